@@ -1,0 +1,291 @@
+"""What an example is to the rest of the library: a labelled row that can be read by index."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from dataaudit.errors import DataError, rows
+from dataaudit.types import AnyArray, IntArray
+
+READ_BYTES = 32 * 2**20
+"""Bytes of inputs that one block of a streaming pass aims at."""
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """A labelled data set, read in batches; nothing else of the library sees where it comes from.
+
+    Laws
+    ----
+    - ``read(i)`` gives rows in the order of `i`, repeats included, and the same values every time unless the
+      caller's own data set or transform is random.
+    - ``labels`` are 0..C-1 positions in ``class_names``; both are fixed at construction.
+    - Reading rows never loads the rest of a memory-mapped data set.
+    """
+
+    @property
+    @abstractmethod
+    def labels(self) -> IntArray:
+        """Given labels, int64 [n], positions in `class_names`."""
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """Class names as the data set spells them, [C]."""
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """Kind of the data set in one or two words, for settings and messages."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of examples n."""
+
+    @abstractmethod
+    def read(self, indices: IntArray) -> Any:
+        """Inputs of the rows `indices` [b]: a NumPy array [b, ...], or a DataFrame with b rows.
+
+        uint8 arrays hold pixels 0..255; floats arrive as float32 or float64; everything else as it is stored.
+        """
+
+    @abstractmethod
+    def show(self, index: int) -> Any:
+        """One example for human eyes: a PIL image, a pixel array, a dict of values, a text or an array."""
+
+
+def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[IntArray, tuple[str, ...]]:
+    """Turn a label column into positions 0..C-1 and class names.
+
+    Parameters
+    ----------
+    values
+        Labels [n]: whole numbers (gaps allowed), strings or booleans. With `names` they must already be
+        positions 0..C-1.
+    names
+        Names of all classes where the data set declares them (a ``ClassLabel`` feature). Classes that no
+        example carries keep their place.
+
+    Returns
+    -------
+    labels, class_names
+        int64 [n] and [C]. Without `names` the classes are the sorted distinct values.
+
+    Raises
+    ------
+    DataError
+        If there are no labels, a label is missing, not a whole number, out of range, if there is one class
+        only, or more classes than examples.
+    """
+    import pandas as pd
+
+    column = pd.Series(values).reset_index(drop=True)
+    if len(column) == 0:
+        raise DataError("an empty data set", "at least two examples of two classes", "pass a data set with rows")
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise DataError(
+            f"missing labels in {rows(missing)}", "one label for every example", "drop those rows or label them"
+        )
+    if pd.api.types.is_float_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=np.float64)
+        bad = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
+        if len(bad):
+            raise DataError(
+                f"label {numbers[bad[0]]!r} in {rows(bad)}",
+                "classes: whole numbers, strings or booleans",
+                "round or bin a regression target before auditing it as a classification",
+            )
+        column = column.astype(np.int64)
+    elif not (
+        pd.api.types.is_integer_dtype(column.dtype)
+        or pd.api.types.is_bool_dtype(column.dtype)
+        or pd.api.types.is_string_dtype(column.dtype)
+        or isinstance(column.dtype, pd.CategoricalDtype)
+        or column.map(lambda value: isinstance(value, (str, int, bool, np.integer, np.bool_))).all()
+    ):
+        raise DataError(
+            f"labels of type {type(column.iloc[0]).__name__} ({column.dtype})",
+            "classes: whole numbers, strings or booleans, one for every example",
+            "pass a one-dimensional label column",
+        )
+    if names is not None:
+        numbers = column.to_numpy(dtype=np.int64)
+        bad = np.flatnonzero((numbers < 0) | (numbers >= len(names)))
+        if len(bad):
+            raise DataError(
+                f"label {int(numbers[bad[0]])} in {rows(bad)}",
+                f"a position in the {len(names)} declared classes (0..{len(names) - 1})",
+                "correct those labels or the declared class names",
+            )
+        labels, spelled = numbers, tuple(names)
+        present = len(np.unique(labels))
+    else:
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype(column.dtype.categories.dtype)
+        kinds = {type(value) for value in column.unique()} if column.dtype == object else set()
+        if len(kinds) > 1:
+            raise DataError(
+                f"labels of several types ({', '.join(sorted(kind.__name__ for kind in kinds))})",
+                "labels of one type",
+                "convert the column, for example with astype(str)",
+            )
+        distinct, positions = np.unique(column.to_numpy(), return_inverse=True)
+        labels, spelled = positions.astype(np.int64), tuple(str(value) for value in distinct.tolist())
+        present = len(spelled)
+    if present < 2:
+        raise DataError(
+            f"one class ({spelled[int(labels[0])]!r}) in all {len(labels)} examples",
+            "at least two classes",
+            "check the label column: a label is suspicious only against another",
+        )
+    if len(labels) < present or len(labels) < len(spelled):
+        raise DataError(
+            f"{len(labels)} examples of {len(spelled)} classes",
+            "at least as many examples as classes",
+            "pass more examples, or drop the classes that have none",
+        )
+    labels.flags.writeable = False
+    return labels, spelled
+
+
+def check_lengths(inputs: int, labels: int) -> None:
+    """Raise unless there is one label for every input."""
+    if inputs != labels:
+        raise DataError(
+            f"{inputs} inputs and {labels} labels", "one label for every input", "pass arrays of the same length"
+        )
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What one pass over the inputs found.
+
+    Attributes
+    ----------
+    fingerprint
+        BLAKE2b digest of inputs and labels in row order, 32 hexadecimal digits.
+    shape
+        Shape of one input; empty for tables.
+    dtype
+        Type of the inputs as read.
+    """
+
+    fingerprint: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Inspector:
+    """Checks inputs block by block and fingerprints them; O(block) memory.
+
+    Parameters
+    ----------
+    allow_missing
+        Whether NaN is a legitimate missing value (the model says it handles them). Infinity never is.
+    """
+
+    def __init__(self, allow_missing: bool = False) -> None:
+        self._allow_missing = allow_missing
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._shape: tuple[int, ...] | None = None
+        self._dtype = ""
+        self._bad: list[int] = []
+        self._total_bad = 0
+        self._row = 0
+
+    def update(self, block: Any) -> None:
+        """Look at the next rows, in order: an array [b, ...] or a DataFrame with b rows."""
+        if hasattr(block, "columns"):
+            self._table(block)
+        else:
+            self._array(np.asarray(block))
+        self._row += len(block)
+
+    def _array(self, block: AnyArray) -> None:
+        if self._shape is None:
+            self._shape, self._dtype = block.shape[1:], str(block.dtype)
+            self._digest.update(f"{self._dtype}{self._shape}".encode())
+        elif block.shape[1:] != self._shape:
+            raise DataError(
+                f"inputs of shape {block.shape[1:]} from row {self._row} on, after {self._shape}",
+                "inputs of one shape",
+                "resize or pad them, for example with transform=",
+            )
+        if block.dtype.kind == "f":
+            flat = block.reshape(len(block), -1)
+            wrong = np.isinf(flat) if self._allow_missing else ~np.isfinite(flat)
+            self._note(wrong.any(axis=1))
+        elif block.dtype.kind not in "iub":
+            raise DataError(
+                f"inputs of type {block.dtype}",
+                "numbers",
+                "name numeric or image columns with inputs=, or turn the rows into numbers with transform=",
+            )
+        self._digest.update(np.ascontiguousarray(block).data)
+
+    def _table(self, block: Any) -> None:
+        import pandas as pd
+
+        if self._shape is None:
+            self._shape, self._dtype = (len(block.columns),), "table"
+            self._digest.update("\x1f".join(map(str, block.columns)).encode())
+        numbers = block.select_dtypes("number")
+        wrong = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=1)
+        if not self._allow_missing:
+            wrong |= block.isna().any(axis=1).to_numpy()
+        self._note(wrong)
+        hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
+        self._digest.update(np.ascontiguousarray(hashes).data)
+
+    def _note(self, wrong: AnyArray) -> None:
+        found = np.flatnonzero(wrong)
+        self._total_bad += len(found)
+        self._bad.extend((found[: max(0, 8 - len(self._bad))] + self._row).tolist())
+
+    def result(self, labels: IntArray, class_names: tuple[str, ...]) -> Inspection:
+        """Findings after the last block.
+
+        Raises
+        ------
+        DataError
+            If any row holds NaN or infinity; the first rows are named.
+        """
+        if self._bad:
+            more = self._total_bad - len(self._bad)
+            raise DataError(
+                f"NaN or infinite inputs in {rows(self._bad)}{f' and {more} more' if more else ''}",
+                "finite inputs",
+                "fill or drop those rows, or use a model that handles missing values",
+            )
+        self._digest.update(np.ascontiguousarray(labels).data)
+        self._digest.update("\x1f".join(class_names).encode())
+        assert self._shape is not None
+        return Inspection(self._digest.hexdigest(), tuple(self._shape), self._dtype)
+
+
+def rows_per_block(examples: Examples) -> int:
+    """How many rows fill about `READ_BYTES`."""
+    first = examples.read(np.zeros(1, dtype=np.int64))
+    size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
+    return max(1, min(65536, READ_BYTES // max(1, size)))
+
+
+def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
+    """One streaming pass over all inputs before any training: shapes, finiteness, fingerprint.
+
+    Raises
+    ------
+    DataError
+        As `Inspector` does; also whatever the reader raises for a row that cannot be decoded.
+    """
+    inspector = Inspector(allow_missing)
+    block = rows_per_block(examples)
+    for start in range(0, len(examples), block):
+        inspector.update(examples.read(np.arange(start, min(start + block, len(examples)), dtype=np.int64)))
+    return inspector.result(examples.labels, examples.class_names)

@@ -1,0 +1,55 @@
+"""Named parts, loaded only when asked for.
+
+A registry maps a name to ``"module:attribute"``. Third parties add names through an entry-point group.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from dataaudit.errors import SettingError, did_you_mean
+
+
+class Registry:
+    """Lazy table of named parts.
+
+    Parameters
+    ----------
+    kind
+        What the parts are, for error messages ("scorer").
+    builtin
+        Name -> "module:attribute".
+    group
+        Entry-point group in which other packages register their own parts.
+    """
+
+    def __init__(self, kind: str, builtin: Mapping[str, str], group: str) -> None:
+        self.kind = kind
+        self.group = group
+        self._builtin = dict(builtin)
+
+    def _plugins(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self.group)}
+
+    def names(self) -> list[str]:
+        """Every registered name: built-in ones first, in their order, then plug-ins by name."""
+        return [*self._builtin, *sorted(set(self._plugins()) - set(self._builtin))]
+
+    def get(self, name: str) -> Any:
+        """Part called `name`.
+
+        Raises
+        ------
+        SettingError
+            If no part has that name; the message suggests the nearest.
+        """
+        if name in self._builtin:
+            module, attribute = self._builtin[name].split(":")
+            return getattr(importlib.import_module(module), attribute)
+        plugins = self._plugins()
+        if name in plugins:
+            return plugins[name].load()
+        raise SettingError(f"{self.kind} {name!r}", f"a registered {self.kind}", did_you_mean(name, self.names()))
