@@ -34,6 +34,10 @@ class Registry:
     def _plugins(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}
 
+    def builtin_names(self) -> list[str]:
+        """Names this library brings itself, in their order."""
+        return list(self._builtin)
+
     def names(self) -> list[str]:
         """Every registered name: built-in ones first, in their order, then plug-ins by name."""
         return [*self._builtin, *sorted(set(self._plugins()) - set(self._builtin))]

@@ -1,0 +1,70 @@
+"""Audit labelled data sets: which examples are wrong, odd or hard.
+
+>>> import dataaudit
+>>> callable(dataaudit.score)
+True
+
+Names are resolved when they are first used, so that importing this package loads none of its dependencies.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataaudit import errors as errors
+    from dataaudit._score import score as score
+    from dataaudit.audit import Audit as Audit
+    from dataaudit.dynamics.recorder import Recorder as Recorder
+    from dataaudit.errors import Interrupted as Interrupted
+    from dataaudit.learners import networks as networks
+    from dataaudit.learners import recipes as recipes
+    from dataaudit.learners.recipes import Recipe as Recipe
+    from dataaudit.scoring import catalogue as scorers
+    from dataaudit.scoring.posterior import LabelPosterior as LabelPosterior
+
+    __version__: str
+
+_PUBLIC = {
+    "Audit": "dataaudit.audit:Audit",
+    "Interrupted": "dataaudit.errors:Interrupted",
+    "LabelPosterior": "dataaudit.scoring.posterior:LabelPosterior",
+    "Recipe": "dataaudit.learners.recipes:Recipe",
+    "Recorder": "dataaudit.dynamics.recorder:Recorder",
+    "errors": "dataaudit.errors",
+    "networks": "dataaudit.learners.networks",
+    "recipes": "dataaudit.learners.recipes",
+    "score": "dataaudit._score:score",
+    "scorers": "dataaudit.scoring:catalogue",
+}
+
+__all__ = [
+    "Audit",
+    "Interrupted",
+    "LabelPosterior",
+    "Recipe",
+    "Recorder",
+    "__version__",
+    "errors",
+    "networks",
+    "recipes",
+    "score",
+    "scorers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dataaudit")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'dataaudit' has no attribute {name!r}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    found: Any = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,365 @@
+"""The verb: resolve, adapt, check, collect, score.
+
+    score(model, dataset)
+      scorers, recipe, seed        by name or instance                  scoring, learners
+      dataset -> Examples          labels read once, rows by index      data
+      model   -> Learner           copies only                          learners
+      checks                       shapes, finiteness, fingerprint      before any training
+      needs   -> Evidence          each computed once                   evidence
+      Evidence -> Scores -> Audit
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dataaudit import scoring
+from dataaudit.audit import Audit
+from dataaudit.data import as_examples
+from dataaudit.data.examples import Examples, Inspection, inspect
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import DataError, Interrupted, ModelError, SettingError
+from dataaudit.evidence import Evidence, Need, Timer, collect
+from dataaudit.labels.suggestions import suggest
+from dataaudit.learners.adapt import as_learner, resolve_recipe
+from dataaudit.learners.base import Learner
+from dataaudit.scoring import Scorer
+from dataaudit.types import IntArray
+
+if TYPE_CHECKING:
+    from dataaudit.learners.recipes import Recipe
+
+TRAINED = (
+    "the model as passed already classifies {share:.1%} of these labels correctly, so learning-speed scores "
+    "would mean nothing: it was not trained, its own predictions are scored"
+)
+
+
+def score(
+    model: Any,
+    dataset: Any,
+    scorers: str | Scorer | Sequence[str | Scorer] = "auto",
+    *,
+    split: str | None = None,
+    label: str | None = None,
+    inputs: str | list[str] | None = None,
+    transform: Callable[[Any], Any] | None = None,
+    recipe: str | Recipe | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    progress: bool = True,
+    precomputed: Recorder | None = None,
+) -> Audit:
+    """Score every example of a labelled data set by how regular it is, in one training run.
+
+    Parameters
+    ----------
+    model
+        A ``torch.nn.Module`` (trained on a copy, from the weights it has), a function that returns a fresh one,
+        a scikit-learn classifier or pipeline (cloned), or None where `precomputed` holds what the scores need.
+    dataset
+        ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``
+        or ``DatasetDict``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.
+    scorers
+        "auto" (everything that this model supports), names from `dataaudit.scorers`, scorer objects, or a list.
+    split
+        Part of a ``DatasetDict``.
+    label, inputs
+        Columns of tables and Hugging Face data sets; inferred where there is one candidate.
+    transform
+        Function of one input, applied whenever a row is read.
+    recipe
+        How a torch model is trained: a `Recipe` or the name of one. scikit-learn models with ``partial_fit``
+        take its epochs and batch size.
+    device
+        "auto" (CUDA where there is one), or a torch device.
+    seed
+        Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
+    progress
+        Whether to draw a progress bar on standard error.
+    precomputed
+        A `Recorder` filled by the caller's own training loop. Nothing is trained; a model passed beside it is
+        taken as the trained one and asked for predictions if the recorder holds none.
+
+    Returns
+    -------
+    Audit
+        Scores, ranking, suggested labels; higher = more regular.
+
+    Raises
+    ------
+    DataError, ModelError, SettingError, MissingPackageError
+        Before any training, each with what arrived, what was expected and what to do.
+    Interrupted
+        On Ctrl-C; its ``audit()`` makes an audit of the complete epochs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> audit = score(LogisticRegression(max_iter=500), load_iris(return_X_y=True), progress=False)
+    >>> audit.default, len(audit)
+    ('heldout_confidence', 150)
+    """
+    timer = Timer()
+    with timer.stage("total"):
+        chosen = scoring.resolve(scorers)
+        _check_settings(seed, progress, precomputed)
+        way = resolve_recipe(recipe)
+        if precomputed is not None and way is not None:
+            raise SettingError(
+                "a recipe beside precomputed=Recorder", "one or the other: nothing is trained", "drop recipe="
+            )
+        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
+        learner = as_learner(model, examples, way, device)
+        if learner is None and precomputed is None:
+            raise ModelError(
+                "model=None",
+                "a model, for every score that is available needs one: " + ", ".join(scoring.REGISTRY.names()),
+                "pass a torch module or factory or a scikit-learn classifier, or precomputed=Recorder",
+            )
+        if learner is not None:
+            learner.check(seed)
+        with timer.stage("inspect"):
+            inspection = inspect(examples, allow_missing=learner is None or learner.allows_missing)
+        if precomputed is not None:
+            _check_recorded(precomputed, examples.labels, len(examples.class_names))
+        recorder = precomputed or Recorder(len(examples), len(examples.class_names))
+        notes: list[str] = []
+        with timer.stage("inspect"):
+            trained = _is_trained(learner, chosen, seed, notes) if precomputed is None else False
+        plan = chosen or scoring.supported(_automatic_needs(learner, precomputed, trained))
+        evidence = _collect(plan, examples, learner, recorder, precomputed, trained, seed, progress, timer)
+    settings = _settings(plan, examples, learner, seed, notes, evidence)
+    return _audit(plan, evidence, settings, timer, examples, inspection)
+
+
+def _check_settings(seed: int, progress: bool, precomputed: Any) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise SettingError(f"seed={seed!r}", "a whole number from 0 to 2**63 - 1", "pass seed=0")
+    if not isinstance(progress, bool):
+        raise SettingError(f"progress={progress!r}", "True or False", "pass progress=False for silence")
+    if precomputed is not None and not isinstance(precomputed, Recorder):
+        raise SettingError(
+            f"precomputed={type(precomputed).__name__}", "a dataaudit.Recorder or None", "pass your Recorder"
+        )
+
+
+def _check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:
+    sizes = (recorder.n, recorder.classes)
+    if sizes != (len(labels), classes):
+        raise DataError(
+            f"a Recorder of {sizes[0]} examples and {sizes[1]} classes",
+            f"{len(labels)} examples and {classes} classes, as in the data set",
+            "pass the data set that the loop trained on",
+        )
+    differ = np.flatnonzero((recorder.labels >= 0) & (recorder.labels != labels))
+    if len(differ):
+        raise DataError(
+            f"{len(differ)} recorded labels that differ from the data set, the first in row {differ[0]}",
+            "the labels that the loop trained on, as positions in the class names",
+            "check that indices are positions in this data set",
+        )
+
+
+def _is_trained(
+    learner: Learner | None, chosen: Sequence[Scorer] | None, seed: int, notes: list[str]
+) -> bool:
+    """Whether the model as passed already fits the data; dynamics asked for by name then raise."""
+    share = learner.already_fits(seed) if learner is not None else None
+    if share is None:
+        return False
+    named = [scorer.name for scorer in chosen or () if Need.DYNAMICS in scorer.needs]
+    if named:
+        raise ModelError(
+            f"a model that already classifies {share:.1%} of these labels correctly, for {', '.join(named)}",
+            "a model that has not been trained on these labels",
+            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+        )
+    if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
+        notes.append(TRAINED.format(share=share))
+    return True
+
+
+def _automatic_needs(learner: Learner | None, recorder: Recorder | None, trained: bool) -> set[Need]:
+    if recorder is not None:
+        needs = {Need.DYNAMICS} if recorder.epochs else set()
+        if learner is not None or recorder.predictions() is not None:
+            needs.add(Need.PREDICTIONS)
+        return needs
+    assert learner is not None
+    if trained:
+        return {Need.PREDICTIONS}
+    return {Need.DYNAMICS, Need.PREDICTIONS} if learner.epochs else {Need.HELDOUT}
+
+
+def _collect(
+    plan: Sequence[Scorer],
+    examples: Examples,
+    learner: Learner | None,
+    recorder: Recorder,
+    precomputed: Recorder | None,
+    trained: bool,
+    seed: int,
+    progress: bool,
+    timer: Timer,
+) -> Evidence:
+    if not plan:
+        raise DataError(
+            "a Recorder without a complete epoch or an evaluation pass",
+            "something recorded",
+            "call update() and end_epoch() in the training loop first",
+        )
+    try:
+        return collect(
+            {need for scorer in plan for need in scorer.needs},
+            examples.labels,
+            examples.class_names,
+            learner=learner,
+            recorder=recorder,
+            recorded=precomputed is not None,
+            trained=trained,
+            seed=seed,
+            progress=progress,
+            timer=timer,
+        )
+    except KeyboardInterrupt as error:
+        epochs = recorder.epochs
+
+        def keep() -> Audit:
+            return recorder.audit(class_names=examples.class_names, examples=examples)
+
+        raise Interrupted(epochs, keep if epochs else None) from error
+
+
+def audit_recorded(
+    recorder: Recorder,
+    scorers: str | Scorer | Sequence[str | Scorer] = "auto",
+    *,
+    class_names: Sequence[str] | None = None,
+    examples: Examples | None = None,
+) -> Audit:
+    """Audit of what `recorder` holds; see `Recorder.audit`."""
+    timer = Timer()
+    with timer.stage("total"):
+        chosen = scoring.resolve(scorers)
+        names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
+        if len(names) != recorder.classes:
+            raise DataError(
+                f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]"
+            )
+        plan = chosen or scoring.supported(_automatic_needs(None, recorder, False))
+        if not plan:
+            raise DataError(
+                "a Recorder without a complete epoch or an evaluation pass",
+                "something recorded",
+                "call update() and end_epoch() in the training loop first",
+            )
+        missing = np.flatnonzero(recorder.labels < 0)
+        if len(missing):
+            raise DataError(
+                f"{len(missing)} examples that were never seen, the first in row {missing[0]}",
+                "a label for every example",
+                "record every row at least once, or use dataaudit.score(None, dataset, precomputed=recorder)",
+            )
+        evidence = collect(
+            {need for scorer in plan for need in scorer.needs},
+            recorder.labels.copy(),
+            names,
+            learner=None,
+            recorder=recorder,
+            recorded=True,
+            trained=False,
+            seed=0,
+            progress=False,
+            timer=timer,
+        )
+    settings = _settings(plan, examples, None, None, [], evidence)
+    return _audit(plan, evidence, settings, timer, examples, None)
+
+
+def _settings(
+    plan: Sequence[Scorer],
+    examples: Examples | None,
+    learner: Learner | None,
+    seed: int | None,
+    notes: list[str],
+    evidence: Evidence,
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "model": "recorded in the caller's loop",
+        "recipe": None,
+        "device": "the caller's",
+        "precision": "the caller's",
+        "engine": "recorder",
+        "notes": [],
+    }
+    if learner is not None:
+        described |= learner.description
+    notes = [*notes, *described.pop("notes")]
+    if evidence.dynamics is not None:
+        unseen = int((evidence.dynamics.seen == 0).sum())
+        if unseen:
+            notes.append(f"{unseen} examples were never seen in training and have no score (NaN)")
+        if evidence.dynamics.probability_classes is not None:
+            notes.append("many classes: class means are kept for the likeliest classes of an example only")
+    return {
+        **described,
+        "seed": seed,
+        "scorers": [scorer.name for scorer in plan],
+        "examples": len(evidence.labels),
+        "classes": len(evidence.class_names),
+        "source": examples.source if examples is not None else "recorder",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("dataaudit", "numpy", "torch", "scikit-learn")},
+        },
+        "notes": notes,
+    }
+
+
+def _audit(
+    plan: Sequence[Scorer],
+    evidence: Evidence,
+    settings: dict[str, Any],
+    timer: Timer,
+    examples: Examples | None,
+    inspection: Inspection | None,
+) -> Audit:
+    columns, ties = {}, {}
+    with timer.stage("score"):
+        for scorer in plan:
+            scores = scorer.score(evidence)
+            for name, values in (("values", scores.values), ("ties", scores.ties)):
+                if values is not None and np.shape(values) != (len(evidence.labels),):
+                    raise SettingError(
+                        f"{name} of shape {np.shape(values)} from scorer {scorer.name!r}",
+                        f"shape {(len(evidence.labels),)}",
+                        "have the scorer pass dataaudit.testing.ScorerContract",
+                    )
+            columns[scorer.name] = np.array(scores.values, np.float64)
+            if scores.ties is not None:
+                ties[scorer.name] = np.array(scores.ties, np.float64)
+        suggestions = suggest(evidence)
+    timer.seconds["total"] += timer.seconds["score"]
+    for array in (*columns.values(), *ties.values()):
+        array.flags.writeable = False
+    settings["fingerprint"] = inspection.fingerprint if inspection is not None else None
+    return Audit(
+        columns=columns,
+        ties=ties,
+        labels=evidence.labels,
+        class_names=evidence.class_names,
+        default=scoring.leading(list(columns)),
+        suggested=suggestions.classes,
+        margin=suggestions.margin,
+        settings=settings,
+        timings=dict(timer.seconds),
+        dynamics=evidence.dynamics,
+        _examples=examples,
+    )

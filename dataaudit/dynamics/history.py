@@ -1,0 +1,107 @@
+"""Per-epoch matrices within a budget of bytes: when it is used up, every second kept epoch goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from dataaudit.types import AnyArray, IntArray
+
+BYTES_PER_VALUE = 3 * 2
+MOST_EPOCHS = 4096
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Read-only view of the kept epochs: numbers (from 1) [k] and three float16 matrices [k, n]."""
+
+    epochs: IntArray
+    margin: AnyArray
+    confidence: AnyArray
+    max_confidence: AnyArray
+
+
+class History:
+    """Margin, confidence and largest confidence of n examples, for as many epochs as the budget holds.
+
+    Parameters
+    ----------
+    n
+        Number of examples.
+    budget
+        Bytes; epochs are kept while 6 n bytes each fit, then with twice the stride.
+    """
+
+    def __init__(self, n: int, budget: int) -> None:
+        self._n = n
+        self._capacity = min(MOST_EPOCHS, budget // (BYTES_PER_VALUE * n))
+        # Pages that are never written are never resident, so the whole budget costs nothing at first.
+        self._block = np.empty((3, self._capacity, n), np.float16)
+        self._epochs: list[int] = []
+        self._stride = 1
+        self._epoch = 0
+        self._shared = False
+
+    def append(self, seen: AnyArray, margin: AnyArray, confidence: AnyArray, largest: AnyArray) -> None:
+        """Add the next epoch: values [n], kept as NaN where not `seen`."""
+        self._epoch += 1
+        if self._capacity == 0 or self._epoch % self._stride:
+            return
+        if len(self._epochs) == self._capacity:
+            self._thin()
+            if self._epoch % self._stride:
+                return
+        row = len(self._epochs)
+        for matrix, values in enumerate((margin, confidence, largest)):
+            # Margins beyond float16's range are kept as its largest number.
+            clipped = np.clip(values, -65504.0, 65504.0)
+            self._block[matrix, row] = np.where(seen, clipped, np.nan)
+        self._epochs.append(self._epoch)
+
+    def _thin(self) -> None:
+        self._stride *= 2
+        stay = [row for row, epoch in enumerate(self._epochs) if epoch % self._stride == 0]
+        block = np.empty_like(self._block) if self._shared else self._block
+        for to, row in enumerate(stay):
+            block[:, to] = self._block[:, row]
+        self._block, self._shared = block, False
+        self._epochs = [self._epochs[row] for row in stay]
+
+    def view(self) -> Kept:
+        """Kept epochs without a copy; later epochs never change what was given out."""
+        self._shared = True
+        matrices = self._block[:, : len(self._epochs)].view()
+        matrices.flags.writeable = False
+        return Kept(np.asarray(self._epochs, np.int64), matrices[0], matrices[1], matrices[2])
+
+    def merge(self, other: History) -> None:
+        """Fill what this process did not see (NaN) with what the other saw."""
+        if self._epochs != other._epochs or self._capacity != other._capacity:
+            raise ValueError("histories of different epochs or budgets cannot be merged")
+        kept = len(self._epochs)
+        mine, theirs = self._block[:, :kept], other._block[:, :kept]
+        block = np.empty_like(self._block)
+        np.copyto(block[:, :kept], np.where(np.isnan(mine), theirs, mine))
+        self._block, self._shared = block, False
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and numbers to save; `load` takes them."""
+        kept = self._block[:, : len(self._epochs)].copy()
+        return {
+            "epochs": list(self._epochs),
+            "stride": self._stride,
+            "epoch": self._epoch,
+            "capacity": self._capacity,
+            "block": torch.from_numpy(kept),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Restore what `state` gave; its budget comes with it."""
+        self._capacity = int(state["capacity"])
+        self._block = np.empty((3, self._capacity, self._n), np.float16)
+        self._epochs = list(state["epochs"])
+        self._block[:, : len(self._epochs)] = state["block"].numpy()
+        self._stride, self._epoch, self._shared = int(state["stride"]), int(state["epoch"]), False

@@ -1,0 +1,61 @@
+"""Measurements of one forward pass, and the checks of what a training loop hands in."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dataaudit.errors import DataError
+
+MARGIN, CONFIDENCE, MAX_CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS, CORRECT, PREDICTED = range(8)
+"""Columns of the per-example measurements of one forward pass."""
+
+
+def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Measurements float32 [b, 8] (columns above) and probabilities [b, C] of logits [b, C]."""
+    log_probabilities = logits.log_softmax(1)
+    probabilities = log_probabilities.exp()
+    label = labels.unsqueeze(1)
+    given = logits.gather(1, label)
+    other, rival = logits.scatter(1, label, -torch.inf).max(1, keepdim=True)
+    confidence = probabilities.gather(1, label)
+    rival_confidence = probabilities.gather(1, rival)
+    predicted = logits.argmax(1, keepdim=True)
+    error = probabilities.scatter_add(1, label, torch.full_like(confidence, -1.0))
+    columns = (
+        given - other,
+        confidence,
+        torch.maximum(confidence, rival_confidence),
+        confidence - rival_confidence,
+        error.norm(dim=1, keepdim=True),
+        -log_probabilities.gather(1, label),
+        (predicted == label).to(logits.dtype),
+        predicted.to(logits.dtype),
+    )
+    return torch.cat(columns, 1), probabilities
+
+
+
+
+def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int) -> None:
+    """Raise for a batch whose shapes do not belong together."""
+    raise DataError(
+        f"indices {tuple(index.shape)}, logits {tuple(logits.shape)}, labels {tuple(label.shape)}",
+        f"shapes (b,), (b, {classes}), (b,)",
+        "pass one index, one row of logits and one label for every example of the batch",
+    )
+
+
+def check_range(what: str, values: Tensor, end: int) -> None:
+    """Raise unless `values` are whole numbers 0..end-1."""
+    if values.is_floating_point() or values.is_complex():
+        raise DataError(f"{what} of type {values.dtype}", "whole numbers", "pass an integer tensor")
+    # Looking at values on a CUDA device would wait for it; there an index out of range fails by itself.
+    if values.device.type != "cpu":
+        return
+    low, high = (int(value) for value in torch.aminmax(values))
+    if low < 0 or high >= end:
+        raise DataError(
+            f"{what} {low if low < 0 else high}", f"0..{end - 1}", f"check n, classes and the batch's {what}"
+        )
+

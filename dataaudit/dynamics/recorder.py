@@ -1,0 +1,415 @@
+"""Records training dynamics from the forward passes that training does anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataaudit.dynamics.beliefs import Beliefs
+from dataaudit.dynamics.history import History
+from dataaudit.dynamics.measure import (
+    CONFIDENCE,
+    CORRECT,
+    EL2N,
+    LOSS,
+    MARGIN,
+    MAX_CONFIDENCE,
+    PREDICTED,
+    PROBABILITY_MARGIN,
+    check_range,
+    measure,
+    refuse_shapes,
+)
+from dataaudit.dynamics.summary import Dynamics, Predictions, count
+from dataaudit.errors import DataError, SettingError, rows
+from dataaudit.types import IntArray
+
+if TYPE_CHECKING:
+    from dataaudit.audit import Audit
+    from dataaudit.data.examples import Examples
+
+PENDING_ELEMENTS = 2**20
+"""Logits collected before they are worked through together: a few operations on many rows instead of many on few."""
+
+
+class Recorder:
+    """Training dynamics of n examples; works inside any training loop.
+
+    Call `update` with every batch's logits, `end_epoch` after every epoch, and `evaluate` with the batches of
+    one last pass without augmentation. A row seen again in an epoch counts with its last values; a row not seen
+    in an epoch has NaN there. Rows are worked through in blocks on the device of the logits, and nothing waits
+    for a CUDA device between the ends of epochs.
+
+    Parameters
+    ----------
+    n, classes
+        Number of examples and of classes.
+    history_bytes
+        Budget for the per-epoch matrices (6 bytes an example and epoch). When it is used up every second kept
+        epoch is dropped, again and again; every score still uses all epochs.
+
+    Notes
+    -----
+    Memory: about 150 bytes an example, the history budget, one quarter byte an example and epoch, and the class
+    sums: 8 C bytes an example while n x C <= 2**24, at most 100 beyond (see `dataaudit.dynamics.beliefs`).
+
+    Examples
+    --------
+    >>> import torch
+    >>> recorder = Recorder(n=4, classes=2)
+    >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.5, 0.0]])
+    >>> recorder.update(torch.arange(4), logits, torch.tensor([0, 1, 0, 1]))
+    >>> recorder.end_epoch()
+    >>> recorder.audit().ranking("mean_margin")
+    array([3, 1, 0, 2])
+    """
+
+    def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
+        for name, value, least in (("n", n, 1), ("classes", classes, 2), ("history_bytes", history_bytes, 0)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+                raise SettingError(
+                    f"{name}={value!r}", f"a whole number of at least {least}", f"pass Recorder({name}=...)"
+                )
+        self.n, self.classes = int(n), int(classes)
+        self._history = History(self.n, int(history_bytes))
+        self._labels = np.full(self.n, -1, np.int64)
+        self._seen_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        self._correct_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        self._sums = np.zeros((7, self.n), np.float64)
+        self._final = np.full((self.n, 4), np.nan, np.float32)
+        self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._pending_elements = 0
+        self._pending_final = False
+        self._written = 0
+        self._device: torch.device | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Number of complete epochs."""
+        return len(self._seen_bits)
+
+    @property
+    def labels(self) -> IntArray:
+        """Labels as recorded, int64 [n], -1 where a row was never seen."""
+        self._flush()
+        return self._labels
+
+    def update(self, indices: Any, logits: Any, labels: Any) -> None:
+        """Record one training batch.
+
+        Parameters
+        ----------
+        indices
+            Positions of the rows in the data set [b], 0..n-1.
+        logits
+            Model outputs before softmax [b, C], any float type and device.
+        labels
+            Given labels [b], 0..C-1.
+
+        Raises
+        ------
+        DataError
+            If shapes do not match or, on the CPU, an index or label is out of range.
+        """
+        self._collect(indices, logits, labels, final=False)
+
+    def evaluate(self, indices: Any, logits: Any, labels: Any) -> None:
+        """Record a batch of the evaluation pass after training; the arguments are those of `update`."""
+        self._collect(indices, logits, labels, final=True)
+
+    def end_epoch(self) -> None:
+        """Close an epoch.
+
+        Raises
+        ------
+        DataError
+            If no row was seen in it, if logits were NaN or infinite, or if a row's label changed.
+        """
+        self._flush()
+        if self._written == 0:
+            raise DataError(
+                "an epoch without a batch", "update() before end_epoch()", "record every batch of the epoch"
+            )
+        seen_on_device = self._position[:-1] >= 0
+        seen = seen_on_device.cpu().numpy()
+        values = self._staged[:-1].cpu().numpy()
+        labels = self._staged_labels[:-1].cpu().numpy()
+        self._check_epoch(seen, values, labels)
+        self._labels[seen] = labels[seen]
+        self._seen_bits.append(np.packbits(seen))
+        self._correct_bits.append(np.packbits(seen & (values[:, CORRECT] > 0)))
+        for row, column in enumerate((MARGIN, CONFIDENCE, CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS)):
+            part = np.where(seen, values[:, column], 0.0).astype(np.float64)
+            self._sums[row] += part * part if row == 2 else part
+        self._sums[6] += seen
+        self._history.append(seen, values[:, MARGIN], values[:, CONFIDENCE], values[:, MAX_CONFIDENCE])
+        self._beliefs.commit(seen_on_device)
+        self._clear_epoch()
+
+    def discard_epoch(self) -> None:
+        """Forget the batches since the last `end_epoch` (an epoch that was interrupted)."""
+        self._pending.clear()
+        self._pending_elements = 0
+        if self._device is not None:
+            self._clear_epoch()
+
+    def _check_epoch(self, seen: Any, values: Any, labels: Any) -> None:
+        bad = np.flatnonzero(seen & ~np.isfinite(values[:, :EL2N]).all(axis=1))
+        if len(bad):
+            raise DataError(
+                f"NaN or infinite logits in {rows(bad)} (epoch {self.epochs + 1})",
+                "finite logits",
+                "training diverged: lower the learning rate, or check the inputs",
+            )
+        moved = np.flatnonzero(seen & (self._labels >= 0) & (self._labels != labels))
+        if len(moved):
+            raise DataError(
+                f"another label than in earlier epochs for {rows(moved)}",
+                "the same label for a row in every epoch",
+                "check that indices are positions in the whole data set, not in the batch or the shard",
+            )
+
+    def _collect(self, indices: Any, logits: Any, labels: Any, final: bool) -> None:
+        index, label = torch.as_tensor(indices), torch.as_tensor(labels)
+        values = torch.as_tensor(logits).detach()
+        shapes = {index.shape, label.shape, values.shape[:1]}
+        if values.ndim != 2 or values.shape[1] != self.classes or len(shapes) != 1:
+            refuse_shapes(index, values, label, self.classes)
+        if index.numel() == 0:
+            return
+        check_range("index", index, self.n)
+        check_range("label", label, self.classes)
+        if final != self._pending_final:
+            self._flush()
+            self._pending_final = final
+        # A copy: the caller may reuse its tensors before the block is worked through.
+        self._pending.append(
+            (
+                index.to(torch.int64, copy=True),
+                values.to(torch.float32, copy=True),
+                label.to(torch.int64, copy=True),
+            )
+        )
+        self._pending_elements += values.numel()
+        if self._pending_elements >= PENDING_ELEMENTS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        parts, self._pending, self._pending_elements = self._pending, [], 0
+        device = parts[0][1].device
+        if self._device is None:
+            self._allocate(device)
+        index = torch.cat([part[0].to(self._device) for part in parts])
+        logits = torch.cat([part[1].to(self._device) for part in parts])
+        label = torch.cat([part[2].to(self._device) for part in parts])
+        values, probabilities = measure(logits, label)
+        if self._pending_final:
+            self._keep_final(index, values, label)
+            return
+        place = torch.arange(self._written, self._written + len(index), device=self._device)
+        self._position.scatter_reduce_(0, index, place, "amax")
+        # Values that a later one of the same row supersedes go to the spare row n.
+        target = torch.where(self._position[index] == place, index, torch.full_like(index, self.n))
+        self._staged.index_copy_(0, target, values)
+        self._staged_labels.index_copy_(0, target, label)
+        self._beliefs.stage(target, probabilities)
+        self._written += len(index)
+
+    def _keep_final(self, index: Tensor, values: Tensor, label: Tensor) -> None:
+        where = index.cpu().numpy()
+        columns = [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]
+        self._final[where] = values[:, columns].cpu().numpy()
+        known = self._labels[where]
+        moved = np.flatnonzero((known >= 0) & (known != label.cpu().numpy()))
+        if len(moved):
+            raise DataError(
+                f"another label than in training for {rows(where[moved])}",
+                "the same label for a row in every pass",
+                "check that indices are positions in the whole data set",
+            )
+        self._labels[where] = label.cpu().numpy()
+
+    def _allocate(self, device: torch.device) -> None:
+        self._device = device
+        self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
+        self._staged = torch.zeros(self.n + 1, 8, device=device)
+        self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
+        self._beliefs = Beliefs(self.n, self.classes, device)
+
+    def _clear_epoch(self) -> None:
+        self._position.fill_(-1)
+        self._written = 0
+
+    def dynamics(self) -> Dynamics | None:
+        """Dynamics of the complete epochs; None before the first."""
+        if self.epochs == 0:
+            return None
+        seen_bits, correct_bits = np.stack(self._seen_bits), np.stack(self._correct_bits)
+        counts = count(correct_bits, seen_bits, self.n)
+        visits = np.where(self._sums[6] > 0, self._sums[6], np.nan)
+        margin, confidence, square, probability_margin, el2n = self._sums[:5] / visits
+        suggested = self._beliefs.heaviest().cpu().numpy()
+        classes, mass = self._beliefs.classes, self._beliefs.mass.cpu().numpy()
+        means = mass / visits.astype(np.float32)[:, None]
+        history = self._history.view()
+        return Dynamics(
+            epochs=self.epochs,
+            seen=counts.seen,
+            correct=counts.correct,
+            first_correct=counts.first_correct,
+            forgetting=counts.forgetting,
+            mean_margin=margin,
+            mean_confidence=confidence,
+            variability=np.sqrt(np.maximum(square - confidence**2, 0.0)),
+            mean_probability_margin=probability_margin,
+            mean_el2n=el2n,
+            cumulative_loss=np.where(counts.seen > 0, self._sums[5], np.nan),
+            suggested=np.where(counts.seen > 0, suggested, -1),
+            mean_probabilities=means,
+            probability_classes=None if classes is None else classes.cpu().numpy().copy(),
+            kept_epochs=history.epochs,
+            margin_by_epoch=history.margin,
+            confidence_by_epoch=history.confidence,
+            max_confidence_by_epoch=history.max_confidence,
+            correct_bits=correct_bits,
+            seen_bits=seen_bits,
+        )
+
+    def predictions(self) -> Predictions | None:
+        """Predictions of the evaluation pass; None if `evaluate` was never called."""
+        self._flush()
+        if np.isnan(self._final).all():
+            return None
+        confidence, largest, margin, predicted = self._final.astype(np.float64).T
+        return Predictions(confidence, largest, margin, np.nan_to_num(predicted, nan=-1.0).astype(np.int64))
+
+    def audit(
+        self,
+        scorers: Any = "auto",
+        *,
+        class_names: Sequence[str] | None = None,
+        examples: Examples | None = None,
+    ) -> Audit:
+        """Audit of what was recorded.
+
+        Parameters
+        ----------
+        scorers
+            As in `dataaudit.score`; "auto" takes every score that the record supports.
+        class_names
+            Names of the classes [C]; "0".."C-1" by default.
+        examples
+            Data set for the report's pictures.
+
+        Raises
+        ------
+        DataError
+            If nothing is complete yet: no epoch and no evaluation pass.
+        """
+        from dataaudit._score import audit_recorded
+
+        return audit_recorded(self, scorers, class_names=class_names, examples=examples)
+
+    def merge(self, other: Recorder) -> None:
+        """Add what another process recorded of the same training run.
+
+        Raises
+        ------
+        DataError
+            If sizes or numbers of epochs differ, or a row was seen by both in the same epoch.
+        """
+        self._flush()
+        other._flush()
+        mine, theirs = (self.n, self.classes, self.epochs), (other.n, other.classes, other.epochs)
+        if mine != theirs or self._written or other._written:
+            raise DataError(
+                f"recorders of (n, classes, epochs) {mine} and {theirs}"
+                + (", with an epoch still open" if self._written or other._written else ""),
+                "the same n, classes and complete epochs in every process",
+                "call end_epoch() in every process before merging",
+            )
+        for epoch, (left, right) in enumerate(zip(self._seen_bits, other._seen_bits, strict=True), 1):
+            if (left & right).any():
+                both = np.flatnonzero(np.unpackbits(left & right, count=self.n))
+                raise DataError(
+                    f"{rows(both)} seen by both processes in epoch {epoch}",
+                    "every row seen by one process an epoch",
+                    "shard without padding (for example DistributedSampler(drop_last=True))",
+                )
+        known = other._labels >= 0
+        moved = np.flatnonzero(known & (self._labels >= 0) & (self._labels != other._labels))
+        if len(moved):
+            raise DataError(
+                f"another label in the other process for {rows(moved)}",
+                "the same label for a row in every process",
+                "check that indices are positions in the whole data set, not in the shard",
+            )
+        self._labels[known] = other._labels[known]
+        self._seen_bits = [a | b for a, b in zip(self._seen_bits, other._seen_bits, strict=True)]
+        self._correct_bits = [a | b for a, b in zip(self._correct_bits, other._correct_bits, strict=True)]
+        self._sums += other._sums
+        self._history.merge(other._history)
+        self._final = np.where(np.isnan(self._final), other._final, self._final)
+        if self.epochs:
+            self._beliefs.merge(other._beliefs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
+        self._flush()
+        state: dict[str, Any] = {
+            "version": 1,
+            "n": self.n,
+            "classes": self.classes,
+            "labels": torch.from_numpy(self._labels.copy()),
+            "sums": torch.from_numpy(self._sums.copy()),
+            "final": torch.from_numpy(self._final.copy()),
+            "seen_bits": [torch.from_numpy(bits.copy()) for bits in self._seen_bits],
+            "correct_bits": [torch.from_numpy(bits.copy()) for bits in self._correct_bits],
+            "history": self._history.state(),
+            "written": self._written,
+        }
+        if self._device is not None:
+            state["position"] = self._position.cpu().clone()
+            state["staged"] = self._staged.cpu().clone()
+            state["staged_labels"] = self._staged_labels.cpu().clone()
+            state["beliefs"] = self._beliefs.state()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises
+        ------
+        DataError
+            If it was recorded for another n or number of classes.
+        """
+        theirs = (state.get("version"), state.get("n"), state.get("classes"))
+        if theirs != (1, self.n, self.classes):
+            raise DataError(
+                f"a state of (version, n, classes) {theirs}",
+                f"{(1, self.n, self.classes)}",
+                "make the Recorder for the data set that the state was recorded on",
+            )
+        self._pending.clear()
+        self._pending_elements = 0
+        self._labels = state["labels"].numpy().copy()
+        self._sums = state["sums"].numpy().copy()
+        self._final = state["final"].numpy().copy()
+        self._seen_bits = [bits.numpy().copy() for bits in state["seen_bits"]]
+        self._correct_bits = [bits.numpy().copy() for bits in state["correct_bits"]]
+        self._history.load(state["history"])
+        self._device = None
+        self._written = 0
+        if "position" in state:
+            self._allocate(torch.device(device))
+            self._position.copy_(state["position"])
+            self._staged.copy_(state["staged"])
+            self._staged_labels.copy_(state["staged_labels"])
+            self._beliefs.load(state["beliefs"])
+            self._written = int(state["written"])

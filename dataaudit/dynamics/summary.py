@@ -1,0 +1,141 @@
+"""What training showed about every example, as plain NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One prediction an example: by the trained model, or by one that did not see the example.
+
+    Attributes
+    ----------
+    confidence
+        Probability of the given label, float64 [n], NaN where there is no prediction.
+    max_confidence
+        Largest class probability, float64 [n].
+    margin
+        Logit of the given label minus the largest other logit, float64 [n].
+    predicted
+        Class of the largest logit, int64 [n], -1 where there is no prediction.
+    """
+
+    confidence: FloatArray
+    max_confidence: FloatArray
+    margin: FloatArray
+    predicted: IntArray
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Training dynamics of n examples over E epochs (the paper's section 4.3 and the scores after it).
+
+    Means and sums run over the epochs in which the example was seen; an example that was never seen has NaN.
+
+    Attributes
+    ----------
+    epochs
+        Number of complete epochs E.
+    seen, correct
+        Epochs in which the example was seen, and was classified correctly, int64 [n].
+    first_correct
+        First epoch (from 1) of a correct classification, E + 1 where there is none, int64 [n].
+    forgetting
+        Times a correct classification was followed by a wrong one at the next visit, int64 [n].
+    mean_margin
+        Mean of (logit of the given label - largest other logit), float64 [n].
+    mean_confidence, variability
+        Mean and population standard deviation of the given label's probability, float64 [n].
+    mean_probability_margin
+        Mean of (probability of the given label - largest other probability), float64 [n].
+    mean_el2n
+        Mean Euclidean norm of (probabilities - one-hot label), float64 [n].
+    cumulative_loss
+        Sum of the cross-entropies, nats, float64 [n].
+    suggested
+        Class with the largest mean probability, int64 [n], -1 where never seen.
+    mean_probabilities
+        Mean softmax over epochs, float32 [n, C]; with very many classes the largest entries only, [n, 8].
+    probability_classes
+        Classes of those entries, int32 [n, 8], -1 where unused; None where all classes are kept in order.
+    kept_epochs
+        Epochs (from 1) whose rows stand in the three matrices below, int64 [k].
+    margin_by_epoch, confidence_by_epoch, max_confidence_by_epoch
+        float16 [k, n], NaN where the example was not seen in that epoch.
+    correct_bits, seen_bits
+        One bit an example and epoch, uint8 [E, ceil(n / 8)], as `numpy.packbits` lays them.
+    """
+
+    epochs: int
+    seen: IntArray
+    correct: IntArray
+    first_correct: IntArray
+    forgetting: IntArray
+    mean_margin: FloatArray
+    mean_confidence: FloatArray
+    variability: FloatArray
+    mean_probability_margin: FloatArray
+    mean_el2n: FloatArray
+    cumulative_loss: FloatArray
+    suggested: IntArray
+    mean_probabilities: AnyArray
+    probability_classes: AnyArray | None
+    kept_epochs: IntArray
+    margin_by_epoch: AnyArray
+    confidence_by_epoch: AnyArray
+    max_confidence_by_epoch: AnyArray
+    correct_bits: AnyArray
+    seen_bits: AnyArray
+
+    def __len__(self) -> int:
+        """Number of examples n."""
+        return len(self.seen)
+
+    def probabilities(self, rows: slice) -> tuple[IntArray, FloatArray]:
+        """Classes int64 [b, s] (-1: none) and their mean probabilities float64 [b, s] of a block of rows."""
+        means = self.mean_probabilities[rows].astype(np.float64)
+        if self.probability_classes is None:
+            return np.broadcast_to(np.arange(means.shape[1]), means.shape), means
+        return self.probability_classes[rows].astype(np.int64), means
+
+    def correct_in(self, epoch: int) -> BoolArray:
+        """Whether each example was classified correctly in `epoch` (from 1), bool [n]; unseen is False."""
+        return unpack(self.correct_bits[epoch - 1], len(self))
+
+
+def unpack(bits: AnyArray, n: int) -> BoolArray:
+    """One epoch's packed bits as bool [n]."""
+    return np.unpackbits(bits, count=n).astype(bool)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the correctness bits of all epochs say; see `Dynamics` for the fields."""
+
+    seen: IntArray
+    correct: IntArray
+    first_correct: IntArray
+    forgetting: IntArray
+
+
+def count(correct_bits: AnyArray, seen_bits: AnyArray, n: int) -> Counts:
+    """Integer dynamics from bits [E, ceil(n / 8)], in O(n) memory beyond the bits."""
+    epochs = len(correct_bits)
+    seen = np.zeros(n, np.int64)
+    correct = np.zeros(n, np.int64)
+    first = np.full(n, epochs + 1, np.int64)
+    forgetting = np.zeros(n, np.int64)
+    knows = np.zeros(n, bool)
+    for epoch in range(epochs):
+        visited, right = unpack(seen_bits[epoch], n), unpack(correct_bits[epoch], n)
+        seen += visited
+        correct += right
+        first[right & (first > epochs)] = epoch + 1
+        forgetting += visited & knows & ~right
+        knows = np.where(visited, right, knows)
+    return Counts(seen, correct, first, forgetting)

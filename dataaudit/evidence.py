@@ -1,0 +1,201 @@
+"""What scorers look at, each part computed once however many scorers need it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dataaudit.errors import ModelError
+from dataaudit.progress import progress_bar
+from dataaudit.types import IntArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dataaudit.dynamics.recorder import Recorder
+    from dataaudit.dynamics.summary import Dynamics, Predictions
+    from dataaudit.learners.base import Fitted, Learner
+
+FOLDS = 3
+EVALUATION_ROWS = 4096
+
+
+class Need(StrEnum):
+    """A part of the evidence that a scorer asks for."""
+
+    DYNAMICS = "dynamics"
+    """Training dynamics: one training run."""
+    PREDICTIONS = "predictions"
+    """One evaluation pass of the trained model."""
+    HELDOUT = "heldout"
+    """Predictions of models that did not train on the example: a seeded 3-fold run."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything the scorers of one call asked for; parts nobody asked for are None.
+
+    Attributes
+    ----------
+    labels
+        Given labels, int64 [n].
+    class_names
+        Names of the classes [C].
+    dynamics, predictions, heldout
+        See `dataaudit.dynamics.summary`.
+    """
+
+    labels: IntArray
+    class_names: tuple[str, ...]
+    dynamics: Dynamics | None = None
+    predictions: Predictions | None = None
+    heldout: Predictions | None = None
+
+    def has(self, need: Need) -> bool:
+        """Whether that part is there."""
+        return getattr(self, need.value) is not None
+
+
+@dataclass
+class Timer:
+    """Seconds spent in every stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time inside the block to stage `name`, also when it is left by an exception."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
+    """Fold 0..folds-1 of every row, int64 [n]: each class is shuffled and dealt out in turn.
+
+    The deal goes on from class to class, so that fold sizes differ by at most one.
+
+    Examples
+    --------
+    >>> np.bincount(stratified_folds(np.array([0] * 4 + [1] * 3), 3, seed=0)).tolist()
+    [3, 2, 2]
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    assigned = np.empty(len(labels), np.int64)
+    assigned[by_class] = np.arange(len(labels)) % folds
+    return assigned
+
+
+def predict(
+    fitted: Fitted, rows: IntArray, labels: IntArray, recorder: Recorder, progress: bool, text: str = "predicting"
+) -> None:
+    """Show `recorder` the predictions of `fitted` for `rows`, block by block."""
+    with progress_bar(text, len(rows), progress) as advance:
+        for start in range(0, len(rows), EVALUATION_ROWS):
+            block = rows[start : start + EVALUATION_ROWS]
+            recorder.evaluate(block, fitted.logits(block), labels[block])
+            advance(len(block))
+
+
+def heldout_predictions(
+    learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool
+) -> Predictions | None:
+    """Out-of-sample predictions by `FOLDS`-fold training with fold and training seed `seed`."""
+    from dataaudit.dynamics.recorder import Recorder
+
+    fold = stratified_folds(labels, FOLDS, seed)
+    recorder = Recorder(len(labels), classes, history_bytes=0)
+    for number in range(FOLDS):
+        fitted = learner.fit(np.flatnonzero(fold != number), seed, None, progress)
+        predict(fitted, np.flatnonzero(fold == number), labels, recorder, progress)
+    return recorder.predictions()
+
+
+def collect(
+    needs: Collection[Need],
+    labels: IntArray,
+    class_names: tuple[str, ...],
+    *,
+    learner: Learner | None,
+    recorder: Recorder,
+    recorded: bool,
+    trained: bool,
+    seed: int,
+    progress: bool,
+    timer: Timer,
+) -> Evidence:
+    """Compute every need once.
+
+    Parameters
+    ----------
+    needs
+        Union of the scorers' needs.
+    labels, class_names
+        Of the data set.
+    learner
+        What trains; None when everything was recorded beforehand.
+    recorder
+        Takes the dynamics and the final predictions.
+    recorded
+        Whether `recorder` arrived full, from the caller's own loop.
+    trained
+        Whether the model as passed is the trained one, so that predictions are its own.
+    seed, progress, timer
+        As in `dataaudit.score`.
+
+    Raises
+    ------
+    ModelError
+        If a need cannot be met: no learner, or one without epochs.
+    """
+    rows = np.arange(len(labels), dtype=np.int64)
+    fitted = None
+    if Need.DYNAMICS in needs and not recorded:
+        learner = _needed(learner, Need.DYNAMICS)
+        if learner.epochs == 0:
+            raise ModelError(
+                f"{learner.description['model']}, which trains without epochs",
+                "a torch module, a boosting model with staged predictions or a model with partial_fit",
+                "ask for 'heldout_confidence', or leave scorers='auto'",
+            )
+        with timer.stage("train"):
+            fitted = learner.fit(rows, seed, recorder, progress)
+    dynamics = recorder.dynamics() if Need.DYNAMICS in needs else None
+    if Need.DYNAMICS in needs and dynamics is None:
+        raise ModelError(
+            "a Recorder without a complete epoch", "training dynamics", "call recorder.end_epoch() after an epoch"
+        )
+    predictions = recorder.predictions() if Need.PREDICTIONS in needs and recorded else None
+    if Need.PREDICTIONS in needs and predictions is None:
+        learner = _needed(learner, Need.PREDICTIONS)
+        if fitted is None and not (trained or recorded):
+            with timer.stage("train"):
+                fitted = learner.fit(rows, seed, None, progress)
+        with timer.stage("evaluate"):
+            predict(fitted or learner.untrained(), rows, labels, recorder, progress)
+            predictions = recorder.predictions()
+    heldout = None
+    if Need.HELDOUT in needs:
+        learner = _needed(learner, Need.HELDOUT)
+        with timer.stage("holdout"):
+            heldout = heldout_predictions(learner, labels, len(class_names), seed, progress)
+    return Evidence(labels, class_names, dynamics, predictions, heldout)
+
+
+def _needed(learner: Learner | None, need: Need) -> Learner:
+    if learner is None:
+        raise ModelError(
+            f"no model, for scores that need {need.value}",
+            "a torch module or factory, a scikit-learn classifier, or a Recorder that holds them",
+            "pass a model, or precomputed=recorder with evaluate() called for predictions",
+        )
+    return learner

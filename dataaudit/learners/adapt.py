@@ -1,0 +1,70 @@
+"""Which learner a model gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.learners.base import Learner
+from dataaudit.learners.recipes import DEFAULT, Recipe, get
+
+
+def resolve_recipe(recipe: str | Recipe | None) -> Recipe | None:
+    """Recipe by name or as it is; None stays None, for the learner's own default.
+
+    Raises
+    ------
+    SettingError
+        If the name is unknown, or the object is no recipe.
+    """
+    if recipe is None or isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str):
+        return get(recipe)
+    raise SettingError(
+        f"recipe={recipe!r}", "a Recipe, the name of one, or None", "pass dataaudit.Recipe(epochs=...)"
+    )
+
+
+def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: str) -> Learner | None:
+    """Learner for `model`; None for None.
+
+    Parameters
+    ----------
+    model
+        A torch module, a function that makes one, a scikit-learn classifier or pipeline, or None.
+    examples
+        The data set.
+    recipe, device
+        How and where to train.
+
+    Raises
+    ------
+    ModelError
+        If it is none of these.
+    SettingError
+        If recipe or device do not suit it.
+    """
+    if model is None:
+        if recipe is not None:
+            raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe=None")
+        return None
+    if hasattr(model, "get_params") and hasattr(model, "fit") and not isinstance(model, type):
+        if str(device) not in ("auto", "cpu"):
+            raise SettingError(
+                f"device={device!r} for a scikit-learn model", "'auto' or 'cpu'", "leave device='auto'"
+            )
+        from dataaudit.learners.sklearn import SklearnLearner
+
+        return SklearnLearner(model, examples, recipe)
+    if not callable(model):
+        raise ModelError(
+            f"a model of type {type(model).__name__}",
+            "a torch.nn.Module, a function returning one, a scikit-learn classifier, or None",
+            "pass one of these",
+        )
+    from dataaudit.learners.devices import resolve_device
+    from dataaudit.learners.torch import TorchLearner
+
+    return TorchLearner(model, examples, recipe or DEFAULT, resolve_device(device))

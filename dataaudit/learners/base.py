@@ -1,0 +1,74 @@
+"""What trains: the protocol that torch and scikit-learn learners keep."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Protocol
+
+from dataaudit.types import IntArray
+
+
+class Recording(Protocol):
+    """The part of `dataaudit.Recorder` that a learner talks to while it trains."""
+
+    @abstractmethod
+    def update(self, indices: Any, logits: Any, labels: Any) -> None:
+        """Record a batch."""
+
+    @abstractmethod
+    def end_epoch(self) -> None:
+        """Close an epoch."""
+
+    @abstractmethod
+    def discard_epoch(self) -> None:
+        """Forget the epoch that was interrupted."""
+
+
+class Fitted(Protocol):
+    """A trained model."""
+
+    @abstractmethod
+    def logits(self, indices: IntArray) -> Any:
+        """Logits (log-probabilities up to a constant a row) of the rows `indices`, float [b, C]."""
+
+
+class Learner(Protocol):
+    """A model with its way of training, bound to one data set.
+
+    Laws
+    ----
+    - ``fit`` starts from the same state every time: the same (indices, seed) give the same result, and the
+      caller's model object is never changed.
+    - ``fit`` visits every row of `indices` once an epoch when it records.
+    """
+
+    @property
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """What goes into the audit's settings: model, recipe, device, precision, notes. JSON values only."""
+
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """Number of epochs that `fit` records; 0 for a learner without epochs."""
+
+    @property
+    @abstractmethod
+    def allows_missing(self) -> bool:
+        """Whether the model takes NaN as a missing value."""
+
+    @abstractmethod
+    def check(self, seed: int) -> None:
+        """Raise `ModelError` unless the model fits the data set's inputs and classes; trains nothing."""
+
+    @abstractmethod
+    def already_fits(self, seed: int) -> float | None:
+        """Accuracy before the first step where it shows training on these data, otherwise None."""
+
+    @abstractmethod
+    def untrained(self) -> Fitted:
+        """The model as it was passed."""
+
+    @abstractmethod
+    def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> Fitted:
+        """Train on the rows `indices`; report every epoch to `recorder` if there is one."""

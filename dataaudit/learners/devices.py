@@ -1,0 +1,69 @@
+"""Where to train and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from dataaudit.errors import SettingError, did_you_mean
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Device called `device`; "auto" takes CUDA where there is one, otherwise the CPU.
+
+    Raises
+    ------
+    SettingError
+        If the name is unknown, or that device is not there.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise SettingError(
+            f"device {device!r}",
+            "a torch device or 'auto'",
+            did_you_mean(device, ("auto", "cpu", "cuda", "cuda:0", "mps")),
+        ) from error
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(found.type, False):
+        raise SettingError(
+            f"device {str(device)!r}, which this machine does not have",
+            "one of " + ", ".join(name for name, present in there.items() if present),
+            "use device='auto'",
+        )
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise SettingError(
+            f"device {str(device)!r}", f"one of {torch.cuda.device_count()} CUDA devices", "use device='cuda'"
+        )
+    return found
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 natively; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
+
+
+def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
+    """Precision to train in, and a sentence on why.
+
+    "auto" looks at the hardware and never at a clock, so that a seed means the same run every time.
+
+    Raises
+    ------
+    SettingError
+        If bfloat16 is asked for by name on a device without autocast for it.
+    """
+    if precision == "auto":
+        if native_bfloat16(device):
+            return "bfloat16", f"precision auto: bfloat16, which this {device.type} multiplies natively"
+        return "float32", f"precision auto: float32, for this {device.type} has no native bfloat16"
+    if precision == "bfloat16" and device.type == "mps":
+        raise SettingError(
+            "precision='bfloat16' on an mps device", "cpu or cuda for bfloat16", "use precision='float32'"
+        )
+    return precision, f"precision {precision}: as asked"

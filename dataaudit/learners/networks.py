@@ -1,0 +1,196 @@
+"""Networks by name: the paper's (table 2, appendix A) and a small one for pictures of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dataaudit.errors import SettingError, did_you_mean
+
+
+class MLP(nn.Sequential):
+    """Fully connected network; 512 and 256 hidden units are the paper's for MNIST.
+
+    Parameters
+    ----------
+    features
+        Number of input values; inputs of any shape [b, ...] are flattened.
+    classes
+        Number of outputs.
+    hidden
+        Units of the hidden layers.
+    """
+
+    def __init__(self, features: int, classes: int, hidden: Sequence[int] = (512, 256)) -> None:
+        layers: list[nn.Module] = [nn.Flatten()]
+        for width in hidden:
+            layers += [nn.Linear(features, width), nn.ReLU()]
+            features = width
+        super().__init__(*layers, nn.Linear(features, classes))
+
+
+class SmallCNN(nn.Sequential):
+    """Two strided convolutions and two linear layers: seconds an epoch on a CPU, pictures of 8 pixels or more.
+
+    Parameters
+    ----------
+    channels
+        Input channels.
+    classes
+        Number of outputs.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, 16, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(7),
+            nn.Flatten(),
+            nn.Linear(32 * 49, 128),
+            nn.ReLU(),
+            nn.Linear(128, classes),
+        )
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _Block(nn.Module):
+    def __init__(self, inputs: int, narrow: int, wide: int) -> None:
+        super().__init__()
+        self.narrow = _conv(inputs, narrow, 1)
+        self.wide = _conv(inputs, wide, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.narrow(x), self.wide(x)], 1)
+
+
+class SmallInception(nn.Module):
+    """The paper's Inception for small images (table 2).
+
+    Parameters
+    ----------
+    channels
+        Input channels.
+    classes
+        Number of outputs.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_conv(channels, 96, 3)]
+        width = 96
+        stages = (
+            ([(32, 32), (32, 48)], 160),
+            ([(112, 48), (96, 64), (80, 80), (48, 96)], 240),
+            ([(176, 160), (176, 160)], None),
+        )
+        for blocks, reduced in stages:
+            for narrow, wide in blocks:
+                layers.append(_Block(width, narrow, wide))
+                width = narrow + wide
+            if reduced is not None:
+                layers.append(_conv(width, reduced, 3, stride=2))
+                width = reduced
+        self.features = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
+        self.classifier = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [b, classes] of images [b, channels, height, width]."""
+        out: Tensor = self.classifier(self.features(x))
+        return out
+
+
+class _Residual(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(inputs, outputs, 3, stride),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+class ResNet18(nn.Sequential):
+    """ResNet-18 for small images: a 3 x 3 first convolution and no first pooling.
+
+    Parameters
+    ----------
+    channels
+        Input channels.
+    classes
+        Number of outputs.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        layers: list[nn.Module] = [_conv(channels, 64, 3)]
+        width = 64
+        for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+            layers += [_Residual(width, outputs, stride), _Residual(outputs, outputs, 1)]
+            width = outputs
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+
+
+_IMAGE: dict[str, Callable[[int, int], nn.Module]] = {
+    "small_cnn": SmallCNN,
+    "small_inception": SmallInception,
+    "resnet18": ResNet18,
+}
+
+
+def names() -> list[str]:
+    """Names that `build` takes."""
+    return ["mlp", *_IMAGE]
+
+
+def build(name: str, input_shape: Sequence[int], classes: int) -> Callable[[], nn.Module]:
+    """Return a factory: every call makes a freshly initialised network.
+
+    Parameters
+    ----------
+    name
+        One of `names`.
+    input_shape
+        Shape of one input without the batch: any for "mlp", (channels, height, width) for the others.
+    classes
+        Number of outputs.
+
+    Raises
+    ------
+    SettingError
+        If there is no network of that name, or the shape is not one it takes.
+
+    Examples
+    --------
+    >>> build("mlp", (1, 8, 8), 10)()(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
+    """
+    if name == "mlp":
+        return lambda: MLP(math.prod(input_shape), classes)
+    if name not in _IMAGE:
+        raise SettingError(f"network {name!r}", "a named network", did_you_mean(name, names()))
+    if len(input_shape) != 3:
+        raise SettingError(
+            f"network {name!r} for inputs of shape {tuple(input_shape)}",
+            "images (channels, height, width)",
+            "use network 'mlp', or add a channel axis",
+        )
+    return lambda: _IMAGE[name](int(input_shape[0]), classes)

@@ -1,0 +1,235 @@
+"""Recipes: how a torch model is trained. Frozen values, checked when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from dataaudit.errors import SettingError, did_you_mean
+
+Augment = Callable[[Any, Any], Any]
+"""(inputs [b, ...], torch.Generator) -> inputs of the same shape."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a torch model is trained.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the data.
+    batch_size
+        Examples a step; the rest of an epoch is its last, smaller batch.
+    optimizer
+        "sgd" (momentum, by default Nesterov's) or "adamw".
+    learning_rate
+        Base rate: the largest rate of the schedule.
+    momentum, nesterov
+        For "sgd".
+    weight_decay
+        L2 coefficient ("sgd") or decoupled decay ("adamw").
+    schedule
+        After the warm-up: "linear" to 0, "cosine" to 0, "constant", or "step".
+    warmup
+        Share of all steps in which the rate grows linearly from 0.
+    milestones, decay
+        For "step": shares of all steps after which the rate is multiplied by `decay`.
+    augment
+        Called on every training batch: (inputs, generator) -> inputs; None for no augmentation.
+    precision
+        "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies it natively.
+    init
+        "keep" trains on from the weights as passed; "reset" calls every layer's reset_parameters first.
+
+    Raises
+    ------
+    SettingError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> Recipe(epochs=5).epochs
+    5
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 0.0
+    schedule: Literal["linear", "cosine", "constant", "step"] = "linear"
+    warmup: float = 0.15
+    milestones: tuple[float, ...] = ()
+    decay: float = 0.1
+    augment: Augment | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    init: Literal["keep", "reset"] = "keep"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise SettingError(
+                    f"{name}={value!r}", "a whole number of at least 1", f"pass Recipe({name}=...)"
+                )
+        self._within("learning_rate", 0.0, float("inf"), open_low=True)
+        self._within("momentum", 0.0, 1.0)
+        self._within("weight_decay", 0.0, float("inf"))
+        self._within("warmup", 0.0, 1.0)
+        self._within("decay", 0.0, 1.0, open_low=True)
+        self._one_of("optimizer", ("sgd", "adamw"))
+        self._one_of("schedule", ("linear", "cosine", "constant", "step"))
+        self._one_of("precision", ("auto", "float32", "bfloat16"))
+        self._one_of("init", ("keep", "reset"))
+        if any(not 0 < share < 1 for share in self.milestones) or list(self.milestones) != sorted(
+            self.milestones
+        ):
+            raise SettingError(
+                f"milestones={self.milestones!r}", "rising shares of all steps, between 0 and 1", "sort them"
+            )
+        if (self.schedule == "step") != bool(self.milestones):
+            raise SettingError(
+                f"schedule={self.schedule!r} with milestones={self.milestones!r}",
+                "milestones for schedule='step' and for no other",
+                "pass both or neither",
+            )
+        if self.augment is not None and not callable(self.augment):
+            raise SettingError(
+                f"augment={self.augment!r}", "a function (inputs, generator) -> inputs", "pass a callable"
+            )
+
+    def _within(self, name: str, low: float, high: float, open_low: bool = False) -> None:
+        value = getattr(self, name)
+        good = isinstance(value, (int, float)) and low <= value <= high and value < float("inf")
+        if not good or (open_low and value == low):
+            raise SettingError(
+                f"{name}={value!r}",
+                f"a number from {low:g}{' (excluded)' if open_low else ''} to {high:g}",
+                f"pass Recipe({name}=...)",
+            )
+
+    def _one_of(self, name: str, choices: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in choices:
+            raise SettingError(f"{name}={value!r}", "a known value", did_you_mean(value, choices))
+
+    def rate(self, step: int, total: int) -> float:
+        """Learning rate of `step` (from 0) of `total`, as a share of the base rate."""
+        import math
+
+        ramp = max(1, round(self.warmup * total)) if self.warmup else 0
+        if step < ramp:
+            return (step + 1) / ramp
+        if self.schedule == "constant":
+            return 1.0
+        if self.schedule == "step":
+            return float(self.decay ** sum(step >= share * total for share in self.milestones))
+        done = (step - ramp) / max(1, total - ramp)
+        return 1.0 - done if self.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Settings as JSON values; the augmentation by its name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["milestones"] = list(self.milestones)
+        if self.augment is not None:
+            values["augment"] = getattr(self.augment, "__qualname__", repr(self.augment))
+        return values
+
+
+@dataclass(frozen=True)
+class CropFlip:
+    """Random crops after zero padding and, if asked for, left-right flips (the paper's table 2).
+
+    Parameters
+    ----------
+    padding
+        Pixels of zeros on all four sides.
+    flip
+        Whether every other image, at random, is mirrored.
+    """
+
+    padding: int = 4
+    flip: bool = True
+
+    def __call__(self, inputs: Any, generator: Any) -> Any:
+        """Crop and flip a batch [b, C, H, W]; every image by its own draw."""
+        import torch
+        from torch.nn.functional import pad
+
+        b, _, height, width = inputs.shape
+        padded = pad(inputs, (self.padding,) * 4)
+        span = 2 * self.padding + 1
+        top = torch.randint(span, (b, 1), generator=generator) + torch.arange(height)
+        left = torch.randint(span, (b, 1), generator=generator) + torch.arange(width)
+        if self.flip:
+            mirrored = torch.rand(b, 1, generator=generator) < 0.5
+            left = torch.where(mirrored, left.flip(1), left)
+        device = inputs.device
+        return padded[
+            torch.arange(b, device=device)[:, None, None],
+            :,
+            top.to(device)[:, :, None],
+            left.to(device)[:, None, :],
+        ].permute(0, 3, 1, 2)
+
+
+DEFAULT = Recipe()
+"""What `score` trains by: chosen by benchmarks/peers/label_errors.py among rates, lengths and optimisers."""
+
+_NAMED: dict[str, Recipe] = {
+    "default": DEFAULT,
+    "mnist": Recipe(epochs=20, batch_size=256, learning_rate=0.1, nesterov=False),
+    "cifar10": Recipe(epochs=80, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)),
+    "cifar100": Recipe(
+        epochs=160, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)
+    ),
+    "imagenet": Recipe(
+        epochs=100,
+        batch_size=128 * 7,
+        learning_rate=0.1 * 7,
+        nesterov=False,
+        schedule="step",
+        milestones=(0.3, 0.6, 0.9),
+        decay=0.1,
+        augment=CropFlip(32, True),
+    ),
+    "resnet18": Recipe(
+        epochs=200,
+        batch_size=32,
+        learning_rate=0.1,
+        nesterov=True,
+        weight_decay=5e-4,
+        schedule="step",
+        warmup=0.0,
+        milestones=(0.3, 0.45, 0.6),
+        decay=0.2,
+        augment=CropFlip(4, True),
+    ),
+}
+
+
+def names() -> list[str]:
+    """Names that `get` and ``score(recipe=...)`` take."""
+    return list(_NAMED)
+
+
+def get(name: str) -> Recipe:
+    """Recipe called `name`: the default, or the paper's (table 2; "resnet18" from its appendix A).
+
+    Raises
+    ------
+    SettingError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> get("mnist").batch_size
+    256
+    """
+    if name not in _NAMED:
+        raise SettingError(f"recipe {name!r}", "a named recipe or a Recipe", did_you_mean(name, names()))
+    return _NAMED[name]

@@ -1,0 +1,277 @@
+"""Scikit-learn classifiers and pipelines: clones trained once, epoch by epoch where they have epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.learners.base import Recording
+from dataaudit.learners.recipes import DEFAULT, Recipe
+from dataaudit.progress import progress_bar
+from dataaudit.types import AnyArray, FloatArray, IntArray
+
+SMALLEST = float(np.finfo(np.float64).eps)
+"""Probability below which a logit is cut off, as scikit-learn's log_loss does."""
+
+
+class SklearnFitted:
+    """A trained classifier, with the steps before it."""
+
+    def __init__(self, steps: Any, classifier: Any, learner: SklearnLearner) -> None:
+        self._steps = steps
+        self.classifier = classifier
+        self._learner = learner
+
+    def logits(self, indices: IntArray) -> FloatArray:
+        """Logits float64 [b, C] of the rows `indices`: log-probabilities, or decision values."""
+        inputs = self._learner.inputs(indices)
+        if self._steps is not None:
+            inputs = self._steps.transform(inputs)
+        return outputs(self.classifier, inputs, self._learner.classes)
+
+
+class SklearnLearner:
+    """A scikit-learn classifier or pipeline, bound to a data set.
+
+    Boosting models with ``staged_predict_proba`` have their stages as epochs. Models with ``partial_fit`` are
+    trained batch by batch, with a prediction of every example after each epoch. In both cases the last step of
+    a pipeline is what has epochs. Other models have none.
+
+    Parameters
+    ----------
+    model
+        The estimator; it is cloned, and every ``random_state`` that is None is set from the seed.
+    examples
+        The data set.
+    recipe
+        Epochs and batch size for ``partial_fit`` (the default recipe's if None); its other fields belong to
+        torch and must have their defaults.
+
+    Raises
+    ------
+    ModelError
+        If the estimator is no classifier, or gives neither probabilities nor decision values.
+    SettingError
+        If a recipe is given that this model cannot follow.
+    """
+
+    def __init__(self, model: Any, examples: Examples, recipe: Recipe | None) -> None:
+        self.examples = examples
+        self.classes = len(examples.class_names)
+        self._model = model
+        self._last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+        if not isinstance(model, BaseEstimator) or not is_classifier(model):
+            raise ModelError(
+                f"a {type(model).__name__}",
+                "a classifier",
+                "pass a scikit-learn classifier, or a pipeline that ends in one",
+            )
+        self._kind = self._find_kind()
+        if recipe is not None and (self._kind != "partial_fit" or _beyond_batches(recipe)):
+            raise SettingError(
+                f"a recipe for {type(self._last).__name__}",
+                "one for a torch model, or epochs and batch_size alone for a model with partial_fit",
+                "set the estimator's own parameters instead, and leave recipe=None",
+            )
+        self.recipe = recipe or DEFAULT
+
+    def _find_kind(self) -> str:
+        if not (hasattr(self._last, "predict_proba") or hasattr(self._last, "decision_function")):
+            raise ModelError(
+                f"a {type(self._last).__name__}",
+                "predict_proba or decision_function",
+                "switch probabilities on (for example SGDClassifier(loss='log_loss')), or take another classifier",
+            )
+        if hasattr(self._last, "staged_predict_proba"):
+            return "staged"
+        return "partial_fit" if hasattr(self._last, "partial_fit") else "plain"
+
+    @property
+    def epochs(self) -> int:
+        """Stages asked of a boosting model, epochs of `partial_fit`, or 0."""
+        if self._kind == "staged":
+            parameters = self._last.get_params()
+            return int(parameters.get("n_estimators", parameters.get("max_iter", 1)))
+        return self.recipe.epochs if self._kind == "partial_fit" else 0
+
+    @property
+    def allows_missing(self) -> bool:
+        """Whether the first step takes NaN, by its own tags; a column transformer decides for itself."""
+        first = self._model.steps[0][1] if isinstance(self._model, Pipeline) else self._model
+        return hasattr(first, "transformers") or bool(get_tags(first).input_tags.allow_nan)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Model and how it is trained, as JSON values."""
+        how = {
+            "staged": "boosting stages are the epochs",
+            "partial_fit": f"partial_fit, {self.recipe.epochs} epochs in batches of {self.recipe.batch_size}",
+            "plain": "no epochs: trained as a whole",
+        }
+        return {
+            "model": type(self._last).__name__,
+            "recipe": {"estimator": " ".join(str(self._model).split()), "epochs": self.epochs},
+            "device": "cpu",
+            "precision": "as the estimator computes",
+            "engine": "scikit-learn",
+            "notes": [how[self._kind]],
+        }
+
+    def check(self, seed: int) -> None:
+        """Make a clone and read two rows; scikit-learn looks at the rest itself when it fits."""
+        self._fresh(seed)
+        self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
+
+    def already_fits(self, seed: int) -> float | None:
+        """Never: a clone starts unfitted."""
+        return None
+
+    def untrained(self) -> SklearnFitted:
+        """The caller's own fitted estimator, for predictions.
+
+        Raises
+        ------
+        ModelError
+            If it is not fitted.
+        """
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        try:
+            check_is_fitted(self._last)
+        except NotFittedError as error:
+            raise ModelError(
+                f"an unfitted {type(self._last).__name__} beside a full Recorder",
+                "the trained model for scores of its predictions",
+                "fit it first, or call recorder.evaluate() with its outputs",
+            ) from error
+        known = np.asarray(self._last.classes_)
+        if not (known.dtype.kind in "iu" and np.isin(known, np.arange(self.classes)).all()):
+            raise ModelError(
+                f"an estimator fitted to the classes {known[:8].tolist()}",
+                f"class positions 0..{self.classes - 1}, as in audit.labels",
+                "fit it to encoded labels",
+            )
+        return SklearnFitted(self._model[:-1] if self._has_steps() else None, self._last, self)
+
+    def _has_steps(self) -> bool:
+        return isinstance(self._model, Pipeline) and len(self._model.steps) > 1
+
+    def _fresh(self, seed: int) -> Any:
+        model = clone(self._model)
+        unseeded = [
+            name
+            for name, value in model.get_params(deep=True).items()
+            if (name == "random_state" or name.endswith("__random_state")) and value is None
+        ]
+        return model.set_params(**{name: seed % 2**32 for name in unseeded})
+
+    def inputs(self, indices: IntArray) -> Any:
+        """Inputs of the rows `indices`: a DataFrame, or an array flattened to [b, d]."""
+        read = self.examples.read(indices)
+        return read if hasattr(read, "columns") else np.asarray(read).reshape(len(indices), -1)
+
+    def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> SklearnFitted:
+        """Train a clone on `indices`.
+
+        Raises
+        ------
+        ModelError
+            If the estimator refuses the data; its own words are in the message.
+        """
+        model = self._fresh(seed)
+        inputs, labels = self.inputs(indices), self.examples.labels[indices]
+        steps, classifier = None, model
+        try:
+            if isinstance(model, Pipeline):
+                classifier = model.steps[-1][1]
+                if self._has_steps():
+                    steps = model[:-1]
+                    inputs = steps.fit_transform(inputs, labels)
+            if self._kind == "partial_fit":
+                self._fit_by_batches(classifier, inputs, labels, indices, seed, recorder, progress)
+            else:
+                classifier.fit(inputs, labels)
+        except (ValueError, TypeError) as error:
+            if isinstance(error, ModelError):
+                raise
+            raise ModelError(
+                f"a {type(self._last).__name__} that refuses these data: {error}",
+                "an estimator that fits the inputs",
+                "put a preprocessing step before it in a pipeline",
+            ) from error
+        if recorder is not None and self._kind == "staged":
+            with progress_bar("reading stages", self.epochs, progress) as advance:
+                for logits in _stages(classifier, inputs, self.classes):
+                    recorder.update(indices, logits, labels)
+                    recorder.end_epoch()
+                    advance(1)
+        return SklearnFitted(steps, classifier, self)
+
+    def _fit_by_batches(
+        self,
+        classifier: Any,
+        inputs: Any,
+        labels: IntArray,
+        indices: IntArray,
+        seed: int,
+        recorder: Recording | None,
+        progress: bool,
+    ) -> None:
+        order = np.random.default_rng(seed)
+        every = np.arange(self.classes)
+        take = inputs.iloc if hasattr(inputs, "iloc") else inputs
+        size = self.recipe.batch_size
+        with progress_bar("training", self.recipe.epochs, progress) as advance:
+            try:
+                for _ in range(self.recipe.epochs):
+                    shuffled = order.permutation(len(labels))
+                    for start in range(0, len(labels), size):
+                        batch = shuffled[start : start + size]
+                        classifier.partial_fit(take[batch], labels[batch], classes=every)
+                    if recorder is not None:
+                        for start in range(0, len(labels), 4096):
+                            part = slice(start, start + 4096)
+                            logits = outputs(classifier, take[part], self.classes)
+                            recorder.update(indices[part], logits, labels[part])
+                        recorder.end_epoch()
+                    advance(1)
+            except KeyboardInterrupt:
+                if recorder is not None:
+                    recorder.discard_epoch()
+                raise
+
+
+def _beyond_batches(recipe: Recipe) -> bool:
+    return replace(recipe, epochs=DEFAULT.epochs, batch_size=DEFAULT.batch_size) != DEFAULT
+
+
+def _stages(classifier: Any, inputs: Any, classes: int) -> Iterator[FloatArray]:
+    for probabilities in classifier.staged_predict_proba(inputs):
+        yield _spread(np.log(np.clip(probabilities, SMALLEST, None)), classifier.classes_, classes)
+
+
+def outputs(classifier: Any, inputs: Any, classes: int) -> FloatArray:
+    """Logits float64 [b, C] of a fitted classifier; classes that it never saw get the smallest."""
+    if hasattr(classifier, "predict_proba"):
+        values = np.log(np.clip(classifier.predict_proba(inputs), SMALLEST, None))
+    else:
+        decision = np.asarray(classifier.decision_function(inputs), np.float64)
+        values = np.stack([-decision / 2, decision / 2], 1) if decision.ndim == 1 else decision
+    return _spread(values, classifier.classes_, classes)
+
+
+def _spread(values: AnyArray, known: AnyArray, classes: int) -> FloatArray:
+    if len(known) == classes:
+        return np.asarray(values, np.float64)
+    spread = np.full((len(values), classes), values.min() + np.log(SMALLEST))
+    spread[:, known] = values
+    return spread

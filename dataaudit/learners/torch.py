@@ -1,0 +1,328 @@
+"""Torch models: trained by a recipe on copies, from in-memory or disk-backed examples."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import ModelError
+from dataaudit.interrupts import deferred_interrupt
+from dataaudit.learners.base import Recording
+from dataaudit.learners.devices import resolve_precision
+from dataaudit.learners.recipes import Recipe
+from dataaudit.progress import progress_bar
+from dataaudit.types import IntArray
+
+EVALUATION_ROWS = 1024
+PRETRAINED_ROWS = 2000
+SHUFFLED_COPIES = 8
+
+
+class TorchFitted:
+    """A trained torch module in evaluation mode."""
+
+    def __init__(self, module: nn.Module, learner: TorchLearner) -> None:
+        self.module = module
+        self._learner = learner
+
+    @torch.inference_mode()
+    def logits(self, indices: IntArray) -> Tensor:
+        """Logits float32 [b, C] of the rows `indices`, on the model's device."""
+        parts = [
+            self._learner.forward(self.module, batch)
+            for batch in np.array_split(indices, -(-len(indices) // EVALUATION_ROWS))
+        ]
+        return torch.cat(parts)
+
+
+class TorchLearner:
+    """A torch module or factory with a recipe, bound to a data set.
+
+    Parameters
+    ----------
+    model
+        A module (copied for every fit) or a function that makes a freshly initialised one.
+    examples
+        The data set.
+    recipe, device
+        How and where to train.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Callable[[], nn.Module],
+        examples: Examples,
+        recipe: Recipe,
+        device: torch.device,
+    ) -> None:
+        self.examples = examples
+        self.recipe = recipe
+        self.device = device
+        self._factory = None if isinstance(model, nn.Module) else model
+        self._module = model if isinstance(model, nn.Module) else None
+        self._labels = torch.tensor(examples.labels)
+        self._classes = len(examples.class_names)
+        self.precision, self._precision_reason = resolve_precision(recipe.precision, device)
+        self._name = type(model).__name__ if self._module is not None else ""
+        self._takes_tokens = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the recipe."""
+        return self.recipe.epochs
+
+    @property
+    def allows_missing(self) -> bool:
+        """Never: NaN inputs would end as NaN weights."""
+        return False
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Model, recipe, device and precision as JSON values."""
+        return {
+            "model": self._name,
+            "recipe": self.recipe.to_dict(),
+            "device": str(self.device),
+            "precision": self.precision,
+            "engine": "torch",
+            "notes": [self._precision_reason],
+        }
+
+    def module(self, seed: int) -> nn.Module:
+        """Model at the start of training, on the device; never the caller's own object."""
+        torch.manual_seed(seed)
+        if self._factory is not None:
+            made = self._factory()
+            if not isinstance(made, nn.Module):
+                raise ModelError(
+                    f"a function that returned {type(made).__name__}",
+                    "a torch.nn.Module from the model factory",
+                    "pass a module, a function returning a fresh one, or a scikit-learn estimator",
+                )
+            self._name = type(made).__name__
+            # A factory may hand out one object again and again; training it would change the caller's.
+            made = copy.deepcopy(made)
+        else:
+            assert self._module is not None
+            made = copy.deepcopy(self._module)
+        if self.recipe.init == "reset":
+            reset(made)
+        for parameter in made.parameters():
+            parameter.grad = None
+        return made.to(self.device)
+
+    def check(self, seed: int) -> None:
+        """Run two rows through the model and look at what comes out."""
+        with torch.random.fork_rng(devices=[]):
+            module = self.module(seed).eval()
+        self._takes_tokens = any(isinstance(part, nn.Embedding) for part in module.modules())
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            raise ModelError(
+                f"a {self._name} without trainable parameters",
+                "a model that can be trained",
+                "unfreeze some parameters (requires_grad_(True))",
+            )
+        inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
+        try:
+            with torch.inference_mode():
+                outputs = module(inputs)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise ModelError(
+                f"a {self._name} that fails on inputs {tuple(inputs.shape)} of {inputs.dtype}: {error}",
+                "a model that takes a batch of the data set's inputs",
+                "change the model's first layer, or reshape the inputs (transform=)",
+            ) from error
+        if not isinstance(outputs, Tensor):
+            raise ModelError(
+                f"a {self._name} that returns {type(outputs).__name__}",
+                "logits: one tensor [batch, classes]",
+                "wrap the model so that it returns its logits only",
+            )
+        if outputs.shape != (len(inputs), self._classes):
+            raise ModelError(
+                f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
+                f"{(len(inputs), self._classes)}: one logit for each of the {self._classes} classes",
+                f"give the last layer {self._classes} outputs",
+            )
+
+    def already_fits(self, seed: int) -> float | None:
+        """Accuracy of the model as passed, if it shows training on these data; None if it does not.
+
+        The model must beat the majority class significantly (five standard errors), and must give the labels
+        more probability than copies of itself whose weights are shuffled within each tensor: an untrained
+        network is one such copy among others, and may beat the majority by luck.
+        """
+        if self.recipe.init == "reset":
+            return None
+        labels = self.examples.labels
+        count = min(PRETRAINED_ROWS, len(labels))
+        chosen = np.sort(np.random.default_rng(seed).choice(len(labels), count, replace=False))
+        with torch.random.fork_rng(devices=[]):
+            module = self.module(seed).eval()
+            accuracy, confidence = self._agreement(module, chosen)
+            majority = np.bincount(labels).max() / len(labels)
+            if accuracy <= majority + 5 * np.sqrt(majority * (1 - majority) / count):
+                return None
+            null = []
+            for copy_number in range(SHUFFLED_COPIES):
+                shuffled = shuffle_weights(copy.deepcopy(module), seed + copy_number)
+                null.append(self._agreement(shuffled, chosen[:: max(1, count // 500)])[1])
+        spread = max(float(np.std(null)), 0.01)
+        return accuracy if confidence > float(np.mean(null)) + 5 * spread else None
+
+    def _agreement(self, module: nn.Module, rows: IntArray) -> tuple[float, float]:
+        """Accuracy and mean probability of the given labels on `rows`."""
+        probabilities = TorchFitted(module, self).logits(rows).softmax(1).cpu()
+        given = self._labels[rows]
+        accuracy = (probabilities.argmax(1) == given).double().mean()
+        return float(accuracy), float(probabilities.gather(1, given[:, None]).double().nanmean())
+
+    def untrained(self) -> TorchFitted:
+        """The model as it was passed, in evaluation mode."""
+        with torch.random.fork_rng(devices=[]):
+            return TorchFitted(self.module(0).eval(), self)
+
+    def inputs(self, indices: IntArray) -> Tensor:
+        """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers as float32."""
+        read = self.examples.read(indices)
+        if hasattr(read, "columns"):
+            from dataaudit.data.tables import as_numbers
+
+            read = as_numbers(read)
+        tensor = torch.from_numpy(np.ascontiguousarray(read)).to(self.device)
+        if tensor.dtype == torch.uint8:
+            return tensor.to(torch.float32) / 255.0
+        if tensor.is_floating_point() or not self._takes_tokens:
+            return tensor.to(torch.float32)
+        return tensor.to(torch.int64)
+
+    def forward(self, module: nn.Module, indices: IntArray) -> Tensor:
+        """Logits float32 [b, C] of the rows `indices`."""
+        return self._run(module, self.inputs(indices))
+
+    def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        if self.precision == "bfloat16":
+            with torch.autocast(self.device.type, torch.bfloat16):
+                outputs: Tensor = module(inputs)
+            return outputs.float()
+        outputs = module(inputs)
+        return outputs
+
+    def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> TorchFitted:
+        """Train a copy on `indices`; bit-identical for the same arguments on the CPU.
+
+        Raises
+        ------
+        DataError
+            If logits become NaN or infinite while recording.
+        KeyboardInterrupt
+            On Ctrl-C, between two batches; the open epoch is discarded from the recorder.
+        """
+        recipe = self.recipe
+        with torch.random.fork_rng(devices=_cuda_devices(self.device)), deferred_interrupt() as check:
+            module = self.module(seed).train()
+            order = torch.Generator().manual_seed(seed)
+            optimizer = _optimizer(recipe, module)
+            steps = -(-len(indices) // recipe.batch_size) * recipe.epochs
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda step: recipe.rate(min(step, steps - 1), steps)
+            )
+            rows = torch.from_numpy(np.ascontiguousarray(indices))
+            try:
+                with progress_bar("training", recipe.epochs * len(rows), progress) as advance:
+                    for _ in range(recipe.epochs):
+                        for batch in _batches(rows, recipe.batch_size, order):
+                            check()
+                            self._step(module, batch, optimizer, order, recorder)
+                            schedule.step()
+                            advance(len(batch))
+                        if recorder is not None:
+                            recorder.end_epoch()
+            except KeyboardInterrupt:
+                if recorder is not None:
+                    recorder.discard_epoch()
+                raise
+        return TorchFitted(module.eval(), self)
+
+    def _step(
+        self,
+        module: nn.Module,
+        batch: Tensor,
+        optimizer: torch.optim.Optimizer,
+        generator: torch.Generator,
+        recorder: Recording | None,
+    ) -> None:
+        inputs = self.inputs(batch.numpy())
+        if self.recipe.augment is not None:
+            inputs = self.recipe.augment(inputs, generator)
+        labels = self._labels[batch]
+        logits = self._run(module, inputs)
+        loss = functional.cross_entropy(logits, labels.to(self.device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if recorder is not None:
+            recorder.update(batch, logits, labels)
+
+
+def _batches(rows: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Shuffled batches; a last batch of one row joins the one before, for batch normalisation needs two."""
+    batches = list(rows[torch.randperm(len(rows), generator=generator)].split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return iter(batches)
+
+
+def _optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        parameters,
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def _cuda_devices(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []
+
+
+def reset(module: nn.Module) -> None:
+    """Initialise every layer afresh, in place, by its own ``reset_parameters``.
+
+    Raises
+    ------
+    ModelError
+        If a layer holds parameters or buffers of its own and has no ``reset_parameters``.
+    """
+    for name, part in module.named_modules():
+        renew = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+        if callable(renew):
+            renew()
+        elif list(part.parameters(recurse=False)):
+            raise ModelError(
+                f"a {type(part).__name__} ({name or 'the model itself'}) without reset_parameters()",
+                "layers that can be initialised afresh",
+                "pass a factory, for example lambda: MyModel(), instead of a module",
+            )
+
+
+def shuffle_weights(module: nn.Module, seed: int) -> nn.Module:
+    """Permute every parameter's entries within its tensor, in place: same scale, nothing learned."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            flat = parameter.reshape(-1)
+            order = torch.randperm(flat.numel(), generator=generator).to(flat.device)
+            parameter.copy_(flat[order].reshape(parameter.shape))
+    return module

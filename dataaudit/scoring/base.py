@@ -1,0 +1,62 @@
+"""What a scorer is: pure NumPy, from evidence to one number an example."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from dataaudit.evidence import Evidence, Need
+from dataaudit.types import FloatArray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One score of n examples.
+
+    Attributes
+    ----------
+    values
+        float64 [n], higher = more regular, NaN where an example has no score.
+    ties
+        What orders examples of equal value, float64 [n], higher = more regular; None if the order of the
+        data set does.
+    """
+
+    values: FloatArray
+    ties: FloatArray | None = None
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A score of examples.
+
+    Laws
+    ----
+    - ``score`` is pure: equal evidence gives equal values, and the evidence is not changed.
+    - Values are float64 [n], never infinite; higher = more regular.
+    - Only parts named in ``needs`` are read.
+
+    `dataaudit.testing.ScorerContract` checks them. A package registers scorers (instances) in the entry-point
+    group ``dataaudit.scorers``.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Column name."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """One line for `dataaudit.scorers`."""
+
+    @property
+    @abstractmethod
+    def needs(self) -> Collection[Need]:
+        """Parts of the evidence that `score` reads."""
+
+    @abstractmethod
+    def score(self, evidence: Evidence) -> Scores:
+        """Score every example."""
