@@ -1,12 +1,12 @@
 """The verb: resolve, adapt, check, collect, score.
 
-    score(model, dataset)
-      scorers, recipe, seed        by name or instance                  scoring, learners
-      dataset -> Examples          labels read once, rows by index      data
-      model   -> Learner           copies only                          learners
-      checks                       shapes, finiteness, fingerprint      before any training
-      needs   -> Evidence          each computed once                   evidence
-      Evidence -> Scores -> Audit
+score(model, dataset)
+  scorers, recipe, seed        by name or instance                  scoring, learners
+  dataset -> Examples          labels read once, rows by index      data
+  model   -> Learner           copies only                          learners
+  checks                       shapes, finiteness, fingerprint      before any training
+  needs   -> Evidence          each computed once                   evidence
+  Evidence -> Scores -> Audit
 """
 
 from __future__ import annotations
@@ -167,9 +167,7 @@ def _check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:
         )
 
 
-def _is_trained(
-    learner: Learner | None, chosen: Sequence[Scorer] | None, seed: int, notes: list[str]
-) -> bool:
+def _is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: int, notes: list[str]) -> bool:
     """Whether the model as passed already fits the data; dynamics asked for by name then raise."""
     share = learner.already_fits(seed) if learner is not None else None
     if share is None:
@@ -250,9 +248,7 @@ def audit_recorded(
         chosen = scoring.resolve(scorers)
         names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
         if len(names) != recorder.classes:
-            raise DataError(
-                f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]"
-            )
+            raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
         plan = chosen or scoring.supported(_automatic_needs(None, recorder, False))
         if not plan:
             raise DataError(

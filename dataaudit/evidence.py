@@ -96,7 +96,12 @@ def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
 
 
 def predict(
-    fitted: Fitted, rows: IntArray, labels: IntArray, recorder: Recorder, progress: bool, text: str = "predicting"
+    fitted: Fitted,
+    rows: IntArray,
+    labels: IntArray,
+    recorder: Recorder,
+    progress: bool,
+    text: str = "predicting",
 ) -> None:
     """Show `recorder` the predictions of `fitted` for `rows`, block by block."""
     with progress_bar(text, len(rows), progress) as advance:
@@ -172,7 +177,9 @@ def collect(
     dynamics = recorder.dynamics() if Need.DYNAMICS in needs else None
     if Need.DYNAMICS in needs and dynamics is None:
         raise ModelError(
-            "a Recorder without a complete epoch", "training dynamics", "call recorder.end_epoch() after an epoch"
+            "a Recorder without a complete epoch",
+            "training dynamics",
+            "call recorder.end_epoch() after an epoch",
         )
     predictions = recorder.predictions() if Need.PREDICTIONS in needs and recorded else None
     if Need.PREDICTIONS in needs and predictions is None:

@@ -127,7 +127,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
     assert isinstance(manifest, dict)
     if manifest.pop("blake2b", None) != _checksum(manifest):
         raise StorageError(
-            f"{folder / MANIFEST} with another checksum", "the manifest that was saved", "save the audit again"
+            f"{folder / MANIFEST} with another checksum",
+            "the manifest that was saved",
+            "save the audit again",
         )
     return manifest
 
@@ -181,7 +183,7 @@ def _dynamics(manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Dy
     kept = manifest["dynamics"]["kept_epochs"]
     n = len(tables["examples"])
     single = {name: _array(tables["dynamics"], name) for name in tables["dynamics"].column_names}
-    matrices = {
+    matrices: dict[str, Any] = {
         name: np.stack([_array(tables["epochs"], f"{name} {epoch}") for epoch in kept])
         if kept
         else np.empty((0, n), np.float16)
@@ -210,9 +212,7 @@ def _array(table: pa.Table, name: str) -> Any:
 
 
 def _with_prefix(table: pa.Table, prefix: str) -> dict[str, Any]:
-    return {
-        name.removeprefix(prefix): _array(table, name) for name in table.column_names if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): _array(table, name) for name in table.column_names if name.startswith(prefix)}
 
 
 def _write(folder: Path, part: str, columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+"""Turn what a caller has (arrays, a table, a torch or Hugging Face data set) into `Examples`.
+
+The adapters import their package on use: importing this package loads none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from dataaudit.data.examples import Examples, Inspection, inspect
+from dataaudit.data.kinds import is_a
+from dataaudit.errors import DataError, SettingError, did_you_mean
+
+__all__ = ["Examples", "Inspection", "as_examples", "inspect"]
+
+TAKEN = (
+    "(inputs, labels) arrays, a pandas DataFrame, a torch map-style Dataset of (x, y), "
+    "a Hugging Face Dataset or DatasetDict, or an Examples"
+)
+"""What `as_examples` takes, for error messages."""
+
+
+def as_examples(
+    dataset: Any,
+    *,
+    split: str | None = None,
+    label: Any = None,
+    inputs: Any = None,
+    transform: Callable[[Any], Any] | None = None,
+) -> Examples:
+    """Adapt a data set.
+
+    Parameters
+    ----------
+    dataset
+        One of
+
+        - ``(inputs, labels)``: inputs [n, ...] as a NumPy array or memmap, a torch tensor, nested lists or a
+          DataFrame; labels [n];
+        - a pandas DataFrame;
+        - a torch map-style ``Dataset`` yielding (x, y);
+        - a Hugging Face ``Dataset``, or a ``DatasetDict`` with `split`;
+        - an object that keeps the laws of `Examples`, returned as it is.
+    split
+        Split of a ``DatasetDict``.
+    label
+        Label column of a DataFrame or a Hugging Face data set; inferred where there is one candidate.
+    inputs
+        Input column or columns of a DataFrame or a Hugging Face data set; inferred likewise.
+    transform
+        Applied to one input at a time (a PIL image, an array, a text; a dict for a DataFrame's row) whenever
+        it is read; returns an array or a tensor.
+
+    Returns
+    -------
+    Examples
+        The labelled examples.
+
+    Raises
+    ------
+    DataError
+        If the data set is of another kind, has no length, or its labels or columns cannot be used.
+    SettingError
+        If an option does not apply to this kind of data set, or the split is missing or unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> examples = as_examples((np.zeros((4, 2)), ["cat", "dog", "dog", "cat"]))
+    >>> len(examples), examples.class_names
+    (4, ('cat', 'dog'))
+    """
+    if transform is not None and not callable(transform):
+        raise SettingError(
+            f"transform of type {type(transform).__name__}",
+            "a function of one input",
+            "pass transform=lambda x: ...",
+        )
+    if is_a(dataset, "pandas", "DataFrame"):
+        _refuse("a pandas DataFrame", split=split)
+        from dataaudit.data.tables import TableExamples
+
+        return TableExamples.from_frame(dataset, label=label, inputs=inputs, transform=transform)
+    if isinstance(dataset, (tuple, list)):
+        _refuse("(inputs, labels) arrays", split=split, label=label, inputs=inputs)
+        return _from_pair(dataset, transform)
+    if is_a(dataset, "datasets", "Dataset") or is_a(dataset, "datasets", "DatasetDict"):
+        from dataaudit.data.huggingface import HuggingFaceExamples
+
+        if is_a(dataset, "datasets", "DatasetDict"):
+            dataset = _choose_split(dataset, split)
+        else:
+            _refuse("a Hugging Face Dataset", split=split)
+        return HuggingFaceExamples(dataset, label=label, inputs=inputs, transform=transform)
+    if isinstance(dataset, Examples):
+        _refuse("an Examples", split=split, label=label, inputs=inputs, transform=transform)
+        return dataset
+    _refuse_without_length(dataset)
+    if is_a(dataset, "torch.utils.data", "Dataset"):
+        _refuse("a torch Dataset", split=split, label=label, inputs=inputs)
+        from dataaudit.data.torch import TorchExamples
+
+        return TorchExamples(dataset, transform=transform)
+    if is_a(dataset, "torch.utils.data", "DataLoader"):
+        raise DataError("a torch DataLoader", "the data set behind it", "pass loader.dataset")
+    raise DataError(
+        f"a data set of type {type(dataset).__module__}.{type(dataset).__qualname__}",
+        TAKEN,
+        "convert it to one of these",
+    )
+
+
+def _from_pair(pair: Sequence[Any], transform: Callable[[Any], Any] | None) -> Examples:
+    if len(pair) != 2:
+        raise DataError(
+            f"a {type(pair).__name__} of {len(pair)} items",
+            "the pair (inputs, labels), or " + TAKEN.partition(", ")[2],
+            "pass (inputs, labels), each with one entry an example",
+        )
+    inputs, labels = pair
+    if is_a(inputs, "pandas", "DataFrame"):
+        from dataaudit.data.tables import TableExamples
+
+        return TableExamples(inputs, labels, transform=transform)
+    from dataaudit.data.arrays import ArrayExamples
+
+    return ArrayExamples(inputs, labels, transform=transform)
+
+
+def _choose_split(splits: Any, split: str | None) -> Any:
+    if split is None:
+        raise SettingError(
+            f"a DatasetDict (splits: {', '.join(splits)}) without split=",
+            "the name of one split",
+            f"pass split={next(iter(splits), 'train')!r}, for example",
+        )
+    if split not in splits:
+        raise SettingError(f"split={split!r}", "a split of the DatasetDict", did_you_mean(split, list(splits)))
+    return splits[split]
+
+
+def _refuse(kind: str, **options: Any) -> None:
+    """Raise for options that mean nothing for this kind of data set."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        named = ", ".join(f"{name}=" for name in given)
+        raise SettingError(f"{named} for {kind}", "only options that apply to it", f"leave out {named}")
+
+
+def _refuse_without_length(dataset: Any) -> None:
+    streams = (
+        is_a(dataset, "torch.utils.data", "IterableDataset")
+        or is_a(dataset, "datasets", "IterableDataset")
+        or is_a(dataset, "datasets", "IterableDatasetDict")
+    )
+    indexed = is_a(dataset, "torch.utils.data", "Dataset") or isinstance(dataset, Iterable)
+    if streams or (indexed and not _has_length(dataset)):
+        raise DataError(
+            f"a data set without length ({type(dataset).__name__})",
+            "a data set with a length whose rows can be read by index",
+            "load it whole (a map-style Dataset, or streaming=False), or collect its rows into arrays",
+        )
+
+
+def _has_length(dataset: Any) -> bool:
+    try:
+        len(dataset)
+    except (TypeError, NotImplementedError):
+        return False
+    return True

@@ -90,7 +90,9 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
     missing = np.flatnonzero(column.isna().to_numpy())
     if len(missing):
         raise DataError(
-            f"missing labels in {rows(missing)}", "one label for every example", "drop those rows or label them"
+            f"missing labels in {rows(missing)}",
+            "one label for every example",
+            "drop those rows or label them",
         )
     if pd.api.types.is_float_dtype(column.dtype):
         numbers = column.to_numpy(dtype=np.float64)
@@ -158,7 +160,9 @@ def check_lengths(inputs: int, labels: int) -> None:
     """Raise unless there is one label for every input."""
     if inputs != labels:
         raise DataError(
-            f"{inputs} inputs and {labels} labels", "one label for every input", "pass arrays of the same length"
+            f"{inputs} inputs and {labels} labels",
+            "one label for every input",
+            "pass arrays of the same length",
         )
 
 

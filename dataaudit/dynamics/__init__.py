@@ -1,0 +1,1 @@
+"""What training shows about every example."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 DENSE_ELEMENTS = 2**24
-"""Largest n x C that is summed exactly (64 MiB of sums and as much again for the current epoch)."""
+"""Largest n x C that is always summed exactly (64 MiB of sums and as much again for the current epoch)."""
 
 SLOTS = 8
 OFFERED = 4
@@ -29,16 +29,14 @@ class Beliefs:
     """
 
     def __init__(self, n: int, classes: int, device: torch.device) -> None:
-        self.exact = n * classes <= DENSE_ELEMENTS
+        self.exact = n * classes <= DENSE_ELEMENTS or classes <= SLOTS
         width = classes if self.exact else SLOTS
         offered = classes if self.exact else OFFERED
         # One row more than examples: repeated rows of a batch are written there and forgotten.
         self.mass = torch.zeros(n, width, device=device)
         self.classes = None if self.exact else torch.full((n, width), -1, dtype=torch.int32, device=device)
         self._staged = torch.zeros(n + 1, offered, device=device)
-        self._staged_classes = (
-            None if self.exact else torch.zeros(n + 1, offered, dtype=torch.int32, device=device)
-        )
+        self._staged_classes = None if self.exact else torch.zeros(n + 1, offered, dtype=torch.int32, device=device)
 
     def stage(self, target: Tensor, probabilities: Tensor) -> None:
         """Set this epoch's probabilities [b, C] of the rows `target` [b] (row n takes what is superseded)."""

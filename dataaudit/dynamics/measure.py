@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, rows
+from dataaudit.types import AnyArray, BoolArray, IntArray
 
 MARGIN, CONFIDENCE, MAX_CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS, CORRECT, PREDICTED = range(8)
 """Columns of the per-example measurements of one forward pass."""
@@ -35,8 +40,6 @@ def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(columns, 1), probabilities
 
 
-
-
 def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int) -> None:
     """Raise for a batch whose shapes do not belong together."""
     raise DataError(
@@ -59,3 +62,37 @@ def check_range(what: str, values: Tensor, end: int) -> None:
             f"{what} {low if low < 0 else high}", f"0..{end - 1}", f"check n, classes and the batch's {what}"
         )
 
+
+def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntArray, epoch: int) -> None:
+    """Raise if measurements [n, 8] of the rows `seen` [n] are not finite, or labels differ from the `known`."""
+    bad = np.flatnonzero(seen & ~np.isfinite(values[:, :EL2N]).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"NaN or infinite logits in {rows(bad)} (epoch {epoch})",
+            "finite logits",
+            "training diverged: lower the learning rate, or check the inputs",
+        )
+    check_labels(seen, labels, known, "earlier epochs")
+
+
+def check_labels(rows_given: BoolArray, labels: IntArray, known: IntArray, where: str) -> None:
+    """Raise if a row's label differs from the one known before (-1: none yet)."""
+    moved = np.flatnonzero(rows_given & (known >= 0) & (known != labels))
+    if len(moved):
+        raise DataError(
+            f"another label than in {where} for {rows(moved)}",
+            "the same label for a row in every pass",
+            "check that indices are positions in the whole data set, not in the batch or the shard",
+        )
+
+
+def check_disjoint(mine: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[np.uint8]], n: int) -> None:
+    """Raise if a row was seen by both processes in the same epoch; bits [ceil(n / 8)] by epoch."""
+    for epoch, (left, right) in enumerate(zip(mine, theirs, strict=True), 1):
+        if (left & right).any():
+            both = np.flatnonzero(np.unpackbits(np.bitwise_and(left, right), count=n))
+            raise DataError(
+                f"{rows(both)} seen by both processes in epoch {epoch}",
+                "every row seen by one process an epoch",
+                "shard without padding (for example DistributedSampler(drop_last=True))",
+            )

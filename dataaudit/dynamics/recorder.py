@@ -20,12 +20,15 @@ from dataaudit.dynamics.measure import (
     MAX_CONFIDENCE,
     PREDICTED,
     PROBABILITY_MARGIN,
+    check_disjoint,
+    check_epoch,
+    check_labels,
     check_range,
     measure,
     refuse_shapes,
 )
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
-from dataaudit.errors import DataError, SettingError, rows
+from dataaudit.errors import DataError, SettingError
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ class Recorder:
     Notes
     -----
     Memory: about 150 bytes an example, the history budget, one quarter byte an example and epoch, and the class
-    sums: 8 C bytes an example while n x C <= 2**24, at most 100 beyond (see `dataaudit.dynamics.beliefs`).
+    sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see `dataaudit.dynamics.beliefs`).
 
     Examples
     --------
@@ -138,7 +141,7 @@ class Recorder:
         seen = seen_on_device.cpu().numpy()
         values = self._staged[:-1].cpu().numpy()
         labels = self._staged_labels[:-1].cpu().numpy()
-        self._check_epoch(seen, values, labels)
+        check_epoch(seen, values, labels, self._labels, self.epochs + 1)
         self._labels[seen] = labels[seen]
         self._seen_bits.append(np.packbits(seen))
         self._correct_bits.append(np.packbits(seen & (values[:, CORRECT] > 0)))
@@ -156,22 +159,6 @@ class Recorder:
         self._pending_elements = 0
         if self._device is not None:
             self._clear_epoch()
-
-    def _check_epoch(self, seen: Any, values: Any, labels: Any) -> None:
-        bad = np.flatnonzero(seen & ~np.isfinite(values[:, :EL2N]).all(axis=1))
-        if len(bad):
-            raise DataError(
-                f"NaN or infinite logits in {rows(bad)} (epoch {self.epochs + 1})",
-                "finite logits",
-                "training diverged: lower the learning rate, or check the inputs",
-            )
-        moved = np.flatnonzero(seen & (self._labels >= 0) & (self._labels != labels))
-        if len(moved):
-            raise DataError(
-                f"another label than in earlier epochs for {rows(moved)}",
-                "the same label for a row in every epoch",
-                "check that indices are positions in the whole data set, not in the batch or the shard",
-            )
 
     def _collect(self, indices: Any, logits: Any, labels: Any, final: bool) -> None:
         index, label = torch.as_tensor(indices), torch.as_tensor(labels)
@@ -225,15 +212,10 @@ class Recorder:
         where = index.cpu().numpy()
         columns = [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]
         self._final[where] = values[:, columns].cpu().numpy()
-        known = self._labels[where]
-        moved = np.flatnonzero((known >= 0) & (known != label.cpu().numpy()))
-        if len(moved):
-            raise DataError(
-                f"another label than in training for {rows(where[moved])}",
-                "the same label for a row in every pass",
-                "check that indices are positions in the whole data set",
-            )
-        self._labels[where] = label.cpu().numpy()
+        given = np.full(self.n, -1, np.int64)
+        given[where] = label.cpu().numpy()
+        check_labels(given >= 0, given, self._labels, "training")
+        self._labels[where] = given[where]
 
     def _allocate(self, device: torch.device) -> None:
         self._device = device
@@ -334,22 +316,9 @@ class Recorder:
                 "the same n, classes and complete epochs in every process",
                 "call end_epoch() in every process before merging",
             )
-        for epoch, (left, right) in enumerate(zip(self._seen_bits, other._seen_bits, strict=True), 1):
-            if (left & right).any():
-                both = np.flatnonzero(np.unpackbits(left & right, count=self.n))
-                raise DataError(
-                    f"{rows(both)} seen by both processes in epoch {epoch}",
-                    "every row seen by one process an epoch",
-                    "shard without padding (for example DistributedSampler(drop_last=True))",
-                )
+        check_disjoint(self._seen_bits, other._seen_bits, self.n)
         known = other._labels >= 0
-        moved = np.flatnonzero(known & (self._labels >= 0) & (self._labels != other._labels))
-        if len(moved):
-            raise DataError(
-                f"another label in the other process for {rows(moved)}",
-                "the same label for a row in every process",
-                "check that indices are positions in the whole data set, not in the shard",
-            )
+        check_labels(known, other._labels, self._labels, "the other process")
         self._labels[known] = other._labels[known]
         self._seen_bits = [a | b for a, b in zip(self._seen_bits, other._seen_bits, strict=True)]
         self._correct_bits = [a | b for a, b in zip(self._correct_bits, other._correct_bits, strict=True)]

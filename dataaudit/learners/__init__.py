@@ -1,0 +1,1 @@
+"""What trains: torch and scikit-learn models, recipes and networks by name."""

@@ -22,9 +22,7 @@ def resolve_recipe(recipe: str | Recipe | None) -> Recipe | None:
         return recipe
     if isinstance(recipe, str):
         return get(recipe)
-    raise SettingError(
-        f"recipe={recipe!r}", "a Recipe, the name of one, or None", "pass dataaudit.Recipe(epochs=...)"
-    )
+    raise SettingError(f"recipe={recipe!r}", "a Recipe, the name of one, or None", "pass dataaudit.Recipe(epochs=...)")
 
 
 def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: str) -> Learner | None:
@@ -52,9 +50,7 @@ def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: st
         return None
     if hasattr(model, "get_params") and hasattr(model, "fit") and not isinstance(model, type):
         if str(device) not in ("auto", "cpu"):
-            raise SettingError(
-                f"device={device!r} for a scikit-learn model", "'auto' or 'cpu'", "leave device='auto'"
-            )
+            raise SettingError(f"device={device!r} for a scikit-learn model", "'auto' or 'cpu'", "leave device='auto'")
         from dataaudit.learners.sklearn import SklearnLearner
 
         return SklearnLearner(model, examples, recipe)

@@ -73,9 +73,7 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise SettingError(
-                    f"{name}={value!r}", "a whole number of at least 1", f"pass Recipe({name}=...)"
-                )
+                raise SettingError(f"{name}={value!r}", "a whole number of at least 1", f"pass Recipe({name}=...)")
         self._within("learning_rate", 0.0, float("inf"), open_low=True)
         self._within("momentum", 0.0, 1.0)
         self._within("weight_decay", 0.0, float("inf"))
@@ -85,9 +83,7 @@ class Recipe:
         self._one_of("schedule", ("linear", "cosine", "constant", "step"))
         self._one_of("precision", ("auto", "float32", "bfloat16"))
         self._one_of("init", ("keep", "reset"))
-        if any(not 0 < share < 1 for share in self.milestones) or list(self.milestones) != sorted(
-            self.milestones
-        ):
+        if any(not 0 < share < 1 for share in self.milestones) or list(self.milestones) != sorted(self.milestones):
             raise SettingError(
                 f"milestones={self.milestones!r}", "rising shares of all steps, between 0 and 1", "sort them"
             )
@@ -184,9 +180,7 @@ _NAMED: dict[str, Recipe] = {
     "default": DEFAULT,
     "mnist": Recipe(epochs=20, batch_size=256, learning_rate=0.1, nesterov=False),
     "cifar10": Recipe(epochs=80, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)),
-    "cifar100": Recipe(
-        epochs=160, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)
-    ),
+    "cifar100": Recipe(epochs=160, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)),
     "imagenet": Recipe(
         epochs=100,
         batch_size=128 * 7,

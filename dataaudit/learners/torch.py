@@ -274,7 +274,7 @@ class TorchLearner:
 
 def _batches(rows: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Shuffled batches; a last batch of one row joins the one before, for batch normalisation needs two."""
-    batches = list(rows[torch.randperm(len(rows), generator=generator)].split(size))
+    batches = list(torch.split(rows[torch.randperm(len(rows), generator=generator)], size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return iter(batches)

@@ -114,9 +114,7 @@ class LabelPosterior:
         for field in ("structure", "floor"):
             value = getattr(self, field)
             if not isinstance(value, (int, float)) or not 0 < value < 1:
-                raise SettingError(
-                    f"{field}={value!r}", "a share between 0 and 1", f"pass LabelPosterior({field}=...)"
-                )
+                raise SettingError(f"{field}={value!r}", "a share between 0 and 1", f"pass LabelPosterior({field}=...)")
 
     @property
     def summary(self) -> str:

@@ -1,0 +1,138 @@
+"""Examples in arrays, in memory or memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dataaudit.data.examples import check_lengths, encode_labels
+from dataaudit.data.kinds import is_a, is_image, is_tensor
+from dataaudit.data.labelled import LabelledExamples, label_values
+from dataaudit.data.rows import NUMBERS, as_array, stack, transformed
+from dataaudit.errors import DataError
+from dataaudit.types import AnyArray, IntArray
+
+_ADVICE = "name numbers only, or turn each row into numbers with transform="
+
+
+class ArrayExamples(LabelledExamples):
+    """An array or tensor of inputs, kept by reference, and labels.
+
+    Parameters
+    ----------
+    inputs
+        NumPy array or memmap, torch tensor (on any device), nested lists or a pandas Series; [n, ...].
+        Without `transform` it holds numbers and has at least two dimensions.
+    labels
+        [n]; whole numbers, strings or booleans.
+    transform
+        Applied to one row at a time; returns an array or a tensor.
+
+    Raises
+    ------
+    DataError
+        If inputs or labels are of another kind, or their lengths differ.
+    """
+
+    def __init__(self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None) -> None:
+        self._inputs = _indexable(inputs)
+        self._transform = transform
+        values = label_values(labels)
+        check_lengths(len(self._inputs), len(values))
+        super().__init__(*encode_labels(values))
+        if transform is None:
+            check_numbers(self._inputs)
+
+    @property
+    def source(self) -> str:
+        """What the data set is."""
+        return "arrays"
+
+    def show(self, index: int) -> Any:
+        """Row `index` as it was passed: an array, a text, or another object."""
+        row = self._inputs[index]
+        if is_tensor(row) or isinstance(row, np.ndarray):
+            return as_array(row)
+        return row.item() if isinstance(row, np.generic) else row
+
+    def _read(self, indices: IntArray) -> AnyArray:
+        if self._transform is None:
+            return as_array(_take(self._inputs, indices))
+        made = [transformed(self._transform, self._inputs[row], row) for row in indices.tolist()]
+        return stack(made, indices)
+
+
+def _take(inputs: Any, indices: IntArray) -> Any:
+    if is_tensor(inputs):
+        import torch
+
+        return inputs[torch.tensor(indices, device=inputs.device)]
+    return inputs[indices]
+
+
+def _indexable(inputs: Any) -> Any:
+    """Inputs with a length and rows; arrays and tensors themselves, never a copy of them."""
+    name = type(inputs).__name__
+    sparse = type(inputs).__module__.startswith("scipy.sparse")
+    if is_tensor(inputs):
+        import torch
+
+        sparse = inputs.layout != torch.strided
+    if sparse:
+        raise DataError(
+            f"sparse inputs ({name})",
+            "dense rows",
+            "pass inputs.toarray() (to_dense() in torch) if it fits, or reduce the features first, "
+            "for example with TruncatedSVD",
+        )
+    if isinstance(inputs, np.ma.MaskedArray) and np.ma.is_masked(inputs):
+        raise DataError("masked inputs", "a value in every place", "fill them: inputs.filled(...)")
+    if is_a(inputs, "pandas", "Series"):
+        inputs = inputs.to_numpy()
+    elif isinstance(inputs, (list, tuple)):
+        inputs = _from_list(inputs)
+    elif not (is_tensor(inputs) or isinstance(inputs, np.ndarray)):
+        raise DataError(
+            f"inputs of type {type(inputs).__module__}.{name}",
+            "a NumPy array or memmap, a torch tensor, nested lists, a DataFrame or a Series",
+            "convert them, for example with numpy.asarray(...)",
+        )
+    if inputs.ndim == 0:
+        raise DataError("inputs without dimensions", "an array [n, ...]", "pass one entry an example")
+    return inputs
+
+
+def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
+    if inputs and is_image(inputs[0]):
+        # np.asarray would make one array of all images, channels last.
+        rows = np.empty(len(inputs), dtype=object)
+        rows[:] = inputs
+        return rows
+    try:
+        return np.asarray([as_array(row) if is_tensor(row) else row for row in inputs])
+    except ValueError as error:
+        raise DataError(
+            f"nested lists of different lengths ({error})",
+            "rows of one shape",
+            "pad or cut them to one length",
+        ) from error
+
+
+def check_numbers(inputs: Any) -> None:
+    """Raise a `DataError` unless an array or a tensor holds numbers in at least two dimensions."""
+    if is_tensor(inputs):
+        numbers, kind = not inputs.is_complex(), str(inputs.dtype)
+    else:
+        numbers, kind = inputs.dtype.kind in NUMBERS, str(inputs.dtype)
+        if inputs.dtype == object and len(inputs) and is_image(inputs[0]):
+            raise DataError("a list of PIL images", "arrays", "pass transform=dataaudit.data.images.to_pixels with it")
+    if not numbers:
+        raise DataError(f"inputs of type {kind}", "numbers", _ADVICE)
+    if inputs.ndim < 2:
+        raise DataError(
+            f"inputs of shape {tuple(inputs.shape)}",
+            "[n, features] or more dimensions",
+            "pass inputs[:, None] if each example is a single number, or transform=",
+        )

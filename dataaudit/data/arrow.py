@@ -1,0 +1,91 @@
+"""Arrow columns of a Hugging Face data set as NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataaudit.data.rows import as_array
+from dataaudit.errors import DataError, rows
+from dataaudit.types import AnyArray, IntArray
+
+
+def kind_of(feature: Any) -> str:
+    """Kind of a Hugging Face feature: "class", "image", "number", "list" (of numbers), "text" or "other"."""
+    import datasets
+
+    if isinstance(feature, datasets.ClassLabel):
+        return "class"
+    if isinstance(feature, datasets.Image):
+        return "image"
+    if isinstance(feature, datasets.Value):
+        if feature.dtype.startswith(("int", "uint", "float", "bool")):
+            return "number"
+        return "text" if "string" in feature.dtype else "other"
+    return "list" if _leaf(feature) is not None else "other"
+
+
+def _leaf(feature: Any) -> str | None:
+    """Type of the numbers in a list or array feature, None if they are no numbers."""
+    if type(feature).__name__ in ("Array2D", "Array3D", "Array4D", "Array5D"):
+        return str(feature.dtype)
+    if isinstance(feature, (list, tuple)):
+        inner = feature[0]
+    elif type(feature).__name__ in ("List", "LargeList", "Sequence"):
+        inner = feature.feature
+    else:
+        return None
+    if kind_of(inner) == "number":
+        return str(inner.dtype)
+    return _leaf(inner)
+
+
+def wide(feature: Any) -> bool:
+    """Whether float32 may round a number column: float64, and whole numbers of 32 bits or more."""
+    return str(feature.dtype).endswith(("32", "64")) and str(feature.dtype) != "float32"
+
+
+def numbers(column: Any, dtype: Any) -> AnyArray:
+    """Column of scalars as an array [b] of `dtype`; null becomes NaN."""
+    target = pa.float64() if dtype == np.float64 else pa.float32()
+    return np.asarray(column.cast(target, safe=False).to_numpy(), dtype=dtype)
+
+
+def dense(column: Any, indices: IntArray) -> AnyArray:
+    """Column of lists as an array [b, ...] of the type stored; null numbers become NaN.
+
+    Parameters
+    ----------
+    column
+        Arrow column with b lists, nested to any depth.
+    indices
+        Rows [b] that the column holds, for messages.
+
+    Raises
+    ------
+    DataError
+        If a list is missing, or lists differ in length; the rows are named.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    shape = [len(indices)]
+    while pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
+        owner = indices[np.arange(len(array)) // max(1, len(array) // len(indices))]
+        if array.null_count:
+            missing = owner[np.asarray(array.is_null())]
+            raise DataError(f"no list in {rows(np.unique(missing))}", "a list in every row", "drop those rows")
+        lengths = np.asarray(pc.list_value_length(array))
+        other = np.unique(owner[lengths != lengths[0]])
+        if len(other):
+            raise DataError(
+                f"lists of other lengths than {int(lengths[0])} (row {int(owner[0])}) in {rows(other)}",
+                "lists of one length",
+                "pad or cut them to one length, for example with transform=",
+            )
+        shape.append(int(lengths[0]))
+        array = array.flatten()
+    return as_array(array.to_numpy(zero_copy_only=False)).reshape(shape)

@@ -1,0 +1,72 @@
+"""Which columns of a table are the label and the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from dataaudit.errors import DataError, SettingError
+
+LABEL_NAMES = ("label", "labels", "target", "class", "y")
+"""Names by which a label column is recognised, in any case."""
+
+
+def listed(columns: Sequence[Hashable], most: int = 20) -> str:
+    """Column names for a message."""
+    rest = f" and {len(columns) - most} more" if len(columns) > most else ""
+    return ", ".join(repr(column) for column in columns[:most]) + rest
+
+
+def check_column(column: Any, columns: Sequence[Hashable], option: str) -> None:
+    """Raise a `DataError` that lists the columns unless `column` is one of them."""
+    if column not in columns:
+        raise DataError(
+            f"{option}={column!r}",
+            f"one of the columns {listed(columns)}",
+            f"pass {option}= with one of them",
+        )
+
+
+def named_labels(columns: Sequence[Hashable]) -> list[Hashable]:
+    """Columns that are called like a label."""
+    return [column for column in columns if str(column).lower() in LABEL_NAMES]
+
+
+def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -> DataError:
+    """Error for a label column that cannot be inferred."""
+    found = f"{len(candidates)} possible label columns ({listed(candidates)})" if candidates else "no label column"
+    return DataError(f"{found} among {listed(columns)}", "one label column", "name it: label=...")
+
+
+def as_list(inputs: Any) -> list[Any] | None:
+    """`inputs` as a list of columns; one name stands for itself.
+
+    Raises
+    ------
+    SettingError
+        If it is an empty list.
+    """
+    if inputs is None:
+        return None
+    chosen = list(inputs) if isinstance(inputs, (list, tuple, set)) else [inputs]
+    if isinstance(inputs, set):
+        chosen = sorted(chosen, key=str)
+    if not chosen:
+        raise SettingError("inputs=[]", "at least one input column", "leave inputs= out to take the default")
+    return chosen
+
+
+def check_inputs(chosen: Sequence[Any], columns: Sequence[Hashable], label: Any) -> None:
+    """Raise unless `chosen` are distinct columns without the label.
+
+    Raises
+    ------
+    DataError
+        If a column is unknown, named twice, or the label itself.
+    """
+    for position, column in enumerate(chosen):
+        check_column(column, columns, "inputs")
+        if column == label:
+            raise DataError(f"the label column {label!r} among the inputs", "inputs without it", "leave it out")
+        if column in chosen[:position]:
+            raise DataError(f"inputs column {column!r} twice", "each column once", "leave it out once")

@@ -1,0 +1,218 @@
+"""Examples in a Hugging Face ``datasets.Dataset``; Arrow files stay on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import datasets
+import numpy as np
+
+from dataaudit.data.arrow import dense, kind_of, numbers, wide
+from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
+from dataaudit.data.examples import encode_labels
+from dataaudit.data.images import common_channels, probed_rows, row_pixels
+from dataaudit.data.labelled import LabelledExamples
+from dataaudit.data.rows import for_row, stack, transformed
+from dataaudit.errors import DataError, require
+from dataaudit.types import AnyArray, IntArray
+
+
+class HuggingFaceExamples(LabelledExamples):
+    """Columns of a Hugging Face data set.
+
+    The caller's data set keeps its format; a selection or a shuffle of it is honoured.
+
+    Parameters
+    ----------
+    dataset
+        ``datasets.Dataset``, in memory or on disk.
+    label
+        Label column; by default the only ``ClassLabel`` column, otherwise the one called label, labels,
+        target, class or y. The names of a ``ClassLabel`` are kept.
+    inputs
+        Input columns; by default the only image column, otherwise all numeric columns, otherwise the only
+        list column; with `transform` also the only text column. ``ClassLabel`` columns are never inferred.
+    transform
+        Applied to one input at a time: a PIL image, an array, a text, or a dict of several columns of
+        different kinds.
+
+    Raises
+    ------
+    DataError
+        If a column is unknown or cannot be used, or the choice is not clear; the columns are listed.
+
+    Notes
+    -----
+    Numeric columns are read together as [b, d]: float32, or float64 if any is float64 or a whole number of
+    32 bits or more. Lists keep their type. Images are read with three channels if any of up to 64, spread
+    evenly over the data set, has colour, otherwise with one; grey images in a colour set become RGB, a colour
+    image in a grey set is an error.
+    """
+
+    def __init__(
+        self,
+        dataset: datasets.Dataset,
+        *,
+        label: Any = None,
+        inputs: Any = None,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if dataset.format["type"] == "custom":
+            raise DataError(
+                "a data set with a transform of its own (set_transform)",
+                "plain rows",
+                "pass dataset.with_format(None), and the function as transform=",
+            )
+        features = dataset.features
+        columns = list(features)
+        chosen = as_list(inputs)
+        if label is None:
+            label = _infer_label(features, chosen or [])
+        check_column(label, columns, "label")
+        if chosen is None:
+            chosen = _infer_inputs(features, label, transform is not None)
+        check_inputs(chosen, columns, label)
+        self._columns: list[str] = chosen
+        self._features = features
+        self._transform = transform
+        self._kind = self._kind_of_inputs()
+        column = dataset.select_columns([label]).with_format("arrow")[:][label]
+        names = features[label].names if isinstance(features[label], datasets.ClassLabel) else None
+        super().__init__(*encode_labels(column.to_pandas(), tuple(names) if names else None))
+        self._view = dataset.select_columns(chosen).with_format("arrow")
+        self._plain = dataset.select_columns(chosen).with_format(None)
+        self._dtype = np.float64 if any(map(wide, self._numeric())) else np.float32
+        self._channels = 3
+        if self._kind == "image":
+            require("PIL", "report", "decoding images")
+            feature = features[chosen[0]]
+            # A column cast to decode=False holds the same bytes.
+            self._decoder = datasets.Image(mode=feature.mode)
+            if transform is None:
+                self._channels = common_channels(map(self._image, probed_rows(len(self)).tolist()))
+
+    @property
+    def source(self) -> str:
+        """What the data set is."""
+        return "Hugging Face Dataset"
+
+    def show(self, index: int) -> Any:
+        """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""
+        if self._kind == "number":
+            return self._row(index)
+        return self._value(index)
+
+    def _numeric(self) -> list[Any]:
+        return [self._features[name] for name in self._columns] if self._kind == "number" else []
+
+    def _kind_of_inputs(self) -> str:
+        """Kind of all inputs together: "image", "number", "list", or (for a transform) "text" or "other"."""
+        kinds = [kind_of(self._features[name]) for name in self._columns]
+        if set(kinds) <= {"number", "class"}:
+            # Positions of a ClassLabel are numbers when they are asked for by name.
+            return "number" if set(kinds) == {"number"} or self._transform is None else "other"
+        if len(kinds) == 1 and (self._transform is not None or kinds[0] in ("image", "list")):
+            return kinds[0]
+        if self._transform is not None:
+            return "other"
+        if "text" in kinds:
+            text = [name for name, kind in zip(self._columns, kinds, strict=True) if kind == "text"]
+            raise DataError(
+                f"text in input columns {listed(text)}",
+                "numbers or images",
+                "embed the texts and pass the vectors, or pass transform= that turns each into numbers",
+            )
+        described = ", ".join(f"{name!r} ({kind})" for name, kind in zip(self._columns, kinds, strict=True))
+        raise DataError(
+            f"input columns {described}",
+            "one image column, one list column, or numeric columns",
+            "name such columns with inputs=, or pass transform=",
+        )
+
+    def _read(self, indices: IntArray) -> AnyArray:
+        if self._transform is not None:
+            made = [transformed(self._transform, self._value(row), row) for row in indices.tolist()]
+            return stack(made, indices)
+        if self._kind == "image":
+            pixels = [row_pixels(self._image(row), self._channels, row) for row in indices.tolist()]
+            return stack(pixels, indices)
+        table = self._table(indices)
+        if self._kind == "list":
+            return dense(table[self._columns[0]], indices)
+        return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)
+
+    def _table(self, indices: IntArray) -> Any:
+        """Arrow table of the rows `indices`; only they are read from disk."""
+        first, last = int(indices[0]), int(indices[-1])
+        if last - first + 1 == len(indices) and (np.diff(indices) == 1).all():
+            return self._view[first : last + 1]
+        return self._view[indices.tolist()]
+
+    def _value(self, row: int) -> Any:
+        """Input of one row before any transform."""
+        one = np.array([row], dtype=np.int64)
+        if self._kind == "image":
+            return self._image(row)
+        if self._kind == "list":
+            return dense(self._table(one)[self._columns[0]], one)[0]
+        if self._kind == "number":
+            table = self._table(one)
+            return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)[0]
+        values = self._row(row)
+        return values[self._columns[0]] if len(self._columns) == 1 else values
+
+    def _row(self, row: int) -> dict[str, Any]:
+        """Columns of one row as Python values."""
+        values: dict[str, Any] = for_row(
+            self._plain.__getitem__, row, row, "values that do not decode", "repair or drop that row"
+        )
+        return values
+
+    def _image(self, row: int) -> Any:
+        """PIL image of one row."""
+        stored = self._view[[row]][self._columns[0]][0].as_py()
+        if stored is None:
+            raise DataError(f"no image in row {row}", "an image in every row", "drop that row")
+        return for_row(
+            self._decoder.decode_example,
+            stored,
+            row,
+            "an image that does not decode",
+            "repair or drop that row",
+        )
+
+
+def _infer_label(features: Any, inputs: list[Any]) -> Any:
+    """The one column that can be the label."""
+    columns = [name for name in features if name not in inputs]
+    candidates = [name for name in columns if kind_of(features[name]) == "class"] or named_labels(columns)
+    if len(candidates) != 1:
+        raise label_unknown(list(features), candidates)
+    return candidates[0]
+
+
+def _infer_inputs(features: Any, label: str, transformed: bool) -> list[str]:
+    """The columns that can be the inputs."""
+    kinds: dict[str, list[str]] = {}
+    for name, feature in features.items():
+        if name != label:
+            kinds.setdefault(kind_of(feature), []).append(name)
+    images, numeric, lists, texts = (kinds.get(kind, []) for kind in ("image", "number", "list", "text"))
+    if len(images) == 1:
+        return images
+    if not images and numeric and not lists:
+        return numeric
+    if not images and not numeric and len(lists) == 1:
+        return lists
+    candidates = images or [*numeric, *lists]
+    if not candidates and transformed and len(texts) == 1:
+        return texts
+    if not candidates and texts:
+        raise DataError(
+            f"text columns only ({listed(texts)}) beside the label {label!r}",
+            "numbers or images",
+            "embed the texts and pass the vectors, or pass transform= that turns each into numbers",
+        )
+    found = f"several possible inputs ({listed(candidates)})" if candidates else "no image, number or list column"
+    raise DataError(f"{found} among {listed(list(features))}", "inputs that are clear", "name them: inputs=...")

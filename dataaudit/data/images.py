@@ -1,0 +1,110 @@
+"""PIL images as pixels, and one rule for sets that mix grey and colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from dataaudit.errors import DataError, require
+from dataaudit.types import AnyArray, IntArray
+
+PROBED = 64
+"""Images looked at to tell a grey set from a colour set."""
+
+_DEEP = ("I", "F")
+
+
+def is_gray(image: Any) -> bool:
+    """Whether a PIL image has one channel: modes "1", "L", "I", "I;16..." and "F"."""
+    return image.mode in ("1", "L", *_DEEP) or image.mode.startswith("I;16")
+
+
+def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
+    """Pixels of a PIL image.
+
+    Parameters
+    ----------
+    image
+        PIL image of any mode.
+    channels
+        1 or 3; by default 1 for a grey image and 3 for any other.
+
+    Returns
+    -------
+    array
+        uint8 [channels, height, width], 0..255. Images of 16 bits a pixel (mode "I;16") become float32 in
+        [0, 1], their values divided by 65535; modes "I" and "F" float32 with the values as stored. Palettes
+        are resolved and an alpha channel is dropped, not blended.
+
+    Raises
+    ------
+    DataError
+        If one channel is asked for and the image has colour.
+    MissingPackageError
+        If pillow is not installed.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> to_pixels(Image.new("RGBA", (5, 4))).shape
+    (3, 4, 5)
+    """
+    require("PIL", "report", "decoding images")
+    gray = is_gray(image)
+    if channels == 1 and not gray:
+        raise DataError(
+            f"a {image.mode} image where one channel is expected",
+            "a grey image",
+            "convert it with convert('L')",
+        )
+    if not gray:
+        # PIL warns about a palette with transparency unless it goes through RGBA.
+        colour = image.convert("RGBA") if "transparency" in image.info else image
+        return np.ascontiguousarray(np.asarray(colour.convert("RGB")).transpose(2, 0, 1))
+    if image.mode in _DEEP:
+        pixels = np.asarray(image, dtype=np.float32)
+    elif image.mode.startswith("I;16"):
+        pixels = np.asarray(image).astype(np.float32) / np.float32(65535)
+    else:
+        pixels = np.array(image.convert("L"))
+    return np.repeat(pixels[None], channels or 1, axis=0)
+
+
+def probed_rows(count: int) -> IntArray:
+    """Up to `PROBED` rows spread evenly over a set of `count`, the first and the last among them."""
+    return np.unique(np.linspace(0, max(0, count - 1), min(count, PROBED)).astype(np.int64))
+
+
+def common_channels(images: Iterable[Any]) -> int:
+    """Channels that a set's images are read with: 3 if any of the probed `images` has colour, otherwise 1.
+
+    Grey becomes RGB without loss, colour never becomes grey: one colour image makes it a colour set.
+    """
+    return 1 if all(is_gray(image) for image in images) else 3
+
+
+def row_pixels(image: Any, channels: int, row: int) -> AnyArray:
+    """`to_pixels` with the row named.
+
+    Raises
+    ------
+    DataError
+        If a colour image turns up in a set that the probe took for grey, or the mode cannot be converted.
+    """
+    if channels == 1 and not is_gray(image):
+        raise DataError(
+            f"a {image.mode} image in row {row} of a grey data set",
+            "images of one mode; colour images are never greyed silently",
+            "pass transform=lambda image: to_pixels(image.convert('RGB')) with "
+            "to_pixels of dataaudit.data.images, or convert('L')",
+        )
+    try:
+        return to_pixels(image, channels)
+    except (ValueError, OSError) as error:
+        raise DataError(
+            f"an image that does not decode in row {row} ({type(error).__name__}: {error})",
+            "an image that can be read as grey or RGB",
+            "repair or drop that row",
+        ) from error

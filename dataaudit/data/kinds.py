@@ -1,0 +1,29 @@
+"""Recognise other packages' objects without importing those packages."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def is_a(value: Any, module: str, name: str) -> bool:
+    """Whether `value` is an instance of ``module.name``; False where nobody has imported that module.
+
+    Examples
+    --------
+    >>> import decimal
+    >>> is_a(decimal.Decimal(1), "decimal", "Decimal"), is_a(1, "decimal", "Decimal")
+    (True, False)
+    """
+    kind = getattr(sys.modules.get(module), name, None)
+    return isinstance(kind, type) and isinstance(value, kind)
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether `value` is a torch tensor."""
+    return is_a(value, "torch", "Tensor")
+
+
+def is_image(value: Any) -> bool:
+    """Whether `value` is a PIL image."""
+    return is_a(value, "PIL.Image", "Image")

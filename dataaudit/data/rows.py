@@ -1,0 +1,107 @@
+"""Turn single rows into blocks: one conversion to NumPy, one way to name the row that went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dataaudit.data.images import to_pixels
+from dataaudit.data.kinds import is_image, is_tensor
+from dataaudit.errors import DataError
+from dataaudit.types import AnyArray, IntArray
+
+NUMBERS = "iubf"
+"""Kinds of NumPy types that are inputs."""
+
+
+def as_array(value: Any) -> AnyArray:
+    """NumPy array of a tensor, an array or nested lists, as a view where there is one.
+
+    Half precision becomes float32 and extended precision float64; bytes come in this machine's order.
+    """
+    array: AnyArray
+    if is_tensor(value):
+        tensor = value.detach().cpu()
+        # NumPy has no bfloat16.
+        array = (tensor.float() if tensor.is_floating_point() and tensor.itemsize < 4 else tensor).numpy()
+    else:
+        array = np.asarray(value)
+    if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        return array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+    if not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def as_input(value: Any, row: int, action: str) -> AnyArray:
+    """Array [...] of numbers for one example, at least one-dimensional; PIL images become pixels.
+
+    Raises
+    ------
+    DataError
+        If `value` is not made of numbers, or is a single number; `row` is named and `action` advised.
+    """
+    reason = ""
+    try:
+        array = to_pixels(value) if is_image(value) else as_array(value)
+        if array.dtype.kind in NUMBERS and array.ndim > 0:
+            return array
+        if array.dtype.kind in NUMBERS:
+            reason = " (a single number)"
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = f" ({error})"
+    raise DataError(
+        f"an input of type {type(value).__name__} in row {row}{reason}",
+        "an array or tensor of numbers with at least one dimension, or a PIL image",
+        action,
+    )
+
+
+def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: str, action: str) -> Any:
+    """``function(argument)``, with `row` named if it fails.
+
+    Raises
+    ------
+    DataError
+        If `function` raises anything but an interruption; the original error is chained.
+    """
+    try:
+        return function(argument)
+    except Exception as error:  # A caller's code and image decoders raise whatever they like.
+        raise DataError(
+            f"{arrived} in row {row} ({type(error).__name__}: {error})", "a row that can be read", action
+        ) from error
+
+
+def transformed(transform: Callable[[Any], Any], value: Any, row: int) -> AnyArray:
+    """Array [...] that the caller's `transform` makes of one input.
+
+    Raises
+    ------
+    DataError
+        If `transform` fails or returns something that is not numbers; `row` is named.
+    """
+    made = for_row(transform, value, row, "a failing transform=", "correct the transform or drop that row")
+    return as_input(made, row, "return an array or a tensor from transform=")
+
+
+def stack(arrays: Sequence[AnyArray], indices: IntArray) -> AnyArray:
+    """Array [b, ...] of b arrays of one shape and type.
+
+    Raises
+    ------
+    DataError
+        If shapes or types differ; the first row that does is named.
+    """
+    first = arrays[0]
+    for array, row in zip(arrays, indices.tolist(), strict=True):
+        if array.shape != first.shape or array.dtype != first.dtype:
+            raise DataError(
+                f"an input of shape {array.shape} ({array.dtype}) in row {row}, "
+                f"after {first.shape} ({first.dtype}) in row {int(indices[0])}",
+                "inputs of one shape and type",
+                "resize, pad or convert them, for example with transform=",
+            )
+    return np.stack(arrays)

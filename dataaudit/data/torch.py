@@ -1,0 +1,173 @@
+"""Examples in a torch map-style data set of (x, y)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Subset, TensorDataset
+
+from dataaudit.data.arrays import check_numbers
+from dataaudit.data.examples import encode_labels
+from dataaudit.data.images import is_gray, probed_rows, row_pixels
+from dataaudit.data.kinds import is_image, is_tensor
+from dataaudit.data.labelled import LabelledExamples, label_values
+from dataaudit.data.rows import as_array, as_input, for_row, stack, transformed
+from dataaudit.errors import DataError
+from dataaudit.types import AnyArray, IntArray
+
+
+class TorchExamples(LabelledExamples):
+    """A torch map-style data set.
+
+    Labels come from ``.targets`` or ``.labels`` where up to 64 rows yield the same, with ``.classes`` as names
+    if there are any; otherwise from one pass over all rows. Whenever a row is read, its label must be the
+    same again. Inputs are never kept.
+
+    Parameters
+    ----------
+    dataset
+        Data set with a length that yields (x, y): x an array, a tensor, a PIL image, or with `transform`
+        anything; y a whole number, a string or a boolean.
+    transform
+        Applied to one x at a time; returns an array or a tensor.
+
+    Raises
+    ------
+    DataError
+        If a row cannot be read or is no pair; it is named.
+
+    Notes
+    -----
+    PIL images are read with three channels if any of up to 64 rows, spread evenly, has colour, otherwise with
+    one; grey images in a colour set become RGB, a colour image in a grey set is an error.
+    """
+
+    def __init__(self, dataset: Any, *, transform: Callable[[Any], Any] | None = None) -> None:
+        self._dataset = dataset
+        self._transform = transform
+        self._channels = 1
+        self._named = False
+        self._tensors, self._map = _tensors(dataset)
+        if self._tensors is None:
+            super().__init__(*self._encode())
+            return
+        given = as_array(self._tensors[1])
+        values = label_values(given.reshape(-1) if given.size == len(given) else given)
+        super().__init__(*encode_labels(values if self._map is None else values[self._map]))
+        if transform is None:
+            check_numbers(self._tensors[0])
+
+    @property
+    def source(self) -> str:
+        """What the data set is."""
+        return "torch Dataset"
+
+    def show(self, index: int) -> Any:
+        """The x of row `index` before `transform`: a PIL image, an array, or another object."""
+        x = self._pair(index)[0]
+        return as_array(x) if is_tensor(x) else x
+
+    def _encode(self) -> tuple[IntArray, tuple[str, ...]]:
+        """Labels and names; also settles how many channels images have."""
+        probed: dict[int, Any] = {}
+        for row in probed_rows(len(self._dataset)).tolist():
+            x, probed[row] = self._pair(row)
+            if is_image(x) and not is_gray(x):
+                self._channels = 3
+        offered, names = _offered(self._dataset)
+        if offered is not None and all(_plain(offered[row], row) == y for row, y in probed.items()):
+            encoded = encode_labels(offered, names)
+            self._named = names is not None
+            return encoded
+        # What a row yields is what a model would be trained on, so it decides.
+        return encode_labels([self._pair(row)[1] for row in range(len(self._dataset))])
+
+    def _pair(self, row: int) -> tuple[Any, Any]:
+        """(x, y) of a row, y as a plain value."""
+        pair = for_row(
+            self._dataset.__getitem__,
+            row,
+            row,
+            f"an error of {type(self._dataset).__name__}.__getitem__",
+            "repair the data set, or leave that row out with torch.utils.data.Subset",
+        )
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            length = f" of {len(pair)} items" if isinstance(pair, (tuple, list)) else ""
+            raise DataError(
+                f"a {type(pair).__name__}{length} in row {row}",
+                "the pair (x, y)",
+                "wrap the data set so that it yields one input and one label",
+            )
+        return pair[0], _plain(pair[1], row)
+
+    def _read(self, indices: IntArray) -> AnyArray:
+        if self._tensors is not None and self._transform is None:
+            rows = indices if self._map is None else self._map[indices]
+            inputs = self._tensors[0]
+            return as_array(inputs[torch.tensor(rows, device=inputs.device)])
+        return stack([self._input(row) for row in indices.tolist()], indices)
+
+    def _input(self, row: int) -> AnyArray:
+        x, y = self._pair(row)
+        label = int(self.labels[row])
+        if (y != label) if self._named else (str(y) != self.class_names[label]):
+            raise DataError(
+                f"label {y!r} in row {row}, which had {self.class_names[label]!r} before",
+                "one label for each row, every time, the same as .targets or .labels where they exist",
+                "make the data set yield fixed labels, or correct its .targets",
+            )
+        if self._transform is not None:
+            return transformed(self._transform, x, row)
+        if is_image(x):
+            return row_pixels(x, self._channels, row)
+        return as_input(x, row, "pass transform= that turns each x into numbers")
+
+
+def _plain(label: Any, row: int) -> Any:
+    """Label as a Python value; whole floats as integers, so that 1.0 and 1 are one class."""
+    if is_tensor(label) or isinstance(label, (np.ndarray, np.generic)):
+        size = label.numel() if is_tensor(label) else label.size
+        if size != 1:
+            raise DataError(
+                f"a label of shape {tuple(label.shape)} in row {row}",
+                "one class for every example",
+                "yield a class number; one-hot rows become classes with argmax()",
+            )
+        label = label.item()
+    return int(label) if isinstance(label, float) and label.is_integer() else label
+
+
+def _tensors(dataset: Any) -> tuple[tuple[Tensor, Tensor] | None, IntArray | None]:
+    """Tensors behind a TensorDataset or Subsets of one, and the rows taken; None for any other data set."""
+    rows = None
+    # Subclasses may yield something else than their tensors.
+    while type(dataset) is Subset:
+        taken = np.asarray(dataset.indices, dtype=np.int64)
+        rows = taken if rows is None else taken[rows]
+        dataset = dataset.dataset
+    if type(dataset) is not TensorDataset or len(dataset.tensors) != 2:
+        return None, None
+    inputs, labels = dataset.tensors
+    return ((inputs, labels), rows) if inputs.layout == torch.strided else (None, None)
+
+
+def _offered(dataset: Any) -> tuple[Sequence[Any] | AnyArray | None, tuple[str, ...] | None]:
+    """Labels [n] and class names that a data set keeps beside its rows; nothing of it is checked here."""
+    if type(dataset) is Subset:
+        labels, names = _offered(dataset.dataset)
+        taken = np.asarray(dataset.indices, dtype=np.int64)
+        return (None, None) if labels is None else (np.asarray(labels)[taken], names)
+    for attribute in ("targets", "labels"):
+        labels = getattr(dataset, attribute, None)
+        if not (is_tensor(labels) or isinstance(labels, (np.ndarray, list, tuple))):
+            continue
+        array = as_array(labels) if is_tensor(labels) else np.asarray(labels)
+        if array.ndim == 1 and len(array) == len(dataset) and array.dtype.kind in "iubUf":
+            names = getattr(dataset, "classes", None)
+            spelled = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+            return array, tuple(names) if spelled and names and array.dtype.kind in "iu" else None
+    return None, None

@@ -1,0 +1,195 @@
+"""Contract suites: subclass one, return your part, and pytest checks the laws it must keep.
+
+::
+
+    from dataaudit.testing import ScorerContract
+
+    class TestMyScorer(ScorerContract):
+        def scorer(self):
+            return MyScorer()
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from dataaudit.data.examples import Examples, inspect
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.evidence import Evidence, Need
+from dataaudit.learners.base import Learner
+from dataaudit.scoring.base import Scorer
+from dataaudit.types import IntArray
+
+
+def example_evidence(n: int = 63, classes: int = 4, epochs: int = 5, seed: int = 0) -> Evidence:
+    """Evidence of a made-up training run, with every part present and one example never seen in training."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    recorder, heldout = Recorder(n, classes), Recorder(n, classes)
+    logits = rng.normal(size=(epochs, n, classes)) + 2.0 * np.eye(classes)[labels]
+    for epoch in range(epochs):
+        seen = rng.permutation(n - 1)
+        recorder.update(seen, torch.tensor(logits[epoch][seen]), labels[seen])
+        recorder.end_epoch()
+    everything = np.arange(n)
+    recorder.evaluate(everything, torch.tensor(logits[-1]), labels)
+    heldout.evaluate(everything, torch.tensor(logits[0]), labels)
+    return Evidence(
+        labels=labels,
+        class_names=tuple(f"class {c}" for c in range(classes)),
+        dynamics=recorder.dynamics(),
+        predictions=recorder.predictions(),
+        heldout=heldout.predictions(),
+    )
+
+
+class ScorerContract(ABC):
+    """Laws of a `dataaudit.scoring.base.Scorer`."""
+
+    @abstractmethod
+    def scorer(self) -> Scorer:
+        """Return the scorer under test."""
+
+    def test_it_describes_itself(self) -> None:
+        """Name, one line, and known needs."""
+        scorer = self.scorer()
+        assert isinstance(scorer, Scorer)
+        assert scorer.name
+        assert scorer.name.strip() == scorer.name
+        assert scorer.summary
+        assert "\n" not in scorer.summary
+        assert set(scorer.needs) <= set(Need)
+
+    def test_values_are_one_finite_number_an_example(self) -> None:
+        """float64 [n], never infinite, for many and for few examples."""
+        for n, classes in ((2, 2), (63, 4), (257, 3)):
+            evidence = example_evidence(n, classes)
+            scores = self.scorer().score(evidence)
+            for values in (scores.values, scores.ties):
+                if values is not None:
+                    assert values.shape == (n,)
+                    assert values.dtype == np.float64
+                    assert not np.isinf(values).any()
+
+    def test_it_is_pure(self) -> None:
+        """Equal evidence gives equal scores, and read-only evidence will do."""
+        evidence = example_evidence()
+        for part in (evidence.dynamics, evidence.predictions, evidence.heldout):
+            for value in vars(part).values():
+                if isinstance(value, np.ndarray):
+                    value.flags.writeable = False
+        first, second = self.scorer().score(evidence), self.scorer().score(evidence)
+        np.testing.assert_array_equal(first.values, second.values)
+
+    def test_it_reads_only_what_it_needs(self) -> None:
+        """Parts of the evidence that are not in `needs` may be missing."""
+        evidence, scorer = example_evidence(), self.scorer()
+        absent: dict[str, Any] = {need.value: None for need in Need if need not in scorer.needs}
+        np.testing.assert_array_equal(scorer.score(replace(evidence, **absent)).values, scorer.score(evidence).values)
+
+
+class LearnerContract(ABC):
+    """Laws of a `dataaudit.learners.base.Learner`."""
+
+    @abstractmethod
+    def learner(self) -> Learner:
+        """Return a fresh learner bound to a small data set (at most a few hundred rows)."""
+
+    @abstractmethod
+    def labels(self) -> IntArray:
+        """Return the labels of that data set."""
+
+    def test_it_fits_and_predicts(self) -> None:
+        """Finite logits [b, C] for any rows in any order."""
+        learner, labels = self.learner(), self.labels()
+        learner.check(0)
+        fitted = learner.fit(np.arange(len(labels)), 0, None, False)
+        logits = np.asarray(fitted.logits(np.array([3, 0, 3])))
+        assert logits.shape == (3, labels.max() + 1)
+        assert np.isfinite(logits).all()
+        np.testing.assert_allclose(logits[0], logits[2], rtol=1e-6, atol=1e-6)
+
+    def test_the_same_seed_gives_the_same_result(self) -> None:
+        """Bit for bit, whatever was drawn from global generators in between."""
+        rows = np.arange(len(self.labels()))
+        learner = self.learner()
+        first = np.asarray(learner.fit(rows, 7, None, False).logits(rows))
+        np.random.random(3)  # noqa: NPY002 (the global generator is what this law is about)
+        torch.rand(3)
+        second = np.asarray(learner.fit(rows, 7, None, False).logits(rows))
+        np.testing.assert_array_equal(first, second)
+
+    def test_it_leaves_global_generators_alone(self) -> None:
+        """Python's, NumPy's and torch's global states stay where they were."""
+        before = (random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state())  # noqa: NPY002
+        self.learner().fit(np.arange(len(self.labels())), 0, None, False)
+        assert before[0] == random.getstate()
+        now: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+        np.testing.assert_equal(before[1], now)
+        assert torch.equal(before[2], torch.get_rng_state())
+
+    def test_it_records_every_row_every_epoch(self) -> None:
+        """As many epochs as it promises, or none."""
+        learner, labels = self.learner(), self.labels()
+        recorder = Recorder(len(labels), int(labels.max()) + 1)
+        learner.fit(np.arange(len(labels)), 0, recorder if learner.epochs else None, False)
+        dynamics = recorder.dynamics()
+        assert (0 if dynamics is None else dynamics.epochs) == learner.epochs
+        if dynamics is not None:
+            assert (dynamics.seen == learner.epochs).all()
+
+    def test_its_description_is_json(self) -> None:
+        """Settings are saved as JSON."""
+        import json
+
+        description = self.learner().description
+        assert json.loads(json.dumps(description, allow_nan=False)) == description
+        assert {"model", "recipe", "device", "precision", "engine", "notes"} == set(description)
+
+
+class ExamplesContract(ABC):
+    """Laws of `dataaudit.data.examples.Examples`."""
+
+    @abstractmethod
+    def examples(self) -> Examples:
+        """Return a data set of at least four rows."""
+
+    def test_labels_are_positions(self) -> None:
+        """int64 [n] within the class names, and the same at every access."""
+        examples = self.examples()
+        assert examples.labels.shape == (len(examples),)
+        assert examples.labels.dtype == np.int64
+        assert examples.labels.min() >= 0
+        assert examples.labels.max() < len(examples.class_names)
+        assert all(isinstance(name, str) for name in examples.class_names)
+        np.testing.assert_array_equal(examples.labels, examples.labels)
+
+    def test_rows_come_in_the_order_asked_for(self) -> None:
+        """Repeats included, equal to reading them one by one."""
+        examples = self.examples()
+        order = np.array([3, 0, 3, 1])
+        together = examples.read(order)
+        assert len(together) == 4
+        for place, row in enumerate(order):
+            alone = examples.read(np.array([row]))
+            if hasattr(together, "columns"):
+                assert together.iloc[[place]].reset_index(drop=True).equals(alone.reset_index(drop=True))
+            else:
+                np.testing.assert_array_equal(together[place], alone[0])
+
+    def test_it_can_be_inspected_twice(self) -> None:
+        """With the same fingerprint."""
+        assert inspect(self.examples()).fingerprint == inspect(self.examples()).fingerprint
+
+    def test_a_row_can_be_shown(self) -> None:
+        """For human eyes."""
+        assert self.examples().show(0) is not None
+
+
+__all__ = ["ExamplesContract", "LearnerContract", "ScorerContract", "example_evidence"]

@@ -1,0 +1,32 @@
+"""Data that many tests share."""
+
+import numpy as np
+import pytest
+from torch import nn
+
+from dataaudit import Recipe
+
+
+@pytest.fixture(scope="session")
+def noisy():
+    """300 rows of three separable classes, 15 of them with a wrong label: inputs, labels, wrong [n] bool."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 3
+    inputs = (rng.normal(size=(300, 6)) + 5.0 * np.eye(3, 6)[truth]).astype(np.float32)
+    labels = truth.copy()
+    wrong = np.zeros(300, bool)
+    wrong[rng.choice(300, 15, replace=False)] = True
+    labels[wrong] = (truth[wrong] + 1) % 3
+    return inputs, labels, wrong
+
+
+@pytest.fixture
+def network():
+    """A factory for `noisy`."""
+    return lambda: nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
+
+
+@pytest.fixture
+def quick():
+    """A short recipe."""
+    return Recipe(epochs=4, batch_size=32, precision="float32")

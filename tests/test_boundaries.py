@@ -1,0 +1,114 @@
+"""The walls of the house: which room may import which, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {
+    "torch",
+    "faiss",
+    "numba",
+    "triton",
+    "datasets",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "pyarrow",
+    "rich",
+    "typer",
+}
+
+MAY_IMPORT = {
+    # Rooms within dataaudit that a room's modules may import; "" stands for the shared corridor.
+    "data": {"data"},
+    "dynamics": {"dynamics"},
+    "learners": {"learners", "data"},
+    "scoring": {"scoring", "evidence", "dynamics.summary", "registry"},
+    "labels": {"labels", "evidence"},
+    "report": {"report"},
+}
+CORRIDOR = {"errors", "types", "progress", "interrupts"}
+
+
+def imports(path, *, at_run_time):
+    tree = ast.parse(path.read_text("utf-8"))
+    hidden = set()
+    if at_run_time:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+                hidden |= {id(inner) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_its_neighbours(room):
+    allowed = MAY_IMPORT[room] | CORRIDOR
+    # The recorder hands out audits of itself; it reaches the orchestrator when asked, not before.
+    exceptions = {("dynamics", "_score")}
+    found = []
+    for path in (ROOT / "dataaudit" / room).rglob("*.py"):
+        for name in imports(path, at_run_time=True):
+            if not name.startswith("dataaudit."):
+                continue
+            inner = name.removeprefix("dataaudit.")
+            known = any(inner == a or inner.startswith(a + ".") or a.startswith(inner + ".") for a in allowed)
+            if not known and (room, inner.split(".")[0]) not in exceptions:
+                found.append(f"{path.name}: {name}")
+    assert not found
+
+
+def test_scores_are_pure_numpy():
+    for path in (ROOT / "dataaudit/scoring").rglob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path, at_run_time=True)} & HEAVY
+
+
+def test_kernels_know_nothing_of_the_library():
+    paths = list((ROOT / "kernels").rglob("*.py"))
+    assert paths
+    for path in paths:
+        assert not {name for name in imports(path, at_run_time=False) if name.split(".")[0] == "dataaudit"}
+
+
+def test_no_top_level_package_called_kernels():
+    assert not (ROOT / "kernels/__init__.py").exists()
+
+
+def test_nothing_is_pickled():
+    for path in (ROOT / "dataaudit").rglob("*.py"):
+        names = {name.split(".")[0] for name in imports(path, at_run_time=False)}
+        assert not names & {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}, path
+
+
+def test_files_fit_in_the_head():
+    for folder in ("dataaudit", "kernels"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert len(path.read_text("utf-8").splitlines()) <= 400, path
+
+
+@pytest.mark.parametrize("module", ["dataaudit", "dataaudit.cli"])
+def test_importing_loads_nothing_heavy_and_is_quick(module):
+    heavy = HEAVY - {"typer", "rich"} if module == "dataaudit.cli" else HEAVY
+    code = (
+        f"import sys, time; start = time.perf_counter(); import {module}; took = time.perf_counter() - start; "
+        f"print(took); print(*(set(sys.modules) & {heavy!r}))"
+    )
+    took, loaded = [], ""
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+        seconds, loaded = done.stdout.split("\n")[:2]
+        took.append(float(seconds))
+        assert loaded == ""
+    if module == "dataaudit":
+        assert min(took) < 0.2
