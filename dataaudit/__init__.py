@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from dataaudit.learners import recipes as recipes
     from dataaudit.learners.recipes import Recipe as Recipe
     from dataaudit.scoring import catalogue as scorers
-    from dataaudit.scoring.posterior import LabelPosterior as LabelPosterior
+    from dataaudit.scoring.quality import LabelQuality as LabelQuality
 
     __version__: str
 
 _PUBLIC = {
     "Audit": "dataaudit.audit:Audit",
     "Interrupted": "dataaudit.errors:Interrupted",
-    "LabelPosterior": "dataaudit.scoring.posterior:LabelPosterior",
+    "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "errors": "dataaudit.errors",
@@ -42,7 +42,7 @@ _PUBLIC = {
 __all__ = [
     "Audit",
     "Interrupted",
-    "LabelPosterior",
+    "LabelQuality",
     "Recipe",
     "Recorder",
     "__version__",

@@ -25,7 +25,7 @@ from dataaudit import Recipe, Recorder
 from dataaudit.errors import DataAuditError, DataError, Interrupted, ModelError, SettingError
 
 DYNAMICS = [
-    "label_posterior",
+    "label_quality",
     "el2n",
     "mean_margin",
     "mean_confidence",
@@ -44,7 +44,7 @@ def test_one_training_run_finds_the_wrong_labels(noisy, network, quick):
     inputs, labels, wrong = noisy
     audit = score(network, (inputs, labels), recipe=quick)
     assert list(audit.scores) == [*DYNAMICS, "confidence", "max_confidence"]
-    assert audit.default == "label_posterior"
+    assert audit.default == "label_quality"
     for name in set(DYNAMICS) - {"first_learned", "forgetting"}:
         assert roc_auc_score(wrong, -audit.scores[name]) > 0.98, name
     worst = audit.suspects(15)
@@ -293,7 +293,7 @@ class Endless(IterableDataset):
         ((X, Y), {"split": "train"}, ["split"]),
         ((X, Y), {"model": nn.Linear(4, 5)}, ["(2, 5)", "3 classes"]),
         ((X, Y), {"model": "resnet"}, ["model of type str"]),
-        ((X, Y), {"model": None}, ["model=None", "label_posterior"]),
+        ((X, Y), {"model": None}, ["model=None", "label_quality"]),
     ],
 )
 def test_bad_input_is_refused_before_any_training(data, options, words, monkeypatch):

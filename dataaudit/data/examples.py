@@ -224,7 +224,7 @@ class Inspector:
         if block.dtype.kind == "f":
             flat = block.reshape(len(block), -1)
             wrong = np.isinf(flat) if self._allow_missing else ~np.isfinite(flat)
-            self._note(wrong.any(axis=1))
+            self._note(np.asarray(wrong.any(axis=1)))
         elif block.dtype.kind not in "iub":
             raise DataError(
                 f"inputs of type {block.dtype}",

@@ -68,7 +68,7 @@ def label_values(labels: Any) -> Any:
         If they are no one-dimensional array, list or pandas column.
     """
     found = labels.detach().cpu().numpy() if is_tensor(labels) else labels
-    known = isinstance(found, (np.ndarray, list, tuple, range)) or type(found).__module__.startswith("pandas.")
+    known = isinstance(found, (np.ndarray, list, tuple, range)) or type(found).__module__.partition(".")[0] == "pandas"
     if not known or getattr(found, "ndim", 1) != 1:
         shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") else ""
         raise DataError(

@@ -18,7 +18,7 @@ _PREDICTIONS = "dataaudit.scoring.predictions"
 REGISTRY = Registry(
     "scorer",
     {
-        "label_posterior": "dataaudit.scoring.posterior:label_posterior",
+        "label_quality": "dataaudit.scoring.quality:label_quality",
         "el2n": f"{_DYNAMICS}:el2n",
         "mean_margin": f"{_DYNAMICS}:mean_margin",
         "mean_confidence": f"{_DYNAMICS}:mean_confidence",
@@ -33,7 +33,7 @@ REGISTRY = Registry(
     group="dataaudit.scorers",
 )
 
-_LEADERS = ("label_posterior", "el2n", "heldout_confidence", "confidence")
+_LEADERS = ("label_quality", "el2n", "heldout_confidence", "confidence")
 """Default score: the first of these that was computed, by benchmarks/peers/label_errors.py."""
 
 

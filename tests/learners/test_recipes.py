@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -26,7 +28,7 @@ def test_the_schedule_rises_then_falls():
     assert rates[0] == pytest.approx(1 / 15)
     assert max(rates) == 1.0
     assert rates[-1] == pytest.approx(1 / 85)
-    assert all(b < a for a, b in zip(rates[15:], rates[16:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(rates[15:]))
     assert Recipe(schedule="cosine", warmup=0.0).rate(50, 100) == pytest.approx(0.5)
     assert Recipe(schedule="constant", warmup=0.0).rate(99, 100) == 1.0
     step = Recipe(schedule="step", milestones=(0.5, 0.75), warmup=0.0, decay=0.1)

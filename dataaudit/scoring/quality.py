@@ -1,4 +1,4 @@
-"""How probable the given label is, once the label noise between classes is taken into account."""
+"""How well the given label agrees with training, once the label noise between classes is taken into account."""
 
 from __future__ import annotations
 
@@ -44,16 +44,21 @@ class NoiseRates:
 
 
 def noise_rates(dynamics: Dynamics, labels: IntArray, classes: int) -> NoiseRates:
-    """Estimate label noise between classes by the confident joint (Northcutt, Jiang, Chuang 2021).
+    """Estimate label noise between classes by a strict confident joint (after Northcutt, Jiang, Chuang 2021).
 
-    An example counts as truly of class k if its mean probability of k reaches the mean over the examples
-    labelled k; among several such classes the most probable one counts. O(n) memory, whatever the number of
-    classes.
+    An example counts as truly of class k if its mean probability of k reaches that of a clear member of k: the
+    mean over the examples labelled k that are themselves above the mean of all examples labelled k. (The plain
+    mean, as in confident learning, counts look-alike classes as noise while the model is still unsure.) Among
+    several such classes the most probable one counts. O(n) memory, whatever the number of classes.
     """
     seen = dynamics.seen > 0
     confidence = np.where(seen, dynamics.mean_confidence, 0.0)
-    size = np.bincount(labels[seen], minlength=classes)
-    threshold = np.bincount(labels, weights=confidence, minlength=classes) / np.maximum(size, 1)
+    clear = seen
+    for _ in range(2):
+        size = np.bincount(labels[clear], minlength=classes)
+        threshold = np.bincount(labels[clear], weights=confidence[clear], minlength=classes) / np.maximum(size, 1)
+        # Rounding must not put a mean above values that are all equal.
+        clear = seen & (confidence >= threshold[labels] - 1e-9)
     threshold[size == 0] = np.inf
     truly = np.full(len(labels), -1, np.int64)
     for start in range(0, len(labels), BLOCK):
@@ -83,18 +88,20 @@ def _median(values: AnyArray, total: int) -> float:
 
 
 @dataclass(frozen=True)
-class LabelPosterior:
-    """Probability that the given label is right, from the mean prediction and the noise between classes.
+class LabelQuality:
+    """Posterior of the given label minus its mean EL2N: the score that ranks by default.
 
     With P the mean softmax over epochs, y the given label, T[k, y] the estimated share of class k labelled y
     and m the median of T over pairs of different classes::
 
-        score = a[y] P[y] / (a[y] P[y] + sum over k != y of w[k, y] P[k])
+        score = posterior - mean EL2N
+        posterior = a[y] P[y] / (a[y] P[y] + sum over k != y of w[k, y] P[k])
         a[y] = T[y, y] + floor
         w[k, y] = floor + m + x^5 / (x^4 + structure^4),  x = max(T[k, y] - m, 0)
 
-    It is Bayes' rule with T as the noise. Rates near the background are those of classes that look alike, and
-    are levelled; a rate far above it is noise with a structure, and makes its rival class count.
+    The posterior is Bayes' rule with T as the noise. Rates near the background are those of classes that look
+    alike, and are levelled; a rate far above it is noise with a structure, and makes its rival class count.
+    EL2N, which assumes nothing about the noise, keeps the sum sound where T is poorly known (few examples).
 
     Parameters
     ----------
@@ -108,18 +115,18 @@ class LabelPosterior:
 
     structure: float = 0.07
     floor: float = 0.02
-    name: str = "label_posterior"
+    name: str = "label_quality"
 
     def __post_init__(self) -> None:
         for field in ("structure", "floor"):
             value = getattr(self, field)
             if not isinstance(value, (int, float)) or not 0 < value < 1:
-                raise SettingError(f"{field}={value!r}", "a share between 0 and 1", f"pass LabelPosterior({field}=...)")
+                raise SettingError(f"{field}={value!r}", "a share between 0 and 1", f"pass LabelQuality({field}=...)")
 
     @property
     def summary(self) -> str:
         """One line."""
-        return "probability that the label is right, given the mean prediction and the noise between classes"
+        return "probability that the label is right, given the noise found between classes, minus the mean EL2N"
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -127,7 +134,7 @@ class LabelPosterior:
         return frozenset({Need.DYNAMICS})
 
     def score(self, evidence: Evidence) -> Scores:
-        """Posterior [n] in [0, 1]; ties by mean margin; NaN where an example was never seen."""
+        """Posterior minus mean EL2N [n]: at most 1; ties by mean margin; NaN where an example was never seen."""
         dynamics, labels, classes = evidence.dynamics, evidence.labels, len(evidence.class_names)
         assert dynamics is not None
         noise = noise_rates(dynamics, labels, classes)
@@ -145,9 +152,10 @@ class LabelPosterior:
             # A sketch of the class means leaves out the least likely classes: they count at the floor.
             rest = np.maximum(1.0 - own - mass.sum(1), 0.0)
             right = (noise.between(given, given, classes) + self.floor) * own
-            values[rows] = right / (right + (weight * mass).sum(1) + base * rest)
+            posterior = right / (right + (weight * mass).sum(1) + base * rest)
+            values[rows] = posterior - dynamics.mean_el2n[rows]
         values[dynamics.seen == 0] = np.nan
         return Scores(values, dynamics.mean_margin)
 
 
-label_posterior = LabelPosterior()
+label_quality = LabelQuality()

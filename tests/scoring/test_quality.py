@@ -1,4 +1,4 @@
-"""The label posterior against a plain loop over all classes."""
+"""The label quality against a plain loop over all classes."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from dataaudit.dynamics import beliefs
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import SettingError
 from dataaudit.evidence import Evidence
-from dataaudit.scoring.posterior import PRIOR_COUNT, LabelPosterior, noise_rates
+from dataaudit.scoring.quality import PRIOR_COUNT, LabelQuality, noise_rates
 
 
 def evidence(n, classes, seed, scale=3.0, share=1.0):
@@ -29,14 +29,14 @@ def evidence(n, classes, seed, scale=3.0, share=1.0):
 
 
 def oracle(e, structure=0.07, floor=0.02):
-    """The formulas of `LabelPosterior`, one example and one class at a time."""
+    """The formulas of `LabelQuality`, one example and one class at a time."""
     means, labels, classes = e.dynamics.mean_probabilities.astype(np.float64), e.labels, len(e.class_names)
     known = [i for i in range(len(labels)) if e.dynamics.seen[i]]
     own = e.dynamics.mean_confidence
-    threshold = [
-        np.mean([own[i] for i in known if labels[i] == k]) if any(labels[i] == k for i in known) else np.inf
-        for k in range(classes)
-    ]
+    threshold = []
+    for k in range(classes):
+        mine = [own[i] for i in known if labels[i] == k]
+        threshold.append(np.mean([p for p in mine if p >= np.mean(mine) - 1e-9]) if mine else np.inf)
     joint = np.zeros((classes, classes))
     for i in known:
         reached = [k for k in range(classes) if means[i, k] >= threshold[k]]
@@ -53,7 +53,7 @@ def oracle(e, structure=0.07, floor=0.02):
             if k != y:
                 x = max(rates[k, y] - background, 0.0)
                 wrong += (floor + background + x**5 / (x**4 + structure**4)) * means[i, k]
-        scores[i] = right / (right + wrong)
+        scores[i] = right / (right + wrong) - e.dynamics.mean_el2n[i]
     return scores, rates, background
 
 
@@ -74,9 +74,9 @@ def test_equals_the_oracle(n, classes, seed, scale, share):
     close = np.allclose(found.between(grid[0], grid[1], classes).reshape(classes, classes), rates, atol=1e-12)
     if close:
         assert found.background == pytest.approx(background, abs=1e-12)
-        np.testing.assert_allclose(LabelPosterior().score(e).values, expected, rtol=1e-5, atol=1e-6)
-    values = LabelPosterior().score(e).values
-    assert ((values >= 0) & (values <= 1) | np.isnan(values)).all()
+        np.testing.assert_allclose(LabelQuality().score(e).values, expected, rtol=1e-5, atol=1e-6)
+    values = LabelQuality().score(e).values
+    assert ((values >= -np.sqrt(2)) & (values <= 1) | np.isnan(values)).all()
     assert (np.isnan(values) == (e.dynamics.seen == 0)).all()
 
 
@@ -87,7 +87,7 @@ def test_equals_the_oracle_on_a_larger_run():
     grid = np.indices((5, 5)).reshape(2, -1)
     np.testing.assert_allclose(found.between(grid[0], grid[1], 5).reshape(5, 5), rates, atol=1e-12)
     assert found.background == pytest.approx(background, abs=1e-12)
-    np.testing.assert_allclose(LabelPosterior().score(e).values, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(LabelQuality().score(e).values, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_many_classes_need_no_matrix_of_classes(monkeypatch):
@@ -95,7 +95,7 @@ def test_many_classes_need_no_matrix_of_classes(monkeypatch):
     monkeypatch.setattr(beliefs, "DENSE_ELEMENTS", 10)
     sketched = evidence(3000, 30, seed=2)
     assert sketched.dynamics.probability_classes is not None
-    a, b = LabelPosterior().score(exact).values, LabelPosterior().score(sketched).values
+    a, b = LabelQuality().score(exact).values, LabelQuality().score(sketched).values
     assert np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1] > 0.99
 
 
@@ -112,7 +112,7 @@ def test_noise_with_a_structure_makes_its_rival_count():
     recorder.update(np.arange(1000), torch.tensor(logits), labels)
     recorder.end_epoch()
     e = Evidence(labels, ("a", "b", "c", "d"), dynamics=recorder.dynamics())
-    scores = LabelPosterior().score(e).values
+    scores = LabelQuality().score(e).values
     assert scores[twins[0]] < scores[twins[1]]
     assert noise_rates(e.dynamics, labels, 4).between(np.array([0]), np.array([1]), 4)[0] == pytest.approx(
         0.3, abs=0.07
@@ -126,11 +126,11 @@ def test_a_class_nobody_carries_is_harmless():
         e.dynamics,
         mean_probabilities=np.hstack([e.dynamics.mean_probabilities, np.zeros((50, 1), np.float32)]),
     )
-    values = LabelPosterior().score(replace(wider, dynamics=dynamics)).values
+    values = LabelQuality().score(replace(wider, dynamics=dynamics)).values
     assert np.isfinite(values).all()
 
 
 @pytest.mark.parametrize("arguments", [{"structure": 0.0}, {"floor": 1.0}, {"floor": "a"}])
 def test_wrong_shares_are_refused(arguments):
     with pytest.raises(SettingError, match="between 0 and 1"):
-        LabelPosterior(**arguments)
+        LabelQuality(**arguments)

@@ -1,0 +1,1 @@
+"""Benchmarks: every published figure was printed by one of these."""

@@ -1,0 +1,1 @@
+"""Against the tools in use today."""
