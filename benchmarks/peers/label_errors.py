@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 from aum import AUMCalculator
-from benchmarks.common import FASHION, PAIRS, Array, fashion, merit, paired, symmetric, table, write
 from cleanlab.rank import get_label_quality_scores
 from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold
 
 import dataaudit
+from benchmarks.common import FASHION, PAIRS, Array, fashion, merit, paired, symmetric, table, write
 from dataaudit.data import as_examples
 from dataaudit.learners.recipes import DEFAULT
 from dataaudit.learners.torch import TorchLearner
@@ -66,6 +66,8 @@ def ours(factory: Factory, inputs: Array, labels: Array, seed: int) -> Iterator[
         ranks = np.empty(len(values))
         ranks[audit.ranking(name)] = np.arange(len(values))
         yield "dataaudit", name + (" (default)" if name == audit.default else ""), ranks, seconds
+        if name == "learning_speed":
+            yield "dataaudit", "learning_speed, ties left", values, seconds
 
 
 def cleanlab(factory: Factory, inputs: Array, labels: Array, seed: int) -> Iterator[tuple[str, str, Array, float]]:

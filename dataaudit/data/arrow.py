@@ -88,4 +88,5 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
             )
         shape.append(int(lengths[0]))
         array = array.flatten()
-    return as_array(array.to_numpy(zero_copy_only=False)).reshape(shape)
+    # Arrow's buffers are read-only, which torch.from_numpy warns about.
+    return as_array(np.array(array.to_numpy(zero_copy_only=False))).reshape(shape)

@@ -99,7 +99,7 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
         bad = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
         if len(bad):
             raise DataError(
-                f"label {numbers[bad[0]]!r} in {rows(bad)}",
+                f"label {float(numbers[bad[0]])!r} in {rows(bad)}",
                 "classes: whole numbers, strings or booleans",
                 "round or bin a regression target before auditing it as a classification",
             )

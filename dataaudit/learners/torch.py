@@ -196,7 +196,9 @@ class TorchLearner:
             from dataaudit.data.tables import as_numbers
 
             read = as_numbers(read)
-        tensor = torch.from_numpy(np.ascontiguousarray(read)).to(self.device)
+        array = np.ascontiguousarray(read)
+        # Torch cannot mark its memory read-only, and warns of arrays that are.
+        tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
         if tensor.dtype == torch.uint8:
             return tensor.to(torch.float32) / 255.0
         if tensor.is_floating_point() or not self._takes_tokens:
@@ -266,7 +268,7 @@ class TorchLearner:
         logits = self._run(module, inputs)
         loss = functional.cross_entropy(logits, labels.to(self.device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         if recorder is not None:
             recorder.update(batch, logits, labels)

@@ -77,7 +77,7 @@ def test_examples_pass_through():
 )
 def test_an_option_that_does_not_apply_is_refused(source, option):
     dataset = {**kinds(), "examples": ArrayExamples(np.zeros((4, 2)), [0, 1, 0, 1])}[source]
-    with pytest.raises(SettingError, match=f"{next(iter(option))}= for a") as caught:
+    with pytest.raises(SettingError, match=f"{next(iter(option))}= for ") as caught:
         as_examples(dataset, **option)
     assert caught.value.action == f"leave out {next(iter(option))}="
 

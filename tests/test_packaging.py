@@ -1,0 +1,71 @@
+"""The wheel works alone in a clean environment, and so does an editable installation."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+USE = """
+import importlib.util, sys
+import dataaudit, dataaudit_kernels.reference
+for package in ("faiss", "triton", "hypothesis", "PIL"):
+    assert importlib.util.find_spec(package) is None, package
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32"); y = np.arange(60) % 3
+network = dataaudit.networks.build("mlp", (4,), 3)
+audit = dataaudit.score(network, (x, y), recipe=dataaudit.Recipe(epochs=2), progress=False)
+audit.save("audit"); dataaudit.Audit.load("audit"); audit.report("report.html")
+dataaudit.score(LogisticRegression(), (x, y), progress=False)
+print(dataaudit.__file__, dataaudit.__version__)
+"""
+
+
+def call(*command, cwd):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    call(sys.executable, "-m", "build", "--outdir", folder, ROOT, cwd=folder)
+    return folder
+
+
+def test_the_wheel_holds_both_packages_and_nothing_else(built):
+    names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"dataaudit", "dataaudit_kernels"}
+    assert {"dataaudit/py.typed", "dataaudit_kernels/py.typed", "dataaudit/report/template.html.j2"} <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_source_archive_can_be_tested(built):
+    names = tarfile.open(next(built.glob("*.tar.gz"))).getnames()
+    inside = {name.partition("/")[2] for name in names}
+    assert {"tests/test_packaging.py", "examples/digits.py", "pyproject.toml", "README.md", "LICENSE"} <= inside
+
+
+def test_a_clean_environment_scores_with_the_core_alone(built, tmp_path):
+    call(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    python = tmp_path / "venv/bin/python"
+    wheel = next(built.glob("*.whl"))
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    call(*pip, "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = call(python, "-c", USE, cwd=elsewhere)
+    assert str(tmp_path / "venv") in place
+    listed = call(tmp_path / "venv/bin/dataaudit", "list", cwd=elsewhere)
+    assert "label_quality" in listed
+    # An editable installation over it: the code is then this checkout's.
+    call(*pip, "--no-deps", "-e", ROOT, cwd=tmp_path)
+    place = call(python, "-c", "import dataaudit, dataaudit_kernels; print(dataaudit.__file__)", cwd=elsewhere)
+    assert str(ROOT / "dataaudit") in place
