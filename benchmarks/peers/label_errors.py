@@ -11,9 +11,12 @@ score counts; the aum package rides along in a training run of its own.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,26 +110,25 @@ def cases(folder: str, seed: int, n: int) -> Iterator[tuple[str, str, Factory, A
             yield f"fashion {network}", noise, factory, images, noisy, noisy != labels
 
 
-def run(folder: str, seeds: list[int], n: int) -> list[Row]:
+def run(folder: str, n: int, seed: int) -> list[Row]:
     rows: list[Row] = []
-    for seed in seeds:
-        for data, noise, factory, inputs, labels, wrong in cases(folder, seed, n):
-            for tool in (ours, cleanlab, aum):
-                for name, score, values, seconds in tool(factory, inputs, labels, seed):
-                    auroc, precision = merit(values, wrong)
-                    rows.append(
-                        {
-                            "data": data,
-                            "noise": noise,
-                            "seed": seed,
-                            "tool": name,
-                            "score": score,
-                            "auroc": round(auroc, 5),
-                            "average_precision": round(precision, 5),
-                            "seconds": round(seconds, 2),
-                        }
-                    )
-            print(f"seed {seed}: {data}, {noise}", flush=True)
+    for data, noise, factory, inputs, labels, wrong in cases(folder, seed, n):
+        for tool in (ours, cleanlab, aum):
+            for name, score, values, seconds in tool(factory, inputs, labels, seed):
+                auroc, precision = merit(values, wrong)
+                rows.append(
+                    {
+                        "data": data,
+                        "noise": noise,
+                        "seed": seed,
+                        "tool": name,
+                        "score": score,
+                        "auroc": round(auroc, 5),
+                        "average_precision": round(precision, 5),
+                        "seconds": round(seconds, 2),
+                    }
+                )
+        print(f"seed {seed}: {data}, {noise}", flush=True)
     return rows
 
 
@@ -159,10 +161,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4, 5])
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, each on one thread if more than one")
     parser.add_argument("--examples", type=int, default=20000)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_errors.csv")
     options = parser.parse_args()
-    rows = run(options.fashion, options.seeds, options.examples)
+    one = partial(run, options.fashion, options.examples)
+    if options.jobs == 1:
+        rows = [row for seed in options.seeds for row in one(seed)]
+    else:
+        torch.set_num_threads(1)
+        start = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(options.jobs, start, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            rows = [row for part in pool.map(one, options.seeds) for row in part]
     summarise(rows, [0, 1, 2], "chosen on")
     summarise(rows, [3, 4, 5], "confirmed on")
     write(options.out, rows)

@@ -107,7 +107,7 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
     elif not (
         pd.api.types.is_integer_dtype(column.dtype)
         or pd.api.types.is_bool_dtype(column.dtype)
-        or pd.api.types.is_string_dtype(column.dtype)
+        or pd.api.types.is_string_dtype(column)
         or isinstance(column.dtype, pd.CategoricalDtype)
         or column.map(lambda value: isinstance(value, (str, int, bool, np.integer, np.bool_))).all()
     ):

@@ -195,7 +195,7 @@ def _infer_label(frame: pd.DataFrame, inputs: list[Any]) -> Hashable:
         for column in columns
         if isinstance(frame[column].dtype, pd.CategoricalDtype)
         or kinds.is_bool_dtype(frame[column].dtype)
-        or kinds.is_string_dtype(frame[column].dtype)
+        or kinds.is_string_dtype(frame[column])
     ]
     # A column in which every value is new is a name or a key.
     if not named and len(classes) == 1 and frame[classes[0]].nunique() < len(frame):

@@ -28,9 +28,7 @@ class Pairs(torch.utils.data.Dataset):
 
 
 def images(modes="L"):
-    return [
-        Image.fromarray(np.full((4, 5), 20 * row, np.uint8)).convert(modes[row % len(modes)]) for row in range(7)
-    ]
+    return [Image.fromarray(np.full((4, 5), 20 * row, np.uint8)).convert(modes[row % len(modes)]) for row in range(7)]
 
 
 def hugging_face(**columns):

@@ -179,3 +179,10 @@ def test_columns_that_are_no_numbers_are_named():
 def test_numbers_beyond_float32_are_refused():
     with pytest.raises(DataError, match="values beyond float32 in columns 'b'"):
         as_numbers(pd.DataFrame({"a": [1.0, 2], "b": [1.0, 1e300]}))
+
+
+def test_objects_are_no_classes():
+    frame = pd.DataFrame({"points": [[1], [2], [1], [2]], "kind": list("rgrg"), "a": [1.0, 2, 3, 4]})
+    assert as_examples(frame, inputs=["a"]).class_names == ("g", "r")
+    with pytest.raises(DataError, match="labels of type list"):
+        as_examples(frame, label="points", inputs=["a"])

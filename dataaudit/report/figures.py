@@ -1,0 +1,129 @@
+"""Pictures inside a page, as text: SVG drawings and PNG images, without any plotting library.
+
+A plotting library would write caches into the user's home folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+from dataaudit.types import AnyArray, BoolArray, FloatArray
+
+LARGEST = 224
+"""Pixels along an embedded picture's longer side; larger ones are thinned out."""
+
+
+def picture(shown: Any) -> str | None:
+    """Data address of the PNG of a PIL image or pixel array, None if `shown` is no picture.
+
+    Parameters
+    ----------
+    shown
+        PIL image, or array [H, W], [1, H, W], [3, H, W] or [H, W, 3]: uint8 pixels, or floats that are scaled
+        from their own range unless they lie in [0, 1]. Floats in two dimensions may be anything and are no
+        picture.
+    """
+    if hasattr(shown, "convert") and hasattr(shown, "thumbnail"):
+        pixels = np.asarray(shown.convert("RGB"))
+    elif isinstance(shown, np.ndarray):
+        found = _pixels(shown)
+        if found is None:
+            return None
+        pixels = found
+    else:
+        return None
+    step = -(-max(pixels.shape[:2]) // LARGEST)
+    return "data:image/png;base64," + base64.b64encode(png(pixels[::step, ::step])).decode()
+
+
+def _pixels(array: AnyArray) -> AnyArray | None:
+    """uint8 [H, W] or [H, W, 3] of an array that is a picture."""
+    if array.ndim == 3 and array.shape[0] in (1, 3) and min(array.shape[1:]) > 3:
+        array = array[0] if array.shape[0] == 1 else array.transpose(1, 2, 0)
+    elif not (array.ndim == 3 and array.shape[2] == 3 and min(array.shape[:2]) > 3) and not (
+        array.ndim == 2 and array.dtype == np.uint8 and min(array.shape) > 3
+    ):
+        return None
+    if array.dtype == np.uint8:
+        return array
+    values = np.nan_to_num(array.astype(np.float64))
+    low, high = min(0.0, values.min()), max(1.0, values.max())
+    return np.round(255 * (values - low) / (high - low)).astype(np.uint8)
+
+
+def png(pixels: AnyArray) -> bytes:
+    """PNG file of uint8 pixels [H, W] or [H, W, 3].
+
+    Examples
+    --------
+    >>> png(np.zeros((2, 2), np.uint8))[:4]
+    b'\\x89PNG'
+    """
+    height, width = pixels.shape[:2]
+    lines = np.ascontiguousarray(pixels).reshape(height, -1)
+    # Every line starts with its filter: 0, none.
+    raw = np.hstack([np.zeros((height, 1), np.uint8), lines]).tobytes()
+    colour = 2 if pixels.ndim == 3 else 0
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw, 6)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def histogram(values: FloatArray, marked: BoolArray, bins: int = 40) -> str:
+    """SVG histogram of the finite `values` [n], with the share of `marked` ones [n] in each bar coloured.
+
+    The axis names its ends. An empty string if no value is finite.
+    """
+    finite = np.isfinite(values)
+    if not finite.any():
+        return ""
+    counts, edges = np.histogram(values[finite], bins=bins)
+    coloured, _ = np.histogram(values[finite & marked], bins=edges)
+    top, width, height = max(1, int(counts.max())), 320, 90
+    step = width / bins
+    bars = []
+    for place in range(bins):
+        x = place * step
+        for kind, low, high in (
+            ("marked", 0, coloured[place]),
+            ("plain", coloured[place], counts[place]),
+        ):
+            if high > low:
+                # A bar of a single example among thousands must still be seen.
+                tall = max(1.0, height * (high - low) / top)
+                y = height - height * low / top - tall
+                bars.append(
+                    f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{step - 1:.1f}" height="{tall:.1f}"/>'
+                )
+    ends = (
+        f'<text x="0" y="{height + 14}">{edges[0]:.3g}</text>'
+        f'<text x="{width}" y="{height + 14}" text-anchor="end">{edges[-1]:.3g}</text>'
+    )
+    line = f'<line x1="0" x2="{width}" y1="{height}" y2="{height}"/>'
+    return f'<svg viewBox="0 0 {width} {height + 18}" role="img">{"".join(bars)}{line}{ends}</svg>'
+
+
+def sparkline(values: AnyArray) -> str:
+    """SVG line of values in [0, 1] over epochs [k]; gaps where they are NaN; empty for fewer than two."""
+    if len(values) < 2:
+        return ""
+    width, height = 100.0, 24.0
+    x = np.linspace(1.0, width - 1.0, len(values))
+    y = (height - 1.0) - (height - 2.0) * np.clip(values.astype(np.float64), 0.0, 1.0)
+    parts, pen = [], "M"
+    for across, down in zip(x, y, strict=True):
+        if np.isnan(down):
+            pen = "M"
+            continue
+        parts.append(f"{pen}{across:.1f} {down:.1f}")
+        pen = "L"
+    return f'<svg class="spark" viewBox="0 0 {width:.0f} {height:.0f}"><path d="{" ".join(parts)}"/></svg>'
