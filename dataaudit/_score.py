@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from dataaudit.audit import Audit
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples, Inspection, inspect
 from dataaudit.dynamics.recorder import Recorder
+from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import DataError, Interrupted, ModelError, SettingError
 from dataaudit.evidence import Evidence, Need, Timer, collect
 from dataaudit.labels.suggestions import suggest
@@ -134,8 +136,18 @@ def score(
         with timer.stage("inspect"):
             trained = _is_trained(learner, chosen, seed, notes) if precomputed is None else False
         plan = chosen or scoring.supported(_automatic_needs(learner, precomputed, trained))
-        evidence = _collect(plan, examples, learner, recorder, precomputed, trained, seed, progress, timer)
-    settings = _settings(plan, examples, learner, seed, notes, evidence)
+        try:
+            evidence = _collect(plan, examples, learner, recorder, precomputed, trained, seed, progress, timer)
+        except KeyboardInterrupt as error:
+
+            def keep() -> Audit:
+                kept = recorder.audit(class_names=examples.class_names, examples=examples)
+                notes.append(f"interrupted after {recorder.epochs} complete epochs")
+                settings = _settings(kept.settings["scorers"], examples, learner, seed, notes, kept.dynamics)
+                return replace(kept, settings={**settings, "fingerprint": inspection.fingerprint})
+
+            raise Interrupted(recorder.epochs, keep if recorder.epochs else None) from error
+    settings = _settings(_names(plan), examples, learner, seed, notes, evidence.dynamics)
     return _audit(plan, evidence, settings, timer, examples, inspection)
 
 
@@ -213,26 +225,18 @@ def _collect(
             "something recorded",
             "call update() and end_epoch() in the training loop first",
         )
-    try:
-        return collect(
-            {need for scorer in plan for need in scorer.needs},
-            examples.labels,
-            examples.class_names,
-            learner=learner,
-            recorder=recorder,
-            recorded=precomputed is not None,
-            trained=trained,
-            seed=seed,
-            progress=progress,
-            timer=timer,
-        )
-    except KeyboardInterrupt as error:
-        epochs = recorder.epochs
-
-        def keep() -> Audit:
-            return recorder.audit(class_names=examples.class_names, examples=examples)
-
-        raise Interrupted(epochs, keep if epochs else None) from error
+    return collect(
+        {need for scorer in plan for need in scorer.needs},
+        examples.labels,
+        examples.class_names,
+        learner=learner,
+        recorder=recorder,
+        recorded=precomputed is not None,
+        trained=trained,
+        seed=seed,
+        progress=progress,
+        timer=timer,
+    )
 
 
 def audit_recorded(
@@ -275,17 +279,21 @@ def audit_recorded(
             progress=False,
             timer=timer,
         )
-    settings = _settings(plan, examples, None, None, [], evidence)
+    settings = _settings(_names(plan), examples, None, None, [], evidence.dynamics)
     return _audit(plan, evidence, settings, timer, examples, None)
 
 
+def _names(plan: Sequence[Scorer]) -> list[str]:
+    return [scorer.name for scorer in plan]
+
+
 def _settings(
-    plan: Sequence[Scorer],
+    names: list[str],
     examples: Examples | None,
     learner: Learner | None,
     seed: int | None,
     notes: list[str],
-    evidence: Evidence,
+    dynamics: Dynamics | None,
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         "model": "recorded in the caller's loop",
@@ -298,18 +306,16 @@ def _settings(
     if learner is not None:
         described |= learner.description
     notes = [*notes, *described.pop("notes")]
-    if evidence.dynamics is not None:
-        unseen = int((evidence.dynamics.seen == 0).sum())
+    if dynamics is not None:
+        unseen = int((dynamics.seen == 0).sum())
         if unseen:
             notes.append(f"{unseen} examples were never seen in training and have no score (NaN)")
-        if evidence.dynamics.probability_classes is not None:
+        if dynamics.probability_classes is not None:
             notes.append("many classes: class means are kept for the likeliest classes of an example only")
     return {
         **described,
         "seed": seed,
-        "scorers": [scorer.name for scorer in plan],
-        "examples": len(evidence.labels),
-        "classes": len(evidence.class_names),
+        "scorers": names,
         "source": examples.source if examples is not None else "recorder",
         "versions": {
             "python": platform.python_version(),

@@ -134,10 +134,14 @@ class HuggingFaceExamples(LabelledExamples):
         if self._transform is not None:
             made = [transformed(self._transform, self._value(row), row) for row in indices.tolist()]
             return stack(made, indices)
-        if self._kind == "image":
-            pixels = [row_pixels(self._image(row), self._channels, row) for row in indices.tolist()]
-            return stack(pixels, indices)
         table = self._table(indices)
+        if self._kind == "image":
+            stored = table[self._columns[0]].to_pylist()
+            pixels = [
+                row_pixels(self._decode(image, row), self._channels, row)
+                for image, row in zip(stored, indices.tolist(), strict=True)
+            ]
+            return stack(pixels, indices)
         if self._kind == "list":
             return dense(table[self._columns[0]], indices)
         return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)
@@ -171,7 +175,10 @@ class HuggingFaceExamples(LabelledExamples):
 
     def _image(self, row: int) -> Any:
         """PIL image of one row."""
-        stored = self._view[[row]][self._columns[0]][0].as_py()
+        return self._decode(self._view[[row]][self._columns[0]][0].as_py(), row)
+
+    def _decode(self, stored: Any, row: int) -> Any:
+        """PIL image of what the column stores: bytes, or the path of a file."""
         if stored is None:
             raise DataError(f"no image in row {row}", "an image in every row", "drop that row")
         return for_row(

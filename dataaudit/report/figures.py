@@ -126,4 +126,4 @@ def sparkline(values: AnyArray) -> str:
             continue
         parts.append(f"{pen}{across:.1f} {down:.1f}")
         pen = "L"
-    return f'<svg class="spark" viewBox="0 0 {width:.0f} {height:.0f}"><path d="{" ".join(parts)}"/></svg>'
+    return f'<svg class="spark" preserveAspectRatio="none" viewBox="0 0 {width:.0f} {height:.0f}"><path d="{" ".join(parts)}"/></svg>'

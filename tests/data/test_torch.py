@@ -79,6 +79,8 @@ def test_a_disagreement_that_the_probe_missed_is_found_when_the_row_is_read():
     examples = as_examples(rows(targets=targets))
     with pytest.raises(DataError, match=r"label 1 in row 1, which had '2' before"):
         inspect(examples)
+    with pytest.raises(DataError, match=r"label 1 in row 1, which had 'eel' before"):
+        inspect(as_examples(rows(targets=targets, classes=["cat", "dog", "eel"])))
 
 
 def test_labels_that_change_are_found():

@@ -1,0 +1,217 @@
+"""The command line: demo, score, list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dataaudit.errors import DataAuditError, Interrupted, SettingError, StorageError, did_you_mean
+
+if TYPE_CHECKING:
+    from dataaudit.audit import Audit
+    from dataaudit.data.examples import Examples
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Find the wrong, odd and hard examples of a labelled data set from one training run.",
+)
+
+OURS = {"audit", "report.html", "suspects.csv"}
+WRONG_INPUT, INTERRUPTED = 2, 130
+
+
+def main() -> None:
+    """Entry point of the `dataaudit` command."""
+    app()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn errors into three lines on standard error and an exit code."""
+    try:
+        yield
+    except DataAuditError as error:
+        typer.echo(f"found:    {error.arrived}\nexpected: {error.expected}\nto do:    {error.action}", err=True)
+        raise typer.Exit(WRONG_INPUT) from error
+    except KeyboardInterrupt as error:
+        typer.echo("interrupted; nothing was complete enough to keep", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import dataaudit
+
+        typer.echo(dataaudit.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the audit and its report.")] = Path("demo-results"),
+    progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
+) -> None:
+    """Find label errors planted in scikit-learn's digits, and say how well that went."""
+    with _explained():
+        _check_out(out)
+        from dataaudit.demo import run
+
+        result = run(out, progress=progress)
+    k = result.planted
+    rows = [
+        [str(seed), f"{auroc:.4f}", f"{average:.3f}", f"{precision:.3f}"]
+        for seed, auroc, average, precision in zip(
+            result.seeds, result.auroc, result.average_precision, result.precision, strict=True
+        )
+    ]
+    rows.append(
+        ["least", f"{min(result.auroc):.4f}", f"{min(result.average_precision):.3f}", f"{min(result.precision):.3f}"]
+    )
+    _table(
+        f"{k} label errors planted in 1797 digits",
+        ["seed", "AUROC", "average precision", f"precision at {k}"],
+        rows,
+    )
+    typer.echo(f"\nReport:  {(out / 'report.html').resolve()}\nAudit:   {(out / 'audit').resolve()}")
+
+
+@app.command()
+def score(
+    data: Annotated[
+        Path,
+        typer.Argument(help="Table (.csv, .tsv, .parquet), folder of image folders, or saved Hugging Face data set."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the audit, its report and the suspects; made if absent.")],
+    label: Annotated[str | None, typer.Option(help="Label column; folders of images have none.")] = None,
+    inputs: Annotated[str | None, typer.Option(help="Input columns, separated by commas.")] = None,
+    network: Annotated[str | None, typer.Option(help="Network; small_cnn for images, otherwise mlp.")] = None,
+    recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
+    scorers: Annotated[str, typer.Option(help="Scores, separated by commas.")] = "auto",
+    split: Annotated[str | None, typer.Option(help="Split of a saved DatasetDict.")] = None,
+    size: Annotated[int | None, typer.Option(help="Resize images to this many pixels a side.", min=8)] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same scores.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
+    progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
+) -> None:
+    """Rank the examples of a data set by how suspicious their labels are."""
+    with _explained():
+        _check_out(out)
+        from dataclasses import replace
+
+        import dataaudit
+        from dataaudit.data.files import open_data
+
+        way = dataaudit.recipes.get(recipe)
+        if epochs is not None:
+            way = replace(way, epochs=epochs)
+        columns = None if inputs is None else [name.strip() for name in inputs.split(",")]
+        names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
+        examples = open_data(data, label=label, inputs=columns, split=split, size=size)
+        model = _network(network, examples)
+        try:
+            audit = dataaudit.score(model, examples, names, recipe=way, device=device, seed=seed, progress=progress)
+        except Interrupted as stopped:
+            if stopped.epochs == 0:
+                raise
+            _write(stopped.audit(), out, top)
+            typer.echo(f"interrupted: the {stopped.epochs} complete epochs are kept in {out.resolve()}", err=True)
+            raise typer.Exit(INTERRUPTED) from stopped
+        _write(audit, out, top)
+    for note in getattr(examples, "notes", []):
+        typer.echo(note)
+    suspects = audit.suspects(top)
+    _table(
+        f"{min(top, len(audit))} most suspicious of {len(audit)} examples, by {audit.default}",
+        ["index", "given", "suggested", "score", "margin"],
+        [
+            [str(row.index), row.given, row.suggested, f"{row.score:.4g}", f"{row.margin:.4g}"]
+            for row in suspects.itertuples(index=False)
+        ],
+    )
+    typer.echo(f"\nReport:   {(out / 'report.html').resolve()}\nSuspects: {(out / 'suspects.csv').resolve()}")
+    typer.echo(f"Audit:    {(out / 'audit').resolve()}")
+
+
+@app.command("list")
+def list_() -> None:
+    """List scores, networks and recipes."""
+    import dataaudit
+
+    _table("Scores", ["name", "what it is"], [list(item) for item in dataaudit.scorers().items()])
+    _table("Networks", ["name"], [[name] for name in dataaudit.networks.names()])
+    rows = []
+    for name in dataaudit.recipes.names():
+        way = dataaudit.recipes.get(name)
+        rows.append(
+            [name, str(way.epochs), str(way.batch_size), f"{way.optimizer} {way.learning_rate:g} {way.schedule}"]
+        )
+    _table("Recipes", ["name", "epochs", "batch", "optimiser, rate, schedule"], rows)
+
+
+def _check_out(out: Path) -> None:
+    """Raise before any work unless `out` can take the results."""
+    import os
+
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"--out {out}, a file", "a folder", "name another place")
+    strangers = sorted(path.name for path in out.iterdir() if path.name not in OURS) if out.exists() else []
+    if strangers:
+        raise StorageError(
+            f"--out {out} with {strangers[0]!r} in it", "a new or empty folder, or earlier results", "name another"
+        )
+    nearest = next(path for path in (out.resolve(), *out.resolve().parents) if path.exists())
+    if not os.access(nearest, os.W_OK):
+        raise StorageError(f"--out {out} under {nearest}", "a folder that can be written", "name another place")
+
+
+def _network(name: str | None, examples: Examples) -> Any:
+    import numpy as np
+
+    import dataaudit
+
+    shape = np.asarray(examples.read(np.zeros(1, np.int64))).shape[1:]
+    if name is None:
+        name = "small_cnn" if len(shape) == 3 else "mlp"
+    if name not in dataaudit.networks.names():
+        raise SettingError(f"--network {name}", "a named network", did_you_mean(name, dataaudit.networks.names()))
+    return dataaudit.networks.build(name, shape, len(examples.class_names))
+
+
+def _write(audit: Audit, out: Path, top: int) -> None:
+    audit.save(out / "audit")
+    audit.report(out / "report.html")
+    try:
+        audit.suspects(top).to_csv(out / "suspects.csv", index=False)
+    except OSError as error:
+        raise StorageError(f"{out} ({error})", "a folder that can be written", "free some room") from error
+
+
+def _table(title: str, head: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for name in head:
+        table.add_column(name)
+    for row in rows:
+        # Class names are shown as they are, not read as markup.
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -1,0 +1,142 @@
+"""Data sets as they lie on disk: tables, folders of images, saved Hugging Face data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dataaudit.data import as_examples
+from dataaudit.data.columns import label_unknown, named_labels
+from dataaudit.data.examples import Examples
+from dataaudit.data.images import common_channels, probed_rows, to_pixels
+from dataaudit.data.preparation import PreparedTable
+from dataaudit.errors import DataError, SettingError, require
+
+IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": pd.read_csv,
+    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+    ".parquet": pd.read_parquet,
+}
+
+
+def open_data(
+    path: Path,
+    *,
+    label: str | None = None,
+    inputs: list[str] | None = None,
+    split: str | None = None,
+    size: int | None = None,
+) -> Examples:
+    """Data set at `path`, ready for a network.
+
+    Parameters
+    ----------
+    path
+        A .csv, .tsv or .parquet table; a folder that ``Dataset.save_to_disk`` wrote; or a folder with one folder
+        of images for each class.
+    label, inputs
+        Columns; inferred where there is one candidate. Folders of images have neither.
+    split
+        Split of a saved ``DatasetDict``.
+    size
+        Height and width that images are resized to; needed where they differ.
+
+    Raises
+    ------
+    DataError
+        If there is no such data, or it cannot be read.
+    SettingError
+        If an option does not apply.
+    """
+    if not path.exists():
+        raise DataError(f"{path}, which does not exist", "a file or folder with data", "check the path")
+    if path.is_file():
+        _refuse(path, split=split, size=size)
+        return _table(path, label, inputs)
+    if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
+        return _saved(path, label, inputs, split, size)
+    _refuse(path, split=split, label=label, inputs=inputs)
+    return _image_folder(path, size)
+
+
+def _refuse(path: Path, **options: Any) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise SettingError(f"{', '.join(given)} for {path}", "options that apply to it", f"drop {', '.join(given)}")
+
+
+def _table(path: Path, label: str | None, inputs: list[str] | None) -> Examples:
+    reader = TABLES.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"the file {path}", f"a table ({', '.join(TABLES)}) or a folder", "convert it to one of these")
+    try:
+        frame = reader(path)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}, which cannot be read ({error})", "a readable table", "check the file") from error
+    if label is None:
+        candidates = named_labels(list(frame.columns))
+        if len(candidates) != 1:
+            raise label_unknown(list(frame.columns), candidates)
+        label = str(candidates[0])
+    return PreparedTable(frame, label, inputs)
+
+
+def _saved(path: Path, label: str | None, inputs: list[str] | None, split: str | None, size: int | None) -> Examples:
+    import datasets
+
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}, which cannot be read ({error})", "a saved data set", "save it again") from error
+    chosen = as_examples(loaded, split=split, label=label, inputs=inputs)
+    if size is None:
+        return chosen
+    return as_examples(loaded, split=split, label=label, inputs=inputs, transform=_resize(chosen, size))
+
+
+def _image_folder(path: Path, size: int | None) -> Examples:
+    classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    found = [
+        (str(file), number)
+        for number, folder in enumerate(classes)
+        for file in sorted(folder.rglob("*"))
+        if file.suffix.lower() in IMAGES and file.is_file()
+    ]
+    if not found:
+        raise DataError(
+            f"the folder {path} without images in class folders",
+            "one folder of images for each class, or a folder that Dataset.save_to_disk wrote",
+            "check the path",
+        )
+    require("PIL", "report", "decoding images")
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[folder.name for folder in classes])}
+    )
+    files, labels = zip(*found, strict=True)
+    dataset = datasets.Dataset.from_dict({"image": list(files), "label": list(labels)}, features=features)
+    plain = as_examples(dataset)
+    if size is not None:
+        return as_examples(dataset, transform=_resize(plain, size))
+    sizes = {plain.show(row).size for row in probed_rows(len(plain)).tolist()}
+    if len(sizes) > 1:
+        raise DataError(
+            f"images of {len(sizes)} sizes, such as {' and '.join(f'{w} x {h}' for w, h in sorted(sizes)[:2])}",
+            "images of one size",
+            "pass --size to resize them",
+        )
+    return plain
+
+
+def _resize(examples: Examples, size: int) -> Callable[[Any], Any]:
+    channels = common_channels(examples.show(row) for row in probed_rows(len(examples)).tolist())
+
+    def resize(image: Any) -> Any:
+        return to_pixels(image.convert("L" if channels == 1 else "RGB").resize((size, size)))
+
+    return resize

@@ -1,0 +1,103 @@
+"""Tables as people keep them (numbers, categories, gaps) as numbers that a network takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from dataaudit.data.columns import check_column, check_inputs
+from dataaudit.data.examples import encode_labels
+from dataaudit.data.labelled import LabelledExamples
+from dataaudit.errors import DataError
+from dataaudit.types import AnyArray, IntArray
+
+MOST_CATEGORIES = 50
+
+
+class PreparedTable(LabelledExamples):
+    """Rows of a DataFrame, standardised and one-hot encoded; people are shown the rows as they were.
+
+    Numbers are standardised, with gaps filled by the median and marked by a column of their own. Columns of
+    strings, categories or booleans become one column a value.
+
+    Parameters
+    ----------
+    frame
+        The table, with at least one row.
+    label
+        Name of the label column.
+    inputs
+        Names of the input columns; all others by default.
+
+    Raises
+    ------
+    DataError
+        If a column is unknown, or is neither numbers nor at most `MOST_CATEGORIES` different values; if a
+        number is infinite.
+    """
+
+    def __init__(self, frame: pd.DataFrame, label: str, inputs: list[str] | None = None) -> None:
+        columns = list(frame.columns)
+        check_column(label, columns, "label")
+        chosen = [name for name in columns if name != label] if inputs is None else inputs
+        check_inputs(chosen, columns, label)
+        super().__init__(*encode_labels(frame[label]))
+        self._frame = frame[chosen]
+        self._rows, self.notes = _prepare(self._frame)
+
+    @property
+    def source(self) -> str:
+        """What the data set is."""
+        return "table"
+
+    @property
+    def width(self) -> int:
+        """Number of input values a row."""
+        return int(self._rows.shape[1])
+
+    def show(self, index: int) -> dict[str, Any]:
+        """Row `index` as it stands in the table."""
+        values: dict[str, Any] = self._frame.iloc[int(index)].to_dict()
+        return values
+
+    def _read(self, indices: IntArray) -> AnyArray:
+        return self._rows[indices]
+
+
+def _prepare(frame: pd.DataFrame) -> tuple[AnyArray, list[str]]:
+    numbers = [n for n in frame if pd.api.types.is_numeric_dtype(frame[n]) and not pd.api.types.is_bool_dtype(frame[n])]
+    names = [name for name in frame if name not in numbers]
+    for name in numbers:
+        wrong = np.flatnonzero(np.isinf(frame[name].to_numpy(np.float64, na_value=np.nan)))
+        if len(wrong):
+            raise DataError(
+                f"an infinite number in column {name!r}, row {int(wrong[0])}", "finite numbers", "correct that row"
+            )
+        if frame[name].isna().all():
+            raise DataError(f"column {name!r} without a single value", "some values", "leave it out with --inputs")
+    for name in names:
+        distinct = frame[name].nunique()
+        if distinct > MOST_CATEGORIES:
+            raise DataError(
+                f"column {name!r} with {distinct} different texts",
+                f"numbers, or at most {MOST_CATEGORIES} categories",
+                "leave it out by naming the others with --inputs, or turn it into numbers first",
+            )
+    filled = SimpleImputer(strategy="median", add_indicator=True)
+    steps = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(filled, StandardScaler()), numbers),
+            ("categories", OneHotEncoder(sparse_output=False, handle_unknown="ignore"), names),
+        ]
+    )
+    plain = frame.astype({name: np.float64 for name in numbers}).astype({name: object for name in names})
+    rows = np.ascontiguousarray(steps.fit_transform(plain), dtype=np.float32)
+    gaps = int(frame[numbers].isna().to_numpy().sum()) if numbers else 0
+    note = f"{len(numbers)} numeric columns standardised, {len(names)} columns of categories one-hot encoded"
+    return rows, [note + (f"; {gaps} gaps filled by medians and marked" if gaps else "")]
