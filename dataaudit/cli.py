@@ -141,8 +141,8 @@ def score(
         f"{min(top, len(audit))} most suspicious of {len(audit)} examples, by {audit.default}",
         ["index", "given", "suggested", "score", "margin"],
         [
-            [str(row.index), row.given, row.suggested, f"{row.score:.4g}", f"{row.margin:.4g}"]
-            for row in suspects.itertuples(index=False)
+            [str(row["index"]), row["given"], row["suggested"], f"{row['score']:.4g}", f"{row['margin']:.4g}"]
+            for row in suspects.to_dict("records")
         ],
     )
     typer.echo(f"\nReport:   {(out / 'report.html').resolve()}\nSuspects: {(out / 'suspects.csv').resolve()}")
@@ -215,3 +215,7 @@ def _table(title: str, head: list[str], rows: list[list[str]]) -> None:
         # Class names are shown as they are, not read as markup.
         table.add_row(*map(Text, row))
     Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -40,7 +40,8 @@ def built(tmp_path_factory):
 
 
 def test_the_wheel_holds_both_packages_and_nothing_else(built):
-    names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as archive:
+        names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"dataaudit", "dataaudit_kernels"}
     assert {"dataaudit/py.typed", "dataaudit_kernels/py.typed", "dataaudit/report/template.html.j2"} <= set(names)
@@ -48,7 +49,8 @@ def test_the_wheel_holds_both_packages_and_nothing_else(built):
 
 
 def test_the_source_archive_can_be_tested(built):
-    names = tarfile.open(next(built.glob("*.tar.gz"))).getnames()
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = archive.getnames()
     inside = {name.partition("/")[2] for name in names}
     assert {"tests/test_packaging.py", "examples/digits.py", "pyproject.toml", "README.md", "LICENSE"} <= inside
 

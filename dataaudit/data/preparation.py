@@ -63,8 +63,8 @@ class PreparedTable(LabelledExamples):
 
     def show(self, index: int) -> dict[str, Any]:
         """Row `index` as it stands in the table."""
-        values: dict[str, Any] = self._frame.iloc[int(index)].to_dict()
-        return values
+        row = self._frame.iloc[int(index)]
+        return {str(name): row[name] for name in self._frame.columns}
 
     def _read(self, indices: IntArray) -> AnyArray:
         return self._rows[indices]

@@ -52,8 +52,11 @@ def _pixels(array: AnyArray) -> AnyArray | None:
     if array.dtype == np.uint8:
         return array
     values = np.nan_to_num(array.astype(np.float64))
-    low, high = min(0.0, values.min()), max(1.0, values.max())
-    return np.round(255 * (values - low) / (high - low)).astype(np.uint8)
+    low, high = values.min(), values.max()
+    if (low >= 0.0 and high <= 1.0) or low == high:
+        low, high = 0.0, 1.0
+    scaled: AnyArray = np.round(255 * np.clip((values - low) / (high - low), 0.0, 1.0)).astype(np.uint8)
+    return scaled
 
 
 def png(pixels: AnyArray) -> bytes:
@@ -126,4 +129,5 @@ def sparkline(values: AnyArray) -> str:
             continue
         parts.append(f"{pen}{across:.1f} {down:.1f}")
         pen = "L"
-    return f'<svg class="spark" preserveAspectRatio="none" viewBox="0 0 {width:.0f} {height:.0f}"><path d="{" ".join(parts)}"/></svg>'
+    box = f'preserveAspectRatio="none" viewBox="0 0 {width:.0f} {height:.0f}"'
+    return f'<svg class="spark" {box}><path d="{" ".join(parts)}"/></svg>'

@@ -97,8 +97,8 @@ def _content(audit: Audit, examples: Examples | None, k: int) -> dict[str, Any]:
 
 def _cards(audit: Audit, examples: Examples | None, k: int) -> list[dict[str, Any]]:
     cards = []
-    for row in audit.suspects(k).itertuples(index=False):
-        index = int(row.index)
+    for row in audit.suspects(k).to_dict("records"):
+        index = int(row["index"])
         shown = examples.show(index) if examples is not None else None
         image = picture(shown)
         line = ""
@@ -107,9 +107,9 @@ def _cards(audit: Audit, examples: Examples | None, k: int) -> list[dict[str, An
         cards.append(
             {
                 "index": index,
-                "given": row.given,
-                "suggested": row.suggested,
-                "score": f"{row.score:.3g}",
+                "given": row["given"],
+                "suggested": row["suggested"],
+                "score": f"{row['score']:.3g}",
                 "image": image,
                 "values": [] if image or shown is None else values(shown),
                 "line": Markup(line),

@@ -1,0 +1,71 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from dataaudit.data.preparation import PreparedTable
+from dataaudit.errors import DataError
+from dataaudit.testing import ExamplesContract
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame(
+        {
+            "size": [1.0, 2.0, np.nan, 4.0],
+            "colour": ["red", "blue", "red", None],
+            "soft": [True, False, True, True],
+            "kind": ["a", "b", "a", "b"],
+        }
+    )
+
+
+class TestContract(ExamplesContract):
+    @pytest.fixture(autouse=True)
+    def _given(self, frame):
+        self.frame = frame
+
+    def examples(self):
+        return PreparedTable(self.frame, "kind")
+
+
+def test_numbers_are_standardised_gaps_marked_and_categories_spread(frame):
+    table = PreparedTable(frame, "kind")
+    rows = table.read(np.arange(4))
+    assert rows.dtype == np.float32
+    assert rows.shape == (4, table.width) == (4, 7)
+    filled = np.array([1.0, 2.0, 2.0, 4.0])
+    np.testing.assert_allclose(rows[:, 0], (filled - filled.mean()) / filled.std(), rtol=1e-6)
+    assert (rows[:, 1] > 0).tolist() == [False, False, True, False]
+    assert rows[:, 2:].sum(1).tolist() == [2.0] * 4
+    assert "1 gaps filled" in table.notes[0]
+    assert table.show(1) == {"size": 2.0, "colour": "blue", "soft": False}
+
+
+def test_only_the_named_inputs_are_used(frame):
+    assert PreparedTable(frame, "kind", ["size"]).show(0) == {"size": 1.0}
+    assert PreparedTable(frame, "kind", ["colour"]).width == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": [1.0, np.inf, 2.0, 3.0]}, "infinite number in column 'size', row 1"),
+        ({"size": [np.nan] * 4}, "without a single value"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused(frame, change, message):
+    with pytest.raises(DataError, match=message):
+        PreparedTable(frame.assign(**change), "kind")
+
+
+def test_free_text_is_refused():
+    frame = pd.DataFrame({"text": [f"title {i}" for i in range(60)], "label": [0, 1] * 30})
+    with pytest.raises(DataError, match="60 different texts"):
+        PreparedTable(frame, "label")
+
+
+def test_unknown_columns_are_listed(frame):
+    with pytest.raises(DataError, match="'size'"):
+        PreparedTable(frame, "knd")
+    with pytest.raises(DataError, match="'colour'"):
+        PreparedTable(frame, "kind", ["color"])

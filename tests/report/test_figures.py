@@ -1,0 +1,57 @@
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dataaudit.report.figures import LARGEST, histogram, picture, png, sparkline
+
+
+def decoded(address):
+    assert address.startswith("data:image/png;base64,")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (7, 3, 3), (1, 1)])
+def test_png_files_are_read_back_by_pillow(shape):
+    pixels = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png(pixels)))), pixels)
+
+
+def test_pictures_of_every_kind():
+    gray = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    np.testing.assert_array_equal(decoded(picture(gray)), gray)
+    np.testing.assert_array_equal(decoded(picture(gray[None])), gray)
+    colour = np.stack([gray] * 3)
+    np.testing.assert_array_equal(decoded(picture(colour)), colour.transpose(1, 2, 0))
+    np.testing.assert_array_equal(decoded(picture(colour.transpose(1, 2, 0))), colour.transpose(1, 2, 0))
+    unit = gray[None].astype(np.float32) / 255
+    np.testing.assert_array_equal(decoded(picture(unit)), gray)
+    standardised = (unit - 0.5) * 8
+    assert decoded(picture(standardised)).max() == 255
+    assert decoded(picture(np.full((1, 8, 8), np.nan))).shape == (8, 8)
+    assert decoded(picture(Image.fromarray(gray).convert("RGBA"))).shape == (8, 8, 3)
+    assert max(decoded(picture(np.zeros((1000, 300), np.uint8))).shape) <= LARGEST
+
+
+@pytest.mark.parametrize("shown", [np.zeros(4), np.zeros((8, 8)), np.zeros((5, 8, 8)), "a text", {"a": 1}, None])
+def test_other_things_are_no_pictures(shown):
+    assert picture(shown) is None
+
+
+def test_a_histogram_counts_every_finite_value():
+    values = np.array([0.0, 0.0, 1.0, np.nan, np.inf])
+    drawing = histogram(values, np.array([True, False, False, False, False]), bins=2)
+    bars = re.findall(r'class="(\w+)".*?height="([\d.]+)"', drawing)
+    assert sorted(bars) == [("marked", "45.0"), ("plain", "45.0"), ("plain", "45.0")]
+    assert histogram(np.full(3, np.nan), np.zeros(3, bool)) == ""
+    assert "<rect" in histogram(np.zeros(5), np.zeros(5, bool))
+
+
+def test_a_sparkline_leaves_gaps():
+    assert sparkline(np.array([0.5])) == ""
+    drawing = sparkline(np.array([0.0, np.nan, 1.0, 0.5], np.float16))
+    assert drawing.count("M") == 2
+    assert drawing.count("L") == 1

@@ -1,0 +1,118 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dataaudit
+from dataaudit.data import as_examples
+from dataaudit.errors import StorageError
+from dataaudit.report.html import values, write_report
+
+
+class Page(HTMLParser):
+    """Texts and tags of a page; fails on tags that are not closed."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], ""
+        self.feed(Path(path).read_text("utf-8"))
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "img", "rect", "line", "path", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(80, 1, 8, 8), dtype=np.uint8)
+    names = np.array(["<script>alert(1)</script>", "b&b"])[np.arange(80) % 2]
+    model = dataaudit.networks.build("mlp", (1, 8, 8), 2)
+    recipe = dataaudit.Recipe(epochs=3)
+    return images, names, dataaudit.score(model, (images, names), recipe=recipe, progress=False)
+
+
+def test_a_page_with_pictures(pictures, tmp_path):
+    _, _, audit = pictures
+    path = audit.report(tmp_path / "report.html")
+    page = Page(path)
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == 60
+    assert all(image["src"].startswith("data:image/png;base64,") for image in images)
+    assert "script" not in [tag for tag, _ in page.tags]
+    assert "<script>alert(1)</script>" in page.text
+    assert not [a for _, a in page.tags if str(a.get("src", a.get("href", "data:"))).startswith("http")]
+    for name in audit.columns:
+        assert name in page.text
+    for index in audit.ranking()[:60]:
+        assert f"#{index} ·" in page.text
+    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_without_the_data_set_says_so(pictures, tmp_path):
+    page = Page(write_report(pictures[2], None, tmp_path / "report.html"))
+    assert "not at hand" in page.text
+    assert "img" not in [tag for tag, _ in page.tags]
+
+
+def test_scores_that_are_missing_are_counted(pictures, tmp_path):
+    audit = pictures[2]
+    broken = {name: np.where(np.arange(80) < 5, np.nan, column) for name, column in audit.columns.items()}
+    broken["nothing"] = np.full(80, np.nan)
+    page = Page(write_report(replace(audit, columns=broken), None, tmp_path / "report.html", k=80))
+    assert "(5 without)" in page.text
+    assert "(80 without)" in page.text
+
+
+def test_a_page_of_a_table_shows_its_values(tmp_path):
+    frame = pd.DataFrame({"length": np.arange(40.0), "width": np.arange(40) % 7, "label": ["a", "b"] * 20})
+    recipe = dataaudit.Recipe(epochs=2)
+    model = dataaudit.networks.build("mlp", (2,), 2)
+    audit = dataaudit.score(model, frame, recipe=recipe, progress=False)
+    text = Page(audit.report(tmp_path / "report.html")).text
+    assert "length" in text
+    assert "width" in text
+
+
+def test_values_are_shortened():
+    assert values("x" * 1000) == [("", "x" * 279 + "…")]
+    assert values(np.arange(20.0))[1] == ("", "and 12 more")
+    assert values({str(i): i for i in range(10)})[-1] == ("", "and 2 more")
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(pictures, tmp_path, monkeypatch):
+    audit = pictures[2]
+    with pytest.raises(StorageError, match="cannot be written"):
+        audit.report(tmp_path / "absent" / "report.html")
+    (tmp_path / "report.html").write_text("old")
+
+    def full(self, data):
+        with self.open("wb") as file:
+            file.write(data[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="No space left"):
+        audit.report(tmp_path / "report.html")
+    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text() == "old"
+
+
+def test_an_examples_object_can_be_shown(pictures, tmp_path):
+    images, names, audit = pictures
+    page = Page(write_report(audit, as_examples((images, names)), tmp_path / "report.html", k=3))
+    assert [tag for tag, _ in page.tags].count("img") == 3

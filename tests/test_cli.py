@@ -1,0 +1,180 @@
+"""The commands as a user types them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import dataaudit
+from dataaudit import Audit
+from dataaudit.cli import app
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def tree(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    kind = np.arange(120) % 2
+    frame = pd.DataFrame({"size": rng.normal(size=120) + 4 * kind, "colour": np.array(["red", "blue"])[kind]})
+    frame["kind"] = np.array(["[bold]ant", "bee"])[kind]
+    frame.loc[7, "kind"] = "[bold]ant"
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_a_table_is_audited(table, tmp_path):
+    out = tmp_path / "results"
+    done = call("score", table, "--label", "kind", "--out", out, "--epochs", 15, "--no-progress", "--top", 3)
+    assert done.exit_code == 0, done.output
+    assert tree(out) == ["audit", "report.html", "suspects.csv"]
+    suspects = pd.read_csv(out / "suspects.csv", keep_default_na=False)
+    assert suspects.loc[0, "index"] == 7
+    assert suspects.loc[0, "given"] == "[bold]ant"
+    assert suspects.loc[0, "suggested"] == "bee"
+    assert "[bold]ant" in done.output
+    assert len(Audit.load(out / "audit")) == 120
+    again = call("score", table, "--label", "kind", "--out", out, "--epochs", 1, "--no-progress")
+    assert again.exit_code == 0
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".parquet"])
+def test_other_tables(table, tmp_path, suffix):
+    frame, path = pd.read_csv(table).rename(columns={"kind": "label"}), tmp_path / f"other{suffix}"
+    if suffix == ".tsv":
+        frame.to_csv(path, sep="\t", index=False)
+    else:
+        frame.to_parquet(path)
+    done = call(
+        "score", path, "--out", tmp_path / "r", "--epochs", 1, "--inputs", "size", "--scorers", "el2n,confidence"
+    )
+    assert done.exit_code == 0, done.output
+    assert list(Audit.load(tmp_path / "r" / "audit").scores) == ["el2n", "confidence"]
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    for kind in range(2):
+        (folder / f"class {kind}").mkdir(parents=True)
+        for number in range(12):
+            pixels = np.full((10, 10), 200 * kind + number, np.uint8)
+            Image.fromarray(pixels).save(folder / f"class {kind}" / f"{number}.png")
+    return folder
+
+
+def test_a_folder_of_images_is_audited_and_nothing_else_is_written(images, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-m", "dataaudit.cli", "score", images, "--out", tmp_path / "r", "--epochs", "2"]
+    environment = {**os.environ, "HOME": str(home), "COLUMNS": "100"}
+    for name in ("HF_HOME", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "class 0" in done.stdout
+    assert "image/png" in (tmp_path / "r" / "report.html").read_text()
+    assert list(home.rglob("*")) == []
+    assert tree(tmp_path) == ["home", "images", "r"]
+    assert Audit.load(tmp_path / "r" / "audit").class_names == ("class 0", "class 1")
+
+
+def test_images_of_several_sizes_need_a_size(images, tmp_path):
+    Image.fromarray(np.zeros((20, 10), np.uint8)).save(images / "class 0" / "odd.png")
+    done = call("score", images, "--out", tmp_path / "r", "--epochs", 1)
+    assert done.exit_code == 2
+    assert "--size" in done.output
+    done = call("score", images, "--out", tmp_path / "r", "--epochs", 1, "--size", 12, "--network", "mlp")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_saved_data_set_is_audited(tmp_path):
+    rows = {"x": np.random.default_rng(0).normal(size=(40, 3)).tolist(), "label": [0, 1] * 20}
+    dataset = datasets.Dataset.from_dict(rows).cast_column("label", datasets.ClassLabel(names=["no", "yes"]))
+    datasets.DatasetDict({"train": dataset}).save_to_disk(tmp_path / "saved")
+    done = call("score", tmp_path / "saved", "--split", "train", "--out", tmp_path / "r", "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    assert call("score", tmp_path / "saved", "--out", tmp_path / "q").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{table}", "--label", "knd"], "'kind'"),
+        (["{table}"], "no label column"),
+        (["{table}", "--label", "kind", "--inputs", "sise"], "'size'"),
+        (["{table}", "--label", "kind", "--network", "mpl"], "did you mean 'mlp'"),
+        (["{table}", "--label", "kind", "--network", "small_cnn"], "channels, height, width"),
+        (["{table}", "--label", "kind", "--recipe", "mnst"], "did you mean 'mnist'"),
+        (["{table}", "--label", "kind", "--scorers", "aum"], "choose from"),
+        (["{table}", "--label", "kind", "--device", "cdua"], "did you mean 'cuda'"),
+        (["{table}", "--label", "kind", "--epochs", "0"], "epochs=0"),
+        (["{table}", "--label", "kind", "--seed", "-1"], "seed=-1"),
+        (["{table}", "--label", "kind", "--split", "train"], "--split"),
+        (["{folder}/absent.csv", "--label", "kind"], "does not exist"),
+        (["{folder}/notes.txt", "--label", "kind"], "the file"),
+        (["{folder}", "--out", "{folder}/r"], "without images"),
+    ],
+)
+def test_wrong_input_is_explained_in_three_lines(table, tmp_path, arguments, words):
+    (tmp_path / "notes.txt").write_text("no table")
+    filled = [argument.format(table=table, folder=tmp_path) for argument in arguments]
+    out = [] if "--out" in filled else ["--out", str(tmp_path / "r")]
+    done = call("score", *filled, *out)
+    assert done.exit_code == 2
+    assert words in done.output
+    assert [line.split(":")[0] for line in done.output.splitlines()[-3:]] == ["found", "expected", "to do"]
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_foreign_folder_is_refused_before_training(table, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("precious")
+    for command in (["score", table, "--label", "kind"], ["demo"]):
+        done = call(*command, "--out", tmp_path / "mine")
+        assert done.exit_code == 2
+        assert "thesis.tex" in done.output
+    assert call("score", table, "--label", "kind", "--out", table).exit_code == 2
+    assert tree(tmp_path / "mine") == ["thesis.tex"]
+
+
+def test_ctrl_c_keeps_complete_epochs(table, tmp_path):
+    out = tmp_path / "r"
+    command = [sys.executable, "-m", "dataaudit.cli", "score", table, "--label", "kind", "--out", out]
+    running = subprocess.Popen(
+        [*map(str, command), "--epochs", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(12)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=30)
+    assert running.returncode == 130, errors
+    assert "complete epochs are kept" in errors
+    audit = Audit.load(out / "audit")
+    assert audit.dynamics.epochs > 0
+    assert any("interrupted after" in note for note in audit.settings["notes"])
+    assert audit.settings["model"] == "MLP"
+
+
+def test_list_and_version():
+    listed = call("list")
+    assert listed.exit_code == 0
+    for name in ("label_quality", "small_cnn", "cifar10"):
+        assert name in listed.output
+    assert call("--version").output.strip() == dataaudit.__version__
