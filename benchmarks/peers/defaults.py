@@ -24,10 +24,10 @@ import dataaudit
 from benchmarks.common import FASHION, PAIRS, Array, fashion, merit, paired, symmetric, table, write
 from dataaudit import scoring
 from dataaudit.evidence import Evidence, Need
-from dataaudit.learners.recipes import DEFAULT
+from dataaudit.learners.recipes import DEFAULT, Recipe
 
 SEEDS = (0, 1, 2)
-RECIPES = {
+RECIPES: dict[str, Recipe] = {
     "sgd 0.1, 10 epochs (default)": DEFAULT,
     "sgd 0.1, 5 epochs": replace(DEFAULT, epochs=5),
     "sgd 0.1, 20 epochs": replace(DEFAULT, epochs=20),
@@ -97,7 +97,7 @@ def variants(evidence: Evidence) -> Iterator[tuple[str, Array]]:
 
 
 def choose_score(folder: str, satellite: Path | None) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for seed in SEEDS:
         for case, model, inputs, noisy, wrong in score_cases(folder, satellite, seed):
             audit = dataaudit.score(model, (inputs, noisy), "el2n", seed=seed, progress=False)
@@ -106,7 +106,8 @@ def choose_score(folder: str, satellite: Path | None) -> list[dict[str, Any]]:
                 figures = {"auroc": round(auroc, 5), "average_precision": round(average, 5)}
                 rows.append({"case": case, "seed": seed, "score": name, **figures})
         print(f"seed {seed}", flush=True)
-    names, cases = (list(dict.fromkeys(row[key] for row in rows)) for key in ("score", "case"))
+    names = list(dict.fromkeys(row["score"] for row in rows))
+    cases = list(dict.fromkeys(row["case"] for row in rows))
     found = {
         (name, case): np.median(
             [(row["auroc"], row["average_precision"]) for row in rows if (row["score"], row["case"]) == (name, case)],
@@ -126,7 +127,7 @@ def choose_score(folder: str, satellite: Path | None) -> list[dict[str, Any]]:
 
 
 def choose_recipe(folder: str) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for seed in SEEDS:
         for case, model, inputs, noisy, wrong in fashion_cases(folder, 20000, seed):
             for name, recipe in RECIPES.items():
