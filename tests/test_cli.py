@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import datasets
 import numpy as np
@@ -155,19 +154,30 @@ def test_a_foreign_folder_is_refused_before_training(table, tmp_path):
     assert tree(tmp_path / "mine") == ["thesis.tex"]
 
 
+SPEAKING = """
+import sys
+from dataaudit import Recorder, cli
+end_epoch = Recorder.end_epoch
+def speak(self):
+    end_epoch(self)
+    print("epoch", flush=True)
+Recorder.end_epoch = speak
+cli.main()
+"""
+
+
 def test_ctrl_c_keeps_complete_epochs(table, tmp_path):
     out = tmp_path / "r"
-    command = [sys.executable, "-m", "dataaudit.cli", "score", table, "--label", "kind", "--out", out]
-    running = subprocess.Popen(
-        [*map(str, command), "--epochs", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(12)
+    command = [sys.executable, "-c", SPEAKING, "score", table, "--label", "kind", "--out", out, "--epochs", "1000000"]
+    running = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(3):
+        assert running.stdout.readline() == "epoch\n"
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    _, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
     assert "complete epochs are kept" in errors
     audit = Audit.load(out / "audit")
-    assert audit.dynamics.epochs > 0
+    assert audit.dynamics.epochs >= 3
     assert any("interrupted after" in note for note in audit.settings["notes"])
     assert audit.settings["model"] == "MLP"
 
