@@ -90,6 +90,12 @@ class SklearnLearner:
                 "predict_proba or decision_function",
                 "switch probabilities on (for example SGDClassifier(loss='log_loss')), or take another classifier",
             )
+        if self.classes > 2 and getattr(self._last, "decision_function_shape", "ovr") != "ovr":
+            raise ModelError(
+                f"a {type(self._last).__name__} with decision values for pairs of classes",
+                "one decision value a class",
+                'pass decision_function_shape="ovr"',
+            )
         if hasattr(self._last, "staged_predict_proba"):
             return "staged"
         return "partial_fit" if hasattr(self._last, "partial_fit") else "plain"
@@ -105,7 +111,8 @@ class SklearnLearner:
     @property
     def allows_missing(self) -> bool:
         """Whether the first step takes NaN, by its own tags; a column transformer decides for itself."""
-        first = self._model.steps[0][1] if isinstance(self._model, Pipeline) else self._model
+        steps = [step for _, step in self._model.steps] if isinstance(self._model, Pipeline) else [self._model]
+        first = next(step for step in steps if step not in (None, "passthrough"))
         return hasattr(first, "transformers") or bool(get_tags(first).input_tags.allow_nan)
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
@@ -72,6 +73,7 @@ class TorchLearner:
         self.precision, self._precision_reason = resolve_precision(recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
         self._takes_tokens = False
+        self._dtype = torch.float32
 
     @property
     def epochs(self) -> int:
@@ -123,6 +125,13 @@ class TorchLearner:
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
         self._takes_tokens = any(isinstance(part, nn.Embedding) for part in module.modules())
+        self._dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+        if self.recipe.batch_size == 1 and any(isinstance(part, _BatchNorm) for part in module.modules()):
+            raise ModelError(
+                f"batch_size=1 for a {self._name} with batch normalisation",
+                "at least two examples a batch",
+                "raise the recipe's batch_size",
+            )
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(
                 f"a {self._name} without trainable parameters",
@@ -190,7 +199,7 @@ class TorchLearner:
             return TorchFitted(self.module(0).eval(), self)
 
     def inputs(self, indices: IntArray) -> Tensor:
-        """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers as float32."""
+        """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers in the model's own precision."""
         read = self.examples.read(indices)
         if hasattr(read, "columns"):
             from dataaudit.data.tables import as_numbers
@@ -200,9 +209,9 @@ class TorchLearner:
         # Torch cannot mark its memory read-only, and warns of arrays that are.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
         if tensor.dtype == torch.uint8:
-            return tensor.to(torch.float32) / 255.0
+            return tensor.to(self._dtype) / 255.0
         if tensor.is_floating_point() or not self._takes_tokens:
-            return tensor.to(torch.float32)
+            return tensor.to(self._dtype)
         return tensor.to(torch.int64)
 
     def forward(self, module: nn.Module, indices: IntArray) -> Tensor:
@@ -215,7 +224,7 @@ class TorchLearner:
                 outputs: Tensor = module(inputs)
             return outputs.float()
         outputs = module(inputs)
-        return outputs
+        return outputs.float()
 
     def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> TorchFitted:
         """Train a copy on `indices`; bit-identical for the same arguments on the CPU.

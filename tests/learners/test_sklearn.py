@@ -5,9 +5,9 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron, SGDClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
@@ -107,6 +107,8 @@ def test_tables_with_categories_and_missing_values_go_through_a_pipeline():
     ("model", "recipe", "error", "message"),
     [
         (LinearRegression(), None, ModelError, "a classifier"),
+        (SVC(decision_function_shape="ovo"), None, ModelError, 'decision_function_shape="ovr"'),
+        (SGDClassifier, None, ModelError, "a classifier"),
         (RandomForestClassifier(), Recipe(epochs=3), SettingError, "epochs and batch_size alone"),
         (GaussianNB(), Recipe(learning_rate=0.5), SettingError, "epochs and batch_size alone"),
     ],
@@ -114,6 +116,13 @@ def test_tables_with_categories_and_missing_values_go_through_a_pipeline():
 def test_what_cannot_be_done_is_refused(blobs, model, recipe, error, message):
     with pytest.raises(error, match=message):
         SklearnLearner(model, blobs, recipe)
+
+
+def test_a_first_step_that_passes_through_is_looked_past(blobs):
+    model = Pipeline([("nothing", "passthrough"), ("model", HistGradientBoostingClassifier(max_iter=1))])
+    learner = SklearnLearner(model, blobs, None)
+    assert learner.allows_missing
+    assert np.isfinite(learner.fit(np.arange(90), 0, None, False).logits(np.arange(90))).all()
 
 
 def test_a_fitted_estimator_predicts_as_it_is(blobs):

@@ -126,6 +126,21 @@ def test_a_model_that_does_not_fit_is_refused(blobs, model, message):
         TorchLearner(model, blobs, Recipe(), CPU).check(0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_model_keeps_its_precision(blobs, dtype):
+    learner = TorchLearner(small().to(dtype), blobs, Recipe(epochs=1, precision="float32"), CPU)
+    learner.check(0)
+    recorder = Recorder(90, 3)
+    fitted = learner.fit(np.arange(90), 0, recorder, False)
+    assert next(fitted.module.parameters()).dtype == dtype
+    assert fitted.logits(np.arange(3)).dtype == torch.float32
+
+
+def test_batch_normalisation_needs_two_examples(blobs):
+    with pytest.raises(ModelError, match="at least two examples"):
+        TorchLearner(small, blobs, Recipe(batch_size=1), CPU).check(0)
+
+
 def test_a_trained_model_is_noticed_and_an_untrained_one_is_not(blobs):
     rows = np.arange(90)
     trained = TorchLearner(small, blobs, Recipe(epochs=10), CPU).fit(rows, 0, None, False).module
