@@ -11,6 +11,7 @@ score counts; the aum package rides along in a training run of its own.
 from __future__ import annotations
 
 import argparse
+import csv
 import multiprocessing
 import tempfile
 import time
@@ -133,17 +134,17 @@ def run(folder: str, n: int, seed: int) -> list[Row]:
 
 
 def summarise(rows: list[Row], seeds: list[int], title: str) -> None:
-    rows = [row for row in rows if row["seed"] in seeds]
+    rows = [row for row in rows if int(row["seed"]) in seeds]
     if not rows:
         return
-    print(f"\n{title}: medians of AUROC / average precision over seeds {sorted({row['seed'] for row in rows})}")
+    print(f"\n{title}: medians of AUROC / average precision over seeds {sorted({int(row['seed']) for row in rows})}")
     columns = list(dict.fromkeys((row["data"], row["noise"]) for row in rows))
     scores = list(dict.fromkeys((row["tool"], row["score"]) for row in rows))
 
     def median(column: tuple[str, str], score: tuple[str, str], field: str) -> float:
         key = (*column, *score)
         found = [row[field] for row in rows if (row["data"], row["noise"], row["tool"], row["score"]) == key]
-        return float(np.median(found))
+        return float(np.median(np.array(found, np.float64)))
 
     lines = []
     for score in scores:
@@ -164,7 +165,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, each on one thread if more than one")
     parser.add_argument("--examples", type=int, default=20000)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_errors.csv")
+    parser.add_argument("--table", action="store_true", help="print the tables of an earlier run's CSV")
     options = parser.parse_args()
+    if options.table:
+        with options.out.open(newline="") as file:
+            rows: list[Row] = list(csv.DictReader(file))
+        summarise(rows, [0, 1, 2], "chosen on")
+        summarise(rows, [3, 4, 5], "confirmed on")
+        return
     one = partial(run, options.fashion, options.examples)
     if options.jobs == 1:
         rows = [row for seed in options.seeds for row in one(seed)]
