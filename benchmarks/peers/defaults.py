@@ -3,10 +3,10 @@
     python -m benchmarks.peers.defaults recipe [--fashion FOLDER]
     python -m benchmarks.peers.defaults score [--fashion FOLDER] [--satellite FILE.csv]
 
-Seeds 0-2 for the score and seed 0 for the recipe; benchmarks/peers/label_errors.py confirms on others. For the score: Fashion-MNIST at three sizes with
-two networks, the digits and (if given) a table of satellite readings, each with noise of several kinds. A variant is
-judged by its mean average precision over all cases, and by its regret: how far it falls behind the best variant in
-its worst case.
+Seeds 0-2 for the score and seed 0 for the recipe; benchmarks/peers/label_errors.py confirms on others. For the score:
+Fashion-MNIST at three sizes with two networks, the digits and (if given) a table of satellite readings, each with
+noise of several kinds. A variant is judged by its mean average precision over all cases, and by its regret: how far it
+falls behind the best variant in its worst case.
 """
 
 from __future__ import annotations
