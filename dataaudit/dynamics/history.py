@@ -55,10 +55,12 @@ class History:
             if self._epoch % self._stride:
                 return
         row = len(self._epochs)
+        unseen = None if seen.all() else ~seen
         for matrix, values in enumerate((margin, confidence, largest)):
-            # Margins beyond float16's range are kept as its largest number.
-            clipped = np.clip(values, -65504.0, 65504.0)
-            self._block[matrix, row] = np.where(seen, clipped, np.nan)
+            # Margins beyond float16's range are kept as its largest number; probabilities are never that large.
+            self._block[matrix, row] = np.clip(values, -65504.0, 65504.0) if matrix == 0 else values
+            if unseen is not None:
+                self._block[matrix, row, unseen] = np.nan
         self._epochs.append(self._epoch)
 
     def _thin(self) -> None:

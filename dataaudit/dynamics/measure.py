@@ -25,17 +25,19 @@ def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     other, rival = logits.scatter(1, label, -torch.inf).max(1, keepdim=True)
     confidence = probabilities.gather(1, label)
     rival_confidence = probabilities.gather(1, rival)
-    predicted = logits.argmax(1, keepdim=True)
+    margin = given - other
+    # As argmax: the lowest class wins a tie.
+    right = (margin > 0) | ((margin == 0) & (label < rival))
     error = probabilities.scatter_add(1, label, torch.full_like(confidence, -1.0))
     columns = (
-        given - other,
+        margin,
         confidence,
         torch.maximum(confidence, rival_confidence),
         confidence - rival_confidence,
         error.norm(dim=1, keepdim=True),
         -log_probabilities.gather(1, label),
-        (predicted == label).to(logits.dtype),
-        predicted.to(logits.dtype),
+        right.to(logits.dtype),
+        torch.where(right, label, rival).to(logits.dtype),
     )
     return torch.cat(columns, 1), probabilities
 
@@ -50,9 +52,7 @@ def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int) ->
 
 
 def check_range(what: str, values: Tensor, end: int) -> None:
-    """Raise unless `values` are whole numbers 0..end-1."""
-    if values.is_floating_point() or values.is_complex():
-        raise DataError(f"{what} of type {values.dtype}", "whole numbers", "pass an integer tensor")
+    """Raise unless all `values` lie in 0..end-1."""
     # Looking at values on a CUDA device would wait for it; there an index out of range fails by itself.
     if values.device.type != "cpu":
         return

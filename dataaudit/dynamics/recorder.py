@@ -27,6 +27,7 @@ from dataaudit.dynamics.measure import (
     measure,
     refuse_shapes,
 )
+from dataaudit.dynamics.pending import Pending
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError, SettingError
 from dataaudit.types import IntArray
@@ -34,9 +35,6 @@ from dataaudit.types import IntArray
 if TYPE_CHECKING:
     from dataaudit.audit import Audit
     from dataaudit.data.examples import Examples
-
-PENDING_ELEMENTS = 2**20
-"""Logits collected before they are worked through together: a few operations on many rows instead of many on few."""
 
 
 class Recorder:
@@ -84,8 +82,7 @@ class Recorder:
         self._correct_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         self._sums = np.zeros((7, self.n), np.float64)
         self._final = np.full((self.n, 4), np.nan, np.float32)
-        self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._pending_elements = 0
+        self._pending = Pending(self.classes)
         self._pending_final = False
         self._written = 0
         self._device: torch.device | None = None
@@ -116,7 +113,8 @@ class Recorder:
         Raises
         ------
         DataError
-            If shapes do not match or, on the CPU, an index or label is out of range.
+            If shapes do not match. An index or label out of range raises (on the CPU) when its block of batches
+            is worked through: at one of the next calls, `end_epoch` at the latest.
         """
         self._collect(indices, logits, labels, final=False)
 
@@ -145,8 +143,11 @@ class Recorder:
         self._labels[seen] = labels[seen]
         self._seen_bits.append(np.packbits(seen))
         self._correct_bits.append(np.packbits(seen & (values[:, CORRECT] > 0)))
+        whole = bool(seen.all())
         for row, column in enumerate((MARGIN, CONFIDENCE, CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS)):
-            part = np.where(seen, values[:, column], 0.0).astype(np.float64)
+            part = values[:, column].astype(np.float64)
+            if not whole:
+                part[~seen] = 0.0
             self._sums[row] += part * part if row == 2 else part
         self._sums[6] += seen
         self._history.append(seen, values[:, MARGIN], values[:, CONFIDENCE], values[:, MAX_CONFIDENCE])
@@ -156,45 +157,34 @@ class Recorder:
     def discard_epoch(self) -> None:
         """Forget the batches since the last `end_epoch` (an epoch that was interrupted)."""
         self._pending.clear()
-        self._pending_elements = 0
         if self._device is not None:
             self._clear_epoch()
 
     def _collect(self, indices: Any, logits: Any, labels: Any, final: bool) -> None:
         index, label = torch.as_tensor(indices), torch.as_tensor(labels)
         values = torch.as_tensor(logits).detach()
-        shapes = {index.shape, label.shape, values.shape[:1]}
-        if values.ndim != 2 or values.shape[1] != self.classes or len(shapes) != 1:
+        batch = index.shape
+        if len(batch) != 1 or label.shape != batch or values.shape != (*batch, self.classes):
             refuse_shapes(index, values, label, self.classes)
         if index.numel() == 0:
             return
-        check_range("index", index, self.n)
-        check_range("label", label, self.classes)
-        if final != self._pending_final:
+        for what, whole in (("index", index), ("label", label)):
+            if whole.is_floating_point() or whole.is_complex():
+                raise DataError(f"{what} of type {whole.dtype}", "whole numbers", "pass an integer tensor")
+        if final != self._pending_final or not self._pending.room_for(len(values)):
             self._flush()
             self._pending_final = final
-        # A copy: the caller may reuse its tensors before the block is worked through.
-        self._pending.append(
-            (
-                index.to(torch.int64, copy=True),
-                values.to(torch.float32, copy=True),
-                label.to(torch.int64, copy=True),
-            )
-        )
-        self._pending_elements += values.numel()
-        if self._pending_elements >= PENDING_ELEMENTS:
-            self._flush()
+        self._pending.add(index, values, label)
 
     def _flush(self) -> None:
-        if not self._pending:
+        if self._pending.rows == 0:
             return
-        parts, self._pending, self._pending_elements = self._pending, [], 0
-        device = parts[0][1].device
+        index, logits, label = self._pending.take()
+        check_range("index", index, self.n)
+        check_range("label", label, self.classes)
         if self._device is None:
-            self._allocate(device)
-        index = torch.cat([part[0].to(self._device) for part in parts])
-        logits = torch.cat([part[1].to(self._device) for part in parts])
-        label = torch.cat([part[2].to(self._device) for part in parts])
+            self._allocate(logits.device)
+        index, logits, label = (part.to(self._device) for part in (index, logits, label))
         values, probabilities = measure(logits, label)
         if self._pending_final:
             self._keep_final(index, values, label)
@@ -366,7 +356,6 @@ class Recorder:
                 "make the Recorder for the data set that the state was recorded on",
             )
         self._pending.clear()
-        self._pending_elements = 0
         self._labels = state["labels"].numpy().copy()
         self._sums = state["sums"].numpy().copy()
         self._final = state["final"].numpy().copy()

@@ -9,8 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataaudit.dynamics import beliefs
-from dataaudit.dynamics import recorder as recorder_module
+from dataaudit.dynamics import beliefs, pending
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
 
@@ -97,12 +96,12 @@ def test_equals_the_oracle(n, classes, epochs, scale, share, block, seed):
     labels = rng.integers(classes, size=n)
     seen = rng.random((epochs, n)) < share
     seen[:, 0] = True
-    before = recorder_module.PENDING_ELEMENTS
-    recorder_module.PENDING_ELEMENTS = block
+    before = pending.BLOCK_ELEMENTS
+    pending.BLOCK_ELEMENTS = block
     try:
         dynamics = record(logits.astype(np.float32), labels, seen, seed).dynamics()
     finally:
-        recorder_module.PENDING_ELEMENTS = before
+        pending.BLOCK_ELEMENTS = before
     agree(dynamics, oracle(logits.astype(np.float32).astype(np.float64), labels, seen))
     np.testing.assert_array_equal(
         np.stack([dynamics.correct_in(e) for e in range(1, epochs + 1)]).sum(0), dynamics.correct
@@ -268,8 +267,24 @@ def test_gradients_are_not_kept():
     ],
 )
 def test_a_wrong_batch_is_refused(arguments, message):
+    recorder = Recorder(2, 2)
     with pytest.raises(DataError, match=message):
-        Recorder(2, 2).update(*arguments)
+        record_and_end(recorder, arguments)
+
+
+def record_and_end(recorder, arguments):
+    recorder.update(*arguments)
+    recorder.end_epoch()
+
+
+def test_ties_are_predicted_as_argmax_does():
+    logits = torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [3.0, 0.0, 3.0]])
+    recorder = Recorder(3, 3)
+    recorder.update([0, 1, 2], logits, [1, 1, 2])
+    recorder.end_epoch()
+    assert recorder.dynamics().correct.tolist() == [0, 1, 0]
+    recorder.evaluate([0, 1, 2], logits, [1, 1, 2])
+    assert recorder.predictions().predicted.tolist() == logits.argmax(1).tolist()
 
 
 def test_a_wrong_epoch_is_refused():

@@ -1,0 +1,58 @@
+"""Batches copied into one block, so that few operations work on many rows instead of many on few."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BLOCK_ELEMENTS = 2**18
+"""Logits in a block (1 MiB); a single larger batch is a block of its own."""
+
+
+class Pending:
+    """Block of (index, logits, label) rows that waits to be worked through.
+
+    Parameters
+    ----------
+    classes
+        Logits a row.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self._buffers: tuple[Tensor, Tensor, Tensor] | None = None
+        self._capacity = 0
+        self.rows = 0
+
+    def room_for(self, rows: int) -> bool:
+        """Whether that many more rows fit into the block as it is."""
+        return self.rows + rows <= self._capacity
+
+    def add(self, index: Tensor, logits: Tensor, label: Tensor) -> None:
+        """Copy a batch in: the caller may reuse its tensors. An empty block grows to hold any batch."""
+        rows = len(logits)
+        if self._buffers is None or not self.room_for(rows):
+            assert self.rows == 0, "a block with rows in it does not grow"
+            self._capacity = max(rows, BLOCK_ELEMENTS // self._classes, 1)
+            # Indices and labels stay where they come from: copying them to a CUDA device would take a call a batch.
+            self._buffers = (
+                torch.empty(self._capacity, dtype=torch.int64, device=index.device),
+                torch.empty(self._capacity, self._classes, device=logits.device),
+                torch.empty(self._capacity, dtype=torch.int64, device=label.device),
+            )
+        indices, values, labels = self._buffers
+        indices.narrow(0, self.rows, rows).copy_(index)
+        values.narrow(0, self.rows, rows).copy_(logits)
+        labels.narrow(0, self.rows, rows).copy_(label)
+        self.rows += rows
+
+    def take(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Views of all rows, valid until the next `add`; the block is empty afterwards."""
+        assert self._buffers is not None
+        index, logits, label = self._buffers
+        rows, self.rows = self.rows, 0
+        return index[:rows], logits[:rows], label[:rows]
+
+    def clear(self) -> None:
+        """Forget the rows."""
+        self.rows = 0
