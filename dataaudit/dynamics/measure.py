@@ -12,6 +12,9 @@ from torch import Tensor
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray, BoolArray, IntArray
 
+WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
+"""Types of indices and labels."""
+
 MARGIN, CONFIDENCE, MAX_CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS, CORRECT, PREDICTED = range(8)
 """Columns of the per-example measurements of one forward pass."""
 
@@ -65,7 +68,10 @@ def check_range(what: str, values: Tensor, end: int) -> None:
 
 def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntArray, epoch: int) -> None:
     """Raise if measurements [n, 8] of the rows `seen` [n] are not finite, or labels differ from the `known`."""
-    bad = np.flatnonzero(seen & ~np.isfinite(values[:, :EL2N]).all(axis=1))
+    # A sum that is finite clears all rows at once; one that is not may only have overflowed.
+    bad = np.empty(0, np.int64)
+    if not np.isfinite(values[:, :EL2N].sum()):
+        bad = np.flatnonzero(seen & ~np.isfinite(values[:, :EL2N]).all(axis=1))
     if len(bad):
         raise DataError(
             f"NaN or infinite logits in {rows(bad)} (epoch {epoch})",

@@ -24,15 +24,16 @@ class Pending:
         self._capacity = 0
         self.rows = 0
 
-    def room_for(self, rows: int) -> bool:
-        """Whether that many more rows fit into the block as it is."""
-        return self.rows + rows <= self._capacity
+    def add(self, index: Tensor, logits: Tensor, label: Tensor) -> bool:
+        """Copy a batch in, for the caller may reuse its tensors; False where the block has no room for it.
 
-    def add(self, index: Tensor, logits: Tensor, label: Tensor) -> None:
-        """Copy a batch in: the caller may reuse its tensors. An empty block grows to hold any batch."""
+        An empty block grows to hold any batch.
+        """
         rows = len(logits)
-        if self._buffers is None or not self.room_for(rows):
-            assert self.rows == 0, "a block with rows in it does not grow"
+        end = self.rows + rows
+        if end > self._capacity or self._buffers is None:
+            if self.rows:
+                return False
             self._capacity = max(rows, BLOCK_ELEMENTS // self._classes, 1)
             # Indices and labels stay where they come from: copying them to a CUDA device would take a call a batch.
             self._buffers = (
@@ -44,7 +45,8 @@ class Pending:
         indices.narrow(0, self.rows, rows).copy_(index)
         values.narrow(0, self.rows, rows).copy_(logits)
         labels.narrow(0, self.rows, rows).copy_(label)
-        self.rows += rows
+        self.rows = end
+        return True
 
     def take(self) -> tuple[Tensor, Tensor, Tensor]:
         """Views of all rows, valid until the next `add`; the block is empty afterwards."""

@@ -20,6 +20,7 @@ from dataaudit.dynamics.measure import (
     MAX_CONFIDENCE,
     PREDICTED,
     PROBABILITY_MARGIN,
+    WHOLE,
     check_disjoint,
     check_epoch,
     check_labels,
@@ -169,12 +170,14 @@ class Recorder:
         if index.numel() == 0:
             return
         for what, whole in (("index", index), ("label", label)):
-            if whole.is_floating_point() or whole.is_complex():
+            if whole.dtype not in WHOLE:
                 raise DataError(f"{what} of type {whole.dtype}", "whole numbers", "pass an integer tensor")
-        if final != self._pending_final or not self._pending.room_for(len(values)):
+        if final != self._pending_final:
             self._flush()
             self._pending_final = final
-        self._pending.add(index, values, label)
+        if not self._pending.add(index, values, label):
+            self._flush()
+            self._pending.add(index, values, label)
 
     def _flush(self) -> None:
         if self._pending.rows == 0:
