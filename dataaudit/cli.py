@@ -97,7 +97,7 @@ def score(
         typer.Argument(help="Table (.csv, .tsv, .parquet), folder of image folders, or saved Hugging Face data set."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the audit, its report and the suspects; made if absent.")],
-    label: Annotated[str | None, typer.Option(help="Label column; folders of images have none.")] = None,
+    label: Annotated[str | None, typer.Option(help="Label column; inferred where there is one candidate.")] = None,
     inputs: Annotated[str | None, typer.Option(help="Input columns, separated by commas.")] = None,
     network: Annotated[str | None, typer.Option(help="Network; small_cnn for images, otherwise mlp.")] = None,
     recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "default",

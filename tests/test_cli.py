@@ -80,7 +80,8 @@ def images(tmp_path):
 def test_a_folder_of_images_is_audited_and_nothing_else_is_written(images, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    command = [sys.executable, "-m", "dataaudit.cli", "score", images, "--out", tmp_path / "r", "--epochs", "2"]
+    command = [sys.executable, "-m", "dataaudit.cli", "score", images, "--label", "label", "--epochs", "2"]
+    command += ["--out", tmp_path / "r"]
     environment = {**os.environ, "HOME": str(home), "COLUMNS": "100"}
     for name in ("HF_HOME", "XDG_CACHE_HOME"):
         environment.pop(name, None)
@@ -129,6 +130,7 @@ def test_a_saved_data_set_is_audited(tmp_path):
         (["{folder}/absent.csv", "--label", "kind"], "does not exist"),
         (["{folder}/notes.txt", "--label", "kind"], "the file"),
         (["{folder}", "--out", "{folder}/r"], "without images"),
+        (["{folder}", "--label", "kind", "--out", "{folder}/r"], "--label"),
     ],
 )
 def test_wrong_input_is_explained_in_three_lines(table, tmp_path, arguments, words):

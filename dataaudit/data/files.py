@@ -39,7 +39,7 @@ def open_data(
         A .csv, .tsv or .parquet table; a folder that ``Dataset.save_to_disk`` wrote; or a folder with one folder
         of images for each class.
     label, inputs
-        Columns; inferred where there is one candidate. Folders of images have neither.
+        Columns; inferred where there is one candidate. Those of folders of images are "label" and "image".
     split
         Split of a saved ``DatasetDict``.
     size
@@ -59,7 +59,13 @@ def open_data(
         return _table(path, label, inputs)
     if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
         return _saved(path, label, inputs, split, size)
-    _refuse(path, split=split, label=label, inputs=inputs)
+    # The columns of such a folder are called as Hugging Face calls them.
+    _refuse(
+        path,
+        split=split,
+        label=None if label == "label" else label,
+        inputs=None if inputs == ["image"] else inputs,
+    )
     return _image_folder(path, size)
 
 
