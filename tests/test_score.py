@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -249,8 +250,15 @@ def test_progress_false_is_silent_and_true_draws_on_standard_error():
     )
     quiet = subprocess.run([sys.executable, "-c", code % False], capture_output=True, text=True, check=True)
     assert (quiet.stdout, quiet.stderr) == ("", "")
-    drawn = subprocess.run([sys.executable, "-c", code % True], capture_output=True, text=True, check=True)
-    assert drawn.stdout == ""
+    master, terminal = pty.openpty()
+    drawn = subprocess.run(
+        [sys.executable, "-c", code % True], stdout=subprocess.PIPE, stderr=terminal, check=True, timeout=120
+    )
+    os.close(terminal)
+    os.set_blocking(master, False)
+    assert drawn.stdout == b""
+    assert b"training" in os.read(master, 2**20)
+    os.close(master)
 
 
 X, Y = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32), np.arange(30) % 3
