@@ -22,7 +22,7 @@ app = typer.Typer(
     help="Find the wrong, odd and hard examples of a labelled data set from one training run.",
 )
 
-OURS = {"audit", "report.html", "suspects.csv"}
+OURS = {"audit", "report.html", "suspects.csv", ".report.html.partial"}
 WRONG_INPUT, INTERRUPTED = 2, 130
 
 
@@ -37,7 +37,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except DataAuditError as error:
-        typer.echo(f"found:    {error.arrived}\nexpected: {error.expected}\nto do:    {error.action}", err=True)
+        # A parser's own message may run over several lines.
+        found, expected, action = (" ".join(part.split()) for part in (error.arrived, error.expected, error.action))
+        typer.echo(f"found:    {found}\nexpected: {expected}\nto do:    {action}", err=True)
         raise typer.Exit(WRONG_INPUT) from error
     except KeyboardInterrupt as error:
         typer.echo("interrupted; nothing was complete enough to keep", err=True)
@@ -98,7 +100,9 @@ def score(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the audit, its report and the suspects; made if absent.")],
     label: Annotated[str | None, typer.Option(help="Label column; inferred where there is one candidate.")] = None,
-    inputs: Annotated[str | None, typer.Option(help="Input columns, separated by commas.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option(help="Input columns, separated by commas or given one by one.")
+    ] = None,
     network: Annotated[str | None, typer.Option(help="Network; small_cnn for images, otherwise mlp.")] = None,
     recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "default",
     epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
@@ -121,7 +125,7 @@ def score(
         way = dataaudit.recipes.get(recipe)
         if epochs is not None:
             way = replace(way, epochs=epochs)
-        columns = None if inputs is None else [name.strip() for name in inputs.split(",")]
+        columns = [name.strip() for part in inputs for name in part.split(",")] if inputs else None
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
         examples = open_data(data, label=label, inputs=columns, split=split, size=size)
         model = _network(network, examples)
@@ -171,14 +175,24 @@ def _check_out(out: Path) -> None:
 
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}, a file", "a folder", "name another place")
-    strangers = sorted(path.name for path in out.iterdir() if path.name not in OURS) if out.exists() else []
-    if strangers:
+    found = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    # Names alone prove nothing: somebody's own report.html must not be replaced.
+    strangers = [name for name in found if name not in OURS]
+    if found and (strangers or not _is_audit(out / "audit")):
         raise StorageError(
-            f"--out {out} with {strangers[0]!r} in it", "a new or empty folder, or earlier results", "name another"
+            f"--out {out} with {(strangers or found)[0]!r} in it",
+            "a new or empty folder, or earlier results",
+            "name another",
         )
     nearest = next(path for path in (out.resolve(), *out.resolve().parents) if path.exists())
     if not os.access(nearest, os.W_OK):
         raise StorageError(f"--out {out} under {nearest}", "a folder that can be written", "name another place")
+
+
+def _is_audit(folder: Path) -> bool:
+    """Whether `folder` has the looks of a saved audit and holds nothing else."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return "audit.json" in names and all(Path(name).suffix in (".json", ".parquet", ".partial") for name in names)
 
 
 def _network(name: str | None, examples: Examples) -> Any:

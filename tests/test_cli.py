@@ -156,6 +156,51 @@ def test_a_foreign_folder_is_refused_before_training(table, tmp_path):
     assert tree(tmp_path / "mine") == ["thesis.tex"]
 
 
+def fill(folder, name, content="precious"):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content)
+
+
+@pytest.mark.parametrize("name", ["report.html", "suspects.csv", "audit/books.xls"])
+def test_files_of_ours_by_name_alone_are_not_replaced(table, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(dataaudit, "score", lambda *_, **__: pytest.fail("trained first"))
+    fill(tmp_path / "mine", name)
+    for command in (["score", table, "--label", "kind"], ["demo"]):
+        done = call(*command, "--out", tmp_path / "mine")
+        assert done.exit_code == 2, done.output
+        assert name.split("/")[0] in done.output
+    assert (tmp_path / "mine" / name).read_text() == "precious"
+
+
+def test_a_stranger_inside_an_earlier_audit_is_found_before_training(table, tmp_path, monkeypatch):
+    arguments = ["score", table, "--label", "kind", "--out", tmp_path / "r", "--epochs", 1, "--no-progress"]
+    assert call(*arguments).exit_code == 0
+    fill(tmp_path / "r", ".report.html.partial", "left by a run that was killed")
+    assert call(*arguments).exit_code == 0
+    fill(tmp_path / "r", "audit/books.xls")
+    monkeypatch.setattr(dataaudit, "score", lambda *_, **__: pytest.fail("trained first"))
+    assert call(*arguments).exit_code == 2
+    assert (tmp_path / "r" / "audit" / "books.xls").read_text() == "precious"
+
+
+def test_inputs_may_be_named_one_by_one(table, tmp_path):
+    pages = []
+    for number, inputs in enumerate((["--inputs", "size,colour"], ["--inputs", "size", "--inputs", "colour"])):
+        out = tmp_path / str(number)
+        done = call("score", table, "--label", "kind", "--out", out, "--epochs", 1, "--no-progress", *inputs)
+        assert done.exit_code == 0, done.output
+        pages.append((out / "report.html").read_text())
+        assert "1 numeric columns standardised, 1 columns of categories" in done.output
+    assert all("<dt>size</dt>" in page and "<dt>colour</dt>" in page for page in pages)
+
+
+def test_a_long_parser_message_stays_three_lines(tmp_path):
+    (tmp_path / "ragged.csv").write_text("a,label\n1,2\n1,2,3,4\n")
+    done = call("score", tmp_path / "ragged.csv", "--out", tmp_path / "r")
+    assert done.exit_code == 2
+    assert [line.split(":")[0] for line in done.output.splitlines()] == ["found", "expected", "to do"]
+
+
 SPEAKING = """
 import sys
 from dataaudit import Recorder, cli

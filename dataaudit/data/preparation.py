@@ -38,8 +38,8 @@ class PreparedTable(LabelledExamples):
     Raises
     ------
     DataError
-        If a column is unknown, or is neither numbers nor at most `MOST_CATEGORIES` different values; if a
-        number is infinite.
+        If a column is unknown, or is neither numbers nor at most `MOST_CATEGORIES` different values of one
+        kind; if there is no input column; if a number is infinite.
     """
 
     def __init__(self, frame: pd.DataFrame, label: str, inputs: list[str] | None = None) -> None:
@@ -47,6 +47,10 @@ class PreparedTable(LabelledExamples):
         check_column(label, columns, "label")
         chosen = [name for name in columns if name != label] if inputs is None else inputs
         check_inputs(chosen, columns, label)
+        if not chosen:
+            raise DataError(
+                f"no input column beside the label {label!r}", "at least one", "pass a table with columns to learn from"
+            )
         super().__init__(*encode_labels(frame[label]))
         self._frame = frame[chosen]
         self._rows, self.notes = _prepare(self._frame)
@@ -63,8 +67,8 @@ class PreparedTable(LabelledExamples):
 
     def show(self, index: int) -> dict[str, Any]:
         """Row `index` as it stands in the table."""
-        row = self._frame.iloc[int(index)]
-        return {str(name): row[name] for name in self._frame.columns}
+        # Column by column: one row of several types would turn whole numbers into fractions.
+        return {str(name): self._frame[name].iloc[int(index)] for name in self._frame.columns}
 
     def _read(self, indices: IntArray) -> AnyArray:
         return self._rows[indices]
@@ -82,7 +86,7 @@ def _prepare(frame: pd.DataFrame) -> tuple[AnyArray, list[str]]:
         if frame[name].isna().all():
             raise DataError(f"column {name!r} without a single value", "some values", "leave it out with --inputs")
     for name in names:
-        distinct = frame[name].nunique()
+        distinct = _distinct(frame[name])
         if distinct > MOST_CATEGORIES:
             raise DataError(
                 f"column {name!r} with {distinct} different texts",
@@ -96,8 +100,29 @@ def _prepare(frame: pd.DataFrame) -> tuple[AnyArray, list[str]]:
             ("categories", OneHotEncoder(sparse_output=False, handle_unknown="ignore"), names),
         ]
     )
-    plain = frame.astype({name: np.float64 for name in numbers}).astype({name: object for name in names})
+    plain = frame.astype({name: np.float64 for name in numbers})
+    for name in names:
+        # pandas has several marks for a missing value; the encoder does not know all of them.
+        plain[name] = frame[name].astype(object).where(frame[name].notna(), None)
     rows = np.ascontiguousarray(steps.fit_transform(plain), dtype=np.float32)
     gaps = int(frame[numbers].isna().to_numpy().sum()) if numbers else 0
     note = f"{len(numbers)} numeric columns standardised, {len(names)} columns of categories one-hot encoded"
     return rows, [note + (f"; {gaps} gaps filled by medians and marked" if gaps else "")]
+
+
+def _distinct(column: pd.Series) -> int:
+    """Number of different values that are not missing.
+
+    Raises
+    ------
+    DataError
+        If they are not of one kind, or are lists and the like.
+    """
+    try:
+        return len(sorted(column.dropna().unique().tolist()))
+    except TypeError as error:
+        raise DataError(
+            f"column {column.name!r} with values that cannot be told apart as categories ({error})",
+            f"numbers, or at most {MOST_CATEGORIES} categories of one type",
+            "leave it out by naming the others with --inputs, or convert it, for example to texts",
+        ) from error

@@ -29,7 +29,9 @@ def picture(shown: Any) -> str | None:
         picture.
     """
     if hasattr(shown, "convert") and hasattr(shown, "thumbnail"):
-        pixels = np.asarray(shown.convert("RGB"))
+        # Pillow clips deep grey to 8 bits, which leaves little but black and white.
+        deep = shown.mode in ("I", "F") or shown.mode.startswith("I;16")
+        pixels = _scaled(np.asarray(shown)) if deep else np.asarray(shown.convert("RGB"))
     elif isinstance(shown, np.ndarray):
         found = _pixels(shown)
         if found is None:
@@ -49,8 +51,11 @@ def _pixels(array: AnyArray) -> AnyArray | None:
         array.ndim == 2 and array.dtype == np.uint8 and min(array.shape) > 3
     ):
         return None
-    if array.dtype == np.uint8:
-        return array
+    return array if array.dtype == np.uint8 else _scaled(array)
+
+
+def _scaled(array: AnyArray) -> AnyArray:
+    """uint8 of the same shape: [0, 1] becomes 0..255, any other range is stretched to it."""
     values = np.nan_to_num(array.astype(np.float64))
     low, high = values.min(), values.max()
     if (low >= 0.0 and high <= 1.0) or low == high:
@@ -89,8 +94,15 @@ def histogram(values: FloatArray, marked: BoolArray, bins: int = 40) -> str:
     finite = np.isfinite(values)
     if not finite.any():
         return ""
-    counts, edges = np.histogram(values[finite], bins=bins)
-    coloured, _ = np.histogram(values[finite & marked], bins=edges)
+    least, most = float(values[finite].min()), float(values[finite].max())
+    # Halves, as the difference of two numbers may be larger than any; values that differ by rounding alone
+    # cannot be cut into bins as they are.
+    span = most / 2 - least / 2
+    places = np.full(len(values), 0.5)
+    if span > 0.0:
+        places[finite] = (values[finite] / 2 - least / 2) / span
+    counts, _ = np.histogram(places[finite], bins=bins, range=(0.0, 1.0))
+    coloured, _ = np.histogram(places[finite & marked], bins=bins, range=(0.0, 1.0))
     top, width, height = max(1, int(counts.max())), 320, 90
     step = width / bins
     bars = []
@@ -108,8 +120,8 @@ def histogram(values: FloatArray, marked: BoolArray, bins: int = 40) -> str:
                     f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{step - 1:.1f}" height="{tall:.1f}"/>'
                 )
     ends = (
-        f'<text x="0" y="{height + 14}">{edges[0]:.3g}</text>'
-        f'<text x="{width}" y="{height + 14}" text-anchor="end">{edges[-1]:.3g}</text>'
+        f'<text x="0" y="{height + 14}">{least:.3g}</text>'
+        f'<text x="{width}" y="{height + 14}" text-anchor="end">{most:.3g}</text>'
     )
     line = f'<line x1="0" x2="{width}" y1="{height}" y2="{height}"/>'
     return f'<svg viewBox="0 0 {width} {height + 18}" role="img">{"".join(bars)}{line}{ends}</svg>'

@@ -48,6 +48,8 @@ def write_report(audit: Audit, examples: Examples | None, path: str | Path, k: i
         If the file cannot be written.
     """
     path = Path(path)
+    if not path.name:
+        raise StorageError(f"{str(path)!r} as the file to write", "the name of a file", "name one, like report.html")
     page = _environment().get_template("template.html.j2").render(**_content(audit, examples, k)).encode()
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -74,16 +76,18 @@ def _environment() -> Environment:
 
 
 def _content(audit: Audit, examples: Examples | None, k: int) -> dict[str, Any]:
+    cards = _cards(audit, examples, k)
     disagrees = (audit.suggested >= 0) & (audit.suggested != audit.labels)
     return {
         "audit": audit,
         "n": len(audit),
         "classes": len(audit.class_names),
         "disagree": int(disagrees.sum()),
-        "cards": _cards(audit, examples, k),
+        "cards": cards,
+        "has_values": any(card["values"] for card in cards),
         "has_data": examples is not None,
         "histograms": [
-            (name, Markup(histogram(values, disagrees)), int(np.isnan(values).sum()))
+            (name, Markup(histogram(values, disagrees)), int((~np.isfinite(values)).sum()))
             for name, values in audit.columns.items()
         ],
         "pairs": _pairs(audit),
@@ -139,7 +143,7 @@ def values(shown: Any, most: int = 8) -> list[tuple[str, str]]:
 
 
 def _short(value: Any, length: int = 60) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -41,6 +41,35 @@ def test_numbers_are_standardised_gaps_marked_and_categories_spread(frame):
     assert table.show(1) == {"size": 2.0, "colour": "blue", "soft": False}
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.array(["p", "q", None, "p"], dtype="string"),
+        pd.Categorical(["p", "q", None, "p"]),
+        pd.array([True, False, None, True], dtype="boolean"),
+        pd.Series([True, False, np.nan, True], dtype=object),
+    ],
+)
+def test_gaps_in_categories_are_a_value_of_their_own(column):
+    rows = PreparedTable(pd.DataFrame({"x": column, "kind": list("abab")}), "kind").read(np.arange(4))
+    assert rows.shape == (4, 3)
+    assert rows.sum(1).tolist() == [1.0] * 4
+    assert (rows[0] == rows[3]).all()
+    assert len(np.unique(rows, axis=0)) == 3
+
+
+def test_columns_may_be_called_by_numbers():
+    rows = PreparedTable(pd.DataFrame({0: list("pqpq"), 1: range(4), "kind": list("abab")}), "kind").read(np.arange(4))
+    assert rows.shape == (4, 3)
+
+
+def test_whole_numbers_are_shown_whole():
+    table = PreparedTable(pd.DataFrame({"id": [1234567, 2], "size": [0.5, 1.5], "kind": ["a", "b"]}), "kind")
+    shown = table.show(0)
+    assert str(shown["id"]) == "1234567"
+    assert shown["size"] == 0.5
+
+
 def test_only_the_named_inputs_are_used(frame):
     assert PreparedTable(frame, "kind", ["size"]).show(0) == {"size": 1.0}
     assert PreparedTable(frame, "kind", ["colour"]).width == 3
@@ -51,6 +80,8 @@ def test_only_the_named_inputs_are_used(frame):
     [
         ({"size": [1.0, np.inf, 2.0, 3.0]}, "infinite number in column 'size', row 1"),
         ({"size": [np.nan] * 4}, "without a single value"),
+        ({"colour": [1, "a", 2, "b"]}, "column 'colour' with values that cannot be told apart"),
+        ({"colour": [[1], [2], [1], [2]]}, "column 'colour' with values that cannot be told apart"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused(frame, change, message):
@@ -62,6 +93,11 @@ def test_free_text_is_refused():
     frame = pd.DataFrame({"text": [f"title {i}" for i in range(60)], "label": [0, 1] * 30})
     with pytest.raises(DataError, match="60 different texts"):
         PreparedTable(frame, "label")
+
+
+def test_a_table_of_labels_alone_is_refused(frame):
+    with pytest.raises(DataError, match="no input column"):
+        PreparedTable(frame[["kind"]], "kind")
 
 
 def test_unknown_columns_are_listed(frame):

@@ -50,6 +50,33 @@ def test_a_histogram_counts_every_finite_value():
     assert "<rect" in histogram(np.zeros(5), np.zeros(5, bool))
 
 
+@pytest.mark.parametrize(
+    ("values", "bars"),
+    [
+        ([-1e308, 1e308, 0.0], [90, 90, 90]),
+        ([1.0, 1.0 + 2e-16, 1.0], [90, 45]),
+        ([5e-324, 0.0, 0.0], [90]),
+        ([1e17, 1e17, 1e17], [90]),
+        ([-np.inf, 2.0, 3.0, 3.0, np.inf], [45, 90]),
+    ],
+)
+def test_a_histogram_of_any_range_has_every_finite_value(values, bars):
+    values = np.array(values)
+    drawing = histogram(values, np.zeros(len(values), bool))
+    assert [float(height) for height in re.findall(r'height="([\d.]+)"', drawing)] == bars
+    finite = values[np.isfinite(values)]
+    assert f">{finite.min():.3g}<" in drawing
+    assert f">{finite.max():.3g}<" in drawing
+
+
+def test_deep_grey_images_keep_their_shades():
+    deep = (np.arange(100).reshape(10, 10) * 600).astype(np.uint16)
+    seen = decoded(picture(Image.fromarray(deep)))
+    np.testing.assert_array_equal(seen, np.round(deep / deep.max() * 255))
+    for mode in ("I", "F"):
+        assert len(np.unique(decoded(picture(Image.fromarray(deep).convert("I").convert(mode))))) == 100
+
+
 def test_a_sparkline_leaves_gaps():
     assert sparkline(np.array([0.5])) == ""
     drawing = sparkline(np.array([0.0, np.nan, 1.0, 0.5], np.float16))

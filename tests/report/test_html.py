@@ -73,9 +73,11 @@ def test_scores_that_are_missing_are_counted(pictures, tmp_path):
     audit = pictures[2]
     broken = {name: np.where(np.arange(80) < 5, np.nan, column) for name, column in audit.columns.items()}
     broken["nothing"] = np.full(80, np.nan)
+    broken["bottomless"] = np.where(np.arange(80) < 7, -np.inf, 1.0)
     page = Page(write_report(replace(audit, columns=broken), None, tmp_path / "report.html", k=80))
     assert "(5 without)" in page.text
     assert "(80 without)" in page.text
+    assert "(7 without)" in page.text
 
 
 def test_a_page_of_a_table_shows_its_values(tmp_path):
@@ -91,6 +93,7 @@ def test_a_page_of_a_table_shows_its_values(tmp_path):
 def test_values_are_shortened():
     assert values("x" * 1000) == [("", "x" * 279 + "…")]
     assert values(np.arange(20.0))[1] == ("", "and 12 more")
+    assert values({"income": 123456.5}) == [("income", "123456")]
     assert values({str(i): i for i in range(10)})[-1] == ("", "and 2 more")
 
 
@@ -98,6 +101,11 @@ def test_a_page_that_cannot_be_written_leaves_nothing(pictures, tmp_path, monkey
     audit = pictures[2]
     with pytest.raises(StorageError, match="cannot be written"):
         audit.report(tmp_path / "absent" / "report.html")
+    for no_file in (".", "/"):
+        with pytest.raises(StorageError, match="name of a file"):
+            audit.report(no_file)
+    with pytest.raises(StorageError, match="cannot be written"):
+        audit.report(tmp_path)
     (tmp_path / "report.html").write_text("old")
 
     def full(self, data):
