@@ -1,20 +1,33 @@
-"""Float64 NumPy oracle of the kernel sums; reads like the formula and holds all pairs at once."""
+"""Float64 NumPy oracles of the kernel sums; they read like the formulas and hold all pairs at once."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
 
-def rbf_sums(x: ArrayLike, labels: ArrayLike, bandwidth: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def rbf_sums(
+    x: ArrayLike,
+    labels: ArrayLike,
+    bandwidth: float,
+    references: ArrayLike | None = None,
+    reference_labels: ArrayLike | None = None,
+) -> Sums:
     """Sum of Gaussian kernel values of every row with all others, and with those of its own label.
 
     With K(x, x') = exp(-||x - x'||^2 / h^2) (Jiang, Zhang, Talwar, Mozer 2021, equations 3 and 4; no factor 2)::
 
         all[i] = sum over j != i of K(x_i, x_j)
         same[i] = sum over j != i with labels[j] = labels[i] of K(x_i, x_j)
+
+    With `references` the sums run over every reference instead, and no pair is left out.
 
     Parameters
     ----------
@@ -24,6 +37,8 @@ def rbf_sums(x: ArrayLike, labels: ArrayLike, bandwidth: float) -> tuple[NDArray
         Whole numbers, [n].
     bandwidth
         h > 0, in the unit of the rows.
+    references, reference_labels
+        Rows [m, d] and their labels [m], or neither.
 
     Returns
     -------
@@ -40,13 +55,55 @@ def rbf_sums(x: ArrayLike, labels: ArrayLike, bandwidth: float) -> tuple[NDArray
     >>> rbf_sums([[0.0], [1.0], [1.0]], [0, 0, 1], 1.0)[1].round(4).tolist()
     [0.3679, 0.3679, 0.0]
     """
-    rows = np.asarray(x, np.float64)
-    given: NDArray[Any] = np.asarray(labels)
-    if rows.ndim != 2 or given.shape != rows.shape[:1]:
-        raise ValueError(f"found x {rows.shape}, labels {given.shape}; expected [n, d] and [n]; reshape them")
-    if not np.isfinite(rows).all() or not (np.isfinite(bandwidth) and bandwidth > 0):
-        raise ValueError(f"found NaN, infinity or bandwidth {bandwidth}; expected finite rows and h > 0; clean them")
-    difference = rows[:, None, :] - rows[None, :, :]
-    kernel = np.exp(-(difference**2).sum(2) / bandwidth**2)
-    np.fill_diagonal(kernel, 0.0)
-    return kernel.sum(1), np.where(given[:, None] == given[None, :], kernel, 0.0).sum(1)
+    h = check_bandwidth(bandwidth)
+    rows = np.asarray(check_rows(x, "x"), np.float64)
+    given = check_labels(labels, len(rows), "labels")
+    others, their = rows, given
+    if references is not None and reference_labels is not None:
+        others = np.asarray(check_rows(references, "references", rows.shape[1]), np.float64)
+        their = check_labels(reference_labels, len(others), "reference_labels")
+    # Row by row: all differences at once would need n x m x d numbers.
+    squared = np.array([((others - row) ** 2).sum(1) for row in rows]).reshape(len(rows), len(others))
+    return _summed(np.exp(-squared / h**2), given, their, references is None)
+
+
+def gradient_rbf_sums(layers: Sequence[LinearGradient], labels: ArrayLike, bandwidth: float) -> Sums:
+    """`rbf_sums` over per-example gradients of linear layers, which are written out in full here.
+
+    Parameters
+    ----------
+    layers
+        Factors of the gradients, one a layer.
+    labels, bandwidth
+        As in `rbf_sums`; the bandwidth in the unit of the gradients.
+
+    Returns
+    -------
+    all, same
+        float64 [n] each.
+
+    Examples
+    --------
+    >>> layer = LinearGradient(np.array([[1.0], [1.0]]), np.array([[0.0], [1.0]]), bias=True)
+    >>> gradient_rbf_sums([layer], [0, 0], 1.0)[0].round(4).tolist()
+    [0.3679, 0.3679]
+    """
+    return rbf_sums(written_out(layers), labels, bandwidth)
+
+
+def written_out(layers: Sequence[LinearGradient]) -> NDArray[np.float64]:
+    """Gradients as rows, float64 [n, sum of p (q + 1)] (q where a layer has no bias)."""
+    n = check_layers(layers)
+    parts = []
+    for layer in layers:
+        delta, inputs = np.asarray(layer.delta, np.float64), np.asarray(layer.inputs, np.float64)
+        if layer.bias:
+            inputs = np.column_stack([inputs, np.ones(n)])
+        parts.append((delta[:, :, None] * inputs[:, None, :]).reshape(n, -1))
+    return np.concatenate(parts, axis=1)
+
+
+def _summed(kernel: NDArray[np.float64], labels: NDArray[np.int64], others: NDArray[np.int64], leave_out: bool) -> Sums:
+    if leave_out:
+        np.fill_diagonal(kernel, 0.0)
+    return kernel.sum(1), np.where(labels[:, None] == others[None, :], kernel, 0.0).sum(1)

@@ -1,0 +1,186 @@
+"""From a block of inner products to sums of kernel values, in one pass over the block.
+
+A pair's exponent is t = -(|x|^2 + |y|^2 - 2 x.y) log2(e) / h^2, clamped at 0. Where t < -1/2 its value 2^t is
+summed; nearer pairs are counted, and 2^t - 1 is summed, so that a sum of kernel values that are nearly all 1
+keeps the difference. Columns are sorted by label: those of a row's own label are one range, and no label is
+looked at inside the loops. Sums are float32 within `ROWS` rows and float64 beyond.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+ROWS = 96
+"""Rows over which the sums of a column stay in float32."""
+
+_ZERO, _HALF, _ONE, _FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(126)
+_I32 = ir.IntType(32)
+
+# Coefficients of (2^r - 1) / r on [-1/2, 1/2], a Chebyshev fit: relative error of 2^r below 1e-8 before rounding.
+_NODES = 0.5 * np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)
+_FIT = np.polynomial.Chebyshev.fit(_NODES, np.expm1(_NODES * np.log(2)) / _NODES, 5, domain=[-0.5, 0.5])
+_C1, _C2, _C3, _C4, _C5, _C6 = (np.float32(c) for c in _FIT.convert(kind=np.polynomial.Polynomial).coef)
+
+# NaN and infinity never arrive here: rows are finite, and squares of scaled rows are bounded. Functions that
+# inline the loops must ask for the same, or the loops are not vectorised.
+_FAST = {"contract", "reassoc", "nsz", "arcp", "nnan", "ninf"}
+
+
+@intrinsic
+def _power_of_two(context, exponent):
+    """2^exponent as float32, for a float32 whole number in -126..127, put together from its bits."""
+
+    def generate(context, builder, signature, arguments):
+        whole = builder.fptosi(arguments[0], _I32)
+        bits = builder.shl(builder.add(whole, ir.Constant(_I32, 127)), ir.Constant(_I32, 23))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(types.float32), generate
+
+
+@intrinsic
+def _squared_distance(context, row, column, product):
+    """row + column - 2 product as float32; exact for int32, which Numba itself would widen to int64."""
+
+    def of_integers(context, builder, signature, arguments):
+        row, column, product = arguments
+        twice = builder.shl(product, ir.Constant(_I32, 1))
+        return builder.sitofp(builder.sub(builder.add(row, column), twice), ir.FloatType())
+
+    def of_floats(context, builder, signature, arguments):
+        row, column, product = arguments
+        twice = builder.fadd(product, product)
+        return builder.fsub(builder.fadd(row, column), twice)
+
+    whole = isinstance(product, types.Integer)
+    return types.float32(product, product, product), of_integers if whole else of_floats
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="always")
+def _segment(products, first, end, row_norm, norms, scale, values, near):
+    """Sum and count of one row's columns ``first .. end``; both are also added to the columns' own."""
+    total = _ZERO
+    count = _ZERO
+    # Unsigned: a signed index might be negative, and the loop would not be vectorised.
+    for c in range(np.uintp(first), np.uintp(end)):
+        t = min(max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO), _FAR)
+        whole = np.floor(_HALF - t)
+        r = -t - whole
+        p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
+        power = _ZERO if t >= _FAR else _power_of_two(whole)
+        is_near = whole == _ZERO
+        value = (_ZERO if is_near else power) + power * p
+        one = _ONE if is_near else _ZERO
+        total += value
+        count += one
+        values[c] += value
+        near[c] += one
+    return total, count
+
+
+@numba.njit(nogil=True, fastmath=_FAST)
+def add_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, column_sums, values, near):
+    """Add the kernel values of a block to the sums of its rows and of its columns.
+
+    Parameters
+    ----------
+    products
+        Inner products, of at least [rows, columns]; float32, or int32 with int32 norms.
+    row_norms, norms
+        Squared norms of rows and columns.
+    scale
+        log2(e) / h^2 in the unit of the norms, float32.
+    first, end
+        Range of columns that carry a row's label, int64 [rows] each.
+    skip
+        Column that is the row itself, int64 [rows], outside ``first .. end`` for none.
+    row_sums, column_sums
+        Sums by (other, same label), float64 [2, rows] and [2, columns]; added to.
+    values, near
+        Scratch, float32 [2, columns] each.
+    """
+    for start in range(0, rows, ROWS):
+        values[:, :columns] = 0
+        near[:, :columns] = 0
+        for row in range(start, min(start + ROWS, rows)):
+            line = products[row]
+            norm = row_norms[row]
+            a, b, self = first[row], end[row], skip[row]
+            if self < a or self >= b:
+                self = b
+            v0, n0 = _segment(line, 0, a, norm, norms, scale, values[0], near[0])
+            v1, n1 = _segment(line, a, self, norm, norms, scale, values[1], near[1])
+            v2, n2 = _segment(line, self + 1, b, norm, norms, scale, values[1], near[1])
+            v3, n3 = _segment(line, b, columns, norm, norms, scale, values[0], near[0])
+            row_sums[0, row] += np.float64(v0) + np.float64(v3) + np.float64(n0 + n3)
+            row_sums[1, row] += np.float64(v1) + np.float64(v2) + np.float64(n1 + n2)
+        for kind in range(2):
+            for c in range(columns):
+                column_sums[kind, c] += np.float64(values[kind, c]) + np.float64(near[kind, c])
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="always")
+def _largest(products, first, end, row_norm, norms, scale, largest):
+    for c in range(np.uintp(first), np.uintp(end)):
+        largest = max(largest, -max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO))
+    return largest
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="always")
+def _shifted(products, first, end, row_norm, norms, scale, shift):
+    total = _ZERO
+    for c in range(np.uintp(first), np.uintp(end)):
+        t = max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO) + shift
+        t = min(max(t, _ZERO), _FAR)
+        whole = np.floor(_HALF - t)
+        r = -t - whole
+        p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
+        total += _ZERO if t >= _FAR else _power_of_two(whole) * (_ONE + p)
+    return total
+
+
+@numba.njit(nogil=True, fastmath=_FAST)
+def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, shifts):
+    """`add_sums` for rows whose every kernel value may underflow: sums of 2^(t - shift), rows only.
+
+    `shifts`, float64 [rows], holds the largest exponent so far (-inf at first); sums are rescaled when it grows.
+    """
+    for row in range(rows):
+        line = products[row]
+        norm = row_norms[row]
+        a, b, self = first[row], end[row], skip[row]
+        if self < a or self >= b:
+            self = b
+        largest = np.float32(-3e38)
+        largest = _largest(line, 0, a, norm, norms, scale, largest)
+        largest = _largest(line, a, self, norm, norms, scale, largest)
+        largest = _largest(line, self + 1, b, norm, norms, scale, largest)
+        largest = _largest(line, b, columns, norm, norms, scale, largest)
+        if largest > shifts[row]:
+            shrink = 2.0 ** (shifts[row] - np.float64(largest))
+            row_sums[0, row] *= shrink
+            row_sums[1, row] *= shrink
+            shifts[row] = np.float64(largest)
+        shift = np.float32(shifts[row])
+        other = np.float64(_shifted(line, 0, a, norm, norms, scale, shift))
+        other += np.float64(_shifted(line, b, columns, norm, norms, scale, shift))
+        same = np.float64(_shifted(line, a, self, norm, norms, scale, shift))
+        same += np.float64(_shifted(line, self + 1, b, norm, norms, scale, shift))
+        row_sums[0, row] += other
+        row_sums[1, row] += same
+
+
+@numba.njit(nogil=True)
+def multiply_factors(deltas, inputs, rows, columns, bias, fresh, out):
+    """Products of gradients from those of their factors: ``out (+)= deltas * (inputs + bias)``."""
+    for row in range(rows):
+        if fresh:
+            for c in range(columns):
+                out[row, c] = deltas[row, c] * (inputs[row, c] + bias)
+        else:
+            for c in range(columns):
+                out[row, c] += deltas[row, c] * (inputs[row, c] + bias)

@@ -1,0 +1,195 @@
+"""Rows as the products read them: centred, rounded once, sorted by label, in panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataaudit_kernels.products import PANEL, PER_WORD, Kind
+
+BLOCK = 2**21
+"""Values of the given rows that are held in float64 at a time."""
+
+SAMPLE = 4096
+"""Rows that the centre is found from."""
+
+FARTHEST = 2.0**50
+"""Largest centred value in bandwidths: squares of distances stay finite in float32."""
+
+MOST_PIXELS = 32768
+"""Features up to which squared distances of 8-bit pixels fit 32 bits."""
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Rows in panels.
+
+    Attributes
+    ----------
+    words
+        Flat, [panels x depth x PANEL], float32 or int32; rows beyond n and features beyond d are 0.
+    depth
+        Words a row.
+    squares
+        Squared norms of the rounded rows, float64 [panels x PANEL].
+    sums
+        Sums of the rounded rows for pixels, float64 [panels x PANEL]; None otherwise.
+    """
+
+    words: NDArray[Any]
+    depth: int
+    squares: Floats
+    sums: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """Rows sorted by label, and where each label begins and ends.
+
+    Attributes
+    ----------
+    rows
+        Position of every sorted row in the given order, int64 [n].
+    labels
+        Sorted labels, int64 [n].
+    """
+
+    rows: Integers
+    labels: Integers
+
+    def ranges(self, labels: Integers) -> tuple[Integers, Integers]:
+        """First and end position of each of `labels` among the sorted rows, int64 each."""
+        first = np.searchsorted(self.labels, labels, side="left")
+        return first.astype(np.int64), np.searchsorted(self.labels, labels, side="right").astype(np.int64)
+
+
+def by_label(labels: Integers) -> Order:
+    """Stable order by label."""
+    rows = np.argsort(labels, kind="stable").astype(np.int64)
+    return Order(rows, labels[rows])
+
+
+def unit_of(bandwidth: float) -> float:
+    """Power of two nearest the bandwidth: scaling by it does not round."""
+    return float(2.0 ** np.round(np.log2(bandwidth)))
+
+
+def centre_of(rows: NDArray[Any]) -> Floats:
+    """Middle of the bulk of the rows, float64 [d]: distances between rows near it lose least to rounding.
+
+    The mean of a sample without the rows that are over four times as far from its median as half of the sample
+    is: a few far rows do not move it.
+    """
+    n = len(rows)
+    chosen = np.unique(np.linspace(0, max(n - 1, 0), min(n, SAMPLE)).astype(np.int64))
+    step = max(1, BLOCK // max(1, rows.shape[1]))
+    # Scaled, so that the squares of huge values stay finite.
+    largest = max((float(np.abs(rows[part].astype(np.float64)).max()) for part in _parts(chosen, step)), default=0.0)
+    if n == 0 or largest == 0:
+        return np.zeros(rows.shape[1])
+    few = rows[chosen[:: max(1, -(-len(chosen) // 512))]].astype(np.float64) / largest
+    middle = np.median(few, axis=0)
+    spread = 4 * float(np.median(np.linalg.norm(few - middle, axis=1)))
+    total, count = np.zeros(rows.shape[1]), 0
+    for part in _parts(chosen, step):
+        block = rows[part].astype(np.float64) / largest
+        inside = np.linalg.norm(block - middle, axis=1) <= spread
+        total += block[inside].sum(0)
+        count += int(inside.sum())
+    return np.asarray(total / count * largest if count else middle * largest, np.float64)
+
+
+def _parts(chosen: Integers, step: int) -> list[Integers]:
+    return [chosen[start : start + step] for start in range(0, len(chosen), step)]
+
+
+def rounded(block: NDArray[Any], kind: Kind) -> NDArray[Any]:
+    """Values rounded to nearest even as the products see them, float32 (or int16, pixels minus 128).
+
+    Examples
+    --------
+    >>> rounded(np.array([[1.001, 2.0]]), "bfloat16").tolist()
+    [[1.0, 2.0]]
+    """
+    if kind == "uint8":
+        return np.asarray(block.astype(np.int16) - 128)
+    single = np.ascontiguousarray(block, np.float32)
+    if kind == "float32":
+        return single
+    bits = single.view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def _as_words(block: NDArray[Any], kind: Kind, depth: int) -> NDArray[Any]:
+    """Rounded rows [b, d] as words [b, depth]."""
+    if kind == "float32":
+        return block
+    width = depth * PER_WORD[kind]
+    narrow = block.astype(np.int8) if kind == "uint8" else (block.view(np.uint32) >> 16).astype(np.uint16)
+    padded = np.zeros((len(block), width), narrow.dtype)
+    padded[:, : block.shape[1]] = narrow
+    return padded.view(np.int32)
+
+
+def pack(
+    rows: NDArray[Any],
+    order: Integers,
+    kind: Kind,
+    centre: Floats | None,
+    unit: float,
+    name: str = "x",
+) -> Packed:
+    """Rows ``rows[order]``, minus the centre, in units, rounded and laid out in panels.
+
+    Memory: the packed words and blocks of `BLOCK` values.
+
+    Raises
+    ------
+    ValueError
+        If a row is more than `FARTHEST` units from the centre.
+    MemoryError
+        If the words do not fit; the message says how many bytes they need.
+    """
+    d = rows.shape[1]
+    depth = -(-d // PER_WORD[kind])
+    panels = -(-len(order) // PANEL)
+    kept = np.float32 if kind == "float32" else np.int32
+    try:
+        words = np.empty((panels, depth, PANEL), kept)
+    except MemoryError as error:
+        raise MemoryError(
+            f"found no memory for {name}: {len(order)} rows of {d} {kind} values; expected "
+            f"{panels * depth * PANEL * 4 / 2**30:.1f} GiB free; free some, or pass fewer rows"
+        ) from error
+    squares = np.zeros(panels * PANEL)
+    sums = np.zeros(panels * PANEL) if kind == "uint8" else None
+    step = max(1, BLOCK // max(1, d) // PANEL)
+    for panel in range(0, panels, step):
+        part = order[panel * PANEL : (panel + step) * PANEL]
+        taken = rows[part]
+        if kind != "uint8":
+            taken = taken.astype(np.float64)
+            if centre is not None:
+                taken -= centre
+            taken /= unit
+            far = np.abs(taken).max(1, initial=0.0) > FARTHEST
+            if far.any():
+                raise ValueError(
+                    f"found row {part[far.argmax()]} of {name} over 1e15 bandwidths from the others; expected rows "
+                    "within that; pass a larger bandwidth, or drop it"
+                )
+        block = rounded(taken, kind)
+        place = slice(panel * PANEL, panel * PANEL + len(part))
+        squares[place] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        if sums is not None:
+            sums[place] = block.sum(1, dtype=np.int64)
+        laid = np.zeros((-(-len(part) // PANEL) * PANEL, depth), kept)
+        laid[: len(part)] = _as_words(block, kind, depth)
+        words[panel : panel + step] = laid.reshape(-1, PANEL, depth).transpose(0, 2, 1)
+    return Packed(words.reshape(-1), depth, squares, sums)

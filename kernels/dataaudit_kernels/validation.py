@@ -1,0 +1,102 @@
+"""What every kernel checks before it computes; messages say what arrived, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dataaudit_kernels.layers import LinearGradient
+
+BLOCK = 2**22
+"""Values looked at together when rows are checked."""
+
+
+def check_bandwidth(bandwidth: float) -> float:
+    """Bandwidth as a float.
+
+    Raises
+    ------
+    ValueError
+        If it is not a finite number above 0.
+    """
+    try:
+        h = float(bandwidth)
+    except (TypeError, ValueError):
+        h = float("nan")
+    if not (np.isfinite(h) and h > 0 and h * h > 0 and np.isfinite(h * h)):
+        raise ValueError(
+            f"found bandwidth={bandwidth!r}; expected a finite number above 0, as is its square; "
+            "pass half the mean distance, or drop rows that are all equal"
+        )
+    return h
+
+
+def check_rows(x: ArrayLike, name: str, width: int | None = None) -> NDArray[Any]:
+    """Rows [n, d] as an array of numbers, not copied where it is one already.
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional, not numeric or empty, or rows hold NaN or infinity (the first are named).
+    """
+    rows = np.asarray(x)
+    if rows.dtype.kind not in "fiub":
+        raise ValueError(f"found {name} of type {rows.dtype}; expected real numbers; convert it to float32")
+    if rows.ndim != 2 or rows.shape[1] == 0 or (width is not None and rows.shape[1] != width):
+        wanted = f"[n, {width}]" if width is not None else "[n, d] with d > 0"
+        raise ValueError(f"found {name} of shape {rows.shape}; expected {wanted}; reshape it")
+    if rows.dtype.kind == "f":
+        step = max(1, BLOCK // rows.shape[1])
+        bad: list[int] = []
+        for start in range(0, len(rows), step):
+            block = rows[start : start + step]
+            # One sum is finite wherever all values are, unless it overflows: only then look closely.
+            with np.errstate(over="ignore", invalid="ignore"):
+                suspicious = not np.isfinite(block.sum(dtype=np.float64))
+            if suspicious:
+                bad.extend((np.flatnonzero(~np.isfinite(block).all(axis=1)) + start).tolist())
+        if bad:
+            more = f" and {len(bad) - 8} more" if len(bad) > 8 else ""
+            raise ValueError(
+                f"found NaN or infinity in {name}, rows {', '.join(map(str, bad[:8]))}{more}; expected finite rows; "
+                "fill or drop them"
+            )
+    return rows
+
+
+def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
+    """Labels as int64 [n].
+
+    Raises
+    ------
+    ValueError
+        If they are not whole numbers, or there are more or fewer than rows.
+    """
+    given = np.asarray(labels)
+    if given.shape != (n,):
+        raise ValueError(f"found {name} of shape {given.shape} for {n} rows; expected [{n}]; pass one label a row")
+    if given.dtype.kind not in "iub" and n:
+        raise ValueError(f"found {name} of type {given.dtype}; expected whole numbers; encode the classes as 0..C-1")
+    return given.astype(np.int64)
+
+
+def check_layers(layers: Sequence[LinearGradient]) -> int:
+    """Number of examples n that all factors agree on.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or factors differ in length, are no matrices of numbers or are not finite.
+    """
+    if len(layers) == 0:
+        raise ValueError("found no layers; expected at least one LinearGradient; pass [LinearGradient(...)]")
+    sizes = set()
+    for number, layer in enumerate(layers):
+        sizes.add(len(check_rows(layer.delta, f"delta of layer {number}")))
+        sizes.add(len(check_rows(layer.inputs, f"inputs of layer {number}")))
+    if len(sizes) > 1:
+        raise ValueError(f"found factors of {sorted(sizes)} rows; expected one length; pass the same examples to all")
+    return sizes.pop()
