@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from dataaudit.learners import recipes as recipes
     from dataaudit.learners.recipes import Recipe as Recipe
     from dataaudit.scoring import catalogue as scorers
+    from dataaudit.scoring.density import Density as Density
     from dataaudit.scoring.quality import LabelQuality as LabelQuality
 
     __version__: str
 
 _PUBLIC = {
     "Audit": "dataaudit.audit:Audit",
+    "Density": "dataaudit.scoring.density:Density",
     "Interrupted": "dataaudit.errors:Interrupted",
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
     "Recipe": "dataaudit.learners.recipes:Recipe",
@@ -41,6 +43,7 @@ _PUBLIC = {
 
 __all__ = [
     "Audit",
+    "Density",
     "Interrupted",
     "LabelQuality",
     "Recipe",

@@ -11,20 +11,21 @@ score(model, dataset)
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dataaudit import scoring
+from dataaudit._settings import density_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples, Inspection, inspect
+from dataaudit.density.base import DensityNeed
+from dataaudit.density.engines import DensityEngine
+from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import DataError, Interrupted, ModelError, SettingError
 from dataaudit.evidence import Evidence, Need, Timer, collect
 from dataaudit.labels.suggestions import suggest
@@ -53,6 +54,7 @@ def score(
     transform: Callable[[Any], Any] | None = None,
     recipe: str | Recipe | None = None,
     device: str = "auto",
+    engine: str | DensityEngine = "auto",
     seed: int = 0,
     progress: bool = True,
     precomputed: Recorder | None = None,
@@ -80,6 +82,10 @@ def score(
         take its epochs and batch size.
     device
         "auto" (CUDA where there is one), or a torch device.
+    engine
+        What computes densities: "cpu", "reference" (float64, slow), a `DensityEngine`, or "auto": the CPU. A named
+        engine never gives way to another; the
+        audit's settings say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress
@@ -112,6 +118,7 @@ def score(
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, precomputed)
+        computing = resolve_engine(engine) if _densities(chosen or ()) or engine != "auto" else None
         way = resolve_recipe(recipe)
         if precomputed is not None and way is not None:
             raise SettingError(
@@ -119,11 +126,14 @@ def score(
             )
         examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
         learner = as_learner(model, examples, way, device)
-        if learner is None and precomputed is None:
+        of_model = chosen is None or any(need not in _of_inputs(chosen) for s in chosen for need in s.needs)
+        if learner is None and precomputed is None and of_model:
             raise ModelError(
                 "model=None",
-                "a model, for every score that is available needs one: " + ", ".join(scoring.REGISTRY.names()),
-                "pass a torch module or factory or a scikit-learn classifier, or precomputed=Recorder",
+                "a model, which every score but those of inputs needs: "
+                + ", ".join(name for name in scoring.REGISTRY.names() if not name.endswith("/input")),
+                "pass a torch module or factory or a scikit-learn classifier, precomputed=Recorder, or "
+                "scorers='parzen/input'",
             )
         if learner is not None:
             learner.check(seed)
@@ -137,17 +147,20 @@ def score(
             trained = _is_trained(learner, chosen, seed, notes) if precomputed is None else False
         plan = chosen or scoring.supported(_automatic_needs(learner, precomputed, trained))
         try:
-            evidence = _collect(plan, examples, learner, recorder, precomputed, trained, seed, progress, timer)
+            evidence = _collect(
+                plan, examples, learner, recorder, precomputed, trained, computing, seed, progress, timer
+            )
         except KeyboardInterrupt as error:
 
             def keep() -> Audit:
                 kept = recorder.audit(class_names=examples.class_names, examples=examples)
                 notes.append(f"interrupted after {recorder.epochs} complete epochs")
-                settings = _settings(kept.settings["scorers"], examples, learner, seed, notes, kept.dynamics)
+                settings = run_settings(kept.settings["scorers"], examples, learner, seed, False, notes, kept.dynamics)
                 return replace(kept, settings={**settings, "fingerprint": inspection.fingerprint})
 
             raise Interrupted(recorder.epochs, keep if recorder.epochs else None) from error
-    settings = _settings(_names(plan), examples, learner, seed, notes, evidence.dynamics)
+    settings = run_settings(_names(plan), examples, learner, seed, precomputed is not None, notes, evidence.dynamics)
+    settings |= density_settings(plan, evidence, settings["notes"])
     return _audit(plan, evidence, settings, timer, examples, inspection)
 
 
@@ -215,6 +228,7 @@ def _collect(
     recorder: Recorder,
     precomputed: Recorder | None,
     trained: bool,
+    engine: DensityEngine | None,
     seed: int,
     progress: bool,
     timer: Timer,
@@ -229,10 +243,12 @@ def _collect(
         {need for scorer in plan for need in scorer.needs},
         examples.labels,
         examples.class_names,
+        examples=examples,
         learner=learner,
         recorder=recorder,
         recorded=precomputed is not None,
         trained=trained,
+        engine=engine,
         seed=seed,
         progress=progress,
         timer=timer,
@@ -271,58 +287,30 @@ def audit_recorded(
             {need for scorer in plan for need in scorer.needs},
             recorder.labels.copy(),
             names,
+            examples=None,
             learner=None,
             recorder=recorder,
             recorded=True,
             trained=False,
+            engine=None,
             seed=0,
             progress=False,
             timer=timer,
         )
-    settings = _settings(_names(plan), examples, None, None, [], evidence.dynamics)
+    settings = run_settings(_names(plan), examples, None, None, True, [], evidence.dynamics)
     return _audit(plan, evidence, settings, timer, examples, None)
+
+
+def _densities(plan: Sequence[Scorer]) -> list[DensityNeed]:
+    return [need for scorer in plan for need in scorer.needs if isinstance(need, DensityNeed)]
+
+
+def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed]:
+    return {need for need in _densities(plan) if need.space == "input"}
 
 
 def _names(plan: Sequence[Scorer]) -> list[str]:
     return [scorer.name for scorer in plan]
-
-
-def _settings(
-    names: list[str],
-    examples: Examples | None,
-    learner: Learner | None,
-    seed: int | None,
-    notes: list[str],
-    dynamics: Dynamics | None,
-) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "model": "recorded in the caller's loop",
-        "recipe": None,
-        "device": "the caller's",
-        "precision": "the caller's",
-        "engine": "recorder",
-        "notes": [],
-    }
-    if learner is not None:
-        described |= learner.description
-    notes = [*notes, *described.pop("notes")]
-    if dynamics is not None:
-        unseen = int((dynamics.seen == 0).sum())
-        if unseen:
-            notes.append(f"{unseen} examples were never seen in training and have no score (NaN)")
-        if dynamics.probability_classes is not None:
-            notes.append("many classes: class means are kept for the likeliest classes of an example only")
-    return {
-        **described,
-        "seed": seed,
-        "scorers": names,
-        "source": examples.source if examples is not None else "recorder",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("dataaudit", "numpy", "torch", "scikit-learn")},
-        },
-        "notes": notes,
-    }
 
 
 def _audit(

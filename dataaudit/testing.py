@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +21,28 @@ import numpy as np
 import torch
 
 from dataaudit.data.examples import Examples, inspect
+from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.engines import DensityEngine
+from dataaudit.density.engines import reference as REFERENCE
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.evidence import Evidence, Need
 from dataaudit.learners.base import Learner
+from dataaudit.representations.base import Factors, Represented
 from dataaudit.scoring.base import Scorer
 from dataaudit.types import IntArray
 
 
-def example_evidence(n: int = 63, classes: int = 4, epochs: int = 5, seed: int = 0) -> Evidence:
-    """Evidence of a made-up training run, with every part present and one example never seen in training."""
+def example_evidence(
+    n: int = 63,
+    classes: int = 4,
+    epochs: int = 5,
+    seed: int = 0,
+    needs: Collection[Need | DensityNeed] = (),
+) -> Evidence:
+    """Evidence of a made-up training run, with every part present and one example never seen in training.
+
+    Densities are there for those of `needs` that ask for one; the last example has no neighbour within reach.
+    """
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % classes
     recorder, heldout = Recorder(n, classes), Recorder(n, classes)
@@ -37,6 +51,13 @@ def example_evidence(n: int = 63, classes: int = 4, epochs: int = 5, seed: int =
         seen = rng.permutation(n - 1)
         recorder.update(seen, torch.tensor(logits[epoch][seen]), labels[seen])
         recorder.end_epoch()
+    densities = {}
+    for need in needs:
+        if isinstance(need, DensityNeed):
+            same = rng.random(n) * (np.bincount(labels)[labels] - 1)
+            total = same + rng.random(n) * n
+            total[-1] = same[-1] = 0.0
+            densities[need] = DensitySums(total, same, {"bandwidth": 1.0, "out_of_reach": 1})
     everything = np.arange(n)
     recorder.evaluate(everything, torch.tensor(logits[-1]), labels)
     heldout.evaluate(everything, torch.tensor(logits[0]), labels)
@@ -46,6 +67,7 @@ def example_evidence(n: int = 63, classes: int = 4, epochs: int = 5, seed: int =
         dynamics=recorder.dynamics(),
         predictions=recorder.predictions(),
         heldout=heldout.predictions(),
+        densities=densities,
     )
 
 
@@ -64,13 +86,13 @@ class ScorerContract(ABC):
         assert scorer.name.strip() == scorer.name
         assert scorer.summary
         assert "\n" not in scorer.summary
-        assert set(scorer.needs) <= set(Need)
+        assert all(isinstance(need, (Need, DensityNeed)) for need in scorer.needs)
 
     def test_values_are_one_finite_number_an_example(self) -> None:
         """float64 [n], never infinite, for many and for few examples."""
         for n, classes in ((2, 2), (63, 4), (257, 3)):
-            evidence = example_evidence(n, classes)
-            scores = self.scorer().score(evidence)
+            scorer = self.scorer()
+            scores = scorer.score(example_evidence(n, classes, needs=scorer.needs))
             for values in (scores.values, scores.ties):
                 if values is not None:
                     assert values.shape == (n,)
@@ -79,8 +101,8 @@ class ScorerContract(ABC):
 
     def test_it_is_pure(self) -> None:
         """Equal evidence gives equal scores, and read-only evidence will do."""
-        evidence = example_evidence()
-        for part in (evidence.dynamics, evidence.predictions, evidence.heldout):
+        evidence = example_evidence(needs=self.scorer().needs)
+        for part in (evidence.dynamics, evidence.predictions, evidence.heldout, *evidence.densities.values()):
             for value in vars(part).values():
                 if isinstance(value, np.ndarray):
                     value.flags.writeable = False
@@ -89,9 +111,76 @@ class ScorerContract(ABC):
 
     def test_it_reads_only_what_it_needs(self) -> None:
         """Parts of the evidence that are not in `needs` may be missing."""
-        evidence, scorer = example_evidence(), self.scorer()
+        scorer = self.scorer()
+        evidence = example_evidence(needs={*scorer.needs, DensityNeed("input", 0.123)})
         absent: dict[str, Any] = {need.value: None for need in Need if need not in scorer.needs}
+        absent["densities"] = {need: sums for need, sums in evidence.densities.items() if need in scorer.needs}
         np.testing.assert_array_equal(scorer.score(replace(evidence, **absent)).values, scorer.score(evidence).values)
+
+
+class EngineContract(ABC):
+    """Laws of a `dataaudit.density.engines.DensityEngine`, checked against the float64 oracle."""
+
+    tolerance = 1e-4
+    """Largest relative error of a sum."""
+
+    @abstractmethod
+    def engine(self) -> DensityEngine:
+        """Return the engine under test, on a machine that can run it."""
+
+    def _sums(self, represented: Represented, labels: IntArray, h: float) -> list[float]:
+        shares: list[float] = []
+        found = self.engine().sums(represented, labels, h, shares.append)
+        wanted = REFERENCE.sums(represented, labels, h, lambda share: None)
+        for ours, theirs in zip(found, wanted, strict=True):
+            assert ours.shape == labels.shape
+            assert ours.dtype == np.float64
+            np.testing.assert_allclose(ours, theirs, rtol=self.tolerance, atol=1e-30 * len(labels))
+        return shares
+
+    def test_it_describes_itself(self) -> None:
+        """A name, settings that are JSON, and it runs here."""
+        import json
+
+        engine = self.engine()
+        assert isinstance(engine, DensityEngine)
+        engine.check()
+        assert engine.name
+        assert json.loads(json.dumps(engine.settings)) == engine.settings
+
+    def test_rows(self) -> None:
+        """Odd sizes, duplicates, a class of one and far rows."""
+        rng = np.random.default_rng(0)
+        for n, d in ((1, 1), (2, 3), (63, 20), (130, 33)):
+            rows, labels = rng.normal(size=(n, d)).astype(np.float32), rng.integers(3, size=n)
+            rows[n // 2] = rows[0]
+            labels[-1] = 7
+            rows[-1] += 1e3
+            self._sums(rows, labels, 0.7 * np.sqrt(d))
+
+    def test_gradients(self) -> None:
+        """Factors of one layer and of several, with bias and without."""
+        rng = np.random.default_rng(1)
+        made = [
+            Factors(rng.normal(size=(65, p)).astype(np.float32), rng.normal(size=(65, q)).astype(np.float32), bias)
+            for p, q, bias in ((3, 17, True), (5, 4, False))
+        ]
+        for layers in (made[:1], made[1:], made):
+            self._sums(layers, rng.integers(3, size=65), 6.0)
+
+    def test_the_same_bits_twice(self) -> None:
+        """Equal arguments give equal bits, and are not changed."""
+        rng = np.random.default_rng(2)
+        rows, labels = rng.normal(size=(100, 9)).astype(np.float32), rng.integers(3, size=100)
+        rows.flags.writeable = labels.flags.writeable = False
+        first, second = (self.engine().sums(rows, labels, 2.0, lambda share: None) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+
+    def test_progress_adds_up_to_one(self) -> None:
+        """Shares of the work."""
+        rng = np.random.default_rng(3)
+        shares = self._sums(rng.normal(size=(200, 4)).astype(np.float32), rng.integers(3, size=200), 1.0)
+        assert abs(sum(shares) - 1.0) < 1e-6
 
 
 class LearnerContract(ABC):
@@ -192,4 +281,4 @@ class ExamplesContract(ABC):
         assert self.examples().show(0) is not None
 
 
-__all__ = ["ExamplesContract", "LearnerContract", "ScorerContract", "example_evidence"]
+__all__ = ["EngineContract", "ExamplesContract", "LearnerContract", "ScorerContract", "example_evidence"]

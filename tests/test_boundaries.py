@@ -27,7 +27,9 @@ MAY_IMPORT = {
     "data": {"data"},
     "dynamics": {"dynamics"},
     "learners": {"learners", "data"},
-    "scoring": {"scoring", "evidence", "dynamics.summary", "registry"},
+    "representations": {"representations", "data"},
+    "density": {"density", "representations.base", "registry"},
+    "scoring": {"scoring", "evidence", "dynamics.summary", "density.base", "registry"},
     "labels": {"labels", "evidence"},
     "report": {"report"},
 }

@@ -50,6 +50,11 @@ class ArrayExamples(LabelledExamples):
         """What the data set is."""
         return "arrays"
 
+    @property
+    def array(self) -> AnyArray | None:
+        """All inputs without a copy, where they are a NumPy array or memmap and no transform stands before them."""
+        return self._inputs if self._transform is None and isinstance(self._inputs, np.ndarray) else None
+
     def show(self, index: int) -> Any:
         """Row `index` as it was passed: an array, a text, or another object."""
         row = self._inputs[index]

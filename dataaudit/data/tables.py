@@ -148,7 +148,7 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
     if other:
         raise DataError(
             f"columns that are not numbers: {listed(other)}",
-            "columns of numbers or booleans for a torch model",
+            "columns of numbers or booleans",
             "choose columns with inputs=, or pass a scikit-learn pipeline that encodes them",
         )
     with np.errstate(over="ignore"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
 
 from dataaudit.types import IntArray
 
@@ -30,6 +31,10 @@ class Fitted(Protocol):
     @abstractmethod
     def logits(self, indices: IntArray) -> Any:
         """Logits (log-probabilities up to a constant a row) of the rows `indices`, float [b, C]."""
+
+
+Watch: TypeAlias = Callable[[int, Fitted], None]
+"""Called after an epoch with its number, from 1, and the model as it then is."""
 
 
 class Learner(Protocol):
@@ -70,5 +75,15 @@ class Learner(Protocol):
         """The model as it was passed."""
 
     @abstractmethod
-    def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> Fitted:
-        """Train on the rows `indices`; report every epoch to `recorder` if there is one."""
+    def fit(
+        self,
+        indices: IntArray,
+        seed: int,
+        recorder: Recording | None,
+        progress: bool,
+        watch: Watch | None = None,
+    ) -> Fitted:
+        """Train on the rows `indices`; report every epoch to `recorder` if there is one.
+
+        `watch` sees the model after every epoch that ends while it trains, and changes nothing about the result.
+        """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.utils import get_tags
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.base import Recording
+from dataaudit.learners.base import Recording, Watch
 from dataaudit.learners.recipes import DEFAULT, Recipe
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray, FloatArray, IntArray
@@ -186,8 +187,15 @@ class SklearnLearner:
         read = self.examples.read(indices)
         return read if hasattr(read, "columns") else np.asarray(read).reshape(len(indices), -1)
 
-    def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> SklearnFitted:
-        """Train a clone on `indices`.
+    def fit(
+        self,
+        indices: IntArray,
+        seed: int,
+        recorder: Recording | None,
+        progress: bool,
+        watch: Watch | None = None,
+    ) -> SklearnFitted:
+        """Train a clone on `indices`; only models with `partial_fit` have epochs to watch.
 
         Raises
         ------
@@ -204,7 +212,8 @@ class SklearnLearner:
                     steps = model[:-1]
                     inputs = steps.fit_transform(inputs, labels)
             if self._kind == "partial_fit":
-                self._fit_by_batches(classifier, inputs, labels, indices, seed, recorder, progress)
+                seen = None if watch is None else partial(self._show, watch, steps, classifier)
+                self._fit_by_batches(classifier, inputs, labels, indices, seed, recorder, progress, seen)
             else:
                 classifier.fit(inputs, labels)
         except (ValueError, TypeError) as error:
@@ -223,6 +232,9 @@ class SklearnLearner:
                     advance(1)
         return SklearnFitted(steps, classifier, self)
 
+    def _show(self, watch: Watch, steps: Any, classifier: Any, epoch: int) -> None:
+        watch(epoch, SklearnFitted(steps, classifier, self))
+
     def _fit_by_batches(
         self,
         classifier: Any,
@@ -232,6 +244,7 @@ class SklearnLearner:
         seed: int,
         recorder: Recording | None,
         progress: bool,
+        watch: Callable[[int], None] | None,
     ) -> None:
         order = np.random.default_rng(seed)
         every = np.arange(self.classes)
@@ -239,7 +252,7 @@ class SklearnLearner:
         size = self.recipe.batch_size
         with progress_bar("training", self.recipe.epochs, progress) as advance:
             try:
-                for _ in range(self.recipe.epochs):
+                for epoch in range(1, self.recipe.epochs + 1):
                     shuffled = order.permutation(len(labels))
                     for start in range(0, len(labels), size):
                         batch = shuffled[start : start + size]
@@ -250,6 +263,8 @@ class SklearnLearner:
                             logits = outputs(classifier, take[part], self.classes)
                             recorder.update(indices[part], logits, labels[part])
                         recorder.end_epoch()
+                    if watch is not None:
+                        watch(epoch)
                     advance(1)
             except KeyboardInterrupt:
                 if recorder is not None:

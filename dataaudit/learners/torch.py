@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
 from dataaudit.interrupts import deferred_interrupt
-from dataaudit.learners.base import Recording
+from dataaudit.learners.base import Recording, Watch
 from dataaudit.learners.devices import resolve_precision
 from dataaudit.learners.recipes import Recipe
 from dataaudit.progress import progress_bar
@@ -32,6 +32,10 @@ class TorchFitted:
     def __init__(self, module: nn.Module, learner: TorchLearner) -> None:
         self.module = module
         self._learner = learner
+
+    def inputs(self, indices: IntArray) -> Tensor:
+        """Inputs of the rows `indices` on the model's device."""
+        return self._learner.inputs(indices)
 
     @torch.inference_mode()
     def logits(self, indices: IntArray) -> Tensor:
@@ -215,8 +219,9 @@ class TorchLearner:
         return tensor.to(torch.int64)
 
     def forward(self, module: nn.Module, indices: IntArray) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`."""
-        return self._run(module, self.inputs(indices))
+        """Logits float32 [b, C] of the rows `indices`, computed in the model's own precision: only training rounds."""
+        outputs: Tensor = module(self.inputs(indices))
+        return outputs.float()
 
     def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
         if self.precision == "bfloat16":
@@ -226,8 +231,15 @@ class TorchLearner:
         outputs = module(inputs)
         return outputs.float()
 
-    def fit(self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool) -> TorchFitted:
-        """Train a copy on `indices`; bit-identical for the same arguments on the CPU.
+    def fit(
+        self,
+        indices: IntArray,
+        seed: int,
+        recorder: Recording | None,
+        progress: bool,
+        watch: Watch | None = None,
+    ) -> TorchFitted:
+        """Train a copy on `indices`; bit-identical for the same arguments on the CPU, watched or not.
 
         Raises
         ------
@@ -248,7 +260,7 @@ class TorchLearner:
             rows = torch.from_numpy(np.ascontiguousarray(indices))
             try:
                 with progress_bar("training", recipe.epochs * len(rows), progress) as advance:
-                    for _ in range(recipe.epochs):
+                    for epoch in range(1, recipe.epochs + 1):
                         for batch in _batches(rows, recipe.batch_size, order):
                             check()
                             self._step(module, batch, optimizer, order, recorder)
@@ -256,6 +268,10 @@ class TorchLearner:
                             advance(len(batch))
                         if recorder is not None:
                             recorder.end_epoch()
+                        if watch is not None:
+                            with torch.random.fork_rng(devices=_cuda_devices(self.device)):
+                                watch(epoch, TorchFitted(module.eval(), self))
+                            module.train()
             except KeyboardInterrupt:
                 if recorder is not None:
                     recorder.discard_epoch()

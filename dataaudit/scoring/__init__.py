@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dataaudit.density.base import SPACES
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence import Need
 from dataaudit.registry import Registry
@@ -29,6 +30,11 @@ REGISTRY = Registry(
         "confidence": f"{_PREDICTIONS}:confidence",
         "max_confidence": f"{_PREDICTIONS}:max_confidence",
         "heldout_confidence": f"{_PREDICTIONS}:heldout_confidence",
+        **{
+            f"{score}/{space}": f"dataaudit.scoring.density:{score}/{space}"
+            for space in SPACES
+            for score in ("density", "class_density", "relative_density", "parzen")
+        },
     },
     group="dataaudit.scorers",
 )

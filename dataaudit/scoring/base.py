@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from dataaudit.density.base import DensityNeed
 from dataaudit.evidence import Evidence, Need
 from dataaudit.types import FloatArray
 
@@ -54,7 +55,7 @@ class Scorer(Protocol):
 
     @property
     @abstractmethod
-    def needs(self) -> Collection[Need]:
+    def needs(self) -> Collection[Need | DensityNeed]:
         """Parts of the evidence that `score` reads."""
 
     @abstractmethod

@@ -1,0 +1,74 @@
+"""What an audit records about how it came about, as JSON values."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from dataaudit.data.examples import Examples
+from dataaudit.density.base import DensityNeed
+from dataaudit.dynamics.summary import Dynamics
+from dataaudit.evidence import Evidence
+from dataaudit.learners.base import Learner
+from dataaudit.scoring import Scorer
+
+RECORDED = {
+    "model": "recorded in the caller's loop",
+    "recipe": None,
+    "device": "the caller's",
+    "precision": "the caller's",
+    "engine": "recorder",
+}
+NO_MODEL = {"model": "none", "recipe": None, "device": "none", "precision": "none", "engine": "none"}
+
+
+def run_settings(
+    names: list[str],
+    examples: Examples | None,
+    learner: Learner | None,
+    seed: int | None,
+    recorded: bool,
+    notes: list[str],
+    dynamics: Dynamics | None,
+) -> dict[str, Any]:
+    """Model, recipe, seed, versions and notes; without a learner, of a recorder or of the data set alone."""
+    described: dict[str, Any] = dict(RECORDED if recorded else NO_MODEL)
+    if learner is not None:
+        described |= learner.description
+    notes = [*notes, *described.pop("notes", [])]
+    if dynamics is not None:
+        unseen = int((dynamics.seen == 0).sum())
+        if unseen:
+            notes.append(f"{unseen} examples were never seen in training and have no score (NaN)")
+        if dynamics.probability_classes is not None:
+            notes.append("many classes: class means are kept for the likeliest classes of an example only")
+    return {
+        **described,
+        "seed": seed,
+        "scorers": names,
+        "source": examples.source if examples is not None else "recorder",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("dataaudit", "numpy", "torch", "scikit-learn", "numba")},
+        },
+        "notes": notes,
+    }
+
+
+def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str]) -> dict[str, Any]:
+    """How each density column came about; rows that no neighbour reaches are also noted."""
+    found: dict[str, Any] = {}
+    for scorer in plan:
+        needs = [need for need in scorer.needs if isinstance(need, DensityNeed)]
+        if not needs:
+            continue
+        found[scorer.name] = [evidence.densities[need].settings for need in sorted(needs, key=lambda n: n.epoch or 0)]
+        lost = max(settings["out_of_reach"] for settings in found[scorer.name])
+        if lost:
+            notes.append(
+                f"{scorer.name}: {lost} examples have no neighbour within reach of this bandwidth"
+                + ("; they score their label's share" if scorer.name.startswith("parzen") else "")
+            )
+    return {"density": found} if found else {}

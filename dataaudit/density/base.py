@@ -1,0 +1,134 @@
+"""What a density is made of: where examples lie, how far the kernel reaches, and the sums over all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.types import FloatArray, IntArray
+
+SPACES = {
+    "input": "the inputs themselves",
+    "hidden": "the input of the last linear layer",
+    "gradient": "the loss gradient of the last linear layer",
+    "gradient_linear": "the loss gradient of every linear layer",
+    "gradient_sketch": "a random sketch of the loss gradient of all parameters",
+}
+"""Representations by name, with a phrase each."""
+
+
+@dataclass(frozen=True)
+class DensityNeed:
+    """Kernel sums that a scorer asks for; equal needs are computed once.
+
+    Parameters
+    ----------
+    space
+        Representation, a key of `SPACES`.
+    bandwidth
+        h as a positive number in the unit of the representation, or a multiple of half the mean distance ("1x").
+    layer
+        Module whose input is the hidden representation; the last linear layer if None. Only for "hidden".
+    epoch
+        Epoch after which the representation is taken, from 1; the end of training if None.
+    loss
+        ``loss(logits [b, C], labels [b]) -> [b]`` in torch; softmax cross-entropy if None. Only for
+        "gradient_sketch".
+
+    Raises
+    ------
+    SettingError
+        If any of these is not as described.
+    """
+
+    space: str
+    bandwidth: float | str = "1x"
+    layer: str | None = None
+    epoch: int | None = None
+    loss: Callable[[Any, Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise SettingError(f"representation {self.space!r}", "a known one", did_you_mean(self.space, SPACES))
+        multiple_of(self.bandwidth)
+        if self.layer is not None and (self.space != "hidden" or not isinstance(self.layer, str)):
+            raise SettingError(
+                f"layer={self.layer!r} for representation {self.space!r}",
+                "the name of a module, for 'hidden' alone",
+                "leave layer=None",
+            )
+        if self.loss is not None and (self.space != "gradient_sketch" or not callable(self.loss)):
+            raise SettingError(
+                f"loss={self.loss!r} for representation {self.space!r}",
+                "a function of logits and labels, for 'gradient_sketch' alone: the others hold for softmax "
+                "cross-entropy only",
+                "ask for 'gradient_sketch', or leave loss=None",
+            )
+        whole = isinstance(self.epoch, (int, np.integer)) and not isinstance(self.epoch, bool)
+        if self.epoch is not None and (self.space == "input" or not whole or self.epoch < 1):
+            raise SettingError(
+                f"epoch {self.epoch!r} for representation {self.space!r}",
+                "a whole number from 1, for a representation of the model",
+                "leave epochs=None for the end of training",
+            )
+
+
+def multiple_of(bandwidth: float | str) -> float | None:
+    """Multiple that a bandwidth like "0.5x" stands for; None for one that is a number.
+
+    Raises
+    ------
+    SettingError
+        If it is neither, or not a finite number above 0.
+
+    Examples
+    --------
+    >>> multiple_of("0.5x"), multiple_of(3.0)
+    (0.5, None)
+    """
+    text = bandwidth[:-1] if isinstance(bandwidth, str) and bandwidth.endswith("x") else None
+    try:
+        number = float(bandwidth if text is None else text)
+    except (TypeError, ValueError):
+        number = float("nan")
+    known = text is not None or (isinstance(bandwidth, (int, float, np.number)) and not isinstance(bandwidth, bool))
+    if not known or not (np.isfinite(number) and number > 0):
+        raise SettingError(
+            f"bandwidth={bandwidth!r}",
+            "a finite number above 0, or a multiple of half the mean distance such as '0.5x'",
+            "pass bandwidth='1x' for the paper's rule",
+        )
+    return number if text is not None else None
+
+
+@dataclass(frozen=True)
+class DensitySums:
+    """Kernel sums of n examples, self pairs left out.
+
+    Attributes
+    ----------
+    total, same
+        Sums over all others and over those of the same label, float64 [n].
+    settings
+        How they came about: bandwidth with its standard error, engine, shape; JSON values.
+    """
+
+    total: FloatArray
+    same: FloatArray
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def parzen(self, labels: IntArray) -> FloatArray:
+        """Leave-one-out Parzen posterior of the given label, float64 [n].
+
+        same / total; where every neighbour's kernel value is 0 even in float64, the share of the label among the
+        other examples.
+        """
+        n = len(labels)
+        counts = np.bincount(labels)[labels] - 1.0
+        share = counts / max(n - 1, 1)
+        reached = self.total > 0
+        return np.where(reached, self.same / np.where(reached, self.total, 1.0), share)

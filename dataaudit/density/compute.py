@@ -1,0 +1,66 @@
+"""Kernel sums of one representation: bandwidth, all pairs, and a record of how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dataaudit.density import bandwidth
+from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.engines import DensityEngine
+from dataaudit.progress import progress_bar
+from dataaudit.representations.base import Represented
+from dataaudit.types import IntArray
+
+STEPS = 1000
+
+
+def density_sums(
+    need: DensityNeed,
+    represented: Represented,
+    described: Mapping[str, Any],
+    labels: IntArray,
+    engine: DensityEngine,
+    seed: int,
+    progress: bool,
+) -> DensitySums:
+    """Sums over all pairs for `need`.
+
+    Parameters
+    ----------
+    need
+        Bandwidth and names.
+    represented, described
+        The representation, and what to record of it.
+    labels, engine, seed, progress
+        As in `dataaudit.score`.
+
+    Raises
+    ------
+    DataError
+        If all examples are equal and the bandwidth is to be found from their distances.
+    """
+    h = bandwidth.find(represented, need.bandwidth, seed)
+    done = 0.0
+    with progress_bar(f"pairs in {need.space}", STEPS, progress) as advance:
+
+        def share(part: float) -> None:
+            nonlocal done
+            advance(round((done + part) * STEPS) - round(done * STEPS))
+            done += part
+
+        total, same = engine.sums(represented, labels, h.value, share)
+    settings = {
+        "representation": need.space,
+        **described,
+        "epoch": need.epoch,
+        "bandwidth": h.value,
+        "bandwidth_stderr": h.stderr,
+        "bandwidth_rule": need.bandwidth if isinstance(need.bandwidth, str) else "given",
+        "engine": engine.name,
+        **engine.settings,
+        "out_of_reach": int(np.count_nonzero(total == 0)),
+    }
+    return DensitySums(total, same, settings)

@@ -1,0 +1,168 @@
+"""What computes kernel sums over all pairs: the protocol, the engines that come with it, and their choice."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.registry import Registry
+from dataaudit.representations.base import Represented
+from dataaudit.types import FloatArray, IntArray
+
+REGISTRY = Registry(
+    "engine",
+    {name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu")},
+    group="dataaudit.engines",
+)
+
+
+@runtime_checkable
+class DensityEngine(Protocol):
+    """Kernel sums over all pairs.
+
+    Laws
+    ----
+    - ``sums`` agrees with ``dataaudit_kernels.reference`` to the engine's stated precision, and gives the same
+      bits for the same arguments on the same machine.
+    - Whatever it cannot do, it refuses; it never hands over to another engine.
+
+    `dataaudit.testing.EngineContract` checks them. A package registers engines (instances) in the entry-point
+    group ``dataaudit.engines``.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name, for the audit's settings."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What else an audit records of it; JSON values."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `SettingError` or `MissingPackageError` where this machine cannot run it."""
+
+    @abstractmethod
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Sums over all others and over those of the same label, float64 [n] each.
+
+        Parameters
+        ----------
+        represented
+            Rows [n, d], or factors of gradients.
+        labels
+            int64 [n].
+        bandwidth
+            h > 0.
+        advance
+            Called with shares of the work that add up to 1.
+        """
+
+
+@dataclass(frozen=True)
+class ReferenceEngine:
+    """The float64 oracle: slow, for checks."""
+
+    name: str = "reference"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Precision."""
+        return {"precision": "float64"}
+
+    def check(self) -> None:
+        """Runs everywhere."""
+
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `DensityEngine.sums`; gradients are written out."""
+        from dataaudit_kernels import layers as kernel
+        from dataaudit_kernels import reference
+
+        if isinstance(represented, np.ndarray):
+            found = reference.rbf_sums(represented, labels, bandwidth)
+        else:
+            layers = [kernel.LinearGradient(*factors) for factors in represented]
+            found = reference.gradient_rbf_sums(layers, labels, bandwidth)
+        advance(1.0)
+        return found
+
+
+@dataclass(frozen=True)
+class CpuEngine:
+    """Every pair once, on all cores.
+
+    Parameters
+    ----------
+    precision
+        "auto" (exact for 8-bit pixels, otherwise float32), "float32", "bfloat16" or "uint8": see
+        ``dataaudit_kernels.rbf_cpu.rbf_sums``. Gradients are always float32.
+    threads
+        All cores if None.
+    """
+
+    precision: str = "auto"
+    threads: int | None = None
+    name: str = "cpu"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Precision as asked for."""
+        return {"precision": self.precision}
+
+    def check(self) -> None:
+        """Raise unless this CPU multiplies in the precision asked for."""
+        from dataaudit_kernels.products import supported
+
+        if self.precision not in ("auto", *supported()):
+            raise SettingError(
+                f"precision={self.precision!r}",
+                f"one that this CPU multiplies: auto, {', '.join(supported())}",
+                "pass precision='auto'",
+            )
+        if self.threads is not None and (isinstance(self.threads, bool) or self.threads < 1):
+            raise SettingError(f"threads={self.threads!r}", "a whole number of at least 1, or None", "pass None")
+
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `DensityEngine.sums`."""
+        from dataaudit_kernels import layers as kernel
+        from dataaudit_kernels import rbf_cpu
+
+        options: dict[str, Any] = {"threads": self.threads, "advance": advance}
+        if isinstance(represented, np.ndarray):
+            return rbf_cpu.rbf_sums(represented, labels, bandwidth, precision=self.precision, **options)
+        layers = [kernel.LinearGradient(*factors) for factors in represented]
+        return rbf_cpu.gradient_rbf_sums(layers, labels, bandwidth, **options)
+
+
+reference, cpu = ReferenceEngine(), CpuEngine()
+
+
+def resolve(engine: str | DensityEngine) -> DensityEngine:
+    """Engine by name or instance, checked; "auto" is the CPU.
+
+    Raises
+    ------
+    SettingError
+        If the name is unknown, the object is no engine, or this machine cannot run it.
+    """
+    if isinstance(engine, str) and engine == "auto":
+        engine = "cpu"
+    found = REGISTRY.get(engine) if isinstance(engine, str) else engine
+    if not isinstance(found, DensityEngine) or isinstance(found, type):
+        names = ["auto", *REGISTRY.names()]
+        raise SettingError(f"engine={engine!r}", "the name of an engine, or one", did_you_mean(engine, names))
+    found.check()
+    return found

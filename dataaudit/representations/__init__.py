@@ -1,0 +1,1 @@
+"""Where examples lie: in the inputs, before the last layer, or by the gradient of their loss."""

@@ -1,0 +1,37 @@
+"""What a representation is: rows, or gradients of linear layers as the factors of outer products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from dataaudit.types import AnyArray
+
+
+class Factors(NamedTuple):
+    """Per-example gradients of one linear layer: outer(delta_i, [inputs_i, 1]), never written out.
+
+    Parameters
+    ----------
+    delta
+        Loss gradient at the layer's output, float32 [n, p].
+    inputs
+        The layer's input, float32 [n, q].
+    bias
+        Whether the layer has a bias, and the 1 stands.
+    """
+
+    delta: AnyArray
+    inputs: AnyArray
+    bias: bool
+
+
+Represented: TypeAlias = AnyArray | Sequence[Factors]
+"""Rows [n, d], or factors, one a layer."""
+
+
+def rows_of(represented: Represented) -> int:
+    """Number of examples n."""
+    return len(represented) if isinstance(represented, np.ndarray) else len(represented[0].delta)

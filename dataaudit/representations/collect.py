@@ -1,0 +1,109 @@
+"""Several representations of one model from one forward pass over the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dataaudit.errors import ModelError, rows
+from dataaudit.progress import progress_bar
+from dataaudit.representations.base import Represented
+from dataaudit.representations.modules import watching
+from dataaudit.representations.readers import (
+    Batch,
+    HiddenReader,
+    LastLayerReader,
+    LinearReader,
+    Reader,
+    SketchReader,
+    softmax_delta,
+)
+from dataaudit.types import IntArray
+
+ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A representation of a model, by name and options; see `dataaudit.density.base.DensityNeed`."""
+
+    space: str
+    layer: str | None = None
+    loss: Callable[[Any, Any], Any] | None = None
+
+
+class TorchModel(Protocol):
+    """What a fitted torch model offers: `dataaudit.learners.torch.TorchFitted`."""
+
+    module: nn.Module
+
+    def inputs(self, indices: IntArray) -> Tensor:
+        """Inputs of the rows `indices` on the model's device."""
+
+
+def _reader(wanted: Wanted, module: nn.Module, inputs: Tensor, n: int, seed: int) -> Reader:
+    if wanted.space == "hidden":
+        return HiddenReader(module, inputs, n, wanted.layer)
+    if wanted.space == "gradient":
+        return LastLayerReader(module, inputs, n)
+    if wanted.space == "gradient_linear":
+        return LinearReader(module, inputs, n)
+    return SketchReader(module, inputs, n, wanted.loss, seed)
+
+
+def readers(fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int) -> list[Reader]:
+    """Readers of the representations `wanted`, found by running two rows.
+
+    Raises
+    ------
+    ModelError
+        If the model has no such representation.
+    """
+    module = fitted.module.eval()
+    inputs = fitted.inputs(np.arange(min(2, n), dtype=np.int64))
+    return [_reader(one, module, inputs, n, seed) for one in wanted]
+
+
+def represent(
+    fitted: TorchModel, wanted: Sequence[Wanted], labels: IntArray, seed: int, progress: bool
+) -> dict[Wanted, tuple[Represented, dict[str, Any]]]:
+    """Representations with what to record of each, in float32 and evaluation mode.
+
+    Memory: the representations, and what a batch of `ROWS` examples takes.
+
+    Raises
+    ------
+    ModelError
+        If the model has no such representation, or gives NaN or infinity.
+    """
+    n = len(labels)
+    found = readers(fitted, wanted, n, seed)
+    names = list(dict.fromkeys(name for reader in found for name in reader.watched))
+    differentiate = any(reader.differentiates for reader in found)
+    module = fitted.module
+    with (
+        watching(module, names, differentiate) as captured,
+        progress_bar("representing", n, progress) as advance,
+        torch.enable_grad() if differentiate else torch.no_grad(),
+    ):
+        for start in range(0, n, ROWS):
+            part = slice(start, min(start + ROWS, n))
+            inputs = fitted.inputs(np.arange(part.start, part.stop, dtype=np.int64))
+            captured.clear()
+            logits = module(inputs).float()
+            if not torch.isfinite(logits).all():
+                bad = (~torch.isfinite(logits).all(1)).nonzero()[:, 0].cpu().numpy() + start
+                raise ModelError(
+                    f"NaN or infinite logits in {rows(bad)}", "finite ones", "lower the recipe's learning_rate"
+                )
+            given = torch.tensor(labels[part], device=logits.device)
+            batch = Batch(part, inputs, given, logits, softmax_delta(logits, given), captured)
+            for reader in found:
+                reader.read(batch)
+            advance(part.stop - part.start)
+    return {one: (reader.represented(), reader.described) for one, reader in zip(wanted, found, strict=True)}

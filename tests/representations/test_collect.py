@@ -1,0 +1,179 @@
+"""Representations against gradients that autograd writes out, one example at a time."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dataaudit import Recipe
+from dataaudit.data import as_examples
+from dataaudit.density.bandwidth import mean_distance
+from dataaudit.errors import ModelError
+from dataaudit.learners.torch import TorchLearner
+from dataaudit.representations import collect, sketch
+from dataaudit.representations.collect import Wanted, represent
+from dataaudit.representations.readers import softmax_delta
+from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.reference import written_out
+
+N = 37
+
+
+class Net(nn.Module):
+    """Two linear layers around an activation in place, a frozen one, and one without a bias at the end."""
+
+    def __init__(self, bias=False):
+        super().__init__()
+        self.first, self.frozen = nn.Linear(6, 5), nn.Linear(5, 5)
+        self.act, self.drop, self.last = nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(5, 3, bias=bias)
+        self.frozen.requires_grad_(False)
+
+    def forward(self, x):
+        return self.last(self.drop(self.act(self.frozen(self.act(self.first(x))))))
+
+
+class Conv(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 4, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+
+    def forward(self, x):
+        return self.body(x.reshape(-1, 1, 2, 3))
+
+
+def fitted(module, seed=0):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(N, 6)).astype(np.float32), np.arange(N) % 3
+    learner = TorchLearner(module, as_examples((x, y)), Recipe(), torch.device("cpu"))
+    return learner.untrained(), torch.tensor(x), y
+
+
+def autograd(module, x, y, parameters, loss=None):
+    rows = []
+    for i in range(len(x)):
+        logits = module(x[i : i + 1])
+        given = torch.tensor(y[i : i + 1])
+        value = nn.functional.cross_entropy(logits, given) if loss is None else loss(logits, given).sum()
+        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(value, parameters)]).numpy())
+    return np.array(rows, np.float64)
+
+
+def distances(rows):
+    gram = rows @ rows.T
+    return np.diag(gram)[:, None] + np.diag(gram) - 2 * gram
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("space", ["gradient", "gradient_linear"])
+def test_factors_are_the_gradients_that_autograd_gives(bias, space, monkeypatch):
+    monkeypatch.setattr(collect, "ROWS", 10)
+    torch.manual_seed(0)
+    model, x, y = fitted(Net(bias))
+    module = model.module
+    layers, described = represent(model, [Wanted(space)], y, 0, False)[Wanted(space)]
+    names = ["last"] if space == "gradient" else ["first", "last"]
+    assert described["layers"] == names
+    parameters = [p for name in names for p in module.get_submodule(name).parameters()]
+    truth = autograd(module, x, y, parameters)
+    found = written_out([LinearGradient(*layer) for layer in layers])
+    np.testing.assert_allclose(distances(found), distances(truth), rtol=1e-4, atol=1e-6)
+
+
+def test_hidden_is_what_the_last_layer_sees_in_evaluation_mode():
+    torch.manual_seed(1)
+    model, x, y = fitted(Net())
+    wanted = [Wanted("hidden"), Wanted("hidden", "frozen"), Wanted("hidden", "first")]
+    found = represent(model, wanted, y, 0, False)
+    module = model.module
+    with torch.no_grad():
+        inner = torch.relu(module.first(x))
+        last = torch.relu(module.frozen(inner))
+    np.testing.assert_allclose(found[wanted[0]][0], last, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[wanted[1]][0], inner, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[wanted[2]][0], x)
+    assert [found[one][1]["layer"] for one in wanted] == ["last", "frozen", "first"]
+
+
+def squared_error(logits, labels):
+    return ((logits - (labels[:, None] == torch.arange(3)).float()) ** 2).sum(1)
+
+
+@pytest.mark.parametrize("loss", [None, squared_error])
+def test_small_models_have_their_whole_gradient(loss):
+    torch.manual_seed(2)
+    model, x, y = fitted(Conv())
+    wanted = Wanted("gradient_sketch", None, loss)
+    found, described = represent(model, [wanted], y, 0, False)[wanted]
+    truth = autograd(model.module, x, y, list(model.module.parameters()), loss)
+    np.testing.assert_allclose(found, truth, rtol=1e-3, atol=1e-5)
+    assert described["sketch"] is None
+    assert described["loss"] == ("softmax cross-entropy" if loss is None else "squared_error")
+
+
+def test_a_sketch_keeps_distances_and_depends_on_its_seed_alone(monkeypatch):
+    monkeypatch.setattr(sketch, "BYTES", 16 * 20000 * 7)
+    torch.manual_seed(3)
+    wide = nn.Sequential(nn.Linear(6, 1000), nn.ReLU(), nn.Linear(1000, 10), nn.ReLU(), nn.Linear(10, 3))
+    model, x, y = fitted(wide)
+    wanted = Wanted("gradient_sketch")
+    found, described = represent(model, [wanted], y, 0, False)[wanted]
+    assert found.shape == (N, sketch.WIDTH)
+    assert described["sketch"] == sketch.WIDTH
+    truth = autograd(model.module, x, y, list(model.module.parameters()))
+    pairs = ~np.eye(N, dtype=bool)
+    relative = distances(found.astype(np.float64))[pairs] / distances(truth)[pairs] - 1
+    assert abs(relative.mean()) < 0.02
+    assert relative.std() < 2 * np.sqrt(2 / sketch.WIDTH)
+    again = represent(model, [wanted], y, 0, False)[wanted][0]
+    np.testing.assert_array_equal(found, again)
+    assert (represent(model, [wanted], y, 1, False)[wanted][0] != found).any()
+
+
+def test_confident_gradients_keep_their_digits():
+    logits, labels = torch.tensor([[30.0, 0.0, -5.0]]), torch.tensor([0])
+    delta = softmax_delta(logits, labels)
+    assert delta[0, 1].item() == pytest.approx(np.exp(-30.0), rel=1e-6)
+    assert delta[0, 0].item() == pytest.approx(-np.exp(-30.0), rel=1e-2)
+    assert delta.sum().item() == pytest.approx(0.0, abs=1e-20)
+
+
+def test_reading_leaves_the_model_and_the_random_state_alone():
+    model, _, y = fitted(Net())
+    state = {name: value.clone() for name, value in model.module.state_dict().items()}
+    before = torch.get_rng_state()
+    every = [Wanted(space) for space in ("hidden", "gradient", "gradient_linear", "gradient_sketch")]
+    together = represent(model, every, y, 0, False)
+    assert torch.equal(before, torch.get_rng_state())
+    for name, value in model.module.state_dict().items():
+        assert torch.equal(value, state[name])
+    assert all(parameter.grad is None for parameter in model.module.parameters())
+    assert not any(module._forward_hooks for module in model.module.modules())
+    alone = represent(model, [Wanted("gradient_linear")], y, 0, False)[Wanted("gradient_linear")][0]
+    for ours, theirs in zip(together[Wanted("gradient_linear")][0], alone, strict=True):
+        np.testing.assert_array_equal(ours.delta, theirs.delta)
+    assert mean_distance(alone, 0)[0] > 0
+
+
+def test_a_model_that_diverged_is_named():
+    model, _, y = fitted(Net())
+    with torch.no_grad():
+        model.module.last.weight[0, 0] = float("nan")
+    with pytest.raises(ModelError, match="NaN or infinite logits in rows"):
+        represent(model, [Wanted("hidden")], y, 0, False)
+
+
+class Branching(nn.Module):
+    """A model that looks at values, which vmap cannot."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.linear(x if x.sum() > 0 else -x)
+
+
+def test_a_model_that_vmap_cannot_run_is_refused_in_words():
+    model, _, y = fitted(Branching())
+    with pytest.raises(ModelError, match="example by example"):
+        represent(model, [Wanted("gradient_sketch")], y, 0, False)
