@@ -1,0 +1,1 @@
+"""Kernel sums: correctness, speed against peers, growth, ahead-of-time compilation, GPU."""
