@@ -79,7 +79,8 @@ class Sketch:
                 found: Tensor = torch.sum(self._loss(logits, y[None]))
                 return found
             # Its gradient is the cross-entropy's, with a logit gradient that was computed in double precision.
-            return (logits[0].float() * by_logits).sum()
+            crossed: Tensor = torch.sum(logits[0].float() * by_logits)
+            return crossed
 
         gradients = vmap(grad(of_one), in_dims=(None, 0, 0, 0))(self._parameters, inputs, labels, delta)
         flat = torch.cat([gradients[name].flatten(1).float() for name in self._parameters], 1)
