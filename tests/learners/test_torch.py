@@ -64,7 +64,7 @@ def test_the_callers_model_is_never_changed(blobs):
 
 
 def test_a_hand_written_loop_gives_the_same_weights(blobs):
-    recipe = Recipe(epochs=2, batch_size=40, learning_rate=0.05, schedule="linear", warmup=0.5)
+    recipe = Recipe(epochs=2, batch_size=40, learning_rate=0.05, schedule="linear", warmup=0.5, precision="float32")
     module = nn.Linear(6, 3)
     learned = TorchLearner(module, blobs, recipe, CPU).fit(np.arange(90), 3, None, False).module
     mine = copy.deepcopy(module)
