@@ -83,9 +83,8 @@ def score(
     device
         "auto" (CUDA where there is one), or a torch device.
     engine
-        What computes densities: "cpu", "reference" (float64, slow), a `DensityEngine`, or "auto": the CPU. A named
-        engine never gives way to another; the
-        audit's settings say which one ran.
+        What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), a `DensityEngine`,
+        or "auto": the CPU. A named engine never gives way to another; the audit's settings say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress

@@ -111,7 +111,7 @@ def score(
     size: Annotated[int | None, typer.Option(help="Resize images to this many pixels a side.", min=8)] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same scores.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    engine: Annotated[str, typer.Option(help="What computes densities: auto, cpu, reference.")] = "auto",
+    engine: Annotated[str, typer.Option(help="What computes densities: auto, cpu, triton, reference.")] = "auto",
     top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:

@@ -9,14 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError, did_you_mean, require
 from dataaudit.registry import Registry
 from dataaudit.representations.base import Represented
 from dataaudit.types import FloatArray, IntArray
 
 REGISTRY = Registry(
     "engine",
-    {name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu")},
+    {name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu", "triton")},
     group="dataaudit.engines",
 )
 
@@ -147,11 +147,72 @@ class CpuEngine:
         return rbf_cpu.gradient_rbf_sums(layers, labels, bandwidth, **options)
 
 
-reference, cpu = ReferenceEngine(), CpuEngine()
+@dataclass(frozen=True)
+class TritonEngine:
+    """Every pair once, on the tensor cores of a CUDA device.
+
+    Parameters
+    ----------
+    precision
+        "tf32x3" (nearly float32), "tf32", "bfloat16", "float16" or "float32": see
+        ``dataaudit_kernels.rbf_triton.rbf_sums``. Gradients take "tf32x3" unless "float32" is asked for.
+    device
+        Such as "cuda:1"; the current one if None.
+    """
+
+    precision: str = "tf32x3"
+    device: str | None = None
+    name: str = "triton"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Precision as asked for, and what it runs on."""
+        from dataaudit_kernels.rbf_triton import device_name
+
+        return {"precision": self.precision, "device": device_name(self.device)}
+
+    def check(self) -> None:
+        """Raise unless Triton and a device are there."""
+        require("triton", "gpu", "engine 'triton'")
+        from dataaudit_kernels.rbf_triton import find_device
+        from dataaudit_kernels.triton_plan import PRECISIONS
+
+        if self.precision not in PRECISIONS:
+            raise SettingError(
+                f"precision={self.precision!r}", f"one of {', '.join(PRECISIONS)}", "pass precision='tf32x3'"
+            )
+        try:
+            find_device(self.device)
+        except RuntimeError as error:
+            raise SettingError(
+                f"engine 'triton' where it cannot run: {error}",
+                "a CUDA device of compute capability 8.0 or later",
+                "pass engine='cpu'",
+            ) from error
+
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `DensityEngine.sums`."""
+        from dataaudit_kernels import layers as kernel
+        from dataaudit_kernels import rbf_triton
+
+        options: dict[str, Any] = {"device": self.device, "advance": advance}
+        if isinstance(represented, np.ndarray):
+            return rbf_triton.rbf_sums(represented, labels, bandwidth, precision=self.precision, **options)
+        layers = [kernel.LinearGradient(*factors) for factors in represented]
+        precision = "float32" if self.precision == "float32" else "tf32x3"
+        return rbf_triton.gradient_rbf_sums(layers, labels, bandwidth, precision=precision, **options)
+
+
+reference, cpu, triton = ReferenceEngine(), CpuEngine(), TritonEngine()
 
 
 def resolve(engine: str | DensityEngine) -> DensityEngine:
-    """Engine by name or instance, checked; "auto" is the CPU.
+    """Engine by name or instance, checked.
+
+    "auto" is the CPU: the Triton kernels are checked in Triton's interpreter and compiled ahead of time, but no table
+    of benchmarks/kernels/gpu.py has shown yet what they give on a GPU.
 
     Raises
     ------

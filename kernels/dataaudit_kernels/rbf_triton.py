@@ -1,0 +1,290 @@
+"""Kernel sums on a CUDA device: every pair once, on its tensor cores.
+
+    labels -> order by label
+    rows   -> on the device: centred, rounded once, sorted, padded to whole tiles
+    columns in slabs that stay in the L2 cache; for each slab, pairs on or above the diagonal:
+        the same number of tiles to every program           triton_pairs.sum_pairs
+        what programs found, added in one order             triton_pairs.add_runs
+    rows whose float32 sums underflow are looked at again   triton_pairs.sum_shifted
+
+Memory on the device: the rows once, padded, about 80 bytes a row, and 256 MiB. On the host: blocks of 16 MiB.
+Under ``TRITON_INTERPRET=1`` the same kernels run on the CPU, slowly, for tests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from dataaudit_kernels import triton_pairs
+from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.packing import Floats, Integers, by_label, centre_of, unit_of
+from dataaudit_kernels.triton_plan import GRADIENT_PRECISIONS, PRECISIONS, Plan, constants, padded, plan_for, runs_of
+from dataaudit_kernels.triton_rows import Codes, Part, Side, side, squares, upload
+from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
+
+UNDERFLOW = 2.0**-80
+"""Sum below which a row is looked at again: float32 kernel values end at 2^-126."""
+
+Advance = Callable[[float], Any]
+
+
+def rbf_sums(
+    x: ArrayLike,
+    labels: ArrayLike,
+    bandwidth: float,
+    references: ArrayLike | None = None,
+    reference_labels: ArrayLike | None = None,
+    *,
+    precision: str = "tf32x3",
+    device: str | torch.device | None = None,
+    advance: Advance | None = None,
+) -> tuple[Floats, Floats]:
+    """`dataaudit_kernels.reference.rbf_sums` on tensor cores.
+
+    Parameters
+    ----------
+    x, labels, bandwidth, references, reference_labels
+        As there; any real numbers in any memory layout, memory-mapped arrays are read in blocks.
+    precision
+        "tf32x3" (three products of 10-bit parts: nearly float32), "tf32", "bfloat16", "float16" (rows are rounded
+        once to it), or "float32" (no tensor cores).
+    device
+        A CUDA device; the current one if None.
+    advance
+        Called now and then with the share of the work done since the last call.
+
+    Returns
+    -------
+    all, same
+        float64 [n] each. Relative error at most 2e-6 (1 + R^2 / h^2) on the rounded rows, R their largest norm
+        from the centre of their bulk.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart (beyond the range of
+        float16 where that is asked for), the bandwidth is not positive, or the precision is unknown.
+    RuntimeError
+        If there is no CUDA device of compute capability 8.0 or later.
+    MemoryError
+        If the rows do not fit on the device.
+    """
+    h = check_bandwidth(bandwidth)
+    rows = check_rows(x, "x")
+    given = check_labels(labels, len(rows), "labels")
+    if (references is None) != (reference_labels is None):
+        raise ValueError("found references without labels, or labels without them; expected both or neither; pass both")
+    others, their = rows, given
+    if references is not None and reference_labels is not None:
+        others = check_rows(references, "references", rows.shape[1])
+        their = check_labels(reference_labels, len(others), "reference_labels")
+    _check_precision(precision, PRECISIONS)
+    unit, centre, place = unit_of(h), centre_of(others), find_device(device)
+    scale = float(np.log2(np.e) * (unit / h) ** 2)
+    plan = plan_for(precision, rows.shape[1], False, place)
+    codes = Codes(given, their)
+
+    def sorted_side(of: NDArray[Any], label: Integers, name: str) -> Side:
+        order = by_label(label).rows
+        on_device = upload([Part(of, centre, unit, name)], order, precision, plan.tile.block, plan.tile.step, place)
+        return side(on_device, squares(on_device), scale, codes.of(label[order]), order)
+
+    pairs = _Pairs(plan, precision, scale, None, advance)
+    mine = sorted_side(rows, given, "x")
+    if references is None:
+        return pairs.sums(mine, mine, True)
+    return pairs.sums(mine, sorted_side(others, their, "references"), False)
+
+
+def gradient_rbf_sums(
+    layers: Sequence[LinearGradient],
+    labels: ArrayLike,
+    bandwidth: float,
+    *,
+    precision: str = "tf32x3",
+    device: str | torch.device | None = None,
+    advance: Advance | None = None,
+) -> tuple[Floats, Floats]:
+    """`dataaudit_kernels.reference.gradient_rbf_sums` from the factors alone: no gradient is written out.
+
+    Parameters
+    ----------
+    layers, labels, bandwidth
+        As there.
+    precision
+        One of `GRADIENT_PRECISIONS`.
+    device, advance
+        As in `rbf_sums`.
+
+    Returns
+    -------
+    all, same
+        float64 [n] each.
+
+    Raises
+    ------
+    ValueError, RuntimeError, MemoryError
+        As in `rbf_sums`.
+    """
+    h = check_bandwidth(bandwidth)
+    n = check_layers(layers)
+    given = check_labels(labels, n, "labels")
+    _check_precision(precision, GRADIENT_PRECISIONS)
+    unit, place = unit_of(h), find_device(device)
+    scale = float(np.log2(np.e) * (unit / h) ** 2)
+    parts: list[Part] = []
+    for number, layer in enumerate(layers):
+        parts.append(Part(np.asarray(layer.delta), None, unit, f"delta of layer {number}"))
+        parts.append(Part(np.asarray(layer.inputs), None, 1.0, f"inputs of layer {number}"))
+    plan = plan_for(precision, sum(part.values.shape[1] for part in parts), True, place)
+    order = by_label(given).rows
+    rows = upload(parts, order, precision, plan.tile.block, plan.tile.step, place)
+    widths = [padded(part.values.shape[1], plan.tile.step) for part in parts]
+    table = [(*widths[2 * k : 2 * k + 2], int(layer.bias)) for k, layer in enumerate(layers)]
+    norms, first = torch.zeros(len(rows), dtype=torch.float64, device=place), 0
+    for outer, inner, bias in table:
+        of_delta, of_inputs = rows[:, first : first + outer], rows[:, first + outer : first + outer + inner]
+        norms += squares(of_delta) * (squares(of_inputs) + bias)
+        first += outer + inner
+    mine = side(rows, norms, scale, Codes(given, given).of(given[order]), order)
+    wide = torch.tensor(table, dtype=torch.int32, device=place)
+    return _Pairs(plan, precision, scale, wide, advance).sums(mine, mine, True)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Sums over all pairs of two sides."""
+
+    plan: Plan
+    precision: str
+    scale: float
+    layers: Tensor | None
+    advance: Advance | None
+
+    def sums(self, rows: Side, columns: Side, symmetric: bool) -> tuple[Floats, Floats]:
+        """(all, same) of rows in the given order."""
+        if rows.n == 0 or columns.n == 0:
+            return np.zeros(rows.n), np.zeros(rows.n)
+        sums = self._by_slab(rows, columns, symmetric)
+        low = torch.nonzero(sums[:, : rows.n].sum(0) < UNDERFLOW).flatten()
+        if len(low):
+            sums[:, low] = self._again(rows, columns, low, symmetric)
+        found = sums[:, : rows.n].cpu().numpy()
+        total, same = np.empty(rows.n), np.empty(rows.n)
+        total[rows.order], same[rows.order] = found.sum(0), found[1]
+        return total, same
+
+    def _by_slab(self, rows: Side, columns: Side, symmetric: bool) -> Tensor:
+        plan, device = self.plan, rows.rows.device
+        strips, tiles = len(rows.rows) // plan.tile.block, len(columns.rows) // plan.tile.block
+        sums = torch.zeros((2, len(rows.rows)), dtype=torch.float64, device=device)
+        for begin in range(0, tiles, plan.slab):
+            end = min(begin + plan.slab, tiles)
+            runs, shares = runs_of(strips, begin, end, plan.programs, symmetric)
+            programs = len(runs)
+            # Torn up to be sure that no number is read before it is written.
+            by_row = torch.full((programs + strips, 2, plan.tile.block), torch.nan, dtype=torch.float64, device=device)
+            width = (end - begin) * plan.tile.block if symmetric else 0
+            by_column = torch.zeros((programs, 2, width), dtype=torch.float64, device=device)
+            triton_pairs.sum_pairs[(programs,)](
+                *(rows.rows, columns.rows, rows.norms, columns.norms, rows.labels, columns.labels),
+                *(torch.from_numpy(runs).to(device), by_row, by_column),
+                *(*self._shape(rows), self.scale, begin, end),
+                **constants(plan.tile, self.precision, self.layers is not None),
+                SYMMETRIC=symmetric,
+            )
+            # Strips below the slab have no pair in it.
+            reached = min(strips, end) if symmetric else strips
+            triton_pairs.add_runs[(reached,)](
+                by_row, torch.from_numpy(shares).to(device), sums, sums.shape[1], BLOCK=plan.tile.block
+            )
+            if symmetric:
+                sums[:, begin * plan.tile.block : end * plan.tile.block] += by_column.sum(0)
+            if self.advance is not None:
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                done = (lambda edge: edge * (edge + 1)) if symmetric else (lambda edge: edge)
+                self.advance((done(end) - done(begin)) / done(tiles))
+        return sums
+
+    def _again(self, rows: Side, columns: Side, low: Tensor, symmetric: bool) -> Tensor:
+        """Sums, float64 [2, rows], of rows whose every kernel value may underflow float32."""
+        plan, device = self.plan, low.device
+        n = padded(len(low), plan.tile.block)
+        chosen = torch.full((n,), int(low[0]), device=device)
+        chosen[: len(low)] = low
+        own = chosen.int() if symmetric else torch.full_like(chosen, -1, dtype=torch.int32)
+        found = []
+        # A slab of rows at a time: they are copied.
+        step = plan.slab * plan.tile.block
+        for start in range(0, n, step):
+            part = slice(start, min(start + step, n))
+            few = rows.rows[chosen[part]]
+            sums = torch.full((2, len(few)), torch.nan, dtype=torch.float64, device=device)
+            shifts = torch.full((len(few),), torch.nan, dtype=torch.float32, device=device)
+            triton_pairs.sum_shifted[(len(few) // plan.tile.block,)](
+                *(few, columns.rows, rows.norms[chosen[part]], columns.norms),
+                *(rows.labels[chosen[part]], columns.labels, own[part], sums, shifts, len(few)),
+                *(*self._shape(rows), self.scale, len(columns.rows) // plan.tile.block),
+                **constants(plan.tile, self.precision, self.layers is not None),
+            )
+            found.append(sums * torch.exp2(-shifts.double()))
+        return torch.cat(found, 1)[:, : len(low)]
+
+    def _shape(self, rows: Side) -> tuple[int, int, Tensor, int]:
+        width = rows.rows.shape[1]
+        if self.layers is None:
+            return width, width, rows.labels, 0
+        return width, width, self.layers, len(self.layers)
+
+
+def device_name(device: str | torch.device | None = None) -> str:
+    """Name of the device that sums run on; as asked for where there is none."""
+    if _interpreted():
+        return "Triton's interpreter"
+    found = torch.device("cuda" if device is None else device)
+    return torch.cuda.get_device_name(found) if found.type == "cuda" and torch.cuda.is_available() else str(found)
+
+
+def _interpreted() -> bool:
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _check_precision(precision: str, known: Sequence[str]) -> None:
+    if precision not in known:
+        raise ValueError(
+            f"found precision={precision!r}; expected one of {', '.join(known)}; pass precision={known[0]!r}"
+        )
+
+
+def find_device(device: str | torch.device | None = None) -> torch.device:
+    """Where sums run.
+
+    Raises
+    ------
+    RuntimeError
+        If it is no CUDA device of compute capability 8.0 or later.
+    """
+    if _interpreted():
+        return torch.device("cpu")
+    found = torch.device("cuda" if device is None else device)
+    if found.type != "cuda" or not torch.cuda.is_available():
+        raise RuntimeError(
+            f"found device {str(found)!r} and {torch.cuda.device_count()} CUDA devices; expected a CUDA device; "
+            "use dataaudit_kernels.rbf_cpu"
+        )
+    major, minor = torch.cuda.get_device_capability(found)
+    if major < 8:
+        raise RuntimeError(
+            f"found {torch.cuda.get_device_name(found)} of compute capability {major}.{minor}; expected 8.0 or later; "
+            "use dataaudit_kernels.rbf_cpu"
+        )
+    return found

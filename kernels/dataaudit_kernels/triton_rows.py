@@ -1,0 +1,179 @@
+"""Rows on the device as the products read them: centred, rounded once, sorted by label, padded to whole tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dataaudit_kernels.packing import FARTHEST, Floats, Integers
+from dataaudit_kernels.triton_plan import padded
+
+BLOCK = 2**21
+"""Values of the given rows that are on their way to the device at a time."""
+
+
+class Part(NamedTuple):
+    """Values that make up rows, or a factor of them: [n, d] in any layout, to be centred and divided by a unit."""
+
+    values: NDArray[Any]
+    centre: Floats | None
+    unit: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """Rows or columns of the pairs on the device.
+
+    Attributes
+    ----------
+    rows
+        Sorted by label, in units, rounded; parts side by side, each padded with zeros, [padded n, padded width].
+    norms
+        Squared norms times log2(e) / h^2, float32 [padded n], infinite where padded.
+    labels
+        Codes, int32 [padded n], rising.
+    order
+        Position of every sorted row in the given order, int64 [n].
+    """
+
+    rows: Tensor
+    norms: Tensor
+    labels: Tensor
+    order: Integers
+
+    @property
+    def n(self) -> int:
+        """Rows without the padding."""
+        return len(self.order)
+
+
+def side(rows: Tensor, squares: Tensor, scale: float, codes: NDArray[np.int32], order: Integers) -> Side:
+    """Rows from `upload` with their squared norms, float64, and label codes."""
+    n = len(order)
+    norms = (squares * scale).float()
+    norms[n:] = torch.inf
+    labels = np.full(len(rows), codes[-1] if n else 0, np.int32)
+    labels[:n] = codes
+    return Side(rows, norms, torch.from_numpy(labels).to(rows.device), order)
+
+
+class Codes:
+    """Labels as int32 that sort alike, in rows and columns together."""
+
+    def __init__(self, labels: Integers, others: Integers) -> None:
+        self._known = np.unique(np.concatenate([labels, others]))
+
+    def of(self, labels: Integers) -> NDArray[np.int32]:
+        """Codes of `labels`, int32."""
+        return np.searchsorted(self._known, labels).astype(np.int32)
+
+
+def upload(
+    parts: Sequence[Part], order: Integers, precision: str, block: int, step: int, device: torch.device
+) -> Tensor:
+    """Rows on the device: sorted by `order`, every part in units and rounded; see `Side`.
+
+    Parameters
+    ----------
+    parts
+        What rows are made of.
+    order
+        Position of every sorted row in the parts, int64 [n].
+    precision
+        What products multiply.
+    block, step
+        Rows and values of a row are padded to multiples of these.
+    device
+        Where to.
+
+    Raises
+    ------
+    ValueError
+        If a row is out of range.
+    MemoryError
+        If the rows do not fit on the device.
+    """
+    widths = [padded(part.values.shape[1], step) for part in parts]
+    kept = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
+    if device.type == "cpu" and kept is torch.bfloat16:
+        kept = torch.float32  # Triton's interpreter multiplies the bits of bfloat16; rounded values are the same.
+    shape = (padded(len(order), block), sum(widths))
+    try:
+        rows = torch.zeros(shape, dtype=kept, device=device)
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(
+            f"found no memory on {device} for {parts[0].name}: {len(order)} rows; expected "
+            f"{shape[0] * shape[1] * kept.itemsize / 2**30:.1f} GiB free; free some, pass fewer rows, or use "
+            "dataaudit_kernels.rbf_cpu"
+        ) from error
+    where = torch.empty(len(order), dtype=torch.int64)
+    where[torch.from_numpy(order)] = torch.arange(len(order))
+    first = 0
+    for (values, centre, unit, name), width in zip(parts, widths, strict=True):
+        some = max(1, BLOCK // values.shape[1])
+        middle = None if centre is None else torch.from_numpy(centre).to(device)
+        for start in range(0, len(values), some):
+            # Copied: torch takes neither read-only arrays nor all types and byte orders.
+            native: NDArray[Any] = np.array(values[start : start + some], dtype=_plain(values.dtype), order="C")
+            taken = torch.from_numpy(native).to(device).double()
+            if middle is not None:
+                taken -= middle
+            taken /= unit
+            _check_range(taken, start, name, precision)
+            place = where[start : start + len(taken)].to(device)
+            rows[place, first : first + values.shape[1]] = rounded(taken.float(), precision).to(kept)
+        first += width
+    return rows
+
+
+def rounded(block: Tensor, precision: str) -> Tensor:
+    """Values, float32, rounded to nearest even as the products see them.
+
+    Examples
+    --------
+    >>> rounded(torch.tensor([1.001, 2.0]), "bfloat16").tolist()
+    [1.0, 2.0]
+    """
+    if precision == "bfloat16":
+        return block.to(torch.bfloat16).float()
+    if precision == "float16":
+        return block.to(torch.float16).float()
+    if precision == "tf32":
+        bits = block.contiguous().view(torch.int32)
+        return ((bits + 0xFFF + ((bits >> 13) & 1)) & ~0x1FFF).view(torch.float32)
+    return block
+
+
+def squares(rows: Tensor) -> Tensor:
+    """Squared norms of rows, float64, in blocks."""
+    step = max(1, BLOCK // rows.shape[1])
+    found = [part.double().square().sum(1) for part in rows.split(step)]
+    return torch.cat(found) if len(rows) else torch.zeros(0, dtype=torch.float64, device=rows.device)
+
+
+def _check_range(block: Tensor, start: int, name: str, precision: str) -> None:
+    largest = block.abs().amax(1)
+    if bool((largest > FARTHEST).any()):
+        raise ValueError(
+            f"found row {start + int(largest.argmax())} of {name} over 1e15 bandwidths from the others; expected rows "
+            "within that; pass a larger bandwidth, or drop it"
+        )
+    if precision == "float16" and bool((largest > torch.finfo(torch.float16).max).any()):
+        raise ValueError(
+            f"found row {start + int(largest.argmax())} of {name} over 65504 bandwidths from the others; expected rows "
+            "within the range of float16; pass precision='bfloat16'"
+        )
+
+
+def _plain(dtype: np.dtype[Any]) -> type:
+    """The type that rows of `dtype` travel in: no larger than need be, never narrower."""
+    if dtype == np.uint8 or dtype == np.float16 or dtype == np.float32:
+        return dtype.type
+    return np.float64
