@@ -24,8 +24,9 @@ Kind = Literal["float32", "bfloat16", "uint8"]
 PANEL = 48
 """Rows of a panel; a multiple of every register block below."""
 
-DEPTH = 128
-"""Words summed in registers before they are added to the block: bounds the rounding of long rows."""
+DEPTH = 64
+"""Words summed in registers before they are added to the block: two panels of so many fit the first cache, and the
+rounding of long rows is bounded."""
 
 PER_WORD: dict[Kind, int] = {"float32": 1, "bfloat16": 2, "uint8": 4}
 """Values in a word of 4 bytes."""
@@ -106,6 +107,15 @@ def _multiply_add(kind: Kind, width: int) -> tuple[ir.Type, ir.Type, Callable[..
     return _I32, ir.FloatType(), dot_brains
 
 
+def _prefetch(builder: Any, address: Any) -> None:
+    """Ask for the cache line at an address, to be written."""
+    pointer = ir.IntType(8).as_pointer()
+    signature = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
+    call = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+    write, keep, data = (ir.Constant(_I32, flag) for flag in (1, 3, 1))
+    builder.call(call, [builder.inttoptr(address, pointer), write, keep, data])
+
+
 def _register_block(kind: Kind) -> Any:
     """Compiled inner loop: rows x (vectors * width) inner products over `depth` words.
 
@@ -138,6 +148,11 @@ def _register_block(kind: Kind) -> Any:
                 total = {place: builder.alloca(sums) for place in grid}
             for place in grid:
                 builder.store(ir.Constant(sums, None), total[place])
+            # The block is read when the loop ends: it is asked for now.
+            for row in range(rows):
+                for byte in range(0, 4 * vectors * width, 64):
+                    line = builder.add(corner, builder.mul(number(4 * row), stride))
+                    _prefetch(builder, builder.add(line, number(byte)))
             with cgutils.for_range(builder, depth, intp=_I64) as loop:
                 start = builder.mul(loop.index, number(PANEL))
                 columns = [load(at(b, builder.add(start, number(v * width)), words)) for v in range(vectors)]

@@ -114,7 +114,7 @@ def rbf_sums(
     unit = 1.0 if kind == "uint8" else unit_of(h)
 
     def side(chosen: Integers, of: NDArray[Any], name: str) -> _Side:
-        packed = pack(of, chosen, kind, centre, unit, name)
+        packed = pack(of, chosen, kind, centre, unit, name, _workers(threads))
         if packed.sums is None:
             norms = packed.squares.astype(np.float32)
             return _Side(kind, (packed,), (0.0,), norms, norms, len(chosen))
@@ -166,14 +166,14 @@ def gradient_rbf_sums(
     h = check_bandwidth(bandwidth)
     n = check_layers(layers)
     given = check_labels(labels, n, "labels")
-    unit = unit_of(h)
+    unit, workers = unit_of(h), _workers(threads)
 
     def side(chosen: Integers) -> _Side:
         factors: list[Packed] = []
         norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)
         for number, (delta, inputs, bias) in enumerate(layers):
-            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}")
-            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}")
+            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", workers)
+            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", workers)
             norms += outer.squares * (inner.squares + float(bias))
             factors += [outer, inner]
         single = norms.astype(np.float32)
@@ -268,7 +268,7 @@ class _Pairs:
             )
             return start, begin, down, across
 
-        for task, result in zip(tasks, in_order(work, tasks, self._workers()), strict=True):
+        for task, result in zip(tasks, in_order(work, tasks, _workers(self.threads)), strict=True):
             if self.advance is not None:
                 self.advance(-(-(task[2] - task[1]) // TILE) / blocks)
             yield result
@@ -287,10 +287,11 @@ class _Pairs:
             )
             return np.asarray(np.exp2(shifts) * sums)
 
-        return np.concatenate(list(in_order(work, range(0, rows.n, TILE), self._workers())), axis=1)
+        return np.concatenate(list(in_order(work, range(0, rows.n, TILE), _workers(self.threads))), axis=1)
 
-    def _workers(self) -> int:
-        return self.threads or int(config.NUMBA_NUM_THREADS)
+
+def _workers(threads: int | None) -> int:
+    return threads or int(config.NUMBA_NUM_THREADS)
 
 
 def _words(side: _Side) -> tuple[NDArray[Any], ...]:
