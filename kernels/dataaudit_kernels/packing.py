@@ -16,7 +16,7 @@ BLOCK = 2**21
 """Values of the given rows that are held in float64 at a time."""
 
 SAMPLE = 4096
-"""Most rows that the centre is found from, and for wide ones as many as make up half of `BLOCK` values, at least 512."""
+"""Most rows that the centre is found from; of wide ones as many as make up half of `BLOCK` values, at least 512."""
 
 FARTHEST = 2.0**50
 """Largest centred value in bandwidths: squares of distances stay finite in float32."""
