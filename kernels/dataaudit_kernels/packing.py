@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from dataaudit_kernels.products import PANEL, PER_WORD, Kind
+from dataaudit_kernels.products import PANEL, Kind, per_word
 from dataaudit_kernels.threads import in_order
 
 BLOCK = 2**21
@@ -133,8 +133,11 @@ def _as_words(block: NDArray[Any], kind: Kind, depth: int) -> NDArray[Any]:
     """Rounded rows [b, d] as words [b, depth]."""
     if kind == "float32":
         return block
-    width = depth * PER_WORD[kind]
-    narrow = block.astype(np.int8) if kind == "uint8" else (block.view(np.uint32) >> 16).astype(np.uint16)
+    width = depth * per_word(kind)
+    if kind == "bfloat16":
+        narrow = (block.view(np.uint32) >> 16).astype(np.uint16)
+    else:
+        narrow = block.astype(np.int8 if per_word(kind) == 4 else np.int16)
     padded = np.zeros((len(block), width), narrow.dtype)
     padded[:, : block.shape[1]] = narrow
     return padded.view(np.int32)
@@ -185,7 +188,7 @@ def pack(
         If the words do not fit; the message says how many bytes they need.
     """
     d = rows.shape[1]
-    depth = -(-d // PER_WORD[kind])
+    depth = -(-d // per_word(kind))
     panels = -(-len(order) // PANEL)
     kept = np.float32 if kind == "float32" else np.int32
     try:

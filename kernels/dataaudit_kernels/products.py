@@ -1,10 +1,10 @@
 """Blocks of inner products on the CPU, at the speed of the multiply-add units.
 
 Rows are packed in panels of `PANEL` rows, ``words[panel, k, row]``, where a word is 4 bytes: one float32, two
-bfloat16 or four 8-bit pixels. One packed copy serves as both factors, and the innermost loop, written for the
-vector width of this CPU, keeps 8 x 48 sums (4 x 24 without AVX-512) in registers. It measured faster than
-OpenBLAS and oneDNN on the symmetric sums (benchmarks/kernels/speed.py), and gives bfloat16 products in float32,
-which they do not.
+bfloat16, or four 8-bit pixels (two without AVX-512 VNNI). One packed copy serves as both factors, and the innermost
+loop, written for the vector width of this CPU, keeps 8 x 48 sums (4 x 24 without AVX-512) in registers.
+benchmarks/kernels/speed.py holds it against OpenBLAS; bfloat16 products come out in float32, which OpenBLAS and
+oneDNN do not offer.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ PANEL = 48
 DEPTH = 64
 """Words summed in registers before they are added to the block: two panels of so many fit the first cache, and the
 rounding of long rows is bounded."""
-
-PER_WORD: dict[Kind, int] = {"float32": 1, "bfloat16": 2, "uint8": 4}
-"""Values in a word of 4 bytes."""
 
 _FLIP = -0x7F7F7F80  # 0x80808080 as a signed word: turns four signed pixels into unsigned ones.
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -57,15 +54,37 @@ def features() -> frozenset[str]:
     return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)
 
 
+def _pixel_instruction() -> tuple[str, int] | None:
+    """Instruction that sums products of pixels in int32 words, and the pixels in a word; None where there is none."""
+    found = features()
+    if "avx512vnni" in found:
+        return "llvm.x86.avx512.vpdpbusd.512", 4
+    if "avx512bw" in found:
+        return "llvm.x86.avx512.pmaddw.d.512", 2
+    if "avx2" in found and "avx512f" not in found:
+        return "llvm.x86.avx2.pmadd.wd", 2
+    return None
+
+
 def supported() -> tuple[Kind, ...]:
     """Kinds of products that this CPU has instructions for; float32 is always among them."""
-    found = features()
     kinds: list[Kind] = ["float32"]
-    if "avx512bf16" in found:
+    if "avx512bf16" in features():
         kinds.append("bfloat16")
-    if "avx512vnni" in found:
+    if _pixel_instruction() is not None:
         kinds.append("uint8")
     return tuple(kinds)
+
+
+def per_word(kind: Kind) -> int:
+    """Values in a word of 4 bytes."""
+    pixels = _pixel_instruction()
+    return {"float32": 1, "bfloat16": 2, "uint8": pixels[1] if pixels else 1}[kind]
+
+
+def pixel_shift() -> int:
+    """What is added to the left factor of products of pixels: the instruction for four pixels wants it unsigned."""
+    return 128 if per_word("uint8") == 4 else 0
 
 
 def _registers() -> tuple[int, int, int]:
@@ -87,12 +106,17 @@ def _multiply_add(kind: Kind, width: int) -> tuple[ir.Type, ir.Type, Callable[..
 
         return ir.FloatType(), ir.FloatType(), fused
     words = ir.VectorType(_I32, width)
-    if kind == "uint8":
-        integers = ir.FunctionType(words, [words] * 3)
+    pixels = _pixel_instruction()
+    if kind == "uint8" and pixels is not None:
+        name, count = pixels
 
         def dot_pixels(builder: Any, total: Any, a: Any, b: Any) -> Any:
-            name = f"llvm.x86.avx512.vpdpbusd.{32 * width}"
-            return builder.call(cgutils.get_or_insert_function(builder.module, integers, name), [total, a, b])
+            if count == 4:
+                fours = ir.FunctionType(words, [words] * 3)
+                return builder.call(cgutils.get_or_insert_function(builder.module, fours, name), [total, a, b])
+            shorts = ir.VectorType(ir.IntType(16), 2 * width)
+            call = cgutils.get_or_insert_function(builder.module, ir.FunctionType(words, [shorts, shorts]), name)
+            return builder.add(total, builder.call(call, [builder.bitcast(a, shorts), builder.bitcast(b, shorts)]))
 
         return _I32, _I32, dot_pixels
     sums = ir.VectorType(ir.FloatType(), width)
@@ -158,7 +182,7 @@ def _register_block(kind: Kind) -> Any:
                 columns = [load(at(b, builder.add(start, number(v * width)), words)) for v in range(vectors)]
                 for row in range(rows):
                     one = load(at(a, builder.add(start, number(row)), word))
-                    if kind == "uint8":
+                    if kind == "uint8" and pixel_shift():
                         one = builder.xor(one, ir.Constant(_I32, _FLIP))
                     nothing = ir.Constant(words, ir.Undefined)
                     spread = builder.insert_element(nothing, one, ir.Constant(_I32, 0))
@@ -189,7 +213,7 @@ def block_products(kind: Kind) -> Any:
 
     Writes the inner products of panels ``first_a .. first_a + count_a`` of `a` with those of `b` to `out`, of at
     least [PANEL count_a, PANEL count_b]. `a` and `b` are packed words, flat, of `depth` words a row; `out` is
-    float32, or int32 for pixels, whose products are (a + 128) b with a and b in -128..127.
+    float32, or int32 for pixels, whose products are (a + pixel_shift()) b with a and b in -128..127.
     """
     multiply = _register_block(kind)
     rows, vectors, width = _registers()

@@ -8,8 +8,8 @@
     rows whose float32 sums underflow are looked at again, shifted
 
 Sums of blocks are float64, added in one order: results do not depend on the number of threads. Memory beyond the
-arguments: a packed copy (4 bytes a float32 value, 2 bfloat16, 1 pixel), about 150 bytes a row and a few MiB a
-thread.
+arguments: a packed copy (4 bytes a float32 value, 2 bfloat16, 1 pixel, 2 a pixel without avx512_vnni), about 150 bytes
+a row and a few MiB a thread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from dataaudit_kernels.epilogue import add_shifted_sums, add_sums, multiply_factors
 from dataaudit_kernels.layers import LinearGradient
 from dataaudit_kernels.packing import MOST_PIXELS, Floats, Integers, Order, Packed, by_label, centre_of, pack, unit_of
-from dataaudit_kernels.products import PANEL, Kind, block_products, supported
+from dataaudit_kernels.products import PANEL, Kind, block_products, pixel_shift, supported
 from dataaudit_kernels.threads import in_order
 from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
 
@@ -74,7 +74,7 @@ def rbf_sums(
         As there; any real numbers in any memory layout, memory-mapped arrays are read in blocks.
     precision
         What products multiply: "float32", "bfloat16" (twice as fast, on CPUs with avx512_bf16), "uint8" (exact;
-        pixels only, on CPUs with avx512_vnni), or "auto": uint8 for pixels where it can be, else float32. Sums are
+        pixels only, on CPUs with avx2 or avx512bw), or "auto": uint8 for pixels where it can be, else float32. Sums are
         float32 within a block and float64 beyond.
     threads
         Number of threads; Numba's number (all cores, NUMBA_NUM_THREADS) if None.
@@ -118,8 +118,8 @@ def rbf_sums(
         if packed.sums is None:
             norms = packed.squares.astype(np.float32)
             return _Side(kind, (packed,), (0.0,), norms, norms, len(chosen))
-        # A product is (a + 128) b: the sum of b leaves with the column's norm. Differences wrap to exact values.
-        columns = (packed.squares + 256 * packed.sums).astype(np.int64).astype(np.int32)
+        # A product is (a + shift) b: the sum of b leaves with the column's norm. Differences wrap to exact values.
+        columns = (packed.squares + 2 * pixel_shift() * packed.sums).astype(np.int64).astype(np.int32)
         return _Side(kind, (packed,), (0.0,), packed.squares.astype(np.int32), columns, len(chosen))
 
     scale = float(np.log2(np.e) * (unit / h) ** 2)
