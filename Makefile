@@ -13,7 +13,7 @@ test:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	TRITON_INTERPRET=1 $(BIN)/python -m pytest
+	$(BIN)/python -m pytest
 
 clean:
 	rm -rf .venv demo-results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -125,6 +125,10 @@ def score(
             )
         examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
         learner = as_learner(model, examples, way, device)
+        if precomputed is not None and getattr(learner, "fresh", False):
+            raise ModelError(
+                "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"
+            )
         of_model = chosen is None or any(need not in _of_inputs(chosen) for s in chosen for need in s.needs)
         if learner is None and precomputed is None and of_model:
             raise ModelError(
@@ -205,6 +209,10 @@ def _is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: 
         )
     if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
         notes.append(TRAINED.format(share=share))
+    elif any(need.space != "input" for need in _densities(chosen)):
+        notes.append(
+            f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
+        )
     return True
 
 

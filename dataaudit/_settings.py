@@ -69,6 +69,6 @@ def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str
         if lost:
             notes.append(
                 f"{scorer.name}: {lost} examples have no neighbour within reach of this bandwidth"
-                + ("; they score their label's share" if scorer.name.startswith("parzen") else "")
+                + ("; they score their label's share" if getattr(scorer, "kind", None) == "parzen" else "")
             )
     return {"density": found} if found else {}

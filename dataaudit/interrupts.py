@@ -10,6 +10,21 @@ from types import FrameType
 
 
 @contextmanager
+def released_interrupt() -> Iterator[None]:
+    """Let Ctrl-C through at once, within `deferred_interrupt`, where a long computation has nothing to put in order."""
+    in_main = threading.current_thread() is threading.main_thread()
+    held = signal.getsignal(signal.SIGINT) if in_main else None
+    if not in_main or not getattr(held, "holds_back", False):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, held)
+
+
+@contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
     """Hold Ctrl-C back until ``check()`` is called, which then raises `KeyboardInterrupt`.
 
@@ -22,6 +37,8 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
+
+    note.holds_back = True  # type: ignore[attr-defined]
 
     def check() -> None:
         if asked:

@@ -146,7 +146,8 @@ class EngineContract(ABC):
         assert isinstance(engine, DensityEngine)
         engine.check()
         assert engine.name
-        assert json.loads(json.dumps(engine.settings)) == engine.settings
+        settings = engine.describe(np.zeros((3, 2), np.float32))
+        assert json.loads(json.dumps(settings)) == settings
 
     def test_rows(self) -> None:
         """Odd sizes, duplicates, a class of one and far rows."""

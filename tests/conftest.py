@@ -1,8 +1,15 @@
 """Data that many tests share."""
 
+import os
+
 import numpy as np
 import pytest
+import torch
 from torch import nn
+
+if not torch.cuda.is_available():
+    # Before Triton is imported: its kernels then run without a GPU.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from dataaudit import Recipe
 

@@ -12,6 +12,9 @@ from dataaudit.errors import DataError
 from dataaudit.representations.base import Factors, Represented, rows_of
 from dataaudit.types import AnyArray, FloatArray
 
+VALUES = 2**22
+"""Values of the sample that are held in float64 at a time."""
+
 SAMPLE = 2048
 """Examples between which all distances are taken."""
 
@@ -55,7 +58,8 @@ def find(represented: Represented, bandwidth: float | str, seed: int) -> Bandwid
     mean, stderr = mean_distance(represented, seed)
     if not mean > 0:
         raise DataError(
-            f"{rows_of(represented)} examples that are all equal in this representation",
+            f"{min(rows_of(represented), SAMPLE)} of {rows_of(represented)} examples, drawn at random where these are "
+            "more, that are all equal in this representation",
             "examples at some distance from each other",
             "give the bandwidth as a number, or ask for another representation",
         )
@@ -74,18 +78,31 @@ def mean_distance(represented: Represented, seed: int) -> tuple[float, float]:
     if m < 2:
         return 0.0, 0.0
     chosen = np.sort(np.random.default_rng(seed).choice(n, m, replace=False))
-    own = np.sqrt(_squared_distances(represented, chosen)).sum(1) / (m - 1)
+    unit = _unit(represented, chosen)
+    own = unit * np.sqrt(_squared_distances(represented, chosen, unit)).sum(1) / (m - 1)
     if m == n:
         return float(own.mean()), 0.0
     return float(own.mean()), float(2 * own.std(ddof=1) / np.sqrt(m) * np.sqrt(1 - m / n))
 
 
-def _squared_distances(represented: Represented, chosen: AnyArray) -> FloatArray:
-    """Squared distances between the chosen examples, float64 [m, m]."""
+def _unit(represented: Represented, chosen: AnyArray) -> float:
+    """What the chosen rows are divided by, so that squares of huge and of tiny values stay in range."""
+    if not isinstance(represented, np.ndarray) or represented.dtype.kind != "f" or represented.dtype.itemsize < 8:
+        return 1.0
+    largest = float(np.abs(represented[chosen]).max(initial=0.0))
+    return largest if largest > 0 else 1.0
+
+
+def _squared_distances(represented: Represented, chosen: AnyArray, unit: float) -> FloatArray:
+    """Squared distances between the chosen examples in `unit`, float64 [m, m]."""
     if isinstance(represented, np.ndarray):
-        rows = represented[chosen].astype(np.float64)
-        rows -= rows.mean(0)
-        gram = rows @ rows.T
+        gram = np.zeros((len(chosen), len(chosen)))
+        # Some features at a time: wide rows in float64 would take more memory than the data.
+        step = max(1, VALUES // len(chosen))
+        for first in range(0, represented.shape[1], step):
+            part = represented[chosen, first : first + step].astype(np.float64) / unit
+            part -= part.mean(0)
+            gram += part @ part.T
     else:
         gram = _gram(represented, chosen)
     squares = np.diag(gram).copy()

@@ -10,6 +10,7 @@ import numpy as np
 from dataaudit.density import bandwidth
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.density.engines import DensityEngine
+from dataaudit.errors import DataAuditError, DataError
 from dataaudit.progress import progress_bar
 from dataaudit.representations.base import Represented
 from dataaudit.types import IntArray
@@ -51,7 +52,16 @@ def density_sums(
             advance(round((done + part) * STEPS) - round(done * STEPS))
             done += part
 
-        total, same = engine.sums(represented, labels, h.value, share)
+        try:
+            total, same = engine.sums(represented, labels, h.value, share)
+        except DataAuditError:
+            raise
+        except ValueError as error:
+            raise DataError(
+                f"{need.space!r} that engine {engine.name!r} refuses: {error}",
+                "rows and a bandwidth that it can sum over",
+                "pass another bandwidth=, or engine='auto'",
+            ) from error
     settings = {
         "representation": need.space,
         **described,
@@ -60,7 +70,7 @@ def density_sums(
         "bandwidth_stderr": h.stderr,
         "bandwidth_rule": need.bandwidth if isinstance(need.bandwidth, str) else "given",
         "engine": engine.name,
-        **engine.settings,
+        **engine.describe(represented),
         "out_of_reach": int(np.count_nonzero(total == 0)),
     }
     return DensitySums(total, same, settings)

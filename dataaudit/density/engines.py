@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
 from dataaudit.errors import SettingError, did_you_mean, require
 from dataaudit.registry import Registry
 from dataaudit.representations.base import Represented
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.types import AnyArray, FloatArray, IntArray
 
 REGISTRY = Registry(
     "engine",
@@ -40,10 +40,9 @@ class DensityEngine(Protocol):
     def name(self) -> str:
         """Name, for the audit's settings."""
 
-    @property
     @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """What else an audit records of it; JSON values."""
+    def describe(self, represented: Represented) -> dict[str, Any]:
+        """What else an audit records of sums over `represented`; JSON values."""
 
     @abstractmethod
     def check(self) -> None:
@@ -68,14 +67,17 @@ class DensityEngine(Protocol):
         """
 
 
+def _is_rows(represented: Represented) -> TypeGuard[AnyArray]:
+    return isinstance(represented, np.ndarray)
+
+
 @dataclass(frozen=True)
 class ReferenceEngine:
     """The float64 oracle: slow, for checks."""
 
     name: str = "reference"
 
-    @property
-    def settings(self) -> dict[str, Any]:
+    def describe(self, represented: Represented) -> dict[str, Any]:
         """Precision."""
         return {"precision": "float64"}
 
@@ -115,10 +117,11 @@ class CpuEngine:
     threads: int | None = None
     name: str = "cpu"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Precision as asked for."""
-        return {"precision": self.precision}
+    def describe(self, represented: Represented) -> dict[str, Any]:
+        """What products multiply."""
+        from dataaudit_kernels.rbf_cpu import kind_of
+
+        return {"precision": kind_of(self.precision, [represented]) if _is_rows(represented) else "float32"}
 
     def check(self) -> None:
         """Raise unless this CPU multiplies in the precision asked for."""
@@ -130,7 +133,8 @@ class CpuEngine:
                 f"one that this CPU multiplies: auto, {', '.join(supported())}",
                 "pass precision='auto'",
             )
-        if self.threads is not None and (isinstance(self.threads, bool) or self.threads < 1):
+        whole = isinstance(self.threads, (int, np.integer)) and not isinstance(self.threads, bool)
+        if self.threads is not None and (not whole or self.threads < 1):
             raise SettingError(f"threads={self.threads!r}", "a whole number of at least 1, or None", "pass None")
 
     def sums(
@@ -164,12 +168,15 @@ class TritonEngine:
     device: str | None = None
     name: str = "triton"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Precision as asked for, and what it runs on."""
+    def describe(self, represented: Represented) -> dict[str, Any]:
+        """What products multiply, and where."""
         from dataaudit_kernels.rbf_triton import device_name
 
-        return {"precision": self.precision, "device": device_name(self.device)}
+        precision = self.precision if _is_rows(represented) else self._of_gradients()
+        return {"precision": precision, "device": device_name(self.device)}
+
+    def _of_gradients(self) -> str:
+        return "float32" if self.precision == "float32" else "tf32x3"
 
     def check(self) -> None:
         """Raise unless Triton and a device are there."""
@@ -201,8 +208,7 @@ class TritonEngine:
         if isinstance(represented, np.ndarray):
             return rbf_triton.rbf_sums(represented, labels, bandwidth, precision=self.precision, **options)
         layers = [kernel.LinearGradient(*factors) for factors in represented]
-        precision = "float32" if self.precision == "float32" else "tf32x3"
-        return rbf_triton.gradient_rbf_sums(layers, labels, bandwidth, precision=precision, **options)
+        return rbf_triton.gradient_rbf_sums(layers, labels, bandwidth, precision=self._of_gradients(), **options)
 
 
 reference, cpu, triton = ReferenceEngine(), CpuEngine(), TritonEngine()

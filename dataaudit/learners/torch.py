@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
-from dataaudit.interrupts import deferred_interrupt
+from dataaudit.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.learners.base import Recording, Watch
 from dataaudit.learners.devices import resolve_precision
 from dataaudit.learners.recipes import Recipe
@@ -197,6 +197,11 @@ class TorchLearner:
         accuracy = (probabilities.argmax(1) == given).double().mean()
         return float(accuracy), float(probabilities.gather(1, given[:, None]).double().nanmean())
 
+    @property
+    def fresh(self) -> bool:
+        """Whether a factory makes the model, which then cannot be a trained one."""
+        return self._factory is not None
+
     def untrained(self) -> TorchFitted:
         """The model as it was passed, in evaluation mode."""
         with torch.random.fork_rng(devices=[]):
@@ -269,7 +274,8 @@ class TorchLearner:
                         if recorder is not None:
                             recorder.end_epoch()
                         if watch is not None:
-                            with torch.random.fork_rng(devices=_cuda_devices(self.device)):
+                            check()
+                            with torch.random.fork_rng(devices=_cuda_devices(self.device)), released_interrupt():
                                 watch(epoch, TorchFitted(module.eval(), self))
                             module.train()
             except KeyboardInterrupt:

@@ -56,6 +56,13 @@ def _reader(wanted: Wanted, module: nn.Module, inputs: Tensor, n: int, seed: int
     return SketchReader(module, inputs, n, wanted.loss, seed)
 
 
+def _plain(module: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` wrapped, whose layers can be watched."""
+    found = getattr(module, "_orig_mod", module)
+    assert isinstance(found, nn.Module)
+    return found
+
+
 def readers(fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int) -> list[Reader]:
     """Readers of the representations `wanted`, found by running two rows.
 
@@ -64,7 +71,7 @@ def readers(fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int) -> 
     ModelError
         If the model has no such representation.
     """
-    module = fitted.module.eval()
+    module = _plain(fitted.module).eval()
     inputs = fitted.inputs(np.arange(min(2, n), dtype=np.int64))
     return [_reader(one, module, inputs, n, seed) for one in wanted]
 
@@ -85,14 +92,16 @@ def represent(
     found = readers(fitted, wanted, n, seed)
     names = list(dict.fromkeys(name for reader in found for name in reader.watched))
     differentiate = any(reader.differentiates for reader in found)
-    module = fitted.module
+    module = _plain(fitted.module)
+    # Batches of nearly one size: models that squeeze do not like one of a single row.
+    edges = n * np.arange(-(-n // ROWS) + 1) // max(1, -(-n // ROWS))
     with (
         watching(module, names, differentiate) as captured,
         progress_bar("representing", n, progress) as advance,
         torch.enable_grad() if differentiate else torch.no_grad(),
     ):
-        for start in range(0, n, ROWS):
-            part = slice(start, min(start + ROWS, n))
+        for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            part = slice(start, end)
             inputs = fitted.inputs(np.arange(part.start, part.stop, dtype=np.int64))
             captured.clear()
             logits = module(inputs).float()

@@ -67,7 +67,7 @@ def linear_layers(module: nn.Module) -> list[str]:
 
 
 def last_linear(module: nn.Module, inputs: Tensor) -> str:
-    """Name of the linear layer that runs last and takes one row an example.
+    """Name of the linear layer that gives the logits, or else of the one that runs last; it takes one row an example.
 
     Raises
     ------
@@ -75,16 +75,28 @@ def last_linear(module: nn.Module, inputs: Tensor) -> str:
         If there is none.
     """
     with watching(module, linear_layers(module)) as captured, torch.no_grad():
-        module(inputs)
+        logits = module(inputs)
     if not captured.order:
         raise ModelError(
             f"a {type(module).__name__} without a linear layer",
             "one, whose input is the hidden representation",
             "name a layer whose input to take: Density('hidden', layer=...)",
         )
-    name = captured.order[-1]
+    gives = [name for name in captured.order if torch.equal(captured.outputs[name][-1], logits)]
+    name = (gives or captured.order)[-1]
     check_one_row_an_example(name, captured, len(inputs))
     return name
+
+
+def check_examples_do_not_meet(module: nn.Module) -> None:
+    """Raise a `ModelError` where a gradient of one example would depend on the others of its batch."""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is None:
+            raise ModelError(
+                f"layer {name!r}, batch normalisation without running statistics",
+                "examples that do not meet in evaluation mode, for a gradient of each",
+                "set track_running_stats=True, or ask for 'hidden'",
+            )
 
 
 def check_named(module: nn.Module, name: str, inputs: Tensor) -> None:

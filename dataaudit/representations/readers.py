@@ -15,6 +15,7 @@ from dataaudit.errors import ModelError
 from dataaudit.representations.base import Factors, Represented
 from dataaudit.representations.modules import (
     Captured,
+    check_examples_do_not_meet,
     check_named,
     check_one_row_an_example,
     last_linear,
@@ -98,15 +99,10 @@ class LastLayerReader(Reader):
     def __init__(self, module: nn.Module, inputs: Tensor, n: int) -> None:
         self._layer, self._n = last_linear(module, inputs), n
         part = module.get_submodule(self._layer)
+        self._model = type(module).__name__
         with watching(module, [self._layer]) as captured, torch.no_grad():
-            logits = module(inputs)
-        if not torch.equal(captured.outputs[self._layer][0], logits):
-            raise ModelError(
-                f"a {type(module).__name__} that changes what its last linear layer {self._layer!r} gives out",
-                "logits that are a linear layer's output, for the gradient in factors",
-                "ask for 'gradient_sketch'",
-            )
-        self._bias = getattr(part, "bias", None) is not None
+            self._check(captured, module(inputs))
+        self._bias = _has_bias(part)
         self.watched = [self._layer]
         self.described = {"layers": [self._layer]}
         self._delta: AnyArray | None = None
@@ -114,6 +110,7 @@ class LastLayerReader(Reader):
 
     def read(self, batch: Batch) -> None:
         """Probabilities minus the label, and the layer's input."""
+        self._check(batch.captured, batch.logits)
         self._delta = _store(self._delta, self._n, batch.rows, batch.delta)
         self._inputs = _store(self._inputs, self._n, batch.rows, batch.captured.inputs[self._layer][0])
 
@@ -123,6 +120,14 @@ class LastLayerReader(Reader):
         assert self._inputs is not None
         return [Factors(self._delta, self._inputs, self._bias)]
 
+    def _check(self, captured: Captured, logits: Tensor) -> None:
+        if not torch.equal(captured.outputs[self._layer][0].float(), logits.float()):
+            raise ModelError(
+                f"a {self._model} that changes what its last linear layer {self._layer!r} gives out",
+                "logits that are a linear layer's output, for the gradient in factors",
+                "ask for 'gradient_sketch'",
+            )
+
 
 class LinearReader(Reader):
     """Factors of the gradients of every linear layer that trains, by one backward pass."""
@@ -130,19 +135,27 @@ class LinearReader(Reader):
     differentiates = True
 
     def __init__(self, module: nn.Module, inputs: Tensor, n: int) -> None:
-        with watching(module, linear_layers(module)) as captured, torch.no_grad():
-            module(inputs)
-        parts = {name: module.get_submodule(name) for name in captured.order}
-        self.watched = [name for name, part in parts.items() if next(part.parameters()).requires_grad]
+        check_examples_do_not_meet(module)
+        with watching(module, linear_layers(module), True) as captured, torch.enable_grad():
+            logits = module(inputs)
+        parts = {name: module.get_submodule(name) for name in dict.fromkeys(captured.order)}
+        trains = [name for name, part in parts.items() if next(part.parameters()).requires_grad]
+        outputs = [output for name in trains for output in captured.outputs[name]]
+        differentiable = bool(outputs) and logits.requires_grad
+        gradients = torch.autograd.grad(logits.sum(), outputs, allow_unused=True) if differentiable else ()
+        # Layers that the logits do not depend on have no gradient.
+        reached = {id(output) for output, found in zip(outputs, gradients, strict=False) if found is not None}
+        self.watched = [name for name in trains if any(id(output) in reached for output in captured.outputs[name])]
+        _check_not_tied({name: parts[name] for name in self.watched})
         if not self.watched:
             raise ModelError(
-                f"a {type(module).__name__} without a linear layer that trains",
+                f"a {type(module).__name__} without a linear layer that trains and reaches the logits",
                 "at least one",
                 "ask for 'gradient_sketch'",
             )
         for name in self.watched:
             check_one_row_an_example(name, captured, len(inputs))
-        self._biases = [getattr(parts[name], "bias", None) is not None for name in self.watched]
+        self._biases = [_has_bias(parts[name]) for name in self.watched]
         self._n = n
         rest = sum(p.numel() for p in module.parameters() if p.requires_grad)
         covered = sum(p.numel() for name in self.watched for p in parts[name].parameters() if p.requires_grad)
@@ -169,6 +182,7 @@ class SketchReader(Reader):
     """Sketched gradients of all parameters, example by example under vmap."""
 
     def __init__(self, module: nn.Module, inputs: Tensor, n: int, loss: Callable[..., Any] | None, seed: int) -> None:
+        check_examples_do_not_meet(module)
         self._sketch = Sketch(module, loss, seed)
         self._n = n
         self.watched = []
@@ -190,6 +204,26 @@ class SketchReader(Reader):
         return self._kept
 
 
+def _has_bias(part: nn.Module) -> bool:
+    """Whether a linear layer has a bias that trains, so that its gradient has an entry for it."""
+    bias = getattr(part, "bias", None)
+    return bias is not None and bias.requires_grad
+
+
+def _check_not_tied(parts: dict[str, nn.Module]) -> None:
+    """Raise a `ModelError` where two layers share a parameter: its gradient is their sum, not one factor a layer."""
+    owners: dict[int, str] = {}
+    for name, part in parts.items():
+        for parameter in part.parameters(recurse=False):
+            if id(parameter) in owners:
+                raise ModelError(
+                    f"linear layers {owners[id(parameter)]!r} and {name!r} that share a parameter",
+                    "parameters of their own, for the gradient in factors",
+                    "ask for 'gradient_sketch'",
+                )
+            owners[id(parameter)] = name
+
+
 def _store(kept: AnyArray | None, n: int, rows: slice, values: Tensor) -> AnyArray:
     found = values.detach().float().cpu().numpy()
     if kept is None:
@@ -203,7 +237,9 @@ def softmax_delta(logits: Tensor, labels: Tensor) -> Tensor:
 
     The label's entry is minus the sum of the others, which keeps its digits where its probability is nearly 1.
     """
-    probabilities = logits.detach().double().softmax(1)
-    probabilities.scatter_(1, labels[:, None], 0.0)
-    probabilities.scatter_(1, labels[:, None], -probabilities.sum(1, keepdim=True))
-    return probabilities.float()
+    # Apple's devices have no double precision.
+    place = logits.device if logits.device.type != "mps" else torch.device("cpu")
+    probabilities, given = logits.detach().to(place).double().softmax(1), labels.to(place)[:, None]
+    probabilities.scatter_(1, given, 0.0)
+    probabilities.scatter_(1, given, -probabilities.sum(1, keepdim=True))
+    return probabilities.float().to(logits.device)

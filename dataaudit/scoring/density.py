@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class Density:
         "input", "hidden" (input of the last linear layer), "gradient" (of the last linear layer),
         "gradient_linear" (of every linear layer) or "gradient_sketch" (of all parameters, sketched to 4096
         values). Gradients are those of softmax cross-entropy.
-    score
+    kind
         One of the four above.
     bandwidth
         h as a number, or a multiple of half the mean distance, which is the paper's rule ("1x").
@@ -89,9 +90,13 @@ class Density:
         if self.kind not in _VALUES:
             raise SettingError(f"density score {self.kind!r}", "a known one", did_you_mean(self.kind, _VALUES))
         if self.epochs is not None:
-            if isinstance(self.epochs, (str, int)) or len(self.epochs) == 0:
+            try:
+                chosen = tuple(dict.fromkeys(operator.index(epoch) for epoch in self.epochs))
+            except TypeError:
+                chosen = ()
+            if not chosen or isinstance(self.epochs, str):
                 raise SettingError(f"epochs={self.epochs!r}", "a list of epochs, or None", "pass epochs=[5]")
-            object.__setattr__(self, "epochs", tuple(dict.fromkeys(self.epochs)))
+            object.__setattr__(self, "epochs", chosen)
         object.__setattr__(self, "name", self.name or self._automatic_name())
         self._ordered()
 

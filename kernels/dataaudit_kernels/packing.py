@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from dataaudit_kernels.products import PANEL, Kind, per_word
 from dataaudit_kernels.threads import in_order
+from dataaudit_kernels.validation import FARTHEST
 
 BLOCK = 2**21
 """Values of the given rows that are held in float64 at a time."""
 
 SAMPLE = 4096
-"""Most rows that the centre is found from; of wide ones as many as make up half of `BLOCK` values, at least 512."""
-
-FARTHEST = 2.0**50
-"""Largest centred value in bandwidths: squares of distances stay finite in float32."""
+"""Most rows that the centre is found from; of wide ones as many as make up half of `BLOCK` values, at least 64."""
 
 MOST_PIXELS = 32768
 """Features up to which squared distances of 8-bit pixels fit 32 bits."""
@@ -89,7 +87,7 @@ def centre_of(rows: NDArray[Any]) -> Floats:
     is: a few far rows do not move it.
     """
     n = len(rows)
-    most = min(n, SAMPLE, max(512, BLOCK // 2 // max(1, rows.shape[1])))
+    most = min(n, SAMPLE, max(64, BLOCK // 2 // max(1, rows.shape[1])))
     chosen = np.unique(np.linspace(0, max(n - 1, 0), most).astype(np.int64))
     step = max(1, BLOCK // max(1, rows.shape[1]))
     # Scaled, so that the squares of huge values stay finite.
@@ -214,14 +212,14 @@ def pack(
             _lay_out(
                 np.ascontiguousarray(taken), middle, 1 / unit, words[panel : panel + step], squares[place], largest
             )
-            _check_reach(largest, part, name)
+            _check_range(largest, part, name, centre is not None)
             return
         if kind == "bfloat16":
             taken = taken.astype(np.float64)
             if centre is not None:
                 taken -= centre
             taken /= unit
-            _check_reach(np.abs(taken).max(1, initial=0.0), part, name)
+            _check_range(np.abs(taken).max(1, initial=0.0), part, name, centre is not None)
         block = rounded(taken, kind)
         squares[place] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         if sums is not None:
@@ -235,10 +233,13 @@ def pack(
     return Packed(words.reshape(-1), depth, squares, sums)
 
 
-def _check_reach(largest: Floats, part: Integers, name: str) -> None:
+def _check_range(largest: Floats, part: Integers, name: str, centred: bool) -> None:
     far = largest > FARTHEST
     if far.any():
-        raise ValueError(
-            f"found row {part[far.argmax()]} of {name} over 1e15 bandwidths from the others; expected rows "
-            "within that; pass a larger bandwidth, or drop it"
-        )
+        raise ValueError(out_of_range(int(part[far.argmax()]), name, centred))
+
+
+def out_of_range(row: int, name: str, centred: bool) -> str:
+    """Words for a row whose values are beyond `FARTHEST`."""
+    where = "over 1e15 bandwidths from the others" if centred else "with values over 1e15"
+    return f"found row {row} of {name} {where}; expected rows within that; pass a larger bandwidth, or drop it"

@@ -16,23 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 from numba.core import config
 from numpy.typing import ArrayLike, NDArray
 
-from dataaudit_kernels.epilogue import add_shifted_sums, add_sums, multiply_factors
 from dataaudit_kernels.layers import LinearGradient
 from dataaudit_kernels.packing import MOST_PIXELS, Floats, Integers, Order, Packed, by_label, centre_of, pack, unit_of
-from dataaudit_kernels.products import PANEL, Kind, block_products, pixel_shift, supported
+from dataaudit_kernels.products import PANEL, Kind, pixel_shift, supported
+from dataaudit_kernels.strips import TILE, strip_sums
 from dataaudit_kernels.threads import in_order
-from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
-
-TILE = 8 * PANEL
-"""Rows and columns of a block of pairs."""
+from dataaudit_kernels.validation import (
+    check_bandwidth,
+    check_labels,
+    check_layers,
+    check_reach,
+    check_references,
+    check_rows,
+)
 
 COLUMNS = 64
 """Blocks of columns in a task."""
@@ -103,13 +105,8 @@ def rbf_sums(
     h = check_bandwidth(bandwidth)
     rows = check_rows(x, "x")
     given = check_labels(labels, len(rows), "labels")
-    others, their = None, None
-    if (references is None) != (reference_labels is None):
-        raise ValueError("found references without labels, or labels without them; expected both or neither; pass both")
-    if references is not None and reference_labels is not None:
-        others = check_rows(references, "references", rows.shape[1])
-        their = check_labels(reference_labels, len(others), "reference_labels")
-    kind = _kind(precision, [rows] if others is None else [rows, others])
+    others, their = check_references(references, reference_labels, rows.shape[1]) or (None, None)
+    kind = kind_of(precision, [rows] if others is None else [rows, others])
     centre = None if kind == "uint8" else centre_of(rows if others is None else others)
     unit = 1.0 if kind == "uint8" else unit_of(h)
 
@@ -122,7 +119,8 @@ def rbf_sums(
         columns = (packed.squares + 2 * pixel_shift() * packed.sums).astype(np.int64).astype(np.int32)
         return _Side(kind, (packed,), (0.0,), packed.squares.astype(np.int32), columns, len(chosen))
 
-    scale = float(np.log2(np.e) * (unit / h) ** 2)
+    # Beyond this bound pixels that differ are out of reach anyhow, and float32 would overflow.
+    scale = min(float(np.log2(np.e) * (unit / h) ** 2), 1e25)
     if others is None or their is None:
         order = by_label(given)
         return _Pairs(scale, threads, advance).within(lambda chosen: side(chosen, rows, "x"), order)
@@ -176,6 +174,7 @@ def gradient_rbf_sums(
             inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", workers)
             norms += outer.squares * (inner.squares + float(bias))
             factors += [outer, inner]
+        check_reach(norms, chosen)
         single = norms.astype(np.float32)
         biases = tuple(float(layer.bias) for layer in layers)
         return _Side("float32", tuple(factors), biases, single, single, len(chosen))
@@ -184,7 +183,7 @@ def gradient_rbf_sums(
     return _Pairs(scale, threads, advance).within(side, by_label(given))
 
 
-def _kind(precision: str, arrays: Sequence[NDArray[Any]]) -> Kind:
+def kind_of(precision: str, arrays: Sequence[NDArray[Any]]) -> Kind:
     """What products multiply."""
     pixels = all(rows.dtype == np.uint8 and rows.shape[1] <= MOST_PIXELS for rows in arrays)
     if precision == "auto":
@@ -250,7 +249,7 @@ class _Pairs:
         self, rows: _Side, columns: _Side, first: Integers, end: Integers, skip: Integers, symmetric: bool
     ) -> Iterator[tuple[int, int, Floats, Floats]]:
         """(first row, first column, sums of rows, sums of columns) of every task, in order."""
-        compute = _strip(rows.kind, len(rows.factors) // 2, False)
+        compute = strip_sums(rows.kind, len(rows.factors) // 2, False)
         tasks = []
         for start in range(0, rows.n, TILE):
             for begin in range(start if symmetric else 0, columns.n, COLUMNS * TILE):
@@ -275,7 +274,7 @@ class _Pairs:
 
     def _again(self, rows: _Side, columns: _Side, first: Integers, end: Integers, skip: Integers) -> Floats:
         """Sums [2, n] of rows whose every kernel value may underflow float32."""
-        compute = _strip(rows.kind, len(rows.factors) // 2, True)
+        compute = strip_sums(rows.kind, len(rows.factors) // 2, True)
 
         def work(start: int) -> Floats:
             part = slice(start, min(start + TILE, rows.n))
@@ -291,7 +290,11 @@ class _Pairs:
 
 
 def _workers(threads: int | None) -> int:
-    return threads or int(config.NUMBA_NUM_THREADS)
+    if threads is None:
+        return int(config.NUMBA_NUM_THREADS)
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ValueError(f"found threads={threads!r}; expected a whole number of at least 1, or None; pass None")
+    return int(threads)
 
 
 def _words(side: _Side) -> tuple[NDArray[Any], ...]:
@@ -307,88 +310,3 @@ def _unsorted(sums: Floats, order: Order) -> tuple[Floats, Floats]:
     total, same = np.empty(len(order.rows)), np.empty(len(order.rows))
     total[order.rows], same[order.rows] = sums.sum(0), sums[1]
     return total, same
-
-
-@lru_cache
-def _block(kind: Kind, layers: int, shifted: bool) -> Any:
-    """Compiled sums of one block of pairs: of rows from the start of a panel with columns from the start of another.
-
-    `extra` gets the sums of columns, from `place` on, or holds the largest exponents where `shifted`.
-    """
-    products = block_products(kind)
-
-    @numba.njit(nogil=True)
-    def block(
-        a, b, depths, biases, panel, start, columns, row_norms, norms, scale, first, end, skip, sums, extra, place, work
-    ):
-        rows = len(row_norms)
-        height, width = -(-rows // PANEL), -(-columns // PANEL)
-        scratch, values, near, own, low, high = work
-        if layers == 0:
-            products(a[0], panel, height, b[0], start // PANEL, width, depths[0], scratch[0])
-        for layer in range(layers):
-            for side in range(2):
-                factor = 2 * layer + side
-                out = scratch[1 + side]
-                products(a[factor], panel, height, b[factor], start // PANEL, width, depths[factor], out)
-            bias = np.float32(biases[layer])
-            multiply_factors(scratch[1], scratch[2], rows, columns, bias, layer == 0, scratch[0])
-        for row in range(rows):
-            low[row] = min(max(first[row] - start, 0), columns)
-            high[row] = min(max(end[row] - start, 0), columns)
-            own[row] = skip[row] - start
-        there = norms[start:]
-        if shifted:
-            add_shifted_sums(scratch[0], rows, columns, row_norms, there, scale, low, high, own, sums, extra)
-        else:
-            across = extra[:, place:]
-            add_sums(scratch[0], rows, columns, row_norms, there, scale, low, high, own, sums, across, values, near)
-
-    return block
-
-
-@lru_cache
-def _strip(kind: Kind, layers: int, shifted: bool) -> Any:
-    """Compiled sums of one block of rows with a range of columns.
-
-    `symmetric` is the first row where pairs are counted from both sides and columns left of the diagonal are left
-    out, -1 where there is no diagonal. The block on the diagonal is cut into panels: of each, the square on the
-    diagonal counts for its rows alone, and what is left of it is not computed.
-    """
-    block = _block(kind, layers, shifted)
-    value = np.int32 if kind == "uint8" else np.float32
-    scratches = 3 if layers else 1
-
-    @numba.njit(nogil=True)
-    def strip(
-        a, b, depths, biases, panel, begin, stop, row_norms, norms, scale, first, end, skip, symmetric, sums, extra
-    ):
-        rows = len(row_norms)
-        scratch = np.empty((scratches, TILE, TILE), value)
-        values, near = np.empty((2, TILE), np.float32), np.empty((2, TILE), np.float32)
-        own, low, high = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)
-        work = (scratch, values, near, own, low, high)
-        unused = np.zeros_like(extra)
-        for start in range(begin, stop, TILE):
-            columns = min(TILE, stop - start)
-            place = start - begin
-            if start != symmetric:
-                block(
-                    *(a, b, depths, biases, panel, start, columns, row_norms, norms, scale),
-                    *(first, end, skip, sums, extra, place, work),
-                )
-                continue
-            for r in range(0, rows, PANEL):
-                s = min(rows, r + PANEL)
-                own_panel = panel + r // PANEL
-                block(
-                    *(a, b, depths, biases, own_panel, start + r, s - r, row_norms[r:s], norms, scale),
-                    *(first[r:s], end[r:s], skip[r:s], sums[:, r:s], unused, 0, work),
-                )
-                if s < columns:
-                    block(
-                        *(a, b, depths, biases, own_panel, start + s, columns - s, row_norms[r:s], norms, scale),
-                        *(first[r:s], end[r:s], skip[r:s], sums[:, r:s], extra, place + s, work),
-                    )
-
-    return strip

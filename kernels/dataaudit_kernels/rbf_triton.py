@@ -14,7 +14,8 @@ Under ``TRITON_INTERPRET=1`` the same kernels run on the CPU, slowly, for tests.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,25 @@ from torch import Tensor
 from dataaudit_kernels import triton_pairs
 from dataaudit_kernels.layers import LinearGradient
 from dataaudit_kernels.packing import Floats, Integers, by_label, centre_of, unit_of
-from dataaudit_kernels.triton_plan import GRADIENT_PRECISIONS, PRECISIONS, Plan, constants, padded, plan_for, runs_of
+from dataaudit_kernels.triton_plan import (
+    GRADIENT_PRECISIONS,
+    PARTIAL,
+    PRECISIONS,
+    Plan,
+    constants,
+    padded,
+    plan_for,
+    runs_of,
+)
 from dataaudit_kernels.triton_rows import Codes, Part, Side, side, squares, upload
-from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
+from dataaudit_kernels.validation import (
+    check_bandwidth,
+    check_labels,
+    check_layers,
+    check_reach,
+    check_references,
+    check_rows,
+)
 
 UNDERFLOW = 2.0**-80
 """Sum below which a row is looked at again: float32 kernel values end at 2^-126."""
@@ -80,12 +97,7 @@ def rbf_sums(
     h = check_bandwidth(bandwidth)
     rows = check_rows(x, "x")
     given = check_labels(labels, len(rows), "labels")
-    if (references is None) != (reference_labels is None):
-        raise ValueError("found references without labels, or labels without them; expected both or neither; pass both")
-    others, their = rows, given
-    if references is not None and reference_labels is not None:
-        others = check_rows(references, "references", rows.shape[1])
-        their = check_labels(reference_labels, len(others), "reference_labels")
+    others, their = check_references(references, reference_labels, rows.shape[1]) or (rows, given)
     _check_precision(precision, PRECISIONS)
     unit, centre, place = unit_of(h), centre_of(others), find_device(device)
     scale = float(np.log2(np.e) * (unit / h) ** 2)
@@ -98,10 +110,11 @@ def rbf_sums(
         return side(on_device, squares(on_device), scale, codes.of(label[order]), order)
 
     pairs = _Pairs(plan, precision, scale, None, advance)
-    mine = sorted_side(rows, given, "x")
-    if references is None:
-        return pairs.sums(mine, mine, True)
-    return pairs.sums(mine, sorted_side(others, their, "references"), False)
+    with _running(place, rows.size + (others.size if references is not None else 0)):
+        mine = sorted_side(rows, given, "x")
+        if references is None:
+            return pairs.sums(mine, mine, True)
+        return pairs.sums(mine, sorted_side(others, their, "references"), False)
 
 
 def gradient_rbf_sums(
@@ -146,17 +159,19 @@ def gradient_rbf_sums(
         parts.append(Part(np.asarray(layer.inputs), None, 1.0, f"inputs of layer {number}"))
     plan = plan_for(precision, sum(part.values.shape[1] for part in parts), True, place)
     order = by_label(given).rows
-    rows = upload(parts, order, precision, plan.tile.block, plan.tile.step, place)
-    widths = [padded(part.values.shape[1], plan.tile.step) for part in parts]
-    table = [(*widths[2 * k : 2 * k + 2], int(layer.bias)) for k, layer in enumerate(layers)]
-    norms, first = torch.zeros(len(rows), dtype=torch.float64, device=place), 0
-    for outer, inner, bias in table:
-        of_delta, of_inputs = rows[:, first : first + outer], rows[:, first + outer : first + outer + inner]
-        norms += squares(of_delta) * (squares(of_inputs) + bias)
-        first += outer + inner
-    mine = side(rows, norms, scale, Codes(given, given).of(given[order]), order)
-    wide = torch.tensor(table, dtype=torch.int32, device=place)
-    return _Pairs(plan, precision, scale, wide, advance).sums(mine, mine, True)
+    with _running(place, sum(part.values.size for part in parts)):
+        rows = upload(parts, order, precision, plan.tile.block, plan.tile.step, place)
+        widths = [padded(part.values.shape[1], plan.tile.step) for part in parts]
+        table = [(*widths[2 * k : 2 * k + 2], int(layer.bias)) for k, layer in enumerate(layers)]
+        norms, first = torch.zeros(len(rows), dtype=torch.float64, device=place), 0
+        for outer, inner, bias in table:
+            of_delta, of_inputs = rows[:, first : first + outer], rows[:, first + outer : first + outer + inner]
+            norms += squares(of_delta) * (squares(of_inputs) + bias)
+            first += outer + inner
+        check_reach(norms[: len(order)].cpu().numpy(), order)
+        mine = side(rows, norms, scale, Codes(given, given).of(given[order]), order)
+        wide = torch.tensor(table, dtype=torch.int32, device=place)
+        return _Pairs(plan, precision, scale, wide, advance).sums(mine, mine, True)
 
 
 @dataclass(frozen=True)
@@ -246,6 +261,19 @@ class _Pairs:
         return width, width, self.layers, len(self.layers)
 
 
+@contextmanager
+def _running(device: torch.device, values: int) -> Iterator[None]:
+    """On `device`, with words for what does not fit on it."""
+    try:
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(
+            f"found no memory on {device} for {values} values; expected about {(4 * values + PARTIAL) / 2**30:.1f} GiB "
+            "free; free some, pass fewer rows, or use dataaudit_kernels.rbf_cpu"
+        ) from error
+
+
 def device_name(device: str | torch.device | None = None) -> str:
     """Name of the device that sums run on; as asked for where there is none."""
     if _interpreted():
@@ -276,7 +304,7 @@ def find_device(device: str | torch.device | None = None) -> torch.device:
     if _interpreted():
         return torch.device("cpu")
     found = torch.device("cuda" if device is None else device)
-    if found.type != "cuda" or not torch.cuda.is_available():
+    if found.type != "cuda" or (found.index or 0) >= torch.cuda.device_count():
         raise RuntimeError(
             f"found device {str(found)!r} and {torch.cuda.device_count()} CUDA devices; expected a CUDA device; "
             "use dataaudit_kernels.rbf_cpu"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dataaudit_kernels.layers import LinearGradient
-from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
+from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_references, check_rows
 
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -58,12 +58,19 @@ def rbf_sums(
     h = check_bandwidth(bandwidth)
     rows = np.asarray(check_rows(x, "x"), np.float64)
     given = check_labels(labels, len(rows), "labels")
-    others, their = rows, given
-    if references is not None and reference_labels is not None:
-        others = np.asarray(check_rows(references, "references", rows.shape[1]), np.float64)
-        their = check_labels(reference_labels, len(others), "reference_labels")
+    given_references = check_references(references, reference_labels, rows.shape[1])
+    others, their = (rows, given) if given_references is None else given_references
+    others = np.asarray(others, np.float64)
+    try:
+        squared = np.empty((len(rows), len(others)))
+    except MemoryError as error:
+        raise MemoryError(
+            f"found no memory for all {len(rows)} x {len(others)} pairs; expected "
+            f"{3 * 8 * len(rows) * len(others) / 2**30:.1f} GiB free; pass fewer rows, or use dataaudit_kernels.rbf_cpu"
+        ) from error
     # Row by row: all differences at once would need n x m x d numbers.
-    squared = np.array([((others - row) ** 2).sum(1) for row in rows]).reshape(len(rows), len(others))
+    for place, row in enumerate(rows):
+        squared[place] = ((others - row) ** 2).sum(1)
     return _summed(np.exp(-squared / h**2), given, their, references is None)
 
 

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dataaudit_kernels.packing import FARTHEST, Floats, Integers
+from dataaudit_kernels.packing import Floats, Integers, out_of_range
 from dataaudit_kernels.triton_plan import padded
+from dataaudit_kernels.validation import FARTHEST
 
 BLOCK = 2**21
 """Values of the given rows that are on their way to the device at a time."""
@@ -97,22 +98,13 @@ def upload(
     ------
     ValueError
         If a row is out of range.
-    MemoryError
-        If the rows do not fit on the device.
     """
     widths = [padded(part.values.shape[1], step) for part in parts]
     kept = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
     if device.type == "cpu" and kept is torch.bfloat16:
         kept = torch.float32  # Triton's interpreter multiplies the bits of bfloat16; rounded values are the same.
     shape = (padded(len(order), block), sum(widths))
-    try:
-        rows = torch.zeros(shape, dtype=kept, device=device)
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(
-            f"found no memory on {device} for {parts[0].name}: {len(order)} rows; expected "
-            f"{shape[0] * shape[1] * kept.itemsize / 2**30:.1f} GiB free; free some, pass fewer rows, or use "
-            "dataaudit_kernels.rbf_cpu"
-        ) from error
+    rows = torch.zeros(shape, dtype=kept, device=device)
     where = torch.empty(len(order), dtype=torch.int64)
     where[torch.from_numpy(order)] = torch.arange(len(order))
     first = 0
@@ -126,7 +118,7 @@ def upload(
             if middle is not None:
                 taken -= middle
             taken /= unit
-            _check_range(taken, start, name, precision)
+            _check_range(taken, start, name, precision, centre is not None)
             place = where[start : start + len(taken)].to(device)
             rows[place, first : first + values.shape[1]] = rounded(taken.float(), precision).to(kept)
         first += width
@@ -158,13 +150,10 @@ def squares(rows: Tensor) -> Tensor:
     return torch.cat(found) if len(rows) else torch.zeros(0, dtype=torch.float64, device=rows.device)
 
 
-def _check_range(block: Tensor, start: int, name: str, precision: str) -> None:
+def _check_range(block: Tensor, start: int, name: str, precision: str, centred: bool) -> None:
     largest = block.abs().amax(1)
     if bool((largest > FARTHEST).any()):
-        raise ValueError(
-            f"found row {start + int(largest.argmax())} of {name} over 1e15 bandwidths from the others; expected rows "
-            "within that; pass a larger bandwidth, or drop it"
-        )
+        raise ValueError(out_of_range(start + int(largest.argmax()), name, centred))
     if precision == "float16" and bool((largest > torch.finfo(torch.float16).max).any()):
         raise ValueError(
             f"found row {start + int(largest.argmax())} of {name} over 65504 bandwidths from the others; expected rows "

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from dataaudit_kernels.layers import LinearGradient
 
+FARTHEST = 2.0**50
+"""Largest centred value in bandwidths: squares of distances stay finite in float32."""
+
 BLOCK = 2**22
 """Values looked at together when rows are checked."""
 
@@ -43,6 +46,9 @@ def check_rows(x: ArrayLike, name: str, width: int | None = None) -> NDArray[Any
         If it is not two-dimensional, not numeric or empty, or rows hold NaN or infinity (the first are named).
     """
     rows = np.asarray(x)
+    if rows.dtype.kind == "f" and rows.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            rows = rows.astype(np.float64)  # What is beyond its range becomes infinite, and is refused below.
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"found {name} of type {rows.dtype}; expected real numbers; convert it to float32")
     if rows.ndim != 2 or rows.shape[1] == 0 or (width is not None and rows.shape[1] != width):
@@ -81,6 +87,42 @@ def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
     if given.dtype.kind not in "iub" and n:
         raise ValueError(f"found {name} of type {given.dtype}; expected whole numbers; encode the classes as 0..C-1")
     return given.astype(np.int64)
+
+
+def check_references(
+    references: ArrayLike | None, labels: ArrayLike | None, width: int
+) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
+    """References [m, width] and their labels [m]; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If only one of both is there, or as in `check_rows` and `check_labels`.
+    """
+    if references is None and labels is None:
+        return None
+    if references is None or labels is None:
+        raise ValueError("found references without labels, or labels without them; expected both or neither; pass both")
+    rows = check_rows(references, "references", width)
+    return rows, check_labels(labels, len(rows), "reference_labels")
+
+
+def check_reach(squares: NDArray[np.float64], order: NDArray[np.int64]) -> None:
+    """Raise a `ValueError` where a gradient's squared norm, in bandwidths, is beyond what float32 can square.
+
+    Parameters
+    ----------
+    squares
+        Squared norms, of at least the rows in `order`.
+    order
+        Position of each in the given order.
+    """
+    far = squares[: len(order)] > FARTHEST**2
+    if far.any():
+        raise ValueError(
+            f"found row {order[far.argmax()]} of layers with a gradient over 1e15 bandwidths long; expected gradients "
+            "within that; pass a larger bandwidth, or drop it"
+        )
 
 
 def check_layers(layers: Sequence[LinearGradient]) -> int:

@@ -79,7 +79,7 @@ def test_engines_by_name_and_instance(monkeypatch):
 def test_triton_is_an_engine_by_name_that_says_where_it_ran():
     found = resolve("triton")
     assert found.name == "triton"
-    assert set(found.settings) == {"precision", "device"}
+    assert set(found.describe(np.zeros((3, 2)))) == {"precision", "device"}
     with pytest.raises(SettingError, match="tf32x3"):
         resolve(TritonEngine(precision="float8"))
 

@@ -1,6 +1,7 @@
 """Densities through `dataaudit.score`, against the formulas written out."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 
 import dataaudit
 from dataaudit import Density, Recipe, networks, score
+from dataaudit.density.engines import CpuEngine
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
 from dataaudit_kernels import reference
 
@@ -278,3 +280,67 @@ def test_a_scikit_learn_model_may_have_missing_values_but_distances_not(digits):
     holes[5, 2] = np.nan
     with pytest.raises(DataError, match="row 5"):
         score(HistGradientBoostingClassifier(max_iter=2), (holes, digits[1]), "density/input", progress=False)
+
+
+@pytest.mark.parametrize("epochs", [np.int64(1), 1.0, [[1]], "12", [], [1.5]])
+def test_epochs_are_a_list_of_numbers(epochs):
+    with pytest.raises(SettingError, match="list of epochs"):
+        Density("hidden", epochs=epochs)
+
+
+def test_epochs_of_numpy_are_saved(tmp_path, noisy, network, quick):
+    inputs, labels, _ = noisy
+    scorer = Density("hidden", "parzen", epochs=np.array([1, 2]))
+    audit = dataaudit.score(network, (inputs, labels), scorer, recipe=quick, progress=False)
+    assert dataaudit.Audit.load(audit.save(tmp_path / "audit")).default == "parzen/hidden@1,2"
+
+
+def test_the_audit_says_what_ran(noisy, network, quick):
+    inputs, labels, _ = noisy
+    engine = CpuEngine(precision="auto")
+    pixels = (inputs * 10).clip(0, 255).astype(np.uint8)
+    audit = dataaudit.score(
+        network, (pixels, labels), ["density/input", "density/gradient"], recipe=quick, engine=engine, progress=False
+    )
+    assert audit.settings["density"]["density/gradient"][0]["precision"] == "float32"
+    assert audit.settings["density"]["density/input"][0]["precision"] in ("uint8", "float32")
+
+
+def test_what_a_kernel_refuses_is_an_error_of_the_data():
+    rows = np.array([[0.0], [1.0], [1e30]])
+    with pytest.raises(DataError, match="1e15 bandwidths"):
+        dataaudit.score(None, (rows, [0, 1, 0]), Density("input", bandwidth=1.0), progress=False)
+
+
+def test_a_factory_is_no_trained_model(noisy, network):
+    inputs, labels, _ = noisy
+    recorder = dataaudit.Recorder(300, 3)
+    with pytest.raises(ModelError, match="factory"):
+        dataaudit.score(network, (inputs, labels), "density/hidden", precomputed=recorder, progress=False)
+
+
+def test_ctrl_c_stops_a_density_at_an_epoch(noisy, network, quick):
+    import os
+    import signal
+
+    inputs, labels, _ = noisy
+
+    class Slow(CpuEngine):
+        def sums(self, *arguments):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(30)
+            raise AssertionError("went on after Ctrl-C")
+
+    start = time.perf_counter()
+    with pytest.raises(dataaudit.Interrupted) as caught:
+        dataaudit.score(
+            network,
+            (inputs, labels),
+            ["el2n", Density("hidden", epochs=[2])],
+            recipe=quick,
+            engine=Slow(),
+            progress=False,
+        )
+    assert time.perf_counter() - start < 20
+    assert caught.value.epochs == 2
+    assert caught.value.audit().dynamics.epochs == 2

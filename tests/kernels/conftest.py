@@ -1,11 +1,7 @@
 """Awkward rows, and the tolerance that every implementation of the kernel sums is held to."""
 
-import os
-
 import numpy as np
 import pytest
-
-os.environ.setdefault("TRITON_INTERPRET", "1")  # Before Triton is imported: its kernels then run without a GPU.
 
 from dataaudit_kernels import rbf_cpu, rbf_triton, reference
 from dataaudit_kernels.layers import LinearGradient

@@ -132,3 +132,23 @@ def test_progress_comes_now_and_then():
     shares = []
     rbf_cpu.rbf_sums(np.random.default_rng(0).normal(size=(1000, 3)), np.zeros(1000, int), 1.0, advance=shares.append)
     assert len(shares) > 1
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])
+def test_threads_are_a_number(threads):
+    with pytest.raises(ValueError, match="at least 1"):
+        rbf_cpu.rbf_sums([[0.0], [1.0]], [0, 0], 1.0, threads=threads)
+
+
+def test_strips_of_several_tasks():
+    n = rbf_cpu.COLUMNS * rbf_cpu.TILE + 700
+    rng = np.random.default_rng(9)
+    x, labels, some = rng.normal(size=(n, 2)), rng.integers(3, size=n), rng.choice(n, 40, replace=False)
+    want = np.array(reference.rbf_sums(x[some], labels[some], 0.5, x, labels)) - 1  # without the row itself
+    np.testing.assert_allclose(np.array(rbf_cpu.rbf_sums(x, labels, 0.5))[:, some], want, rtol=1e-5)
+
+
+@pytest.mark.skipif("uint8" not in supported(), reason="this CPU has no products of pixels")
+def test_pixels_take_any_bandwidth():
+    x = np.array([[1, 2], [1, 2], [3, 4]], np.uint8)
+    np.testing.assert_array_equal(rbf_cpu.rbf_sums(x, [0, 0, 0], 1e-100, precision="auto"), [[1, 1, 0]] * 2)

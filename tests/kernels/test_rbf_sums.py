@@ -129,3 +129,31 @@ def test_wrong_input_is_refused_in_words(kernels, change, words):
     with pytest.raises(ValueError, match=words) as caught:
         kernels.rbf_sums(**arguments)
     assert "expected" in str(caught.value)
+
+
+def test_gradients_beyond_the_range_are_refused(kernels):
+    rng = np.random.default_rng(8)
+    layers = [LinearGradient(1e10 * rng.normal(size=(6, 2)), 1e10 * rng.normal(size=(6, 3)), True)]
+    with pytest.raises(ValueError, match="over 1e15 bandwidths long"):
+        kernels.gradient_rbf_sums(layers, np.zeros(6, int), 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+def test_a_bandwidth_that_reaches_nobody_but_duplicates(kernels, dtype):
+    x = np.array([[1, 2], [1, 2], [3, 4]], dtype)
+    found = kernels.rbf_sums(x, [0, 0, 0], 1e-10)
+    np.testing.assert_array_equal(found, [[1, 1, 0]] * 2)
+
+
+def test_long_floats_are_taken_or_refused(kernels):
+    x = np.array([[0.0], [1.0]], np.longdouble)
+    np.testing.assert_allclose(kernels.rbf_sums(x, [0, 0], 1.0)[0], np.exp(-1.0), rtol=1e-6)
+    x[1] = np.longdouble("1e400")
+    with pytest.raises(ValueError, match="rows 1"):
+        kernels.rbf_sums(x, [0, 0], 1.0)
+
+
+@pytest.mark.parametrize("pair", [dict(references=[[1.0]]), dict(reference_labels=[0])])
+def test_references_come_with_labels(pair):
+    with pytest.raises(ValueError, match="expected both"):
+        reference.rbf_sums([[0.0], [1.0]], [0, 0], 1.0, **pair)

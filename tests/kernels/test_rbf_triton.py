@@ -121,41 +121,34 @@ def test_equal_bits_twice():
     np.testing.assert_array_equal(rbf_triton.rbf_sums(x, labels, 3.0), rbf_triton.rbf_sums(x, labels, 3.0))
 
 
-def test_no_number_is_read_before_it_is_written(monkeypatch):
-    """All memory that is not asked to be 0 holds NaN."""
-    real = torch.empty
-
-    def poisoned(*size, **options):
-        made = real(*size, **options)
-        return made.fill_(torch.nan) if made.is_floating_point() else made.fill_(2**30)
-
-    monkeypatch.setattr(rbf_triton.torch, "empty", poisoned)
-    rng = np.random.default_rng(4)
-    x, labels = rng.normal(size=(300, 5)), rng.integers(3, size=300)
-    np.testing.assert_allclose(rbf_triton.rbf_sums(x, labels, 1.5), reference.rbf_sums(x, labels, 1.5), rtol=1e-5)
-    got = rbf_triton.rbf_sums(x, labels, 0.05)
-    assert np.isfinite(got).all()
-
-
-def test_unused_places_of_the_buffers_are_not_read(small_plan, monkeypatch):
-    """A program that has no share of a strip leaves NaN behind; nobody adds it up."""
+@pytest.mark.parametrize("h", [1.5, 0.05])
+def test_no_number_is_read_before_it_is_written(small_plan, monkeypatch, h):
+    """Sums arrive at the kernels full of NaN, leave with NaN where a program has no share, and nobody adds that up."""
     small_plan(16, 16, 3, 2)
-    seen = []
-    real = triton_pairs.add_runs
+    arrived, left = {}, []
 
-    class Watched:
-        def __getitem__(self, grid):
-            def launch(by_row, *rest, **options):
-                seen.append(bool(torch.isnan(by_row).any()))
-                return real[grid](by_row, *rest, **options)
+    def watched(name, place):
+        real = getattr(triton_pairs, name)
 
-            return launch
+        class Watched:
+            def __getitem__(self, grid):
+                def launch(*arguments, **options):
+                    arrived.setdefault(name, []).append(bool(torch.isnan(arguments[place]).all()))
+                    real[grid](*arguments, **options)
+                    left.append(bool(torch.isnan(arguments[place]).any()))
 
-    monkeypatch.setattr(triton_pairs, "add_runs", Watched())
+                return launch
+
+        monkeypatch.setattr(triton_pairs, name, Watched())
+
+    watched("sum_pairs", 7)
+    watched("sum_shifted", 7)
     rng = np.random.default_rng(5)
     x, labels = rng.normal(size=(150, 5)), rng.integers(3, size=150)
-    assert np.isfinite(rbf_triton.rbf_sums(x, labels, 1.5)).all()
-    assert any(seen)
+    assert np.isfinite(rbf_triton.rbf_sums(x, labels, h)).all()
+    assert all(all(full) for full in arrived.values())
+    assert any(left)
+    assert ("sum_shifted" in arrived) == (h < 1)
 
 
 def test_rows_beyond_half_precision_are_refused():

@@ -177,3 +177,98 @@ def test_a_model_that_vmap_cannot_run_is_refused_in_words():
     model, _, y = fitted(Branching())
     with pytest.raises(ModelError, match="example by example"):
         represent(model, [Wanted("gradient_sketch")], y, 0, False)
+
+
+class Squeezing(nn.Module):
+    """Drops the axis of the batch where it holds one example."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.last(self.first(x)[:, :, None, None].squeeze())
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        self.second.weight = self.first.weight
+
+    def forward(self, x):
+        return self.last(self.second(self.first(x)))
+
+
+class Aside(nn.Module):
+    """A layer that runs last and gives nothing to the logits, and a body that is not trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.main, self.aside = nn.Linear(6, 5), nn.Linear(5, 3), nn.Linear(6, 2)
+
+    def forward(self, x):
+        with torch.no_grad():
+            hidden = self.body(x)
+        logits = self.main(hidden)
+        self.aside(x)
+        return logits
+
+
+def test_a_model_that_loses_the_batch_is_refused_for_a_sketch():
+    model, _, y = fitted(Squeezing())
+    with pytest.raises(ModelError, match="squeeze"):
+        represent(model, [Wanted("gradient_sketch")], y, 0, False)
+
+
+@pytest.mark.parametrize("n", [1, 11, 21])
+def test_no_batch_of_one_row_among_many(monkeypatch, n):
+    monkeypatch.setattr(collect, "ROWS", 10)
+    model, _x, y = fitted(Net())
+    rows, _ = represent(model, [Wanted("hidden")], y[:n], 0, False)[Wanted("hidden")]
+    assert rows.shape == (n, 5)
+    if n > 1:
+        squeezing, _, _ = fitted(Squeezing())
+        assert len(represent(squeezing, [Wanted("hidden")], y[:n], 0, False)[Wanted("hidden")][0]) == n
+
+
+def test_tied_layers_are_refused_in_factors():
+    model, _, y = fitted(Tied())
+    with pytest.raises(ModelError, match="share a parameter"):
+        represent(model, [Wanted("gradient_linear")], y, 0, False)
+
+
+def test_layers_aside_are_no_part_of_the_gradient():
+    model, x, y = fitted(Aside())
+    found = represent(model, [Wanted("hidden"), Wanted("gradient"), Wanted("gradient_linear")], y, 0, False)
+    assert found[Wanted("hidden")][1]["layer"] == "main"
+    layers, described = found[Wanted("gradient_linear")]
+    assert described["layers"] == ["main"]
+    truth = autograd(model.module, x, y, list(model.module.main.parameters()))
+    written = written_out([LinearGradient(*layer) for layer in layers])
+    np.testing.assert_allclose(distances(written), distances(truth), rtol=1e-4, atol=1e-6)
+
+
+def test_an_activation_after_the_last_layer_is_seen_in_any_batch():
+    model, _x, y = fitted(nn.Sequential(nn.Linear(6, 3), nn.ReLU()))
+    with torch.no_grad():
+        model.module[0].weight.zero_()
+        model.module[0].bias.fill_(1.0)
+        model.module[0].weight[0, 0] = 1.0
+    model.inputs = lambda rows: torch.where(torch.from_numpy(rows)[:, None] < 30, 0.0, -9.0) * torch.ones(1, 6)
+    with pytest.raises(ModelError, match="gives out"):
+        represent(model, [Wanted("gradient")], y, 0, False)
+
+
+@pytest.mark.parametrize("space", ["gradient_linear", "gradient_sketch"])
+def test_examples_that_meet_have_no_gradient_of_their_own(space):
+    body = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5, track_running_stats=False), nn.Linear(5, 3))
+    model, _, y = fitted(body)
+    with pytest.raises(ModelError, match="running statistics"):
+        represent(model, [Wanted(space)], y, 0, False)
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e170])
+def test_distances_of_any_scale(scale):
+    rows = np.random.default_rng(0).normal(size=(50, 4))
+    assert mean_distance(rows * scale, 0)[0] == pytest.approx(scale * mean_distance(rows, 0)[0])
