@@ -77,24 +77,22 @@ def strip_sums(kind: Kind, layers: int, shifted: bool) -> Any:
         unused = np.zeros_like(extra)
         for start in range(begin, stop, TILE):
             columns = min(TILE, stop - start)
-            place = start - begin
-            if start != symmetric:
-                block(
-                    *(a, b, depths, biases, panel, start, columns, row_norms, norms, scale),
-                    *(first, end, skip, sums, extra, place, work),
-                )
-                continue
-            for r in range(0, rows, PANEL):
-                s = min(rows, r + PANEL)
-                own_panel = panel + r // PANEL
-                block(
-                    *(a, b, depths, biases, own_panel, start + r, s - r, row_norms[r:s], norms, scale),
-                    *(first[r:s], end[r:s], skip[r:s], sums[:, r:s], unused, 0, work),
-                )
-                if s < columns:
+            diagonal = start == symmetric
+            # One call of `block`, which is compiled into its place, for all kinds of parts.
+            for part in range(2 * -(-rows // PANEL) if diagonal else 1):
+                r, s, left, right = 0, rows, 0, columns
+                alone = diagonal and part % 2 == 0
+                if diagonal:
+                    r = part // 2 * PANEL
+                    s = min(rows, r + PANEL)
+                    left, right = (r, s) if alone else (s, columns)
+                across = unused if alone else extra
+                place = 0 if alone else start - begin + left
+                if left < right:
                     block(
-                        *(a, b, depths, biases, own_panel, start + s, columns - s, row_norms[r:s], norms, scale),
-                        *(first[r:s], end[r:s], skip[r:s], sums[:, r:s], extra, place + s, work),
+                        *(a, b, depths, biases, panel + r // PANEL, start + left, right - left, row_norms[r:s]),
+                        *(norms, scale, first[r:s], end[r:s], skip[r:s], sums[:, r:s]),
+                        *(across, place, work),
                     )
 
     return strip
