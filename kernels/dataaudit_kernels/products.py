@@ -87,11 +87,14 @@ def pixel_shift() -> int:
     return 128 if per_word("uint8") == 4 else 0
 
 
-def _registers() -> tuple[int, int, int]:
+def _registers(kind: Kind) -> tuple[int, int, int]:
     """Rows, vectors of columns and vector width of the register block."""
     if "avx512f" in features():
         return 8, 3, 16
-    return (4, 3, 8) if "avx2" in features() else (4, 2, 4)
+    if "avx2" in features():
+        # Sums of pixels without VNNI need a register in between: more of them would not fit the 16.
+        return (4, 3, 8) if kind != "uint8" else (4, 2, 8)
+    return 4, 2, 4
 
 
 def _multiply_add(kind: Kind, width: int) -> tuple[ir.Type, ir.Type, Callable[..., Any]]:
@@ -146,7 +149,7 @@ def _register_block(kind: Kind) -> Any:
     Arguments are addresses in bytes: of the first row's and the first column's word in their panels, and of the
     block's corner, whose rows are `stride` values apart; `fresh` writes, otherwise it adds.
     """
-    rows, vectors, width = _registers()
+    rows, vectors, width = _registers(kind)
     word, value, multiply_add = _multiply_add(kind, width)
     words, sums = ir.VectorType(word, width), ir.VectorType(value, width)
     same = ir.Constant(ir.VectorType(_I32, width), [0] * width)
@@ -216,7 +219,7 @@ def block_products(kind: Kind) -> Any:
     float32, or int32 for pixels, whose products are (a + pixel_shift()) b with a and b in -128..127.
     """
     multiply = _register_block(kind)
-    rows, vectors, width = _registers()
+    rows, vectors, width = _registers(kind)
     columns = vectors * width
 
     @numba.njit(nogil=True)
