@@ -28,6 +28,7 @@ from dataaudit_kernels.products import PANEL, Kind, pixel_shift, supported
 from dataaudit_kernels.strips import TILE, strip_sums
 from dataaudit_kernels.threads import in_order
 from dataaudit_kernels.validation import (
+    UNDERFLOW,
     check_bandwidth,
     check_labels,
     check_layers,
@@ -38,9 +39,6 @@ from dataaudit_kernels.validation import (
 
 COLUMNS = 64
 """Blocks of columns in a task."""
-
-UNDERFLOW = 2.0**-80
-"""Sum below which a row is looked at again: float32 kernel values end at 2^-126."""
 
 Advance = Callable[[float], Any]
 

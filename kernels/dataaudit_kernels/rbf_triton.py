@@ -39,6 +39,7 @@ from dataaudit_kernels.triton_plan import (
 )
 from dataaudit_kernels.triton_rows import Codes, Part, Side, side, squares, upload
 from dataaudit_kernels.validation import (
+    UNDERFLOW,
     check_bandwidth,
     check_labels,
     check_layers,
@@ -46,9 +47,6 @@ from dataaudit_kernels.validation import (
     check_references,
     check_rows,
 )
-
-UNDERFLOW = 2.0**-80
-"""Sum below which a row is looked at again: float32 kernel values end at 2^-126."""
 
 Advance = Callable[[float], Any]
 

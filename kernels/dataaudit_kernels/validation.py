@@ -13,6 +13,9 @@ from dataaudit_kernels.layers import LinearGradient
 FARTHEST = 2.0**50
 """Largest centred value in bandwidths: squares of distances stay finite in float32."""
 
+UNDERFLOW = 2.0**-80
+"""Sum below which a row is looked at again: float32 kernel values end at 2^-126."""
+
 BLOCK = 2**22
 """Values looked at together when rows are checked."""
 
