@@ -1,12 +1,16 @@
 """Data that many tests share."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background jobs ignore Ctrl-C, and so would the programs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if not torch.cuda.is_available():
     # Before Triton is imported: its kernels then run without a GPU.
     os.environ.setdefault("TRITON_INTERPRET", "1")
