@@ -73,9 +73,10 @@ def rbf_sums(
     x, labels, bandwidth, references, reference_labels
         As there; any real numbers in any memory layout, memory-mapped arrays are read in blocks.
     precision
-        What products multiply: "float32", "bfloat16" (twice as fast, on CPUs with avx512_bf16), "uint8" (exact;
-        pixels only, on CPUs with avx2 or avx512bw), or "auto": uint8 for pixels where it can be, else float32. Sums are
-        float32 within a block and float64 beyond.
+        What products multiply: "float32", "bfloat16" (twice as fast, on CPUs with avx512_bf16; rounding moves rows of
+        small clusters that lie many bandwidths from the bulk, and with them their ranks: see
+        benchmarks/kernels/rounding.py), "uint8" (exact; pixels only, on CPUs with avx2 or avx512bw), or "auto": uint8
+        for pixels where it can be, else float32. Sums are float32 within a block and float64 beyond.
     threads
         Number of threads; Numba's number (all cores, NUMBA_NUM_THREADS) if None.
     advance
