@@ -1,0 +1,118 @@
+"""What a run is made of: who trains, what comes out, and who carries runs out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from dataaudit.holdout.plan import Run
+from dataaudit.types import AnyArray, BoolArray, IntArray
+
+Group: TypeAlias = tuple[Run, ...]
+"""Runs that are made together."""
+
+
+class Outcome(NamedTuple):
+    """What a run makes of the rows that it held out, in rising order.
+
+    Attributes
+    ----------
+    correct
+        Whether the label is the predicted class, bool [m].
+    probability
+        Probability of the label, float [m].
+    """
+
+    correct: BoolArray
+    probability: AnyArray
+
+
+class Trial(Protocol):
+    """Trains and predicts, picklable.
+
+    Laws
+    ----
+    - Equal arguments give equal outcomes, in any process, in any order of runs.
+    - Labels of `held_out` rows are used for the outcome alone.
+    """
+
+    @abstractmethod
+    def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
+        """Train on the rows `train` [t] and predict the rows `held_out` [m]."""
+
+
+@runtime_checkable
+class NestedTrial(Protocol):
+    """A trial that trains on many subsets of one permutation at once; see "nested" in `Plan`."""
+
+    @abstractmethod
+    def nested(self, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[int, int, Outcome]]:
+        """Train on the first and on the last rows of a permutation.
+
+        Parameters
+        ----------
+        order
+            Permutation of all rows, int64 [n].
+        sizes
+            Sizes t of subsets, rising.
+
+        Yields
+        ------
+        direction, size, outcome
+            Direction 0 trains on ``order[:size]``, 1 on ``order[::-1][:size]``; the outcome is that of all other
+            rows, in rising order of rows. Every pair once, in any order.
+        """
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A group of runs that did not come about.
+
+    Attributes
+    ----------
+    runs
+        Which.
+    traceback
+        Why, as text.
+    stored
+        Whether it was the store that failed, and the next run would fail likewise.
+    """
+
+    runs: Group
+    traceback: str
+    stored: bool = False
+
+
+@runtime_checkable
+class HoldoutBackend(Protocol):
+    """Carries out groups of runs.
+
+    Laws
+    ----
+    - ``map`` yields every group exactly once, in any order, with ``job(group)``.
+    - A group whose worker dies is started again, `retries` times at most, and then yields a `Failure`; no other
+      group is lost by it.
+    - ``job`` catches what a trial raises: a backend never sees it. Closing the iterator stops the workers.
+
+    `dataaudit.testing.BackendContract` checks them. A package registers backends (instances) in the entry-point
+    group ``dataaudit.backends``.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name, for the audit's settings."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What else an audit records; JSON values."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `SettingError` or `MissingPackageError` where this machine cannot run it."""
+
+    @abstractmethod
+    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Iterator[tuple[Group, Any]]:
+        """Yield (group, result) of every group."""
