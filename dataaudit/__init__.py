@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dataaudit.audit import Audit as Audit
     from dataaudit.dynamics.recorder import Recorder as Recorder
     from dataaudit.errors import Interrupted as Interrupted
+    from dataaudit.holdout.settings import Holdout as Holdout
     from dataaudit.learners import networks as networks
     from dataaudit.learners import recipes as recipes
     from dataaudit.learners.recipes import Recipe as Recipe
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Audit": "dataaudit.audit:Audit",
     "Density": "dataaudit.scoring.density:Density",
+    "Holdout": "dataaudit.holdout.settings:Holdout",
     "Interrupted": "dataaudit.errors:Interrupted",
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
     "Recipe": "dataaudit.learners.recipes:Recipe",
@@ -44,6 +46,7 @@ _PUBLIC = {
 __all__ = [
     "Audit",
     "Density",
+    "Holdout",
     "Interrupted",
     "LabelQuality",
     "Recipe",

@@ -11,13 +11,16 @@ score(model, dataset)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dataaudit import scoring
+from dataaudit._choice import automatic, automatic_needs, is_trained
+from dataaudit._holdout import HoldoutWork, holdout_work
+from dataaudit._precomputed import check_recorded, split_precomputed
 from dataaudit._settings import density_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
@@ -27,20 +30,16 @@ from dataaudit.density.engines import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, Interrupted, ModelError, SettingError
-from dataaudit.evidence import Evidence, Need, Timer, collect
+from dataaudit.evidence import FOLDS, Evidence, Need, Timer, collect
+from dataaudit.holdout.settings import Holdout
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
 from dataaudit.scoring import Scorer
-from dataaudit.types import IntArray
+from dataaudit.scoring.saved import saved_scores
 
 if TYPE_CHECKING:
     from dataaudit.learners.recipes import Recipe
-
-TRAINED = (
-    "the model as passed already classifies {share:.1%} of these labels correctly, so learning-speed scores "
-    "would mean nothing: it was not trained, its own predictions are scored"
-)
 
 
 def score(
@@ -57,7 +56,8 @@ def score(
     engine: str | DensityEngine = "auto",
     seed: int = 0,
     progress: bool = True,
-    precomputed: Recorder | None = None,
+    holdout: Holdout | None = None,
+    precomputed: Recorder | Mapping[str, Any] | None = None,
 ) -> Audit:
     """Score every example of a labelled data set by how regular it is, in one training run.
 
@@ -89,9 +89,13 @@ def score(
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress
         Whether to draw a progress bar on standard error.
+    holdout
+        How "c_score", "c_score_integral" and "holdout_probability" are estimated, which takes many training runs:
+        see `Holdout`. With scorers="auto" the first and the last of these join the others.
     precomputed
-        A `Recorder` filled by the caller's own training loop. Nothing is trained; a model passed beside it is
-        taken as the trained one and asked for predictions if the recorder holds none.
+        A `Recorder` filled by the caller's own training loop: nothing is trained; a model passed beside it is
+        taken as the trained one and asked for predictions if the recorder holds none. Or scores from elsewhere,
+        ``{"c_score": "scores.npz"}`` (a path or an array [n]; labels in the file are compared).
 
     Returns
     -------
@@ -116,21 +120,29 @@ def score(
     timer = Timer()
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
-        _check_settings(seed, progress, precomputed)
+        _check_settings(seed, progress, holdout)
+        recorded, given = split_precomputed(precomputed)
         computing = resolve_engine(engine) if _densities(chosen or ()) or engine != "auto" else None
         way = resolve_recipe(recipe)
-        if precomputed is not None and way is not None:
+        if recorded is not None and way is not None:
             raise SettingError(
                 "a recipe beside precomputed=Recorder", "one or the other: nothing is trained", "drop recipe="
             )
         examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
         learner = as_learner(model, examples, way, device)
-        if precomputed is not None and getattr(learner, "fresh", False):
+        if recorded is not None and getattr(learner, "fresh", False):
             raise ModelError(
                 "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"
             )
+        notes: list[str] = []
+        saved = saved_scores(given, scoring.REGISTRY.names(), examples.labels, examples.class_names, notes)
+        if chosen is not None:
+            chosen = [saved.get(scorer.name, scorer) for scorer in chosen]
+            chosen += [scorer for name, scorer in saved.items() if name not in _names(chosen)]
+        elif saved and learner is None:
+            chosen = list(saved.values())
         of_model = chosen is None or any(need not in _of_inputs(chosen) for s in chosen for need in s.needs)
-        if learner is None and precomputed is None and of_model:
+        if learner is None and recorded is None and of_model:
             raise ModelError(
                 "model=None",
                 "a model, which every score but those of inputs needs: "
@@ -140,20 +152,36 @@ def score(
             )
         if learner is not None:
             learner.check(seed)
+        work = holdout_work(holdout, chosen, learner, recorded, examples, seed, progress)
         with timer.stage("inspect"):
             inspection = inspect(examples, allow_missing=learner is None or learner.allows_missing)
-        if precomputed is not None:
-            _check_recorded(precomputed, examples.labels, len(examples.class_names))
-        recorder = precomputed or Recorder(len(examples), len(examples.class_names))
-        notes: list[str] = []
+        if recorded is not None:
+            check_recorded(recorded, examples.labels, len(examples.class_names))
+        recorder = recorded or Recorder(len(examples), len(examples.class_names))
         with timer.stage("inspect"):
-            trained = _is_trained(learner, chosen, seed, notes) if precomputed is None else False
-        plan = chosen or scoring.supported(_automatic_needs(learner, precomputed, trained))
+            trained = is_trained(learner, chosen, seed, notes) if recorded is None else False
+        plan = chosen or automatic(learner, recorded, trained, work is not None, saved)
         try:
             evidence = _collect(
-                plan, examples, learner, recorder, precomputed, trained, computing, seed, progress, timer
+                plan,
+                examples,
+                learner,
+                recorder,
+                recorded,
+                trained,
+                computing,
+                seed,
+                progress,
+                timer,
+                holdout.folds if holdout is not None and holdout.folds else FOLDS,
+                work,
+                inspection.fingerprint,
             )
         except KeyboardInterrupt as error:
+            if work is not None and work.runs and not recorder.epochs:
+                raise Interrupted(
+                    work.runs, lambda: _so_far(work, plan, examples, inspection, timer), "runs"
+                ) from error
 
             def keep() -> Audit:
                 kept = recorder.audit(class_names=examples.class_names, examples=examples)
@@ -162,70 +190,33 @@ def score(
                 return replace(kept, settings={**settings, "fingerprint": inspection.fingerprint})
 
             raise Interrupted(recorder.epochs, keep if recorder.epochs else None) from error
-    settings = run_settings(_names(plan), examples, learner, seed, precomputed is not None, notes, evidence.dynamics)
+    settings = run_settings(_names(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
     settings |= density_settings(plan, evidence, settings["notes"])
+    if work is not None:
+        settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
     return _audit(plan, evidence, settings, timer, examples, inspection)
 
 
-def _check_settings(seed: int, progress: bool, precomputed: Any) -> None:
+def _check_settings(seed: int, progress: bool, holdout: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise SettingError(f"seed={seed!r}", "a whole number from 0 to 2**63 - 1", "pass seed=0")
     if not isinstance(progress, bool):
         raise SettingError(f"progress={progress!r}", "True or False", "pass progress=False for silence")
-    if precomputed is not None and not isinstance(precomputed, Recorder):
+    if holdout is not None and not isinstance(holdout, Holdout):
         raise SettingError(
-            f"precomputed={type(precomputed).__name__}", "a dataaudit.Recorder or None", "pass your Recorder"
+            f"holdout={holdout!r}", "a dataaudit.Holdout or None", "pass holdout=dataaudit.Holdout(runs=200)"
         )
 
 
-def _check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:
-    sizes = (recorder.n, recorder.classes)
-    if sizes != (len(labels), classes):
-        raise DataError(
-            f"a Recorder of {sizes[0]} examples and {sizes[1]} classes",
-            f"{len(labels)} examples and {classes} classes, as in the data set",
-            "pass the data set that the loop trained on",
-        )
-    differ = np.flatnonzero((recorder.labels >= 0) & (recorder.labels != labels))
-    if len(differ):
-        raise DataError(
-            f"{len(differ)} recorded labels that differ from the data set, the first in row {differ[0]}",
-            "the labels that the loop trained on, as positions in the class names",
-            "check that indices are positions in this data set",
-        )
-
-
-def _is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: int, notes: list[str]) -> bool:
-    """Whether the model as passed already fits the data; dynamics asked for by name then raise."""
-    share = learner.already_fits(seed) if learner is not None else None
-    if share is None:
-        return False
-    named = [scorer.name for scorer in chosen or () if Need.DYNAMICS in scorer.needs]
-    if named:
-        raise ModelError(
-            f"a model that already classifies {share:.1%} of these labels correctly, for {', '.join(named)}",
-            "a model that has not been trained on these labels",
-            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
-        )
-    if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
-        notes.append(TRAINED.format(share=share))
-    elif any(need.space != "input" for need in _densities(chosen)):
-        notes.append(
-            f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
-        )
-    return True
-
-
-def _automatic_needs(learner: Learner | None, recorder: Recorder | None, trained: bool) -> set[Need]:
-    if recorder is not None:
-        needs = {Need.DYNAMICS} if recorder.epochs else set()
-        if learner is not None or recorder.predictions() is not None:
-            needs.add(Need.PREDICTIONS)
-        return needs
-    assert learner is not None
-    if trained:
-        return {Need.PREDICTIONS}
-    return {Need.DYNAMICS, Need.PREDICTIONS} if learner.epochs else {Need.HELDOUT}
+def _so_far(
+    work: HoldoutWork, plan: Sequence[Scorer], examples: Examples, inspection: Inspection, timer: Timer
+) -> Audit:
+    """Audit of the holdout runs that were complete when the rest was interrupted."""
+    evidence = Evidence(examples.labels, examples.class_names, **work.found())
+    kept = [scorer for scorer in plan if all(isinstance(n, Need) and evidence.has(n) for n in scorer.needs)]
+    notes = [f"interrupted after {work.runs} complete holdout runs", *work.notes()]
+    settings = run_settings(_names(kept), examples, None, None, False, notes, None)
+    return _audit(kept, evidence, settings | {"holdout": work.settings()}, timer, examples, inspection)
 
 
 def _collect(
@@ -239,6 +230,9 @@ def _collect(
     seed: int,
     progress: bool,
     timer: Timer,
+    folds: int,
+    holdout: HoldoutWork | None,
+    fingerprint: str,
 ) -> Evidence:
     if not plan:
         raise DataError(
@@ -259,6 +253,9 @@ def _collect(
         seed=seed,
         progress=progress,
         timer=timer,
+        folds=folds,
+        holdout=holdout,
+        fingerprint=fingerprint,
     )
 
 
@@ -276,7 +273,7 @@ def audit_recorded(
         names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
         if len(names) != recorder.classes:
             raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
-        plan = chosen or scoring.supported(_automatic_needs(None, recorder, False))
+        plan = chosen or scoring.supported(automatic_needs(None, recorder, False))
         if not plan:
             raise DataError(
                 "a Recorder without a complete epoch or an evaluation pass",
@@ -328,7 +325,7 @@ def _audit(
     examples: Examples | None,
     inspection: Inspection | None,
 ) -> Audit:
-    columns, ties = {}, {}
+    columns, ties, uncertainties = {}, {}, {}
     with timer.stage("score"):
         for scorer in plan:
             scores = scorer.score(evidence)
@@ -340,6 +337,8 @@ def _audit(
                         "have the scorer pass dataaudit.testing.ScorerContract",
                     )
             columns[scorer.name] = np.array(scores.values, np.float64)
+            if scores.uncertainty is not None:
+                uncertainties[scorer.name] = scores.uncertainty
             if scores.ties is not None:
                 ties[scorer.name] = np.array(scores.ties, np.float64)
         suggestions = suggest(evidence)
@@ -358,5 +357,6 @@ def _audit(
         settings=settings,
         timings=dict(timer.seconds),
         dynamics=evidence.dynamics,
+        uncertainties=uncertainties,
         _examples=examples,
     )

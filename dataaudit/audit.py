@@ -13,6 +13,7 @@ import pandas as pd
 
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.scoring.base import Uncertainty
 from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Audit:
         Seconds by stage.
     dynamics
         Training dynamics with their per-epoch matrices, or None.
+    uncertainties
+        Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
     """
 
     columns: Mapping[str, FloatArray]
@@ -57,6 +60,7 @@ class Audit:
     settings: dict[str, Any]
     timings: dict[str, float]
     dynamics: Dynamics | None = None
+    uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     _examples: Examples | None = field(default=None)
 
     def __len__(self) -> int:
@@ -70,6 +74,43 @@ class Audit:
         A fresh frame at every access: changing it changes nothing here.
         """
         frame = pd.DataFrame(dict(self.columns))
+        frame.index.name = "index"
+        return frame
+
+    @property
+    def reliability(self) -> dict[str, float]:
+        """Split-half reliability (Spearman-Brown) of every score that is an estimate; NaN from too few runs.
+
+        No other score can be expected to correlate with an estimate of reliability r by more than about sqrt(r).
+        """
+        return {name: known.reliability for name, known in self.uncertainties.items()}
+
+    def uncertainty(self, by: str | None = None) -> pd.DataFrame:
+        """Return how far a score is known.
+
+        Parameters
+        ----------
+        by
+            A score that is an estimate; `default` if None.
+
+        Returns
+        -------
+        DataFrame
+            One row an example: score, stderr, lower and upper (95 % interval), holdouts (how often it was held out).
+
+        Raises
+        ------
+        SettingError
+            If there is no such score, or it is no estimate.
+        """
+        name = self._named(by)
+        if name not in self.uncertainties:
+            raise SettingError(
+                f"the uncertainty of {name!r}", "a score that is an estimate", did_you_mean(name, self.uncertainties)
+            )
+        known = self.uncertainties[name]
+        columns = {field: getattr(known, field) for field in ("stderr", "lower", "upper", "holdouts")}
+        frame = pd.DataFrame({"score": self.columns[name], **columns})
         frame.index.name = "index"
         return frame
 

@@ -66,15 +66,18 @@ class Interrupted(KeyboardInterrupt):
 
     Parameters
     ----------
-    epochs
-        Number of complete epochs recorded before the interruption.
+    complete
+        Number of complete epochs, or holdout runs, before the interruption.
     keep
-        Makes the audit of those epochs, or None when none is complete.
+        Makes the audit of those, or None when none is complete.
+    unit
+        "epochs" or "runs".
     """
 
-    def __init__(self, epochs: int, keep: Any = None) -> None:
-        super().__init__(f"interrupted after {epochs} complete epochs; .audit() keeps them")
-        self.epochs = epochs
+    def __init__(self, complete: int, keep: Any = None, unit: str = "epochs") -> None:
+        super().__init__(f"interrupted after {complete} complete {unit}; .audit() keeps them")
+        self.epochs = complete if unit == "epochs" else 0
+        self.runs = complete if unit == "runs" else 0
         self._keep = keep
 
     def audit(self) -> Audit:

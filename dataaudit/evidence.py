@@ -13,16 +13,19 @@ import numpy as np
 
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
+from dataaudit.holdout.plan import stratified_folds
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dataaudit._holdout import HoldoutWork
     from dataaudit.data.examples import Examples
     from dataaudit.density.engines import DensityEngine
     from dataaudit.dynamics.recorder import Recorder
     from dataaudit.dynamics.summary import Dynamics, Predictions
+    from dataaudit.holdout.summary import HoldoutScores
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.representations.base import Represented
     from dataaudit.representations.collect import TorchModel, Wanted
@@ -40,6 +43,10 @@ class Need(StrEnum):
     """One evaluation pass of the trained model."""
     HELDOUT = "heldout"
     """Predictions of models that did not train on the example: a seeded 3-fold run."""
+    HOLDOUT = "holdout"
+    """Runs on random subsets of one ratio."""
+    HOLDOUT_INTEGRAL = "holdout_integral"
+    """Runs on random subsets of several ratios."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Evidence:
         See `dataaudit.dynamics.summary`.
     densities
         Kernel sums by what was asked for.
+    holdout, holdout_integral
+        Estimates from holdout runs of one subset ratio, and averaged over several.
     """
 
     labels: IntArray
@@ -64,6 +73,8 @@ class Evidence:
     predictions: Predictions | None = None
     heldout: Predictions | None = None
     densities: Mapping[DensityNeed, DensitySums] = field(default_factory=dict)
+    holdout: HoldoutScores | None = None
+    holdout_integral: HoldoutScores | None = None
 
     def has(self, need: Need | DensityNeed) -> bool:
         """Whether that part is there."""
@@ -88,23 +99,6 @@ class Timer:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
-    """Fold 0..folds-1 of every row, int64 [n]: each class is shuffled and dealt out in turn.
-
-    The deal goes on from class to class, so that fold sizes differ by at most one.
-
-    Examples
-    --------
-    >>> np.bincount(stratified_folds(np.array([0] * 4 + [1] * 3), 3, seed=0)).tolist()
-    [3, 2, 2]
-    """
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    assigned = np.empty(len(labels), np.int64)
-    assigned[by_class] = np.arange(len(labels)) % folds
-    return assigned
-
-
 def predict(
     fitted: Fitted,
     rows: IntArray,
@@ -122,14 +116,15 @@ def predict(
 
 
 def heldout_predictions(
-    learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool
+    learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool, folds: int = FOLDS
 ) -> Predictions | None:
-    """Out-of-sample predictions by `FOLDS`-fold training with fold and training seed `seed`."""
+    """Out-of-sample predictions by k-fold training from scratch, with fold and training seed `seed`."""
     from dataaudit.dynamics.recorder import Recorder
 
-    fold = stratified_folds(labels, FOLDS, seed)
+    learner = learner.from_scratch()
+    fold = stratified_folds(labels, folds, seed)
     recorder = Recorder(len(labels), classes, history_bytes=0)
-    for number in range(FOLDS):
+    for number in range(folds):
         fitted = learner.fit(np.flatnonzero(fold != number), seed, None, progress)
         predict(fitted, np.flatnonzero(fold == number), labels, recorder, progress)
     return recorder.predictions()
@@ -149,6 +144,9 @@ def collect(
     seed: int,
     progress: bool,
     timer: Timer,
+    folds: int = FOLDS,
+    holdout: HoldoutWork | None = None,
+    fingerprint: str = "",
 ) -> Evidence:
     """Compute every need once.
 
@@ -172,6 +170,10 @@ def collect(
         What computes densities; None where none is needed.
     seed, progress, timer
         As in `dataaudit.score`.
+    folds
+        Of held-out predictions.
+    holdout, fingerprint
+        Holdout runs where any are needed, and the data set they belong to.
 
     Raises
     ------
@@ -224,8 +226,12 @@ def collect(
     if Need.HELDOUT in needs:
         learner = _needed(learner, Need.HELDOUT)
         with timer.stage("holdout"):
-            heldout = heldout_predictions(learner, labels, len(class_names), seed, progress)
-    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.found)
+            heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds)
+    if holdout is not None:
+        with timer.stage("holdout"):
+            holdout.carry_out(fingerprint)
+    found = {} if holdout is None else holdout.found()
+    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.found, **found)
 
 
 class _Crowds:

@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 from dataaudit.audit import Audit
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import StorageError
+from dataaudit.scoring.base import Uncertainty
 
 MANIFEST = "audit.json"
 FORMAT = "dataaudit audit"
 VERSION = 1
 _FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits)-[0-9a-f]{16}\.parquet(\.partial)?")
 _TIES, _SCORE = "ties of ", "score "
+_KNOWN = ("stderr", "lower", "upper", "holdouts")
 _MATRICES = ("margin_by_epoch", "confidence_by_epoch", "max_confidence_by_epoch")
 
 
@@ -75,6 +77,13 @@ def load(folder: str | Path) -> Audit:
             settings=manifest["settings"],
             timings=manifest["timings"],
             dynamics=_dynamics(manifest, tables) if "dynamics" in tables else None,
+            uncertainties={
+                name: Uncertainty(
+                    **{part: _array(examples, f"{part} of {name}") for part in _KNOWN},
+                    reliability=float("nan") if reliable is None else reliable,
+                )
+                for name, reliable in manifest.get("reliability", {}).items()
+            },
         )
 
 
@@ -145,6 +154,11 @@ def _described(audit: Audit) -> dict[str, Any]:
         "default": audit.default,
         "settings": audit.settings,
         "timings": audit.timings,
+        "reliability": {
+            # JSON has no NaN.
+            name: known.reliability if known.reliability == known.reliability else None
+            for name, known in audit.uncertainties.items()
+        },
     }
     if audit.dynamics is not None:
         described["dynamics"] = {
@@ -158,6 +172,8 @@ def _tables(audit: Audit) -> dict[str, dict[str, Any]]:
     examples = {"label": audit.labels, "suggested": audit.suggested, "margin": audit.margin}
     examples |= {_SCORE + name: values for name, values in audit.columns.items()}
     examples |= {_TIES + name: values for name, values in audit.ties.items()}
+    for name, known in audit.uncertainties.items():
+        examples |= {f"{part} of {name}": getattr(known, part) for part in _KNOWN}
     dynamics = audit.dynamics
     if dynamics is None:
         return {"examples": examples}

@@ -26,6 +26,10 @@ from dataaudit.density.engines import DensityEngine
 from dataaudit.density.engines import reference as REFERENCE
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.evidence import Evidence, Need
+from dataaudit.holdout.base import Outcome
+from dataaudit.holdout.plan import Run
+from dataaudit.holdout.records import Record
+from dataaudit.holdout.tally import Tally, integrated
 from dataaudit.learners.base import Learner
 from dataaudit.representations.base import Factors, Represented
 from dataaudit.scoring.base import Scorer
@@ -60,6 +64,7 @@ def example_evidence(
             densities[need] = DensitySums(total, same, {"bandwidth": 1.0, "out_of_reach": 1})
     everything = np.arange(n)
     recorder.evaluate(everything, torch.tensor(logits[-1]), labels)
+    estimates = _example_holdouts(labels, seed)
     heldout.evaluate(everything, torch.tensor(logits[0]), labels)
     return Evidence(
         labels=labels,
@@ -68,7 +73,20 @@ def example_evidence(
         predictions=recorder.predictions(),
         heldout=heldout.predictions(),
         densities=densities,
+        holdout=estimates.scores(),
+        holdout_integral=integrated([estimates, estimates]),
     )
+
+
+def _example_holdouts(labels: IntArray, seed: int) -> Tally:
+    """Six made-up holdout runs that never hold out the last example."""
+    rng, tally = np.random.default_rng([seed, 1]), Tally(len(labels), seed)
+    for number in range(6):
+        held = rng.random(len(labels)) < 0.5
+        held[-1] = False
+        outcome = Outcome(rng.random(held.sum()) < 0.7, rng.random(held.sum()))
+        tally.add(Record.of(Run(0.5, number), held, outcome))
+    return tally
 
 
 class ScorerContract(ABC):
@@ -233,6 +251,14 @@ class LearnerContract(ABC):
         assert (0 if dynamics is None else dynamics.epochs) == learner.epochs
         if dynamics is not None:
             assert (dynamics.seen == learner.epochs).all()
+
+    def test_its_identity_is_stable(self) -> None:
+        """Equal for equal learners, also after training, and when it starts from scratch as it does anyway."""
+        learner = self.learner()
+        before = learner.from_scratch().identity
+        assert len(before) == 32
+        learner.fit(np.arange(len(self.labels())), 0, None, False)
+        assert learner.from_scratch().identity == before == self.learner().from_scratch().identity
 
     def test_its_description_is_json(self) -> None:
         """Settings are saved as JSON."""

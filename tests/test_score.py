@@ -146,7 +146,7 @@ def test_scikit_learn_models(noisy):
 
 def test_held_out_predictions_are_those_of_models_that_never_saw_the_row(noisy):
     inputs, labels, _ = noisy
-    from dataaudit.evidence import stratified_folds
+    from dataaudit.holdout.plan import stratified_folds
 
     audit = score(LogisticRegression(), (inputs, labels), "heldout_confidence", seed=3)
     fold = stratified_folds(labels.astype(np.int64), 3, 3)

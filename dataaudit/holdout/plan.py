@@ -95,7 +95,7 @@ class Plan:
         """Rows that `run` holds out, bool [n]."""
         if self.design == "folds":
             repetition, fold = divmod(run.number, self.folds)
-            return stratified_folds(self.labels, self.folds, [self.seed, repetition]) == fold
+            return np.asarray(stratified_folds(self.labels, self.folds, [self.seed, repetition]) == fold)
         if self.design == "balanced":
             held = np.zeros(self.n, bool)
             held[self._next(run)] = True

@@ -71,6 +71,15 @@ class Learner(Protocol):
         """Accuracy before the first step where it shows training on these data, otherwise None."""
 
     @abstractmethod
+    def from_scratch(self) -> Learner:
+        """Learner whose `fit` never starts from weights that may have seen the data, unless they were asked for."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Digest that two learners share which train alike, 32 hexadecimal digits; whatever the data set."""
+
+    @abstractmethod
     def untrained(self) -> Fitted:
         """The model as it was passed."""
 

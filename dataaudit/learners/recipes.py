@@ -41,7 +41,9 @@ class Recipe:
     precision
         "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies it natively.
     init
-        "keep" trains on from the weights as passed; "reset" calls every layer's reset_parameters first.
+        "keep" trains on from the weights as passed; "reset" calls every layer's reset_parameters first; "auto" keeps
+        for the one run of training dynamics and resets wherever a run must not have seen its holdouts. What a factory
+        returns is fresh, and kept.
 
     Raises
     ------
@@ -67,7 +69,7 @@ class Recipe:
     decay: float = 0.1
     augment: Augment | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    init: Literal["keep", "reset"] = "keep"
+    init: Literal["auto", "keep", "reset"] = "auto"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -82,7 +84,7 @@ class Recipe:
         self._one_of("optimizer", ("sgd", "adamw"))
         self._one_of("schedule", ("linear", "cosine", "constant", "step"))
         self._one_of("precision", ("auto", "float32", "bfloat16"))
-        self._one_of("init", ("keep", "reset"))
+        self._one_of("init", ("auto", "keep", "reset"))
         if any(not 0 < share < 1 for share in self.milestones) or list(self.milestones) != sorted(self.milestones):
             raise SettingError(
                 f"milestones={self.milestones!r}", "rising shares of all steps, between 0 and 1", "sort them"

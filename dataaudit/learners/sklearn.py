@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -83,6 +85,7 @@ class SklearnLearner:
                 "set the estimator's own parameters instead, and leave recipe=None",
             )
         self.recipe = recipe or DEFAULT
+        self._given = recipe is not None
 
     def _find_kind(self) -> str:
         if not (hasattr(self._last, "predict_proba") or hasattr(self._last, "decision_function")):
@@ -141,6 +144,21 @@ class SklearnLearner:
     def already_fits(self, seed: int) -> float | None:
         """Never: a clone starts unfitted."""
         return None
+
+    def from_scratch(self) -> SklearnLearner:
+        """This learner, for clones are unfitted; one with `partial_fit` and no recipe is trained by its own ``fit``."""
+        if self._kind != "partial_fit" or self._given:
+            return self
+        found = copy.copy(self)
+        found._kind = "plain"
+        return found
+
+    @property
+    def identity(self) -> str:
+        """Digest of the estimator's class and parameters, epochs and batches."""
+        parameters = sorted(self._model.get_params().items(), key=str)
+        told = f"{type(self._model)}{parameters}{self._kind}{self.recipe.to_dict()}"
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
     def untrained(self) -> SklearnFitted:
         """The caller's own fitted estimator, for predictions.

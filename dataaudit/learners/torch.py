@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -201,6 +203,26 @@ class TorchLearner:
     def fresh(self) -> bool:
         """Whether a factory makes the model, which then cannot be a trained one."""
         return self._factory is not None
+
+    def from_scratch(self) -> TorchLearner:
+        """Learner whose every fit starts afresh: with a factory's module, or with a reset one unless init="keep"."""
+        if self.fresh or self.recipe.init != "auto":
+            return self
+        found = copy.copy(self)
+        found.recipe = replace(self.recipe, init="reset")
+        return found
+
+    @property
+    def identity(self) -> str:
+        """Digest of model, initial weights for one seed, recipe and precision."""
+        with torch.random.fork_rng(devices=[]):
+            module = self.module(0)
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(f"{module}{self.recipe.to_dict()}{self.precision}".encode())
+        for name, value in module.state_dict().items():
+            digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
 
     def untrained(self) -> TorchFitted:
         """The model as it was passed, in evaluation mode."""

@@ -15,6 +15,7 @@ __all__ = ["REGISTRY", "Catalogue", "Scorer", "Scores", "catalogue", "leading", 
 
 _DYNAMICS = "dataaudit.scoring.dynamics"
 _PREDICTIONS = "dataaudit.scoring.predictions"
+_HOLDOUT = "dataaudit.scoring.holdout"
 
 REGISTRY = Registry(
     "scorer",
@@ -30,6 +31,9 @@ REGISTRY = Registry(
         "confidence": f"{_PREDICTIONS}:confidence",
         "max_confidence": f"{_PREDICTIONS}:max_confidence",
         "heldout_confidence": f"{_PREDICTIONS}:heldout_confidence",
+        "c_score": f"{_HOLDOUT}:c_score",
+        "c_score_integral": f"{_HOLDOUT}:c_score_integral",
+        "holdout_probability": f"{_HOLDOUT}:holdout_probability",
         **{
             f"{score}/{space}": f"dataaudit.scoring.density:{score}/{space}"
             for space in SPACES
@@ -39,7 +43,7 @@ REGISTRY = Registry(
     group="dataaudit.scorers",
 )
 
-_LEADERS = ("label_quality", "el2n", "heldout_confidence", "confidence")
+_LEADERS = ("label_quality", "el2n", "c_score", "heldout_confidence", "confidence")
 """Default score: the first of these that was computed, by benchmarks/peers/label_errors.py."""
 
 

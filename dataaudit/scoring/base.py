@@ -9,7 +9,30 @@ from typing import Protocol, runtime_checkable
 
 from dataaudit.density.base import DensityNeed
 from dataaudit.evidence import Evidence, Need
-from dataaudit.types import FloatArray
+from dataaudit.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """How far a score is known.
+
+    Attributes
+    ----------
+    stderr
+        Standard error, float64 [n].
+    lower, upper
+        95 % interval, float64 [n].
+    holdouts
+        Number of measurements behind each value, int64 [n].
+    reliability
+        Spearman-Brown corrected split-half reliability of the ranking; NaN where it could not be estimated.
+    """
+
+    stderr: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    holdouts: IntArray
+    reliability: float
 
 
 @dataclass(frozen=True)
@@ -23,10 +46,13 @@ class Scores:
     ties
         What orders examples of equal value, float64 [n], higher = more regular; None if the order of the
         data set does.
+    uncertainty
+        Of estimates; None for scores that are what they are.
     """
 
     values: FloatArray
     ties: FloatArray | None = None
+    uncertainty: Uncertainty | None = None
 
 
 @runtime_checkable

@@ -1,0 +1,64 @@
+"""What scorers="auto" stands for, and whether the model as passed is the trained one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dataaudit import scoring
+from dataaudit.density.base import DensityNeed
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import ModelError
+from dataaudit.evidence import Need
+from dataaudit.learners.base import Learner
+from dataaudit.scoring import Scorer
+
+TRAINED = (
+    "the model as passed already classifies {share:.1%} of these labels correctly, so learning-speed scores "
+    "would mean nothing: it was not trained, its own predictions are scored"
+)
+
+
+def is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: int, notes: list[str]) -> bool:
+    """Whether the model as passed already fits the data; dynamics asked for by name then raise."""
+    share = learner.already_fits(seed) if learner is not None else None
+    if share is None:
+        return False
+    named = [scorer.name for scorer in chosen or () if Need.DYNAMICS in scorer.needs]
+    if named:
+        raise ModelError(
+            f"a model that already classifies {share:.1%} of these labels correctly, for {', '.join(named)}",
+            "a model that has not been trained on these labels",
+            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+        )
+    if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
+        notes.append(TRAINED.format(share=share))
+    elif any(isinstance(need, DensityNeed) and need.space != "input" for scorer in chosen for need in scorer.needs):
+        notes.append(
+            f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
+        )
+    return True
+
+
+def automatic(
+    learner: Learner | None,
+    recorded: Recorder | None,
+    trained: bool,
+    by_holdout: bool,
+    saved: Mapping[str, Scorer],
+) -> list[Scorer]:
+    """What scorers="auto" stands for."""
+    needs = automatic_needs(learner, recorded, trained) | ({Need.HOLDOUT} if by_holdout else set())
+    found = [saved.get(scorer.name, scorer) for scorer in scoring.supported(needs)]
+    return [*found, *(scorer for name, scorer in saved.items() if name not in {scorer.name for scorer in found})]
+
+
+def automatic_needs(learner: Learner | None, recorder: Recorder | None, trained: bool) -> set[Need]:
+    if recorder is not None:
+        needs = {Need.DYNAMICS} if recorder.epochs else set()
+        if learner is not None or recorder.predictions() is not None:
+            needs.add(Need.PREDICTIONS)
+        return needs
+    assert learner is not None
+    if trained:
+        return {Need.PREDICTIONS}
+    return {Need.DYNAMICS, Need.PREDICTIONS} if learner.epochs else {Need.HELDOUT}

@@ -1,0 +1,217 @@
+"""From plan to scores: what is stored is read, what is missing is made, and everything is counted.
+
+runs of all ratios  -> those in the store                 store.read, checked against the plan
+                    -> those missing: groups              backend.map(job, groups)
+                       failed groups once more
+records, one by one -> tallies                            O(n) memory
+runs="auto"         -> more rounds until reliable
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dataaudit.errors import ModelError, StorageError
+from dataaudit.holdout.base import Failure, Group, Trial
+from dataaudit.holdout.job import Job, grouped
+from dataaudit.holdout.plan import Plan, Run
+from dataaudit.holdout.records import Record
+from dataaudit.holdout.settings import FIRST, Holdout
+from dataaudit.holdout.store import Store
+from dataaudit.holdout.summary import HoldoutScores
+from dataaudit.holdout.tally import Tally, integrated, runs_needed
+from dataaudit.progress import Advance, progress_bar
+
+
+@dataclass
+class Execution:
+    """Runs of a plan, and what came of them so far.
+
+    Parameters
+    ----------
+    trial
+        Trains and predicts.
+    plan, holdout
+        Which runs, and how they are carried out.
+    ratios
+        Subset ratios, rising.
+    progress
+        Whether to draw a progress bar.
+    """
+
+    trial: Trial
+    plan: Plan
+    holdout: Holdout
+    ratios: Sequence[float]
+    progress: bool
+    tallies: dict[float, Tally] = field(default_factory=dict)
+    resumed: int = 0
+    remade: list[str] = field(default_factory=list)
+    failed: dict[Group, Failure] = field(default_factory=dict)
+    stopped: str = ""
+
+    def __post_init__(self) -> None:
+        together = 2 if self.plan.design == "nested" else 1
+        for ratio in self.ratios:
+            self.tallies[ratio] = Tally(self.plan.n, self.plan.seed, together)
+
+    def carry_out(self, belongs: Mapping[str, Any]) -> None:
+        """Make or read all runs.
+
+        Parameters
+        ----------
+        belongs
+            Fingerprints and descriptions for a store's manifest; see `Store.open`.
+
+        Raises
+        ------
+        StorageError
+            If the store is another's or cannot be written; what is in it is kept.
+        ModelError
+            If every run failed.
+        """
+        holdout = self.holdout
+        store = holdout.place
+        if store is not None:
+            store.open(belongs)
+        if holdout.runs == "auto":
+            self._until_reliable(store)
+        else:
+            self._make(store, 0, int(holdout.runs or holdout.folds or 200))
+        if not any(tally.runs for tally in self.tallies.values()):
+            failure = next(iter(self.failed.values()))
+            raise ModelError(
+                f"{len(self.failed)} failed runs of {len(self.failed)}, the first with\n{failure.traceback.rstrip()}\n",
+                "a model that trains on a subset of these data",
+                "mend what the traceback names",
+            )
+        if self.failed:
+            numbers = ", ".join(str(run.number) for group in list(self.failed)[:5] for run in group[:1])
+            warnings.warn(
+                f"{len(self.failed)} holdout runs failed twice and do not count (run {numbers}); their tracebacks are "
+                "in audit.settings['holdout']['failed']",
+                stacklevel=2,
+            )
+
+    def scores(self, ratios: Sequence[float]) -> HoldoutScores:
+        """Estimates of one ratio, or the mean over several."""
+        tallies = [self.tallies[ratio] for ratio in ratios]
+        return tallies[0].scores() if len(tallies) == 1 else integrated(tallies)
+
+    def _until_reliable(self, store: Store | None) -> None:
+        budget, target = self.holdout.budget, self.holdout.reliability
+        made, wanted = 0, min(FIRST, budget)
+        while True:
+            self._make(store, made, wanted)
+            made = wanted
+            reliable = self.scores(self.ratios).reliability
+            if reliable >= target:
+                self.stopped = f"reliability {reliable:.4f} reached {target:g} after {made} runs"
+                return
+            if made >= budget:
+                self.stopped = f"budget of {budget} runs spent at reliability {reliable:.4f}, short of {target:g}"
+                return
+            needed = runs_needed(made, reliable, target)
+            # The prediction is rough at first: never more than double, never less than a tenth more.
+            wanted = int(min(max(np.ceil(made * 1.1), min(needed, 2 * made)), budget))
+
+    def _make(self, store: Store | None, first: int, end: int) -> None:
+        """Runs `first` to `end` - 1 of every ratio."""
+        runs = [Run(ratio, number) for number in range(first, end) for ratio in self.ratios]
+        kind = "folds" if self.plan.design == "folds" else "holdout runs"
+        with progress_bar(kind, len(runs), self.progress) as advance:
+            missing = runs if store is None else self._read(store, runs, advance)
+            job = Job(self.trial, self.plan, store)
+            again = self._map(job, grouped(self.plan, missing), advance)
+            for failure in self._map(job, [failure.runs for failure in again], advance):
+                self.failed[failure.runs] = failure
+                advance(len(failure.runs))
+
+    def _read(self, store: Store, runs: list[Run], advance: Advance) -> list[Run]:
+        """Count what is in the store; the runs that are not."""
+        there = store.runs(runs)
+        missing = []
+        for run in runs:
+            record = self._good(store, run, there.get(run, []))
+            if record is None:
+                missing.append(run)
+                continue
+            self._count(record)
+            self.resumed += 1
+            advance(1)
+        return missing
+
+    def _good(self, store: Store, run: Run, names: list[str]) -> Record | None:
+        """First sound record of `run`; damaged ones are named and taken away."""
+        for name in names:
+            try:
+                record = store.read(name)
+                if record.run != run or not np.array_equal(record.held_out, np.packbits(self.plan.held_out(run))):
+                    raise StorageError(f"{name}, a record of another run", "this run's", "make it again")
+            except StorageError as error:
+                self.remade.append(f"{name}: {error.arrived}")
+                store.remove(name)
+                continue
+            return record
+        return None
+
+    def _map(self, job: Job, groups: list[Group], advance: Advance) -> list[Failure]:
+        """Carry out groups; the ones that failed."""
+        failures: list[Failure] = []
+        if not groups:
+            return failures
+        with closing(self.holdout.carrier.map(job, groups)) as results:  # type: ignore[type-var]
+            for group, result in results:
+                if isinstance(result, Failure):
+                    if result.stored:
+                        raise StorageError(
+                            f"a store that cannot be written: {result.traceback.strip().splitlines()[-1]}",
+                            "room for a record",
+                            "mend the disk and call again: what is stored is kept",
+                        )
+                    failures.append(result)
+                    continue
+                for record in result:
+                    self._count(record)
+                advance(len(group))
+        return failures
+
+    def _count(self, record: Record) -> None:
+        self.tallies[record.run.ratio].add(record)
+
+    def describe(self) -> dict[str, Any]:
+        """What an audit records, as JSON values."""
+        told: dict[str, Any] = {
+            "plan": self.plan.describe(),
+            "runs": {f"{ratio:g}": tally.runs for ratio, tally in self.tallies.items()},
+            "backend": {"name": self.holdout.carrier.name, **self.holdout.carrier.describe()},
+            "store": None if self.holdout.place is None else self.holdout.place.url,
+            "read_from_store": self.resumed,
+            "damaged_records": self.remade,
+            "failed": [
+                {"runs": [list(run) for run in group], "traceback": failure.traceback}
+                for group, failure in self.failed.items()
+            ],
+            "runs_missing_a_class": sum(tally.missing_classes for tally in self.tallies.values()),
+        }
+        return told | ({"stopped": self.stopped} if self.stopped else {})
+
+    def notes(self) -> list[str]:
+        """What a reader of the audit should know first."""
+        found = []
+        if self.stopped:
+            found.append(self.stopped)
+        if self.remade:
+            found.append(f"{len(self.remade)} damaged records were found in the store and made again")
+        if self.failed:
+            found.append(f"{len(self.failed)} holdout runs failed twice and do not count")
+        missing = sum(tally.missing_classes for tally in self.tallies.values())
+        if missing:
+            found.append(f"{missing} runs trained without one of the classes, whose examples then counted as wrong")
+        return found

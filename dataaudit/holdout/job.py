@@ -1,0 +1,85 @@
+"""One group of runs from plan to records, in whatever process; it never raises what a trial raises."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from dataaudit.errors import StorageError
+from dataaudit.holdout.base import Failure, Group, NestedTrial, Outcome, Trial
+from dataaudit.holdout.plan import Plan, Run
+from dataaudit.holdout.records import Record
+from dataaudit.holdout.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker is handed: a trial, the plan, and where records go.
+
+    Parameters
+    ----------
+    trial
+        Trains and predicts.
+    plan
+        Which rows and seeds.
+    store
+        Where records go; None if they are only returned.
+    """
+
+    trial: Trial
+    plan: Plan
+    store: Store | None
+
+    def __call__(self, runs: Group) -> list[Record] | Failure:
+        """Make `runs`; their records are in the store before they are returned."""
+        made: list[Record] = []
+        try:
+            for record in self._nested(runs) if self.plan.design == "nested" else map(self._single, runs):
+                if self.store is not None:
+                    self.store.write(record)
+                made.append(record)
+        except StorageError:
+            return Failure(runs, traceback.format_exc(), stored=True)
+        except Exception:  # A model's code raises whatever it likes; the driver retries and reports it.
+            return Failure(runs, traceback.format_exc())
+        return made
+
+    def _single(self, run: Run) -> Record:
+        held_out = self.plan.held_out(run)
+        train, rest = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        labels = self.plan.labels[train]
+        if labels.min() == labels.max():
+            # Nothing to tell apart: whatever trained on one class alone predicts it.
+            right = self.plan.labels[rest] == labels[0]
+            outcome = Outcome(right, right.astype(np.float32))
+        else:
+            outcome = self.trial(train, rest, self.plan.training_seed(run))
+        return Record.of(run, held_out, outcome, self._missing(held_out))
+
+    def _nested(self, runs: Group) -> Iterator[Record]:
+        assert isinstance(self.trial, NestedTrial)
+        forward = Run(runs[0].ratio, runs[0].number - runs[0].number % 2)
+        sizes = sorted({self.plan.size(run.ratio) for run in runs})
+        made = self.trial.nested(self.plan.order(forward), sizes)
+        found = {(direction, size): outcome for direction, size, outcome in made}
+        for run in runs:
+            held_out = self.plan.held_out(run)
+            outcome = found[run.number % 2, self.plan.size(run.ratio)]
+            yield Record.of(run, held_out, outcome, self._missing(held_out))
+
+    def _missing(self, held_out: np.ndarray) -> int:
+        """Classes without a row to train on."""
+        counts = np.bincount(self.plan.labels)
+        return int(((np.bincount(self.plan.labels[~held_out], minlength=len(counts)) == 0) & (counts > 0)).sum())
+
+
+def grouped(plan: Plan, runs: Sequence[Run]) -> list[Group]:
+    """Runs that are made together: one by one, or all of a permutation if nested."""
+    if plan.design != "nested":
+        return [(run,) for run in runs]
+    ordered = sorted(runs, key=lambda run: (run.number // 2, run))
+    return [tuple(group) for _, group in groupby(ordered, key=lambda run: run.number // 2)]

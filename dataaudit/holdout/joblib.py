@@ -1,0 +1,154 @@
+"""Runs in worker processes on this machine, or wherever joblib's own context sends them (Dask, Ray, ...)."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+from dataaudit.errors import SettingError, require
+from dataaudit.holdout.base import Failure, Group
+
+_job: Any = None
+
+
+@dataclass(frozen=True)
+class Joblib:
+    """Processes started by joblib's loky (spawned, not forked), one job each at a time.
+
+    Within ``joblib.parallel_config(backend)`` of another backend that runs processes or nodes, that backend carries
+    the runs. It then also decides what a dead worker costs; here it costs its own run.
+
+    Parameters
+    ----------
+    n_jobs
+        Number of processes; that of joblib's context, or all cores, if None; -1 for all cores.
+    threads
+        Threads of numerical libraries in a process; the cores shared out evenly if None.
+    retries
+        How often a group of runs is started again whose worker died.
+    """
+
+    n_jobs: int | None = None
+    threads: int | None = None
+    retries: int = 3
+    name: str = "joblib"
+
+    def __post_init__(self) -> None:
+        for setting in ("n_jobs", "threads", "retries"):
+            value = getattr(self, setting)
+            if value is None and setting != "retries":
+                continue
+            low = 0 if setting == "retries" else 1
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if not whole or (value < low and not (setting == "n_jobs" and value == -1)):
+                raise SettingError(
+                    f"{setting}={value!r}", f"a whole number of at least {low}", f"pass Joblib({setting}=2)"
+                )
+
+    def describe(self) -> dict[str, Any]:
+        """Number of processes and of their threads, or the context's backend."""
+        other, jobs = self._context()
+        if other is not None:
+            return {"joblib_backend": type(other).__name__, "n_jobs": jobs}
+        return {"joblib_backend": "loky", "n_jobs": jobs, "threads": self._threads(jobs)}
+
+    def check(self) -> None:
+        """Raise unless joblib is there and its context does not run threads."""
+        require("joblib", None, "Holdout(backend='joblib')")
+        other, _ = self._context()
+        if other is not None and getattr(other, "supports_sharedmem", False):
+            raise SettingError(
+                f"a joblib context of {type(other).__name__}, which runs threads",
+                "processes: threads would share the generators that seeds are set in",
+                "leave joblib.parallel_config, or use backend='serial'",
+            )
+
+    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Iterator[tuple[Group, Any]]:
+        """As `HoldoutBackend.map`, as they finish."""
+        other, jobs = self._context()
+        if other is None:
+            yield from self._in_processes(job, groups, min(jobs, len(groups)))
+            return
+        from joblib import Parallel, delayed
+
+        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", batch_size=1)
+        yield from parallel(delayed(_labelled)(job, group) for group in groups)
+
+    def _context(self) -> tuple[Any, int]:
+        """Backend of joblib's context unless it is joblib's default, and the number of jobs."""
+        from joblib.parallel import get_active_backend
+
+        backend, jobs = get_active_backend(prefer="processes")
+        wanted = self.n_jobs if self.n_jobs is not None else (jobs if jobs not in (None, 1) else -1)
+        if type(backend).__name__ != "LokyBackend":
+            return backend, wanted
+        return None, wanted if wanted > 0 else (os.cpu_count() or 1)
+
+    def _threads(self, jobs: int) -> int:
+        return self.threads or max(1, (os.cpu_count() or 1) // jobs)
+
+    def _in_processes(
+        self, job: Callable[[Group], Any], groups: Sequence[Group], jobs: int
+    ) -> Iterator[tuple[Group, Any]]:
+        """One executor a process, so that the death of one does not take the others down."""
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
+        waiting = deque((group, 0) for group in groups)
+        workers: list[Any] = [None] * jobs
+        busy: dict[Future[Any], tuple[int, Group, int]] = {}
+        try:
+            while waiting or busy:
+                taken = {slot for slot, _, _ in busy.values()}
+                for slot in range(jobs):
+                    if slot not in taken and waiting:
+                        if workers[slot] is None:
+                            workers[slot] = self._worker(job, jobs)
+                        group, deaths = waiting.popleft()
+                        busy[workers[slot].submit(_carry_out, group)] = (slot, group, deaths)
+                for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                    slot, group, deaths = busy.pop(future)
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:
+                        workers[slot].shutdown(wait=True, kill_workers=True)
+                        workers[slot] = None
+                        if deaths < self.retries:
+                            waiting.appendleft((group, deaths + 1))
+                            continue
+                        result = Failure(group, f"its worker died {deaths + 1} times\n{traceback.format_exc()}")
+                    yield group, result
+        finally:
+            for worker in workers:
+                if worker is not None:
+                    worker.shutdown(wait=True, kill_workers=True)
+
+    def _worker(self, job: Callable[[Group], Any], jobs: int) -> Any:
+        from joblib.externals.loky.process_executor import ProcessPoolExecutor
+
+        threads = str(self._threads(jobs))
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        return ProcessPoolExecutor(
+            1, initializer=_receive, initargs=(job,), env=dict.fromkeys(names, threads), timeout=None
+        )
+
+
+def _receive(job: Callable[[Group], Any]) -> None:
+    """Keep the job, with its data set, in a worker process."""
+    global _job
+    _job = job
+
+
+def _carry_out(group: Group) -> Any:
+    return _job(group)
+
+
+def _labelled(job: Callable[[Group], Any], group: Group) -> tuple[Group, Any]:
+    return group, job(group)
+
+
+joblib = Joblib()

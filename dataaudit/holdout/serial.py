@@ -1,0 +1,31 @@
+"""Runs one after the other, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dataaudit.holdout.base import Group
+
+
+@dataclass(frozen=True)
+class Serial:
+    """In this process, with all its threads."""
+
+    name: str = "serial"
+
+    def describe(self) -> dict[str, Any]:
+        """Nothing else."""
+        return {}
+
+    def check(self) -> None:
+        """Runs everywhere."""
+
+    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Iterator[tuple[Group, Any]]:
+        """As `HoldoutBackend.map`, in order."""
+        for group in groups:
+            yield group, job(group)
+
+
+serial = Serial()

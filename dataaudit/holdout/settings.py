@@ -1,0 +1,182 @@
+"""What a user says about holdout runs, and which backend carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.holdout.base import HoldoutBackend
+from dataaudit.holdout.plan import Design, Plan, check_ratio
+from dataaudit.holdout.store import Store
+from dataaudit.registry import Registry
+from dataaudit.types import IntArray
+
+REGISTRY = Registry(
+    "backend",
+    {name: f"dataaudit.holdout.{name}:{name}" for name in ("serial", "joblib", "ray")},
+    group="dataaudit.backends",
+)
+
+GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FIRST = 20
+"""Runs before the first look at the reliability, for runs="auto"."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Models trained from scratch on random subsets, and what they make of the rest (the paper's algorithm 1).
+
+    Parameters
+    ----------
+    ratio
+        Share of the examples that each run trains on, for "c_score" and "holdout_probability"; in (0, 1).
+    runs
+        Number of runs (of each ratio), or "auto": as many as `reliability` takes, `budget` at most. 200, or one
+        for each fold, if None.
+    ratios
+        Subset ratios whose mean is "c_score_integral".
+    folds
+        k-fold cross-validation instead of random subsets, stratified; every k runs hold each example out once. Also
+        the folds of "heldout_confidence".
+    stratify
+        Whether every subset keeps each class's share (to within one example).
+    balanced
+        Whether holdout counts of examples differ by at most one.
+    backend
+        "serial" (this process), "joblib" (processes, or joblib's context), "ray", or a `HoldoutBackend`.
+    store
+        Folder or URL (fsspec: "s3://...", "memory://...") that keeps a record of each run. A later call with the
+        same data, recipe and plan makes only the runs that are missing.
+    storage_options
+        For the URL's file system.
+    reliability
+        Target of runs="auto": split-half reliability of the score, in (0, 1).
+    budget
+        Most runs (of each ratio) for runs="auto".
+
+    Notes
+    -----
+    A subset may miss a class: the run counts, its examples of that class are then wrong, and the audit says in how
+    many runs that was so (``stratify=True`` avoids it where classes have enough examples). A subset of one class
+    alone predicts that class; no model is trained.
+
+    A run that fails is tried again when the others are done. If it fails again its traceback is in the audit's
+    settings, with a warning, and the others count.
+
+    Raises
+    ------
+    SettingError
+        If a setting is not as described.
+
+    Examples
+    --------
+    >>> Holdout(ratio=0.5, runs=100).design
+    'random'
+    """
+
+    ratio: float = 0.7
+    runs: int | str | None = None
+    ratios: Sequence[float] = GRID
+    folds: int | None = None
+    stratify: bool = False
+    balanced: bool = False
+    backend: str | HoldoutBackend = "serial"
+    store: str | PathLike[str] | None = None
+    storage_options: Mapping[str, Any] | None = None
+    reliability: float = 0.95
+    budget: int = 2000
+    _backend: HoldoutBackend = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_ratio(self.ratio)
+        if isinstance(self.ratios, str) or not isinstance(self.ratios, Sequence) or not self.ratios:
+            raise SettingError(f"ratios={self.ratios!r}", "a list of subset ratios", "leave it out for 0.1 to 0.9")
+        ratios = tuple(sorted(check_ratio(ratio) for ratio in self.ratios))
+        if len(set(ratios)) < len(ratios):
+            raise SettingError(f"ratios={self.ratios!r}", "each ratio once", "drop the repeats")
+        object.__setattr__(self, "ratios", ratios)
+        if self.folds is not None:
+            _whole("folds", self.folds, 2)
+            if self.stratify or self.balanced or self.runs == "auto" or self.ratio != 0.7:
+                raise SettingError(
+                    "folds beside ratio, stratify, balanced or runs='auto'",
+                    "folds alone: they are stratified and balanced, and fix the ratio",
+                    "drop the others",
+                )
+            if self.runs is not None and (not isinstance(self.runs, int) or self.runs % self.folds):
+                raise SettingError(
+                    f"runs={self.runs!r} for folds={self.folds}", "a multiple of the folds", "leave runs=None"
+                )
+        if self.runs != "auto" and self.runs is not None:
+            _whole("runs", self.runs, 1)
+        _whole("budget", self.budget, 2)
+        for name in ("stratify", "balanced"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(f"{name}={getattr(self, name)!r}", "True or False", f"pass Holdout({name}=True)")
+        if self.stratify and self.balanced:
+            raise SettingError("stratify and balanced", "one of them", "drop one")
+        good = isinstance(self.reliability, (int, float)) and 0 < self.reliability < 1
+        if not good or isinstance(self.reliability, bool):
+            raise SettingError(f"reliability={self.reliability!r}", "a number in (0, 1)", "pass reliability=0.95")
+        if self.store is not None and not isinstance(self.store, (str, PathLike)):
+            raise SettingError(f"store={self.store!r}", "a path or a URL", "pass store='runs'")
+        if self.storage_options is not None and self.store is None:
+            raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
+        backend = REGISTRY.get(self.backend) if isinstance(self.backend, str) else self.backend
+        if not isinstance(backend, HoldoutBackend) or isinstance(backend, type):
+            raise SettingError(
+                f"backend={self.backend!r}",
+                "a name or an object with name, describe(), check() and map()",
+                did_you_mean(self.backend, REGISTRY.names()),
+            )
+        object.__setattr__(self, "_backend", backend)
+
+    @property
+    def design(self) -> Design:
+        """Design of the plan, for learners that train one subset at a time."""
+        if self.folds is not None:
+            return "folds"
+        return "stratified" if self.stratify else "balanced" if self.balanced else "random"
+
+    def plan(self, labels: IntArray, seed: int, nested: bool = False) -> Plan:
+        """Plan over a data set.
+
+        Parameters
+        ----------
+        labels
+            int64 [n].
+        seed
+            Of subsets and training.
+        nested
+            Whether the learner trains nested subsets at once; a design that was asked for goes first.
+        """
+        smallest = 2 if self.folds is None else self.folds
+        if len(labels) < smallest:
+            raise SettingError(f"{len(labels)} examples", f"at least {smallest} for this plan", "pass more examples")
+        design: Design = "nested" if nested and self.design == "random" else self.design
+        return Plan(np.asarray(labels), seed, design, self.folds or 0)
+
+    @property
+    def point(self) -> float:
+        """Subset ratio of the point estimate."""
+        return self.ratio if self.folds is None else 1 - 1 / self.folds
+
+    @property
+    def place(self) -> Store | None:
+        """Where records go."""
+        return None if self.store is None else Store(fspath(self.store), self.storage_options)
+
+    @property
+    def carrier(self) -> HoldoutBackend:
+        """The backend itself."""
+        return self._backend
+
+
+def _whole(name: str, value: Any, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+        raise SettingError(f"{name}={value!r}", f"a whole number of at least {low}", f"pass Holdout({name}={low})")
