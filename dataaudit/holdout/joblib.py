@@ -13,6 +13,9 @@ from typing import Any
 from dataaudit.errors import SettingError, require
 from dataaudit.holdout.base import Failure, Group
 
+PER_JOB = 8
+"""Groups a process in one call of a backend that returns lists."""
+
 _job: Any = None
 
 
@@ -76,8 +79,15 @@ class Joblib:
             return
         from joblib import Parallel, delayed
 
-        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", batch_size=1)
-        yield from parallel(delayed(_labelled)(job, group) for group in groups)
+        if getattr(other, "supports_return_generator", False):
+            parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+            yield from parallel(delayed(_labelled)(job, group) for group in groups)
+            return
+        # Such backends hand nothing over before all of a call is done: calls are kept short.
+        some = PER_JOB * jobs if jobs > 0 else PER_JOB * (os.cpu_count() or 1)
+        for start in range(0, len(groups), some):
+            parallel = Parallel(n_jobs=jobs, batch_size=1)
+            yield from parallel(delayed(_labelled)(job, group) for group in groups[start : start + some])
 
     def _context(self) -> tuple[Any, int]:
         """Backend of joblib's context unless it is joblib's default, and the number of jobs."""

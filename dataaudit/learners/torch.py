@@ -25,7 +25,7 @@ from dataaudit.types import IntArray
 
 EVALUATION_ROWS = 1024
 PRETRAINED_ROWS = 2000
-SHUFFLED_COPIES = 8
+SHUFFLED_COPIES = 16
 
 
 class TorchFitted:
@@ -170,9 +170,10 @@ class TorchLearner:
     def already_fits(self, seed: int) -> float | None:
         """Accuracy of the model as passed, if it shows training on these data; None if it does not.
 
-        The model must beat the majority class significantly (five standard errors), and must give the labels
-        more probability than copies of itself whose weights are shuffled within each tensor: an untrained
-        network is one such copy among others, and may beat the majority by luck.
+        The model must beat the majority class significantly (five standard errors), and must give the labels more
+        probability than all copies of itself whose weights are shuffled within each tensor, by three of their standard
+        deviations or to more than half way between chance and certainty: an untrained network is one such copy among
+        others, and may beat the majority by luck.
         """
         if self.recipe.init == "reset":
             return None
@@ -189,8 +190,8 @@ class TorchLearner:
             for copy_number in range(SHUFFLED_COPIES):
                 shuffled = shuffle_weights(copy.deepcopy(module), seed + copy_number)
                 null.append(self._agreement(shuffled, chosen[:: max(1, count // 500)])[1])
-        spread = max(float(np.std(null)), 0.01)
-        return accuracy if confidence > float(np.mean(null)) + 5 * spread else None
+        clear = min(float(np.mean(null)) + 3 * max(float(np.std(null)), 0.01), (1 + 1 / self._classes) / 2)
+        return accuracy if confidence > max(*null, clear) else None
 
     def _agreement(self, module: nn.Module, rows: IntArray) -> tuple[float, float]:
         """Accuracy and mean probability of the given labels on `rows`."""

@@ -1,0 +1,149 @@
+"""Records, and the folder they lie in."""
+
+import os
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from dataaudit.errors import StorageError
+from dataaudit.holdout import Plan, Run
+from dataaudit.holdout.base import Outcome
+from dataaudit.holdout.records import Record
+from dataaudit.holdout.store import MANIFEST, Store
+
+BELONGS = {"plan": "p" * 32, "data": "d" * 32, "recipe": "r" * 32, "about": {"recipe": {"recipe": {"epochs": 5}}}}
+
+
+def record(number=3, n=19, ratio=0.7):
+    held = Plan(np.zeros(n, np.int64), 0).held_out(Run(ratio, number))
+    rng = np.random.default_rng(number)
+    return Record.of(Run(ratio, number), held, Outcome(rng.random(held.sum()) < 0.5, rng.random(held.sum())), 2)
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request, tmp_path):
+    yield Store(str(tmp_path / "runs") if request.param == "local" else f"memory://{tmp_path.name}")
+    files = fsspec.filesystem("memory")
+    if files.exists(f"/{tmp_path.name}"):
+        files.rm(f"/{tmp_path.name}", recursive=True)
+
+
+def test_a_record_keeps_what_it_was_given():
+    held = np.array([True, False, True, True, False])
+    made = Record.of(Run(0.4, 7), held, Outcome(np.array([True, False, True]), np.array([0.9, 0.1, 1.0])))
+    back = Record.from_bytes(made.to_bytes(), "x")
+    assert back.run == Run(0.4, 7)
+    found, correct = back.unpacked(5)
+    assert found.tolist() == held.tolist()
+    assert correct.tolist() == [True, False, False, True, False]
+    np.testing.assert_allclose(back.probability, [0.9, 0.1, 1.0], atol=5e-4)
+    assert back.probability.dtype == np.float16
+    assert made.to_bytes() == back.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("correct", "probability", "message"),
+    [
+        (np.ones(2, bool), np.ones(3), "one a row"),
+        (np.ones(3), np.ones(3), "bool"),
+        (np.ones(3, bool), np.array([0, 0.5, 1.1]), "outside"),
+        (np.ones(3, bool), np.array([0, np.nan, 1]), "NaN"),
+    ],
+)
+def test_wrong_outcomes_are_no_records(correct, probability, message):
+    with pytest.raises(ValueError, match=message):
+        Record.of(Run(0.5, 0), np.array([True, True, True, False]), Outcome(correct, probability))
+
+
+def test_a_record_is_small():
+    n = 60000
+    held = Plan(np.zeros(n, np.int64), 0).held_out(Run(0.7, 0))
+    made = Record.of(Run(0.7, 0), held, Outcome(np.ones(held.sum(), bool), np.ones(held.sum())))
+    assert len(made.to_bytes()) < n / 8 * 2 + 2 * held.sum()
+
+
+def test_records_are_found_again(store):
+    store.open(BELONGS)
+    for number in (3, 5):
+        store.write(record(number))
+    store.write(record(3))
+    store.open(BELONGS)
+    wanted = [Run(0.7, number) for number in range(5)]
+    found = store.runs(wanted)
+    assert list(found) == [Run(0.7, 3)]
+    (name,) = found[Run(0.7, 3)]
+    assert store.read(name).to_bytes() == record(3).to_bytes()
+
+
+@pytest.mark.parametrize("part", ["plan", "data", "recipe"])
+def test_another_store_is_refused_with_both_fingerprints(store, part):
+    store.open(BELONGS)
+    with pytest.raises(StorageError, match="another") as caught:
+        store.open({**BELONGS, part: "x" * 32, "about": {"recipe": {"recipe": {"epochs": 6}}}})
+    assert BELONGS[part] in str(caught.value)
+    assert "x" * 32 in str(caught.value)
+    if part == "recipe":
+        assert "recipe.epochs: 5 there, 6 here" in str(caught.value)
+
+
+def test_another_format_and_other_folders_are_refused(tmp_path):
+    (tmp_path / "letters").write_text("dear")
+    with pytest.raises(StorageError, match="letters"):
+        Store(str(tmp_path)).open(BELONGS)
+    Store(str(tmp_path / "runs")).open(BELONGS)
+    manifest = tmp_path / "runs" / MANIFEST
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 0'))
+    with pytest.raises(StorageError, match="format"):
+        Store(str(tmp_path / "runs")).open(BELONGS)
+    manifest.write_text("{")
+    with pytest.raises(StorageError, match="JSON"):
+        Store(str(tmp_path / "runs")).open(BELONGS)
+
+
+def damaged(content):
+    yield content[:0]
+    yield content[: len(content) // 2]
+    yield content[:-1]
+    yield bytes([content[0] ^ 1]) + content[1:]
+    yield content[:40] + bytes([content[40] ^ 8]) + content[41:]
+
+
+def test_every_kind_of_damage_is_seen(tmp_path):
+    store = Store(str(tmp_path / "runs"))
+    store.open(BELONGS)
+    store.write(record())
+    ((name,),) = store.runs([Run(0.7, 3)]).values()
+    path = tmp_path / "runs" / name
+    content = path.read_bytes()
+    for broken in damaged(content):
+        path.write_bytes(broken)
+        with pytest.raises(StorageError, match="checksum"):
+            store.read(name)
+        with pytest.raises(StorageError):
+            Record.from_bytes(broken[:-9], name)
+
+
+def test_nothing_half_written_stays(tmp_path, monkeypatch):
+    store = Store(str(tmp_path / "runs"))
+    store.open(BELONGS)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="No space left"):
+        store.write(record())
+    assert [path.name for path in Path(tmp_path / "runs").rglob("*") if path.is_file()] == [MANIFEST]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="the store"):
+        Store(str(tmp_path / "file" / "runs")).open(BELONGS)
+
+
+def test_an_unknown_protocol_is_named():
+    with pytest.raises(StorageError, match="nowhere"):
+        Store("nowhere://x").open(BELONGS)

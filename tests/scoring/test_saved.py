@@ -1,0 +1,80 @@
+"""Scores that were computed elsewhere."""
+
+import numpy as np
+import pytest
+
+import dataaudit
+from dataaudit.errors import DataError, SettingError
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(0).normal(size=(6, 2)), np.array([0, 1, 2, 0, 1, 2])
+
+
+def scored(data, saved, **options):
+    return dataaudit.score(None, data, precomputed=saved, progress=False, **options)
+
+
+@pytest.mark.parametrize("key", ["scores", "cscores", "c_score"])
+def test_an_authors_file(data, tmp_path, key):
+    values = np.linspace(0, 1, 6, dtype=np.float32)
+    np.savez(tmp_path / "cscores.npz", labels=data[1].astype(np.uint8), **{key: values})
+    audit = scored(data, {"c_score": tmp_path / "cscores.npz"})
+    np.testing.assert_array_equal(audit.columns["c_score"], values.astype(float))
+    assert audit.default == "c_score"
+    assert any("its labels are those of the data set" in note for note in audit.settings["notes"])
+
+
+def test_labels_with_gaps_and_arrays(data, tmp_path):
+    inputs, labels = data
+    np.savez(tmp_path / "gaps.npz", labels=labels * 10, scores=np.zeros(6))
+    scored((inputs, labels * 10), {"c_score": str(tmp_path / "gaps.npz")})
+    audit = scored(data, {"c_score": np.arange(6.0), "mean_margin": list(range(6))})
+    assert audit.ranking("mean_margin").tolist() == list(range(6))
+    assert any("not checked" in note for note in audit.settings["notes"])
+    np.save(tmp_path / "plain.npy", np.arange(6))
+    assert scored(data, {"c_score": tmp_path / "plain.npy"}).columns["c_score"][5] == 5.0
+
+
+def test_beside_other_scores(data):
+    audit = dataaudit.score(None, data, "density/input", precomputed={"c_score": np.zeros(6)}, progress=False)
+    assert list(audit.columns) == ["density/input", "c_score"]
+
+
+def test_other_labels_are_refused(data, tmp_path):
+    labels = data[1]
+    other = labels.copy()
+    other[[1, 4]] = 0
+    np.savez(tmp_path / "other.npz", labels=other, scores=np.zeros(6))
+    with pytest.raises(DataError, match=r"2 labels in precomputed 'c_score' that differ.*rows 1, 4"):
+        scored(data, {"c_score": tmp_path / "other.npz"})
+    np.savez(tmp_path / "short.npz", labels=labels[:5], scores=np.zeros(6))
+    with pytest.raises(DataError, match="5 labels"):
+        scored(data, {"c_score": tmp_path / "short.npz"})
+
+
+@pytest.mark.parametrize(
+    ("saved", "error", "message"),
+    [
+        ({"c_scor": np.zeros(6)}, SettingError, "did you mean 'c_score'"),
+        ({"c_score": np.zeros(5)}, DataError, r"shape \(5,\)"),
+        ({"c_score": np.full(6, np.inf)}, DataError, "infinite"),
+        ({"c_score": "nowhere.npz"}, SettingError, "nowhere"),
+        ({"c_score": {}}, SettingError, "dict"),
+        ({}, SettingError, "precomputed"),
+        ("file.npz", SettingError, "precomputed=str"),
+    ],
+)
+def test_wrong_ones(data, saved, error, message):
+    with pytest.raises(error, match=message):
+        scored(data, saved)
+
+
+def test_pickles_are_refused(data, tmp_path):
+    np.savez(tmp_path / "bad.npz", scores=np.array([{}] * 6, object))
+    with pytest.raises(SettingError, match="without pickle"):
+        scored(data, {"c_score": tmp_path / "bad.npz"})
+    np.savez(tmp_path / "empty.npz", other=np.zeros(6))
+    with pytest.raises(SettingError, match="an array called"):
+        scored(data, {"c_score": tmp_path / "empty.npz"})
