@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from dataaudit.holdout.records import Record, digest
 MANIFEST = "holdout.json"
 FORMAT = "dataaudit holdout"
 VERSION = 1
+STALE = 3600.0
+"""Seconds after which a half-written file has no writer any more."""
 _FOLDER = re.compile(r"ratio-(\d\.\d{6})")
 _FILE = re.compile(r"(\d{6,})-([0-9a-f]{32})\.npz")
 
@@ -112,10 +115,18 @@ class Store:
                     continue
                 for path in sorted(files.ls(f"{root}/{folder}", detail=False)):
                     name = path.rsplit("/", 1)[-1]
+                    if name.endswith(".partial"):
+                        self._sweep(path)
                     match = _FILE.fullmatch(name)
                     if match and Run(ratio, int(match[1])) in asked:
                         found.setdefault(Run(ratio, int(match[1])), []).append(f"{folder}/{name}")
         return found
+
+    def _sweep(self, path: str) -> None:
+        """Take away what a killed writer left half written; a living one takes seconds, not `STALE`."""
+        with suppress(FileNotFoundError):
+            if time.time() - os.path.getmtime(path) > STALE:
+                os.unlink(path)
 
     def read(self, name: str) -> Record:
         """Record in the file `name`.

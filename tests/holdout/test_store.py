@@ -138,6 +138,20 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     assert [path.name for path in Path(tmp_path / "runs").rglob("*") if path.is_file()] == [MANIFEST]
 
 
+def test_what_a_killed_writer_left_is_swept_away(tmp_path):
+    store = Store(str(tmp_path / "runs"))
+    store.open(BELONGS)
+    store.write(record())
+    folder = tmp_path / "runs/ratio-0.700000"
+    old, new = folder / "000009-x.npz.a.partial", folder / "000009-x.npz.b.partial"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    assert len(store.runs([Run(0.7, 3), Run(0.7, 9)])) == 1
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="the store"):
