@@ -112,6 +112,10 @@ def score(
     seed: Annotated[int, typer.Option(help="Same seed, same scores.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     engine: Annotated[str, typer.Option(help="What computes densities: auto, cpu, triton, reference.")] = "auto",
+    runs: Annotated[int | None, typer.Option(help="Holdout runs, for c_score and its like.", min=1)] = None,
+    ratio: Annotated[float | None, typer.Option(help="Share of the examples that a holdout run trains on.")] = None,
+    backend: Annotated[str | None, typer.Option(help="What carries holdout runs out: serial, joblib, ray.")] = None,
+    store: Annotated[str | None, typer.Option(help="Folder or URL that keeps holdout runs; resumed from.")] = None,
     top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:
@@ -127,18 +131,30 @@ def score(
         if epochs is not None:
             way = replace(way, epochs=epochs)
         columns = [name.strip() for part in inputs for name in part.split(",")] if inputs else None
+        given = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
+        asked = {name: value for name, value in given.items() if value is not None}
+        holdout = dataaudit.Holdout(**asked) if asked else None  # type: ignore[arg-type]
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
         examples = open_data(data, label=label, inputs=columns, split=split, size=size)
         model = _network(network, examples)
         try:
             audit = dataaudit.score(
-                model, examples, names, recipe=way, device=device, engine=engine, seed=seed, progress=progress
+                model,
+                examples,
+                names,
+                recipe=way,
+                device=device,
+                engine=engine,
+                seed=seed,
+                progress=progress,
+                holdout=holdout,
             )
         except Interrupted as stopped:
-            if stopped.epochs == 0:
+            if not stopped.epochs and not stopped.runs:
                 raise
             _write(stopped.audit(), out, top)
-            typer.echo(f"interrupted: the {stopped.epochs} complete epochs are kept in {out.resolve()}", err=True)
+            complete = f"{stopped.epochs} complete epochs" if stopped.epochs else f"{stopped.runs} complete runs"
+            typer.echo(f"interrupted: the {complete} are kept in {out.resolve()}", err=True)
             raise typer.Exit(INTERRUPTED) from stopped
         _write(audit, out, top)
     for note in getattr(examples, "notes", []):
