@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dataaudit.errors import Interrupted as Interrupted
     from dataaudit.learners import networks as networks
     from dataaudit.learners import recipes as recipes
+    from dataaudit.learners.linear_probe import LinearProbe as LinearProbe
+    from dataaudit.learners.nearest import NearestNeighbours as NearestNeighbours
     from dataaudit.learners.recipes import Recipe as Recipe
     from dataaudit.scoring import catalogue as scorers
     from dataaudit.scoring.density import Density as Density
@@ -32,6 +34,8 @@ _PUBLIC = {
     "Density": "dataaudit.scoring.density:Density",
     "Interrupted": "dataaudit.errors:Interrupted",
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
+    "LinearProbe": "dataaudit.learners.linear_probe:LinearProbe",
+    "NearestNeighbours": "dataaudit.learners.nearest:NearestNeighbours",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "errors": "dataaudit.errors",
@@ -46,6 +50,8 @@ __all__ = [
     "Density",
     "Interrupted",
     "LabelQuality",
+    "LinearProbe",
+    "NearestNeighbours",
     "Recipe",
     "Recorder",
     "__version__",

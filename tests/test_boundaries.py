@@ -26,7 +26,8 @@ MAY_IMPORT = {
     # Rooms within dataaudit that a room's modules may import; "" stands for the shared corridor.
     "data": {"data"},
     "dynamics": {"dynamics"},
-    "learners": {"learners", "data"},
+    "learners": {"learners", "data", "holdout.base"},
+    "holdout": {"holdout", "registry"},
     "representations": {"representations", "data"},
     "density": {"density", "representations.base", "registry"},
     "scoring": {"scoring", "evidence", "dynamics.summary", "density.base", "registry"},
