@@ -47,12 +47,19 @@ def principal_axes(features: AnyArray, alpha: float) -> Axes:
         block = features[start : start + step] - mean
         gram += block.T @ block
     squares, vectors = np.linalg.eigh(gram)
-    squares = np.maximum(squares, 0.0)
-    turned = vectors * np.sqrt(n / (squares + alpha))
+    factors = _factors(squares, n, alpha)
+    turned = vectors * np.sqrt(factors)
     rows = np.empty((n, d), np.float32)
     for start in range(0, n, step):
         rows[start : start + step] = (features[start : start + step] - mean) @ turned
-    return Axes(rows, alpha * n / (squares + alpha))
+    return Axes(rows, alpha * factors)
+
+
+def _factors(squares: FloatArray, n: int, alpha: float) -> FloatArray:
+    """Squared factor of each axis; sums of squares below rounding count as rounding, whatever they are."""
+    least = squares[-1] * len(squares) * np.finfo(np.float64).eps
+    factors: FloatArray = n / (np.maximum(squares, least) + alpha)
+    return factors
 
 
 def _by_rows(features: AnyArray, mean: FloatArray, alpha: float) -> Axes:
@@ -64,6 +71,6 @@ def _by_rows(features: AnyArray, mean: FloatArray, alpha: float) -> Axes:
         block = features[:, start : start + step] - mean[start : start + step]
         products += block @ block.T
     squares, vectors = np.linalg.eigh(products)
-    squares = np.maximum(squares, 0.0)
-    rows = (vectors * np.sqrt(squares * n / (squares + alpha))).astype(np.float32)
-    return Axes(rows, alpha * n / (squares + alpha))
+    factors = _factors(squares, n, alpha)
+    rows = (vectors * np.sqrt(np.maximum(squares, 0.0) * factors)).astype(np.float32)
+    return Axes(rows, alpha * factors)

@@ -60,9 +60,9 @@ def models_of(trial, order, sizes, monkeypatch):
     return found, outcomes
 
 
-def check_nested(features, labels, classes, alpha, sizes, monkeypatch, trial=None):
+def check_nested(features, labels, classes, alpha, sizes, monkeypatch, tolerance=TOLERANCE):
     """Every model and outcome of a nested call against the oracle."""
-    trial = trial or ridge_trial(features, labels, classes, alpha)
+    trial = ridge_trial(features, labels, classes, alpha)
     order = np.random.default_rng(7).permutation(len(labels))
     models, outcomes = models_of(trial, order, sizes, monkeypatch)
     assert set(models) == set(outcomes) == {(direction, size) for direction in (0, 1) for size in sizes}
@@ -70,16 +70,16 @@ def check_nested(features, labels, classes, alpha, sizes, monkeypatch, trial=Non
         turned = order[::-1] if direction else order
         held = np.sort(turned[size:])
         wanted = oracle(features, labels, classes, alpha, turned[:size], held)
-        np.testing.assert_allclose(trial.outputs(models[direction, size], held), wanted, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(trial.outputs(models[direction, size], held), wanted, rtol=0, atol=tolerance)
         assert outcome.correct.dtype == np.bool_
         given_label = wanted[np.arange(len(held)), labels[held]]
-        np.testing.assert_allclose(outcome.probability, np.clip(given_label, 0, 1), rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(outcome.probability, np.clip(given_label, 0, 1), rtol=0, atol=tolerance)
         top = np.sort(wanted, axis=1)
-        clear = top[:, -1] - top[:, -2] > 2 * TOLERANCE
+        clear = top[:, -1] - top[:, -2] > 2 * tolerance
         assert clear.mean() > 0.9
         np.testing.assert_array_equal(outcome.correct[clear], (wanted.argmax(1) == labels[held])[clear])
         alone = trial(np.sort(turned[:size]), held, 0)
-        np.testing.assert_allclose(alone.probability, outcome.probability, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(alone.probability, outcome.probability, rtol=0, atol=tolerance)
         np.testing.assert_array_equal(alone.correct[clear], outcome.correct[clear])
 
 
@@ -162,8 +162,11 @@ def test_rare_features_ask_for_float64(monkeypatch):
         return original(self, *arguments, **named)
 
     monkeypatch.setattr(ridge.RidgeTrial, "_side_with", counted)
-    check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch)
+    check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
     assert any(again)
+    monkeypatch.setattr(ridge, "CONDITION", np.inf)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
 
 
 def test_far_units_and_constant_features(monkeypatch):
