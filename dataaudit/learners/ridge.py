@@ -28,7 +28,7 @@ from dataaudit.learners.blas import one_thread
 from dataaudit.types import AnyArray, FloatArray, IntArray
 from dataaudit_kernels.threads import in_order
 
-BLOCK = 2048
+BLOCK = 4096
 """Most rows of one product in float32; sums over blocks are float64."""
 
 FLOAT64_BELOW = 4
@@ -79,7 +79,7 @@ class RidgeTrial:
     """Ridge regression bound to a data set; a `Trial` and a `NestedTrial`.
 
     Holds the rows once, as float32 [n, r] with r = min(n, d), and the moments of all. A call needs besides, for each
-    thread, two blocks of rows and four r x r float64 matrices, and 5 bytes for every row and size in either direction.
+    thread, two blocks of rows and four r x r float64 matrices, and 10 bytes for every row and size in either direction.
     Outputs equal those of float64 on the same features to 1e-5, and mostly 1e-6, where these have unit scale. With
     alpha = 1e-5 and less the rounding of the rows shows in examples with a feature that hardly any other has: 5e-5.
     All products run on one BLAS thread each, so that the number of threads changes no bit of an outcome.
@@ -152,6 +152,8 @@ class RidgeTrial:
         SettingError
             As `fit`.
         """
+        from dataaudit_kernels.outcomes import collect
+
         n = len(order)
         wanted = [(direction, size) for direction in (0, 1) for size in dict.fromkeys(sizes)]
         cuts = sorted({0, n, *sizes, *(n - size for size in sizes)})
@@ -169,9 +171,14 @@ class RidgeTrial:
             correct, probability = self._predict(order, pieces, len(wanted), threads)
         place = np.empty(n, np.int64)
         place[order] = np.arange(n)
-        for column, (direction, size) in enumerate(wanted):
-            held = place < n - size if direction else place >= size
-            yield direction, size, Outcome(correct[held, column], probability[held, column])
+        first = np.array([0 if direction else size for direction, size in wanted], np.int64)
+        last = np.array([n - size if direction else n for direction, size in wanted], np.int64)
+        stops = np.cumsum(last - first)
+        kept = Outcome(np.empty(stops[-1], bool), np.empty(stops[-1], np.float32))
+        collect(place, first, last, correct, probability, stops - (last - first), *kept)
+        for (direction, size), stop in zip(wanted, stops, strict=True):
+            held = slice(stop - (n - size), stop)
+            yield direction, size, Outcome(kept.correct[held], kept.probability[held])
 
     def _side(
         self,
@@ -223,7 +230,7 @@ class RidgeTrial:
         from dataaudit_kernels.outcomes import gather
 
         start, stop = block
-        rows = order[start:stop]
+        rows = np.ascontiguousarray(order[start:stop])
         taken, sums = np.empty((stop - start, self.rows.shape[1]), np.float32), np.zeros_like(self.total.sums)
         gather(self.rows, self.labels, rows, taken, sums)
         if stop <= float64_below:
@@ -293,7 +300,7 @@ def _smallest(factor: FloatArray) -> float:
     """Smallest eigenvalue of a matrix by its Cholesky factor [r, r], from above: inverse iteration."""
     vector = np.random.default_rng(0).normal(size=len(factor))
     norm = 1.0
-    for _ in range(3):
+    for _ in range(2):
         vector, _ = lapack.dpotrs(factor, vector / np.linalg.norm(vector), lower=1)
         norm = float(np.linalg.norm(vector))
     return 1.0 / norm

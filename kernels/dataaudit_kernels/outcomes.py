@@ -68,3 +68,28 @@ def judge(outputs, offsets, labels, rows, models, correct, probability):
                     given = value
             correct[row, models[m]] = best == label
             probability[row, models[m]] = min(max(given, 0.0), 1.0)
+
+
+@numba.njit(nogil=True)
+def collect(place, first, last, correct, probability, ends, kept_correct, kept_probability):
+    """Line up what each model makes of the rows that it holds out, in rising order of rows.
+
+    Parameters
+    ----------
+    place
+        Place of each row in the permutation, int64 [n].
+    first, last
+        Model m holds out the places ``first[m] <= place < last[m]``, int64 [M].
+    correct, probability
+        From `judge`, [n, M].
+    ends
+        Where each model's outcomes begin in the next two, int64 [M]; where they end when this returns.
+    kept_correct, kept_probability
+        bool and float32 [sum of last - first], written.
+    """
+    for row in range(len(place)):
+        for m in range(len(first)):
+            if first[m] <= place[row] < last[m]:
+                kept_correct[ends[m]] = correct[row, m]
+                kept_probability[ends[m]] = probability[row, m]
+                ends[m] += 1

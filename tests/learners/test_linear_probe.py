@@ -333,3 +333,9 @@ def test_an_alpha_that_vanishes_is_named():
     trial = ridge_trial(features, np.array([0, 1, 0, 1, 0, 1]), 2, 1e-300)
     with pytest.raises(SettingError, match="alpha=1e-300"):
         trial.fit(np.arange(1, 5))
+
+
+def test_the_benchmark_runs():
+    from benchmarks.holdout.linear_probe import main
+
+    assert main(["--quick"]) == 0
