@@ -161,8 +161,8 @@ class RidgeTrial:
         after = min(cut for cut in cuts if cut > n // 2)
         with one_thread() as threads:
             models: dict[tuple[int, int], Linear] = {}
-            for side, last in ((0, middle), (1, n - after)):
-                bounds = [cut for cut in cuts if 0 < cut <= last]
+            for side, most in ((0, middle), (1, n - after)):
+                bounds = [cut for cut in cuts if 0 < cut <= most]
                 models |= self._side(order[::-1] if side else order, bounds, set(wanted) - set(models), side, threads)
             pieces = []
             for start, stop in pairwise(cuts):
