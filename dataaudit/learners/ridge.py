@@ -79,7 +79,7 @@ class RidgeTrial:
     """Ridge regression bound to a data set; a `Trial` and a `NestedTrial`.
 
     Holds the rows once, as float32 [n, r] with r = min(n, d), and the moments of all. A call needs besides, for each
-    thread, two blocks of rows and four r x r float64 matrices, and 10 bytes for every row and size in either direction.
+    thread, three blocks of rows and four r x r float64 matrices, and 10 bytes for every row, size and direction.
     Outputs equal those of float64 on the same features to 1e-5, and mostly 1e-6, where these have unit scale. With
     alpha = 1e-5 and less the rounding of the rows shows in examples with a feature that hardly any other has: 5e-5.
     All products run on one BLAS thread each, so that the number of threads changes no bit of an outcome.
