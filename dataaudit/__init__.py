@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dataaudit.holdout.settings import Holdout as Holdout
     from dataaudit.learners import networks as networks
     from dataaudit.learners import recipes as recipes
+    from dataaudit.learners.linear_probe import LinearProbe as LinearProbe
+    from dataaudit.learners.nearest import NearestNeighbours as NearestNeighbours
     from dataaudit.learners.recipes import Recipe as Recipe
     from dataaudit.scoring import catalogue as scorers
     from dataaudit.scoring.density import Density as Density
@@ -34,6 +36,8 @@ _PUBLIC = {
     "Holdout": "dataaudit.holdout.settings:Holdout",
     "Interrupted": "dataaudit.errors:Interrupted",
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
+    "LinearProbe": "dataaudit.learners.linear_probe:LinearProbe",
+    "NearestNeighbours": "dataaudit.learners.nearest:NearestNeighbours",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "errors": "dataaudit.errors",
@@ -49,6 +53,8 @@ __all__ = [
     "Holdout",
     "Interrupted",
     "LabelQuality",
+    "LinearProbe",
+    "NearestNeighbours",
     "Recipe",
     "Recorder",
     "__version__",

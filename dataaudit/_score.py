@@ -65,7 +65,8 @@ def score(
     ----------
     model
         A ``torch.nn.Module`` (trained on a copy, from the weights it has), a function that returns a fresh one,
-        a scikit-learn classifier or pipeline (cloned), or None where `precomputed` holds what the scores need.
+        a scikit-learn classifier or pipeline (cloned), a `LinearProbe`, `NearestNeighbours`, or None where
+        `precomputed` holds what the scores need.
     dataset
         ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``
         or ``DatasetDict``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.

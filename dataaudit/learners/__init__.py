@@ -1,1 +1,1 @@
-"""What trains: torch and scikit-learn models, recipes and networks by name."""
+"""What trains: torch and scikit-learn models, linear probes, nearest neighbours, recipes and networks by name."""

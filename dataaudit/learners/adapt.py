@@ -7,6 +7,8 @@ from typing import Any
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import Learner
+from dataaudit.learners.linear_probe import LinearProbe, LinearProbeLearner
+from dataaudit.learners.nearest import NearestNeighbours, NearestNeighboursLearner
 from dataaudit.learners.recipes import DEFAULT, Recipe, get
 
 
@@ -31,7 +33,8 @@ def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: st
     Parameters
     ----------
     model
-        A torch module, a function that makes one, a scikit-learn classifier or pipeline, or None.
+        A torch module, a function that makes one, a scikit-learn classifier or pipeline, a `LinearProbe`,
+        `NearestNeighbours`, or None.
     examples
         The data set.
     recipe, device
@@ -48,6 +51,8 @@ def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: st
         if recipe is not None:
             raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe=None")
         return None
+    if isinstance(model, (LinearProbe, NearestNeighbours)):
+        return _of_features(model, examples, recipe, device)
     if hasattr(model, "get_params") and hasattr(model, "fit") and not isinstance(model, type):
         if str(device) not in ("auto", "cpu"):
             raise SettingError(f"device={device!r} for a scikit-learn model", "'auto' or 'cpu'", "leave device='auto'")
@@ -57,10 +62,26 @@ def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: st
     if not callable(model):
         raise ModelError(
             f"a model of type {type(model).__name__}",
-            "a torch.nn.Module, a function returning one, a scikit-learn classifier, or None",
+            "a torch.nn.Module, a function returning one, a scikit-learn classifier, a LinearProbe, NearestNeighbours, "
+            "or None",
             "pass one of these",
         )
     from dataaudit.learners.devices import resolve_device
     from dataaudit.learners.torch import TorchLearner
 
     return TorchLearner(model, examples, recipe or DEFAULT, resolve_device(device))
+
+
+def _of_features(
+    model: LinearProbe | NearestNeighbours, examples: Examples, recipe: Recipe | None, device: str
+) -> Learner:
+    name = type(model).__name__
+    if recipe is not None:
+        raise SettingError(
+            f"a recipe for {name}", "one for a torch model", f"set {name}'s own parameters, and leave recipe=None"
+        )
+    if str(device) not in ("auto", "cpu"):
+        raise SettingError(f"device={device!r} for {name}", "'auto' or 'cpu'", "leave device='auto'")
+    if isinstance(model, LinearProbe):
+        return LinearProbeLearner(model, examples)
+    return NearestNeighboursLearner(model, examples)

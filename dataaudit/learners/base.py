@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from dataaudit.types import IntArray
+
+SMALLEST = sys.float_info.epsilon
+"""Probability below which a logit is cut off, as scikit-learn's log_loss does."""
 
 
 class Recording(Protocol):

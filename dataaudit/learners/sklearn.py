@@ -16,13 +16,10 @@ from sklearn.utils import get_tags
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.base import Recording, Watch
+from dataaudit.learners.base import SMALLEST, Recording, Watch
 from dataaudit.learners.recipes import DEFAULT, Recipe
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray, FloatArray, IntArray
-
-SMALLEST = float(np.finfo(np.float64).eps)
-"""Probability below which a logit is cut off, as scikit-learn's log_loss does."""
 
 
 class SklearnFitted:

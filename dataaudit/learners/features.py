@@ -1,0 +1,68 @@
+"""Inputs as one matrix in memory, for learners that train on all of it again and again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dataaudit.data.examples import Examples, rows_per_block
+from dataaudit.errors import DataError, rows
+from dataaudit.types import AnyArray, IntArray
+
+
+def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
+    """Inputs of the rows `indices`, flattened, float32 [b, d].
+
+    Raises
+    ------
+    DataError
+        If a table has columns that are not numbers, an input is not made of numbers, or a row holds NaN, infinity
+        or a value beyond the range of float32.
+    """
+    part = examples.read(indices)
+    if hasattr(part, "columns"):
+        from dataaudit.data.tables import as_numbers
+
+        part = as_numbers(part)
+    part = np.asarray(part)
+    part = part.reshape(len(part), -1)
+    if part.dtype.kind not in "fiub" or part.shape[1] == 0:
+        raise DataError(
+            f"inputs of type {part.dtype} with {part.shape[1]} features, from {examples.source}",
+            "numbers, for a model of features",
+            "name numeric columns with inputs=, or turn the rows into numbers with transform=",
+        )
+    with np.errstate(over="ignore"):
+        part = part.astype(np.float32, copy=False)
+    bad = indices[~np.isfinite(part).all(axis=1)]
+    if len(bad):
+        raise DataError(
+            f"NaN, infinity or a value beyond float32 in {rows(bad)}",
+            "finite features",
+            "fill or drop those rows, or rescale them",
+        )
+    return part
+
+
+def all_features(examples: Examples) -> AnyArray:
+    """Inputs of all rows, flattened, float32 [n, d], in memory once.
+
+    Raises
+    ------
+    DataError
+        As `feature_rows`, or if rows differ in length.
+    """
+    n, block = len(examples), rows_per_block(examples)
+    found: AnyArray | None = None
+    for start in range(0, n, block):
+        part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64))
+        if found is None:
+            found = np.empty((n, part.shape[1]), np.float32)
+        if part.shape[1] != found.shape[1]:
+            raise DataError(
+                f"{part.shape[1]} features from row {start} on, after {found.shape[1]}",
+                "rows of one length",
+                "resize or pad them, for example with transform=",
+            )
+        found[start : start + len(part)] = part
+    assert found is not None
+    return found

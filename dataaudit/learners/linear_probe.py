@@ -1,0 +1,105 @@
+"""Linear models on frozen features: the learner of thousands of holdout runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
+from dataaudit.types import AnyArray
+
+KINDS = {
+    "ridge": "least squares on one-hot labels, penalty alpha, intercept without penalty; the probability of a class is "
+    "its output, cut off to [0, 1]",
+    "logistic": "multinomial logistic regression by scikit-learn, C = 1 / alpha, features as they are",
+}
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """A linear classifier of the inputs as features, passed as the model.
+
+    Inputs are flattened and taken as they are (float32): standardise them beforehand if their units differ. They are
+    held in memory.
+
+    Ridge outputs estimate class probabilities by least squares. The predicted class is the largest output; the
+    probability of a label is its output, cut off to [0, 1]. Logits are the logarithms of the outputs that are positive
+    and of a smallest number for the others: the outputs of an example add up to 1, so the largest is positive and the
+    order at the top is kept. The softmax of such logits is the outputs' positive parts divided by their sum.
+
+    Parameters
+    ----------
+    kind
+        "ridge" (solves all nested subsets of a permutation from one pass of matrix products), or "logistic"
+        (scikit-learn's, fitted to every subset by itself).
+    alpha
+        Penalty of the squared weights, above 0; the logistic kind's C is 1 / alpha.
+
+    Raises
+    ------
+    SettingError
+        If the kind is unknown, or alpha is not a finite number above 0.
+
+    Examples
+    --------
+    >>> LinearProbe(alpha=10)
+    LinearProbe(kind='ridge', alpha=10)
+    """
+
+    kind: Literal["ridge", "logistic"] = "ridge"
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise SettingError(f"kind={self.kind!r}", "a known kind of linear model", did_you_mean(self.kind, KINDS))
+        number = isinstance(self.alpha, (int, float, np.number)) and not isinstance(self.alpha, bool)
+        if not number or not (math.isfinite(self.alpha) and self.alpha > 0):
+            raise SettingError(f"alpha={self.alpha!r}", "a finite number above 0", "pass LinearProbe(alpha=1.0)")
+
+
+class LinearProbeLearner(FeatureLearner):
+    """A linear probe, bound to a data set.
+
+    Parameters
+    ----------
+    probe
+        Settings.
+    examples
+        The data set.
+    """
+
+    def __init__(self, probe: LinearProbe, examples: Examples) -> None:
+        super().__init__(examples)
+        self.probe = probe
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Model and how it is trained, as JSON values."""
+        ridge = self.probe.kind == "ridge"
+        return {
+            "model": "LinearProbe",
+            "recipe": {"kind": self.probe.kind, "alpha": float(self.probe.alpha)},
+            "device": "cpu",
+            "precision": "float32 products, float64 sums and solutions; float64 products of small or ill-conditioned "
+            "subsets"
+            if ridge
+            else "float32",
+            "engine": "BLAS" if ridge else "scikit-learn",
+            "notes": [f"{self.probe.kind}: {KINDS[self.probe.kind]}"],
+        }
+
+    def bind(self, features: AnyArray) -> FeatureTrial:
+        """Trial on features, float32 [n, d]."""
+        labels, classes, alpha = self.examples.labels, len(self.examples.class_names), float(self.probe.alpha)
+        if self.probe.kind == "ridge":
+            from dataaudit.learners.ridge import ridge_trial
+
+            return ridge_trial(features, labels, classes, alpha)
+        from dataaudit.learners.logistic import LogisticTrial
+
+        return LogisticTrial(features, labels, classes, alpha)
