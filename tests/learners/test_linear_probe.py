@@ -245,13 +245,17 @@ def test_blas_gets_its_threads_back():
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])
 def test_trials_can_be_pickled(kind, blobs, dumps):
     trial = LinearProbeLearner(LinearProbe(kind), blobs).trial()
-    assert isinstance(trial, NestedTrial)
+    assert isinstance(trial, NestedTrial) == (kind == "ridge")
     again = pickle.loads(dumps(trial))
     order = np.random.default_rng(0).permutation(90)
-    for mine, theirs in zip(trial.nested(order, [9, 45]), again.nested(order, [9, 45]), strict=True):
-        assert mine[:2] == theirs[:2]
-        np.testing.assert_array_equal(mine[2].correct, theirs[2].correct)
-        np.testing.assert_array_equal(mine[2].probability, theirs[2].probability)
+    mine, theirs = (one(np.sort(order[:45]), np.sort(order[45:]), 0) for one in (trial, again))
+    np.testing.assert_array_equal(mine.correct, theirs.correct)
+    np.testing.assert_array_equal(mine.probability, theirs.probability)
+    if kind == "ridge":
+        for mine, theirs in zip(trial.nested(order, [9, 45]), again.nested(order, [9, 45]), strict=True):
+            assert mine[:2] == theirs[:2]
+            np.testing.assert_array_equal(mine[2].correct, theirs[2].correct)
+            np.testing.assert_array_equal(mine[2].probability, theirs[2].probability)
 
 
 def test_logistic_is_scikit_learns(blobs):
