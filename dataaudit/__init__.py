@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dataaudit.learners.recipes import Recipe as Recipe
     from dataaudit.scoring import catalogue as scorers
     from dataaudit.scoring.density import Density as Density
+    from dataaudit.scoring.neighbours import NeighbourCScore as NeighbourCScore
     from dataaudit.scoring.quality import LabelQuality as LabelQuality
 
     __version__: str
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Density": "dataaudit.scoring.density:Density",
     "Interrupted": "dataaudit.errors:Interrupted",
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
+    "NeighbourCScore": "dataaudit.scoring.neighbours:NeighbourCScore",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "errors": "dataaudit.errors",
@@ -46,6 +48,7 @@ __all__ = [
     "Density",
     "Interrupted",
     "LabelQuality",
+    "NeighbourCScore",
     "Recipe",
     "Recorder",
     "__version__",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataaudit import scoring
-from dataaudit._settings import density_settings, run_settings
+from dataaudit._settings import density_settings, neighbour_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples, Inspection, inspect
@@ -31,6 +31,9 @@ from dataaudit.evidence import Evidence, Need, Timer, collect
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
+from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.search import NeighbourSearch
+from dataaudit.neighbours.search import resolve as resolve_search
 from dataaudit.scoring import Scorer
 from dataaudit.types import IntArray
 
@@ -55,6 +58,7 @@ def score(
     recipe: str | Recipe | None = None,
     device: str = "auto",
     engine: str | DensityEngine = "auto",
+    search: str | NeighbourSearch = "auto",
     seed: int = 0,
     progress: bool = True,
     precomputed: Recorder | None = None,
@@ -85,6 +89,9 @@ def score(
     engine
         What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), a `DensityEngine`,
         or "auto": the CPU. A named engine never gives way to another; the audit's settings say which one ran.
+    search
+        What finds nearest neighbours: "faiss", "torch", a `NeighbourSearch`, or "auto": FAISS where it is installed,
+        else torch. A named search never gives way to another; the audit's settings say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress
@@ -117,7 +124,9 @@ def score(
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, precomputed)
-        computing = resolve_engine(engine) if _densities(chosen or ()) or engine != "auto" else None
+        kinds = {type(need) for need in _represented(chosen or ())}
+        computing = resolve_engine(engine) if DensityNeed in kinds or engine != "auto" else None
+        searching = resolve_search(search) if NeighbourNeed in kinds or search != "auto" else None
         way = resolve_recipe(recipe)
         if precomputed is not None and way is not None:
             raise SettingError(
@@ -151,7 +160,7 @@ def score(
         plan = chosen or scoring.supported(_automatic_needs(learner, precomputed, trained))
         try:
             evidence = _collect(
-                plan, examples, learner, recorder, precomputed, trained, computing, seed, progress, timer
+                plan, examples, learner, recorder, precomputed, trained, computing, searching, seed, progress, timer
             )
         except KeyboardInterrupt as error:
 
@@ -164,6 +173,7 @@ def score(
             raise Interrupted(recorder.epochs, keep if recorder.epochs else None) from error
     settings = run_settings(_names(plan), examples, learner, seed, precomputed is not None, notes, evidence.dynamics)
     settings |= density_settings(plan, evidence, settings["notes"])
+    settings |= neighbour_settings(plan, evidence, settings["notes"])
     return _audit(plan, evidence, settings, timer, examples, inspection)
 
 
@@ -209,7 +219,7 @@ def _is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: 
         )
     if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
         notes.append(TRAINED.format(share=share))
-    elif any(need.space != "input" for need in _densities(chosen)):
+    elif any(need.space != "input" for need in _represented(chosen)):
         notes.append(
             f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
         )
@@ -236,6 +246,7 @@ def _collect(
     precomputed: Recorder | None,
     trained: bool,
     engine: DensityEngine | None,
+    search: NeighbourSearch | None,
     seed: int,
     progress: bool,
     timer: Timer,
@@ -256,6 +267,7 @@ def _collect(
         recorded=precomputed is not None,
         trained=trained,
         engine=engine,
+        search=search,
         seed=seed,
         progress=progress,
         timer=timer,
@@ -308,12 +320,12 @@ def audit_recorded(
     return _audit(plan, evidence, settings, timer, examples, None)
 
 
-def _densities(plan: Sequence[Scorer]) -> list[DensityNeed]:
-    return [need for scorer in plan for need in scorer.needs if isinstance(need, DensityNeed)]
+def _represented(plan: Sequence[Scorer]) -> list[DensityNeed | NeighbourNeed]:
+    return [need for scorer in plan for need in scorer.needs if isinstance(need, (DensityNeed, NeighbourNeed))]
 
 
-def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed]:
-    return {need for need in _densities(plan) if need.space == "input"}
+def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed | NeighbourNeed]:
+    return {need for need in _represented(plan) if need.space == "input"}
 
 
 def _names(plan: Sequence[Scorer]) -> list[str]:

@@ -112,6 +112,7 @@ def score(
     seed: Annotated[int, typer.Option(help="Same seed, same scores.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     engine: Annotated[str, typer.Option(help="What computes densities: auto, cpu, triton, reference.")] = "auto",
+    search: Annotated[str, typer.Option(help="What finds neighbours: auto, faiss, torch.")] = "auto",
     top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:
@@ -132,7 +133,15 @@ def score(
         model = _network(network, examples)
         try:
             audit = dataaudit.score(
-                model, examples, names, recipe=way, device=device, engine=engine, seed=seed, progress=progress
+                model,
+                examples,
+                names,
+                recipe=way,
+                device=device,
+                engine=engine,
+                search=search,
+                seed=seed,
+                progress=progress,
             )
         except Interrupted as stopped:
             if stopped.epochs == 0:

@@ -14,6 +14,7 @@ import numpy as np
 from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dataaudit.dynamics.recorder import Recorder
     from dataaudit.dynamics.summary import Dynamics, Predictions
     from dataaudit.learners.base import Fitted, Learner
+    from dataaudit.neighbours.search import NeighbourSearch
 
 FOLDS = 3
 EVALUATION_ROWS = 4096
@@ -53,8 +55,8 @@ class Evidence:
         Names of the classes [C].
     dynamics, predictions, heldout
         See `dataaudit.dynamics.summary`.
-    densities
-        Kernel sums by what was asked for.
+    densities, neighbours
+        Kernel sums and neighbour graphs by what was asked for.
     """
 
     labels: IntArray
@@ -63,9 +65,12 @@ class Evidence:
     predictions: Predictions | None = None
     heldout: Predictions | None = None
     densities: Mapping[DensityNeed, DensitySums] = field(default_factory=dict)
+    neighbours: Mapping[NeighbourNeed, Neighbours] = field(default_factory=dict)
 
-    def has(self, need: Need | DensityNeed) -> bool:
+    def has(self, need: Need | DensityNeed | NeighbourNeed) -> bool:
         """Whether that part is there."""
+        if isinstance(need, NeighbourNeed):
+            return need in self.neighbours
         if isinstance(need, DensityNeed):
             return need in self.densities
         return getattr(self, need.value) is not None
@@ -135,7 +140,7 @@ def heldout_predictions(
 
 
 def collect(
-    needs: Collection[Need | DensityNeed],
+    needs: Collection[Need | DensityNeed | NeighbourNeed],
     labels: IntArray,
     class_names: tuple[str, ...],
     *,
@@ -145,6 +150,7 @@ def collect(
     recorded: bool,
     trained: bool,
     engine: DensityEngine | None,
+    search: NeighbourSearch | None = None,
     seed: int,
     progress: bool,
     timer: Timer,
@@ -167,8 +173,8 @@ def collect(
         Whether `recorder` arrived full, from the caller's own loop.
     trained
         Whether the model as passed is the trained one, so that predictions are its own.
-    engine
-        What computes densities; None where none is needed.
+    engine, search
+        What computes densities, and what finds neighbours; None where none are needed.
     seed, progress, timer
         As in `dataaudit.score`.
 
@@ -179,7 +185,9 @@ def collect(
     SettingError
         If a density is asked for at an epoch that this training does not have.
     """
-    crowds = Crowds([need for need in needs if isinstance(need, DensityNeed)], labels, engine, seed, progress, timer)
+    crowds = Crowds(
+        [need for need in needs if not isinstance(need, Need)], labels, engine, search, seed, progress, timer
+    )
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
         learner = _needed(learner, Need.DYNAMICS)
@@ -224,12 +232,12 @@ def collect(
         learner = _needed(learner, Need.HELDOUT)
         with timer.stage("holdout"):
             heldout = heldout_predictions(learner, labels, len(class_names), seed, progress)
-    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.found)
+    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.densities, crowds.neighbours)
 
 
-def _needed(learner: Learner | None, need: Need | DensityNeed) -> Learner:
+def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed) -> Learner:
     if learner is None:
-        what = f"the density of {need.space!r}" if isinstance(need, DensityNeed) else need.value
+        what = need.value if isinstance(need, Need) else f"the representation {need.space!r}"
         raise ModelError(
             f"no model, for scores that need {what}",
             "a torch module or factory, a scikit-learn classifier, or a Recorder that holds them",

@@ -27,9 +27,11 @@ from dataaudit.density.engines import reference as REFERENCE
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.evidence import Evidence, Need
 from dataaudit.learners.base import Learner
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.search import NeighbourSearch
 from dataaudit.representations.base import Factors, Represented
 from dataaudit.scoring.base import Scorer
-from dataaudit.types import IntArray
+from dataaudit.types import AnyArray, IntArray
 
 
 def example_evidence(
@@ -37,11 +39,12 @@ def example_evidence(
     classes: int = 4,
     epochs: int = 5,
     seed: int = 0,
-    needs: Collection[Need | DensityNeed] = (),
+    needs: Collection[Need | DensityNeed | NeighbourNeed] = (),
 ) -> Evidence:
     """Evidence of a made-up training run, with every part present and one example never seen in training.
 
-    Densities are there for those of `needs` that ask for one; the last example has no neighbour within reach.
+    Densities and neighbours are there for those of `needs` that ask for one; the last example has no neighbour within
+    reach of a density, and the neighbours of the first are all at one distance.
     """
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % classes
@@ -51,13 +54,19 @@ def example_evidence(
         seen = rng.permutation(n - 1)
         recorder.update(seen, torch.tensor(logits[epoch][seen]), labels[seen])
         recorder.end_epoch()
-    densities = {}
+    densities, neighbours = {}, {}
     for need in needs:
         if isinstance(need, DensityNeed):
             same = rng.random(n) * (np.bincount(labels)[labels] - 1)
             total = same + rng.random(n) * n
             total[-1] = same[-1] = 0.0
             densities[need] = DensitySums(total, same, {"bandwidth": 1.0, "out_of_reach": 1})
+        elif isinstance(need, NeighbourNeed):
+            apart = np.array([rng.permutation(n - 1) + 1 for _ in range(n)])[:, : need.depth]
+            distances = np.sort(rng.random(apart.shape), axis=1)
+            distances[0] = 0.0
+            graph = Neighbours((apart + np.arange(n)[:, None]) % n, distances, {"depth": apart.shape[1], "cut_ties": 0})
+            neighbours[need] = graph
     everything = np.arange(n)
     recorder.evaluate(everything, torch.tensor(logits[-1]), labels)
     heldout.evaluate(everything, torch.tensor(logits[0]), labels)
@@ -68,6 +77,7 @@ def example_evidence(
         predictions=recorder.predictions(),
         heldout=heldout.predictions(),
         densities=densities,
+        neighbours=neighbours,
     )
 
 
@@ -86,7 +96,7 @@ class ScorerContract(ABC):
         assert scorer.name.strip() == scorer.name
         assert scorer.summary
         assert "\n" not in scorer.summary
-        assert all(isinstance(need, (Need, DensityNeed)) for need in scorer.needs)
+        assert all(isinstance(need, (Need, DensityNeed, NeighbourNeed)) for need in scorer.needs)
 
     def test_values_are_one_finite_number_an_example(self) -> None:
         """float64 [n], never infinite, for many and for few examples."""
@@ -102,7 +112,8 @@ class ScorerContract(ABC):
     def test_it_is_pure(self) -> None:
         """Equal evidence gives equal scores, and read-only evidence will do."""
         evidence = example_evidence(needs=self.scorer().needs)
-        for part in (evidence.dynamics, evidence.predictions, evidence.heldout, *evidence.densities.values()):
+        asked = (*evidence.densities.values(), *evidence.neighbours.values())
+        for part in (evidence.dynamics, evidence.predictions, evidence.heldout, *asked):
             for value in vars(part).values():
                 if isinstance(value, np.ndarray):
                     value.flags.writeable = False
@@ -112,9 +123,11 @@ class ScorerContract(ABC):
     def test_it_reads_only_what_it_needs(self) -> None:
         """Parts of the evidence that are not in `needs` may be missing."""
         scorer = self.scorer()
-        evidence = example_evidence(needs={*scorer.needs, DensityNeed("input", 0.123)})
+        others = (DensityNeed("input", 0.123), NeighbourNeed("input", depth=3))
+        evidence = example_evidence(needs=[*scorer.needs, *(need for need in others if need not in scorer.needs)])
         absent: dict[str, Any] = {need.value: None for need in Need if need not in scorer.needs}
-        absent["densities"] = {need: sums for need, sums in evidence.densities.items() if need in scorer.needs}
+        for part in ("densities", "neighbours"):
+            absent[part] = {need: found for need, found in getattr(evidence, part).items() if need in scorer.needs}
         np.testing.assert_array_equal(scorer.score(replace(evidence, **absent)).values, scorer.score(evidence).values)
 
 
@@ -182,6 +195,64 @@ class EngineContract(ABC):
         rng = np.random.default_rng(3)
         shares = self._sums(rng.normal(size=(200, 4)).astype(np.float32), rng.integers(3, size=200), 1.0)
         assert abs(sum(shares) - 1.0) < 1e-6
+
+
+class SearchContract(ABC):
+    """Laws of a `dataaudit.neighbours.search.NeighbourSearch`, checked against all distances in float64."""
+
+    recall = 1.0
+    """Least share of the true neighbours that are found; less than 1 for an approximate search alone."""
+
+    @abstractmethod
+    def search(self) -> NeighbourSearch:
+        """Return the search under test, on a machine that can run it."""
+
+    @staticmethod
+    def _rows(n: int, d: int) -> AnyArray:
+        rng = np.random.default_rng(n)
+        rows = rng.normal(size=(n, d)).astype(np.float32)
+        # A third of the rows are duplicates, and one lies far out.
+        rows[: n // 3] = rows[rng.integers(n, size=n // 3)]
+        rows[-1] *= 100
+        return rows
+
+    def test_it_describes_itself(self) -> None:
+        """A name, settings that are JSON, and it runs here."""
+        import json
+
+        search = self.search()
+        assert isinstance(search, NeighbourSearch)
+        search.check()
+        assert search.name
+        assert search.exact == (self.recall == 1.0)
+        settings = search.describe(np.zeros((30, 2), np.float32))
+        assert json.loads(json.dumps(settings)) == settings
+
+    def test_it_finds_the_nearest(self) -> None:
+        """Distinct rows, none nearer left out, for odd sizes and every depth."""
+        for n, d, depth in ((1, 1, 1), (2, 3, 2), (63, 20, 5), (63, 4, 63), (257, 33, 30)):
+            rows, done = self._rows(n, d), list[int]()
+            found = self.search().find(rows, depth, done.append)
+            assert found.shape == (n, depth)
+            assert found.dtype == np.int64
+            assert sum(done) == n
+            assert found.min() >= (0 if self.recall == 1.0 else -1)
+            assert found.max() < n
+            assert all(len(set(row[row >= 0].tolist())) == (row >= 0).sum() for row in found)
+            wide = rows.astype(np.float64)
+            apart = ((wide[:, None] - wide[None]) ** 2).sum(-1)
+            edge = np.sort(apart, axis=1)[:, depth - 1, None]
+            room = 1e-5 * ((wide**2).sum(1)[:, None] + (wide**2).sum(1).max())
+            near = (found >= 0) & (np.take_along_axis(apart, np.maximum(found, 0), 1) <= edge + room)
+            assert near.mean() >= self.recall
+
+    def test_the_same_indices_twice(self) -> None:
+        """Equal arguments give equal indices, and are not changed."""
+        rows = self._rows(200, 9)
+        before = rows.copy()
+        first, second = (self.search().find(rows, 12, lambda rows: None) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(rows, before)
 
 
 class LearnerContract(ABC):
@@ -282,4 +353,11 @@ class ExamplesContract(ABC):
         assert self.examples().show(0) is not None
 
 
-__all__ = ["EngineContract", "ExamplesContract", "LearnerContract", "ScorerContract", "example_evidence"]
+__all__ = [
+    "EngineContract",
+    "ExamplesContract",
+    "LearnerContract",
+    "ScorerContract",
+    "SearchContract",
+    "example_evidence",
+]

@@ -29,7 +29,17 @@ MAY_IMPORT = {
     "learners": {"learners", "data"},
     "representations": {"representations", "data"},
     "density": {"density", "representations.base", "registry"},
-    "scoring": {"scoring", "evidence", "dynamics.summary", "density.base", "registry"},
+    "neighbours": {"neighbours", "representations.base", "registry"},
+    "scoring": {
+        "scoring",
+        "evidence",
+        "dynamics.summary",
+        "density.base",
+        "neighbours.base",
+        "neighbours.subsets",
+        "neighbours.closed_form",
+        "registry",
+    },
     "labels": {"labels", "evidence"},
     "report": {"report"},
 }

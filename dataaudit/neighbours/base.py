@@ -96,7 +96,7 @@ class Neighbours:
     @property
     def depth(self) -> int:
         """Neighbours of each example."""
-        return self.indices.shape[1]
+        return int(self.indices.shape[1])
 
     def first(self, depth: int) -> Neighbours:
         """The graph cut to `depth`; itself where that is all of it."""

@@ -101,7 +101,7 @@ def c_scores(
         match = labels[neighbours.indices[part]] == labels[part, None]
         remaining = (counts[part] - match.sum(1)) / max(n - 1 - depth, 1)
         scores[part] = nearest_c_scores(match, starts[part], remaining, weights, tail)
-    return np.clip(scores, 0.0, 1.0)
+    return np.asarray(np.clip(scores, 0.0, 1.0))
 
 
 def _voted(
@@ -131,4 +131,4 @@ def _voted(
 
     for _ in in_order(vote, range(0, n, BLOCK), threads or config.NUMBA_NUM_THREADS):
         pass
-    return np.clip(scores, 0.0, 1.0)
+    return np.asarray(np.clip(scores, 0.0, 1.0))

@@ -6,7 +6,7 @@ or q of them are drawn ("fixed"). The integral gives every s in (0, 1), or every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,13 @@ Ratio = float | Sequence[float] | str
 NODES = 40
 """Gauss-Legendre nodes a panel; panels halve from 1 down to 1/M, where the integrands change. 80 nodes change no
 weight by 1e-14 (tested)."""
+
+
+VOTES_BEYOND = 1e-4
+"""Share of votes that the default depth leaves to examples beyond it."""
+
+DEEPEST = (100, 200)
+"""Largest default depth, for one vote and for more."""
 
 
 class VoteWeights(NamedTuple):
@@ -218,3 +225,33 @@ def _split(inside: int, outside: int, depth: int, others: int) -> float:
     ways = np.prod((outside + 1.0 + first) / (first + 1))
     marked = np.prod((depth - first) / (others - first))
     return float(ways * marked * np.prod((others - depth - second) / (others - inside - second)))
+
+
+def tail_of(others: int, depth: int, k: int, ratio: Ratio, inclusion: str) -> tuple[float, float]:
+    """Probability that an example beyond the depth votes, and the expected share of votes from there."""
+    if k == 1:
+        tail = first_weights(others, depth, ratio, inclusion)[1]
+        return tail, tail
+    found = vote_weights(others, depth, k, ratio, inclusion)
+    return found.tail, found.votes_beyond
+
+
+def default_depth(k: int, ratio: Ratio) -> int:
+    """Depth beyond which `VOTES_BEYOND` of the votes lie in subsets of a large data set, at most `DEEPEST`.
+
+    Examples
+    --------
+    >>> default_depth(1, 0.1), default_depth(1, 0.3), default_depth(1, 0.5), default_depth(1, "integral")
+    (88, 26, 14, 100)
+    """
+    most = DEEPEST[k > 1]
+    if isinstance(ratio, str):
+        return most
+    # Expected number of missing votes, sum over x < k of (k - x) P(x of the first t are kept), for t = k..most.
+    depths, ratios = np.arange(k, max(k, most) + 1), np.atleast_1d(np.asarray(ratio, np.float64))
+    missing = np.zeros(len(depths))
+    for x in range(k):
+        kept = np.exp(x * np.log(ratios) + (depths - x)[:, None] * np.log1p(-ratios) + _log_choose(depths, x)[:, None])
+        missing += (k - x) * kept.mean(1)
+    enough = np.flatnonzero(missing <= VOTES_BEYOND * k)
+    return int(depths[enough[0]]) if len(enough) else most

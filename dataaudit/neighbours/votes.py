@@ -5,9 +5,9 @@ and credit is 1 / (1 + e) if e classes have v too. The ways to hand out the K - 
 
     product over other classes c of  sum_{x < v} C(a_c, x) z^x  +  u C(a_c, v) z^v
 
-where u marks a draw; 1 / (1 + e) is the integral of u^e over (0, 1), which Gauss-Legendre nodes give exactly, for e is at
-most K / v - 1. Where 2 v > K no other class can come near, and C(t - a, K - v) does. All terms are positive: nothing
-cancels. Of a block of tied neighbours m vote, any m equally likely: a second variable counts those.
+where u marks a draw; 1 / (1 + e) is the integral of u^e over (0, 1), which a few Gauss-Legendre nodes give exactly, for
+e is at most K / v - 1. Where 2 v > K no other class can come near, and C(t - a, K - v) does. All terms are positive:
+nothing cancels. Of a block of tied neighbours m vote, any m equally likely: a second variable counts those.
 
 Work for each t: about K^2 (log K) / 4 products a class present, none where only one class is.
 """
@@ -16,17 +16,21 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
+
+from dataaudit.types import FloatArray, IntArray
 
 
-def scaled_choose(counts, most, scale):
+def scaled_choose(counts: ArrayLike, most: int, scale: float) -> FloatArray:
     """C(count, x) scale^x, x = 0..most: float64 [counts, most + 1]; the scale keeps large ones finite."""
-    rows = np.ones((len(counts), most + 1))
+    left = np.asarray(counts, np.float64)
+    rows = np.ones((len(left), most + 1))
     for x in range(most):
-        rows[:, x + 1] = rows[:, x] * np.maximum(np.asarray(counts, np.float64) - x, 0) / (x + 1) * scale
+        rows[:, x + 1] = rows[:, x] * np.maximum(left - x, 0) / (x + 1) * scale
     return rows
 
 
-def draws(k):
+def draws(k: int) -> tuple[FloatArray, FloatArray]:
     """Nodes and masses on (0, 1) by their number, float64 [k // 2 + 2, k // 2 + 1] each; row 0 is not used."""
     most = k // 2 + 1
     nodes, masses = np.zeros((most + 1, most)), np.zeros((most + 1, most))
@@ -249,7 +253,7 @@ def _beyond(
     return score
 
 
-def few_votes(counts, few, k):
+def few_votes(counts: IntArray, few: FloatArray, k: int) -> FloatArray:
     """Expected credit of each class in subsets of fewer than k examples, float64 [C]: all of them vote."""
     classes, others = len(counts), int(counts.sum()) - 1
     nodes, masses = draws(k)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dataaudit.neighbours.base import Neighbours
 from dataaudit.neighbours.closed_form import c_scores
+from dataaudit.neighbours.subsets import tail_of
 
 BOTH = pytest.mark.parametrize("inclusion", ["bernoulli", "fixed"])
 GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -86,7 +87,7 @@ def graph(distances, depth=None):
 
 def points(name):
     rng = np.random.default_rng(len(name))
-    made = {
+    return {
         "distinct": (rng.normal(size=(8, 2)), [0, 0, 1, 1, 2, 0, 1, 0]),
         "tied on a line": (np.array([[0], [1], [2], [3], [4], [5], [6.0]]), [0, 1, 0, 0, 1, 2, 1]),
         "duplicates": (np.array([[0], [0], [0], [1], [1], [3], [3], [3.0]]), [0, 1, 0, 1, 2, 0, 1, 2]),
@@ -96,8 +97,7 @@ def points(name):
         "two": (np.array([[0.0], [1.0]]), [0, 1]),
         "three": (np.array([[0.0], [1.0], [1.0]]), [0, 0, 1]),
         "square grid": (np.array([[x, y] for x in range(3) for y in range(3)][:8], float), [0, 1, 0, 1, 0, 1, 2, 0]),
-    }
-    return made[name]
+    }[name]
 
 
 NAMES = (
@@ -144,3 +144,68 @@ def test_beyond_the_depth_all_are_tied(depth, k, inclusion):
     for ratio in ("integral", 0.4, GRID):
         wanted = enumerated(flat, labels, k, ratio, inclusion)
         np.testing.assert_allclose(c_scores(near, labels, k, ratio, inclusion), wanted, rtol=0, atol=1e-12)
+
+
+@st.composite
+def tied_graphs(draw):
+    """Points on a line with many ties, their labels, a depth and a random order of each row's tied neighbours."""
+    n = draw(st.integers(2, 40))
+    x = np.array(draw(st.lists(st.integers(0, 12), min_size=n, max_size=n)), float)
+    labels = np.array(draw(st.lists(st.integers(0, 4), min_size=n, max_size=n)))
+    return x[:, None], labels, draw(st.integers(0, 2**31))
+
+
+OPTIONS = st.tuples(
+    st.sampled_from([1, 2, 3, 7, 15]),
+    st.sampled_from(["integral", 0.1, 0.5, 0.9, (0.2, 0.8)]),
+    st.sampled_from(["bernoulli", "fixed"]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tied_graphs(), OPTIONS)
+def test_neither_the_order_of_ties_nor_of_rows_nor_names_of_classes_matter(made, options):
+    x, labels, seed = made
+    rng = np.random.default_rng(seed)
+    near = graph(pairwise(x))
+    scores = c_scores(near, labels, *options)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    order = np.lexsort((rng.random(near.indices.shape), near.distances))
+    shuffled = Neighbours(np.take_along_axis(near.indices, order, 1), near.distances)
+    np.testing.assert_allclose(c_scores(shuffled, labels, *options), scores, rtol=0, atol=1e-12)
+    rows, names = rng.permutation(len(x)), rng.permutation(5) * 3
+    moved = c_scores(graph(pairwise(x[rows])), names[labels[rows]], *options)
+    np.testing.assert_allclose(moved, scores[rows], rtol=0, atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tied_graphs(), OPTIONS, st.integers(1, 20))
+def test_what_lies_beyond_the_depth_moves_no_score_by_more_than_the_tail(made, options, depth):
+    x, labels, _ = made
+    near = graph(pairwise(x))
+    depth = min(depth, near.depth)
+    if depth < near.depth:
+        # A group of ties that the depth cuts is another matter.
+        depth = int(np.flatnonzero(near.starts()[0, : depth + 1])[-1]) or near.depth
+    row = slice(0, 1)
+    whole, cut = c_scores(near, labels, *options)[row], c_scores(near.first(depth), labels, *options)[row]
+    tail = tail_of(near.depth, depth, *options)[0]
+    assert abs(whole - cut) <= tail + 1e-12
+
+
+def test_threads_change_nothing():
+    rng = np.random.default_rng(0)
+    near, labels = graph(pairwise(rng.integers(9, size=(1500, 2)).astype(float)), 30), rng.integers(6, size=1500)
+    one, many = (c_scores(near, labels, 5, "integral", "bernoulli", threads=threads) for threads in (1, 3))
+    np.testing.assert_array_equal(one, many)
+
+
+def test_many_votes_and_classes_stay_finite():
+    rng = np.random.default_rng(0)
+    near, labels = graph(pairwise(rng.normal(size=(120, 2))), 80), rng.integers(20, size=120)
+    for inclusion in ("bernoulli", "fixed"):
+        for ratio in ("integral", 0.01, 0.99):
+            scores = c_scores(near, labels, 25, ratio, inclusion)
+            assert ((scores >= 0) & (scores <= 1)).all()
+    # All votes for one label: certain, however many there are.
+    np.testing.assert_allclose(c_scores(near, np.zeros(120, int), 25, "integral", "fixed"), 1.0, rtol=0, atol=1e-12)
