@@ -58,9 +58,10 @@ def single(k, classes, rows, at, most, others, nodes, masses, work):
             continue
         if present * v < left:
             continue
-        number = min(left // v, present) // 2 + 1
+        # One vote each: all are tied, and nothing is to be integrated.
+        number = min(left // v, present) // 2 + 1 if v > 1 else 1
         for node in range(number):
-            mark = nodes[number, node]
+            mark, mass = (nodes[number, node], masses[number, node]) if v > 1 else (1.0, 1 / k)
             work[0] = 1.0
             top = 0
             seen = 0
@@ -81,7 +82,7 @@ def single(k, classes, rows, at, most, others, nodes, masses, work):
                     work[x] = value
                 top = new
             if top == left:
-                total += mine * masses[number, node] * work[left]
+                total += mine * mass * work[left]
     return total
 
 
@@ -103,15 +104,16 @@ def double(
         if 2 * v <= k:
             if present * min(v, largest) < left:
                 continue
-            number = min(left // v, present) // 2 + 1
+            # One vote each: all are tied, and nothing is to be integrated.
+            number = min(left // v, present) // 2 + 1 if v > 1 else 1
         for node in range(number):
             if 2 * v > k:
                 for y in range(high + 1):
                     work[y, left - y] = rows[others, left - y] * rows2[others2, y]
                 mass = 1.0
             else:
-                mass = masses[number, node]
-                _hand_out(left, high, v, nodes[number, node], classes, rows, at, most, rows2, at2, most2, work)
+                mark, mass = (nodes[number, node], masses[number, node]) if v > 1 else (1.0, 1 / k)
+                _hand_out(left, high, v, mark, classes, rows, at, most, rows2, at2, most2, work)
             for y in range(high + 1):
                 for mine in range(min(v, limit - y) + 1):
                     ways[y + mine] += mass * work[y, left - y] * rows[at[0], v - mine] * rows2[at2[0], mine]

@@ -1,0 +1,1 @@
+"""Scores of examples that were held out."""
