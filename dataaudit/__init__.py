@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dataaudit.learners.recipes import Recipe as Recipe
     from dataaudit.scoring import catalogue as scorers
     from dataaudit.scoring.density import Density as Density
+    from dataaudit.scoring.neighbours import NeighbourCScore as NeighbourCScore
     from dataaudit.scoring.quality import LabelQuality as LabelQuality
 
     __version__: str
@@ -38,6 +39,7 @@ _PUBLIC = {
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
     "LinearProbe": "dataaudit.learners.linear_probe:LinearProbe",
     "NearestNeighbours": "dataaudit.learners.nearest:NearestNeighbours",
+    "NeighbourCScore": "dataaudit.scoring.neighbours:NeighbourCScore",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "errors": "dataaudit.errors",
@@ -55,6 +57,7 @@ __all__ = [
     "LabelQuality",
     "LinearProbe",
     "NearestNeighbours",
+    "NeighbourCScore",
     "Recipe",
     "Recorder",
     "__version__",

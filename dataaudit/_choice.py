@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dataaudit import scoring
-from dataaudit.density.base import DensityNeed
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
 from dataaudit.evidence import Need
@@ -32,7 +31,7 @@ def is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: i
         )
     if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
         notes.append(TRAINED.format(share=share))
-    elif any(isinstance(need, DensityNeed) and need.space != "input" for scorer in chosen for need in scorer.needs):
+    elif any(not isinstance(need, Need) and need.space != "input" for scorer in chosen for need in scorer.needs):
         notes.append(
             f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
         )

@@ -21,7 +21,7 @@ from dataaudit import scoring
 from dataaudit._choice import automatic, automatic_needs, is_trained
 from dataaudit._holdout import HoldoutWork, holdout_work
 from dataaudit._precomputed import check_recorded, split_precomputed
-from dataaudit._settings import density_settings, run_settings
+from dataaudit._settings import density_settings, neighbour_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples, Inspection, inspect
@@ -35,6 +35,9 @@ from dataaudit.holdout.settings import Holdout
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
+from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.search import NeighbourSearch
+from dataaudit.neighbours.search import resolve as resolve_search
 from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores
 
@@ -54,6 +57,7 @@ def score(
     recipe: str | Recipe | None = None,
     device: str = "auto",
     engine: str | DensityEngine = "auto",
+    search: str | NeighbourSearch = "auto",
     seed: int = 0,
     progress: bool = True,
     holdout: Holdout | None = None,
@@ -86,6 +90,9 @@ def score(
     engine
         What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), a `DensityEngine`,
         or "auto": the CPU. A named engine never gives way to another; the audit's settings say which one ran.
+    search
+        What finds nearest neighbours: "faiss", "torch", a `NeighbourSearch`, or "auto": FAISS where it is installed,
+        else torch. A named search never gives way to another; the audit's settings say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress
@@ -123,7 +130,9 @@ def score(
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, holdout)
         recorded, given = split_precomputed(precomputed)
-        computing = resolve_engine(engine) if _densities(chosen or ()) or engine != "auto" else None
+        kinds = {type(need) for need in _represented(chosen or ())}
+        computing = resolve_engine(engine) if DensityNeed in kinds or engine != "auto" else None
+        searching = resolve_search(search) if NeighbourNeed in kinds or search != "auto" else None
         way = resolve_recipe(recipe)
         if recorded is not None and way is not None:
             raise SettingError(
@@ -171,6 +180,7 @@ def score(
                 recorded,
                 trained,
                 computing,
+                searching,
                 seed,
                 progress,
                 timer,
@@ -193,6 +203,7 @@ def score(
             raise Interrupted(recorder.epochs, keep if recorder.epochs else None) from error
     settings = run_settings(_names(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
     settings |= density_settings(plan, evidence, settings["notes"])
+    settings |= neighbour_settings(plan, evidence, settings["notes"])
     if work is not None:
         settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
     return _audit(plan, evidence, settings, timer, examples, inspection)
@@ -228,6 +239,7 @@ def _collect(
     precomputed: Recorder | None,
     trained: bool,
     engine: DensityEngine | None,
+    search: NeighbourSearch | None,
     seed: int,
     progress: bool,
     timer: Timer,
@@ -251,6 +263,7 @@ def _collect(
         recorded=precomputed is not None,
         trained=trained,
         engine=engine,
+        search=search,
         seed=seed,
         progress=progress,
         timer=timer,
@@ -306,12 +319,12 @@ def audit_recorded(
     return _audit(plan, evidence, settings, timer, examples, None)
 
 
-def _densities(plan: Sequence[Scorer]) -> list[DensityNeed]:
-    return [need for scorer in plan for need in scorer.needs if isinstance(need, DensityNeed)]
+def _represented(plan: Sequence[Scorer]) -> list[DensityNeed | NeighbourNeed]:
+    return [need for scorer in plan for need in scorer.needs if isinstance(need, (DensityNeed, NeighbourNeed))]
 
 
-def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed]:
-    return {need for need in _densities(plan) if need.space == "input"}
+def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed | NeighbourNeed]:
+    return {need for need in _represented(plan) if need.space == "input"}
 
 
 def _names(plan: Sequence[Scorer]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +12,7 @@ from dataaudit.density.base import DensityNeed
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.evidence import Evidence
 from dataaudit.learners.base import Learner
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.scoring import Scorer
 
 RECORDED = {
@@ -72,3 +73,22 @@ def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str
                 + ("; they score their label's share" if getattr(scorer, "kind", None) == "parzen" else "")
             )
     return {"density": found} if found else {}
+
+
+def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str]) -> dict[str, Any]:
+    """How the neighbours behind each column came about, and what the scorer adds; ties cut by the depth are noted."""
+    found: dict[str, Any] = {}
+    for scorer in plan:
+        needs = [need for need in scorer.needs if isinstance(need, NeighbourNeed)]
+        if not needs:
+            continue
+        graphs = [evidence.neighbours[need] for need in sorted(needs, key=lambda n: n.epoch or 0)]
+        described: Callable[[Neighbours], dict[str, Any]] = getattr(scorer, "described", lambda graph: {})
+        found[scorer.name] = [{**graph.settings, **described(graph)} for graph in graphs]
+        cut = max(graph.settings["cut_ties"] for graph in graphs)
+        if cut:
+            notes.append(
+                f"{scorer.name}: {cut} examples have more neighbours at one distance than the depth holds; "
+                "a random part of those counts, pass a larger depth for all of them"
+            )
+    return {"neighbours": found} if found else {}

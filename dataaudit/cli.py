@@ -116,6 +116,7 @@ def score(
     ratio: Annotated[float | None, typer.Option(help="Share of the examples that a holdout run trains on.")] = None,
     backend: Annotated[str | None, typer.Option(help="What carries holdout runs out: serial, joblib, ray.")] = None,
     store: Annotated[str | None, typer.Option(help="Folder or URL that keeps holdout runs; resumed from.")] = None,
+    search: Annotated[str, typer.Option(help="What finds neighbours: auto, faiss, torch.")] = "auto",
     top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:
@@ -145,6 +146,7 @@ def score(
                 recipe=way,
                 device=device,
                 engine=engine,
+                search=search,
                 seed=seed,
                 progress=progress,
                 holdout=holdout,

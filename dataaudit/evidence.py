@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
-from dataaudit.errors import ModelError, SettingError
+from dataaudit.errors import ModelError
 from dataaudit.holdout.plan import stratified_folds
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from dataaudit.dynamics.summary import Dynamics, Predictions
     from dataaudit.holdout.summary import HoldoutScores
     from dataaudit.learners.base import Fitted, Learner
-    from dataaudit.representations.base import Represented
-    from dataaudit.representations.collect import TorchModel, Wanted
+    from dataaudit.neighbours.search import NeighbourSearch
 
 FOLDS = 3
 EVALUATION_ROWS = 4096
@@ -61,8 +62,8 @@ class Evidence:
         Names of the classes [C].
     dynamics, predictions, heldout
         See `dataaudit.dynamics.summary`.
-    densities
-        Kernel sums by what was asked for.
+    densities, neighbours
+        Kernel sums and neighbour graphs by what was asked for.
     holdout, holdout_integral
         Estimates from holdout runs of one subset ratio, and averaged over several.
     """
@@ -73,11 +74,14 @@ class Evidence:
     predictions: Predictions | None = None
     heldout: Predictions | None = None
     densities: Mapping[DensityNeed, DensitySums] = field(default_factory=dict)
+    neighbours: Mapping[NeighbourNeed, Neighbours] = field(default_factory=dict)
     holdout: HoldoutScores | None = None
     holdout_integral: HoldoutScores | None = None
 
-    def has(self, need: Need | DensityNeed) -> bool:
+    def has(self, need: Need | DensityNeed | NeighbourNeed) -> bool:
         """Whether that part is there."""
+        if isinstance(need, NeighbourNeed):
+            return need in self.neighbours
         if isinstance(need, DensityNeed):
             return need in self.densities
         return getattr(self, need.value) is not None
@@ -131,7 +135,7 @@ def heldout_predictions(
 
 
 def collect(
-    needs: Collection[Need | DensityNeed],
+    needs: Collection[Need | DensityNeed | NeighbourNeed],
     labels: IntArray,
     class_names: tuple[str, ...],
     *,
@@ -141,6 +145,7 @@ def collect(
     recorded: bool,
     trained: bool,
     engine: DensityEngine | None,
+    search: NeighbourSearch | None = None,
     seed: int,
     progress: bool,
     timer: Timer,
@@ -166,8 +171,8 @@ def collect(
         Whether `recorder` arrived full, from the caller's own loop.
     trained
         Whether the model as passed is the trained one, so that predictions are its own.
-    engine
-        What computes densities; None where none is needed.
+    engine, search
+        What computes densities, and what finds neighbours; None where none are needed.
     seed, progress, timer
         As in `dataaudit.score`.
     folds
@@ -182,7 +187,9 @@ def collect(
     SettingError
         If a density is asked for at an epoch that this training does not have.
     """
-    crowds = _Crowds([need for need in needs if isinstance(need, DensityNeed)], labels, engine, seed, progress, timer)
+    crowds = Crowds(
+        [need for need in needs if not isinstance(need, Need)], labels, engine, search, seed, progress, timer
+    )
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
         learner = _needed(learner, Need.DYNAMICS)
@@ -231,106 +238,12 @@ def collect(
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
     found = {} if holdout is None else holdout.found()
-    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.found, **found)
+    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.densities, crowds.neighbours, **found)
 
 
-class _Crowds:
-    """Densities asked for, computed as soon as their representation exists, which is then let go."""
-
-    def __init__(
-        self,
-        needs: Sequence[DensityNeed],
-        labels: IntArray,
-        engine: DensityEngine | None,
-        seed: int,
-        progress: bool,
-        timer: Timer,
-    ) -> None:
-        self.of_model = [need for need in needs if need.space != "input"]
-        self._of_inputs = [need for need in needs if need.space == "input"]
-        self._labels, self._engine, self._seed = labels, engine, seed
-        self._progress, self._timer = progress, timer
-        self.found: dict[DensityNeed, DensitySums] = {}
-
-    @property
-    def watch(self) -> Any:
-        """What looks at the model after every epoch; None where nothing is asked for before the last."""
-        chosen = {need.epoch for need in self.of_model} - {None}
-        if not chosen:
-            return None
-
-        def look(epoch: int, fitted: Fitted) -> None:
-            if epoch in chosen:
-                self.take(fitted, epoch)
-
-        return look
-
-    def check(self, learner: Learner, epochs: int) -> None:
-        """Raise unless the model has every representation, and training has every epoch, asked for."""
-        from dataaudit.representations.collect import readers
-
-        if not hasattr(learner, "module"):
-            raise ModelError(
-                f"a {learner.description['model']}, for a density of {self.of_model[0].space!r}",
-                "a torch module, whose layers can be read",
-                "ask for 'density/input', or pass a torch module",
-            )
-        late = sorted({need.epoch for need in self.of_model if need.epoch is not None and need.epoch > epochs})
-        if late:
-            raise SettingError(
-                f"a density after epoch {late[0]}",
-                f"epochs 1 to {epochs}" if epochs else "the end of training, for nothing is trained here",
-                "leave epochs=None, or raise the recipe's epochs",
-            )
-        wanted = self._wanted(self.of_model)
-        readers(cast("TorchModel", learner.untrained()), wanted, len(self._labels), self._seed)
-
-    @staticmethod
-    def _wanted(needs: Sequence[DensityNeed]) -> list[Wanted]:
-        from dataaudit.representations.collect import Wanted
-
-        return list(dict.fromkeys(Wanted(need.space, need.layer, need.loss) for need in needs))
-
-    def of_inputs(self, examples: Examples | None) -> None:
-        """Compute the densities of inputs."""
-        if not self._of_inputs:
-            return
-        if examples is None:
-            raise ModelError(
-                "no data set, for a density of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
-            )
-        from dataaudit.representations.input import input_rows
-
-        with self._timer.stage("represent"):
-            represented, described = input_rows(examples)
-        for need in self._of_inputs:
-            self._add(need, represented, described)
-
-    def take(self, fitted: Fitted, epoch: int | None) -> None:
-        """Compute the densities of the model as it is after `epoch` (None: at the end)."""
-        from dataaudit.representations.collect import Wanted, represent
-
-        now = [need for need in self.of_model if need.epoch == epoch]
-        if not now:
-            return
-        with self._timer.stage("represent"):
-            made = represent(cast("TorchModel", fitted), self._wanted(now), self._labels, self._seed, self._progress)
-        for need in now:
-            self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
-
-    def _add(self, need: DensityNeed, represented: Represented, described: dict[str, Any]) -> None:
-        from dataaudit.density.compute import density_sums
-
-        assert self._engine is not None
-        with self._timer.stage("density"):
-            self.found[need] = density_sums(
-                need, represented, described, self._labels, self._engine, self._seed, self._progress
-            )
-
-
-def _needed(learner: Learner | None, need: Need | DensityNeed) -> Learner:
+def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed) -> Learner:
     if learner is None:
-        what = f"the density of {need.space!r}" if isinstance(need, DensityNeed) else need.value
+        what = need.value if isinstance(need, Need) else f"the representation {need.space!r}"
         raise ModelError(
             f"no model, for scores that need {what}",
             "a torch module or factory, a scikit-learn classifier, or a Recorder that holds them",

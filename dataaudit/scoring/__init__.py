@@ -8,6 +8,7 @@ from typing import Any
 from dataaudit.density.base import SPACES
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence import Need
+from dataaudit.neighbours import base as neighbours
 from dataaudit.registry import Registry
 from dataaudit.scoring.base import Scorer, Scores
 
@@ -39,6 +40,7 @@ REGISTRY = Registry(
             for space in SPACES
             for score in ("density", "class_density", "relative_density", "parzen")
         },
+        **{f"knn_c_score/{space}": f"dataaudit.scoring.neighbours:knn_c_score/{space}" for space in neighbours.SPACES},
     },
     group="dataaudit.scorers",
 )

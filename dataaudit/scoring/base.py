@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from dataaudit.density.base import DensityNeed
 from dataaudit.evidence import Evidence, Need
+from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.types import FloatArray, IntArray
 
 
@@ -81,7 +82,7 @@ class Scorer(Protocol):
 
     @property
     @abstractmethod
-    def needs(self) -> Collection[Need | DensityNeed]:
+    def needs(self) -> Collection[Need | DensityNeed | NeighbourNeed]:
         """Parts of the evidence that `score` reads."""
 
     @abstractmethod

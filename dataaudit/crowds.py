@@ -1,0 +1,131 @@
+"""What lies in the representations asked for, found as soon as each exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.types import IntArray
+
+if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
+    from dataaudit.density.engines import DensityEngine
+    from dataaudit.evidence import Timer
+    from dataaudit.learners.base import Fitted, Learner
+    from dataaudit.neighbours.search import NeighbourSearch
+    from dataaudit.representations.base import Represented
+    from dataaudit.representations.collect import TorchModel, Wanted
+
+
+class Crowds:
+    """Densities and neighbours asked for, found as soon as their representation exists, which is then let go."""
+
+    def __init__(
+        self,
+        needs: Sequence[DensityNeed | NeighbourNeed],
+        labels: IntArray,
+        engine: DensityEngine | None,
+        search: NeighbourSearch | None,
+        seed: int,
+        progress: bool,
+        timer: Timer,
+    ) -> None:
+        # The deepest graph of a representation comes first, and serves the others.
+        needs = sorted(needs, key=lambda need: -need.depth if isinstance(need, NeighbourNeed) else 0)
+        self.of_model = [need for need in needs if need.space != "input"]
+        self._of_inputs = [need for need in needs if need.space == "input"]
+        self._labels, self._engine, self._search, self._seed = labels, engine, search, seed
+        self._progress, self._timer = progress, timer
+        self.densities: dict[DensityNeed, DensitySums] = {}
+        self.neighbours: dict[NeighbourNeed, Neighbours] = {}
+
+    @property
+    def watch(self) -> Any:
+        """What looks at the model after every epoch; None where nothing is asked for before the last."""
+        chosen = {need.epoch for need in self.of_model} - {None}
+        if not chosen:
+            return None
+
+        def look(epoch: int, fitted: Fitted) -> None:
+            if epoch in chosen:
+                self.take(fitted, epoch)
+
+        return look
+
+    def check(self, learner: Learner, epochs: int) -> None:
+        """Raise unless the model has every representation, and training has every epoch, asked for."""
+        from dataaudit.representations.collect import readers
+
+        if not hasattr(learner, "module"):
+            raise ModelError(
+                f"a {learner.description['model']}, for the representation {self.of_model[0].space!r}",
+                "a torch module, whose layers can be read",
+                "ask for a score of 'input', or pass a torch module",
+            )
+        late = sorted({need.epoch for need in self.of_model if need.epoch is not None and need.epoch > epochs})
+        if late:
+            raise SettingError(
+                f"a representation after epoch {late[0]}",
+                f"epochs 1 to {epochs}" if epochs else "the end of training, for nothing is trained here",
+                "leave epochs=None, or raise the recipe's epochs",
+            )
+        wanted = self._wanted(self.of_model)
+        readers(cast("TorchModel", learner.untrained()), wanted, len(self._labels), self._seed)
+
+    @staticmethod
+    def _wanted(needs: Sequence[DensityNeed | NeighbourNeed]) -> list[Wanted]:
+        from dataaudit.representations.collect import Wanted
+
+        return list(dict.fromkeys(Wanted(need.space, need.layer, need.loss) for need in needs))
+
+    def of_inputs(self, examples: Examples | None) -> None:
+        """Find what lies among the inputs."""
+        if not self._of_inputs:
+            return
+        if examples is None:
+            raise ModelError(
+                "no data set, for a score of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
+            )
+        from dataaudit.representations.input import input_rows
+
+        with self._timer.stage("represent"):
+            represented, described = input_rows(examples)
+        for need in self._of_inputs:
+            self._add(need, represented, described)
+
+    def take(self, fitted: Fitted, epoch: int | None) -> None:
+        """Find what lies in the model as it is after `epoch` (None: at the end)."""
+        from dataaudit.representations.collect import Wanted, represent
+
+        now = [need for need in self.of_model if need.epoch == epoch]
+        if not now:
+            return
+        with self._timer.stage("represent"):
+            made = represent(cast("TorchModel", fitted), self._wanted(now), self._labels, self._seed, self._progress)
+        for need in now:
+            self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
+
+    def _add(self, need: DensityNeed | NeighbourNeed, represented: Represented, described: dict[str, Any]) -> None:
+        if isinstance(need, NeighbourNeed):
+            with self._timer.stage("neighbours"):
+                self.neighbours[need] = self._graph(need, represented, described)
+            return
+        from dataaudit.density.compute import density_sums
+
+        assert self._engine is not None
+        with self._timer.stage("density"):
+            self.densities[need] = density_sums(
+                need, represented, described, self._labels, self._engine, self._seed, self._progress
+            )
+
+    def _graph(self, need: NeighbourNeed, represented: Represented, described: dict[str, Any]) -> Neighbours:
+        from dataaudit.neighbours.compute import neighbour_graph
+
+        for known, graph in self.neighbours.items():
+            if (known.space, known.layer, known.epoch) == (need.space, need.layer, need.epoch):
+                return graph.first(need.depth)
+        assert self._search is not None
+        return neighbour_graph(need, represented, described, self._search, self._seed, self._progress)

@@ -1,0 +1,114 @@
+"""What a neighbour score asks for, and the graph it gets: the nearest other examples of each, and how far they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.types import BoolArray, FloatArray, IntArray
+
+SPACES = {"input": "the inputs themselves", "hidden": "the input of the last linear layer"}
+"""Representations that have rows, by name, with a phrase each."""
+
+FACTORED = ("gradient", "gradient_linear", "gradient_sketch")
+"""Representations without neighbours: factors of gradients, and a sketch that stands for their kernel alone."""
+
+
+@dataclass(frozen=True)
+class NeighbourNeed:
+    """Nearest neighbours that a scorer asks for; all depths of one representation come from one search.
+
+    Parameters
+    ----------
+    space
+        Representation, a key of `SPACES`.
+    layer
+        Module whose input is the hidden representation; the last linear layer if None. Only for "hidden".
+    epoch
+        Epoch after which the representation is taken, from 1; the end of training if None.
+    depth
+        Neighbours of each example; all others where there are fewer.
+
+    Raises
+    ------
+    SettingError
+        If any of these is not as described.
+    """
+
+    space: str
+    layer: str | None = None
+    epoch: int | None = None
+    depth: int = 100
+    loss: ClassVar[None] = None
+    """No representation with neighbours takes one."""
+
+    def __post_init__(self) -> None:
+        if self.space in FACTORED:
+            raise SettingError(
+                f"neighbours in representation {self.space!r}",
+                "'input' or 'hidden': gradients are kept as factors, and have no rows to search among",
+                "ask for 'knn_c_score/hidden', or for 'density/gradient'",
+            )
+        if self.space not in SPACES:
+            raise SettingError(f"representation {self.space!r}", "a known one", did_you_mean(self.space, SPACES))
+        if self.layer is not None and (self.space != "hidden" or not isinstance(self.layer, str)):
+            raise SettingError(
+                f"layer={self.layer!r} for representation {self.space!r}",
+                "the name of a module, for 'hidden' alone",
+                "leave layer=None",
+            )
+        if self.epoch is not None and (self.space == "input" or not is_whole(self.epoch) or self.epoch < 1):
+            raise SettingError(
+                f"epoch {self.epoch!r} for representation {self.space!r}",
+                "a whole number from 1, for a representation of the model",
+                "leave epochs=None for the end of training",
+            )
+        if not is_whole(self.depth) or self.depth < 1:
+            raise SettingError(f"depth={self.depth!r}", "a whole number of at least 1", "leave depth=None")
+
+
+def is_whole(number: Any) -> bool:
+    """Whether that is a whole number, and no truth value."""
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest other examples of n examples.
+
+    Attributes
+    ----------
+    indices
+        Row of the r-th nearest other example, int32 or int64 [n, depth]; equal distances in the order of the rows.
+    distances
+        Euclidean distances to them, float64 [n, depth], ascending; equal ones are equal bit for bit.
+    settings
+        How they came about: representation, search, depth, recall; JSON values.
+    """
+
+    indices: IntArray
+    distances: FloatArray
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        """Neighbours of each example."""
+        return int(self.indices.shape[1])
+
+    def first(self, depth: int) -> Neighbours:
+        """The graph cut to `depth`; itself where that is all of it."""
+        if depth >= self.depth:
+            return self
+        settings = {**self.settings, "depth": depth}
+        cut = self.distances[:, depth - 1] == self.distances[:, depth]
+        settings["cut_ties"] = int(np.count_nonzero(cut))
+        return Neighbours(self.indices[:, :depth], self.distances[:, :depth], settings)
+
+    def starts(self) -> BoolArray:
+        """Where a group of equal distances begins, bool [n, depth]."""
+        begins = np.ones(self.distances.shape, bool)
+        np.not_equal(self.distances[:, 1:], self.distances[:, :-1], out=begins[:, 1:])
+        return begins

@@ -1,0 +1,49 @@
+"""Float64 distances from each row to the ones found for it, sorted, ties made equal: compiled, in blocks of rows."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+TIED = 1e-12
+"""Relative difference of squared distances below which they are rounding of one value."""
+
+
+@numba.njit(nogil=True)
+def sorted_distances(rows, first, found, distances):
+    """Sort found [b, depth] by distance, then by index, and fill distances float64 [b, depth].
+
+    `found` are rows near the rows `first`, `first` + 1, ...; the row itself and -1 come last, at infinity. Differences
+    are taken in float64 from the rows as they are, so that equal rows are at distance 0.
+    """
+    features = rows.shape[1]
+    count, depth = found.shape
+    squares = np.empty(depth)
+    row = np.empty(features)
+    for i in range(count):
+        for f in range(features):
+            row[f] = rows[first + i, f]
+        for r in range(depth):
+            j = found[i, r]
+            if j < 0 or j == first + i:
+                squares[r] = np.inf
+                continue
+            total = 0.0
+            for f in range(features):
+                apart = row[f] - np.float64(rows[j, f])
+                total += apart * apart
+            squares[r] = total
+        order = np.argsort(squares, kind="mergesort")
+        chosen = found[i].copy()
+        start = 0
+        for r in range(depth):
+            found[i, r], distances[i, r] = chosen[order[r]], squares[order[r]]
+            tied = distances[i, r] <= distances[i, start] * (1 + TIED)
+            if tied:
+                distances[i, r] = distances[i, start]
+            if not tied:
+                found[i, start:r].sort()
+                start = r
+        found[i, start:].sort()
+        for r in range(depth):
+            distances[i, r] = np.sqrt(distances[i, r])

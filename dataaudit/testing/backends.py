@@ -1,0 +1,89 @@
+"""Laws of holdout backends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dataaudit.holdout.base import Failure, Group, HoldoutBackend
+from dataaudit.holdout.plan import Run
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """A job that answers with its group's first number, or dies on its way there."""
+
+    deaths: str | None = None
+    """Folder in which deaths are counted; None for a job that lives."""
+    most: int = 1
+    """Deaths of a group whose number is 3."""
+
+    def __call__(self, group: Group) -> int:
+        number = group[0].number
+        if self.deaths is not None and number == 3:
+            died = len(list(Path(self.deaths).iterdir()))
+            if died < self.most:
+                (Path(self.deaths) / str(died)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+
+class BackendContract(ABC):
+    """Laws of a `dataaudit.holdout.base.HoldoutBackend`."""
+
+    workers_die = True
+    """Whether runs are carried out in processes whose death the backend survives."""
+
+    @abstractmethod
+    def backend(self) -> HoldoutBackend:
+        """Return the backend under test, on a machine that can run it; one that starts a dead group again."""
+
+    def _map(self, job: _Numbered, count: int = 7) -> dict[Group, Any]:
+        groups: list[Group] = [(Run(0.5, number),) for number in range(count)]
+        found = list(self.backend().map(job, groups))
+        assert sorted(group for group, _ in found) == groups
+        return dict(found)
+
+    def test_it_describes_itself(self) -> None:
+        """A name, settings that are JSON, and it runs here."""
+        backend = self.backend()
+        assert isinstance(backend, HoldoutBackend)
+        backend.check()
+        assert backend.name
+        assert json.loads(json.dumps(backend.describe())) == backend.describe()
+
+    def test_every_group_once(self) -> None:
+        """With what the job made of it; none at all if there are none."""
+        assert all(result == group[0].number for group, result in self._map(_Numbered()).items())
+        assert self._map(_Numbered(), count=0) == {}
+
+    def test_a_dead_worker_costs_its_own_group_only(self, tmp_path: Path) -> None:
+        """Which is made again."""
+        if self.workers_die:
+            found = self._map(_Numbered(str(tmp_path)))
+            assert all(result == group[0].number for group, result in found.items())
+            assert len(list(tmp_path.iterdir())) == 1
+
+    def test_a_group_that_always_kills_its_worker_is_given_up(self, tmp_path: Path) -> None:
+        """As a failure that says so; the others are made."""
+        if self.workers_die:
+            for group, result in self._map(_Numbered(str(tmp_path), most=100)).items():
+                if group[0].number == 3:
+                    assert isinstance(result, Failure)
+                    assert result.runs == group
+                    assert "died" in result.traceback
+                else:
+                    assert result == group[0].number
+
+    def test_it_can_be_left_early(self) -> None:
+        """Closing the iterator stops the workers."""
+        groups: list[Group] = [(Run(0.5, number),) for number in range(20)]
+        results: Any = self.backend().map(_Numbered(), groups)
+        next(results)
+        results.close()
+        assert self._map(_Numbered(), count=2)

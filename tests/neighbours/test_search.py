@@ -1,0 +1,173 @@
+"""Searches and graphs against all distances in float64."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from dataaudit.errors import DataError, MissingPackageError, SettingError
+from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.search import Faiss, NeighbourSearch, Torch, resolve
+from dataaudit.testing import SearchContract
+
+
+class TestFaiss(SearchContract):
+    def search(self):
+        return Faiss()
+
+
+class TestTorch(SearchContract):
+    def search(self):
+        return Torch(block=1000)
+
+
+class TestHnsw(SearchContract):
+    recall = 0.9
+
+    def search(self):
+        return Faiss("hnsw")
+
+
+class TestIvf(SearchContract):
+    recall = 0.6
+
+    def search(self):
+        return Faiss("ivf", cells=4, probes=3)
+
+
+SEARCHES = pytest.mark.parametrize("search", [Faiss(), Torch()], ids=lambda search: search.name)
+
+
+def found(x, depth, search=None, seed=0):
+    return neighbour_graph(NeighbourNeed("input", depth=depth), x, {}, search or Faiss(), seed, False)
+
+
+def check(graph, x):
+    """The graph is that of all distances, ties in the order of rows, the row itself left out."""
+    wide = np.asarray(x, np.float64)
+    apart = ((wide[:, None] - wide[None]) ** 2).sum(-1)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.sort(apart, axis=1)[:, : graph.depth]
+    np.testing.assert_allclose(graph.distances, np.sqrt(nearest), rtol=1e-12, atol=0)
+    assert (graph.indices != np.arange(len(x))[:, None]).all()
+    assert all(len(set(row)) == graph.depth for row in graph.indices.tolist())
+    mine = np.sqrt(np.take_along_axis(apart, graph.indices.astype(np.int64), 1))
+    np.testing.assert_allclose(mine, graph.distances, rtol=1e-12, atol=0)
+    inside = ~graph.starts()[:, 1:]
+    assert (np.diff(graph.indices, axis=1)[inside] > 0).all()
+    assert (np.diff(graph.distances, axis=1) >= 0).all()
+
+
+@SEARCHES
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8, np.int16, np.float16, bool])
+@pytest.mark.parametrize(("n", "d", "depth"), [(2, 1, 1), (2, 3, 100), (63, 20, 7), (257, 33, 100), (257, 2, 300)])
+def test_the_graph_is_that_of_all_distances(n, d, depth, kind, search):
+    x = (np.random.default_rng(n).normal(size=(n, d)) * 40 + 100).astype(kind)
+    graph = found(x, depth, search)
+    assert graph.depth == min(depth, n - 1)
+    check(graph, x)
+
+
+@SEARCHES
+def test_duplicates_count_but_for_the_row_itself(search):
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(10, 5)).astype(np.float32), 30, axis=0) + np.float32(1000)
+    graph = found(x, 40, search)
+    check(graph, x)
+    assert (graph.distances[:, :29] == 0).all()
+    assert (graph.distances[:, 29:] > 0).all()
+    assert graph.settings["cut_ties"] == 300
+    # Of the 29 others at one place all are found.
+    for i in (0, 17, 299):
+        assert set(graph.indices[i, :29]) == set(range(i // 30 * 30, i // 30 * 30 + 30)) - {i}
+    assert found(x, 29, search).settings["cut_ties"] == 0
+    assert found(x, 28, search).settings["cut_ties"] == 300
+
+
+def test_a_tie_that_the_depth_cuts_keeps_a_random_part():
+    x, labels = np.zeros((400, 3), np.float32), np.arange(400) // 200
+    graph = found(x, 60)
+    share = labels[graph.indices].mean(1)
+    assert 0.2 < share.mean() < 0.8
+    assert graph.settings["cut_ties"] == 400
+
+
+def test_far_from_the_origin_the_nearest_are_still_found():
+    rng = np.random.default_rng(0)
+    x = (1e4 + rng.normal(size=(300, 8))).astype(np.float64)
+    check(found(x, 20), x)
+
+
+def test_distances_that_differ_by_rounding_alone_are_tied():
+    corners = np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2], [0.2, 0.3, 0.1], [0.3, 0.2, 0.1]])
+    x = np.concatenate([np.zeros((1, 3)), corners])
+    assert len(set(found(x, 4).distances[0].tolist())) == 1
+
+
+def test_memory_mapped_rows(tmp_path):
+    x = np.random.default_rng(0).integers(256, size=(200, 30), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    check(found(mapped, 10), x)
+    check(found(np.asfortranarray(x), 10), x)
+
+
+def test_a_graph_is_cut_without_a_new_search():
+    x = np.random.default_rng(0).integers(6, size=(100, 2)).astype(np.float32)
+    deep = found(x, 50)
+    for depth in (1, 7, 50, 60):
+        cut, own = deep.first(depth), found(x, depth)
+        np.testing.assert_array_equal(cut.distances, own.distances[:, :50])
+        assert cut.settings["depth"] == cut.depth == min(depth, 50)
+        if depth < 50:
+            assert cut.settings["cut_ties"] == own.settings["cut_ties"]
+
+
+def test_the_recall_of_an_approximate_search_is_recorded():
+    x = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
+    for search, least in ((Faiss("hnsw"), 0.95), (Faiss("ivf", probes=60), 0.9)):
+        settings = found(x, 20, search).settings
+        assert least < settings["recall"] <= 1
+        assert settings["recall_queries"] == 1000
+        assert settings["index"] == search.index
+    assert found(x, 20, Faiss("ivf", probes=60, cells=60)).settings["recall"] == 1.0
+    assert "recall" not in found(x, 20).settings
+
+
+def test_too_few_found_is_an_error():
+    x = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
+    with pytest.raises(SettingError, match="probes"):
+        found(x, 100, Faiss("ivf", cells=40, probes=1))
+
+
+@pytest.mark.parametrize(
+    ("x", "words"), [(np.zeros((1, 3)), "at least 2"), (np.array([[0.0], [1e30]]), "float32 can hold")]
+)
+def test_wrong_rows_are_refused(x, words):
+    with pytest.raises(DataError, match=words):
+        found(x, 1)
+
+
+def test_searches_by_name_and_instance():
+    assert resolve("auto").name == "faiss"
+    assert resolve("torch").name == "torch"
+    mine = Torch(block=10)
+    assert resolve(mine) is mine
+    assert isinstance(mine, NeighbourSearch)
+    for wrong in ("annoy", 3, None, Faiss):
+        with pytest.raises(SettingError, match=r"faiss.*torch"):
+            resolve(wrong)
+    for wrong in (Torch(device="cuda:77"), Torch(device="abacus"), Torch(block=0)):
+        with pytest.raises(SettingError):
+            resolve(wrong)
+    for options in ({"index": "lsh"}, {"links": 0}, {"cells": 1.5}, {"gpu": 3}, {"index": "hnsw", "gpu": True}):
+        with pytest.raises(SettingError):
+            Faiss(**options)
+
+
+def test_without_faiss_auto_is_torch_and_a_named_search_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert resolve("auto").name == "torch"
+    with pytest.raises(MissingPackageError, match=r"pip install 'dataaudit\[cpu\]'"):
+        resolve("faiss")
