@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from mmap import mmap
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,6 +57,14 @@ class ArrayExamples(LabelledExamples):
         """All inputs without a copy, where they are a NumPy array or memmap and no transform stands before them."""
         return self._inputs if self._transform is None and isinstance(self._inputs, np.ndarray) else None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
+        return {**self.__dict__, "_inputs": _MappedFile.of(self._inputs) or self._inputs}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        inputs = state["_inputs"]
+        self.__dict__.update(state, _inputs=inputs.open() if isinstance(inputs, _MappedFile) else inputs)
+
     def show(self, index: int) -> Any:
         """Row `index` as it was passed: an array, a text, or another object."""
         row = self._inputs[index]
@@ -67,6 +77,29 @@ class ArrayExamples(LabelledExamples):
             return as_array(_take(self._inputs, indices))
         made = [transformed(self._transform, self._inputs[row], row) for row in indices.tolist()]
         return stack(made, indices)
+
+
+@dataclass(frozen=True)
+class _MappedFile:
+    """Where a memory-mapped array lies."""
+
+    path: str
+    dtype: Any
+    offset: int
+    shape: tuple[int, ...]
+    order: Literal["C", "F"]
+
+    @classmethod
+    def of(cls, inputs: Any) -> _MappedFile | None:
+        """Place of an array that is a whole mapping; None for views of one, and for other arrays."""
+        if not isinstance(inputs, np.memmap) or not isinstance(inputs.base, mmap) or inputs.filename is None:
+            return None
+        order: Literal["C", "F"] = "C" if inputs.flags.c_contiguous else "F"
+        return cls(str(inputs.filename), inputs.dtype, inputs.offset, inputs.shape, order)
+
+    def open(self) -> AnyArray:
+        """The array, read-only."""
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)
 
 
 def _take(inputs: Any, indices: IntArray) -> Any:

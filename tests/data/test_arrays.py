@@ -207,3 +207,21 @@ def test_transforms_of_several_shapes_or_types_name_the_row():
     mixed = as_examples((np.eye(4), labels(4)), transform=lambda x: x.astype(np.uint8) if x[2] else x)
     with pytest.raises(DataError, match=r"\(uint8\) in row 2"):
         mixed.read(np.arange(4))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_memory_mapped_file_goes_to_other_processes_by_name(tmp_path, order):
+    import pickle
+
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", np.asarray(rng.normal(size=(500, 40)), order=order))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    examples = ArrayExamples(mapped, np.arange(500) % 3)
+    sent = pickle.dumps(examples)
+    assert len(sent) < 20_000
+    there = pickle.loads(sent)
+    assert isinstance(there.array, np.memmap)
+    rows = np.array([3, 499, 0])
+    np.testing.assert_array_equal(there.read(rows), examples.read(rows))
+    part = ArrayExamples(mapped[10:], np.arange(490) % 3)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).read(rows[:1]), part.read(rows[:1]))
