@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from dataaudit.data import as_examples, inspect
+from dataaudit.data.arrays import ArrayExamples
 from dataaudit.data.images import to_pixels
 from dataaudit.errors import DataError
 
