@@ -42,11 +42,11 @@ def automatic(
     learner: Learner | None,
     recorded: Recorder | None,
     trained: bool,
-    by_holdout: bool,
+    more: set[Need],
     saved: Mapping[str, Scorer],
 ) -> list[Scorer]:
-    """What scorers="auto" stands for."""
-    needs = automatic_needs(learner, recorded, trained) | ({Need.HOLDOUT} if by_holdout else set())
+    """What scorers="auto" stands for: what the model supports, `more` evidence that there is, and saved scores."""
+    needs = more | (automatic_needs(learner, recorded, trained) if learner or recorded else set())
     found = [saved.get(scorer.name, scorer) for scorer in scoring.supported(needs)]
     return [*found, *(scorer for name, scorer in saved.items() if name not in {scorer.name for scorer in found})]
 

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import DataError, SettingError
+from dataaudit.dynamics.summary import Predictions
+from dataaudit.errors import DataError, SettingError, rows
 from dataaudit.types import IntArray
 
+PROBABILITIES = "probabilities"
+BLOCK = 65536
 
-def split_precomputed(precomputed: Any) -> tuple[Recorder | None, Mapping[str, Any]]:
-    """Recorder and saved scores in ``score(precomputed=...)``.
+
+@dataclass(frozen=True)
+class Precomputed:
+    """What ``score(precomputed=...)`` holds.
+
+    Attributes
+    ----------
+    recorder
+        Of the caller's own loop, or None.
+    scores
+        Files or arrays by name of score.
+    probabilities
+        Out-of-sample predictions [n, C], or None.
+    """
+
+    recorder: Recorder | None = None
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    probabilities: Any = None
+
+
+def split_precomputed(precomputed: Any) -> Precomputed:
+    """Recorder, saved scores and predictions in ``score(precomputed=...)``.
 
     Raises
     ------
@@ -21,16 +45,55 @@ def split_precomputed(precomputed: Any) -> tuple[Recorder | None, Mapping[str, A
         If it is neither a recorder, nor a mapping of names to files or arrays, nor None.
     """
     if precomputed is None:
-        return None, {}
+        return Precomputed()
     if isinstance(precomputed, Recorder):
-        return precomputed, {}
+        return Precomputed(precomputed)
     if isinstance(precomputed, Mapping) and precomputed and all(isinstance(name, str) for name in precomputed):
-        return None, precomputed
+        scores = {name: value for name, value in precomputed.items() if name != PROBABILITIES}
+        return Precomputed(None, scores, precomputed.get(PROBABILITIES))
     raise SettingError(
         f"precomputed={type(precomputed).__name__}",
-        'a dataaudit.Recorder, a mapping such as {"c_score": "scores.npz"}, or None',
+        'a dataaudit.Recorder, a mapping such as {"c_score": "scores.npz"} or {"probabilities": array}, or None',
         "pass one of these",
     )
+
+
+def heldout_of(probabilities: Any, labels: IntArray, class_names: tuple[str, ...]) -> Predictions | None:
+    """Predictions that the caller brings, [n, C] with columns in the order of the class names; None for None.
+
+    Raises
+    ------
+    DataError
+        If the shape is another, or a row is no distribution (to .001).
+    """
+    if probabilities is None:
+        return None
+    try:
+        given = np.asarray(probabilities, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"probabilities of type {type(probabilities).__name__}", "an array [n, classes]", "convert them"
+        ) from error
+    shape = (len(labels), len(class_names))
+    if given.shape != shape:
+        raise DataError(
+            f"probabilities of shape {given.shape}",
+            f"{shape}: a row an example, a column for each of {', '.join(class_names[:8])}",
+            "pass predict_proba of models that did not train on the example, columns in the order of the class names",
+        )
+    with np.errstate(invalid="ignore"):
+        bad = np.flatnonzero(~((given >= 0).all(1) & (np.abs(given.sum(1) - 1) <= 1e-3)))
+    if len(bad):
+        raise DataError(
+            f"probabilities that are negative, not finite or do not add up to 1 in {rows(bad)}",
+            "a distribution over the classes in every row",
+            "apply a softmax to logits first",
+        )
+    recorder = Recorder(*shape, history_bytes=0)
+    for start in range(0, len(labels), BLOCK):
+        part = np.arange(start, min(start + BLOCK, len(labels)))
+        recorder.evaluate(part, np.log(np.maximum(given[part], np.finfo(np.float64).tiny)), labels[part])
+    return recorder.predictions()
 
 
 def check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:

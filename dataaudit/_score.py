@@ -20,7 +20,7 @@ import numpy as np
 from dataaudit import scoring
 from dataaudit._choice import automatic, automatic_needs, is_trained
 from dataaudit._holdout import HoldoutWork, holdout_work
-from dataaudit._precomputed import check_recorded, split_precomputed
+from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
 from dataaudit._settings import density_settings, neighbour_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
@@ -34,7 +34,6 @@ from dataaudit.evidence import FOLDS, Evidence, Need, Timer, collect
 from dataaudit.holdout.settings import Holdout
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
-from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
@@ -102,8 +101,10 @@ def score(
         see `Holdout`. With scorers="auto" the first and the last of these join the others.
     precomputed
         A `Recorder` filled by the caller's own training loop: nothing is trained; a model passed beside it is
-        taken as the trained one and asked for predictions if the recorder holds none. Or scores from elsewhere,
-        ``{"c_score": "scores.npz"}`` (a path or an array [n]; labels in the file are compared).
+        taken as the trained one and asked for predictions if the recorder holds none. Or a mapping: scores from
+        elsewhere, ``{"c_score": "scores.npz"}`` (a path or an array [n]; labels in the file are compared), and
+        ``{"probabilities": array}`` [n, C] of models that did not train on the example, from which
+        "heldout_confidence" and suggested labels are taken.
 
     Returns
     -------
@@ -129,7 +130,8 @@ def score(
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, holdout)
-        recorded, given = split_precomputed(precomputed)
+        before = split_precomputed(precomputed)
+        recorded = before.recorder
         kinds = {type(need) for need in _represented(chosen or ())}
         computing = resolve_engine(engine) if DensityNeed in kinds or engine != "auto" else None
         searching = resolve_search(search) if NeighbourNeed in kinds or search != "auto" else None
@@ -145,13 +147,21 @@ def score(
                 "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"
             )
         notes: list[str] = []
-        saved = saved_scores(given, scoring.REGISTRY.names(), examples.labels, examples.class_names, notes)
+        saved = saved_scores(before.scores, scoring.REGISTRY.names(), examples.labels, examples.class_names, notes)
+        heldout = heldout_of(before.probabilities, examples.labels, examples.class_names)
+        if heldout is not None and chosen is not None and not any(Need.HELDOUT in s.needs for s in chosen):
+            raise SettingError(
+                f"precomputed probabilities for scorers {_names(chosen)}, none of which reads them",
+                "a score of held-out predictions",
+                "ask for 'heldout_confidence', or leave scorers='auto'",
+            )
         if chosen is not None:
             chosen = [saved.get(scorer.name, scorer) for scorer in chosen]
             chosen += [scorer for name, scorer in saved.items() if name not in _names(chosen)]
-        elif saved and learner is None:
-            chosen = list(saved.values())
-        of_model = chosen is None or any(need not in _of_inputs(chosen) for s in chosen for need in s.needs)
+        elif learner is None and recorded is None and (saved or heldout is not None):
+            chosen = automatic(None, None, False, {Need.HELDOUT} if heldout is not None else set(), saved)
+        met = set() if heldout is None else {Need.HELDOUT}
+        of_model = chosen is None or any(need not in _of_inputs(chosen) | met for s in chosen for need in s.needs)
         if learner is None and recorded is None and of_model:
             raise ModelError(
                 "model=None",
@@ -170,23 +180,27 @@ def score(
         recorder = recorded or Recorder(len(examples), len(examples.class_names))
         with timer.stage("inspect"):
             trained = is_trained(learner, chosen, seed, notes) if recorded is None else False
-        plan = chosen or automatic(learner, recorded, trained, work is not None, saved)
+        more = met | ({Need.HOLDOUT} if work is not None else set())
+        plan = chosen or automatic(learner, recorded, trained, more, saved)
         try:
-            evidence = _collect(
-                plan,
-                examples,
-                learner,
-                recorder,
-                recorded,
-                trained,
-                computing,
-                searching,
-                seed,
-                progress,
-                timer,
-                holdout.folds if holdout is not None and holdout.folds else FOLDS,
-                work,
-                inspection.fingerprint,
+            evidence = collect(
+                _needs(plan),
+                examples.labels,
+                examples.class_names,
+                examples=examples,
+                learner=learner,
+                recorder=recorder,
+                recorded=recorded is not None,
+                trained=trained,
+                engine=computing,
+                search=searching,
+                seed=seed,
+                progress=progress,
+                timer=timer,
+                folds=holdout.folds if holdout is not None and holdout.folds else FOLDS,
+                holdout=work,
+                fingerprint=inspection.fingerprint,
+                heldout=heldout,
             )
         except KeyboardInterrupt as error:
             if work is not None and work.runs and not recorder.epochs:
@@ -231,46 +245,15 @@ def _so_far(
     return _audit(kept, evidence, settings | {"holdout": work.settings()}, timer, examples, inspection)
 
 
-def _collect(
-    plan: Sequence[Scorer],
-    examples: Examples,
-    learner: Learner | None,
-    recorder: Recorder,
-    precomputed: Recorder | None,
-    trained: bool,
-    engine: DensityEngine | None,
-    search: NeighbourSearch | None,
-    seed: int,
-    progress: bool,
-    timer: Timer,
-    folds: int,
-    holdout: HoldoutWork | None,
-    fingerprint: str,
-) -> Evidence:
+def _needs(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed]:
+    """Union of what scorers need; there is at least one."""
     if not plan:
         raise DataError(
             "a Recorder without a complete epoch or an evaluation pass",
             "something recorded",
             "call update() and end_epoch() in the training loop first",
         )
-    return collect(
-        {need for scorer in plan for need in scorer.needs},
-        examples.labels,
-        examples.class_names,
-        examples=examples,
-        learner=learner,
-        recorder=recorder,
-        recorded=precomputed is not None,
-        trained=trained,
-        engine=engine,
-        search=search,
-        seed=seed,
-        progress=progress,
-        timer=timer,
-        folds=folds,
-        holdout=holdout,
-        fingerprint=fingerprint,
-    )
+    return {need for scorer in plan for need in scorer.needs}
 
 
 def audit_recorded(
@@ -288,12 +271,7 @@ def audit_recorded(
         if len(names) != recorder.classes:
             raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
         plan = chosen or scoring.supported(automatic_needs(None, recorder, False))
-        if not plan:
-            raise DataError(
-                "a Recorder without a complete epoch or an evaluation pass",
-                "something recorded",
-                "call update() and end_epoch() in the training loop first",
-            )
+        needs = _needs(plan)
         missing = np.flatnonzero(recorder.labels < 0)
         if len(missing):
             raise DataError(
@@ -302,7 +280,7 @@ def audit_recorded(
                 "record every row at least once, or use dataaudit.score(None, dataset, precomputed=recorder)",
             )
         evidence = collect(
-            {need for scorer in plan for need in scorer.needs},
+            needs,
             recorder.labels.copy(),
             names,
             examples=None,

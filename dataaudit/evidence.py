@@ -152,6 +152,7 @@ def collect(
     folds: int = FOLDS,
     holdout: HoldoutWork | None = None,
     fingerprint: str = "",
+    heldout: Predictions | None = None,
 ) -> Evidence:
     """Compute every need once.
 
@@ -179,6 +180,8 @@ def collect(
         Of held-out predictions.
     holdout, fingerprint
         Holdout runs where any are needed, and the data set they belong to.
+    heldout
+        Out-of-sample predictions, where the caller has them.
 
     Raises
     ------
@@ -229,8 +232,7 @@ def collect(
     if crowds.of_model:
         learner = _needed(learner, crowds.of_model[0])
         crowds.take(fitted or learner.untrained(), None)
-    heldout = None
-    if Need.HELDOUT in needs:
+    if Need.HELDOUT in needs and heldout is None:
         learner = _needed(learner, Need.HELDOUT)
         with timer.stage("holdout"):
             heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds)

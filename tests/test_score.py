@@ -351,3 +351,39 @@ def test_an_unknown_recipe_is_refused_even_without_a_torch_model(noisy):
         score(LogisticRegression(), noisy[:2], device="cuda")
     with pytest.raises(SettingError, match="nothing is trained"):
         score(None, noisy[:2], recipe="mnist", precomputed=Recorder(300, 3))
+
+
+def test_probabilities_that_exist_already(noisy):
+    """As users of cross-validated predictions have them."""
+    from sklearn.model_selection import cross_val_predict
+
+    inputs, labels, wrong = noisy
+    probabilities = cross_val_predict(LogisticRegression(), inputs, labels, method="predict_proba")
+    audit = dataaudit.score(None, (inputs, labels), precomputed={"probabilities": probabilities}, progress=False)
+    assert list(audit.columns) == ["heldout_confidence"]
+    np.testing.assert_allclose(audit.columns["heldout_confidence"], probabilities[np.arange(300), labels], rtol=1e-5)
+    np.testing.assert_array_equal(audit.suggested, probabilities.argmax(1))
+    assert wrong[audit.ranking()[:15]].mean() > 0.9
+    both = dataaudit.score(
+        None, (inputs, labels), ["parzen/input", "heldout_confidence"], precomputed={"probabilities": probabilities}
+    )
+    assert set(both.columns) == {"parzen/input", "heldout_confidence"}
+    with pytest.raises(SettingError, match="none of which reads them"):
+        dataaudit.score(None, (inputs, labels), "parzen/input", precomputed={"probabilities": probabilities})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p[:, :2], r"\(300, 3\)"),
+        (lambda p: p[:5], "shape"),
+        (lambda p: p * 2, "add up to 1 in rows 0, 1"),
+        (lambda p: np.where(np.arange(300)[:, None] == 7, np.nan, p), "row 7"),
+        (lambda p: "high", "probabilities"),
+    ],
+)
+def test_wrong_probabilities_are_refused(noisy, change, message):
+    inputs, labels, _ = noisy
+    given = change(np.full((300, 3), 1 / 3))
+    with pytest.raises(DataError, match=message):
+        dataaudit.score(None, (inputs, labels), precomputed={"probabilities": given}, progress=False)
