@@ -5,8 +5,8 @@
 Subset ratio .7, the paper's recipe (batch 256, momentum .9, rate .1 with warm-up and linear decay), the same subsets.
 The plain loop keeps float32 tensors of all images in memory, trains one model after the other with all threads and
 evaluates the rows held out; the other one does the same through a DataLoader of a TensorDataset. Ours: one process with
-all threads, and joblib with a thread a process; float32, and bfloat16 where the hardware multiplies it natively. The last line is a bound: the
-float32 matrix products of the training steps and nothing else, with all threads.
+all threads, and joblib with a thread a process; float32, and bfloat16 where the hardware multiplies it natively. The
+last line is a bound: the float32 matrix products of the training steps and nothing else, with all threads.
 """
 
 from __future__ import annotations
