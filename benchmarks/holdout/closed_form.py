@@ -284,10 +284,10 @@ def main() -> int:
     globals()["RESULTS"] = options.results
     right = True
     if "agreement" in options.only:
-        right &= agreement(60, 4000) if options.quick else agreement(200, 100_000)
+        right &= agreement(50, 2000) if options.quick else agreement(200, 100_000)
     if "cost" in options.only:
         searches = (Faiss(), Torch(), Faiss("hnsw"), Faiss("ivf"))
-        found = cost(2000, searches[:2]) if options.quick else cost(60_000, searches)
+        found = cost(600, searches[:2]) if options.quick else cost(60_000, searches)
         # So few rows say nothing about shares of time.
         right &= found or options.quick
     if options.mnist is not None:
