@@ -15,6 +15,9 @@ from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.scoring import Scorer
 
+LOW_RECALL = 0.99
+"""Share of true neighbours below which a search is noted."""
+
 RECORDED = {
     "model": "recorded in the caller's loop",
     "recipe": None,
@@ -91,4 +94,7 @@ def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[s
                 f"{scorer.name}: {cut} examples have more neighbours at one distance than the depth holds; "
                 "a random part of those counts, pass a larger depth for all of them"
             )
+        recall = min(graph.settings.get("recall", 1.0) for graph in graphs)
+        if recall < LOW_RECALL:
+            notes.append(f"{scorer.name}: the search found {recall:.1%} of the nearest neighbours; raise its effort")
     return {"neighbours": found} if found else {}

@@ -12,7 +12,7 @@ from dataaudit.errors import MissingPackageError, ModelError, SettingError
 from dataaudit.neighbours import compute
 from dataaudit.neighbours.base import Neighbours
 from dataaudit.neighbours.closed_form import c_scores
-from dataaudit.neighbours.search import Torch
+from dataaudit.neighbours.search import Faiss, Torch
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,14 @@ def test_ties_that_the_depth_cuts_are_noted():
     assert any("more neighbours at one distance" in note for note in audit.settings["notes"])
     audit = score(None, (inputs, labels), NeighbourCScore("input", depth=119), progress=False)
     assert not audit.settings["notes"]
+
+
+def test_low_recall_is_noted(digits):
+    search = Faiss("ivf", cells=12, probes=2)
+    audit = score(None, digits, NeighbourCScore("input", depth=20), search=search, progress=False)
+    [how] = audit.settings["neighbours"]["knn_c_score/input depth=20"]
+    assert how["recall"] < 0.99
+    assert any(f"{how['recall']:.1%} of the nearest" in note for note in audit.settings["notes"])
 
 
 BAD = [
