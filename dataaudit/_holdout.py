@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dataaudit.data.examples import Examples
@@ -16,6 +16,7 @@ from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.base import Learner
 from dataaudit.learners.heldout import trial_of
 from dataaudit.scoring import Scorer
+from dataaudit.scoring.holdout import c_score, holdout_probability
 
 KINDS = {Need.HOLDOUT, Need.HOLDOUT_INTEGRAL}
 
@@ -27,8 +28,8 @@ class HoldoutWork:
     ----------
     holdout
         As the caller set it.
-    needs
-        What scorers need; those in `KINDS` count.
+    scorers
+        Who ask; needs in `KINDS` count.
     learner
         Who trains.
     examples
@@ -45,13 +46,13 @@ class HoldoutWork:
     def __init__(
         self,
         holdout: Holdout,
-        needs: Collection[Any],
+        scorers: Sequence[Scorer],
         learner: Learner,
         examples: Examples,
         seed: int,
         progress: bool,
     ) -> None:
-        self.needs = KINDS & set(needs)
+        self.needs = KINDS & {need for scorer in scorers for need in scorer.needs}
         if holdout.folds is not None and Need.HOLDOUT_INTEGRAL in self.needs:
             raise SettingError(
                 "folds for 'c_score_integral'",
@@ -73,12 +74,18 @@ class HoldoutWork:
         if Need.HOLDOUT_INTEGRAL in self.needs:
             ratios |= set(holdout.ratios)
         self._scratch, self._examples = scratch, examples
+        kinds = {Need.HOLDOUT: [holdout.point], Need.HOLDOUT_INTEGRAL: list(holdout.ratios)}
         self.execution = Execution(
             trial=trial,
             plan=holdout.plan(examples.labels, seed, isinstance(trial, NestedTrial)),
             holdout=holdout,
             ratios=sorted(ratios),
             progress=progress,
+            watched={
+                scorer.name: (kinds[need], getattr(scorer, "field", "values"))
+                for scorer in scorers
+                for need in KINDS & set(scorer.needs)
+            },
         )
 
     def carry_out(self, fingerprint: str) -> None:
@@ -141,14 +148,23 @@ def holdout_work(
     progress: bool,
 ) -> HoldoutWork | None:
     """Holdout runs that scorers ask for, checked; None where none does."""
-    needs = {Need.HOLDOUT} if chosen is None else {need for scorer in chosen for need in scorer.needs}
+    scorers = [c_score, holdout_probability] if chosen is None else list(chosen)
+    needs = {need for scorer in scorers for need in scorer.needs}
     if holdout is not None and not needs & {*KINDS, Need.HELDOUT}:
         raise SettingError(
-            f"holdout= for scorers {[scorer.name for scorer in chosen or []]}, none of which is estimated by holdout",
+            f"holdout= for scorers {[scorer.name for scorer in scorers]}, none of which is estimated by holdout",
             "a score that is",
             "ask for scorers='c_score', or drop holdout=",
         )
-    if not needs & KINDS or (holdout is None and chosen is None):
+    if not needs & KINDS:
+        if holdout is not None and (holdout.folds is None or holdout != Holdout(folds=holdout.folds)):
+            raise SettingError(
+                f"{holdout} for 'heldout_confidence', which looks at the folds alone",
+                "Holdout(folds=...) with nothing else",
+                "pass Holdout(folds=5), or ask for 'holdout_probability' as well",
+            )
+        return None
+    if holdout is None and chosen is None:
         return None
     if learner is None or recorded is not None:
         raise ModelError(
@@ -156,7 +172,7 @@ def holdout_work(
             "a model to train from scratch, for scores by holdout",
             'pass the model and no Recorder, or precomputed={"c_score": file}',
         )
-    return HoldoutWork(holdout or Holdout(), needs, learner, examples, seed, progress)
+    return HoldoutWork(holdout or Holdout(), scorers, learner, examples, seed, progress)
 
 
 def _or_none(value: float) -> float | None:

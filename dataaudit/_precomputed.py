@@ -52,7 +52,7 @@ def split_precomputed(precomputed: Any) -> Precomputed:
         scores = {name: value for name, value in precomputed.items() if name != PROBABILITIES}
         return Precomputed(None, scores, precomputed.get(PROBABILITIES))
     raise SettingError(
-        f"precomputed={type(precomputed).__name__}",
+        f"precomputed={precomputed!r}" if not precomputed else f"precomputed={type(precomputed).__name__}",
         'a dataaudit.Recorder, a mapping such as {"c_score": "scores.npz"} or {"probabilities": array}, or None',
         "pass one of these",
     )

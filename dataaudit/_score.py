@@ -12,7 +12,6 @@ score(model, dataset)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from dataaudit.evidence import FOLDS, Evidence, Need, Timer, collect
 from dataaudit.holdout.settings import Holdout
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
+from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
@@ -130,6 +130,7 @@ def score(
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, holdout)
+        seed = int(seed)
         before = split_precomputed(precomputed)
         recorded = before.recorder
         kinds = {type(need) for need in _represented(chosen or ())}
@@ -203,18 +204,12 @@ def score(
                 heldout=heldout,
             )
         except KeyboardInterrupt as error:
-            if work is not None and work.runs and not recorder.epochs:
-                raise Interrupted(
-                    work.runs, lambda: _so_far(work, plan, examples, inspection, timer), "runs"
-                ) from error
+            runs = work.runs if work is not None else 0
 
             def keep() -> Audit:
-                kept = recorder.audit(class_names=examples.class_names, examples=examples)
-                notes.append(f"interrupted after {recorder.epochs} complete epochs")
-                settings = run_settings(kept.settings["scorers"], examples, learner, seed, False, notes, kept.dynamics)
-                return replace(kept, settings={**settings, "fingerprint": inspection.fingerprint})
+                return _so_far(plan, recorder, work, examples, inspection, learner, seed, notes, timer)
 
-            raise Interrupted(recorder.epochs, keep if recorder.epochs else None) from error
+            raise Interrupted(recorder.epochs, keep if recorder.epochs or runs else None, runs) from error
     settings = run_settings(_names(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
     settings |= density_settings(plan, evidence, settings["notes"])
     settings |= neighbour_settings(plan, evidence, settings["notes"])
@@ -235,14 +230,31 @@ def _check_settings(seed: int, progress: bool, holdout: Any) -> None:
 
 
 def _so_far(
-    work: HoldoutWork, plan: Sequence[Scorer], examples: Examples, inspection: Inspection, timer: Timer
+    plan: Sequence[Scorer],
+    recorder: Recorder,
+    work: HoldoutWork | None,
+    examples: Examples,
+    inspection: Inspection,
+    learner: Learner | None,
+    seed: int,
+    notes: list[str],
+    timer: Timer,
 ) -> Audit:
-    """Audit of the holdout runs that were complete when the rest was interrupted."""
-    evidence = Evidence(examples.labels, examples.class_names, **work.found())
-    kept = [scorer for scorer in plan if all(isinstance(n, Need) and evidence.has(n) for n in scorer.needs)]
-    notes = [f"interrupted after {work.runs} complete holdout runs", *work.notes()]
-    settings = run_settings(_names(kept), examples, None, None, False, notes, None)
-    return _audit(kept, evidence, settings | {"holdout": work.settings()}, timer, examples, inspection)
+    """Audit of the epochs and holdout runs that were complete when the rest was interrupted."""
+    runs = work.runs if work is not None else 0
+    dynamics = recorder.dynamics() if recorder.epochs else None
+    found = work.found() if work is not None and runs else {}
+    evidence = Evidence(examples.labels, examples.class_names, dynamics, recorder.predictions(), **found)
+    kept = [scorer for scorer in plan if scorer.needs and all(evidence.has(need) for need in scorer.needs)]
+    if not kept:
+        kept = scoring.supported({Need.DYNAMICS})
+    complete = [f"{recorder.epochs} complete epochs"] if recorder.epochs else []
+    complete += [f"{runs} complete holdout runs"] if runs else []
+    notes = [*notes, f"interrupted after {' and '.join(complete)}"]
+    settings = run_settings(_names(kept), examples, learner, seed, False, notes, dynamics)
+    if work is not None and runs:
+        settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
+    return _audit(kept, evidence, settings, timer, examples, inspection)
 
 
 def _needs(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed]:

@@ -155,7 +155,7 @@ def score(
             if not stopped.epochs and not stopped.runs:
                 raise
             _write(stopped.audit(), out, top)
-            complete = f"{stopped.epochs} complete epochs" if stopped.epochs else f"{stopped.runs} complete runs"
+            complete = f"{stopped.epochs} complete epochs" + (f" and {stopped.runs} runs" if stopped.runs else "")
             typer.echo(f"interrupted: the {complete} are kept in {out.resolve()}", err=True)
             raise typer.Exit(INTERRUPTED) from stopped
         _write(audit, out, top)

@@ -66,18 +66,19 @@ class Interrupted(KeyboardInterrupt):
 
     Parameters
     ----------
-    complete
-        Number of complete epochs, or holdout runs, before the interruption.
+    epochs
+        Number of complete epochs before the interruption.
     keep
-        Makes the audit of those, or None when none is complete.
-    unit
-        "epochs" or "runs".
+        Makes the audit of what is complete, or None when nothing is.
+    runs
+        Number of complete holdout runs.
     """
 
-    def __init__(self, complete: int, keep: Any = None, unit: str = "epochs") -> None:
-        super().__init__(f"interrupted after {complete} complete {unit}; .audit() keeps them")
-        self.epochs = complete if unit == "epochs" else 0
-        self.runs = complete if unit == "runs" else 0
+    def __init__(self, epochs: int, keep: Any = None, runs: int = 0) -> None:
+        holdouts = f" and {runs} complete holdout runs" if runs else ""
+        super().__init__(f"interrupted after {epochs} complete epochs{holdouts}; .audit() keeps them")
+        self.epochs = epochs
+        self.runs = runs
         self._keep = keep
 
     def audit(self) -> Audit:
@@ -91,8 +92,8 @@ class Interrupted(KeyboardInterrupt):
         if self._keep is None:
             raise DataError(
                 "an interruption before the first epoch was complete",
-                "at least one complete epoch to score",
-                "run score again and let one epoch finish",
+                "at least one complete epoch or holdout run to score",
+                "run score again and let one finish",
             )
         audit: Audit = self._keep()
         return audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import mmap
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -81,25 +81,30 @@ class ArrayExamples(LabelledExamples):
 
 @dataclass(frozen=True)
 class _MappedFile:
-    """Where a memory-mapped array lies."""
+    """Where a memory-mapped array, or a view of one, lies."""
 
     path: str
     dtype: Any
-    offset: int
+    start: int
     shape: tuple[int, ...]
-    order: Literal["C", "F"]
+    strides: tuple[int, ...]
 
     @classmethod
     def of(cls, inputs: Any) -> _MappedFile | None:
-        """Place of an array that is a whole mapping; None for views of one, and for other arrays."""
-        if not isinstance(inputs, np.memmap) or not isinstance(inputs.base, mmap) or inputs.filename is None:
+        """Place of an array that is mapped from a file; None for others, and for copies that are written on."""
+        root = inputs
+        while isinstance(root, np.ndarray) and not (isinstance(root, np.memmap) and isinstance(root.base, mmap)):
+            root = root.base
+        if not isinstance(root, np.memmap) or root.filename is None or root.mode not in ("r", "r+"):
             return None
-        order: Literal["C", "F"] = "C" if inputs.flags.c_contiguous else "F"
-        return cls(str(inputs.filename), inputs.dtype, inputs.offset, inputs.shape, order)
+        root.flush()
+        first, begin = (array.__array_interface__["data"][0] for array in (inputs, root))
+        return cls(str(root.filename), inputs.dtype, root.offset + first - begin, inputs.shape, inputs.strides)
 
     def open(self) -> AnyArray:
         """The array, read-only."""
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)
+        whole = np.memmap(self.path, np.uint8, "r")
+        return np.ndarray(self.shape, self.dtype, whole, self.start, self.strides)
 
 
 def _take(inputs: Any, indices: IntArray) -> Any:

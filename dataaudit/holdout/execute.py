@@ -23,10 +23,13 @@ from dataaudit.holdout.job import Job, grouped
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.settings import FIRST, Holdout
-from dataaudit.holdout.store import Store
+from dataaudit.holdout.store import DamagedRecordError, Store
 from dataaudit.holdout.summary import HoldoutScores
 from dataaudit.holdout.tally import Tally, integrated, runs_needed
 from dataaudit.progress import Advance, progress_bar
+
+HOPELESS = 10
+"""Failures before any success after which no more runs are tried."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Execution:
         Subset ratios, rising.
     progress
         Whether to draw a progress bar.
+    watched
+        Scores that runs="auto" is to make reliable: by name, their ratios and field of `HoldoutScores`.
     """
 
     trial: Trial
@@ -50,6 +55,7 @@ class Execution:
     holdout: Holdout
     ratios: Sequence[float]
     progress: bool
+    watched: Mapping[str, tuple[Sequence[float], str]]
     tallies: dict[float, Tally] = field(default_factory=dict)
     resumed: int = 0
     remade: list[str] = field(default_factory=list)
@@ -84,13 +90,8 @@ class Execution:
             self._until_reliable(store)
         else:
             self._make(store, 0, int(holdout.runs or holdout.folds or 200))
-        if not any(tally.runs for tally in self.tallies.values()):
-            failure = next(iter(self.failed.values()))
-            raise ModelError(
-                f"{len(self.failed)} failed runs of {len(self.failed)}, the first with\n{failure.traceback.rstrip()}\n",
-                "a model that trains on a subset of these data",
-                "mend what the traceback names",
-            )
+        if not self._any():
+            self._give_up(list(self.failed.values()))
         if self.failed:
             numbers = ", ".join(str(run.number) for group in list(self.failed)[:5] for run in group[:1])
             warnings.warn(
@@ -110,16 +111,28 @@ class Execution:
         while True:
             self._make(store, made, wanted)
             made = wanted
-            reliable = self.scores(self.ratios).reliability
+            name, reliable = self._least_reliable()
             if reliable >= target:
-                self.stopped = f"reliability {reliable:.4f} reached {target:g} after {made} runs"
+                self.stopped = f"reliability {reliable:.4f} of {name} reached {target:g} after {made} runs"
                 return
             if made >= budget:
-                self.stopped = f"budget of {budget} runs spent at reliability {reliable:.4f}, short of {target:g}"
+                self.stopped = (
+                    f"budget of {budget} runs spent at reliability {reliable:.4f} of {name}, short of {target:g}"
+                )
                 return
             needed = runs_needed(made, reliable, target)
             # The prediction is rough at first: never more than double, never less than a tenth more.
             wanted = int(min(max(np.ceil(made * 1.1), min(needed, 2 * made)), budget))
+
+    def _least_reliable(self) -> tuple[str, float]:
+        """Name and reliability of the watched score that is known worst."""
+        known = {}
+        for name, (ratios, field_name) in self.watched.items():
+            scores = self.scores(ratios)
+            reliable = scores.reliability if field_name == "values" else scores.probability_reliability
+            known[name] = -1.0 if np.isnan(reliable) else reliable
+        worst = min(known, key=lambda name: known[name])
+        return worst, known[worst]
 
     def _make(self, store: Store | None, first: int, end: int) -> None:
         """Runs `first` to `end` - 1 of every ratio."""
@@ -153,8 +166,8 @@ class Execution:
             try:
                 record = store.read(name)
                 if record.run != run or not np.array_equal(record.held_out, np.packbits(self.plan.held_out(run))):
-                    raise StorageError(f"{name}, a record of another run", "this run's", "make it again")
-            except StorageError as error:
+                    raise DamagedRecordError(f"{name}, a record of another run", "this run's", "make it again")
+            except DamagedRecordError as error:
                 self.remade.append(f"{name}: {error.arrived}")
                 store.remove(name)
                 continue
@@ -176,11 +189,25 @@ class Execution:
                             "mend the disk and call again: what is stored is kept",
                         )
                     failures.append(result)
+                    if len(failures) >= HOPELESS and not self._any():
+                        self._give_up(failures)
                     continue
                 for record in result:
                     self._count(record)
                 advance(len(group))
         return failures
+
+    def _any(self) -> bool:
+        """Whether any run came about."""
+        return any(tally.runs for tally in self.tallies.values())
+
+    def _give_up(self, failures: list[Failure]) -> None:
+        first = failures[0].traceback.rstrip()
+        raise ModelError(
+            f"{len(failures)} failed runs and none that did not fail, the first with\n{first}\n",
+            "a model that trains on a subset of these data",
+            "mend what the traceback names",
+        )
 
     def _count(self, record: Record) -> None:
         self.tallies[record.run.ratio].add(record)

@@ -44,7 +44,9 @@ class Job:
                 made.append(record)
         except StorageError:
             return Failure(runs, traceback.format_exc(), stored=True)
-        except Exception:  # A model's code raises whatever it likes; the driver retries and reports it.
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # A model's code raises whatever it likes, or exits; the driver retries and reports it.
             return Failure(runs, traceback.format_exc())
         return made
 

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from dataaudit.errors import SettingError, require
+from dataaudit.errors import ModelError, SettingError, require
 from dataaudit.holdout.base import Failure, Group
 
 PER_JOB = 8
@@ -108,6 +109,7 @@ class Joblib:
         """One executor a process, so that the death of one does not take the others down."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
+        sent = _packed(job)
         waiting = deque((group, 0) for group in groups)
         workers: list[Any] = [None] * jobs
         busy: dict[Future[Any], tuple[int, Group, int]] = {}
@@ -117,40 +119,72 @@ class Joblib:
                 for slot in range(jobs):
                     if slot not in taken and waiting:
                         if workers[slot] is None:
-                            workers[slot] = self._worker(job, jobs)
-                        group, deaths = waiting.popleft()
-                        busy[workers[slot].submit(_carry_out, group)] = (slot, group, deaths)
+                            workers[slot] = self._worker(sent, jobs)
+                        try:
+                            future = workers[slot].submit(_carry_out, waiting[0][0])
+                        except BrokenProcessPool:
+                            # It died between two groups, which costs none.
+                            self._stop(workers, slot)
+                            continue
+                        busy[future] = (slot, *waiting.popleft())
                 for future in wait(busy, return_when=FIRST_COMPLETED).done:
                     slot, group, deaths = busy.pop(future)
                     try:
                         result = future.result()
                     except BrokenProcessPool:
-                        workers[slot].shutdown(wait=True, kill_workers=True)
-                        workers[slot] = None
+                        self._stop(workers, slot)
                         if deaths < self.retries:
                             waiting.appendleft((group, deaths + 1))
                             continue
                         result = Failure(group, f"its worker died {deaths + 1} times\n{traceback.format_exc()}")
                     yield group, result
         finally:
-            for worker in workers:
-                if worker is not None:
-                    worker.shutdown(wait=True, kill_workers=True)
+            for slot in range(jobs):
+                self._stop(workers, slot)
 
-    def _worker(self, job: Callable[[Group], Any], jobs: int) -> Any:
+    @staticmethod
+    def _stop(workers: list[Any], slot: int) -> None:
+        if workers[slot] is not None:
+            workers[slot].shutdown(wait=True, kill_workers=True)
+        workers[slot] = None
+
+    def _worker(self, sent: bytes, jobs: int) -> Any:
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         threads = str(self._threads(jobs))
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         return ProcessPoolExecutor(
-            1, initializer=_receive, initargs=(job,), env=dict.fromkeys(names, threads), timeout=None
+            1, initializer=_receive, initargs=(sent,), env=dict.fromkeys(names, threads), timeout=None
         )
 
 
-def _receive(job: Callable[[Group], Any]) -> None:
-    """Keep the job, with its data set, in a worker process."""
+def _packed(job: Callable[[Group], Any]) -> bytes:
+    """The job as bytes, made once for all workers."""
+    from joblib.externals.loky.backend.reduction import dumps
+
+    try:
+        return bytes(dumps(job))
+    except Exception as error:  # Whatever objects raise that refuse to be pickled.
+        raise ModelError(
+            f"a model or data set that cannot be sent to another process ({type(error).__name__}: {error})",
+            "one that can be pickled",
+            "drop locks, open files and handles from it, or use backend='serial'",
+        ) from error
+
+
+def _receive(sent: bytes) -> None:
+    """Keep the job, with its data set, in a worker process; or why it could not be unpacked."""
+    from joblib.externals.loky.backend.reduction import loads
+
     global _job
-    _job = job
+    try:
+        _job = loads(sent)
+    except Exception:  # Reported with every group: a worker that dies here would only be started again.
+        _job = partial(_unreceived, traceback.format_exc())
+
+
+def _unreceived(why: str, group: Group) -> Failure:
+    return Failure(group, f"the job could not be unpacked in its worker\n{why}")
 
 
 def _carry_out(group: Group) -> Any:

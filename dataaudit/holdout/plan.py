@@ -173,12 +173,12 @@ def _millionths(ratio: float) -> int:
 
 
 def check_ratio(ratio: Any) -> float:
-    """Return `ratio` as a float.
+    """Return `ratio` as a float, rounded to millionths.
 
     Raises
     ------
     SettingError
-        If it is not a number inside (0, 1), in steps of a millionth.
+        If it is not a number inside (0, 1).
     """
     good = isinstance(ratio, (int, float, np.number)) and not isinstance(ratio, bool) and 0 < ratio < 1
     if not good or not 0 < _millionths(float(ratio)) < 1_000_000:
@@ -187,4 +187,4 @@ def check_ratio(ratio: Any) -> float:
             "the share of the examples to train on, between 0 and 1 (both excluded)",
             "pass Holdout(ratio=0.7)",
         )
-    return float(ratio)
+    return round(float(ratio), 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Ray:
             ray.init(address=self.address, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
         pending: dict[Any, tuple[Group, int]] = {}
         try:
+            self._check_room(ray)
             stored = ray.put(job)
             task = ray.remote(
                 num_cpus=self.num_cpus, num_gpus=self.num_gpus, resources=dict(self.resources or {}), max_retries=0
@@ -85,6 +87,22 @@ class Ray:
                 ray.cancel(reference, force=True)
             if own:
                 ray.shutdown()
+
+    def _check_room(self, ray: Any) -> None:
+        """Raise if no node of this machine's own Ray can hold a group; say so if none of a cluster's does yet."""
+        asked = {"CPU": self.num_cpus, "GPU": self.num_gpus, **(self.resources or {})}
+        there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(all(node.get(kind, 0) >= amount for kind, amount in asked.items()) for node in there):
+            return
+        words = (
+            f"groups of runs that take {asked}",
+            f"a node that has as much; the largest has {max((node.get('CPU', 0) for node in there), default=0):g} CPUs "
+            f"and {max((node.get('GPU', 0) for node in there), default=0):g} GPUs",
+            "pass Ray(num_cpus=..., num_gpus=...) that fit",
+        )
+        if self.address is None:
+            raise SettingError(*words)
+        warnings.warn(f"{SettingError(*words)}; waiting for such a node to join", stacklevel=3)
 
     def _room(self, ray: Any) -> int:
         """Groups in flight: twice what the cluster holds, which may grow."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -22,6 +23,7 @@ REGISTRY = Registry(
     group="dataaudit.backends",
 )
 
+RATIO, RELIABILITY, BUDGET = 0.7, 0.95, 2000
 GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 FIRST = 20
 """Runs before the first look at the reliability, for runs="auto"."""
@@ -79,7 +81,7 @@ class Holdout:
     'random'
     """
 
-    ratio: float = 0.7
+    ratio: float = RATIO
     runs: int | str | None = None
     ratios: Sequence[float] = GRID
     folds: int | None = None
@@ -88,33 +90,33 @@ class Holdout:
     backend: str | HoldoutBackend = "serial"
     store: str | PathLike[str] | None = None
     storage_options: Mapping[str, Any] | None = None
-    reliability: float = 0.95
-    budget: int = 2000
+    reliability: float = RELIABILITY
+    budget: int = BUDGET
     _backend: HoldoutBackend = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_ratio(self.ratio)
+        object.__setattr__(self, "ratio", check_ratio(self.ratio))
         if isinstance(self.ratios, str) or not isinstance(self.ratios, Sequence) or not self.ratios:
             raise SettingError(f"ratios={self.ratios!r}", "a list of subset ratios", "leave it out for 0.1 to 0.9")
         ratios = tuple(sorted(check_ratio(ratio) for ratio in self.ratios))
         if len(set(ratios)) < len(ratios):
             raise SettingError(f"ratios={self.ratios!r}", "each ratio once", "drop the repeats")
         object.__setattr__(self, "ratios", ratios)
+        for name, low in (("folds", 2), ("runs", 1), ("budget", 2)):
+            value = getattr(self, name)
+            if value is not None and not (name == "runs" and isinstance(value, str) and value == "auto"):
+                object.__setattr__(self, name, _whole(name, value, low))
         if self.folds is not None:
-            _whole("folds", self.folds, 2)
-            if self.stratify or self.balanced or self.runs == "auto" or self.ratio != 0.7:
+            if self.stratify or self.balanced or self.runs == "auto" or self.ratio != RATIO:
                 raise SettingError(
                     "folds beside ratio, stratify, balanced or runs='auto'",
                     "folds alone: they are stratified and balanced, and fix the ratio",
                     "drop the others",
                 )
-            if self.runs is not None and (not isinstance(self.runs, int) or self.runs % self.folds):
+            if self.runs is not None and int(self.runs) % self.folds:
                 raise SettingError(
                     f"runs={self.runs!r} for folds={self.folds}", "a multiple of the folds", "leave runs=None"
                 )
-        if self.runs != "auto" and self.runs is not None:
-            _whole("runs", self.runs, 1)
-        _whole("budget", self.budget, 2)
         for name in ("stratify", "balanced"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingError(f"{name}={getattr(self, name)!r}", "True or False", f"pass Holdout({name}=True)")
@@ -123,8 +125,14 @@ class Holdout:
         good = isinstance(self.reliability, (int, float)) and 0 < self.reliability < 1
         if not good or isinstance(self.reliability, bool):
             raise SettingError(f"reliability={self.reliability!r}", "a number in (0, 1)", "pass reliability=0.95")
-        if self.store is not None and not isinstance(self.store, (str, PathLike)):
-            raise SettingError(f"store={self.store!r}", "a path or a URL", "pass store='runs'")
+        if self.runs != "auto" and (self.reliability, self.budget) != (RELIABILITY, BUDGET):
+            raise SettingError(
+                f"reliability={self.reliability!r}, budget={self.budget!r} with runs={self.runs!r}",
+                "runs='auto', which is what they are for",
+                "pass runs='auto', or drop them",
+            )
+        if self.store is not None:
+            object.__setattr__(self, "store", _placed(self.store))
         if self.storage_options is not None and self.store is None:
             raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
         backend = REGISTRY.get(self.backend) if isinstance(self.backend, str) else self.backend
@@ -135,6 +143,12 @@ class Holdout:
                 did_you_mean(self.backend, REGISTRY.names()),
             )
         object.__setattr__(self, "_backend", backend)
+        if str(self.store).startswith("memory:") and backend.name != "serial":
+            raise SettingError(
+                f"store={self.store!r} for backend {backend.name!r}",
+                "a store that other processes can write",
+                "name a folder, or use backend='serial'",
+            )
 
     @property
     def design(self) -> Design:
@@ -164,12 +178,12 @@ class Holdout:
     @property
     def point(self) -> float:
         """Subset ratio of the point estimate."""
-        return self.ratio if self.folds is None else 1 - 1 / self.folds
+        return self.ratio if self.folds is None else round(1 - 1 / self.folds, 6)
 
     @property
     def place(self) -> Store | None:
         """Where records go."""
-        return None if self.store is None else Store(fspath(self.store), self.storage_options)
+        return None if self.store is None else Store(str(self.store), self.storage_options)
 
     @property
     def carrier(self) -> HoldoutBackend:
@@ -177,6 +191,15 @@ class Holdout:
         return self._backend
 
 
-def _whole(name: str, value: Any, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+def _placed(store: Any) -> str:
+    """A path in full, for it to mean the same in other processes; a URL as it is."""
+    if not isinstance(store, (str, PathLike)) or not fspath(store):
+        raise SettingError(f"store={store!r}", "a path or a URL", "pass store='runs'")
+    place = fspath(store)
+    return place if "://" in place or "::" in place else os.path.abspath(os.path.expanduser(place))
+
+
+def _whole(name: str, value: Any, low: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < low:
         raise SettingError(f"{name}={value!r}", f"a whole number of at least {low}", f"pass Holdout({name}={low})")
+    return int(value)

@@ -33,6 +33,10 @@ _FOLDER = re.compile(r"ratio-(\d\.\d{6})")
 _FILE = re.compile(r"(\d{6,})-([0-9a-f]{32})\.npz")
 
 
+class DamagedRecordError(StorageError):
+    """A file of a store that is not what a run left."""
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of records.
@@ -82,8 +86,10 @@ class Store:
                     "name another folder",
                 )
             told = {"format": FORMAT, "version": VERSION, **belongs}
-            self._put(MANIFEST, json.dumps(told, indent=1, sort_keys=True).encode())
-        return None
+            self._put(MANIFEST, json.dumps(told, indent=1, sort_keys=True).encode(), new=True)
+            # Whoever began the same folder at the same time may have been first.
+            files.invalidate_cache()
+            return self._recognise(json_of(files.cat_file(f"{root}/{MANIFEST}"), self.url), belongs)
 
     def _recognise(self, manifest: Mapping[str, Any], belongs: Mapping[str, Any]) -> None:
         kind = (manifest.get("format"), manifest.get("version"))
@@ -133,18 +139,23 @@ class Store:
 
         Raises
         ------
-        StorageError
+        DamagedRecordError
             If it is not what was written.
+        StorageError
+            If it cannot be read.
         """
         with explained(f"the record {name}"):
             files, root = self._files
             content: bytes = files.cat_file(f"{root}/{name}")
         known = name.rsplit("-", 1)[-1].removesuffix(".npz")
         if digest(content) != known:
-            raise StorageError(
+            raise DamagedRecordError(
                 f"{name} with {len(content)} bytes and checksum {digest(content)}", f"checksum {known}", "make it again"
             )
-        return Record.from_bytes(content, name)
+        try:
+            return Record.from_bytes(content, name)
+        except StorageError as error:
+            raise DamagedRecordError(error.arrived, error.expected, error.action) from error
 
     def write(self, record: Record) -> None:
         """Put a record into the folder, whole or not at all."""
@@ -153,12 +164,13 @@ class Store:
             self._put(f"{_folder(record.run.ratio)}/{record.run.number:06d}-{digest(content)}.npz", content)
 
     def remove(self, name: str) -> None:
-        """Take a damaged record away."""
-        with explained(f"the store {self.url}"):
+        """Take a damaged record away, if another process has not done so."""
+        with explained(f"the store {self.url}"), suppress(FileNotFoundError):
             files, root = self._files
             files.rm_file(f"{root}/{name}")
 
-    def _put(self, name: str, content: bytes) -> None:
+    def _put(self, name: str, content: bytes, new: bool = False) -> None:
+        """Write a file; a `new` one only where there is none, as far as the file system can tell."""
         files, root = self._files
         if "file" not in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol):
             files.pipe_file(f"{root}/{name}", content)  # An object store shows a file when it is complete.
@@ -171,7 +183,12 @@ class Store:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(partial, target)
+            if new:
+                with suppress(FileExistsError):
+                    os.link(partial, target)
+                partial.unlink()
+            else:
+                os.replace(partial, target)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -218,7 +235,7 @@ def explained(arrived: str) -> Iterator[None]:
         yield
     except StorageError:
         raise
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # Object stores raise errors of their own libraries.
         raise StorageError(
             f"{arrived} ({type(error).__name__}: {error})",
             "a folder that can be read and written, with room",

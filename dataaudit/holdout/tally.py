@@ -146,7 +146,8 @@ def wilson(successes: FloatArray, trials: FloatArray) -> tuple[FloatArray, Float
 def reliability(first: AnyArray, second: AnyArray) -> float:
     """Split-half reliability: Spearman r between halves, corrected to the whole by 2r / (1 + r); mean over splits.
 
-    Rows that are NaN in either half are left out. NaN where fewer than three remain, or a half is constant.
+    Rows that are NaN in either half are left out; a correlation below 0 is not corrected. NaN where fewer than three
+    rows remain, or a half is constant.
     """
     found = []
     for a, b in zip(first, second, strict=True):
@@ -156,7 +157,8 @@ def reliability(first: AnyArray, second: AnyArray) -> float:
         x, y = rankdata(a[both]), rankdata(b[both])
         if np.ptp(x) > 0 and np.ptp(y) > 0:
             r = float(np.corrcoef(x, y)[0, 1])
-            found.append(2 * r / (1 + r) if r > -1 else -np.inf)
+            # Below 0 the correction says nothing but "none".
+            found.append(2 * r / (1 + r) if r > 0 else r)
     return float(np.mean(found)) if found else float("nan")
 
 

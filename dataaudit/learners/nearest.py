@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError
 from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
@@ -40,8 +42,9 @@ class NearestNeighbours:
     k: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+        if isinstance(self.k, bool) or not isinstance(self.k, (int, np.integer)) or self.k < 1:
             raise SettingError(f"k={self.k!r}", "a whole number of at least 1", "pass NearestNeighbours(k=1)")
+        object.__setattr__(self, "k", int(self.k))
 
 
 class NearestNeighboursLearner(FeatureLearner):

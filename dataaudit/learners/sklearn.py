@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,6 +15,7 @@ from sklearn.utils import get_tags
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError, SettingError
+from dataaudit.fingerprints import fingerprint_of
 from dataaudit.learners.base import SMALLEST, Recording, Watch
 from dataaudit.learners.recipes import DEFAULT, Recipe
 from dataaudit.progress import progress_bar
@@ -134,8 +134,21 @@ class SklearnLearner:
         }
 
     def check(self, seed: int) -> None:
-        """Make a clone and read two rows; scikit-learn looks at the rest itself when it fits."""
-        self._fresh(seed)
+        """Make a clone and read two rows; scikit-learn looks at the rest itself when it fits.
+
+        Raises
+        ------
+        ModelError
+            If a classifier inside is kept as it was fitted: it may have seen the labels.
+        """
+        for name, part in self._fresh(seed).get_params(deep=True).items():
+            inner = getattr(part, "estimator", None) if type(part).__name__ == "FrozenEstimator" else None
+            if (inner is not None and is_classifier(inner)) or (isinstance(part, str) and part == "prefit"):
+                raise ModelError(
+                    f"a {type(self._last).__name__} with a classifier that stays as it was fitted ({name})",
+                    "one that is fitted anew to the rows it is given",
+                    "pass the unfitted classifier",
+                )
         self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
 
     def already_fits(self, seed: int) -> float | None:
@@ -153,9 +166,8 @@ class SklearnLearner:
     @property
     def identity(self) -> str:
         """Digest of the estimator's class and parameters, epochs and batches."""
-        parameters = sorted(self._model.get_params().items(), key=str)
-        told = f"{type(self._model)}{parameters}{self._kind}{self.recipe.to_dict()}"
-        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+        parameters = dict(sorted(self._model.get_params().items()))
+        return fingerprint_of([type(self._model), parameters, self._kind, self.recipe])
 
     def untrained(self) -> SklearnFitted:
         """The caller's own fitted estimator, for predictions.

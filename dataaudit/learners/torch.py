@@ -16,10 +16,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
+from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.learners.base import Recording, Watch
 from dataaudit.learners.devices import resolve_precision
 from dataaudit.learners.recipes import Recipe
+from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
@@ -78,6 +80,7 @@ class TorchLearner:
         self._classes = len(examples.class_names)
         self.precision, self._precision_reason = resolve_precision(recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
+        self._default_dtype = torch.get_default_dtype()
         self._takes_tokens = False
         self._dtype = torch.float32
 
@@ -107,7 +110,13 @@ class TorchLearner:
         """Model at the start of training, on the device; never the caller's own object."""
         torch.manual_seed(seed)
         if self._factory is not None:
-            made = self._factory()
+            # A worker process has torch's own default type, the caller's may be another.
+            standing = torch.get_default_dtype()
+            torch.set_default_dtype(self._default_dtype)
+            try:
+                made = self._factory()
+            finally:
+                torch.set_default_dtype(standing)
             if not isinstance(made, nn.Module):
                 raise ModelError(
                     f"a function that returned {type(made).__name__}",
@@ -116,10 +125,10 @@ class TorchLearner:
                 )
             self._name = type(made).__name__
             # A factory may hand out one object again and again; training it would change the caller's.
-            made = copy.deepcopy(made)
+            made = copied(made)
         else:
             assert self._module is not None
-            made = copy.deepcopy(self._module)
+            made = copied(self._module)
         if self.recipe.init == "reset":
             reset(made)
         for parameter in made.parameters():
@@ -171,12 +180,10 @@ class TorchLearner:
         """Accuracy of the model as passed, if it shows training on these data; None if it does not.
 
         The model must beat the majority class significantly (five standard errors), and must give the labels more
-        probability than all copies of itself whose weights are shuffled within each tensor, by three of their standard
-        deviations or to more than half way between chance and certainty: an untrained network is one such copy among
+        probability than half way between chance and certainty, or more than all copies of itself whose weights are
+        shuffled within each tensor, by three of their standard deviations: an untrained network is one such copy among
         others, and may beat the majority by luck.
         """
-        if self.recipe.init == "reset":
-            return None
         labels = self.examples.labels
         count = min(PRETRAINED_ROWS, len(labels))
         chosen = np.sort(np.random.default_rng(seed).choice(len(labels), count, replace=False))
@@ -190,8 +197,9 @@ class TorchLearner:
             for copy_number in range(SHUFFLED_COPIES):
                 shuffled = shuffle_weights(copy.deepcopy(module), seed + copy_number)
                 null.append(self._agreement(shuffled, chosen[:: max(1, count // 500)])[1])
-        clear = min(float(np.mean(null)) + 3 * max(float(np.std(null)), 0.01), (1 + 1 / self._classes) / 2)
-        return accuracy if confidence > max(*null, clear) else None
+        clear = float(np.mean(null)) + 3 * max(float(np.std(null)), 0.01)
+        known = confidence > max(*null, clear) or confidence > (1 + 1 / self._classes) / 2
+        return accuracy if known else None
 
     def _agreement(self, module: nn.Module, rows: IntArray) -> tuple[float, float]:
         """Accuracy and mean probability of the given labels on `rows`."""
@@ -219,7 +227,7 @@ class TorchLearner:
         with torch.random.fork_rng(devices=[]):
             module = self.module(0)
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(f"{module}{self.recipe.to_dict()}{self.precision}".encode())
+        digest.update(f"{module}{fingerprint_of(self.recipe)}{self.precision}".encode())
         for name, value in module.state_dict().items():
             digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
@@ -351,34 +359,3 @@ def _optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
 
 def _cuda_devices(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
-
-
-def reset(module: nn.Module) -> None:
-    """Initialise every layer afresh, in place, by its own ``reset_parameters``.
-
-    Raises
-    ------
-    ModelError
-        If a layer holds parameters or buffers of its own and has no ``reset_parameters``.
-    """
-    for name, part in module.named_modules():
-        renew = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
-        if callable(renew):
-            renew()
-        elif list(part.parameters(recurse=False)):
-            raise ModelError(
-                f"a {type(part).__name__} ({name or 'the model itself'}) without reset_parameters()",
-                "layers that can be initialised afresh",
-                "pass a factory, for example lambda: MyModel(), instead of a module",
-            )
-
-
-def shuffle_weights(module: nn.Module, seed: int) -> nn.Module:
-    """Permute every parameter's entries within its tensor, in place: same scale, nothing learned."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            flat = parameter.reshape(-1)
-            order = torch.randperm(flat.numel(), generator=generator).to(flat.device)
-            parameter.copy_(flat[order].reshape(parameter.shape))
-    return module

@@ -82,7 +82,8 @@ class Neighbours:
     Attributes
     ----------
     indices
-        Row of the r-th nearest other example, int32 or int64 [n, depth]; equal distances in the order of the rows.
+        Row of the r-th nearest other example, int32 or int64 [n, depth]; equal distances in a random order of the
+        rows.
     distances
         Euclidean distances to them, float64 [n, depth], ascending; equal ones are equal bit for bit.
     settings

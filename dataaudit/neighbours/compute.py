@@ -139,7 +139,7 @@ def _measured(
         found = near[back[part]]
         found = np.where(found >= 0, order[found], -1)
         apart = np.empty(found.shape)
-        sorted_distances(given, first, found, apart)
+        sorted_distances(given, first, found, apart, back)
         indices[part], distances[part] = found[:, :depth], apart[:, :depth]
         short = np.flatnonzero(~np.isfinite(apart[:, depth - 1])) + first
         # The row itself lies at infinity: a next neighbour is there only where one was found.
@@ -177,6 +177,6 @@ def _recall(given: AnyArray, centred: AnyArray, order: IntArray, graph: Neighbou
         near = order[apart.topk(min(depth + SLACK, len(given)), dim=1, largest=False).indices.numpy()]
         edge = np.empty(near.shape)
         for place, row in enumerate(block):
-            sorted_distances(given, row, near[place : place + 1], edge[place : place + 1])
+            sorted_distances(given, row, near[place : place + 1], edge[place : place + 1], back)
         found += int(np.count_nonzero(graph.distances[block] <= edge[:, depth - 1, None]))
     return found / (len(chosen) * depth)

@@ -10,11 +10,19 @@ TIED = 1e-12
 
 
 @numba.njit(nogil=True)
-def sorted_distances(rows, first, found, distances):
-    """Sort found [b, depth] by distance, then by index, and fill distances float64 [b, depth].
+def _order(group, ranks):
+    """Sort the rows of a group by rank, in place."""
+    if len(group) > 1:
+        group[:] = group[np.argsort(ranks[group], kind="mergesort")]
+
+
+@numba.njit(nogil=True)
+def sorted_distances(rows, first, found, distances, ranks):
+    """Sort found [b, depth] by distance, then by rank, and fill distances float64 [b, depth].
 
     `found` are rows near the rows `first`, `first` + 1, ...; the row itself and -1 come last, at infinity. Differences
-    are taken in float64 from the rows as they are, so that equal rows are at distance 0.
+    are taken in float64 from the rows as they are, so that equal rows are at distance 0. `ranks` [n] are a random order
+    of all rows, so that whoever cuts a group of equal distances keeps a random part of it.
     """
     features = rows.shape[1]
     count, depth = found.shape
@@ -42,8 +50,8 @@ def sorted_distances(rows, first, found, distances):
             if tied:
                 distances[i, r] = distances[i, start]
             if not tied:
-                found[i, start:r].sort()
+                _order(found[i, start:r], ranks)
                 start = r
-        found[i, start:].sort()
+        _order(found[i, start:], ranks)
         for r in range(depth):
             distances[i, r] = np.sqrt(distances[i, r])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -80,6 +81,8 @@ def saved_scores(
             raise DataError(
                 f"{where} of shape {values.shape}", f"{labels.shape}, one value an example", "pass that data set's own"
             )
+        if np.isnan(values).all():
+            raise DataError(f"{where} with no value but NaN", "a value for some examples", "check the file")
         if np.isinf(values).any():
             raise DataError(
                 f"infinite values of {where} in {rows(np.flatnonzero(np.isinf(values)))}", "numbers", "drop them"
@@ -99,16 +102,11 @@ def _named(source: Any) -> str:
 
 def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
     if not isinstance(source, (str, PathLike)):
-        try:
-            return np.asarray(source, np.float64), None
-        except (TypeError, ValueError) as error:
-            raise SettingError(
-                f"precomputed {name!r} of {type(source).__name__}", "a path or numbers", "pass one"
-            ) from error
+        return _real(name, source.detach().cpu().numpy() if hasattr(source, "detach") else source), None
     try:
         loaded = np.load(source, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return loaded.astype(np.float64), None
+            return _real(name, loaded), None
         with loaded as archive:
             key = next((key for key in (name, *VALUES) if key in archive.files), None)
             if key is None:
@@ -117,13 +115,25 @@ def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
                     f"an array called {' or '.join((name, *VALUES))}",
                     "save the scores under that name",
                 )
-            return archive[key].astype(np.float64), archive["labels"] if "labels" in archive.files else None
+            return _real(name, archive[key]), archive["labels"] if "labels" in archive.files else None
     except SettingError:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise SettingError(
             f"precomputed {name!r} from {source} ({error})", "an .npz or .npy file without pickle", "check the path"
         ) from error
+
+
+def _real(name: str, given: Any) -> FloatArray:
+    try:
+        found = np.asarray(given)
+        if found.dtype.kind in "iubf":
+            return found.astype(np.float64)
+        kind = str(found.dtype)
+    except (TypeError, ValueError) as error:
+        kind = str(error)
+    arrived = f"precomputed {name!r} of {type(given).__name__} ({kind})"
+    raise SettingError(arrived, "a path, or numbers [n]", "pass one of these")
 
 
 def _compare(where: str, theirs: AnyArray, labels: IntArray, class_names: tuple[str, ...]) -> None:
@@ -131,7 +141,7 @@ def _compare(where: str, theirs: AnyArray, labels: IntArray, class_names: tuple[
         raise DataError(f"{len(theirs)} labels in {where}", f"{len(labels)}, as in the data set", "pass the same rows")
     # Positions in the class names, or the names themselves where those are numbers.
     spelled = np.asarray(class_names)[labels]
-    differ = np.flatnonzero((theirs != labels) & (theirs.astype(str) != spelled))
+    differ = min(np.flatnonzero(theirs != labels), np.flatnonzero(theirs.astype(str) != spelled), key=len)
     if len(differ):
         raise DataError(
             f"{len(differ)} labels in {where} that differ from the data set's, in {rows(differ)}",

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dataaudit.holdout.base import Failure, Group, HoldoutBackend
 from dataaudit.holdout.plan import Run
@@ -33,6 +37,27 @@ class _Numbered:
         return number
 
 
+@dataclass(frozen=True)
+class _Mortal:
+    """A job whose worker dies a while after each answer."""
+
+    def __call__(self, group: Group) -> int:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return group[0].number
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """A job that takes a tenth of a second and leaves a file."""
+
+    folder: str
+
+    def __call__(self, group: Group) -> int:
+        time.sleep(0.1)
+        (Path(self.folder) / str(group[0].number)).touch()
+        return group[0].number
+
+
 class BackendContract(ABC):
     """Laws of a `dataaudit.holdout.base.HoldoutBackend`."""
 
@@ -49,6 +74,10 @@ class BackendContract(ABC):
         assert sorted(group for group, _ in found) == groups
         return dict(found)
 
+    def _skip_where_workers_live(self) -> None:
+        if not self.workers_die:
+            pytest.skip("this backend runs in this process, or another decides what a death costs")
+
     def test_it_describes_itself(self) -> None:
         """A name, settings that are JSON, and it runs here."""
         backend = self.backend()
@@ -64,26 +93,40 @@ class BackendContract(ABC):
 
     def test_a_dead_worker_costs_its_own_group_only(self, tmp_path: Path) -> None:
         """Which is made again."""
-        if self.workers_die:
-            found = self._map(_Numbered(str(tmp_path)))
-            assert all(result == group[0].number for group, result in found.items())
-            assert len(list(tmp_path.iterdir())) == 1
+        self._skip_where_workers_live()
+        found = self._map(_Numbered(str(tmp_path)))
+        assert all(result == group[0].number for group, result in found.items())
+        assert len(list(tmp_path.iterdir())) == 1
 
     def test_a_group_that_always_kills_its_worker_is_given_up(self, tmp_path: Path) -> None:
         """As a failure that says so; the others are made."""
-        if self.workers_die:
-            for group, result in self._map(_Numbered(str(tmp_path), most=100)).items():
-                if group[0].number == 3:
-                    assert isinstance(result, Failure)
-                    assert result.runs == group
-                    assert "died" in result.traceback
-                else:
-                    assert result == group[0].number
+        self._skip_where_workers_live()
+        for group, result in self._map(_Numbered(str(tmp_path), most=100)).items():
+            if group[0].number == 3:
+                assert isinstance(result, Failure)
+                assert result.runs == group
+                assert "died" in result.traceback
+            else:
+                assert result == group[0].number
 
-    def test_it_can_be_left_early(self) -> None:
-        """Closing the iterator stops the workers."""
-        groups: list[Group] = [(Run(0.5, number),) for number in range(20)]
-        results: Any = self.backend().map(_Numbered(), groups)
+    def test_a_worker_that_dies_between_two_groups_costs_none(self) -> None:
+        """It is replaced."""
+        self._skip_where_workers_live()
+        groups: list[Group] = [(Run(0.5, number),) for number in range(4)]
+        found = {}
+        for group, result in self.backend().map(_Mortal(), groups):
+            found[group] = result
+            time.sleep(0.6)
+        assert found == {group: group[0].number for group in groups}
+
+    def test_it_can_be_left_early(self, tmp_path: Path) -> None:
+        """After closing the iterator no more groups are made, and the backend still works."""
+        groups: list[Group] = [(Run(0.5, number),) for number in range(200)]
+        results: Any = self.backend().map(_Traced(str(tmp_path)), groups)
         next(results)
         results.close()
+        time.sleep(0.5)
+        made = len(list(tmp_path.iterdir()))
+        time.sleep(1.0)
+        assert len(list(tmp_path.iterdir())) == made < len(groups)
         assert self._map(_Numbered(), count=2)

@@ -211,18 +211,18 @@ def test_transforms_of_several_shapes_or_types_name_the_row():
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_memory_mapped_file_goes_to_other_processes_by_name(tmp_path, order):
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_a_memory_mapped_file_goes_to_other_processes_by_name(tmp_path, order, mode):
     import pickle
 
     rng = np.random.default_rng(0)
     np.save(tmp_path / "x.npy", np.asarray(rng.normal(size=(500, 40)), order=order))
-    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    examples = ArrayExamples(mapped, np.arange(500) % 3)
-    sent = pickle.dumps(examples)
-    assert len(sent) < 20_000
-    there = pickle.loads(sent)
-    assert isinstance(there.array, np.memmap)
-    rows = np.array([3, 499, 0])
-    np.testing.assert_array_equal(there.read(rows), examples.read(rows))
-    part = ArrayExamples(mapped[10:], np.arange(490) % 3)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).read(rows[:1]), part.read(rows[:1]))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode=mode)
+    if mode != "r":
+        mapped[3] = 7.0
+    rows = np.array([3, 99, 0])
+    for inputs in (mapped, mapped[10:300], mapped[::-2], mapped.reshape(500, 8, 5, order=order), np.asarray(mapped)):
+        examples = ArrayExamples(inputs, np.arange(len(inputs)) % 3)
+        sent = pickle.dumps(examples)
+        assert (len(sent) < 10_000) == (mode != "c")
+        np.testing.assert_array_equal(pickle.loads(sent).read(rows), examples.read(rows))

@@ -1,6 +1,7 @@
 """Scores by holdout from end to end: against a plain loop, resumed, damaged, failing, stopped."""
 
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -280,7 +281,7 @@ def test_ctrl_c_keeps_complete_runs(blobs, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(Job, "__call__", interrupted)
-        with pytest.raises(Interrupted, match="5 complete runs") as caught:
+        with pytest.raises(Interrupted, match="5 complete holdout runs") as caught:
             scored(GaussianNB(), blobs, runs=20)
     audit = caught.value.audit()
     np.testing.assert_array_equal(audit.columns["c_score"], scored(GaussianNB(), blobs, runs=5).columns["c_score"])
@@ -326,6 +327,9 @@ def test_a_subset_of_one_class_predicts_it():
         ({"runs": True}, "runs=True"),
         ({"runs": "many"}, "runs='many'"),
         ({"budget": 1}, "budget"),
+        ({"budget": 30}, "runs='auto'"),
+        ({"reliability": 0.9, "runs": 20}, "runs='auto'"),
+        ({"store": "memory://x", "backend": "joblib"}, "other processes"),
         ({"reliability": 1.0}, "reliability"),
         ({"folds": 1}, "folds"),
         ({"folds": 3, "runs": 4}, "multiple"),
@@ -363,3 +367,203 @@ def test_no_bar_without_progress(bayes, blobs, capsys):
         warnings.simplefilter("error")
         scored(bayes, blobs, runs=2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_fitted_module_leaks_nowhere_on_its_way_to_a_fresh_start():
+    """Weights that no reset renews, and buffers that hold the answers."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(200, 5)).astype(np.float32), rng.integers(2, size=200)
+
+    class Scaled(nn.Linear):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.scale = nn.Parameter(torch.ones(sizes[1]))
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    class Remembering(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("seen", torch.tensor(inputs))
+            self.register_buffer("answers", nn.functional.one_hot(torch.tensor(labels)).float())
+            self.layer = nn.Linear(5, 2)
+
+        def forward(self, x):
+            near = torch.cdist(x, self.seen).argmin(1)
+            return 9.0 * self.answers[near] + 0.01 * self.layer(x)
+
+    short = Recipe(epochs=1, learning_rate=1e-4)
+    for module, message in (
+        (nn.utils.weight_norm(nn.Linear(5, 2)), "renews|copied"),
+        (Scaled(5, 2), "'scale'"),
+        (Remembering(), "already classifies"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            scored(module, (inputs, labels), recipe=short, runs=3)
+
+
+def test_frozen_classifiers_are_refused(blobs):
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.neighbors import KNeighborsClassifier
+
+    fitted = FrozenEstimator(KNeighborsClassifier(1).fit(*blobs))
+    for model in (CalibratedClassifierCV(fitted), VotingClassifier([("a", fitted)], voting="soft")):
+        with pytest.raises(ModelError, match="stays as it was fitted"):
+            scored(model, blobs, runs=3)
+
+
+def test_a_disk_that_fails_for_a_moment_costs_no_record(blobs, tmp_path, bayes, monkeypatch):
+    from fsspec.implementations.local import LocalFileSystem
+
+    store = tmp_path / "runs"
+    scored(bayes, blobs, runs=5, store=store)
+    read = LocalFileSystem.cat_file
+
+    def failing(self, path, *args, **kwargs):
+        if path.endswith(".npz"):
+            raise OSError(110, "Connection timed out")
+        return read(self, path, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalFileSystem, "cat_file", failing)
+        with pytest.raises(StorageError, match="timed out"):
+            scored(bayes, blobs, runs=5, store=store)
+    assert scored(bayes, blobs, runs=5, store=store).settings["holdout"]["read_from_store"] == 5
+
+
+def test_ratios_are_equal_to_millionths(blobs, tmp_path, bayes):
+    store = tmp_path / "runs"
+    scored(bayes, blobs, runs=3, ratio=0.3, store=store)
+    again = scored(bayes, blobs, runs=3, ratio=float(np.arange(0.1, 1, 0.1)[2]), store=store)
+    assert again.settings["holdout"]["read_from_store"] == 3
+    with pytest.raises(SettingError, match="once"):
+        Holdout(ratios=[0.3, 0.30000000000000004])
+
+
+class Leaver(GaussianNB):
+    """Ends the process, as careless code may."""
+
+    def fit(self, inputs, labels):
+        raise SystemExit(3)
+
+
+def test_a_model_that_exits_is_a_failed_run(blobs):
+    with pytest.raises(ModelError, match="SystemExit"):
+        scored(Leaver(), blobs, runs=2)
+
+
+def test_a_hopeless_model_is_given_up_early(blobs, tmp_path):
+    for options in ({"runs": "auto", "budget": 300}, {"runs": 200}):
+        folder = tmp_path / str(options["runs"])
+        folder.mkdir()
+        with pytest.raises(ModelError, match="no convergence"):
+            scored(Counted(str(folder), fail=range(1000)), blobs, **options)
+        assert fits(folder) == 10
+
+
+def test_numpy_integers_are_integers(blobs, tmp_path, bayes):
+    audit = scored(bayes, blobs, folds=np.int64(3), runs=np.int64(6), seed=np.int64(3), store=tmp_path / "runs")
+    audit.save(tmp_path / "audit")
+    assert audit.settings["seed"] == 3
+
+
+class Wanderer(GaussianNB):
+    """Changes the working folder while it fits."""
+
+    def __init__(self, away=None):
+        super().__init__()
+        self.away = away
+
+    def fit(self, inputs, labels):
+        os.chdir(self.away)
+        return super().fit(inputs, labels)
+
+
+def test_the_store_is_one_folder_wherever_a_model_goes(blobs, tmp_path, monkeypatch):
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path)
+    scored(Wanderer(str(tmp_path / "away")), blobs, runs=3, store="runs")
+    assert len(list((tmp_path / "runs").rglob("*.npz"))) == 3
+
+
+def test_the_store_knows_functions_by_their_code(noisy, network, tmp_path):
+    inputs, labels, _ = noisy
+
+    class Shift:
+        def __init__(self, by):
+            self.by = by
+
+        def __call__(self, x, generator):
+            return x + self.by
+
+    def recipe(augment):
+        return Recipe(epochs=1, augment=augment)
+
+    store = tmp_path / "runs"
+    scored(network, (inputs, labels), recipe=recipe(Shift(0.1)), runs=1, store=store)
+    again = scored(network, (inputs, labels), recipe=recipe(Shift(0.1)), runs=1, store=store)
+    assert again.settings["holdout"]["read_from_store"] == 1
+    for other in (Shift(0.2), lambda x, generator: x * 2):
+        with pytest.raises(StorageError, match="another recipe"):
+            scored(network, (inputs, labels), recipe=recipe(other), runs=1, store=store)
+
+
+def test_every_score_that_is_asked_for_must_be_reliable(blobs, bayes):
+    names = ["c_score", "c_score_integral", "holdout_probability"]
+    audit = scored(bayes, blobs, names, runs="auto", reliability=0.8, budget=400, ratios=(0.5, 0.7))
+    assert min(audit.reliability.values()) >= 0.8
+    assert "reached 0.8" in audit.settings["holdout"]["stopped"]
+
+
+def test_ctrl_c_keeps_epochs_and_runs(noisy, network, quick, monkeypatch):
+    from dataaudit.holdout.job import Job
+
+    inputs, labels, _ = noisy
+    call, calls = Job.__call__, []
+
+    def interrupted(self, runs):
+        calls.append(runs)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return call(self, runs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "__call__", interrupted)
+        with pytest.raises(Interrupted, match="4 complete epochs and 2 complete holdout runs") as caught:
+            scored(network, (inputs, labels), "auto", recipe=quick, runs=5)
+    audit = caught.value.audit()
+    assert {"c_score", "mean_margin"} <= set(audit.columns)
+    assert audit.settings["model"] == "Sequential"
+
+
+def test_only_the_folds_count_for_held_out_confidence(blobs):
+    with pytest.raises(SettingError, match="folds alone"):
+        scored(LogisticRegression(), blobs, "heldout_confidence", runs=3)
+
+
+class Uncopied:
+    """Refuses to be pickled, not to be copied."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle this")
+
+
+class Locked(GaussianNB):
+    """Holds something that stays in its process."""
+
+    def __init__(self, lock=None):
+        super().__init__()
+        self.lock = lock
+
+
+def test_a_model_that_cannot_be_sent_is_named(blobs):
+    with pytest.raises(ModelError, match="cannot be sent"):
+        scored(Locked(Uncopied()), blobs, runs=3, backend=Joblib(n_jobs=2))

@@ -161,3 +161,42 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_an_unknown_protocol_is_named():
     with pytest.raises(StorageError, match="nowhere"):
         Store("nowhere://x").open(BELONGS)
+
+
+def test_the_first_of_two_that_begin_a_store_wins(tmp_path, monkeypatch):
+    store, other = Store(str(tmp_path / "runs")), {**BELONGS, "recipe": "x" * 32}
+    put = Store._put
+
+    def late(self, name, content, new=False):
+        monkeypatch.undo()
+        Store(self.url).open(other)
+        put(self, name, content, new)
+
+    monkeypatch.setattr(Store, "_put", late)
+    with pytest.raises(StorageError, match="another recipe"):
+        store.open(BELONGS)
+    Store(str(tmp_path / "runs")).open(other)
+
+
+def test_two_writers_of_one_run_leave_one_record(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    store = Store(str(tmp_path / "runs"))
+    store.open(BELONGS)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: store.write(record()), range(40)))
+    assert [len(names) for names in store.runs([Run(0.7, 3)]).values()] == [1]
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser writes everywhere")
+def test_a_read_only_store_can_be_read(tmp_path):
+    store = Store(str(tmp_path / "runs"))
+    store.open(BELONGS)
+    store.write(record())
+    for path in (tmp_path / "runs", tmp_path / "runs/ratio-0.700000"):
+        path.chmod(0o500)
+    store.open(BELONGS)
+    assert len(store.runs([Run(0.7, 3)])) == 1
+    with pytest.raises(StorageError, match="Permission"):
+        store.write(record(5))

@@ -14,7 +14,8 @@ from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.devices import resolve_device, resolve_precision
 from dataaudit.learners.recipes import Recipe
-from dataaudit.learners.torch import TorchLearner, reset, shuffle_weights
+from dataaudit.learners.torch import TorchLearner
+from dataaudit.learners.weights import reset, shuffle_weights
 from dataaudit.testing import LearnerContract
 
 CPU = torch.device("cpu")

@@ -44,7 +44,7 @@ def found(x, depth, search=None, seed=0):
 
 
 def check(graph, x):
-    """The graph is that of all distances, ties in the order of rows, the row itself left out."""
+    """The graph is that of all distances, ties in the random order of seed 0, the row itself left out."""
     wide = np.asarray(x, np.float64)
     apart = ((wide[:, None] - wide[None]) ** 2).sum(-1)
     np.fill_diagonal(apart, np.inf)
@@ -55,7 +55,8 @@ def check(graph, x):
     mine = np.sqrt(np.take_along_axis(apart, graph.indices.astype(np.int64), 1))
     np.testing.assert_allclose(mine, graph.distances, rtol=1e-12, atol=0)
     inside = ~graph.starts()[:, 1:]
-    assert (np.diff(graph.indices, axis=1)[inside] > 0).all()
+    ranks = np.argsort(np.random.default_rng(0).permutation(len(x)))
+    assert (np.diff(ranks[graph.indices], axis=1)[inside] > 0).all()
     assert (np.diff(graph.distances, axis=1) >= 0).all()
 
 
@@ -171,3 +172,16 @@ def test_without_faiss_auto_is_torch_and_a_named_search_is_refused(monkeypatch):
     assert resolve("auto").name == "torch"
     with pytest.raises(MissingPackageError, match=r"pip install 'dataaudit\[cpu\]'"):
         resolve("faiss")
+
+
+@pytest.mark.parametrize("depth", [20, 60])
+def test_ties_that_the_depth_cuts_are_cut_at_random(depth):
+    """Sorted by class, as many data sets are: whoever comes first must not win."""
+    rows = np.random.default_rng(0).integers(0, 2, size=(600, 2)).astype(np.float32)
+    labels = np.repeat([0, 1], 300)
+    for name in ("torch", "faiss"):
+        graph = neighbour_graph(NeighbourNeed("input", depth=100), rows, {}, resolve(name), 0, False).first(depth)
+        share = labels[graph.indices].mean()
+        assert abs(share - 0.5) < 0.15, (name, share)
+        again = neighbour_graph(NeighbourNeed("input", depth=100), rows, {}, resolve(name), 1, False).first(depth)
+        assert not np.array_equal(graph.indices, again.indices)

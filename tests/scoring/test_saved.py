@@ -62,7 +62,9 @@ def test_other_labels_are_refused(data, tmp_path):
         ({"c_score": np.full(6, np.inf)}, DataError, "infinite"),
         ({"c_score": "nowhere.npz"}, SettingError, "nowhere"),
         ({"c_score": {}}, SettingError, "dict"),
-        ({}, SettingError, "precomputed"),
+        ({}, SettingError, "precomputed={}"),
+        ({"c_score": np.full(6, 1j)}, SettingError, "complex"),
+        ({"c_score": np.full(6, np.nan)}, DataError, "no value but NaN"),
         ("file.npz", SettingError, "precomputed=str"),
     ],
 )
@@ -78,3 +80,18 @@ def test_pickles_are_refused(data, tmp_path):
     np.savez(tmp_path / "empty.npz", other=np.zeros(6))
     with pytest.raises(SettingError, match="an array called"):
         scored(data, {"c_score": tmp_path / "empty.npz"})
+
+
+def test_labels_are_positions_or_names_in_all_rows(data, tmp_path):
+    """Classes 1, 2, 3: a 2 may be the class at position 2 or the class called 2, not now this, now that."""
+    inputs, labels = data
+    np.savez(tmp_path / "mixed.npz", labels=np.where(labels == 2, 2, labels + 1), scores=np.zeros(6))
+    with pytest.raises(DataError, match="differ"):
+        scored((inputs, labels + 1), {"c_score": tmp_path / "mixed.npz"})
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
+def test_broken_files(data, tmp_path, content):
+    (tmp_path / "broken.npz").write_bytes(content)
+    with pytest.raises(SettingError, match="broken.npz"):
+        scored(data, {"c_score": tmp_path / "broken.npz"})

@@ -1,0 +1,76 @@
+"""Weights of a torch module: copied, initialised afresh, shuffled."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from dataaudit.errors import ModelError
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """Deep copy of a module.
+
+    Raises
+    ------
+    ModelError
+        If it holds tensors that are results of a computation.
+    """
+    try:
+        return copy.deepcopy(module)
+    except RuntimeError as error:
+        raise ModelError(
+            f"a {type(module).__name__} that cannot be copied ({error})",
+            "a module whose tensors are parameters and buffers",
+            "pass a factory, for example lambda: MyModel()",
+        ) from error
+
+
+def reset(module: nn.Module) -> None:
+    """Initialise every layer afresh, in place, by its own ``reset_parameters``.
+
+    Parameters are overwritten with NaN beforehand, so that one which no layer renews is found. Buffers that no layer
+    renews are kept: they are constants.
+
+    Raises
+    ------
+    ModelError
+        If a parameter is not renewed.
+    """
+    before: list[tuple[Tensor, Tensor]] = []
+    with torch.no_grad():
+        for buffer in module.buffers():
+            if buffer.is_floating_point() and not isinstance(buffer, nn.parameter.UninitializedBuffer):
+                before.append((buffer, buffer.clone()))
+                buffer.fill_(torch.nan)
+        for parameter in module.parameters():
+            if not isinstance(parameter, nn.parameter.UninitializedParameter):
+                parameter.fill_(torch.nan)
+        for part in module.modules():
+            renew = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+            if callable(renew):
+                renew()
+        for buffer, value in before:
+            if torch.isnan(buffer).any():
+                buffer.copy_(value)
+    for name, parameter in module.named_parameters():
+        known = not isinstance(parameter, nn.parameter.UninitializedParameter)
+        if known and parameter.is_floating_point() and torch.isnan(parameter).any():
+            raise ModelError(
+                f"a {type(module).__name__} whose {name!r} no layer's reset_parameters() renews",
+                "layers that can be initialised afresh",
+                "pass a factory, for example lambda: MyModel(), instead of a module",
+            )
+
+
+def shuffle_weights(module: nn.Module, seed: int) -> nn.Module:
+    """Permute every parameter's entries within its tensor, in place: same scale, nothing learned."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            flat = parameter.reshape(-1)
+            order = torch.randperm(flat.numel(), generator=generator).to(flat.device)
+            parameter.copy_(flat[order].reshape(parameter.shape))
+    return module
