@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "labels": {"labels", "evidence"},
     "report": {"report"},
 }
-CORRIDOR = {"errors", "types", "progress", "interrupts"}
+CORRIDOR = {"errors", "fingerprints", "types", "progress", "interrupts"}
 
 
 def imports(path, *, at_run_time):

@@ -93,5 +93,5 @@ def test_labels_are_positions_or_names_in_all_rows(data, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"text"])
 def test_broken_files(data, tmp_path, content):
     (tmp_path / "broken.npz").write_bytes(content)
-    with pytest.raises(SettingError, match="broken.npz"):
+    with pytest.raises(SettingError, match=r"broken\.npz"):
         scored(data, {"c_score": tmp_path / "broken.npz"})
