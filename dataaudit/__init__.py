@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataaudit import errors as errors
+    from dataaudit import holdout as holdout
     from dataaudit._score import score as score
     from dataaudit.audit import Audit as Audit
     from dataaudit.dynamics.recorder import Recorder as Recorder
@@ -43,6 +44,7 @@ _PUBLIC = {
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "errors": "dataaudit.errors",
+    "holdout": "dataaudit.holdout",
     "networks": "dataaudit.learners.networks",
     "recipes": "dataaudit.learners.recipes",
     "score": "dataaudit._score:score",
@@ -62,6 +64,7 @@ __all__ = [
     "Recorder",
     "__version__",
     "errors",
+    "holdout",
     "networks",
     "recipes",
     "score",

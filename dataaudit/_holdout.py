@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +68,7 @@ class HoldoutWork:
                 "weights that have not seen these labels",
                 'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
             )
+        self._recipe = scratch.identity if holdout.store is not None else ""
         trial = trial_of(scratch, examples.labels)
         ratios = {holdout.point} if Need.HOLDOUT in self.needs else set()
         if Need.HOLDOUT_INTEGRAL in self.needs:
@@ -99,7 +99,7 @@ class HoldoutWork:
         return {
             "plan": plan.fingerprint,
             "data": fingerprint,
-            "recipe": hashlib.blake2b(self._scratch.identity.encode(), digest_size=16).hexdigest(),
+            "recipe": self._recipe,
             "about": {
                 "plan": plan.describe(),
                 "data": {"examples": len(self._examples), "classes": len(self._examples.class_names)},
