@@ -47,15 +47,15 @@ def main() -> None:
                 model, (images, labels), NAMES, recipe="mnist", device="cpu", holdout=holdout, progress=False
             )
 
-        start, runs, longest = time.perf_counter(), 0, 0.0
+        start, runs = time.perf_counter(), 0
         while True:
             began = time.perf_counter()
             runs += 2
             scored(runs, 0.7)
-            longest = max(longest, time.perf_counter() - began)
+            last = time.perf_counter() - began
             spent = time.perf_counter() - start
             print(f"{runs} runs of each ratio, {spent / 60:.1f} min", flush=True)
-            if spent + longest > chosen.minutes * 60:
+            if spent + last > chosen.minutes * 60:
                 break
         rows = []
         for ratio in GRID:
