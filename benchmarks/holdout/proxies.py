@@ -4,8 +4,10 @@
 
 Fashion-MNIST (Debian package dataset-fashion-mnist), the paper's MLP and recipe (table 2), subset ratio .7. Spearman's
 correlation with the C-score and with the holdout probability, beside the ceilings that the reliabilities of those two
-set: sqrt(reliability). The cost is time over that of one plain training run on all examples; scores that come from one
-run, or one pass over the pairs, are timed together and each carry that time.
+set: sqrt(reliability). Many C-scores are exactly 1 and share a rank, which no score without ties can do: the line of
+c_score itself, its ties ordered by the holdout probability, shows how far a strict order can come. The cost is time
+over that of one plain training run on all examples; scores that come from one run, or one pass over the pairs, are
+timed together and each carry that time.
 """
 
 from __future__ import annotations
