@@ -132,9 +132,9 @@ def score(
         if epochs is not None:
             way = replace(way, epochs=epochs)
         columns = [name.strip() for part in inputs for name in part.split(",")] if inputs else None
-        given = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
+        given: dict[str, Any] = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
         asked = {name: value for name, value in given.items() if value is not None}
-        holdout = dataaudit.Holdout(**asked) if asked else None  # type: ignore[arg-type]
+        holdout = dataaudit.Holdout(**asked) if asked else None
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
         examples = open_data(data, label=label, inputs=columns, split=split, size=size)
         model = _network(network, examples)

@@ -179,7 +179,7 @@ class Execution:
         failures: list[Failure] = []
         if not groups:
             return failures
-        with closing(self.holdout.carrier.map(job, groups)) as results:  # type: ignore[type-var]
+        with closing(self.holdout.carrier.map(job, groups)) as results:
             for group, result in results:
                 if isinstance(result, Failure):
                     if result.stored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from functools import partial
@@ -72,7 +72,7 @@ class Joblib:
                 "leave joblib.parallel_config, or use backend='serial'",
             )
 
-    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Iterator[tuple[Group, Any]]:
+    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Generator[tuple[Group, Any], None, None]:
         """As `HoldoutBackend.map`, as they finish."""
         other, jobs = self._context()
         if other is None:
@@ -105,7 +105,7 @@ class Joblib:
 
     def _in_processes(
         self, job: Callable[[Group], Any], groups: Sequence[Group], jobs: int
-    ) -> Iterator[tuple[Group, Any]]:
+    ) -> Generator[tuple[Group, Any], None, None]:
         """One executor a process, so that the death of one does not take the others down."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 

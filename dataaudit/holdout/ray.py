@@ -6,7 +6,7 @@ import logging
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Ray:
         """Raise unless Ray is installed."""
         require("ray", "ray", "Holdout(backend='ray')")
 
-    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Iterator[tuple[Group, Any]]:
+    def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Generator[tuple[Group, Any], None, None]:
         """As `HoldoutBackend.map`, as they finish."""
         import ray
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from dataaudit.density.base import SPACES, DensityNeed, DensitySums
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence import Evidence
 from dataaudit.scoring.base import Scores
+from dataaudit.scoring.epochs import at_epochs, checked_epochs
 from dataaudit.types import FloatArray, IntArray
 
 PAPER = "1x"
@@ -91,21 +91,12 @@ class Density:
     def __post_init__(self) -> None:
         if self.kind not in _VALUES:
             raise SettingError(f"density score {self.kind!r}", "a known one", did_you_mean(self.kind, _VALUES))
-        if self.epochs is not None:
-            try:
-                chosen = tuple(dict.fromkeys(operator.index(epoch) for epoch in self.epochs))
-            except TypeError:
-                chosen = ()
-            if not chosen or isinstance(self.epochs, str):
-                raise SettingError(f"epochs={self.epochs!r}", "a list of epochs, or None", "pass epochs=[5]")
-            object.__setattr__(self, "epochs", chosen)
+        object.__setattr__(self, "epochs", checked_epochs(self.epochs))
         object.__setattr__(self, "name", self.name or self._automatic_name())
         self._ordered()
 
     def _automatic_name(self) -> str:
-        parts = [f"{self.kind}/{self.representation}"]
-        if self.epochs is not None:
-            parts[0] += "@" + ",".join(map(str, self.epochs))
+        parts = [at_epochs(f"{self.kind}/{self.representation}", self.epochs)]
         if self.bandwidth != PAPER:
             parts.append(f"h={self.bandwidth}")
         if self.layer is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from dataaudit.evidence import Evidence
 from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours, is_whole
 from dataaudit.neighbours.subsets import default_depth, tail_of
 from dataaudit.scoring.base import Scores
+from dataaudit.scoring.epochs import at_epochs, checked_epochs
 
 INCLUSIONS = ("bernoulli", "fixed")
 
@@ -86,21 +86,12 @@ class NeighbourCScore:
         if self.inclusion not in INCLUSIONS:
             raise SettingError(f"inclusion {self.inclusion!r}", "a known one", did_you_mean(self.inclusion, INCLUSIONS))
         object.__setattr__(self, "ratio", _checked(self.ratio))
-        if self.epochs is not None:
-            try:
-                chosen = tuple(dict.fromkeys(operator.index(epoch) for epoch in self.epochs))
-            except TypeError:
-                chosen = ()
-            if not chosen or isinstance(self.epochs, str):
-                raise SettingError(f"epochs={self.epochs!r}", "a list of epochs, or None", "pass epochs=[5]")
-            object.__setattr__(self, "epochs", chosen)
+        object.__setattr__(self, "epochs", checked_epochs(self.epochs))
         object.__setattr__(self, "name", self.name or self._automatic_name())
         self._ordered()
 
     def _automatic_name(self) -> str:
-        parts = [f"knn_c_score/{self.representation}"]
-        if self.epochs is not None:
-            parts[0] += "@" + ",".join(map(str, self.epochs))
+        parts = [at_epochs(f"knn_c_score/{self.representation}", self.epochs)]
         if self.k != 1:
             parts.append(f"k={self.k}")
         if self.ratio != "integral":

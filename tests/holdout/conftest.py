@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
+import dataaudit
+
 
 @pytest.fixture(scope="session")
 def blobs():
@@ -13,6 +15,17 @@ def blobs():
     inputs = rng.normal(size=(120, 4)) + 2.5 * np.eye(3, 4)[labels]
     labels[::10] = (labels[::10] + 1) % 3
     return inputs, labels
+
+
+@pytest.fixture
+def scored():
+    """``dataaudit.score`` with the options of a `Holdout`."""
+
+    def score(model, data, names="c_score", seed=0, recipe=None, **options):
+        holdout = dataaudit.Holdout(**options)
+        return dataaudit.score(model, data, names, seed=seed, recipe=recipe, holdout=holdout, progress=False)
+
+    return score
 
 
 @pytest.fixture
