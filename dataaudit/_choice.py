@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dataaudit import scoring
+from dataaudit.data.examples import Inspection
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
 from dataaudit.evidence import Need
 from dataaudit.learners.base import Learner
+from dataaudit.neighbours.around import AroundNeed
 from dataaudit.scoring import Scorer
 
 TRAINED = (
@@ -38,6 +40,45 @@ def is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: i
     return True
 
 
+WIDEST = 4096
+"""Most features of inputs that are taken as vectors: neighbours and left-out predictions are sought among them."""
+
+
+def belief_needs(
+    learner: Learner | None,
+    recorded: Recorder | None,
+    trained: bool,
+    heldout: bool,
+    inspection: Inspection | None,
+) -> set[Need | AroundNeed]:
+    """What the consensus is taken over: all that the model and the data set allow at the cost of one training run.
+
+    Parameters
+    ----------
+    learner, recorded, trained
+        The model, the caller's recorder, and whether the model as passed is the trained one.
+    heldout
+        Whether the caller brings held-out predictions.
+    inspection
+        Shape and type of the inputs; None without a data set.
+    """
+    found: set[Need | AroundNeed] = set()
+    vectors = inspection is not None and inspection.vectors and inspection.shape[0] <= WIDEST
+    if recorded is not None:
+        found |= {Need.DYNAMICS} if recorded.epochs else set()
+    elif trained:
+        return found
+    elif learner is not None:
+        found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
+    if heldout or (learner is None and recorded is None and vectors):
+        found.add(Need.HELDOUT)
+    if vectors:
+        found.add(AroundNeed("input"))
+    elif hasattr(learner, "module"):
+        found.add(AroundNeed("hidden"))
+    return found
+
+
 def automatic(
     learner: Learner | None,
     recorded: Recorder | None,
@@ -46,7 +87,7 @@ def automatic(
     saved: Mapping[str, Scorer],
 ) -> list[Scorer]:
     """What scorers="auto" stands for: what the model supports, `more` evidence that there is, and saved scores."""
-    needs = more | (automatic_needs(learner, recorded, trained) if learner or recorded else set())
+    needs: set[Need] = more | (automatic_needs(learner, recorded, trained) if learner or recorded else set())
     found = [saved.get(scorer.name, scorer) for scorer in scoring.supported(needs)]
     return [*found, *(scorer for name, scorer in saved.items() if name not in {scorer.name for scorer in found})]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import DataError, SettingError, rows
@@ -89,11 +90,11 @@ def heldout_of(probabilities: Any, labels: IntArray, class_names: tuple[str, ...
             "a distribution over the classes in every row",
             "apply a softmax to logits first",
         )
-    recorder = Recorder(*shape, history_bytes=0)
+    table = PredictionTable(labels, len(class_names))
     for start in range(0, len(labels), BLOCK):
         part = np.arange(start, min(start + BLOCK, len(labels)))
-        recorder.evaluate(part, np.log(np.maximum(given[part], np.finfo(np.float64).tiny)), labels[part])
-    return recorder.predictions()
+        table.add(part, np.log(np.maximum(given[part], np.finfo(np.float64).tiny)))
+    return table.result()
 
 
 def check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:

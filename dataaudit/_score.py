@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataaudit import scoring
-from dataaudit._choice import automatic, automatic_needs, is_trained
+from dataaudit._choice import automatic, automatic_needs, belief_needs, is_trained
 from dataaudit._holdout import HoldoutWork, holdout_work
 from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
 from dataaudit._settings import density_settings, neighbour_settings, run_settings
@@ -29,11 +29,14 @@ from dataaudit.density.engines import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, Interrupted, ModelError, SettingError
-from dataaudit.evidence import FOLDS, Evidence, Need, Timer, collect
+from dataaudit.evidence import Evidence, Need, Timer, collect
 from dataaudit.holdout.settings import Holdout
+from dataaudit.labels.beliefs import with_beliefs
+from dataaudit.labels.judgement import Judgement, Vote, judge
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
+from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
@@ -159,18 +162,15 @@ def score(
         if chosen is not None:
             chosen = [saved.get(scorer.name, scorer) for scorer in chosen]
             chosen += [scorer for name, scorer in saved.items() if name not in _names(chosen)]
-        elif learner is None and recorded is None and (saved or heldout is not None):
-            chosen = automatic(None, None, False, {Need.HELDOUT} if heldout is not None else set(), saved)
+        elif learner is None and recorded is None and saved and heldout is None:
+            chosen = automatic(None, None, False, set(), saved)
         met = set() if heldout is None else {Need.HELDOUT}
-        of_model = chosen is None or any(need not in _of_inputs(chosen) | met for s in chosen for need in s.needs)
+        without = met | {Need.BELIEFS}
+        of_model = chosen is not None and any(
+            need not in _of_inputs(chosen) | without for s in chosen for need in s.needs
+        )
         if learner is None and recorded is None and of_model:
-            raise ModelError(
-                "model=None",
-                "a model, which every score but those of inputs needs: "
-                + ", ".join(name for name in scoring.REGISTRY.names() if not name.endswith("/input")),
-                "pass a torch module or factory or a scikit-learn classifier, precomputed=Recorder, or "
-                "scorers='parzen/input'",
-            )
+            raise _no_model("model=None")
         if learner is not None:
             learner.check(seed)
         work = holdout_work(holdout, chosen, learner, recorded, examples, seed, progress)
@@ -182,10 +182,25 @@ def score(
         with timer.stage("inspect"):
             trained = is_trained(learner, chosen, seed, notes) if recorded is None else False
         more = met | ({Need.HOLDOUT} if work is not None else set())
+        believing = belief_needs(learner, recorded, trained, heldout is not None, inspection)
+        if chosen is None and learner is None and recorded is None and not believing:
+            raise _no_model(f"model=None for {examples.source} inputs that are no vectors of numbers")
+        more |= {Need.BELIEFS, *({Need.HELDOUT} & believing)} if believing else set()
         plan = chosen or automatic(learner, recorded, trained, more, saved)
+        needs = _needs(plan)
+        if Need.BELIEFS in needs:
+            if not believing:
+                raise ModelError(
+                    "a consensus, of a model that was trained before and inputs that are no vectors",
+                    "something that says what class an example is of",
+                    "pass a factory or an unfitted model, or inputs as vectors of numbers",
+                )
+            needs |= believing
+        if searching is None and any(isinstance(need, AroundNeed) for need in needs):
+            searching = resolve_search("auto")
         try:
             evidence = collect(
-                _needs(plan),
+                needs,
                 examples.labels,
                 examples.class_names,
                 examples=examples,
@@ -198,7 +213,7 @@ def score(
                 seed=seed,
                 progress=progress,
                 timer=timer,
-                folds=holdout.folds if holdout is not None and holdout.folds else FOLDS,
+                folds=holdout.folds if holdout is not None else None,
                 holdout=work,
                 fingerprint=inspection.fingerprint,
                 heldout=heldout,
@@ -216,6 +231,35 @@ def score(
     if work is not None:
         settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
     return _audit(plan, evidence, settings, timer, examples, inspection)
+
+
+def _judged(evidence: Evidence) -> Judgement | None:
+    """Decisions about labels, where anything says what class an example is of."""
+    if evidence.beliefs is None or not evidence.known.any():
+        return None
+    around, vote = evidence.around, None
+    if around is not None:
+        space = str(around.settings["representation"])
+        vote = Vote(around.same, around.leading, around.votes, around.depth, space)
+    return judge(
+        evidence.beliefs,
+        evidence.outside,
+        evidence.labels,
+        len(evidence.class_names),
+        evidence.known,
+        evidence.dynamics is not None,
+        vote,
+    )
+
+
+def _no_model(arrived: str) -> ModelError:
+    return ModelError(
+        arrived,
+        "a model, which every score but those of inputs needs: "
+        + ", ".join(name for name in scoring.REGISTRY.names() if not name.endswith("/input")),
+        "pass a torch module or factory or a scikit-learn classifier, precomputed=Recorder, inputs as vectors of "
+        "numbers (embeddings), or scorers='parzen/input'",
+    )
 
 
 def _check_settings(seed: int, progress: bool, holdout: Any) -> None:
@@ -257,7 +301,7 @@ def _so_far(
     return _audit(kept, evidence, settings, timer, examples, inspection)
 
 
-def _needs(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed]:
+def _needs(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed | AroundNeed]:
     """Union of what scorers need; there is at least one."""
     if not plan:
         raise DataError(
@@ -331,6 +375,7 @@ def _audit(
 ) -> Audit:
     columns, ties, uncertainties = {}, {}, {}
     with timer.stage("score"):
+        evidence = with_beliefs(evidence)
         for scorer in plan:
             scores = scorer.score(evidence)
             for name, values in (("values", scores.values), ("ties", scores.ties)):
@@ -346,6 +391,7 @@ def _audit(
             if scores.ties is not None:
                 ties[scorer.name] = np.array(scores.ties, np.float64)
         suggestions = suggest(evidence)
+        judgement = _judged(evidence)
     timer.seconds["total"] += timer.seconds["score"]
     for array in (*columns.values(), *ties.values()):
         array.flags.writeable = False
@@ -362,5 +408,6 @@ def _audit(
         timings=dict(timer.seconds),
         dynamics=evidence.dynamics,
         uncertainties=uncertainties,
+        judgement=judgement,
         _examples=examples,
     )

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.actions.labels import LabelDecisions
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.labels.judgement import Judgement
 from dataaudit.scoring.base import Uncertainty
 from dataaudit.types import FloatArray, IntArray
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(LabelDecisions):
     """Scores of every example of a labelled data set; made by `dataaudit.score`.
 
     Attributes
@@ -48,6 +50,8 @@ class Audit:
         Training dynamics with their per-epoch matrices, or None.
     uncertainties
         Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
+    judgement
+        Estimated rate of label errors and the probability of each; None where nothing says what class an example is of.
     """
 
     columns: Mapping[str, FloatArray]
@@ -61,11 +65,17 @@ class Audit:
     timings: dict[str, float]
     dynamics: Dynamics | None = None
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
+    judgement: Judgement | None = None
     _examples: Examples | None = field(default=None)
 
     def __len__(self) -> int:
         """Number of examples n."""
         return len(self.labels)
+
+    @property
+    def rows(self) -> IntArray:
+        """Rows of the data set that were audited, int64 [n]."""
+        return np.arange(len(self.labels))
 
     @property
     def scores(self) -> pd.DataFrame:

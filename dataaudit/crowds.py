@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
+from dataaudit.neighbours.around import Around, AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.types import IntArray
 
@@ -25,8 +26,9 @@ class Crowds:
 
     def __init__(
         self,
-        needs: Sequence[DensityNeed | NeighbourNeed],
+        needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed],
         labels: IntArray,
+        classes: int,
         engine: DensityEngine | None,
         search: NeighbourSearch | None,
         seed: int,
@@ -37,10 +39,12 @@ class Crowds:
         needs = sorted(needs, key=lambda need: -need.depth if isinstance(need, NeighbourNeed) else 0)
         self.of_model = [need for need in needs if need.space != "input"]
         self._of_inputs = [need for need in needs if need.space == "input"]
-        self._labels, self._engine, self._search, self._seed = labels, engine, search, seed
+        self._labels, self._classes = labels, classes
+        self._engine, self._search, self._seed = engine, search, seed
         self._progress, self._timer = progress, timer
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
+        self.around: Around | None = None
 
     @property
     def watch(self) -> Any:
@@ -76,7 +80,7 @@ class Crowds:
         readers(cast("TorchModel", learner.untrained()), wanted, len(self._labels), self._seed)
 
     @staticmethod
-    def _wanted(needs: Sequence[DensityNeed | NeighbourNeed]) -> list[Wanted]:
+    def _wanted(needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed]) -> list[Wanted]:
         from dataaudit.representations.collect import Wanted
 
         return list(dict.fromkeys(Wanted(need.space, need.layer, need.loss) for need in needs))
@@ -108,7 +112,18 @@ class Crowds:
         for need in now:
             self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
 
-    def _add(self, need: DensityNeed | NeighbourNeed, represented: Represented, described: dict[str, Any]) -> None:
+    def _add(
+        self, need: DensityNeed | NeighbourNeed | AroundNeed, represented: Represented, described: dict[str, Any]
+    ) -> None:
+        if isinstance(need, AroundNeed):
+            from dataaudit.neighbours.around import labels_around
+
+            assert self._search is not None
+            with self._timer.stage("neighbours"):
+                self.around = labels_around(
+                    need, represented, described, self._labels, self._classes, self._search, self._seed, self._progress
+                )
+            return
         if isinstance(need, NeighbourNeed):
             with self._timer.stage("neighbours"):
                 self.neighbours[need] = self._graph(need, represented, described)

@@ -13,11 +13,14 @@ import numpy as np
 
 from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.errors import ModelError
 from dataaudit.holdout.plan import stratified_folds
+from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
-from dataaudit.types import IntArray
+from dataaudit.shares import ClassShares
+from dataaudit.types import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +32,13 @@ if TYPE_CHECKING:
     from dataaudit.dynamics.summary import Dynamics, Predictions
     from dataaudit.holdout.summary import HoldoutScores
     from dataaudit.learners.base import Fitted, Learner
+    from dataaudit.learners.linear_probe import LinearProbe
+    from dataaudit.neighbours.around import Around
     from dataaudit.neighbours.search import NeighbourSearch
 
 FOLDS = 3
 EVALUATION_ROWS = 4096
+SHARPNESS = 10.0
 
 
 class Need(StrEnum):
@@ -43,7 +49,9 @@ class Need(StrEnum):
     PREDICTIONS = "predictions"
     """One evaluation pass of the trained model."""
     HELDOUT = "heldout"
-    """Predictions of models that did not train on the example: a seeded 3-fold run."""
+    """Predictions of models that did not train on the example: a seeded 3-fold run, or leave-one-out in closed form."""
+    BELIEFS = "beliefs"
+    """Probabilities of the classes by all that says something about them: dynamics, held-out predictions, neighbours."""
     HOLDOUT = "holdout"
     """Runs on random subsets of one ratio."""
     HOLDOUT_INTEGRAL = "holdout_integral"
@@ -66,6 +74,10 @@ class Evidence:
         Kernel sums and neighbour graphs by what was asked for.
     holdout, holdout_integral
         Estimates from holdout runs of one subset ratio, and averaged over several.
+    around
+        Labels of the nearest neighbours.
+    beliefs, outside
+        Probabilities of the classes by all sources together, and by those alone that never saw the example's label.
     """
 
     labels: IntArray
@@ -77,9 +89,19 @@ class Evidence:
     neighbours: Mapping[NeighbourNeed, Neighbours] = field(default_factory=dict)
     holdout: HoldoutScores | None = None
     holdout_integral: HoldoutScores | None = None
+    around: Around | None = None
+    beliefs: ClassShares | None = None
+    outside: ClassShares | None = None
 
-    def has(self, need: Need | DensityNeed | NeighbourNeed) -> bool:
+    @property
+    def known(self) -> BoolArray:
+        """Which examples something is known about, bool [n]: those that training saw."""
+        return np.ones(len(self.labels), bool) if self.dynamics is None else self.dynamics.seen > 0
+
+    def has(self, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> bool:
         """Whether that part is there."""
+        if isinstance(need, AroundNeed):
+            return self.around is not None
         if isinstance(need, NeighbourNeed):
             return need in self.neighbours
         if isinstance(need, DensityNeed):
@@ -123,19 +145,43 @@ def heldout_predictions(
     learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool, folds: int = FOLDS
 ) -> Predictions | None:
     """Out-of-sample predictions by k-fold training from scratch, with fold and training seed `seed`."""
-    from dataaudit.dynamics.recorder import Recorder
-
     learner = learner.from_scratch()
     fold = stratified_folds(labels, folds, seed)
-    recorder = Recorder(len(labels), classes, history_bytes=0)
+    table = PredictionTable(labels, classes)
     for number in range(folds):
         fitted = learner.fit(np.flatnonzero(fold != number), seed, None, progress)
-        predict(fitted, np.flatnonzero(fold == number), labels, recorder, progress)
-    return recorder.predictions()
+        rows = np.flatnonzero(fold == number)
+        with progress_bar("predicting", len(rows), progress) as advance:
+            for start in range(0, len(rows), EVALUATION_ROWS):
+                block = rows[start : start + EVALUATION_ROWS]
+                table.add(block, fitted.logits(block))
+                advance(len(block))
+    return table.result()
+
+
+def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
+    """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
+
+    Logits are ten times the outputs, which estimate the probabilities: the temperature by
+    benchmarks/peers/defaults.py decisions. Without a probe, the penalty is 1 in units of the mean squared distance of
+    the inputs from their mean.
+    """
+    from dataaudit.learners.leave_one_out import BLOCK, leave_one_out
+    from dataaudit.representations.input import input_rows
+
+    given, _ = input_rows(examples)
+    outputs = leave_one_out(
+        lambda rows: given[rows], labels, classes, 1.0 if probe is None else float(probe.alpha), probe is None
+    )
+    table = PredictionTable(labels, classes)
+    for start in range(0, len(labels), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(labels)))
+        table.add(rows, SHARPNESS * outputs(slice(start, start + len(rows))))
+    return table.result()
 
 
 def collect(
-    needs: Collection[Need | DensityNeed | NeighbourNeed],
+    needs: Collection[Need | DensityNeed | NeighbourNeed | AroundNeed],
     labels: IntArray,
     class_names: tuple[str, ...],
     *,
@@ -149,7 +195,7 @@ def collect(
     seed: int,
     progress: bool,
     timer: Timer,
-    folds: int = FOLDS,
+    folds: int | None = None,
     holdout: HoldoutWork | None = None,
     fingerprint: str = "",
     heldout: Predictions | None = None,
@@ -177,7 +223,7 @@ def collect(
     seed, progress, timer
         As in `dataaudit.score`.
     folds
-        Of held-out predictions.
+        Of held-out predictions; by default 3, and none for ridge regression, which leaves out one at a time.
     holdout, fingerprint
         Holdout runs where any are needed, and the data set they belong to.
     heldout
@@ -191,7 +237,14 @@ def collect(
         If a density is asked for at an epoch that this training does not have.
     """
     crowds = Crowds(
-        [need for need in needs if not isinstance(need, Need)], labels, engine, search, seed, progress, timer
+        [need for need in needs if not isinstance(need, Need)],
+        labels,
+        len(class_names),
+        engine,
+        search,
+        seed,
+        progress,
+        timer,
     )
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
@@ -233,17 +286,31 @@ def collect(
         learner = _needed(learner, crowds.of_model[0])
         crowds.take(fitted or learner.untrained(), None)
     if Need.HELDOUT in needs and heldout is None:
-        learner = _needed(learner, Need.HELDOUT)
+        probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
-            heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds)
+            if examples is not None and folds is None and (learner is None or (probe and probe.kind == "ridge")):
+                heldout = left_out_predictions(examples, probe, labels, len(class_names))
+            else:
+                learner = _needed(learner, Need.HELDOUT)
+                heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS)
     if holdout is not None:
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
     found = {} if holdout is None else holdout.found()
-    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.densities, crowds.neighbours, **found)
+    return Evidence(
+        labels,
+        class_names,
+        dynamics,
+        predictions,
+        heldout,
+        crowds.densities,
+        crowds.neighbours,
+        around=crowds.around,
+        **found,
+    )
 
 
-def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed) -> Learner:
+def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> Learner:
     if learner is None:
         what = need.value if isinstance(need, Need) else f"the representation {need.space!r}"
         raise ModelError(

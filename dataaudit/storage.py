@@ -213,6 +213,7 @@ def _dynamics(manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Dy
     epochs = range(1, manifest["dynamics"]["epochs"] + 1)
     return Dynamics(
         epochs=manifest["dynamics"]["epochs"],
+        classes=len(manifest["class_names"]),
         kept_epochs=np.asarray(kept, np.int64),
         mean_probabilities=np.stack([_array(means, f"mean {slot}") for slot in range(slots)], 1),
         probability_classes=classes,

@@ -178,11 +178,14 @@ class Inspection:
         Shape of one input; empty for tables.
     dtype
         Type of the inputs as read.
+    vectors
+        Whether every input is a row of numbers, none of them missing.
     """
 
     fingerprint: str
     shape: tuple[int, ...]
     dtype: str
+    vectors: bool = False
 
 
 class Inspector:
@@ -199,6 +202,7 @@ class Inspector:
         self._digest = hashlib.blake2b(digest_size=16)
         self._shape: tuple[int, ...] | None = None
         self._dtype = ""
+        self._vectors = True
         self._bad: list[int] = []
         self._total_bad = 0
         self._row = 0
@@ -224,6 +228,7 @@ class Inspector:
         if block.dtype.kind == "f":
             flat = block.reshape(len(block), -1)
             wrong = np.isinf(flat) if self._allow_missing else ~np.isfinite(flat)
+            self._vectors &= not (self._allow_missing and bool(np.isnan(flat).any()))
             self._note(np.asarray(wrong.any(axis=1)))
         elif block.dtype.kind not in "iub":
             raise DataError(
@@ -240,6 +245,8 @@ class Inspector:
             self._shape, self._dtype = (len(block.columns),), "table"
             self._digest.update("\x1f".join(map(str, block.columns)).encode())
         numbers = block.select_dtypes("number")
+        self._vectors &= block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
+        self._vectors &= not block.isna().any(axis=None)
         wrong = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=1)
         if not self._allow_missing:
             wrong |= block.isna().any(axis=1).to_numpy()
@@ -270,7 +277,9 @@ class Inspector:
         self._digest.update(np.ascontiguousarray(labels).data)
         self._digest.update("\x1f".join(class_names).encode())
         assert self._shape is not None
-        return Inspection(self._digest.hexdigest(), tuple(self._shape), self._dtype)
+        return Inspection(
+            self._digest.hexdigest(), tuple(self._shape), self._dtype, self._vectors and len(self._shape) == 1
+        )
 
 
 def rows_per_block(examples: Examples) -> int:

@@ -235,6 +235,7 @@ class Recorder:
         history = self._history.view()
         return Dynamics(
             epochs=self.epochs,
+            classes=self.classes,
             seen=counts.seen,
             correct=counts.correct,
             first_correct=counts.first_correct,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dataaudit.shares import ClassShares, spread
 from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
 
 
@@ -23,12 +24,15 @@ class Predictions:
         Logit of the given label minus the largest other logit, float64 [n].
     predicted
         Class of the largest logit, int64 [n], -1 where there is no prediction.
+    probabilities
+        Probabilities of the classes [n, C], or None where they were not kept.
     """
 
     confidence: FloatArray
     max_confidence: FloatArray
     margin: FloatArray
     predicted: IntArray
+    probabilities: ClassShares | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Dynamics:
     ----------
     epochs
         Number of complete epochs E.
+    classes
+        Number of classes C.
     seen, correct
         Epochs in which the example was seen, and was classified correctly, int64 [n].
     first_correct
@@ -72,6 +78,7 @@ class Dynamics:
     """
 
     epochs: int
+    classes: int
     seen: IntArray
     correct: IntArray
     first_correct: IntArray
@@ -102,6 +109,11 @@ class Dynamics:
         if self.probability_classes is None:
             return np.broadcast_to(np.arange(means.shape[1]), means.shape), means
         return self.probability_classes[rows].astype(np.int64), means
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Mean probabilities of all classes float64 [b, C] of a block of rows; uniform where never seen."""
+        kept = None if self.probability_classes is None else self.probability_classes[rows]
+        return spread(kept, self.mean_probabilities[rows], self.classes)
 
     def correct_in(self, epoch: int) -> BoolArray:
         """Whether each example was classified correctly in `epoch` (from 1), bool [n]; unseen is False."""

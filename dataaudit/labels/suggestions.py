@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.evidence import Evidence
+from dataaudit.labels.beliefs import likeliest
 from dataaudit.types import FloatArray, IntArray
 
 
@@ -28,15 +29,18 @@ class Suggestions:
 
 
 def suggest(evidence: Evidence) -> Suggestions:
-    """Class with the largest mean probability over epochs; without epochs, the held-out or final prediction.
+    """Likeliest class by all beliefs together; without any, the final prediction, which may have memorised the label.
 
-    The order is that of trust: a mean over epochs has seen the example before the model learned it by heart,
-    a held-out model never did, and a final prediction may have memorised the label.
+    The margin is that of logits where a model was trained: their mean over epochs, or of a model that did not see the
+    example.
     """
+    predictions = evidence.heldout or evidence.predictions
+    margin = predictions.margin if predictions is not None else np.full(len(evidence.labels), np.nan)
     if evidence.dynamics is not None:
-        return Suggestions(evidence.dynamics.suggested, evidence.dynamics.mean_margin)
-    for predictions in (evidence.heldout, evidence.predictions):
-        if predictions is not None:
-            return Suggestions(predictions.predicted, predictions.margin)
+        margin = evidence.dynamics.mean_margin
+    if evidence.beliefs is not None:
+        return Suggestions(np.where(evidence.known, likeliest(evidence.beliefs), -1), margin)
+    if predictions is not None:
+        return Suggestions(predictions.predicted, margin)
     n = len(evidence.labels)
     return Suggestions(np.full(n, -1, np.int64), np.full(n, np.nan))

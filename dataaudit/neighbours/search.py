@@ -26,6 +26,8 @@ QUERIES = 4096
 INDICES = ("exact", "hnsw", "ivf")
 
 Advance = Callable[[int], Any]
+Ask = Callable[[AnyArray, int], IntArray]
+"""(queries float32 [b, d], depth) -> indices of the rows nearest to each, int64 [b, depth], -1 where too few are found."""
 
 
 @runtime_checkable
@@ -73,6 +75,18 @@ class NeighbourSearch(Protocol):
             At most n. Where an approximate search finds fewer, -1 stands in their place.
         advance
             Called with numbers of rows done that add up to n.
+        """
+
+    @abstractmethod
+    def open(self, rows: AnyArray, depth: int) -> Ask:
+        """Search among `rows`, float32 [n, d], for queries that may be others; answers come nearest first.
+
+        Parameters
+        ----------
+        rows
+            As in `find`.
+        depth
+            The largest that will be asked for.
         """
 
 
@@ -148,8 +162,7 @@ class Faiss:
 
     def find(self, rows: AnyArray, depth: int, advance: Advance) -> IntArray:
         """As `NeighbourSearch.find`. Memory: the answer, and for "hnsw" and "ivf" a copy of the rows."""
-        faiss = require("faiss", "cpu", "search 'faiss'")
-        ask = self._all_pairs(faiss, rows) if self.exact else self._index(faiss, rows, depth)
+        ask = self.open(rows, depth)
         found = np.empty((len(rows), depth), np.int64)
         for start in range(0, len(rows), QUERIES):
             part = slice(start, start + QUERIES)
@@ -157,13 +170,18 @@ class Faiss:
             advance(len(rows[part]))
         return found
 
-    def _all_pairs(self, faiss: Any, rows: AnyArray) -> Callable[[AnyArray, int], IntArray]:
+    def open(self, rows: AnyArray, depth: int) -> Ask:
+        """As `NeighbourSearch.open`."""
+        faiss = require("faiss", "cpu", "search 'faiss'")
+        return self._all_pairs(faiss, rows) if self.exact else self._index(faiss, rows, depth)
+
+    def _all_pairs(self, faiss: Any, rows: AnyArray) -> Ask:
         if self._on_gpu():
             resources = faiss.StandardGpuResources()
             return lambda queries, depth: faiss.knn_gpu(resources, queries, rows, depth)[1]
         return lambda queries, depth: faiss.knn(queries, rows, depth)[1]
 
-    def _index(self, faiss: Any, rows: AnyArray, depth: int) -> Callable[[AnyArray, int], IntArray]:
+    def _index(self, faiss: Any, rows: AnyArray, depth: int) -> Ask:
         d = rows.shape[1]
         if self.index == "ivf":
             index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, self._cells(len(rows)))
@@ -232,6 +250,25 @@ class Torch:
                 found[part] = apart.topk(depth, dim=1, largest=False, sorted=False).indices.cpu().numpy()
                 advance(len(rows[part]))
         return found
+
+    def open(self, rows: AnyArray, depth: int) -> Ask:
+        """As `NeighbourSearch.open`."""
+        import torch
+
+        data = torch.from_numpy(rows).to(self.device or "cpu")
+        squares = (data * data).sum(1)
+
+        @torch.no_grad()
+        def ask(queries: AnyArray, wanted: int) -> IntArray:
+            found = np.empty((len(queries), wanted), np.int64)
+            step = max(1, self.block // len(rows))
+            for start in range(0, len(queries), step):
+                part = torch.from_numpy(queries[start : start + step]).to(data.device)
+                apart = torch.addmm(squares, part, data.T, alpha=-2.0)
+                found[start : start + step] = apart.topk(wanted, dim=1, largest=False).indices.cpu().numpy()
+            return found
+
+        return ask
 
 
 faiss, torch = Faiss(), Torch()

@@ -21,6 +21,7 @@ _HOLDOUT = "dataaudit.scoring.holdout"
 REGISTRY = Registry(
     "scorer",
     {
+        "consensus": "dataaudit.scoring.consensus:consensus",
         "label_quality": "dataaudit.scoring.quality:label_quality",
         "el2n": f"{_DYNAMICS}:el2n",
         "mean_margin": f"{_DYNAMICS}:mean_margin",
@@ -45,7 +46,7 @@ REGISTRY = Registry(
     group="dataaudit.scorers",
 )
 
-_LEADERS = ("label_quality", "el2n", "c_score", "heldout_confidence", "confidence")
+_LEADERS = ("consensus", "label_quality", "el2n", "c_score", "heldout_confidence", "confidence")
 """Default score: the first of these that was computed, by benchmarks/peers/label_errors.py."""
 
 

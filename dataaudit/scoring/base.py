@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from dataaudit.density.base import DensityNeed
 from dataaudit.evidence import Evidence, Need
+from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.types import FloatArray, IntArray
 
@@ -82,7 +83,7 @@ class Scorer(Protocol):
 
     @property
     @abstractmethod
-    def needs(self) -> Collection[Need | DensityNeed | NeighbourNeed]:
+    def needs(self) -> Collection[Need | DensityNeed | NeighbourNeed | AroundNeed]:
         """Parts of the evidence that `score` reads."""
 
     @abstractmethod

@@ -1,0 +1,1 @@
+"""What an audit can be asked to do."""

@@ -1,0 +1,212 @@
+"""Decisions about labels: how many are wrong, which, and what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.labels.judgement import METHOD_ERROR, Judgement
+from dataaudit.labels.reasons import reasons
+from dataaudit.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from dataaudit.dynamics.summary import Dynamics
+
+
+@dataclass(frozen=True)
+class NoiseRate:
+    """Estimated share of wrong labels.
+
+    Attributes
+    ----------
+    rate, lower, upper
+        Share of all examples, with a 95 % interval.
+    pairs
+        One row a pair of classes, the most frequent first: given and suggested label, count (estimated number of
+        examples), share (of the examples with that given label), lower and upper (95 % interval of the share).
+    estimates
+        The estimates behind the rate, by name; it is their geometric mean.
+    """
+
+    rate: float
+    lower: float
+    upper: float
+    pairs: pd.DataFrame
+    estimates: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        told = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%})"
+        return f"{told}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
+
+
+class LabelDecisions:
+    """The part of `dataaudit.Audit` that decides about labels."""
+
+    labels: IntArray
+    class_names: tuple[str, ...]
+    columns: Mapping[str, FloatArray]
+    default: str
+
+    @property
+    def rows(self) -> IntArray: ...  # noqa
+
+    dynamics: Dynamics | None
+    judgement: Judgement | None
+
+    def _judgement(self) -> Judgement:
+        if self.judgement is None:
+            raise ModelError(
+                f"an audit of {', '.join(self.columns)}, which say nothing about other classes",
+                "training dynamics, held-out predictions or neighbours",
+                "score again with scorers='auto', or with 'consensus' among the scorers",
+            )
+        return self.judgement
+
+    def error_probability(self) -> FloatArray:
+        """Probability that each given label is wrong, float64 [n], NaN where nothing is known.
+
+        The probabilities add up to the estimated number of errors, and fall in the order of the consensus score.
+
+        Raises
+        ------
+        ModelError
+            If nothing that was computed says what class an example is of.
+        """
+        return self._judgement().probability.copy()
+
+    def noise_rate(self) -> NoiseRate:
+        """Estimate how many labels are wrong, overall and by pair of classes.
+
+        Returns
+        -------
+        NoiseRate
+            The rate with a 95 % interval, and the pairs (given label, suggested label).
+
+        Raises
+        ------
+        ModelError
+            If nothing that was computed says what class an example is of.
+
+        Notes
+        -----
+        The rate is the geometric mean of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean
+        posterior after one step of expectation-maximisation, and planted errors at two levels. The interval covers
+        sampling, the disagreement of the estimates, and their error over planted noise in
+        benchmarks/peers/defaults.py decisions.
+        """
+        found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
+        true, given = found.pairs.T
+        of_given = np.bincount(self.labels, minlength=len(names))[given]
+        spread = np.exp(1.96 * np.sqrt(METHOD_ERROR**2 + 1.0 / np.maximum(found.counts, 0.5)))
+        share = found.counts / np.maximum(of_given, 1)
+        pairs = pd.DataFrame(
+            {
+                "given": names[given],
+                "suggested": names[true],
+                "count": found.counts,
+                "share": share,
+                "lower": share / spread,
+                "upper": np.minimum(share * spread, 1.0),
+            }
+        )
+        return NoiseRate(found.rate, found.lower, found.upper, pairs, dict(found.estimates))
+
+    def mislabeled(
+        self,
+        how: str = "auto",
+        *,
+        precision: float | None = None,
+        recall: float | None = None,
+        rate: float | None = None,
+    ) -> pd.DataFrame:
+        """Return the examples whose labels are taken for wrong, the likeliest first.
+
+        Parameters
+        ----------
+        how
+            "auto": as many as are estimated to be wrong. It is left out beside one of the following.
+        precision
+            As many as possible while this share of them is expected to be wrong.
+        recall
+            As few as possible while this share of all errors is expected among them.
+        rate
+            This share of all examples.
+
+        Returns
+        -------
+        DataFrame
+            index (row of the data set), given and suggested label, probability (of being wrong), reason (in words),
+            and every score. Its ``attrs`` hold the expected precision and recall.
+
+        Raises
+        ------
+        ModelError
+            If nothing that was computed says what class an example is of.
+        SettingError
+            If more than one target is given, one is no share, or the precision cannot be reached; the best that can
+            is told.
+        """
+        found = self._judgement()
+        order = np.argsort(-np.nan_to_num(found.probability, nan=-1.0), kind="stable")
+        order = order[: int(np.isfinite(found.probability).sum())]
+        falling = found.probability[order]
+        chosen = order[: _how_many(falling, found.rate, how, precision, recall, rate)]
+        names = np.asarray(self.class_names, dtype=object)
+        total = float(falling.sum())
+        frame = pd.DataFrame(
+            {
+                "index": self.rows[chosen],
+                "given": names[self.labels[chosen]],
+                "suggested": names[found.rival[chosen]],
+                "probability": found.probability[chosen],
+                "reason": reasons(chosen, self.labels, self.class_names, found, self.dynamics, self.columns),
+                **{name: values[chosen] for name, values in self.columns.items()},
+            }
+        )
+        expected = float(found.probability[chosen].sum())
+        frame.attrs["expected_precision"] = expected / max(len(chosen), 1)
+        frame.attrs["expected_recall"] = expected / max(total, 1e-12)
+        return frame
+
+
+def _how_many(
+    falling: FloatArray,
+    estimated: float,
+    how: str,
+    precision: float | None,
+    recall: float | None,
+    rate: float | None,
+) -> int:
+    """Number of examples to flag, of probabilities in falling order."""
+    targets = {"precision": precision, "recall": recall, "rate": rate}
+    given = {name: value for name, value in targets.items() if value is not None}
+    if how != "auto" or len(given) > 1:
+        raise SettingError(
+            f"mislabeled({how!r}, {', '.join(f'{name}={value}' for name, value in given.items())})",
+            "'auto', or one of precision=, recall= and rate=",
+            "pass mislabeled(precision=0.9), for example",
+        )
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value <= 1:
+            raise SettingError(f"{name}={value!r}", "a share above 0 and at most 1", f"pass {name}=0.9")
+    if rate is not None:
+        return round(rate * len(falling))
+    if recall is not None:
+        wanted = recall * falling.sum()
+        return min(int(np.searchsorted(np.cumsum(falling), wanted * (1 - 1e-12))) + 1, len(falling))
+    if precision is not None:
+        means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
+        reached = np.flatnonzero(means >= precision - 1e-12)
+        if len(reached) == 0:
+            raise SettingError(
+                f"precision={precision}, which no set of these examples is expected to reach",
+                f"at most {means.max(initial=0.0):.3f}, the probability of the most suspicious example",
+                "ask for less, or for the likeliest few with rate=",
+            )
+        return int(reached[-1]) + 1
+    return round(estimated * len(falling))

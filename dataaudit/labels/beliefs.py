@@ -1,0 +1,75 @@
+"""What everything that was computed says about the class of every example, in one distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from dataaudit.evidence import Evidence
+from dataaudit.shares import ClassBeliefs, ClassShares, blocks
+from dataaudit.types import FloatArray, IntArray
+
+WEIGHTS = {"dynamics": 0.6, "heldout": 0.8, "neighbours": 0.5}
+"""Exponent of each source, by benchmarks/peers/defaults.py decisions."""
+
+SMALLEST = 1e-9
+
+
+def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
+    """What says something about classes, by name: "dynamics", "heldout", "neighbours"; the last two never saw the label."""
+    found: dict[str, ClassBeliefs] = {}
+    if evidence.dynamics is not None:
+        found["dynamics"] = evidence.dynamics
+    if evidence.heldout is not None and evidence.heldout.probabilities is not None:
+        found["heldout"] = evidence.heldout.probabilities
+    if evidence.around is not None:
+        found["neighbours"] = evidence.around.shares
+    return found
+
+
+def with_beliefs(evidence: Evidence) -> Evidence:
+    """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
+    parts, classes = sources(evidence), len(evidence.class_names)
+    apart = {name: part for name, part in parts.items() if name != "dynamics"}
+    return replace(
+        evidence,
+        beliefs=combined(parts, evidence.labels, classes),
+        outside=combined(apart, evidence.labels, classes),
+    )
+
+
+def combined(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int) -> ClassShares | None:
+    """Weighted geometric mean of the sources, normalised; None without any.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C].
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    """
+    if not parts:
+        return None
+    found = ClassShares.empty(len(labels), classes)
+    for rows in blocks(len(labels), classes):
+        logits = sum(WEIGHTS[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
+        found.put(rows, softmax(np.asarray(logits)), labels[rows])
+    return found
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Rows that add up to 1."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
+def likeliest(beliefs: ClassShares) -> IntArray:
+    """Class of the largest probability, int64 [n], the lowest on ties."""
+    best = beliefs.values.argmax(1)
+    if beliefs.classes is None:
+        return best.astype(np.int64)
+    return beliefs.classes[np.arange(len(best)), best].astype(np.int64)

@@ -1,0 +1,169 @@
+"""From beliefs to decisions: how many labels are wrong, which, and what they should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit
+
+from dataaudit.labels import count
+from dataaudit.labels.noise import noise_rates
+from dataaudit.labels.posterior import FLOOR, STRUCTURE, consensus_values, judged
+from dataaudit.shares import ClassBeliefs
+from dataaudit.types import BoolArray, FloatArray, IntArray
+
+TEMPERATURE = 1.0
+"""Divides the log-odds of errors; by benchmarks/peers/defaults.py decisions."""
+
+METHOD_ERROR = 0.08
+"""Standard deviation of the logarithm of an estimated rate over the planted rows of that table."""
+
+MOST_PAIRS = 4096
+"""Pairs of classes that are kept, the most frequent first."""
+
+SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Labels of each example's nearest neighbours.
+
+    Attributes
+    ----------
+    same
+        How many carry the example's own label, int32 [n].
+    leading, votes
+        The class that most of them carry, int64 [n], and how many, int32 [n].
+    depth
+        Number of neighbours.
+    space
+        Representation they are near in.
+    """
+
+    same: IntArray
+    leading: IntArray
+    votes: IntArray
+    depth: int
+    space: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is known about label errors.
+
+    Attributes
+    ----------
+    probability
+        Probability that the given label is wrong, float64 [n], NaN where nothing is known; they add up to the
+        estimated number of errors.
+    rival
+        The likeliest other class, int64 [n].
+    rate, lower, upper
+        Estimated share of wrong labels, with a 95 % interval.
+    estimates
+        The estimates that it is the geometric mean of, by name.
+    pairs
+        (true class, given label), int64 [p, 2], the most frequent first.
+    counts
+        Estimated number of examples of each pair, float64 [p].
+    independent
+        Whether the rate comes from beliefs that never saw the example's own label.
+    vote
+        Labels of the nearest neighbours, or None.
+    """
+
+    probability: FloatArray
+    rival: IntArray
+    rate: float
+    lower: float
+    upper: float
+    estimates: dict[str, float]
+    pairs: IntArray
+    counts: FloatArray
+    independent: bool
+    vote: Vote | None = None
+
+
+def judge(
+    beliefs: ClassBeliefs,
+    outside: ClassBeliefs | None,
+    labels: IntArray,
+    classes: int,
+    known: BoolArray,
+    remembered: bool,
+    vote: Vote | None = None,
+) -> Judgement:
+    """Estimate the rate of label errors and the probability of each.
+
+    The rate is the geometric mean of four estimates of three kinds, from beliefs that never saw the example's label
+    where there are any: a strict confident joint; the mean posterior after one step of expectation-maximisation; and
+    planted errors, at two levels. Posterior log-odds from all beliefs are then shifted until the probabilities add up
+    to it, and the probabilities are given out in the order of the consensus score.
+
+    Parameters
+    ----------
+    beliefs, outside
+        Probabilities of the classes by all sources, and by those that never saw the label (None without any).
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    known
+        Examples that something is known about, bool [n].
+    remembered
+        Whether training dynamics are among the beliefs: they have seen the label.
+    vote
+        Labels of the nearest neighbours, to be kept.
+    """
+    noise = noise_rates(beliefs, labels, classes, known)
+    found = judged(beliefs, labels, classes, noise, STRUCTURE, FLOOR)
+    source = beliefs if outside is None else outside
+    apart = noise if outside is None else noise_rates(outside, labels, classes, known)
+    moved = count.transition(apart, labels, classes)
+    wrong, pairs = count.true_classes(source, labels, classes, moved)
+    planted = count.by_planting(source, labels, classes, moved)
+    estimates = {
+        "confident joint": count.by_joint(apart, labels),
+        "posterior": float(wrong[known].mean()) if known.any() else 0.0,
+        **{f"planted, level {level}": float(value) for level, value in zip(count.LEVELS, planted, strict=True)},
+    }
+    n = int(known.sum())
+    logs = np.log(np.clip(list(estimates.values()), 0.5 / max(n, 1), 1.0))
+    rate = float(min(np.exp(logs.mean()), 0.95))
+    spread = np.sqrt(METHOD_ERROR**2 + logs.var() / len(logs) + (1.0 - rate) / max(rate * n, 1.0))
+    lower, upper = (float(np.clip(rate * np.exp(sign * 1.96 * spread), 0.0, 1.0)) for sign in (-1, 1))
+    odds = -logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)) / TEMPERATURE
+    probability = np.full(len(labels), np.nan)
+    order = np.lexsort((found.margin[known], consensus_values(found, remembered)[known]))
+    given_out = np.empty(n)
+    given_out[order] = -np.sort(-adding_up(odds[known], rate))
+    probability[known] = given_out
+    np.fill_diagonal(pairs, 0.0)
+    share = rate * n / max(pairs.sum(), 1e-12)
+    order = np.argsort(-pairs, axis=None, kind="stable")[:MOST_PAIRS]
+    order = order[pairs.ravel()[order] > 0]
+    return Judgement(
+        probability,
+        found.rival,
+        rate,
+        lower,
+        upper,
+        estimates,
+        np.stack(np.unravel_index(order, pairs.shape), axis=1).astype(np.int64),
+        pairs.ravel()[order] * share,
+        outside is not None,
+        vote,
+    )
+
+
+def adding_up(odds: FloatArray, rate: float) -> FloatArray:
+    """Probabilities with the log-odds `odds` [n], shifted so that their mean is `rate`."""
+    low, high = -60.0 - float(odds.max(initial=0.0)), 60.0 - float(odds.min(initial=0.0))
+    for _ in range(100):
+        middle = (low + high) / 2
+        if expit(odds + middle).mean() < rate:
+            low = middle
+        else:
+            high = middle
+    return np.asarray(expit(odds + high))

@@ -1,0 +1,97 @@
+"""What beliefs and the noise between classes say about given labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.labels.noise import NoiseRates
+from dataaudit.shares import ClassBeliefs, blocks
+from dataaudit.types import FloatArray, IntArray
+
+STRUCTURE, FLOOR = 0.07, 0.01
+"""Constants of the consensus, as in `dataaudit.LabelQuality`; by benchmarks/peers/defaults.py decisions."""
+
+
+def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:
+    """How much the probability of each class counts against, or for, the label `given`, float64 [C].
+
+    With T[k, y] the rate of class k labelled y and m the background rate::
+
+        w[k] = floor + m + x^5 / (x^4 + structure^4),  x = max(T[k, y] - m, 0)     for k other than y
+        w[y] = floor + T[y, y]
+
+    Rates near the background are those of classes that look alike, and are levelled; a rate far above it is noise with
+    a structure, and makes its rival class count.
+    """
+    rates = noise.towards(given, classes)
+    excess = np.maximum(rates - noise.background, 0.0)
+    weights = floor + noise.background + excess**5 / (excess**4 + structure**4)
+    weights[given] = floor + rates[given]
+    return np.asarray(weights)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Given labels in the light of beliefs.
+
+    Attributes
+    ----------
+    posterior
+        Probability of the given label by Bayes' rule with the noise between classes, float64 [n].
+    el2n
+        Norm of (probabilities - one-hot label), float64 [n].
+    margin
+        Probability of the given label minus that of the likeliest other class, float64 [n].
+    rival
+        That other class by Bayes' rule, int64 [n].
+    """
+
+    posterior: FloatArray
+    el2n: FloatArray
+    margin: FloatArray
+    rival: IntArray
+
+
+def judged(
+    beliefs: ClassBeliefs, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
+) -> Judged:
+    """Look at every given label; O(n) memory.
+
+    Parameters
+    ----------
+    beliefs
+        Probabilities of the classes.
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    noise
+        Rates between classes.
+    structure, floor
+        See `noise_weights`.
+    """
+    n = len(labels)
+    posterior, el2n, margin, rival = np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
+    weights = {int(y): noise_weights(noise, classes, int(y), structure, floor) for y in np.unique(labels)}
+    for rows in blocks(n, classes):
+        probability = beliefs.dense(rows)
+        given, places = labels[rows], np.arange(len(probability))
+        own = probability[places, given]
+        squares = (probability**2).sum(1) - own**2 + (1.0 - own) ** 2
+        el2n[rows] = np.sqrt(np.maximum(squares, 0.0))
+        against = probability.copy()
+        for y in np.unique(given):
+            against[given == y] *= weights[int(y)]
+        posterior[rows] = against[places, given] / against.sum(1)
+        against[places, given] = -1.0
+        probability[places, given] = -1.0
+        margin[rows] = own - probability.max(1)
+        rival[rows] = against.argmax(1)
+    return Judged(posterior, el2n, margin, rival)
+
+
+def consensus_values(found: Judged, remembered: bool) -> FloatArray:
+    """Posterior, minus the EL2N where the beliefs have seen the label in training (`remembered`), float64 [n]."""
+    return found.posterior - found.el2n if remembered else found.posterior

@@ -1,0 +1,53 @@
+"""One score from everything that was computed about classes: training dynamics, held-out predictions, neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.evidence import Evidence, Need
+from dataaudit.labels.noise import noise_rates
+from dataaudit.labels.posterior import FLOOR, STRUCTURE, consensus_values, judged
+from dataaudit.scoring.base import Scores
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Posterior of the given label under the combined beliefs; minus their EL2N where training dynamics are among them.
+
+    The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
+    multiplied with fixed exponents and normalised; Bayes' rule with the noise found between classes gives the
+    posterior, as in `dataaudit.LabelQuality`. Exponents were fixed by a table over several data sets
+    (benchmarks/peers/defaults.py decisions), never by the data at hand.
+
+    Parameters
+    ----------
+    name
+        Column name.
+    """
+
+    name: str = "consensus"
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        return "probability that the label is right by dynamics, held-out predictions and neighbours together"
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Beliefs, from whatever the model and the data set allow."""
+        return frozenset({Need.BELIEFS})
+
+    def score(self, evidence: Evidence) -> Scores:
+        """Values [n], at most 1; ties by the margin of the probabilities; NaN where an example was never seen."""
+        beliefs, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
+        assert beliefs is not None
+        known = evidence.known
+        noise = noise_rates(beliefs, labels, classes, known)
+        found = judged(beliefs, labels, classes, noise, STRUCTURE, FLOOR)
+        values = consensus_values(found, evidence.dynamics is not None)
+        return Scores(np.where(known, values, np.nan), found.margin)
+
+
+consensus = Consensus()
