@@ -44,14 +44,21 @@ WIDEST = 4096
 """Most features of inputs that are taken as vectors: neighbours and left-out predictions are sought among them."""
 
 
+FEW = 10000
+"""Most examples, of inputs that are vectors, for which models with epochs are also trained on folds."""
+
+
 def belief_needs(
     learner: Learner | None,
     recorded: Recorder | None,
     trained: bool,
     heldout: bool,
     inspection: Inspection | None,
+    examples: int,
 ) -> set[Need | AroundNeed]:
-    """What the consensus is taken over: all that the model and the data set allow at the cost of one training run.
+    """What the consensus is taken over: all that model and data allow at the cost of one training run.
+
+    Small data sets of vectors, which train in seconds, get held-out predictions as well.
 
     Parameters
     ----------
@@ -61,6 +68,8 @@ def belief_needs(
         Whether the caller brings held-out predictions.
     inspection
         Shape and type of the inputs; None without a data set.
+    examples
+        Number of examples.
     """
     found: set[Need | AroundNeed] = set()
     vectors = inspection is not None and inspection.vectors and inspection.shape[0] <= WIDEST
@@ -70,6 +79,8 @@ def belief_needs(
         return found
     elif learner is not None:
         found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
+        if vectors and examples <= FEW:
+            found.add(Need.HELDOUT)
     if heldout or (learner is None and recorded is None and vectors):
         found.add(Need.HELDOUT)
     if vectors:

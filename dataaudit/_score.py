@@ -182,7 +182,7 @@ def score(
         with timer.stage("inspect"):
             trained = is_trained(learner, chosen, seed, notes) if recorded is None else False
         more = met | ({Need.HOLDOUT} if work is not None else set())
-        believing = belief_needs(learner, recorded, trained, heldout is not None, inspection)
+        believing = belief_needs(learner, recorded, trained, heldout is not None, inspection, len(examples))
         if chosen is None and learner is None and recorded is None and not believing:
             raise _no_model(f"model=None for {examples.source} inputs that are no vectors of numbers")
         more |= {Need.BELIEFS, *({Need.HELDOUT} & believing)} if believing else set()
@@ -235,21 +235,13 @@ def score(
 
 def _judged(evidence: Evidence) -> Judgement | None:
     """Decisions about labels, where anything says what class an example is of."""
-    if evidence.beliefs is None or not evidence.known.any():
+    if evidence.beliefs is None or not evidence.beliefs.known.any():
         return None
     around, vote = evidence.around, None
     if around is not None:
         space = str(around.settings["representation"])
         vote = Vote(around.same, around.leading, around.votes, around.depth, space)
-    return judge(
-        evidence.beliefs,
-        evidence.outside,
-        evidence.labels,
-        len(evidence.class_names),
-        evidence.known,
-        evidence.dynamics is not None,
-        vote,
-    )
+    return judge(evidence.beliefs, evidence.labels, len(evidence.class_names), vote)
 
 
 def _no_model(arrived: str) -> ModelError:

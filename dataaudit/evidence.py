@@ -19,8 +19,8 @@ from dataaudit.holdout.plan import stratified_folds
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
-from dataaudit.shares import ClassShares
-from dataaudit.types import BoolArray, IntArray
+from dataaudit.shares import Believed
+from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +49,9 @@ class Need(StrEnum):
     PREDICTIONS = "predictions"
     """One evaluation pass of the trained model."""
     HELDOUT = "heldout"
-    """Predictions of models that did not train on the example: a seeded 3-fold run, or leave-one-out in closed form."""
+    """Predictions of models that did not train on the example: three folds, or leave-one-out in closed form."""
     BELIEFS = "beliefs"
-    """Probabilities of the classes by all that says something about them: dynamics, held-out predictions, neighbours."""
+    """Probabilities of the classes by all that says something: dynamics, held-out predictions, neighbours."""
     HOLDOUT = "holdout"
     """Runs on random subsets of one ratio."""
     HOLDOUT_INTEGRAL = "holdout_integral"
@@ -76,8 +76,8 @@ class Evidence:
         Estimates from holdout runs of one subset ratio, and averaged over several.
     around
         Labels of the nearest neighbours.
-    beliefs, outside
-        Probabilities of the classes by all sources together, and by those alone that never saw the example's label.
+    beliefs
+        Probabilities of the classes by all sources together.
     """
 
     labels: IntArray
@@ -90,13 +90,7 @@ class Evidence:
     holdout: HoldoutScores | None = None
     holdout_integral: HoldoutScores | None = None
     around: Around | None = None
-    beliefs: ClassShares | None = None
-    outside: ClassShares | None = None
-
-    @property
-    def known(self) -> BoolArray:
-        """Which examples something is known about, bool [n]: those that training saw."""
-        return np.ones(len(self.labels), bool) if self.dynamics is None else self.dynamics.seen > 0
+    beliefs: Believed | None = None
 
     def has(self, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> bool:
         """Whether that part is there."""
@@ -163,16 +157,13 @@ def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: 
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
     Logits are ten times the outputs, which estimate the probabilities: the temperature by
-    benchmarks/peers/defaults.py decisions. Without a probe, the penalty is 1 in units of the mean squared distance of
-    the inputs from their mean.
+    benchmarks/peers/defaults.py decisions. Without a probe, the penalty is chosen by the squared error.
     """
     from dataaudit.learners.leave_one_out import BLOCK, leave_one_out
     from dataaudit.representations.input import input_rows
 
     given, _ = input_rows(examples)
-    outputs = leave_one_out(
-        lambda rows: given[rows], labels, classes, 1.0 if probe is None else float(probe.alpha), probe is None
-    )
+    outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
     table = PredictionTable(labels, classes)
     for start in range(0, len(labels), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(labels)))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dataaudit.types import AnyArray, FloatArray, IntArray
+from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
 
 DENSE_ELEMENTS = 2**24
 """Largest n x C of which every probability is kept (64 MiB)."""
@@ -108,3 +108,25 @@ class ClassShares:
     def dense(self, rows: slice) -> FloatArray:
         """Probabilities float64 [b, C] of a block of rows."""
         return spread(None if self.classes is None else self.classes[rows], self.values[rows], self.total)
+
+
+@dataclass(frozen=True)
+class Believed:
+    """What several sources together say about the classes of n examples.
+
+    Attributes
+    ----------
+    shares
+        By all sources.
+    outside
+        By those alone that never saw the example's label; None without any.
+    known
+        Examples that something is known about, bool [n].
+    remembered
+        Whether training dynamics, which have seen the label, are among the sources.
+    """
+
+    shares: ClassShares
+    outside: ClassShares | None
+    known: BoolArray
+    remembered: bool

@@ -65,7 +65,7 @@ class Case:
     @property
     def wrong(self) -> Array:
         """Which labels are errors, bool [n]."""
-        return self.given != self.source.true
+        return np.asarray(self.given != self.source.true)
 
     @property
     def key(self) -> str:

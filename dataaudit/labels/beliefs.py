@@ -8,17 +8,22 @@ from dataclasses import replace
 import numpy as np
 
 from dataaudit.evidence import Evidence
-from dataaudit.shares import ClassBeliefs, ClassShares, blocks
+from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks
 from dataaudit.types import FloatArray, IntArray
 
-WEIGHTS = {"dynamics": 0.6, "heldout": 0.8, "neighbours": 0.5}
-"""Exponent of each source, by benchmarks/peers/defaults.py decisions."""
+WEIGHTS: dict[frozenset[str], dict[str, float]] = {
+    frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.4, "neighbours": 0.6},
+    frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
+    frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
+    frozenset({"heldout", "neighbours"}): {"heldout": 0.8, "neighbours": 0.5},
+}
+"""Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/defaults.py decisions."""
 
 SMALLEST = 1e-9
 
 
 def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
-    """What says something about classes, by name: "dynamics", "heldout", "neighbours"; the last two never saw the label."""
+    """What says something about classes, by name: "dynamics", "heldout", "neighbours"."""
     found: dict[str, ClassBeliefs] = {}
     if evidence.dynamics is not None:
         found["dynamics"] = evidence.dynamics
@@ -32,12 +37,16 @@ def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
 def with_beliefs(evidence: Evidence) -> Evidence:
     """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
     parts, classes = sources(evidence), len(evidence.class_names)
-    apart = {name: part for name, part in parts.items() if name != "dynamics"}
-    return replace(
-        evidence,
-        beliefs=combined(parts, evidence.labels, classes),
-        outside=combined(apart, evidence.labels, classes),
-    )
+    # A hidden layer was trained on the label: who is near in it is no outsider.
+    trained = evidence.around is not None and evidence.around.settings["representation"] != "input"
+    saw = {"dynamics", "neighbours"} if trained else {"dynamics"}
+    apart = {name: part for name, part in parts.items() if name not in saw}
+    together = combined(parts, evidence.labels, classes)
+    if together is None:
+        return evidence
+    known = np.ones(len(evidence.labels), bool) if evidence.dynamics is None else evidence.dynamics.seen > 0
+    outside = combined(apart, evidence.labels, classes)
+    return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None))
 
 
 def combined(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int) -> ClassShares | None:
@@ -54,9 +63,10 @@ def combined(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int) 
     """
     if not parts:
         return None
+    weights = WEIGHTS.get(frozenset(parts), dict.fromkeys(parts, 1.0))
     found = ClassShares.empty(len(labels), classes)
     for rows in blocks(len(labels), classes):
-        logits = sum(WEIGHTS[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
+        logits = sum(weights[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
         found.put(rows, softmax(np.asarray(logits)), labels[rows])
     return found
 
@@ -71,5 +81,5 @@ def likeliest(beliefs: ClassShares) -> IntArray:
     """Class of the largest probability, int64 [n], the lowest on ties."""
     best = beliefs.values.argmax(1)
     if beliefs.classes is None:
-        return best.astype(np.int64)
-    return beliefs.classes[np.arange(len(best)), best].astype(np.int64)
+        return np.asarray(best, np.int64)
+    return np.asarray(beliefs.classes[np.arange(len(best)), best], np.int64)

@@ -9,12 +9,13 @@ from scipy.special import expit, logit
 
 from dataaudit.labels import count
 from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import FLOOR, STRUCTURE, consensus_values, judged
-from dataaudit.shares import ClassBeliefs
-from dataaudit.types import BoolArray, FloatArray, IntArray
+from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
+from dataaudit.shares import Believed
+from dataaudit.types import FloatArray, IntArray
 
-TEMPERATURE = 1.0
-"""Divides the log-odds of errors; by benchmarks/peers/defaults.py decisions."""
+TEMPERATURE = {True: 0.6, False: 1.2}
+"""Divides the log-odds of errors, by whether training dynamics are among the beliefs; by benchmarks/peers/defaults.py
+decisions."""
 
 METHOD_ERROR = 0.08
 """Standard deviation of the logarithm of an estimated rate over the planted rows of that table."""
@@ -32,9 +33,9 @@ class Vote:
     Attributes
     ----------
     same
-        How many carry the example's own label, int32 [n].
+        How many carry the example's own label, int64 [n].
     leading, votes
-        The class that most of them carry, int64 [n], and how many, int32 [n].
+        The class that most of them carry, int64 [n], and how many, int64 [n].
     depth
         Number of neighbours.
     space
@@ -85,57 +86,51 @@ class Judgement:
     vote: Vote | None = None
 
 
-def judge(
-    beliefs: ClassBeliefs,
-    outside: ClassBeliefs | None,
-    labels: IntArray,
-    classes: int,
-    known: BoolArray,
-    remembered: bool,
-    vote: Vote | None = None,
-) -> Judgement:
+def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None = None) -> Judgement:
     """Estimate the rate of label errors and the probability of each.
 
-    The rate is the geometric mean of four estimates of three kinds, from beliefs that never saw the example's label
-    where there are any: a strict confident joint; the mean posterior after one step of expectation-maximisation; and
-    planted errors, at two levels. Posterior log-odds from all beliefs are then shifted until the probabilities add up
-    to it, and the probabilities are given out in the order of the consensus score.
+    The rate is the geometric mean of several estimates: a strict confident joint; the mean posterior after one step of
+    expectation-maximisation; and, where some beliefs never saw the example's label, planted errors at two levels, with
+    all estimates from those beliefs (beliefs that saw the label would give planted errors away). Posterior log-odds
+    from all beliefs are then shifted until the probabilities add up to it, and the probabilities are given out in the
+    order of the consensus score.
 
     Parameters
     ----------
-    beliefs, outside
-        Probabilities of the classes by all sources, and by those that never saw the label (None without any).
+    believed
+        Probabilities of the classes.
     labels
         Given labels, int64 [n].
     classes
         Number of classes C.
-    known
-        Examples that something is known about, bool [n].
-    remembered
-        Whether training dynamics are among the beliefs: they have seen the label.
     vote
         Labels of the nearest neighbours, to be kept.
     """
+    beliefs, outside, known = believed.shares, believed.outside, believed.known
     noise = noise_rates(beliefs, labels, classes, known)
-    found = judged(beliefs, labels, classes, noise, STRUCTURE, FLOOR)
+    constants = CONSTANTS[believed.remembered]
+    found = judged(beliefs, labels, classes, noise, constants.structure, constants.floor)
     source = beliefs if outside is None else outside
     apart = noise if outside is None else noise_rates(outside, labels, classes, known)
     moved = count.transition(apart, labels, classes)
     wrong, pairs = count.true_classes(source, labels, classes, moved)
-    planted = count.by_planting(source, labels, classes, moved)
     estimates = {
         "confident joint": count.by_joint(apart, labels),
         "posterior": float(wrong[known].mean()) if known.any() else 0.0,
-        **{f"planted, level {level}": float(value) for level, value in zip(count.LEVELS, planted, strict=True)},
     }
+    if outside is not None:
+        planted = count.by_planting(outside, labels, classes, moved)
+        estimates |= {
+            f"planted, level {level}": float(share) for level, share in zip(count.LEVELS, planted, strict=True)
+        }
     n = int(known.sum())
     logs = np.log(np.clip(list(estimates.values()), 0.5 / max(n, 1), 1.0))
     rate = float(min(np.exp(logs.mean()), 0.95))
     spread = np.sqrt(METHOD_ERROR**2 + logs.var() / len(logs) + (1.0 - rate) / max(rate * n, 1.0))
     lower, upper = (float(np.clip(rate * np.exp(sign * 1.96 * spread), 0.0, 1.0)) for sign in (-1, 1))
-    odds = -logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)) / TEMPERATURE
+    odds = -logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)) / TEMPERATURE[believed.remembered]
     probability = np.full(len(labels), np.nan)
-    order = np.lexsort((found.margin[known], consensus_values(found, remembered)[known]))
+    order = np.lexsort((found.margin[known], consensus_values(found, constants)[known]))
     given_out = np.empty(n)
     given_out[order] = -np.sort(-adding_up(odds[known], rate))
     probability[known] = given_out

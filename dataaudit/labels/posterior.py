@@ -10,8 +10,28 @@ from dataaudit.labels.noise import NoiseRates
 from dataaudit.shares import ClassBeliefs, blocks
 from dataaudit.types import FloatArray, IntArray
 
-STRUCTURE, FLOOR = 0.07, 0.01
-"""Constants of the consensus, as in `dataaudit.LabelQuality`; by benchmarks/peers/defaults.py decisions."""
+
+@dataclass(frozen=True)
+class Constants:
+    """Of the consensus.
+
+    Attributes
+    ----------
+    structure, floor
+        As in `dataaudit.LabelQuality`.
+    el2n, margin
+        Weights of EL2N, taken off, and of the margin, added to the posterior.
+    """
+
+    structure: float
+    floor: float
+    el2n: float
+    margin: float
+
+
+CONSTANTS = {True: Constants(0.05, 0.02, 1.0, 0.25), False: Constants(0.07, 0.02, 0.0, 0.0)}
+"""By whether training dynamics, which have seen the label, are among the beliefs; by benchmarks/peers/defaults.py
+decisions."""
 
 
 def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:
@@ -92,6 +112,6 @@ def judged(
     return Judged(posterior, el2n, margin, rival)
 
 
-def consensus_values(found: Judged, remembered: bool) -> FloatArray:
-    """Posterior, minus the EL2N where the beliefs have seen the label in training (`remembered`), float64 [n]."""
-    return found.posterior - found.el2n if remembered else found.posterior
+def consensus_values(found: Judged, constants: Constants) -> FloatArray:
+    """Posterior - el2n x EL2N + margin x margin, float64 [n]."""
+    return found.posterior - constants.el2n * found.el2n + constants.margin * found.margin

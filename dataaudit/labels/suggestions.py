@@ -39,7 +39,7 @@ def suggest(evidence: Evidence) -> Suggestions:
     if evidence.dynamics is not None:
         margin = evidence.dynamics.mean_margin
     if evidence.beliefs is not None:
-        return Suggestions(np.where(evidence.known, likeliest(evidence.beliefs), -1), margin)
+        return Suggestions(np.where(evidence.beliefs.known, likeliest(evidence.beliefs.shares), -1), margin)
     if predictions is not None:
         return Suggestions(predictions.predicted, margin)
     n = len(evidence.labels)

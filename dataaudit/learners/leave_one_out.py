@@ -9,29 +9,31 @@ import numpy as np
 from dataaudit.types import AnyArray, FloatArray, IntArray
 
 BLOCK = 8192
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+CHOOSE = 8
+"""Blocks of rows on which a penalty is chosen."""
 
 
 def leave_one_out(
-    read: Callable[[slice], AnyArray], labels: IntArray, classes: int, alpha: float, relative: bool = False
+    read: Callable[[slice], AnyArray], labels: IntArray, classes: int, alpha: float | None = None
 ) -> Callable[[slice], FloatArray]:
     """Outputs of ridge regression on one-hot labels, each example's from all the others.
 
     With H = X (X'X + P)^-1 X', X the centred features and a constant, and P the penalty of all but the constant, the
-    output of example i without itself is (f_i - h_ii y_i) / (1 - h_ii): two passes over the features, no refitting.
+    output of example i without itself is (f_i - h_ii y_i) / (1 - h_ii): passes over the features, and no refitting.
     (Allen 1974, the PRESS statistic.) Centring on the mean of all examples is part of the constant, so it is exact.
 
     Parameters
     ----------
     read
-        Features of a block of rows, [b, d]; twice over all of them.
+        Features of a block of rows, [b, d]; three or four times over all of them.
     labels
         int64 [n].
     classes
         Number of classes C.
     alpha
-        Penalty of squared weights.
-    relative
-        Whether alpha is in units of the features' mean squared distance from their mean.
+        Penalty of squared weights. If None, the best of `PENALTIES` by the squared error of the outputs, in units of
+        the features' mean squared distance from their mean.
 
     Returns
     -------
@@ -47,22 +49,31 @@ def leave_one_out(
         centred = np.asarray(read(rows), np.float64) - mean
         gram += centred.T @ centred
         sums += centred.T @ _one_hot(labels[rows], classes)
-    if relative:
-        alpha = alpha * max(float(np.trace(gram)) / n, 1e-12)
     values, axes = np.linalg.eigh(gram)
-    inverse = 1.0 / (np.maximum(values, 0.0) + alpha)
-    scaled = axes * np.sqrt(inverse)
-    weights = scaled @ (scaled.T @ sums)
+    values = np.maximum(values, 0.0)
     share = np.bincount(labels, minlength=classes) / n
 
-    def outputs(rows: slice) -> FloatArray:
-        centred = np.asarray(read(rows), np.float64) - mean
-        leverage = ((centred @ scaled) ** 2).sum(1) + 1.0 / n
-        fitted = centred @ weights + share
-        own = _one_hot(labels[rows], classes)
-        return np.asarray((fitted - leverage[:, None] * own) / np.maximum(1.0 - leverage, 1e-12)[:, None])
+    def outputs_at(penalty: float) -> Callable[[slice], FloatArray]:
+        scaled = axes / np.sqrt(values + penalty)
+        weights = scaled @ (scaled.T @ sums)
 
-    return outputs
+        def outputs(rows: slice) -> FloatArray:
+            centred = np.asarray(read(rows), np.float64) - mean
+            leverage = ((centred @ scaled) ** 2).sum(1) + 1.0 / n
+            own = _one_hot(labels[rows], classes)
+            fitted = centred @ weights + share
+            return np.asarray((fitted - leverage[:, None] * own) / np.maximum(1.0 - leverage, 1e-12)[:, None])
+
+        return outputs
+
+    if alpha is not None:
+        return outputs_at(alpha)
+    unit = max(float(np.trace(gram)) / n, 1e-12)
+    errors = []
+    for penalty in PENALTIES:
+        at = outputs_at(penalty * unit)
+        errors.append(sum(float(((at(rows) - _one_hot(labels[rows], classes)) ** 2).sum()) for rows in blocks[:CHOOSE]))
+    return outputs_at(PENALTIES[int(np.argmin(errors))] * unit)
 
 
 def _one_hot(labels: IntArray, classes: int) -> FloatArray:

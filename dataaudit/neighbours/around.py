@@ -55,9 +55,9 @@ class Around:
         Probabilities of the classes [n, C]: the r-th nearest counts 1 / r, and the classes' own shares of the data set
         count as one neighbour more, so that no class has probability 0. The example's own label plays no part.
     same
-        How many of the neighbours carry the example's own label, int32 [n].
+        How many of the neighbours carry the example's own label, int64 [n].
     leading, votes
-        The class that most of the neighbours carry, int64 [n], and how many, int32 [n].
+        The class that most of the neighbours carry, int64 [n], and how many, int64 [n].
     depth
         Number of neighbours.
     settings
@@ -120,8 +120,7 @@ def labels_around(
     weights = 1.0 / np.arange(1, depth + 1)
     prior = np.bincount(labels, minlength=classes) / n
     shares = ClassShares.empty(n, classes)
-    same, votes = np.empty(n, np.int32), np.empty(n, np.int32)
-    leading = np.empty(n, np.int64)
+    same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
     ask = search.open(base, depth + 1)
     step = max(1, min(QUERIES, 2**22 // classes))
     with progress_bar(f"labels around, in {need.space}", n, progress) as advance:
@@ -157,7 +156,7 @@ def _others(found: IntArray, own: IntArray) -> IntArray:
     """Answers without the row that asks: where it is not among them, the furthest goes."""
     itself = found == own[:, None]
     itself[~itself.any(1), -1] = True
-    return found[~itself].reshape(len(found), -1)
+    return np.asarray(found[~itself].reshape(len(found), -1))
 
 
 def _votes(around: IntArray, weights: FloatArray, classes: int) -> FloatArray:
@@ -165,4 +164,5 @@ def _votes(around: IntArray, weights: FloatArray, classes: int) -> FloatArray:
     count = len(around)
     cells = np.arange(count)[:, None] * (classes + 1) + np.where(around >= 0, around, classes)
     spread = np.broadcast_to(weights, around.shape)
-    return np.bincount(cells.ravel(), spread.ravel(), count * (classes + 1)).reshape(count, classes + 1)[:, :classes]
+    sums = np.bincount(cells.ravel(), spread.ravel(), count * (classes + 1))
+    return sums.reshape(count, classes + 1)[:, :classes].astype(np.float64)

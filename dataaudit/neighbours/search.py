@@ -27,7 +27,7 @@ INDICES = ("exact", "hnsw", "ivf")
 
 Advance = Callable[[int], Any]
 Ask = Callable[[AnyArray, int], IntArray]
-"""(queries float32 [b, d], depth) -> indices of the rows nearest to each, int64 [b, depth], -1 where too few are found."""
+"""(queries float32 [b, d], depth) -> indices of the rows nearest to each, int64 [b, depth], -1 where none is found."""
 
 
 @runtime_checkable

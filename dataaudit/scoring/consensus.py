@@ -8,13 +8,13 @@ import numpy as np
 
 from dataaudit.evidence import Evidence, Need
 from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import FLOOR, STRUCTURE, consensus_values, judged
+from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
 from dataaudit.scoring.base import Scores
 
 
 @dataclass(frozen=True)
 class Consensus:
-    """Posterior of the given label under the combined beliefs; minus their EL2N where training dynamics are among them.
+    """Posterior of the given label under the combined beliefs; with dynamics, minus their EL2N and plus a margin.
 
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
     multiplied with fixed exponents and normalised; Bayes' rule with the noise found between classes gives the
@@ -40,14 +40,14 @@ class Consensus:
         return frozenset({Need.BELIEFS})
 
     def score(self, evidence: Evidence) -> Scores:
-        """Values [n], at most 1; ties by the margin of the probabilities; NaN where an example was never seen."""
+        """Values [n], at most 1.25; ties by the margin of the probabilities; NaN where an example was never seen."""
         beliefs, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
         assert beliefs is not None
-        known = evidence.known
-        noise = noise_rates(beliefs, labels, classes, known)
-        found = judged(beliefs, labels, classes, noise, STRUCTURE, FLOOR)
-        values = consensus_values(found, evidence.dynamics is not None)
-        return Scores(np.where(known, values, np.nan), found.margin)
+        known, shares = beliefs.known, beliefs.shares
+        noise = noise_rates(shares, labels, classes, known)
+        constants = CONSTANTS[beliefs.remembered]
+        found = judged(shares, labels, classes, noise, constants.structure, constants.floor)
+        return Scores(np.where(known, consensus_values(found, constants), np.nan), found.margin)
 
 
 consensus = Consensus()

@@ -17,8 +17,10 @@ from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.tally import Tally, integrated
+from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.scoring.base import Scorer
+from dataaudit.shares import Believed, ClassShares
 from dataaudit.types import IntArray
 
 
@@ -27,7 +29,7 @@ def example_evidence(
     classes: int = 4,
     epochs: int = 5,
     seed: int = 0,
-    needs: Collection[Need | DensityNeed | NeighbourNeed] = (),
+    needs: Collection[Need | DensityNeed | NeighbourNeed | AroundNeed] = (),
 ) -> Evidence:
     """Evidence of a made-up training run, with every part present and one example never seen in training.
 
@@ -58,17 +60,22 @@ def example_evidence(
     everything = np.arange(n)
     recorder.evaluate(everything, torch.tensor(logits[-1]), labels)
     estimates = _example_holdouts(labels, seed)
+    dynamics = recorder.dynamics()
+    assert dynamics is not None
+    shares = ClassShares.empty(n, classes)
+    shares.put(slice(0, n), dynamics.dense(slice(0, n)), labels)
     heldout.evaluate(everything, torch.tensor(logits[0]), labels)
     return Evidence(
         labels=labels,
         class_names=tuple(f"class {c}" for c in range(classes)),
-        dynamics=recorder.dynamics(),
+        dynamics=dynamics,
         predictions=recorder.predictions(),
         heldout=heldout.predictions(),
         densities=densities,
         holdout=estimates.scores(),
         holdout_integral=integrated([estimates, estimates]),
         neighbours=neighbours,
+        beliefs=Believed(shares, None, dynamics.seen > 0, True),
     )
 
 
@@ -98,7 +105,7 @@ class ScorerContract(ABC):
         assert scorer.name.strip() == scorer.name
         assert scorer.summary
         assert "\n" not in scorer.summary
-        assert all(isinstance(need, (Need, DensityNeed, NeighbourNeed)) for need in scorer.needs)
+        assert all(isinstance(need, (Need, DensityNeed, NeighbourNeed, AroundNeed)) for need in scorer.needs)
 
     def test_values_are_one_finite_number_an_example(self) -> None:
         """float64 [n], never infinite, for many and for few examples."""

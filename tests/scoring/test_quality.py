@@ -12,7 +12,8 @@ from dataaudit.dynamics import beliefs
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import SettingError
 from dataaudit.evidence import Evidence
-from dataaudit.scoring.quality import PRIOR_COUNT, LabelQuality, noise_rates
+from dataaudit.labels.noise import PRIOR_COUNT, noise_rates
+from dataaudit.scoring.quality import LabelQuality
 
 
 def evidence(n, classes, seed, scale=3.0, share=1.0):
