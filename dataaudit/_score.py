@@ -363,4 +363,6 @@ def _audit(
         dynamics=evidence.dynamics,
         uncertainties=uncertainties,
         _examples=examples,
+        _evidence=evidence,
+        _model=evidence.model,
     )

@@ -17,6 +17,7 @@ from dataaudit.errors import ModelError
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
+from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Evidence:
         Kernel sums and neighbour graphs by what was asked for.
     holdout, holdout_integral
         Estimates from holdout runs of one subset ratio, and averaged over several.
+    model
+        What was trained on all rows, or can be, for rows not seen; no scorer reads it.
     """
 
     labels: IntArray
@@ -77,6 +80,7 @@ class Evidence:
     neighbours: Mapping[NeighbourNeed, Neighbours] = field(default_factory=dict)
     holdout: HoldoutScores | None = None
     holdout_integral: HoldoutScores | None = None
+    model: TrainedModel | None = None
 
     def has(self, need: Need | DensityNeed | NeighbourNeed) -> bool:
         """Whether that part is there."""
@@ -240,7 +244,10 @@ def collect(
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
     found = {} if holdout is None else holdout.found()
-    return Evidence(labels, class_names, dynamics, predictions, heldout, crowds.densities, crowds.neighbours, **found)
+    model = None if learner is None else TrainedModel(learner, seed, fitted, keeps)
+    return Evidence(
+        labels, class_names, dynamics, predictions, heldout, crowds.densities, crowds.neighbours, **found, model=model
+    )
 
 
 def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed) -> Learner:

@@ -4,21 +4,23 @@
 
 Unseen: digits of scikit-learn (half audited, half held out) against Fashion-MNIST images shrunk to 8 x 8, and MNIST
 against Fashion-MNIST; AUROC of telling foreign rows from held-out ones without labels, beside scikit-learn's detectors
-in the same run. Outliers: 1 % and 5 % foreign rows among the audited ones, whose labels are drawn at random. Duplicates: copies
-(one in four with another label), copies with noise, and copies shifted by a pixel, 50 of each, at several thresholds:
-the share of each that is found, and the share of what is found that was planted. Medians over three seeds.
+in the same run. Outliers: 1 % and 5 % foreign rows among the audited ones, whose labels are drawn at random.
+Duplicates: copies (one in four with another label), copies with noise, and copies shifted by a pixel, 50 of each, at
+several thresholds: the share of each that is found, and the share of what is found that was planted. Medians over three
+seeds; torch runs on one thread, for small networks are slower on more where others compute too.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -30,7 +32,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-import dataaudit
 from benchmarks.common import FASHION, Array, fashion, table, write
 from dataaudit.data import as_examples
 from dataaudit.learners.networks import MLP
@@ -44,6 +45,8 @@ from dataaudit.places.foreign import place
 from dataaudit.representations.collect import Wanted, represent
 
 SEEDS = (0, 1, 2)
+KINDS = ("copy", "noise 2 %", "noise 5 %", "shift 1 pixel")
+
 SVM_ROWS = 2000
 """Rows that scikit-learn's one-class SVM and kernel density learn from: their time grows faster than the data."""
 
@@ -52,7 +55,9 @@ def shrunk(images: Array, size: int = 8) -> Array:
     """Images [n, 1, 28, 28] as means over blocks, [n, size * size] in [0, 1]: a border of 2 is added first."""
     padded = np.pad(images[:, 0] / 255.0, ((0, 0), (2, 2), (2, 2)))
     block = 32 // size
-    return padded.reshape(len(images), size, block, size, block).mean((2, 4)).reshape(len(images), -1).astype(np.float32)
+    return (
+        padded.reshape(len(images), size, block, size, block).mean((2, 4)).reshape(len(images), -1).astype(np.float32)
+    )
 
 
 def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Array, Array, Array, Array]]:
@@ -89,15 +94,13 @@ def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Array, Array,
 def trained(rows: Array, labels: Array, seed: int) -> Any:
     """A small network trained on the audited rows, and its learner."""
     examples = as_examples((rows, labels))
-    recipe = Recipe(epochs=10, batch_size=128, precision="float32")
-    import torch
-
+    recipe = Recipe(epochs=5, batch_size=64, precision="float32")
     learner = TorchLearner(lambda: MLP(rows.shape[1], 10, (256, 128)), examples, recipe, torch.device("cpu"))
     learner.check(seed)
     return learner.fit(np.arange(len(rows)), seed, None, False)
 
 
-def hidden_of(fitted: Any, rows: Array) -> tuple[Array, Array]:
+def hidden_of(fitted: Any, rows: Array) -> tuple[Any, Array]:
     """Input of the last layer [m, d], and the largest class probability [m]."""
     unlabelled = as_examples((rows, np.arange(len(rows)) % 10))
     there = fitted.on(unlabelled)
@@ -130,10 +133,22 @@ def peers(case: str, seed: int) -> Iterator[tuple[str, Any, int | None]]:
     yield "sklearn IsolationForest", IsolationForest(random_state=seed), None
     yield "sklearn LocalOutlierFactor", LocalOutlierFactor(novelty=True), None
     yield "sklearn OneClassSVM", make_pipeline(StandardScaler(), OneClassSVM()), SVM_ROWS
-    yield "sklearn GaussianMixture", make_pipeline(PCA(30, random_state=seed), GaussianMixture(10, random_state=seed)), None
-    yield "sklearn EllipticEnvelope", make_pipeline(PCA(30, random_state=seed), EllipticEnvelope(random_state=seed)), None
+    yield (
+        "sklearn GaussianMixture",
+        make_pipeline(PCA(30, random_state=seed), GaussianMixture(10, random_state=seed)),
+        None,
+    )
+    yield (
+        "sklearn EllipticEnvelope",
+        make_pipeline(PCA(30, random_state=seed), EllipticEnvelope(random_state=seed)),
+        None,
+    )
     if case == "digits":
         yield "sklearn KernelDensity", KernelDensity(bandwidth="scott"), None
+
+
+def _row(part: str, case: str, seed: int, method: str, value: Any, seconds: float = float("nan")) -> dict[str, Any]:
+    return {"part": part, "case": case, "seed": seed, "method": method, "value": float(value), "seconds": seconds}
 
 
 def unseen(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -142,21 +157,15 @@ def unseen(options: argparse.Namespace) -> list[dict[str, Any]]:
     for case, seed, rows, labels, held, foreign in cases(options):
         queries = np.concatenate([held, foreign])
         truth = np.repeat([0, 1], [len(held), len(foreign)])
-
-        def note(name: str, values: Array, seconds: float) -> None:
-            auroc = float(roc_auc_score(truth, values))
-            found.append(
-                {"part": "unseen", "case": case, "seed": seed, "method": name, "value": auroc, "seconds": seconds}
-            )
-
         for name, values, seconds in ours(rows, labels, queries, seed):
-            note(name, values, seconds)
+            found.append(_row("unseen", case, seed, name, roc_auc_score(truth, values), seconds))
         for name, detector, most in peers(case, seed):
             start = time.perf_counter()
             chosen = np.random.default_rng(seed).permutation(len(rows))[:most]
             detector.fit(rows[chosen].astype(np.float32))
             values = -detector.score_samples(queries.astype(np.float32))
-            note(name, values, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            found.append(_row("unseen", case, seed, name, roc_auc_score(truth, values), seconds))
         print(f"unseen {case} seed {seed} done", flush=True)
     return found
 
@@ -185,17 +194,15 @@ def planted(options: argparse.Namespace) -> list[dict[str, Any]]:
                 scores[f"distance/{space} k={k}"] = own
                 scores[f"ratio/{space} k={k}"] = outliers.local_ratio(own, graph.indices[:, :k], own)
             for name, values in scores.items():
-                auroc = float(roc_auc_score(truth, values))
-                found.append({"part": "planted", "case": case, "seed": seed, "method": name, "value": auroc})
+                found.append(_row("planted", case, seed, name, roc_auc_score(truth, values)))
         for name, detector in (
             ("sklearn IsolationForest", IsolationForest(random_state=seed)),
             ("sklearn LocalOutlierFactor", LocalOutlierFactor()),
         ):
             detector.fit(rows.astype(np.float32))
-            values = getattr(detector, "negative_outlier_factor_", None)
-            values = detector.score_samples(rows.astype(np.float32)) if values is None else values
-            auroc = float(roc_auc_score(truth, -values))
-            found.append({"part": "planted", "case": case, "seed": seed, "method": name, "value": auroc})
+            inside = hasattr(detector, "negative_outlier_factor_")
+            low = detector.negative_outlier_factor_ if inside else detector.score_samples(rows.astype(np.float32))
+            found.append(_row("planted", case, seed, name, roc_auc_score(truth, -low)))
         print(f"planted {case} seed {seed} done", flush=True)
     return found
 
@@ -208,35 +215,27 @@ def copies(options: argparse.Namespace, each: int = 50) -> list[dict[str, Any]]:
         size = 8 if case == "digits" else 28
         top = 1.0 if case == "digits" else 255.0
         chosen = rng.choice(len(known), 4 * each, replace=False)
-        images = known[chosen].reshape(-1, size, size).astype(np.float64)
-        kinds: dict[str, Callable[[Array], Array]] = {
-            "copy": lambda part: part,
-            "noise 2 %": lambda part: part + rng.normal(0, 0.02 * top, part.shape),
-            "noise 5 %": lambda part: part + rng.normal(0, 0.05 * top, part.shape),
-            "shift 1 pixel": lambda part: np.roll(part, 1, axis=2),
-        }
-        made = [make(images[i * each : (i + 1) * each]) for i, make in enumerate(kinds.values())]
-        new = np.clip(np.concatenate(made), 0, top).reshape(4 * each, -1)
+        images: Array = known[chosen].reshape(4, each, size, size).astype(np.float64)
+        for noisy, spread in ((1, 0.02), (2, 0.05)):
+            images[noisy] += rng.normal(0, spread * top, images[noisy].shape)
+        images[3] = np.roll(images[3], 1, axis=2)
+        new = np.clip(images, 0, top).reshape(4 * each, -1)
         rows = np.concatenate([known, np.rint(new).astype(np.uint8) if top > 1 else new.astype(np.float32)])
         other = rng.random(4 * each) < 0.25
         labels = np.concatenate([known_labels, np.where(other, (known_labels[chosen] + 1) % 10, known_labels[chosen])])
         graph = graph_of(rows, duplicates.DEPTH, seed)
         for share in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
-            grouped = duplicates.groups(graph, labels, share, None)
+            grouped = duplicates.groups(graph, labels, share)
             inside = np.full(len(rows), -1)
             inside[grouped.index] = grouped.group
-            for place_, kind in enumerate(kinds):
-                part = slice(place_ * each, (place_ + 1) * each)
+            for number, kind in enumerate(KINDS):
+                part = slice(number * each, (number + 1) * each)
                 copy_of, original = inside[len(known) :][part], inside[chosen[part]]
                 hit = float(np.mean((copy_of >= 0) & (copy_of == original)))
-                found.append(
-                    {"part": "copies", "case": case, "seed": seed, "method": f"{share} {kind}", "value": hit}
-                )
+                found.append(_row("copies", case, seed, f"{share} {kind}", hit))
             right = np.isin(grouped.index, np.concatenate([chosen, np.arange(len(known), len(rows))]))
             precision = float(right.mean()) if len(right) else float("nan")
-            found.append(
-                {"part": "copies", "case": case, "seed": seed, "method": f"{share} precision", "value": precision}
-            )
+            found.append(_row("copies", case, seed, f"{share} precision", precision))
         print(f"copies {case} seed {seed} done", flush=True)
     return found
 
@@ -247,12 +246,14 @@ def main() -> None:
     parser.add_argument("--fashion", default=FASHION)
     parser.add_argument("--audited", type=int, default=4000)
     parser.add_argument("--tested", type=int, default=2000)
-    parser.add_argument("--parts", nargs="+", choices=("unseen", "planted", "copies"), default=["copies", "planted", "unseen"])
+    parser.add_argument(
+        "--parts", nargs="+", choices=("unseen", "planted", "copies"), default=["copies", "planted", "unseen"]
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "foreign.csv")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     parts = {"unseen": unseen, "planted": planted, "copies": copies}
     rows = [row for name in options.parts for row in parts[name](options)]
-    rows = [{"seconds": float("nan"), **row} for row in rows]
     for part in options.parts:
         names = list(dict.fromkeys(row["method"] for row in rows if row["part"] == part))
         which = list(dict.fromkeys(row["case"] for row in rows if row["part"] == part))
@@ -262,14 +263,17 @@ def main() -> None:
             line: list[Any] = [name]
             for case in which:
                 same = [row for row in rows if (row["part"], row["case"], row["method"]) == (part, case, name)]
-                line += ["", ""] if not same else [
-                    f"{np.median([row['value'] for row in same]):.4f}",
-                    f"{np.median([row['seconds'] for row in same]):.2f}",
-                ]
+                line += (
+                    ["", ""]
+                    if not same
+                    else [
+                        f"{np.median([row['value'] for row in same]):.4f}",
+                        f"{np.median([row['seconds'] for row in same]):.2f}",
+                    ]
+                )
             lines.append(line)
         table(["method", *(head for case in which for head in (case, "seconds"))], lines)
-    keys = ("part", "case", "seed", "method", "value", "seconds")
-    write(options.out, [{key: row[key] for key in keys} for row in rows])
+    write(options.out, rows)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ def as_unseen(
     transform = getattr(audited, "_transform", None) if transform is None else transform
     pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
     if pair and labels is not None:
-        raise DataError("labels= beside the pair (inputs, labels)", "labels once", "pass the inputs alone, or no labels=")
+        raise DataError(
+            "labels= beside the pair (inputs, labels)", "labels once", "pass the inputs alone, or no labels="
+        )
     if pair:
         dataset, labels = dataset
     if is_a(dataset, "datasets", "DatasetDict") and split in dataset:
@@ -162,7 +164,7 @@ def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
             "classes of the audit, or no labels",
             did_you_mean(names[0], class_names),
         )
-    return positions.to_numpy(dtype=np.int64)
+    return np.asarray(positions, np.int64)
 
 
 def _check_inputs(found: Examples, audited: Examples) -> None:

@@ -12,8 +12,8 @@ from dataaudit.types import BoolArray, FloatArray, IntArray
 DEPTH = 20
 """Neighbours of each example that are looked at."""
 
-AUTO = 0.5
-"""Share of what is usual around two examples, below which they are nearly the same; see benchmarks/places/foreign.py."""
+AUTO = 0.4
+"""Share of what is usual around two examples, up to which they are nearly the same; benchmarks/places/foreign.py."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def usual_distance(graph: Neighbours) -> FloatArray:
     return found
 
 
-def near_pairs(graph: Neighbours, share: float | None, distance: float | None) -> tuple[IntArray, IntArray, FloatArray]:
+def near_pairs(graph: Neighbours, share: float) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs (i, j) of the graph that are duplicates, and their distances.
 
     Parameters
@@ -61,17 +61,15 @@ def near_pairs(graph: Neighbours, share: float | None, distance: float | None) -
         Nearest others of each example.
     share
         Most that the distance may be of what is usual around both examples.
-    distance
-        Or the most that it may be, in the unit of the representation.
     """
-    limit = np.full(len(graph.indices), distance) if distance is not None else (share or 0.0) * usual_distance(graph)
+    limit = share * usual_distance(graph)
     most = np.minimum(limit[:, None], limit[graph.indices])
     near = (graph.distances <= most) | (graph.distances == 0)
     first, place = np.nonzero(near)
     return first.astype(np.int64), graph.indices[first, place].astype(np.int64), graph.distances[first, place]
 
 
-def groups(graph: Neighbours, labels: IntArray, share: float | None, distance: float | None) -> Groups:
+def groups(graph: Neighbours, labels: IntArray, share: float) -> Groups:
     """Connected components of `near_pairs`; examples without a duplicate are left out.
 
     Of many equal rows the graph holds some random ones each: enough to connect them.
@@ -80,7 +78,7 @@ def groups(graph: Neighbours, labels: IntArray, share: float | None, distance: f
     from scipy.sparse.csgraph import connected_components
 
     n = len(labels)
-    first, second, apart = near_pairs(graph, share, distance)
+    first, second, apart = near_pairs(graph, share)
     pairs = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n)).tocsr()
     component = connected_components(pairs, directed=False)[1].astype(np.int64)
     nearest = np.full(n, np.inf)

@@ -108,7 +108,8 @@ def _others(indices: IntArray, distances: FloatArray, rows: IntArray) -> FloatAr
     """Distances without the row itself, [m, depth - 1]; of many equal rows it may not be among those found."""
     itself = indices == rows[:, None]
     itself[~itself.any(1), 0] = True
-    return distances[~itself].reshape(len(rows), -1)
+    kept: FloatArray = distances[~itself].reshape(len(rows), -1)
+    return kept
 
 
 def _differ(audited: AnyArray) -> bool:

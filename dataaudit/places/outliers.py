@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataaudit.neighbours.base import Neighbours
 from dataaudit.types import FloatArray, IntArray
+
+NEAREST = 100
+"""Neighbours that an outlier is to be far from: fewer, and a few strangers of one kind hide each other; see
+benchmarks/places/foreign.py."""
 
 
 def mean_distance(distances: FloatArray, k: int) -> FloatArray:
@@ -70,19 +73,12 @@ def _median_of_others(values: FloatArray) -> FloatArray:
     return found
 
 
-def reasons(times: FloatArray, usual: FloatArray) -> list[str]:
-    """A sentence for each example: how far its nearest neighbour is."""
+def reasons(times: FloatArray, depth: int) -> list[str]:
+    """A sentence for each example: how far its `depth` nearest are, in what is usual in its class."""
+    nearest = f"its {depth} nearest examples are" if depth > 1 else "its nearest example is"
     return [
-        "nearest example at a distance, where it is usually at none"
-        if not np.isfinite(one)
-        else "as near to another example as any"
-        if not distance > 0
-        else f"nearest example {one:.1f} times as far as is usual in its class"
-        for one, distance in zip(times.tolist(), usual.tolist(), strict=True)
+        f"{nearest} {one:.1f} times as far as is usual in its class"
+        if np.isfinite(one)
+        else f"{nearest} apart from it, where all others of its class are equal"
+        for one in times.tolist()
     ]
-
-
-def outlier_scores(graph: Neighbours, k: int) -> FloatArray:
-    """Mean distance to the `k` nearest others, in the median of all examples, float64 [n]; the higher, the further."""
-    own = mean_distance(graph.distances, k)
-    return ratio(own, np.asarray(np.median(own)))
