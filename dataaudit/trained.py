@@ -98,10 +98,15 @@ class _Both:
         from dataaudit.learners.features import feature_rows
 
         own = indices < len(self._first)
-        first = feature_rows(self._first, indices[own])
-        second = feature_rows(self._second, indices[~own] - len(self._first))
-        made = np.empty((len(indices), first.shape[1]), np.float32)
-        made[own], made[~own] = first, second
+        parts = (own, self._first, 0), (~own, self._second, len(self._first))
+        found = [
+            (chosen, feature_rows(examples, indices[chosen] - first))
+            for chosen, examples, first in parts
+            if chosen.any()
+        ]
+        made = np.empty((len(indices), found[0][1].shape[1]), np.float32)
+        for chosen, part in found:
+            made[chosen] = part
         return made
 
 
