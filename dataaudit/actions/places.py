@@ -330,7 +330,7 @@ class Places:
         >>> rows = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]])
         >>> audit = dataaudit.score(None, (rows, list("aaabbb")), "parzen/input", progress=False)
         >>> audit.score_new([[0.1], [5.0]], k=2, progress=False)["foreign"].round(1).tolist()
-        [0.5, 25.7]
+        [0.4, 30.8]
         """
         from dataaudit.data.unseen import as_unseen
         from dataaudit.density.base import multiple_of
