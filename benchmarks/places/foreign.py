@@ -55,9 +55,8 @@ def shrunk(images: Array, size: int = 8) -> Array:
     """Images [n, 1, 28, 28] as means over blocks, [n, size * size] in [0, 1]: a border of 2 is added first."""
     padded = np.pad(images[:, 0] / 255.0, ((0, 0), (2, 2), (2, 2)))
     block = 32 // size
-    return (
-        padded.reshape(len(images), size, block, size, block).mean((2, 4)).reshape(len(images), -1).astype(np.float32)
-    )
+    small: Array = padded.reshape(len(images), size, block, size, block).mean((2, 4))
+    return small.reshape(len(images), -1).astype(np.float32)
 
 
 def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Array, Array, Array, Array]]:
