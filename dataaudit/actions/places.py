@@ -50,8 +50,9 @@ class Places:
         k
             How many; all examples if there are fewer.
         by
-            "hidden" (the input of the model's last linear layer), "input" (the inputs, flattened; columns of tables
-            standardised) or "auto": hidden neighbours where the audit has found them, otherwise inputs.
+            "input" (the inputs, flattened; columns of tables standardised), "hidden" (the input of the model's last
+            linear layer) or "auto": inputs, or hidden neighbours that the audit has found where no data set is at
+            hand. A model that was trained on outliers often brings them close to the others.
         dataset
             The audited data set, for a loaded audit.
 
@@ -112,7 +113,7 @@ class Places:
         k
             How many; all examples if there are fewer.
         by
-            "dynamics" (mean class probabilities over the epochs of training), "hidden" or "input" (labels of the 20
+            "dynamics" (mean class probabilities over the epochs of training), "input" or "hidden" (labels of the 20
             nearest neighbours there), or "auto": the first of these that the audit has.
         dataset
             The audited data set, for neighbours of a loaded audit.

@@ -58,7 +58,9 @@ def graph(
 ) -> tuple[Neighbours, str]:
     """Neighbours of each example, at least `depth` where there are as many, and the representation they are in.
 
-    "auto" takes hidden neighbours that the audit has found, then its input neighbours, then the inputs of the data set.
+    "auto" takes input neighbours that the audit has found, then the inputs of the data set, and only without either the
+    hidden neighbours that were found: among these, strangers that were trained on are no strangers any more
+    (benchmarks/places/foreign.py).
 
     Raises
     ------
@@ -68,11 +70,12 @@ def graph(
         If the hidden representation is asked for and no model is in memory.
     """
     most = min(depth, len(labels) - 1)
-    for one in ("hidden", "input") if space == "auto" else (space,):
+    chosen = "input" if space == "auto" else space
+    spaces = ("input", "hidden") if space == "auto" and examples is None else (chosen,)
+    for one in spaces:
         known = known_graph(evidence, one)
         if known is not None and known.depth >= most:
             return known, one
-    chosen = "input" if space == "auto" else space
     rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
     from dataaudit.neighbours.compute import neighbour_graph
     from dataaudit.neighbours.search import resolve
