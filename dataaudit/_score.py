@@ -402,4 +402,6 @@ def _audit(
         uncertainties=uncertainties,
         judgement=judgement,
         _examples=examples,
+        _evidence=evidence,
+        _model=evidence.model,
     )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.actions.labels import LabelDecisions
+from dataaudit.actions.places import Places
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import DataError, SettingError, did_you_mean
 from dataaudit.labels.judgement import Judgement
@@ -20,10 +21,12 @@ from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
+    from dataaudit.evidence import Evidence
+    from dataaudit.trained import TrainedModel
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit(LabelDecisions):
+class Audit(LabelDecisions, Places):
     """Scores of every example of a labelled data set; made by `dataaudit.score`.
 
     Attributes
@@ -67,6 +70,9 @@ class Audit(LabelDecisions):
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     judgement: Judgement | None = None
     _examples: Examples | None = field(default=None)
+    # What scoring found and trained, for later questions; neither is saved.
+    _evidence: Evidence | None = field(default=None)
+    _model: TrainedModel | None = field(default=None)
 
     def __len__(self) -> int:
         """Number of examples n."""

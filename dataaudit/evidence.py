@@ -20,6 +20,7 @@ from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
 from dataaudit.shares import Believed
+from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Evidence:
         Labels of the nearest neighbours.
     beliefs
         Probabilities of the classes by all sources together.
+    model
+        What was trained on all rows, or can be, for rows not seen; no scorer reads it.
     """
 
     labels: IntArray
@@ -91,6 +94,7 @@ class Evidence:
     holdout_integral: HoldoutScores | None = None
     around: Around | None = None
     beliefs: Believed | None = None
+    model: TrainedModel | None = None
 
     def has(self, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> bool:
         """Whether that part is there."""
@@ -288,6 +292,7 @@ def collect(
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
     found = {} if holdout is None else holdout.found()
+    model = None if learner is None else TrainedModel(learner, seed, fitted, keeps)
     return Evidence(
         labels,
         class_names,
@@ -297,6 +302,7 @@ def collect(
         crowds.densities,
         crowds.neighbours,
         around=crowds.around,
+        model=model,
         **found,
     )
 

@@ -44,6 +44,14 @@ MAY_IMPORT = {
     },
     "labels": {"labels", "evidence"},
     "report": {"report"},
+    "places": {
+        "places",
+        "dynamics.summary",
+        "density.bandwidth",
+        "neighbours",
+        "representations",
+    },
+    "actions": {"actions", "places", "dynamics.summary", "data.unseen", "density.base", "representations.input"},
 }
 CORRIDOR = {"errors", "fingerprints", "types", "progress", "interrupts"}
 

@@ -1,1 +1,1 @@
-"""What an audit can be asked to do."""
+"""What a user asks of an audit, in classes that `dataaudit.Audit` is made of; the work is done in other rooms."""

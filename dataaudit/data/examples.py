@@ -59,6 +59,17 @@ class Examples(Protocol):
         """One example for human eyes: a PIL image, a pixel array, a dict of values, a text or an array."""
 
 
+@dataclass(frozen=True)
+class NoLabels:
+    """Stands where labels would, for `count` examples that have none."""
+
+    count: int
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return self.count
+
+
 def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[IntArray, tuple[str, ...]]:
     """Turn a label column into positions 0..C-1 and class names.
 
@@ -66,7 +77,7 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
     ----------
     values
         Labels [n]: whole numbers (gaps allowed), strings or booleans. With `names` they must already be
-        positions 0..C-1.
+        positions 0..C-1. `NoLabels` makes all examples one class without a name.
     names
         Names of all classes where the data set declares them (a ``ClassLabel`` feature). Classes that no
         example carries keep their place.
@@ -82,6 +93,8 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
         If there are no labels, a label is missing, not a whole number, out of range, if there is one class
         only, or more classes than examples.
     """
+    if isinstance(values, NoLabels):
+        return np.zeros(len(values), np.int64), ("",)
     import pandas as pd
 
     column = pd.Series(values).reset_index(drop=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from dataaudit.data.arrow import dense, kind_of, numbers, wide
 from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
-from dataaudit.data.examples import encode_labels
+from dataaudit.data.examples import NoLabels, encode_labels
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.labelled import LabelledExamples
 from dataaudit.data.rows import for_row, stack, transformed
@@ -29,7 +29,7 @@ class HuggingFaceExamples(LabelledExamples):
         ``datasets.Dataset``, in memory or on disk.
     label
         Label column; by default the only ``ClassLabel`` column, otherwise the one called label, labels,
-        target, class or y. The names of a ``ClassLabel`` are kept.
+        target, class or y. The names of a ``ClassLabel`` are kept. `NoLabels` for a data set without any.
     inputs
         Input columns; by default the only image column, otherwise all numeric columns, otherwise the only
         list column; with `transform` also the only text column. ``ClassLabel`` columns are never inferred.
@@ -69,7 +69,8 @@ class HuggingFaceExamples(LabelledExamples):
         chosen = as_list(inputs)
         if label is None:
             label = _infer_label(features, chosen or [])
-        check_column(label, columns, "label")
+        if not isinstance(label, NoLabels):
+            check_column(label, columns, "label")
         if chosen is None:
             chosen = _infer_inputs(features, label, transform is not None)
         check_inputs(chosen, columns, label)
@@ -77,9 +78,7 @@ class HuggingFaceExamples(LabelledExamples):
         self._features = features
         self._transform = transform
         self._kind = self._kind_of_inputs()
-        column = dataset.select_columns([label]).with_format("arrow")[:][label]
-        names = features[label].names if isinstance(features[label], datasets.ClassLabel) else None
-        super().__init__(*encode_labels(column.to_pandas(), tuple(names) if names else None))
+        super().__init__(*_labels_of(dataset, label))
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
         self._dtype = np.float64 if any(map(wide, self._numeric())) else np.float32
@@ -96,6 +95,11 @@ class HuggingFaceExamples(LabelledExamples):
     def source(self) -> str:
         """What the data set is."""
         return "Hugging Face Dataset"
+
+    @property
+    def input_columns(self) -> list[str]:
+        """Input columns, in order."""
+        return list(self._columns)
 
     def show(self, index: int) -> Any:
         """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""
@@ -188,6 +192,16 @@ class HuggingFaceExamples(LabelledExamples):
             "an image that does not decode",
             "repair or drop that row",
         )
+
+
+def _labels_of(dataset: datasets.Dataset, label: Any) -> tuple[IntArray, tuple[str, ...]]:
+    """Labels and class names of a column."""
+    if isinstance(label, NoLabels):
+        return encode_labels(label)
+    column = dataset.select_columns([label]).with_format("arrow")[:][label]
+    feature = dataset.features[label]
+    names = feature.names if isinstance(feature, datasets.ClassLabel) else None
+    return encode_labels(column.to_pandas(), tuple(names) if names else None)
 
 
 def _infer_label(features: Any, inputs: list[Any]) -> Any:

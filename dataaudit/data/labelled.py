@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.data.examples import Examples
+from dataaudit.data.examples import Examples, NoLabels
 from dataaudit.data.kinds import is_tensor
 from dataaudit.errors import DataError
 from dataaudit.types import IntArray
@@ -67,6 +67,8 @@ def label_values(labels: Any) -> Any:
     DataError
         If they are no one-dimensional array, list or pandas column.
     """
+    if isinstance(labels, NoLabels):
+        return labels
     found = labels.detach().cpu().numpy() if is_tensor(labels) else labels
     known = isinstance(found, (np.ndarray, list, tuple, range)) or type(found).__module__.partition(".")[0] == "pandas"
     if not known or getattr(found, "ndim", 1) != 1:

@@ -112,6 +112,11 @@ class TableExamples(LabelledExamples):
         """What the data set is."""
         return "table"
 
+    @property
+    def input_columns(self) -> list[Any]:
+        """Input columns, in order."""
+        return [self._frame.columns[place] for place in self._positions]
+
     def show(self, index: int) -> dict[str, Any]:
         """Values of row `index` by column."""
         row = self._frame.iloc[[index], self._positions]

@@ -30,6 +30,12 @@ class SklearnFitted:
         self.classifier = classifier
         self._learner = learner
 
+    def on(self, examples: Examples) -> SklearnFitted:
+        """The same model, for the rows of another data set with inputs of the same shape."""
+        learner = copy.copy(self._learner)
+        learner.examples = examples
+        return SklearnFitted(self._steps, self.classifier, learner)
+
     def logits(self, indices: IntArray) -> FloatArray:
         """Logits float64 [b, C] of the rows `indices`: log-probabilities, or decision values."""
         inputs = self._learner.inputs(indices)

@@ -41,6 +41,12 @@ class TorchFitted:
         """Inputs of the rows `indices` on the model's device."""
         return self._learner.inputs(indices)
 
+    def on(self, examples: Examples) -> TorchFitted:
+        """The same model, for the rows of another data set with inputs of the same shape."""
+        learner = copy.copy(self._learner)
+        learner.examples = examples
+        return TorchFitted(self.module, learner)
+
     @torch.inference_mode()
     def logits(self, indices: IntArray) -> Tensor:
         """Logits float32 [b, C] of the rows `indices`, on the model's device."""

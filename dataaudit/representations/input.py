@@ -23,11 +23,47 @@ def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
     DataError
         If a table has columns that are not numbers, or rows hold NaN or infinity.
     """
+    found, table = _plain_rows(examples)
+    if not table:
+        return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
+    return _standardised(found, *_scale(found)), {"inputs": "columns standardised", "features": found.shape[1]}
+
+
+def input_rows_beside(examples: Examples, audited: Examples) -> tuple[AnyArray, AnyArray]:
+    """Inputs of other examples as rows [m, d], and those of the audited ones [n, d], in one unit.
+
+    Columns of tables are centred and divided by what the audited ones have.
+
+    Raises
+    ------
+    DataError
+        As `input_rows`.
+    """
+    given, table = _plain_rows(audited)
+    found, _ = _plain_rows(examples)
+    if not table:
+        return found, given
+    scale = _scale(given)
+    return _standardised(found, *scale), _standardised(given, *scale)
+
+
+def _scale(found: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Mean and standard deviation of each column, 1 in place of 0."""
+    spread = found.std(0, dtype=np.float64)
+    return found.mean(0, dtype=np.float64), np.where(spread > 0, spread, 1.0)
+
+
+def _standardised(found: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray:
+    return ((found - mean) / spread).astype(np.float32)
+
+
+def _plain_rows(examples: Examples) -> tuple[AnyArray, bool]:
+    """Inputs as they are, [n, d], checked, and whether they are columns of a table."""
     whole = getattr(examples, "array", None)
     if whole is not None and (whole.ndim == 2 or whole.flags.c_contiguous):
         flat = whole.reshape(len(whole), -1)
         _check_finite(flat, examples)
-        return flat, {"inputs": "flattened, as they are", "features": flat.shape[1]}
+        return flat, False
     n, block = len(examples), rows_per_block(examples)
     found: AnyArray | None = None
     table = False
@@ -44,11 +80,7 @@ def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
         found[start : start + len(part)] = part
     assert found is not None
     _check_finite(found, examples)
-    if not table:
-        return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
-    spread = found.std(0, dtype=np.float64)
-    found = ((found - found.mean(0, dtype=np.float64)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
-    return found, {"inputs": "columns standardised", "features": found.shape[1]}
+    return found, table
 
 
 def _check_finite(found: AnyArray, examples: Examples) -> None:

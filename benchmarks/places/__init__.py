@@ -1,0 +1,1 @@
+"""Where examples lie: what is far from everything, and what is there twice."""

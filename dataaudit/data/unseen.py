@@ -1,0 +1,196 @@
+"""Rows that an audit has not seen, with or without labels, read as the audited ones were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dataaudit.data import as_examples
+from dataaudit.data.columns import check_column, named_labels
+from dataaudit.data.examples import Examples, NoLabels, check_lengths
+from dataaudit.data.kinds import is_a
+from dataaudit.data.labelled import label_values
+from dataaudit.errors import DataError, did_you_mean, rows
+from dataaudit.types import IntArray
+
+
+def as_unseen(
+    dataset: Any,
+    labels: Any,
+    audited: Examples,
+    *,
+    split: str | None = None,
+    label: Any = None,
+    inputs: Any = None,
+    transform: Callable[[Any], Any] | None = None,
+) -> tuple[Examples, IntArray | None]:
+    """Adapt rows that were not audited.
+
+    Parameters
+    ----------
+    dataset
+        Inputs alone (an array, a tensor, a list, a DataFrame, a Hugging Face data set), or with labels whatever
+        `dataaudit.data.as_examples` takes.
+    labels
+        Labels [m] of inputs alone; None where `dataset` has them, or there are none.
+    audited
+        The audited rows: their class names, their columns and, unless another is given, their transform are taken.
+    split, label, inputs, transform
+        As in `dataaudit.score`; a table is labelled if it has the column `label`, or one that is called like a label.
+
+    Returns
+    -------
+    examples, labels
+        The rows, and int64 [m] positions in the audited class names, or None without labels.
+
+    Raises
+    ------
+    DataError
+        If there are no rows, a label is missing or is no class of the audit, or inputs have another shape or type.
+    SettingError
+        If an option does not apply to this kind of data set.
+    """
+    transform = getattr(audited, "_transform", None) if transform is None else transform
+    pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
+    if pair and labels is not None:
+        raise DataError(
+            "labels= beside the pair (inputs, labels)", "labels once", "pass the inputs alone, or no labels="
+        )
+    if pair:
+        dataset, labels = dataset
+    if is_a(dataset, "datasets", "DatasetDict") and split in dataset:
+        dataset, split = dataset[split], None
+    table = is_a(dataset, "pandas", "DataFrame")
+    if table or is_a(dataset, "datasets", "Dataset"):
+        found, labels = _of_columns(dataset, table, labels, audited, label, inputs, transform)
+    elif labels is not None or _is_array(dataset):
+        from dataaudit.data.arrays import ArrayExamples
+
+        found = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform)
+    else:
+        found = as_examples(dataset, split=split, label=label, inputs=inputs, transform=_own(dataset, transform))
+        labels = np.asarray(found.class_names, dtype=object)[found.labels]
+    if not len(found):
+        raise DataError("a data set without rows", "at least one row to score", "pass rows")
+    known = None if labels is None else _positions(labels, len(found), audited.class_names)
+    _check_inputs(found, audited)
+    return found, known
+
+
+def _own(dataset: Any, transform: Any) -> Any:
+    """An `Examples` reads its rows as it does."""
+    return None if isinstance(dataset, Examples) else transform
+
+
+def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
+    """Whether that is two inputs: the second has rows of its own, and is as deep as the first."""
+    first, second = (getattr(part, "ndim", 1) for part in dataset)
+    return bool(first == second and second > 1)
+
+
+def _is_array(dataset: Any) -> bool:
+    return isinstance(dataset, (np.ndarray, list, tuple)) or is_a(dataset, "torch", "Tensor")
+
+
+def _count(dataset: Any) -> int:
+    if not hasattr(dataset, "__len__"):
+        raise DataError(f"inputs of type {type(dataset).__name__}", "inputs with a length", "pass an array [m, ...]")
+    return len(dataset)
+
+
+def _of_columns(
+    dataset: Any, table: bool, labels: Any, audited: Examples, label: Any, inputs: Any, transform: Any
+) -> tuple[Examples, Any]:
+    """Columns that were audited, and the labels of a column if there is one."""
+    columns = list(dataset.columns if table else dataset.features)
+    chosen = inputs
+    if chosen is None and hasattr(audited, "input_columns"):
+        chosen = list(audited.input_columns)
+        for column in chosen:
+            check_column(column, columns, "inputs")
+    if label is None and labels is None:
+        candidates = [column for column in named_labels(columns) if column not in (chosen or [])]
+        label = candidates[0] if len(candidates) == 1 else None
+    elif label is not None and labels is not None:
+        raise DataError(f"labels= beside label={label!r}", "labels once", "leave out one of them")
+    if label is not None:
+        check_column(label, columns, "label")
+        labels = _named(dataset, table, label)
+    if chosen is None:
+        chosen = [column for column in columns if column != label]
+    if table:
+        from dataaudit.data.tables import TableExamples
+
+        return TableExamples(dataset, NoLabels(len(dataset)), inputs=chosen, transform=transform), labels
+    from dataaudit.data.huggingface import HuggingFaceExamples
+
+    return HuggingFaceExamples(dataset, label=NoLabels(len(dataset)), inputs=chosen, transform=transform), labels
+
+
+def _named(dataset: Any, table: bool, label: Any) -> Any:
+    """Labels of a column, by name where the data set has names for them."""
+    if table:
+        return dataset[label]
+    values = dataset.select_columns([label]).with_format("arrow")[:][label].to_pandas()
+    names = getattr(dataset.features[label], "names", None)
+    if names is None:
+        return values
+    return values.map(lambda value: names[int(value)] if value is not None and 0 <= value < len(names) else None)
+
+
+def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
+    """Labels as positions in the audited class names."""
+    import pandas as pd
+
+    values = pd.Series(label_values(labels)).reset_index(drop=True)
+    check_lengths(count, len(values))
+    missing = np.flatnonzero(values.isna().to_numpy())
+    if len(missing):
+        raise DataError(
+            f"missing labels in {rows(missing)}", "a label for every row, or none at all", "drop those rows"
+        )
+    if pd.api.types.is_float_dtype(values.dtype) and (values == values.round()).all():
+        values = values.astype(np.int64)
+    spelled = values.map(str)
+    positions = spelled.map({name: place for place, name in enumerate(class_names)})
+    unknown = np.flatnonzero(positions.isna().to_numpy())
+    if len(unknown):
+        names = sorted(set(spelled.iloc[unknown]))
+        named = ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        raise DataError(
+            f"labels that were not audited: {named} in {rows(unknown)}",
+            "classes of the audit, or no labels",
+            did_you_mean(names[0], class_names),
+        )
+    return np.asarray(positions, np.int64)
+
+
+def _check_inputs(found: Examples, audited: Examples) -> None:
+    """Raise unless inputs have the shape, and pixels the unit, of the audited ones."""
+    first = np.zeros(1, np.int64)
+    new, known = found.read(first), audited.read(first)
+    if hasattr(new, "columns") != hasattr(known, "columns"):
+        kinds = ["a table" if hasattr(part, "columns") else "an array" for part in (new, known)]
+        raise DataError(f"{kinds[0]} of inputs", f"{kinds[1]}, as was audited", "pass the same kind of data set")
+    if hasattr(new, "columns"):
+        if list(new.columns) != list(known.columns):
+            raise DataError(
+                f"columns {list(map(str, new.columns))}",
+                f"the audited ones, {list(map(str, known.columns))}",
+                "name them with inputs=",
+            )
+        return
+    if new.shape[1:] != known.shape[1:]:
+        raise DataError(
+            f"inputs of shape {new.shape[1:]}",
+            f"the audited shape, {known.shape[1:]}",
+            "resize or reshape them as the audited ones were",
+        )
+    if (new.dtype == np.uint8) != (known.dtype == np.uint8):
+        raise DataError(
+            f"inputs of type {new.dtype}",
+            f"{known.dtype} as was audited: 8-bit pixels and other numbers have different units",
+            "convert them as the audited ones were",
+        )
