@@ -225,6 +225,9 @@ class Inspector:
             flat = block.reshape(len(block), -1)
             wrong = np.isinf(flat) if self._allow_missing else ~np.isfinite(flat)
             self._note(np.asarray(wrong.any(axis=1)))
+        elif block.dtype == object and isinstance(block.flat[0], str):
+            self._digest.update("\x1f".join(block.tolist()).encode())
+            return
         elif block.dtype.kind not in "iub":
             raise DataError(
                 f"inputs of type {block.dtype}",

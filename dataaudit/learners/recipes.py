@@ -178,8 +178,18 @@ class CropFlip:
 DEFAULT = Recipe()
 """What `score` trains by: chosen by benchmarks/peers/label_errors.py among rates, lengths and optimisers."""
 
+TRANSFORMER = Recipe(epochs=10, batch_size=32, optimizer="adamw", learning_rate=1e-3, schedule="linear", warmup=0.1)
+"""For a small transformer from random weights: chosen by benchmarks/peers/defaults.py transformer."""
+
+FINETUNE = Recipe(
+    epochs=5, batch_size=32, optimizer="adamw", learning_rate=5e-5, schedule="linear", warmup=0.1, init="keep"
+)
+"""For pretrained transformers; holdout runs start from the pretrained weights as well."""
+
 _NAMED: dict[str, Recipe] = {
     "default": DEFAULT,
+    "transformer": TRANSFORMER,
+    "finetune": FINETUNE,
     "mnist": Recipe(epochs=20, batch_size=256, learning_rate=0.1, nesterov=False),
     "cifar10": Recipe(epochs=80, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)),
     "cifar100": Recipe(epochs=160, batch_size=512, learning_rate=0.4, nesterov=False, augment=CropFlip(4, True)),
@@ -214,7 +224,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Recipe:
-    """Recipe called `name`: the default, or the paper's (table 2; "resnet18" from its appendix A).
+    """Recipe called `name`: the default, one for transformers, or the paper's (table 2; "resnet18": appendix A).
 
     Raises
     ------
