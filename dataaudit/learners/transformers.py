@@ -146,7 +146,9 @@ def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenFeed:
             "pass the tokenizer that belongs to the model, or call model.resize_token_embeddings(len(tokenizer))",
         )
     taken = inspect.signature(type(model).forward).parameters
-    optional = [one for one in (MASK, TYPES) if one in taken and one in tokenizer.model_input_names]
+    # Batches are padded here, whatever the tokenizer is used to give.
+    named = (MASK, *tokenizer.model_input_names)
+    optional = [one for one in (MASK, TYPES) if one in taken and one in named]
     return TokenFeed(examples, tokenizer, ("input_ids", *optional), _limit(model, tokenizer))
 
 

@@ -146,7 +146,7 @@ def test_a_plain_loop_gives_the_same_model_and_the_same_training_logits(words, e
 
 def test_tokens_are_those_of_the_tokenizer_padded_to_the_longest_of_a_batch(words, examples):
     for side in ("right", "left"):
-        spelled = tokenizer(padding_side=side)
+        spelled = tokenizer(padding_side=side, model_input_names=["input_ids", "attention_mask", "token_type_ids"])
         feed = as_learner(bert, examples, SHORT, "cpu", spelled).feed
         rows = np.array([4, 0, 80, 4])
         packed = feed.batch(rows)
@@ -250,11 +250,18 @@ def test_a_reset_starts_from_the_configuration(examples):
         as_learner(model, examples, Recipe(init="reset"), "cpu", tokenizer()).module(0)
 
 
-@pytest.mark.parametrize("space", ["hidden", "gradient", "gradient_sketch"])
+@pytest.mark.parametrize("space", ["hidden", "gradient"])
 def test_densities_of_representations(space, words):
     recipe = Recipe(epochs=1, batch_size=30, optimizer="adamw", learning_rate=5e-3, precision="float32")
     audit = dataaudit.score(seeded(), words, f"density/{space}", processor=tokenizer(), recipe=recipe, progress=False)
     assert np.isfinite(audit.columns[f"density/{space}"]).all()
+
+
+def test_gradients_of_all_parameters_are_sketched_for_images_and_refused_for_texts(words):
+    images_only = dataaudit.score(vit, images(), "density/gradient_sketch", recipe=SHORT, progress=False)
+    assert np.isfinite(images_only.columns["density/gradient_sketch"]).all()
+    with pytest.raises(ModelError, match="cannot be differentiated example by example"):
+        dataaudit.score(bert, words, "density/gradient_sketch", processor=tokenizer(), progress=False)
 
 
 def test_a_layer_that_runs_on_every_token_is_named(words):
@@ -425,7 +432,7 @@ def test_bad_input_is_refused_before_training(examples, model, processor, error,
 
 def test_numbers_for_a_tokenizer_and_channels_that_do_not_fit_are_refused():
     numbers = as_examples((np.zeros((6, 4), np.float32), [0, 1, 2] * 2))
-    with pytest.raises(DataError, match="for a tokenizer.*one text an example"):
+    with pytest.raises(DataError, match=r"for a tokenizer.*one text an example"):
         as_learner(bert, numbers, None, "cpu", tokenizer()).check(0)
     last = as_examples((np.zeros((6, 16, 16, 3), np.uint8), [0, 1] * 3))
     with pytest.raises(DataError, match="transpose them"):
