@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "dynamics": {"dynamics"},
     "holdout": {"holdout", "registry"},
     "learners": {"learners", "data", "holdout.base"},
+    "embedding": {"embedding", "data", "learners.devices", "learners.tokens"},
     "representations": {"representations", "data"},
     "density": {"density", "representations.base", "registry"},
     "neighbours": {"neighbours", "representations.base", "registry"},

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError
@@ -25,6 +25,9 @@ BLOCK = 1024
 
 TOKENS = 2**15
 """Tokens, padding included, that run through a model at a time in evaluation."""
+
+UNLIMITED = 10**6
+"""A tokenizer's model_max_length from which it stands for none."""
 
 MASK, TYPES = "attention_mask", "token_type_ids"
 
@@ -55,6 +58,26 @@ class Ragged(NamedTuple):
             found[kind] = value
             found[kind][there] = self.values[kind][source[there]]
         return found, there
+
+
+def tokenised(tokenizer: Any, texts: list[str], names: Sequence[str], limit: int | None) -> Ragged:
+    """Token values called `names` of texts, each cut to `limit` tokens."""
+    found = tokenizer(texts, truncation=limit is not None, max_length=limit, return_token_type_ids=TYPES in names)
+    lengths = np.fromiter(map(len, found["input_ids"]), np.int64, len(texts))
+    total = int(lengths.sum())
+    values = [np.fromiter(itertools.chain.from_iterable(found[name]), np.int32, total) for name in names]
+    return Ragged(np.stack(values), np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def length_limit(model: Any, tokenizer: Any) -> int | None:
+    """Most tokens of a text: the tokenizer's limit or the model's number of positions, whichever is less."""
+    found = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
+    for name, part in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
+            # RoBERTa and its kin count positions from behind the padding's.
+            found.append(part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1))
+    positions = getattr(model.config, "max_position_embeddings", None)
+    return min([*found, *([positions] if positions else [])], default=None)
 
 
 class TokenFeed:
@@ -164,12 +187,4 @@ class TokenFeed:
                 "one text an example",
                 "pass texts (a list, or the text column with inputs=), or a model of numbers without processor=",
             )
-        found = self._tokenizer(
-            texts.tolist(), truncation=self._limit is not None, max_length=self._limit, return_token_type_ids=True
-        )
-        lengths = np.fromiter(map(len, found["input_ids"]), np.int64, len(rows))
-        values = [
-            np.fromiter(itertools.chain.from_iterable(found[name]), np.int32, int(lengths.sum()))
-            for name in self._values
-        ]
-        return Ragged(np.stack(values), np.concatenate([[0], np.cumsum(lengths)]))
+        return tokenised(self._tokenizer, texts.tolist(), self._values, self._limit)

@@ -16,11 +16,8 @@ from dataaudit.learners.base import Feed
 from dataaudit.learners.hooks import HEAD
 from dataaudit.learners.pixels import PixelFeed
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Recipe
-from dataaudit.learners.tokens import MASK, TYPES, TokenFeed
+from dataaudit.learners.tokens import MASK, TYPES, TokenFeed, length_limit
 from dataaudit.learners.torch import TorchLearner
-
-UNLIMITED = 10**6
-"""A tokenizer's model_max_length from which it stands for none."""
 
 
 def is_transformer(module: Any) -> bool:
@@ -149,18 +146,7 @@ def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenFeed:
     # Batches are padded here, whatever the tokenizer is used to give.
     named = (MASK, *tokenizer.model_input_names)
     optional = [one for one in (MASK, TYPES) if one in taken and one in named]
-    return TokenFeed(examples, tokenizer, ("input_ids", *optional), _limit(model, tokenizer))
-
-
-def _limit(model: Any, tokenizer: Any) -> int | None:
-    """Most tokens of a text: the tokenizer's limit or the model's number of positions, whichever is less."""
-    found = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
-    for name, part in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
-            # RoBERTa and its kin count positions from behind the padding's.
-            found.append(part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1))
-    positions = getattr(model.config, "max_position_embeddings", None)
-    return min([*found, *([positions] if positions else [])], default=None)
+    return TokenFeed(examples, tokenizer, ("input_ids", *optional), length_limit(model, tokenizer))
 
 
 def _of_images(model: Any, examples: Examples, processor: Any) -> PixelFeed:
