@@ -14,6 +14,8 @@ HEAVY = {
     "numba",
     "triton",
     "datasets",
+    "transformers",
+    "tokenizers",
     "pandas",
     "sklearn",
     "scipy",
