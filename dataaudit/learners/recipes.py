@@ -41,9 +41,9 @@ class Recipe:
     precision
         "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies it natively.
     init
-        "keep" trains on from the weights as passed; "reset" calls every layer's reset_parameters first; "auto" keeps
-        for the one run of training dynamics and resets wherever a run must not have seen its holdouts. What a factory
-        returns is fresh, and kept.
+        "keep" trains on from the weights as passed; "reset" calls every layer's reset_parameters first, and makes a
+        transformers model anew from its configuration; "auto" keeps for the one run of training dynamics and resets
+        wherever a run must not have seen its holdouts. What a factory returns is fresh, and kept.
 
     Raises
     ------

@@ -219,6 +219,10 @@ def test_a_model_that_fits_already_is_not_trained(examples, words):
     audit = dataaudit.score(model, words, processor=tokenizer(), progress=False)
     assert audit.dynamics is None
     assert any("already classifies" in note for note in audit.settings["notes"])
+    # Fine-tuning keeps the weights, which have seen what would be held out.
+    for scorer in ("heldout_confidence", "holdout_probability"):
+        with pytest.raises(ModelError, match="already classifies"):
+            dataaudit.score(model, words, scorer, processor=tokenizer(), progress=False)
 
 
 def test_a_pretrained_model_from_a_folder(tmp_path, examples):
