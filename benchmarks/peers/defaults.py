@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers.defaults recipe [--fashion FOLDER]
     python -m benchmarks.peers.defaults score [--fashion FOLDER] [--satellite FILE.csv]
-    python -m benchmarks.peers.defaults transformer --texts FILE.csv
+    python -m benchmarks.peers.defaults transformer --texts FILE.csv [--first N]
 
 Seeds 0-2 for the score and seed 0 for the recipe; benchmarks/peers/label_errors.py confirms on others. For the score:
 Fashion-MNIST at three sizes with two networks, the digits and (if given) a table of satellite readings, each with
@@ -191,9 +191,10 @@ def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
     return lambda: BertForSequenceClassification(config), tokenizer
 
 
-def choose_transformer(path: Path) -> list[dict[str, Any]]:
+def choose_transformer(path: Path, first: int | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     words, labels, _ = texts(path)
+    words, labels = words[:first], labels[:first]
     classes = int(labels.max()) + 1
     model, tokenizer = small_transformer(words, classes)
     noisy = symmetric(labels, classes, 0.2, 0)
@@ -219,6 +220,7 @@ def main() -> None:
     parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
     parser.add_argument("--satellite", type=Path, metavar="FILE.csv")
     parser.add_argument("--texts", type=Path, metavar="FILE.csv", help="columns text and label")
+    parser.add_argument("--first", type=int, metavar="N", help="only so many of the texts")
     options = parser.parse_args()
     results = Path(__file__).parent / "results"
     if options.what == "recipe":
@@ -226,7 +228,8 @@ def main() -> None:
     elif options.what == "transformer":
         if options.texts is None:
             parser.error("transformer needs --texts FILE.csv, with columns text and label")
-        write(results / "default_transformer.csv", choose_transformer(options.texts))
+        name = "default_transformer" + ("" if options.first is None else f"_{options.first}")
+        write(results / f"{name}.csv", choose_transformer(options.texts, options.first))
     else:
         write(results / "default_score.csv", choose_score(options.fashion, options.satellite))
 
