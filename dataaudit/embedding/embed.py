@@ -14,6 +14,7 @@ from dataaudit.data.columns import check_column
 from dataaudit.data.kinds import is_a
 from dataaudit.embedding.encoder import Encoder, load
 from dataaudit.errors import DataError, SettingError, StorageError, rows
+from dataaudit.learners.tokens import Ragged, check_lengths
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray
 
@@ -105,18 +106,19 @@ def embed(
     with _evaluating(encoder.model), _room(target) as room, progress_bar("embedding", n, progress) as advance:
         for start in range(0, n, BLOCK):
             texts = read(start, min(start + BLOCK, n))
-            for places, vectors in _in_batches(encoder, texts, batch_size, normalise):
+            tokens = encoder.tokens(texts)
+            check_lengths(tokens.starts, start)
+            for places, vectors in _in_batches(encoder, tokens, batch_size, normalise):
                 room.array(n, vectors.shape[1])[start + places] = vectors
                 advance(len(places))
     vectors = room.result()
     return _with_column(data, vectors) if hugging else vectors
 
 
-def _in_batches(encoder: Encoder, texts: list[str], size: int, normalise: bool) -> Iterator[tuple[AnyArray, AnyArray]]:
-    """Positions [b] and vectors [b, d] of texts, batches of about one length, the longest first."""
-    tokens = encoder.tokens(texts)
+def _in_batches(encoder: Encoder, tokens: Ragged, size: int, normalise: bool) -> Iterator[tuple[AnyArray, AnyArray]]:
+    """Positions [b] and vectors [b, d] of texts, in batches of about one length, the longest first."""
     order = np.argsort(-np.diff(tokens.starts), kind="stable")
-    for start in range(0, len(texts), size):
+    for start in range(0, len(order), size):
         places = order[start : start + size]
         yield places, encoder.vectors(tokens, places, normalise).numpy()
 

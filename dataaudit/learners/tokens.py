@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError
+from dataaudit.errors import rows as named
 from dataaudit.learners.hooks import give_logits, take_packed
 from dataaudit.types import AnyArray, IntArray
 
@@ -80,6 +81,15 @@ def length_limit(model: Any, tokenizer: Any) -> int | None:
     return min([*found, *([positions] if positions else [])], default=None)
 
 
+def check_lengths(starts: IntArray, first: int = 0) -> None:
+    """Raise a `DataError` for texts without a token, which no model can read; row `first` is the first of them."""
+    empty = np.flatnonzero(np.diff(starts) == 0) + first
+    if len(empty):
+        raise DataError(
+            f"no token in {named(empty)}", "at least one token a text", "drop those rows, or add special tokens"
+        )
+
+
 class TokenFeed:
     """Texts for a transformers model, as one tensor of token ids, attention mask and token types.
 
@@ -142,7 +152,7 @@ class TokenFeed:
         Raises
         ------
         DataError
-            If the inputs are no texts.
+            If the inputs are no texts, or one has no token.
         """
         if self._longest is not None:
             return
@@ -153,6 +163,7 @@ class TokenFeed:
         for start in range(0, n, BLOCK):
             rows = np.arange(start, min(start + BLOCK, n), dtype=np.int64)
             block = self._tokens(rows)
+            check_lengths(block.starts, start)
             lengths[rows] = np.diff(block.starts)
             taken += block.values.nbytes
             if taken <= CACHE_BYTES:

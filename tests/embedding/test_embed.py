@@ -12,7 +12,7 @@ import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import dataaudit
 from dataaudit.embedding import embed as module
@@ -175,7 +175,7 @@ def test_half_a_file_is_removed(folder, tmp_path, monkeypatch):
     real = module._in_batches
     monkeypatch.setattr(module, "BLOCK", 3)
     monkeypatch.setattr(
-        module, "_in_batches", lambda e, texts, *rest: (real if len(texts) == 3 else stop)(e, texts, *rest)
+        module, "_in_batches", lambda e, tokens, *rest: (real if len(tokens.starts) == 4 else stop)(e, tokens, *rest)
     )
     with pytest.raises(KeyboardInterrupt):
         dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", progress=False)
@@ -239,6 +239,15 @@ def test_a_model_with_a_head_is_refused():
     model = transformers.BertForSequenceClassification(encoder().config)
     with pytest.raises(ModelError, match=r"without last_hidden_state.*model\.base_model"):
         dataaudit.embed(TEXTS, model, tokenizer=tokenizer(), progress=False)
+
+
+def test_texts_without_a_token_are_refused(monkeypatch):
+    bare = tokenizer()
+    bare._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
+    bare._tokenizer.normalizer = normalizers.Replace("?", "")
+    monkeypatch.setattr(module, "BLOCK", 2)
+    with pytest.raises(DataError, match="no token in row 3"):
+        dataaudit.embed(["red", "cat", "dog", "?"], encoder(), tokenizer=bare, progress=False)
 
 
 def test_bad_data_sets_are_refused(folder):

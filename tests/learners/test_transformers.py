@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import nn
 
 import dataaudit
@@ -439,6 +439,11 @@ def test_numbers_for_a_tokenizer_and_channels_that_do_not_fit_are_refused():
     last = as_examples((np.zeros((6, 16, 16, 3), np.uint8), [0, 1] * 3))
     with pytest.raises(DataError, match="transpose them"):
         as_learner(vit, last, None, "cpu").check(0)
+    bare = tokenizer()
+    bare._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
+    bare._tokenizer.normalizer = normalizers.Replace("?", "")
+    with pytest.raises(DataError, match="no token in rows 1, 4"):
+        as_learner(bert, as_examples((["a0", "?", "b0", "c0", "?", "a1"], [0, 1, 2] * 2)), None, "cpu", bare).check(0)
     with pytest.raises(SettingError, match="augment= for texts"):
         as_learner(bert, as_examples((["a"] * 4, [0, 1, 2, 0])), dataaudit.recipes.get("cifar10"), "cpu", tokenizer())
 
