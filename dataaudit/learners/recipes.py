@@ -181,7 +181,7 @@ DEFAULT = Recipe()
 TRANSFORMER = Recipe(epochs=5, batch_size=32, optimizer="adamw", learning_rate=1e-3, schedule="linear", warmup=0.1)
 """For a small transformer from random weights: chosen by benchmarks/peers/defaults.py transformer.
 
-Ten epochs take twice the time and find label errors as well, on one thousand texts as on five.
+Ten epochs take twice the time and find label errors as well, on one thousand texts as on five thousand.
 """
 
 FINETUNE = Recipe(
