@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dataaudit._score import score as score
     from dataaudit.audit import Audit as Audit
     from dataaudit.dynamics.recorder import Recorder as Recorder
+    from dataaudit.embedding.embed import embed as embed
     from dataaudit.errors import Interrupted as Interrupted
     from dataaudit.holdout.settings import Holdout as Holdout
     from dataaudit.learners import networks as networks
@@ -43,6 +44,7 @@ _PUBLIC = {
     "NeighbourCScore": "dataaudit.scoring.neighbours:NeighbourCScore",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
+    "embed": "dataaudit.embedding.embed:embed",
     "errors": "dataaudit.errors",
     "holdout": "dataaudit.holdout",
     "networks": "dataaudit.learners.networks",
@@ -63,6 +65,7 @@ __all__ = [
     "Recipe",
     "Recorder",
     "__version__",
+    "embed",
     "errors",
     "holdout",
     "networks",

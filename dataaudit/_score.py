@@ -56,6 +56,7 @@ def score(
     label: str | None = None,
     inputs: str | list[str] | None = None,
     transform: Callable[[Any], Any] | None = None,
+    processor: Any = None,
     recipe: str | Recipe | None = None,
     device: str = "auto",
     engine: str | DensityEngine = "auto",
@@ -71,7 +72,8 @@ def score(
     ----------
     model
         A ``torch.nn.Module`` (trained on a copy, from the weights it has), a function that returns a fresh one,
-        a scikit-learn classifier or pipeline (cloned), a `LinearProbe`, `NearestNeighbours`, or None where
+        (a transformers model for sequence or image classification is one), a scikit-learn classifier or pipeline
+        (cloned), a `LinearProbe`, `NearestNeighbours`, or None where
         `precomputed` holds what the scores need.
     dataset
         ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``
@@ -84,6 +86,8 @@ def score(
         Columns of tables and Hugging Face data sets; inferred where there is one candidate.
     transform
         Function of one input, applied whenever a row is read.
+    processor
+        For a transformers model: its tokenizer or image processor.
     recipe
         How a torch model is trained: a `Recipe` or the name of one. scikit-learn models with ``partial_fit``
         take its epochs and batch size.
@@ -145,7 +149,7 @@ def score(
                 "a recipe beside precomputed=Recorder", "one or the other: nothing is trained", "drop recipe="
             )
         examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
-        learner = as_learner(model, examples, way, device)
+        learner = as_learner(model, examples, way, device, processor)
         if recorded is not None and getattr(learner, "fresh", False):
             raise ModelError(
                 "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"

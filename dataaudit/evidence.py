@@ -142,8 +142,21 @@ def predict(
 def heldout_predictions(
     learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool, folds: int = FOLDS
 ) -> Predictions | None:
-    """Out-of-sample predictions by k-fold training from scratch, with fold and training seed `seed`."""
+    """Out-of-sample predictions by k-fold training from scratch, with fold and training seed `seed`.
+
+    Raises
+    ------
+    ModelError
+        If training would start from weights that have seen these labels.
+    """
     learner = learner.from_scratch()
+    share = learner.already_fits(seed)
+    if share is not None:
+        raise ModelError(
+            f"a model that already classifies {share:.1%} of these labels correctly, to predict them held out",
+            "weights that have not seen these labels",
+            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+        )
     fold = stratified_folds(labels, folds, seed)
     table = PredictionTable(labels, classes)
     for number in range(folds):

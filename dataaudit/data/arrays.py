@@ -153,6 +153,8 @@ def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
         rows = np.empty(len(inputs), dtype=object)
         rows[:] = inputs
         return rows
+    if inputs and isinstance(inputs[0], str):
+        return np.array(inputs, dtype=object)
     try:
         return np.asarray([as_array(row) if is_tensor(row) else row for row in inputs])
     except ValueError as error:
@@ -168,6 +170,8 @@ def check_numbers(inputs: Any) -> None:
     if is_tensor(inputs):
         numbers, kind = not inputs.is_complex(), str(inputs.dtype)
     else:
+        if inputs.dtype == object and inputs.ndim == 1 and len(inputs) and isinstance(inputs[0], str):
+            return
         numbers, kind = inputs.dtype.kind in NUMBERS, str(inputs.dtype)
         if inputs.dtype == object and len(inputs) and is_image(inputs[0]):
             raise DataError("a list of PIL images", "arrays", "pass transform=dataaudit.data.images.to_pixels with it")

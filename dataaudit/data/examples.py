@@ -243,6 +243,9 @@ class Inspector:
             wrong = np.isinf(flat) if self._allow_missing else ~np.isfinite(flat)
             self._vectors &= not (self._allow_missing and bool(np.isnan(flat).any()))
             self._note(np.asarray(wrong.any(axis=1)))
+        elif block.dtype == object and isinstance(block.flat[0], str):
+            self._digest.update("\x1f".join(block.tolist()).encode())
+            return
         elif block.dtype.kind not in "iub":
             raise DataError(
                 f"inputs of type {block.dtype}",

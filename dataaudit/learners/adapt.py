@@ -27,18 +27,22 @@ def resolve_recipe(recipe: str | Recipe | None) -> Recipe | None:
     raise SettingError(f"recipe={recipe!r}", "a Recipe, the name of one, or None", "pass dataaudit.Recipe(epochs=...)")
 
 
-def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: str) -> Learner | None:
+def as_learner(
+    model: Any, examples: Examples, recipe: Recipe | None, device: str, processor: Any = None
+) -> Learner | None:
     """Learner for `model`; None for None.
 
     Parameters
     ----------
     model
-        A torch module, a function that makes one, a scikit-learn classifier or pipeline, a `LinearProbe`,
-        `NearestNeighbours`, or None.
+        A torch module (a transformers model is one), a function that makes one, a scikit-learn classifier or
+        pipeline, a `LinearProbe`, `NearestNeighbours`, or None.
     examples
         The data set.
     recipe, device
         How and where to train.
+    processor
+        Tokenizer or image processor of a transformers model.
 
     Raises
     ------
@@ -48,12 +52,15 @@ def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: st
         If recipe or device do not suit it.
     """
     if model is None:
+        _refuse_processor(processor, "no model")
         if recipe is not None:
             raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe=None")
         return None
     if isinstance(model, (LinearProbe, NearestNeighbours)):
+        _refuse_processor(processor, type(model).__name__)
         return _of_features(model, examples, recipe, device)
     if hasattr(model, "get_params") and hasattr(model, "fit") and not isinstance(model, type):
+        _refuse_processor(processor, type(model).__name__)
         if str(device) not in ("auto", "cpu"):
             raise SettingError(f"device={device!r} for a scikit-learn model", "'auto' or 'cpu'", "leave device='auto'")
         from dataaudit.learners.sklearn import SklearnLearner
@@ -64,12 +71,26 @@ def as_learner(model: Any, examples: Examples, recipe: Recipe | None, device: st
             f"a model of type {type(model).__name__}",
             "a torch.nn.Module, a function returning one, a scikit-learn classifier, a LinearProbe, NearestNeighbours, "
             "or None",
-            "pass one of these",
+            "pass one of these"
+            + (f", such as AutoModelForSequenceClassification.from_pretrained({model!r})" * isinstance(model, str)),
         )
     from dataaudit.learners.devices import resolve_device
-    from dataaudit.learners.torch import TorchLearner
+    from dataaudit.learners.torch import TorchLearner, made_by
+    from dataaudit.learners.transformers import is_transformer, transformers_learner
 
-    return TorchLearner(model, examples, recipe or DEFAULT, resolve_device(device))
+    place = resolve_device(device)
+    made = made_by(model)
+    if is_transformer(made):
+        return transformers_learner(model, made, examples, recipe, place, processor)
+    _refuse_processor(processor, type(made).__name__)
+    return TorchLearner(model, examples, recipe or DEFAULT, place)
+
+
+def _refuse_processor(processor: Any, name: str) -> None:
+    if processor is not None:
+        raise SettingError(
+            f"processor= for {name}", "one for a transformers model only", "leave processor= out, or use transform="
+        )
 
 
 def _of_features(

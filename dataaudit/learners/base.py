@@ -13,6 +13,37 @@ SMALLEST = sys.float_info.epsilon
 """Probability below which a logit is cut off, as scikit-learn's log_loss does."""
 
 
+class Feed(Protocol):
+    """How the rows of a data set become what a torch model takes; picklable."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """Examples that may run through the model at a time in evaluation."""
+
+    @property
+    @abstractmethod
+    def notes(self) -> list[str]:
+        """What a reader of the audit should know."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Digest of what the inputs depend on beside the data set."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Look at the data set once, before any training."""
+
+    @abstractmethod
+    def attach(self, module: Any) -> None:
+        """Have a copy of the model take one tensor of `batch` and return its logits."""
+
+    @abstractmethod
+    def batch(self, indices: IntArray) -> Any:
+        """Inputs of the rows `indices`: one tensor [b, ...], on the CPU."""
+
+
 class Recording(Protocol):
     """The part of `dataaudit.Recorder` that a learner talks to while it trains."""
 

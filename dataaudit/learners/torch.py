@@ -18,7 +18,7 @@ from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
-from dataaudit.learners.base import Recording, Watch
+from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import resolve_precision
 from dataaudit.learners.recipes import Recipe
 from dataaudit.learners.weights import copied, reset, shuffle_weights
@@ -30,12 +30,27 @@ PRETRAINED_ROWS = 2000
 SHUFFLED_COPIES = 16
 
 
+def made_by(model: nn.Module | Callable[[], Any]) -> Any:
+    """The module itself, or what a function returns; no global generator is touched."""
+    if isinstance(model, nn.Module):
+        return model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return model()
+
+
 class TorchFitted:
     """A trained torch module in evaluation mode."""
 
     def __init__(self, module: nn.Module, learner: TorchLearner) -> None:
         self.module = module
         self._learner = learner
+
+    @property
+    def rows(self) -> int:
+        """Examples that run through the model at a time."""
+        feed = self._learner.feed
+        return EVALUATION_ROWS if feed is None else min(EVALUATION_ROWS, feed.rows)
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
@@ -52,7 +67,7 @@ class TorchFitted:
         """Logits float32 [b, C] of the rows `indices`, on the model's device."""
         parts = [
             self._learner.forward(self.module, batch)
-            for batch in np.array_split(indices, -(-len(indices) // EVALUATION_ROWS))
+            for batch in np.array_split(indices, -(-len(indices) // self.rows))
         ]
         return torch.cat(parts)
 
@@ -68,6 +83,8 @@ class TorchLearner:
         The data set.
     recipe, device
         How and where to train.
+    feed
+        How rows become the model's inputs, where it takes other than the rows themselves.
     """
 
     def __init__(
@@ -76,7 +93,9 @@ class TorchLearner:
         examples: Examples,
         recipe: Recipe,
         device: torch.device,
+        feed: Feed | None = None,
     ) -> None:
+        self.feed = feed
         self.examples = examples
         self.recipe = recipe
         self.device = device
@@ -109,7 +128,7 @@ class TorchLearner:
             "device": str(self.device),
             "precision": self.precision,
             "engine": "torch",
-            "notes": [self._precision_reason],
+            "notes": [self._precision_reason, *(self.feed.notes if self.feed is not None else ())],
         }
 
     def module(self, seed: int) -> nn.Module:
@@ -137,6 +156,8 @@ class TorchLearner:
             made = copied(self._module)
         if self.recipe.init == "reset":
             reset(made)
+        if self.feed is not None:
+            self.feed.attach(made)
         for parameter in made.parameters():
             parameter.grad = None
         return made.to(self.device)
@@ -145,6 +166,8 @@ class TorchLearner:
         """Run two rows through the model and look at what comes out."""
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
+        if self.feed is not None:
+            self.feed.prepare()
         self._takes_tokens = any(isinstance(part, nn.Embedding) for part in module.modules())
         self._dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
         if self.recipe.batch_size == 1 and any(isinstance(part, _BatchNorm) for part in module.modules()):
@@ -163,6 +186,8 @@ class TorchLearner:
         try:
             with torch.inference_mode():
                 outputs = module(inputs)
+        except ModelError:
+            raise
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise ModelError(
                 f"a {self._name} that fails on inputs {tuple(inputs.shape)} of {inputs.dtype}: {error}",
@@ -179,7 +204,7 @@ class TorchLearner:
             raise ModelError(
                 f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
                 f"{(len(inputs), self._classes)}: one logit for each of the {self._classes} classes",
-                f"give the last layer {self._classes} outputs",
+                f"give the last layer {self._classes} outputs (num_labels={self._classes} in transformers)",
             )
 
     def already_fits(self, seed: int) -> float | None:
@@ -234,6 +259,7 @@ class TorchLearner:
             module = self.module(0)
         digest = hashlib.blake2b(digest_size=16)
         digest.update(f"{module}{fingerprint_of(self.recipe)}{self.precision}".encode())
+        digest.update((self.feed.identity if self.feed is not None else "").encode())
         for name, value in module.state_dict().items():
             digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
@@ -246,6 +272,9 @@ class TorchLearner:
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers in the model's own precision."""
+        if self.feed is not None:
+            fed: Tensor = self.feed.batch(indices).to(self.device)
+            return fed.to(self._dtype) if fed.is_floating_point() else fed
         read = self.examples.read(indices)
         if hasattr(read, "columns"):
             from dataaudit.data.tables import as_numbers

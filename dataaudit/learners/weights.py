@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dataaudit.data.kinds import is_a
 from dataaudit.errors import ModelError
 
 
@@ -32,13 +34,16 @@ def reset(module: nn.Module) -> None:
     """Initialise every layer afresh, in place, by its own ``reset_parameters``.
 
     Parameters are overwritten with NaN beforehand, so that one which no layer renews is found. Buffers that no layer
-    renews are kept: they are constants.
+    renews are kept: they are constants. A transformers model is made anew from its configuration.
 
     Raises
     ------
     ModelError
         If a parameter is not renewed.
     """
+    if is_a(module, "transformers.modeling_utils", "PreTrainedModel"):
+        _from_configuration(module)
+        return
     before: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
         for buffer in module.buffers():
@@ -63,6 +68,18 @@ def reset(module: nn.Module) -> None:
                 "layers that can be initialised afresh",
                 "pass a factory, for example lambda: MyModel(), instead of a module",
             )
+
+
+def _from_configuration(module: Any) -> None:
+    fresh = type(module)(copy.deepcopy(module.config))
+    try:
+        module.load_state_dict(fresh.state_dict())
+    except RuntimeError as error:
+        raise ModelError(
+            f"a {type(module).__name__} that its configuration does not describe ({error})",
+            "layers that can be initialised afresh",
+            "pass a factory, for example lambda: MyModel(), instead of a module",
+        ) from error
 
 
 def shuffle_weights(module: nn.Module, seed: int) -> nn.Module:

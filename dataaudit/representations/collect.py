@@ -42,6 +42,10 @@ class TorchModel(Protocol):
 
     module: nn.Module
 
+    @property
+    def rows(self) -> int:
+        """Examples that run through the model at a time, `ROWS` at the most."""
+
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
 
@@ -94,7 +98,8 @@ def represent(
     differentiate = any(reader.differentiates for reader in found)
     module = _plain(fitted.module)
     # Batches of nearly one size: models that squeeze do not like one of a single row.
-    edges = n * np.arange(-(-n // ROWS) + 1) // max(1, -(-n // ROWS))
+    count = max(1, -(-n // min(ROWS, fitted.rows)))
+    edges = n * np.arange(count + 1) // count
     with (
         watching(module, names, differentiate) as captured,
         progress_bar("representing", n, progress) as advance,

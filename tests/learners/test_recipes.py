@@ -9,7 +9,16 @@ from dataaudit.learners.recipes import CropFlip, Recipe, get, names
 
 
 def test_the_papers_recipes_are_there():
-    assert set(names()) == {"default", "mnist", "cifar10", "cifar100", "imagenet", "resnet18"}
+    assert set(names()) == {
+        "default",
+        "transformer",
+        "finetune",
+        "mnist",
+        "cifar10",
+        "cifar100",
+        "imagenet",
+        "resnet18",
+    }
     mnist, cifar = get("mnist"), get("cifar10")
     assert (mnist.epochs, mnist.batch_size, mnist.learning_rate, mnist.momentum) == (20, 256, 0.1, 0.9)
     assert (cifar.epochs, cifar.batch_size, cifar.learning_rate) == (80, 512, 0.4)

@@ -1,0 +1,232 @@
+"""Sentence models: loaded from a folder with the pooling that it describes, or made of a model and a tokenizer."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dataaudit.data.kinds import is_a
+from dataaudit.errors import ModelError, SettingError, require
+from dataaudit.learners.devices import resolve_device
+from dataaudit.learners.tokens import Ragged, length_limit, tokenised
+
+POOLINGS = ("mean", "cls", "max")
+MODULES = ("Transformer", "Pooling", "Normalize")
+"""Parts of a sentence-transformers model that are understood."""
+
+POOLER = "pooler."
+"""Weights that no pooling here reads, and that many folders lack."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A transformers encoder that makes one vector of a text.
+
+    Parameters
+    ----------
+    model
+        Gives ``last_hidden_state`` [b, tokens, d].
+    tokenizer
+        With a padding token.
+    pooling
+        "mean" over the tokens of a text, "cls" (its first token) or "max".
+    limit
+        Tokens of a text that are read; None for all.
+    device
+        Where it runs.
+    """
+
+    model: nn.Module
+    tokenizer: Any
+    pooling: str
+    limit: int | None
+    device: torch.device
+
+    def tokens(self, texts: list[str]) -> Ragged:
+        """Token ids of texts, cut to the limit."""
+        return tokenised(self.tokenizer, texts, ["input_ids"], self.limit)
+
+    @torch.inference_mode()
+    def vectors(self, tokens: Ragged, rows: Any, normalise: bool) -> Tensor:
+        """Pooled vectors float32 [b, d] of some texts, on the CPU.
+
+        Raises
+        ------
+        ModelError
+            If the model gives no hidden states, or NaN or infinity.
+        """
+        (ids,), there = tokens.padded(rows, [self.tokenizer.pad_token_id], self.tokenizer.padding_side == "left")
+        mask = torch.from_numpy(there).to(self.device)
+        output = self.model(input_ids=torch.from_numpy(ids).to(self.device), attention_mask=mask.long())
+        hidden = output[0] if isinstance(output, tuple) else getattr(output, "last_hidden_state", None)
+        if not isinstance(hidden, Tensor) or hidden.ndim != 3:
+            raise ModelError(
+                f"a {type(self.model).__name__} without last_hidden_state",
+                "an encoder without a head",
+                "load it with AutoModel, or pass model.base_model",
+            )
+        found = pooled(hidden.float(), mask, self.pooling)
+        if normalise:
+            found = nn.functional.normalize(found)
+        if not torch.isfinite(found).all():
+            raise ModelError(
+                f"NaN or infinite vectors from a {type(self.model).__name__}", "finite ones", "load it in float32"
+            )
+        return found.cpu()
+
+
+def pooled(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """One vector a text [b, d] of its tokens' vectors [b, t, d]; `mask` [b, t] tells tokens from padding."""
+    if pooling == "cls":
+        first = mask.int().argmax(1)
+        return hidden[torch.arange(len(hidden), device=hidden.device), first]
+    if pooling == "max":
+        return hidden.masked_fill(~mask[:, :, None], -torch.inf).amax(1)
+    return (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+
+
+def load(model: Any, tokenizer: Any, max_length: int | None, device: str) -> Encoder:
+    """Encoder of a folder, a name or objects.
+
+    Raises
+    ------
+    ModelError
+        If it has no tokenizer or padding token, lacks weights, or pools in a way that is not understood.
+    SettingError
+        If `max_length` is beyond what the model reads, or the device is not there.
+    """
+    transformers = require("transformers", "transformers", "embedding texts")
+    place = resolve_device(device)
+    pooling, described = "mean", None
+    if isinstance(model, (str, Path)):
+        pooling, described = _described(str(model))
+        # Weights that a folder lacks are drawn, and must not move the caller's generator.
+        with _quiet(), torch.random.fork_rng(devices=[]):
+            made, told = transformers.AutoModel.from_pretrained(str(model), output_loading_info=True)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(str(model)) if tokenizer is None else tokenizer
+        missing = sorted(name for name in told["missing_keys"] if not name.startswith(POOLER))
+        if missing:
+            raise ModelError(
+                f"{len(missing)} weights that {str(model)!r} lacks, {missing[0]!r} among them",
+                "all weights of the encoder",
+                "save the model again with save_pretrained",
+            )
+        made = made.to(place)
+    elif is_a(model, "transformers.modeling_utils", "PreTrainedModel"):
+        made = model
+        if device == "auto":
+            place = next(model.parameters()).device
+        elif next(model.parameters()).device != place:
+            made = copy.deepcopy(model).to(place)
+    else:
+        raise ModelError(
+            f"a sentence model of type {type(model).__name__}",
+            "a folder or name of one, or a transformers model",
+            "pass a folder that AutoModel.from_pretrained reads",
+        )
+    _check(made, tokenizer)
+    limit = length_limit(made, tokenizer)
+    if max_length is not None and limit is not None and max_length > limit:
+        raise SettingError(
+            f"max_length={max_length}", f"at most {limit} tokens, which the model reads", "lower it, or leave it out"
+        )
+    if max_length is None and described is not None:
+        max_length = described if limit is None else min(described, limit)
+    return Encoder(made, tokenizer, pooling, limit if max_length is None else max_length, place)
+
+
+def _check(model: Any, tokenizer: Any) -> None:
+    name = type(model).__name__
+    if getattr(model, "main_input_name", None) != "input_ids" or getattr(model.config, "is_encoder_decoder", False):
+        raise ModelError(f"a {name}", "an encoder of texts", "pass another model, or model.get_encoder()")
+    if tokenizer is None:
+        raise ModelError(
+            f"a {name} without a tokenizer",
+            "the tokenizer that belongs to it",
+            "pass tokenizer=AutoTokenizer.from_pretrained(...)",
+        )
+    if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
+        raise ModelError(
+            f"tokenizer= of type {type(tokenizer).__name__}",
+            "a transformers tokenizer",
+            "pass tokenizer=AutoTokenizer.from_pretrained(...)",
+        )
+    if tokenizer.pad_token_id is None:
+        raise ModelError(
+            "a tokenizer without a padding token",
+            "one that fills texts of different lengths up",
+            "set tokenizer.pad_token = tokenizer.eos_token",
+        )
+    words, known = len(tokenizer), model.get_input_embeddings().num_embeddings
+    if words > known:
+        raise ModelError(
+            f"a tokenizer of {words} tokens for a {name} of {known}",
+            "a vector for each token",
+            "pass the tokenizer that belongs to the model",
+        )
+
+
+def _described(model: str) -> tuple[str, int | None]:
+    """Pooling and largest number of tokens that a sentence-transformers folder names; "mean" and None for others."""
+    parts = _json(model, "modules.json") or []
+    unknown = [part["type"] for part in parts if part["type"].rpartition(".")[2] not in MODULES]
+    if unknown:
+        raise ModelError(
+            f"a sentence model with {unknown[0]}",
+            f"{', '.join(MODULES)} and no other part",
+            "embed with its own package, and pass the vectors",
+        )
+    folders = [part["path"] for part in parts if part["type"].endswith(".Pooling")]
+    settings = _json(model, f"{folders[0] if folders else '1_Pooling'}/config.json") or {}
+    limit = (_json(model, "sentence_bert_config.json") or {}).get("max_seq_length")
+    return _pooling(settings), limit
+
+
+def _pooling(settings: dict[str, Any]) -> str:
+    """Pooling of a folder's settings, which name it or mark it with true."""
+    names = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
+    marked = [key.removeprefix("pooling_mode_") for key, value in settings.items() if value is True]
+    found = [names.get(key, key) for key in marked if f"pooling_mode_{key}" in settings]
+    named = settings.get("pooling_mode", [])
+    found += [named] if isinstance(named, str) else list(named)
+    if not settings:
+        return "mean"
+    if len(found) != 1 or found[0] not in POOLINGS:
+        raise ModelError(
+            f"a sentence model that pools by {' and '.join(found) or 'nothing'}",
+            f"one of {', '.join(POOLINGS)}",
+            "embed with its own package, and pass the vectors",
+        )
+    return str(found[0])
+
+
+def _json(model: str, name: str) -> Any:
+    """What a file beside the model holds; None where there is no such file."""
+    from transformers.utils import cached_file
+
+    path = cached_file(model, name, _raise_exceptions_for_missing_entries=False)
+    return None if path is None else json.loads(Path(path).read_text("utf-8"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bars and reports of loading; missing weights are looked at by the caller."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,96 @@
+"""Images as a transformers model takes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import DataError
+from dataaudit.learners.hooks import give_logits
+from dataaudit.types import IntArray
+
+VALUES = 2**22
+"""Pixel values that run through a model at a time in evaluation."""
+
+
+class PixelFeed:
+    """Images for a transformers model, through its image processor whenever they are read.
+
+    Parameters
+    ----------
+    examples
+        The data set; its rows are images [channels, height, width], uint8, or floats from 0 to 1.
+    processor
+        A transformers image processor; None for pixels divided by 255 and nothing else.
+    channels
+        What the model takes. Grey images become as many equal channels.
+    """
+
+    def __init__(self, examples: Examples, processor: Any, channels: int) -> None:
+        self._examples, self._processor, self._channels = examples, processor, channels
+        self._size = 0
+
+    @property
+    def rows(self) -> int:
+        """As many as make `VALUES` pixel values."""
+        return max(1, VALUES // max(1, self._size))
+
+    @property
+    def notes(self) -> list[str]:
+        """Whether the processor stands before the model."""
+        name = type(self._processor).__name__
+        return ["pixels divided by 255, without an image processor" if self._processor is None else f"images by {name}"]
+
+    @property
+    def identity(self) -> str:
+        """Digest of the processor's settings."""
+        described = None if self._processor is None else self._processor.to_dict()
+        told = json.dumps([described, self._channels], sort_keys=True, default=repr)
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    def prepare(self) -> None:
+        """Look at one image.
+
+        Raises
+        ------
+        DataError
+            If the inputs are no images, or have another number of channels than the model takes.
+        """
+        self._size = self.batch(np.zeros(1, np.int64)).numel()
+
+    def attach(self, module: Any) -> None:
+        """Have the model return its logits; it takes pixels as they come."""
+        give_logits(module)
+
+    def batch(self, indices: IntArray) -> Tensor:
+        """Pixels of the rows `indices`, float32 [b, channels, height, width]."""
+        images = np.asarray(self._examples.read(indices))
+        whole = images.dtype == np.uint8
+        if images.ndim != 4 or not (whole or images.dtype.kind == "f"):
+            raise DataError(
+                f"inputs of type {images.dtype} and shape {images.shape[1:]} for an image model",
+                "images [channels, height, width], uint8, or floats from 0 to 1",
+                "pass an image column, or arrays of that shape",
+            )
+        if images.shape[1] == 1:
+            images = np.repeat(images, self._channels, axis=1)
+        if images.shape[1] != self._channels:
+            raise DataError(
+                f"images of shape {images.shape[1:]} for a model of {self._channels} channels",
+                "the channels first, and as many as the model takes",
+                "transpose them to [channels, height, width], or set num_channels in the model's configuration",
+            )
+        if self._processor is None:
+            scaled = images.astype(np.float32)
+            return torch.from_numpy(scaled / np.float32(255) if whole else scaled)
+        rescale = {} if whole else {"do_rescale": False}
+        found: Tensor = self._processor(
+            images=list(images), return_tensors="pt", input_data_format="channels_first", **rescale
+        )["pixel_values"]
+        return found.float()

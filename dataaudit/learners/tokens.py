@@ -1,0 +1,201 @@
+"""Texts as tokens: tokenised once where they fit, padded batch by batch."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import DataError
+from dataaudit.errors import rows as named
+from dataaudit.learners.hooks import give_logits, take_packed
+from dataaudit.types import AnyArray, IntArray
+
+CACHE_BYTES = 256 * 2**20
+"""Token ids that are kept in memory; texts with more of them are tokenised again for every batch."""
+
+BLOCK = 1024
+"""Texts tokenised at a time."""
+
+TOKENS = 2**15
+"""Tokens, padding included, that run through a model at a time in evaluation."""
+
+UNLIMITED = 10**6
+"""A tokenizer's model_max_length from which it stands for none."""
+
+MASK, TYPES = "attention_mask", "token_type_ids"
+
+
+class Ragged(NamedTuple):
+    """Rows of different lengths, one behind the other.
+
+    Attributes
+    ----------
+    values
+        int32 [k, total]: one row for each kind of token values.
+    starts
+        int64 [n + 1]: where each text begins, and the end of the last.
+    """
+
+    values: AnyArray
+    starts: IntArray
+
+    def padded(self, rows: IntArray, fill: Sequence[int], left: bool) -> tuple[AnyArray, AnyArray]:
+        """Values int64 [k, b, longest] of the texts `rows`, and bool [b, longest]: which are not padding."""
+        begin, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
+        longest = int(lengths.max())
+        place = np.arange(longest)
+        there = place >= longest - lengths[:, None] if left else place < lengths[:, None]
+        source = begin[:, None] + place - ((longest - lengths[:, None]) if left else 0)
+        found = np.empty((len(self.values), len(rows), longest), np.int64)
+        for kind, value in enumerate(fill):
+            found[kind] = value
+            found[kind][there] = self.values[kind][source[there]]
+        return found, there
+
+
+def tokenised(tokenizer: Any, texts: list[str], names: Sequence[str], limit: int | None) -> Ragged:
+    """Token values called `names` of texts, each cut to `limit` tokens."""
+    found = tokenizer(texts, truncation=limit is not None, max_length=limit, return_token_type_ids=TYPES in names)
+    lengths = np.fromiter(map(len, found["input_ids"]), np.int64, len(texts))
+    total = int(lengths.sum())
+    values = [np.fromiter(itertools.chain.from_iterable(found[name]), np.int32, total) for name in names]
+    return Ragged(np.stack(values), np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def length_limit(model: Any, tokenizer: Any) -> int | None:
+    """Most tokens of a text: the tokenizer's limit or the model's number of positions, whichever is less."""
+    found = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
+    for name, part in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
+            # RoBERTa and its kin count positions from behind the padding's.
+            found.append(part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1))
+    positions = getattr(model.config, "max_position_embeddings", None)
+    return min([*found, *([positions] if positions else [])], default=None)
+
+
+def check_lengths(starts: IntArray, first: int = 0) -> None:
+    """Raise a `DataError` for texts without a token, which no model can read; row `first` is the first of them."""
+    empty = np.flatnonzero(np.diff(starts) == 0) + first
+    if len(empty):
+        raise DataError(
+            f"no token in {named(empty)}", "at least one token a text", "drop those rows, or add special tokens"
+        )
+
+
+class TokenFeed:
+    """Texts for a transformers model, as one tensor of token ids, attention mask and token types.
+
+    Batches are padded to their longest text. Token ids are kept as 32-bit numbers where those of all texts fit in
+    `CACHE_BYTES`; otherwise every batch is tokenised when it is read.
+
+    Parameters
+    ----------
+    examples
+        The data set; its rows are texts.
+    tokenizer
+        A transformers tokenizer with a padding token.
+    takes
+        What the model takes: "input_ids", "attention_mask" and "token_type_ids" or some of them.
+    limit
+        Tokens beyond which a text is cut; None for no limit.
+    """
+
+    def __init__(self, examples: Examples, tokenizer: Any, takes: Sequence[str], limit: int | None) -> None:
+        self.takes = tuple(takes)
+        self._examples, self._tokenizer, self._limit = examples, tokenizer, limit
+        self._values = [name for name in self.takes if name != MASK]
+        kinds = {TYPES: tokenizer.pad_token_type_id}
+        self._fill = [kinds.get(name, tokenizer.pad_token_id) for name in self._values]
+        self._left = tokenizer.padding_side == "left"
+        self._kept: Ragged | None = None
+        self._longest: int | None = None
+        self._full = 0
+
+    @property
+    def rows(self) -> int:
+        """As many as make `TOKENS` tokens of the longest text."""
+        return max(1, TOKENS // (self._longest or self._limit or TOKENS))
+
+    @property
+    def notes(self) -> list[str]:
+        """Texts that were cut, and whether they are tokenised again and again."""
+        found = []
+        if self._full:
+            found.append(
+                f"{self._full} texts reach the {self._limit} tokens that the model reads of one; what follows is cut"
+            )
+        if self._longest is not None and self._kept is None:
+            found.append(f"texts are tokenised batch by batch: their tokens take more than {CACHE_BYTES // 2**20} MiB")
+        return found
+
+    @property
+    def identity(self) -> str:
+        """Digest of the tokenizer and its limit."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        described = self._tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+        # How it was last called is no part of a tokenizer.
+        described = {key: value for key, value in described.items() if key not in ("truncation", "padding")}
+        told = json.dumps([described, self.takes, self._fill, self._left, self._limit], sort_keys=True)
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    def prepare(self) -> None:
+        """Tokenise all texts once.
+
+        Raises
+        ------
+        DataError
+            If the inputs are no texts, or one has no token.
+        """
+        if self._longest is not None:
+            return
+        n = len(self._examples)
+        lengths = np.empty(n, np.int64)
+        parts: list[AnyArray] = []
+        taken = 0
+        for start in range(0, n, BLOCK):
+            rows = np.arange(start, min(start + BLOCK, n), dtype=np.int64)
+            block = self._tokens(rows)
+            check_lengths(block.starts, start)
+            lengths[rows] = np.diff(block.starts)
+            taken += block.values.nbytes
+            if taken <= CACHE_BYTES:
+                parts.append(block.values)
+            else:
+                parts.clear()
+        if taken <= CACHE_BYTES:
+            self._kept = Ragged(np.concatenate(parts, axis=1), np.concatenate([[0], np.cumsum(lengths)]))
+        self._longest = int(lengths.max())
+        self._full = int((lengths >= self._limit).sum()) if self._limit is not None else 0
+
+    def attach(self, module: Any) -> None:
+        """Have the model take what `batch` gives."""
+        take_packed(module, self.takes)
+        give_logits(module)
+
+    def batch(self, indices: IntArray) -> Tensor:
+        """Tokens of the rows `indices`, int64 [b, k, longest]: k arrays in the order of `takes`."""
+        self.prepare()
+        ragged, rows = self._kept, np.asarray(indices)
+        if ragged is None:
+            ragged, rows = self._tokens(rows), np.arange(len(rows))
+        values, there = ragged.padded(rows, self._fill, self._left)
+        by_name = dict(zip(self._values, values, strict=True)) | {MASK: there.astype(np.int64)}
+        return torch.from_numpy(np.stack([by_name[name] for name in self.takes], axis=1))
+
+    def _tokens(self, rows: IntArray) -> Ragged:
+        texts = np.asarray(self._examples.read(rows))
+        if texts.ndim != 1 or not all(isinstance(text, str) for text in texts):
+            raise DataError(
+                f"inputs of type {texts.dtype} and shape {texts.shape} for a tokenizer",
+                "one text an example",
+                "pass texts (a list, or the text column with inputs=), or a model of numbers without processor=",
+            )
+        return tokenised(self._tokenizer, texts.tolist(), self._values, self._limit)

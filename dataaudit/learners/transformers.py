@@ -1,0 +1,160 @@
+"""transformers models: checked against processor and data set, then trained as any torch model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_a
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.learners.base import Feed
+from dataaudit.learners.hooks import HEAD
+from dataaudit.learners.pixels import PixelFeed
+from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Recipe
+from dataaudit.learners.tokens import MASK, TYPES, TokenFeed, length_limit
+from dataaudit.learners.torch import TorchLearner
+
+
+def is_transformer(module: Any) -> bool:
+    """Whether it is a transformers model."""
+    return is_a(module, "transformers.modeling_utils", "PreTrainedModel")
+
+
+def transformers_learner(
+    model: nn.Module | Callable[[], nn.Module],
+    made: Any,
+    examples: Examples,
+    recipe: Recipe | None,
+    device: torch.device,
+    processor: Any,
+) -> TorchLearner:
+    """Learner for a transformers model.
+
+    Parameters
+    ----------
+    model
+        The model, or a function that returns a fresh one.
+    made
+        The model, or one that the function returned.
+    examples
+        The data set: texts or images.
+    recipe
+        How to train; None for "finetune" where the model's weights were trained before, otherwise "transformer".
+    device
+        Where to train.
+    processor
+        Its tokenizer or image processor.
+
+    Raises
+    ------
+    ModelError
+        If model, processor and data set do not belong together.
+    SettingError
+        If the recipe augments texts.
+    """
+    kind = getattr(made.config, "problem_type", None)
+    if kind not in (None, "single_label_classification"):
+        raise ModelError(
+            f"a {type(made).__name__} with problem_type={kind!r}",
+            "one label an example",
+            "set problem_type='single_label_classification' in its configuration",
+        )
+    _check_order(made, examples)
+    if made.main_input_name == "input_ids":
+        feed: Feed = _of_texts(made, examples, processor)
+        if recipe is not None and recipe.augment is not None:
+            raise SettingError("a recipe with augment= for texts", "one without", "pass Recipe(augment=None, ...)")
+    elif made.main_input_name == "pixel_values":
+        feed = _of_images(made, examples, processor)
+    else:
+        raise ModelError(
+            f"a {type(made).__name__}, which takes {made.main_input_name!r}",
+            "a model of texts (input_ids) or images (pixel_values)",
+            f"pass a model of {HEAD}",
+        )
+    if recipe is None:
+        recipe = FINETUNE if trained_before(made) else TRANSFORMER
+    return TorchLearner(model, examples, recipe, device, feed)
+
+
+def trained_before(model: Any) -> bool:
+    """Whether training has moved the weights below the head.
+
+    Biases and scales of a fresh transformers model are constant vectors, and stay so through no step of training.
+    """
+    body = getattr(model, "base_model", model)
+    return any(
+        p.ndim == 1 and p.is_floating_point() and len(p) > 1 and bool((p != p[0]).any()) for p in body.parameters()
+    )
+
+
+def _check_order(model: Any, examples: Examples) -> None:
+    """Raise where the head names the data set's classes in another order: its outputs would mean other classes."""
+    named = getattr(model.config, "id2label", None) or {}
+    head = [str(named[place]) for place in sorted(named)]
+    names = list(examples.class_names)
+    if head != names and sorted(head) == sorted(names):
+        raise ModelError(
+            f"a head for the classes {head} in this order",
+            f"the order of the data set, {names}",
+            "pass labels as positions in config.id2label, or set config.id2label and train the head anew",
+        )
+
+
+def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenFeed:
+    name = type(model).__name__
+    tokenizer = getattr(processor, "tokenizer", processor)
+    if processor is None:
+        raise ModelError(
+            f"a {name} without a tokenizer",
+            "the tokenizer that belongs to it",
+            "pass processor=AutoTokenizer.from_pretrained(...)",
+        )
+    if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
+        raise ModelError(
+            f"processor= of type {type(processor).__name__} for a {name}",
+            "a transformers tokenizer",
+            "pass processor=AutoTokenizer.from_pretrained(...), or PreTrainedTokenizerFast(tokenizer_object=...) "
+            "for one of the tokenizers package",
+        )
+    if tokenizer.pad_token_id is None:
+        raise ModelError(
+            "a tokenizer without a padding token",
+            "one that fills texts of different lengths up",
+            "set tokenizer.pad_token = tokenizer.eos_token, and model.config.pad_token_id = tokenizer.pad_token_id",
+        )
+    padding = getattr(model.config, "pad_token_id", None)
+    if padding != tokenizer.pad_token_id:
+        raise ModelError(
+            f"pad_token_id {padding} of the model and {tokenizer.pad_token_id} of the tokenizer",
+            "the same one",
+            "set config.pad_token_id = tokenizer.pad_token_id (in a factory, before the model is made)",
+        )
+    words, known = len(tokenizer), model.get_input_embeddings().num_embeddings
+    if words > known:
+        raise ModelError(
+            f"a tokenizer of {words} tokens for a {name} of {known}",
+            "a vector for each token",
+            "pass the tokenizer that belongs to the model, or call model.resize_token_embeddings(len(tokenizer))",
+        )
+    taken = inspect.signature(type(model).forward).parameters
+    # Batches are padded here, whatever the tokenizer is used to give.
+    named = (MASK, *tokenizer.model_input_names)
+    optional = [one for one in (MASK, TYPES) if one in taken and one in named]
+    return TokenFeed(examples, tokenizer, ("input_ids", *optional), length_limit(model, tokenizer))
+
+
+def _of_images(model: Any, examples: Examples, processor: Any) -> PixelFeed:
+    images = getattr(processor, "image_processor", processor)
+    if images is not None and not is_a(images, "transformers.image_processing_base", "ImageProcessingMixin"):
+        raise ModelError(
+            f"processor= of type {type(processor).__name__} for a {type(model).__name__}",
+            "a transformers image processor",
+            "pass processor=AutoImageProcessor.from_pretrained(...), or none for pixels divided by 255",
+        )
+    return PixelFeed(examples, images, int(getattr(model.config, "num_channels", 3)))

@@ -1,0 +1,454 @@
+"""transformers models from tiny configurations, with tokenizers trained in the test."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from torch import nn
+
+import dataaudit
+from dataaudit import Recipe
+from dataaudit.data import as_examples
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.learners import tokens
+from dataaudit.learners.adapt import as_learner
+from dataaudit.learners.recipes import FINETUNE, TRANSFORMER
+from dataaudit.learners.transformers import trained_before
+from dataaudit.testing import LearnerContract
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"{kind}{i}" for kind in "abc" for i in range(6)), "the", "of", "and"]
+SHORT = Recipe(epochs=2, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
+
+
+def tokenizer(limit=12, **options):
+    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        **{"pad_token": "[PAD]", "unk_token": "[UNK]", "model_max_length": limit, **options},
+    )
+
+
+def bert_config(**options):
+    return transformers.BertConfig(
+        **{
+            "vocab_size": len(WORDS),
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "max_position_embeddings": 12,
+            "num_labels": 3,
+            **options,
+        }
+    )
+
+
+def bert(**options):
+    return transformers.BertForSequenceClassification(bert_config(**options))
+
+
+def texts(n=90, seed=0):
+    """Three kinds of words among common ones, of 2 to 9 words a text."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    found = []
+    for kind in labels:
+        words = [f"{'abc'[kind]}{i}" for i in rng.integers(6, size=rng.integers(1, 6))]
+        found.append(" ".join(rng.permutation([*words, *rng.choice(["the", "of", "and"], rng.integers(1, 4))])))
+    return found, labels
+
+
+@pytest.fixture(scope="module")
+def words():
+    return texts()
+
+
+@pytest.fixture(scope="module")
+def examples(words):
+    return as_examples(words)
+
+
+def seeded(**options):
+    torch.manual_seed(1)
+    return bert(**options)
+
+
+class TestContract(LearnerContract):
+    @pytest.fixture(autouse=True, params=["module", "factory"])
+    def _given(self, request, examples):
+        self.examples = examples
+        self.model = seeded() if request.param == "module" else bert
+
+    def learner(self):
+        return as_learner(self.model, self.examples, SHORT, "cpu", tokenizer())
+
+    def labels(self):
+        return self.examples.labels
+
+
+def plain_loop(model, tokenizer, texts, labels, recipe, seed):
+    """What one would write by hand; logits seen in training, by epoch."""
+    torch.manual_seed(seed)
+    model = copy.deepcopy(model).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=0.0)
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, 0, recipe.epochs * -(-len(texts) // 16))
+    order, seen = torch.Generator().manual_seed(seed), np.empty((recipe.epochs, len(texts), 3))
+    for epoch in range(recipe.epochs):
+        for batch in torch.randperm(len(texts), generator=order).split(16):
+            inputs = tokenizer(
+                [texts[i] for i in batch], padding=True, truncation=True, max_length=12, return_tensors="pt"
+            )
+            output = model(**inputs, labels=torch.tensor(labels)[batch])
+            optimizer.zero_grad()
+            output.loss.backward()
+            optimizer.step()
+            schedule.step()
+            seen[epoch, batch] = output.logits.detach()
+    return model.eval(), seen
+
+
+class Kept:
+    def __init__(self, n, epochs):
+        self.logits, self.epoch = np.empty((epochs, n, 3)), 0
+
+    def update(self, indices, logits, labels):
+        self.logits[self.epoch, indices] = logits.detach()
+
+    def end_epoch(self):
+        self.epoch += 1
+
+    def discard_epoch(self):
+        raise AssertionError
+
+
+def test_a_plain_loop_gives_the_same_model_and_the_same_training_logits(words, examples):
+    recipe = Recipe(epochs=2, batch_size=16, optimizer="adamw", learning_rate=5e-3, warmup=0.0, precision="float32")
+    model = seeded()
+    mine, seen = plain_loop(model, tokenizer(), *words, recipe, 5)
+    kept = Kept(90, 2)
+    learned = as_learner(model, examples, recipe, "cpu", tokenizer()).fit(np.arange(90), 5, kept, False)
+    np.testing.assert_allclose(kept.logits, seen, rtol=1e-4, atol=1e-5)
+    for (name, a), b in zip(learned.module.named_parameters(), mine.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4, msg=name)
+    one_by_one = [mine(**tokenizer()(text, return_tensors="pt")).logits[0].detach() for text in words[0]]
+    torch.testing.assert_close(learned.logits(np.arange(90)), torch.stack(one_by_one), rtol=1e-3, atol=1e-4)
+
+
+def test_tokens_are_those_of_the_tokenizer_padded_to_the_longest_of_a_batch(words, examples):
+    for side in ("right", "left"):
+        spelled = tokenizer(padding_side=side, model_input_names=["input_ids", "attention_mask", "token_type_ids"])
+        feed = as_learner(bert, examples, SHORT, "cpu", spelled).feed
+        rows = np.array([4, 0, 80, 4])
+        packed = feed.batch(rows)
+        plain = spelled([words[0][i] for i in rows], padding=True, return_tensors="pt", return_token_type_ids=True)
+        assert feed.takes == ("input_ids", "attention_mask", "token_type_ids")
+        for place, name in enumerate(feed.takes):
+            assert torch.equal(packed[:, place], plain[name]), name
+        assert feed._kept.values.dtype == np.int32
+        assert feed.notes == []
+
+
+def test_texts_too_many_to_keep_are_tokenised_batch_by_batch(examples, monkeypatch):
+    kept = as_learner(bert, examples, SHORT, "cpu", tokenizer())
+    monkeypatch.setattr(tokens, "CACHE_BYTES", 100)
+    monkeypatch.setattr(tokens, "BLOCK", 7)
+    read = as_learner(bert, examples, SHORT, "cpu", tokenizer())
+    read.check(0)
+    assert read.feed._kept is None
+    assert ["tokenised batch by batch" in note for note in read.feed.notes] == [True]
+    assert torch.equal(read.inputs(np.arange(90)), kept.inputs(np.arange(90)))
+    a, b = (learner.fit(np.arange(90), 0, None, False).logits(np.arange(9)) for learner in (kept, read))
+    assert torch.equal(a, b)
+
+
+def test_long_texts_are_cut_and_counted():
+    long = [" ".join(["a0"] * 40), " ".join(["b0"] * 10), "a1", "b1"]
+    audit = dataaudit.score(
+        lambda: bert(num_labels=2), (long, [0, 1, 0, 1]), processor=tokenizer(), recipe=SHORT, progress=False
+    )
+    assert "2 texts reach the 12 tokens that the model reads of one; what follows is cut" in audit.settings["notes"]
+    # RoBERTa's positions begin behind the padding's, and a tokenizer may know no limit.
+    roberta = transformers.RobertaForSequenceClassification(
+        transformers.RobertaConfig(**bert_config(num_labels=2, pad_token_id=0, bos_token_id=2).to_diff_dict())
+    )
+    learner = as_learner(roberta, as_examples((long, [0, 1, 0, 1])), SHORT, "cpu", tokenizer(limit=10**30))
+    assert learner.inputs(np.arange(4)).shape[2] == 11
+    learner.check(0)
+
+
+def test_planted_errors_are_found_and_the_callers_model_stays():
+    spoken, labels = texts(240, 3)
+    given = labels.copy()
+    given[::20] = (given[::20] + 1) % 3
+    model = seeded()
+    before = copy.deepcopy(model.state_dict())
+    recipe = Recipe(epochs=10, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
+    audit = dataaudit.score(model, (spoken, given), processor=tokenizer(), recipe=recipe, progress=False)
+    assert set(np.flatnonzero(given != labels)) <= set(audit.ranking()[:20])
+    assert audit.settings["model"] == "BertForSequenceClassification"
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
+
+
+def test_weights_that_were_trained_are_fine_tuned(examples):
+    fresh = seeded()
+    assert not trained_before(fresh)
+    assert as_learner(fresh, examples, None, "cpu", tokenizer()).recipe == TRANSFORMER
+    trained = as_learner(fresh, examples, SHORT, "cpu", tokenizer()).fit(np.arange(90), 0, None, False).module
+    assert trained_before(trained)
+    assert as_learner(trained, examples, None, "cpu", tokenizer()).recipe == FINETUNE
+    for fresh in (vit(), resnet()):
+        assert not trained_before(fresh)
+
+
+def test_a_model_that_fits_already_is_not_trained(examples, words):
+    recipe = Recipe(epochs=15, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
+    learned = as_learner(seeded(), examples, recipe, "cpu", tokenizer()).fit(np.arange(90), 0, None, False).module
+    # A trained model carries the hooks of its copy; one loaded from its weights is what a caller has.
+    model = bert()
+    model.load_state_dict(learned.state_dict())
+    audit = dataaudit.score(model, words, processor=tokenizer(), progress=False)
+    assert audit.dynamics is None
+    assert any("already classifies" in note for note in audit.settings["notes"])
+    # Fine-tuning keeps the weights, which have seen what would be held out.
+    for scorer in ("heldout_confidence", "holdout_probability"):
+        with pytest.raises(ModelError, match="already classifies"):
+            dataaudit.score(model, words, scorer, processor=tokenizer(), progress=False)
+
+
+def test_a_pretrained_model_from_a_folder(tmp_path, examples):
+    seeded().save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    load = transformers.AutoModelForSequenceClassification.from_pretrained
+    learner = as_learner(
+        lambda: load(tmp_path), examples, SHORT, "cpu", transformers.AutoTokenizer.from_pretrained(tmp_path)
+    )
+    same = as_learner(seeded(), examples, SHORT, "cpu", tokenizer())
+    a, b = (one.fit(np.arange(90), 0, None, False).logits(np.arange(9)) for one in (learner, same))
+    assert torch.equal(a, b)
+
+
+def test_a_reset_starts_from_the_configuration(examples):
+    model = seeded()
+    model.bert.embeddings.requires_grad_(False)
+    learner = as_learner(model, examples, Recipe(init="reset"), "cpu", tokenizer())
+    made = learner.module(3)
+    torch.manual_seed(3)
+    fresh = bert()
+    for name, value in made.state_dict().items():
+        assert torch.equal(value, fresh.state_dict()[name]), name
+    assert not made.bert.embeddings.word_embeddings.weight.requires_grad
+    model.classifier = nn.Linear(16, 4)
+    with pytest.raises(ModelError, match="configuration does not describe"):
+        as_learner(model, examples, Recipe(init="reset"), "cpu", tokenizer()).module(0)
+
+
+@pytest.mark.parametrize("space", ["hidden", "gradient"])
+def test_densities_of_representations(space, words):
+    recipe = Recipe(epochs=1, batch_size=30, optimizer="adamw", learning_rate=5e-3, precision="float32")
+    audit = dataaudit.score(seeded(), words, f"density/{space}", processor=tokenizer(), recipe=recipe, progress=False)
+    assert np.isfinite(audit.columns[f"density/{space}"]).all()
+
+
+def test_gradients_of_all_parameters_are_sketched_for_images_and_refused_for_texts(words):
+    images_only = dataaudit.score(vit, images(), "density/gradient_sketch", recipe=SHORT, progress=False)
+    assert np.isfinite(images_only.columns["density/gradient_sketch"]).all()
+    with pytest.raises(ModelError, match="cannot be differentiated example by example"):
+        dataaudit.score(bert, words, "density/gradient_sketch", processor=tokenizer(), progress=False)
+
+
+def test_a_layer_that_runs_on_every_token_is_named(words):
+    with pytest.raises(ModelError, match=r"attention.self.query.*ask for 'gradient_sketch'"):
+        dataaudit.score(seeded(), words, "density/gradient_linear", processor=tokenizer(), progress=False)
+
+
+def test_the_hidden_layer_is_what_the_classifier_sees(words, examples):
+    from dataaudit.representations.collect import Wanted, represent
+
+    fitted = as_learner(seeded(), examples, SHORT, "cpu", tokenizer()).untrained()
+    wanted = Wanted("hidden"), Wanted("gradient")
+    found = represent(fitted, wanted, examples.labels, 0, False)
+    model = seeded().eval()
+    pooled, gradients = [], []
+    for text, label in zip(*words, strict=True):
+        inputs = tokenizer()(text, return_tensors="pt")
+        pooled.append(model.bert(**inputs).pooler_output[0].detach())
+        loss = model(**inputs, labels=torch.tensor([label])).loss
+        gradients.append(torch.autograd.grad(loss, model.classifier.weight)[0])
+    rows, described = found[wanted[0]]
+    assert described["layer"] == "classifier"
+    np.testing.assert_allclose(rows, torch.stack(pooled), rtol=1e-4, atol=1e-5)
+    (factors,), _ = found[wanted[1]]
+    mine = factors.delta[:, :, None] * factors.inputs[:, None, :]
+    np.testing.assert_allclose(mine, torch.stack(gradients), rtol=1e-3, atol=1e-5)
+
+
+def test_holdout_runs_in_processes_are_those_in_one(words):
+    recipe = Recipe(epochs=1, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
+    found = []
+    for backend in ("serial", dataaudit.holdout.Joblib(n_jobs=2)):
+        holdout = dataaudit.Holdout(runs=4, ratio=0.7, backend=backend)
+        given = {"processor": tokenizer(), "recipe": recipe, "holdout": holdout, "progress": False}
+        audit = dataaudit.score(bert, words, ["c_score", "holdout_probability"], **given)
+        found.append(audit.columns["holdout_probability"])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def test_identity_tells_tokenizers_apart(examples):
+    def identity(**options):
+        return as_learner(seeded(), examples, SHORT, "cpu", tokenizer(**options)).identity
+
+    assert identity() == identity()
+    assert len({identity(), identity(limit=9), identity(padding_side="left")}) == 3
+
+
+def vit(**options):
+    return transformers.ViTForImageClassification(
+        transformers.ViTConfig(
+            **{
+                "hidden_size": 16,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "intermediate_size": 32,
+                "image_size": 16,
+                "patch_size": 8,
+                "num_labels": 2,
+                **options,
+            }
+        )
+    )
+
+
+def resnet(**options):
+    return transformers.ResNetForImageClassification(
+        transformers.ResNetConfig(
+            **{
+                "embedding_size": 8,
+                "hidden_sizes": [8, 16],
+                "depths": [1, 1],
+                "layer_type": "basic",
+                "num_labels": 2,
+                **options,
+            }
+        )
+    )
+
+
+def images(n=40, channels=3):
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 2
+    pixels = rng.integers(0, 100, (n, channels, 16, 16)) + 100 * labels[:, None, None, None]
+    return pixels.astype(np.uint8), labels
+
+
+def image_processor(side=16):
+    return transformers.ViTImageProcessorPil(size={"height": side, "width": side})
+
+
+@pytest.mark.parametrize("make", [vit, resnet])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_with_and_without_a_processor(make, channels):
+    pixels, labels = images(channels=channels)
+    for processor in (None, image_processor()):
+        audit = dataaudit.score(make, (pixels, labels), processor=processor, recipe=SHORT, progress=False)
+        assert np.isfinite(audit.columns["label_quality"]).all()
+    hidden = dataaudit.score(make, (pixels, labels), "density/hidden", recipe=SHORT, progress=False)
+    assert "classifier" in str(hidden.settings["density"])
+
+
+def test_pixels_are_those_of_the_processor():
+    pixels, labels = images()
+    for given in (pixels, (pixels / 255).astype(np.float32)):
+        examples = as_examples((given, labels))
+        fed = as_learner(vit(), examples, SHORT, "cpu", image_processor()).inputs(np.array([3, 0]))
+        plain = image_processor()(list(pixels[[3, 0]]), return_tensors="pt", input_data_format="channels_first")
+        torch.testing.assert_close(fed, plain["pixel_values"], rtol=1e-5, atol=1e-5)
+    unprocessed = as_learner(vit(), examples, SHORT, "cpu").inputs(np.array([3]))
+    torch.testing.assert_close(unprocessed[0], torch.from_numpy(pixels[3] / np.float32(255)))
+
+
+def gpt(**options):
+    config = transformers.GPT2Config(
+        vocab_size=len(WORDS), n_positions=12, n_embd=16, n_layer=1, n_head=2, num_labels=3, **options
+    )
+    return transformers.GPT2ForSequenceClassification(config)
+
+
+def test_a_decoder_with_a_padding_token(examples):
+    learner = as_learner(lambda: gpt(pad_token_id=0), examples, SHORT, "cpu", tokenizer())
+    learner.check(0)
+    recorder = Recorder(90, 3)
+    learner.fit(np.arange(90), 0, recorder, False)
+    assert recorder.epochs == 2
+
+
+NO_TOKENS = tokenizer()
+NO_TOKENS.pad_token = None
+
+
+@pytest.mark.parametrize(
+    ("model", "processor", "error", "message"),
+    [
+        (bert, None, ModelError, r"without a tokenizer.*pass processor=AutoTokenizer"),
+        (bert, image_processor(), ModelError, "expected a transformers tokenizer"),
+        (bert, tokenizer()._tokenizer, ModelError, "PreTrainedTokenizerFast"),
+        (bert, NO_TOKENS, ModelError, "without a padding token.*pad_token = tokenizer.eos_token"),
+        (gpt, tokenizer(), ModelError, "pad_token_id None of the model and 0 of the tokenizer"),
+        (lambda: bert(num_labels=4), tokenizer(), ModelError, r"outputs of shape \(2, 4\).*num_labels=3"),
+        (lambda: bert(vocab_size=9), tokenizer(), ModelError, "tokenizer of 25 tokens for a .* of 9"),
+        (lambda: bert(problem_type="regression"), tokenizer(), ModelError, "problem_type='regression'"),
+        (lambda: bert(id2label={0: "1", 1: "0", 2: "2"}), tokenizer(), ModelError, "in this order"),
+        (
+            lambda: transformers.BertModel(bert_config()),
+            tokenizer(),
+            ModelError,
+            r"no logits \[batch, classes\].*AutoModelForSequenceClassification",
+        ),
+        (
+            lambda: transformers.BertForMaskedLM(bert_config()),
+            tokenizer(),
+            ModelError,
+            r"no logits \[batch, classes\], but \(2, \d+, 25\)",
+        ),
+        (lambda: nn.Linear(6, 3), tokenizer(), SettingError, "processor= for Linear"),
+        (dataaudit.LinearProbe(), tokenizer(), SettingError, "processor= for LinearProbe"),
+        (None, tokenizer(), SettingError, "processor= for no model"),
+        ("bert-base-uncased", tokenizer(), ModelError, r"type str.*from_pretrained\('bert-base-uncased'\)"),
+        (vit, None, DataError, "for an image model"),
+        (vit, tokenizer(), ModelError, "expected a transformers image processor"),
+    ],
+)
+def test_bad_input_is_refused_before_training(examples, model, processor, error, message):
+    with pytest.raises(error, match=message):
+        as_learner(model, examples, None, "cpu", processor).check(0)
+
+
+def test_numbers_for_a_tokenizer_and_channels_that_do_not_fit_are_refused():
+    numbers = as_examples((np.zeros((6, 4), np.float32), [0, 1, 2] * 2))
+    with pytest.raises(DataError, match=r"for a tokenizer.*one text an example"):
+        as_learner(bert, numbers, None, "cpu", tokenizer()).check(0)
+    last = as_examples((np.zeros((6, 16, 16, 3), np.uint8), [0, 1] * 3))
+    with pytest.raises(DataError, match="transpose them"):
+        as_learner(vit, last, None, "cpu").check(0)
+    bare = tokenizer()
+    bare._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
+    bare._tokenizer.normalizer = normalizers.Replace("?", "")
+    with pytest.raises(DataError, match="no token in rows 1, 4"):
+        as_learner(bert, as_examples((["a0", "?", "b0", "c0", "?", "a1"], [0, 1, 2] * 2)), None, "cpu", bare).check(0)
+    with pytest.raises(SettingError, match="augment= for texts"):
+        as_learner(bert, as_examples((["a"] * 4, [0, 1, 2, 0])), dataaudit.recipes.get("cifar10"), "cpu", tokenizer())
+
+
+def test_recipes_by_name():
+    assert dataaudit.recipes.get("transformer") is TRANSFORMER
+    assert dataaudit.recipes.get("finetune") is FINETUNE
+    assert FINETUNE.init == "keep"
