@@ -19,14 +19,17 @@ import pyarrow.parquet as pq
 from dataaudit.audit import Audit
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import StorageError
+from dataaudit.labels.judgement import Judgement, Vote
 from dataaudit.scoring.base import Uncertainty
 
 MANIFEST = "audit.json"
 FORMAT = "dataaudit audit"
 VERSION = 1
-_FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits)-[0-9a-f]{16}\.parquet(\.partial)?")
+_FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits|pairs)-[0-9a-f]{16}\.parquet(\.partial)?")
 _TIES, _SCORE = "ties of ", "score "
 _KNOWN = ("stderr", "lower", "upper", "holdouts")
+_RATES = ("rate", "lower", "upper", "estimates", "independent")
+_VOTE = ("same", "leading", "votes")
 _MATRICES = ("margin_by_epoch", "confidence_by_epoch", "max_confidence_by_epoch")
 
 
@@ -84,6 +87,7 @@ def load(folder: str | Path) -> Audit:
                 )
                 for name, reliable in manifest.get("reliability", {}).items()
             },
+            judgement=_judgement(manifest["judgement"], tables) if "judgement" in manifest else None,
         )
 
 
@@ -160,6 +164,12 @@ def _described(audit: Audit) -> dict[str, Any]:
             for name, known in audit.uncertainties.items()
         },
     }
+    found = audit.judgement
+    if found is not None:
+        described["judgement"] = {
+            **{name: getattr(found, name) for name in _RATES},
+            "vote": None if found.vote is None else {"depth": found.vote.depth, "space": found.vote.space},
+        }
     if audit.dynamics is not None:
         described["dynamics"] = {
             "epochs": audit.dynamics.epochs,
@@ -174,9 +184,16 @@ def _tables(audit: Audit) -> dict[str, dict[str, Any]]:
     examples |= {_TIES + name: values for name, values in audit.ties.items()}
     for name, known in audit.uncertainties.items():
         examples |= {f"{part} of {name}": getattr(known, part) for part in _KNOWN}
+    found = audit.judgement
+    more: dict[str, dict[str, Any]] = {}
+    if found is not None:
+        examples |= {"error probability": found.probability, "rival": found.rival}
+        if found.vote is not None:
+            examples |= {f"vote {name}": getattr(found.vote, name) for name in _VOTE}
+        more = {"pairs": {"true": found.pairs[:, 0], "given": found.pairs[:, 1], "count": found.counts}}
     dynamics = audit.dynamics
     if dynamics is None:
-        return {"examples": examples}
+        return {"examples": examples, **more}
     single = {
         field.name: getattr(dynamics, field.name)
         for field in fields(Dynamics)
@@ -192,7 +209,19 @@ def _tables(audit: Audit) -> dict[str, dict[str, Any]]:
     }
     bits = {f"correct {e}": row for e, row in enumerate(dynamics.correct_bits, 1)}
     bits |= {f"seen {e}": row for e, row in enumerate(dynamics.seen_bits, 1)}
-    return {"examples": examples, "dynamics": single, "probabilities": means, "epochs": epochs, "bits": bits}
+    return {"examples": examples, "dynamics": single, "probabilities": means, "epochs": epochs, "bits": bits, **more}
+
+
+def _judgement(described: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Judgement:
+    examples, pairs, vote = tables["examples"], tables["pairs"], described["vote"]
+    return Judgement(
+        _array(examples, "error probability"),
+        _array(examples, "rival"),
+        **{name: described[name] for name in _RATES},
+        pairs=np.stack([_array(pairs, "true"), _array(pairs, "given")], axis=1),
+        counts=_array(pairs, "count"),
+        vote=None if vote is None else Vote(**{name: _array(examples, f"vote {name}") for name in _VOTE}, **vote),
+    )
 
 
 def _dynamics(manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Dynamics:

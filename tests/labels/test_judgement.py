@@ -1,0 +1,133 @@
+"""Noise rates and error probabilities where the truth is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataaudit.labels import count
+from dataaudit.labels.beliefs import WEIGHTS, combined, likeliest
+from dataaudit.labels.judgement import adding_up, judge
+from dataaudit.labels.noise import noise_rates
+from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
+from dataaudit.shares import Believed, ClassShares
+
+
+def shares(probabilities, labels):
+    found = ClassShares.empty(*probabilities.shape)
+    found.put(slice(0, len(labels)), probabilities, labels)
+    return found
+
+
+def planted(n=4000, classes=5, rate=0.2, seed=0, partner=None, sharpness=6.0):
+    """Beliefs about true classes, sharp but not certain, and labels of which a share is wrong."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, classes, n)
+    logits = rng.normal(size=(n, classes)) + sharpness * np.eye(classes)[true]
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = true.copy()
+    wrong = rng.choice(n, round(rate * n), replace=False)
+    shift = rng.integers(1, classes, len(wrong)) if partner is None else partner
+    labels[wrong] = (true[wrong] + shift) % classes
+    return shares(probabilities, labels), labels, true
+
+
+def believed(found, n, remembered=False, outside=True):
+    return Believed(found, found if outside else None, np.ones(n, bool), remembered)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize("partner", [None, 1])
+def test_the_rate_of_planted_errors_is_found(rate, partner):
+    beliefs, labels, true = planted(rate=rate, partner=partner)
+    found = judge(believed(beliefs, len(labels)), labels, 5)
+    assert found.rate == pytest.approx(rate, rel=0.15)
+    assert found.lower < rate < found.upper
+    assert found.probability.sum() == pytest.approx(found.rate * len(labels), rel=1e-6)
+    assert found.counts.sum() == pytest.approx(found.rate * len(labels), rel=1e-6)
+    wrong = labels != true
+    assert (found.rival[wrong] == true[wrong]).mean() > 0.95
+    if partner == 1:
+        np.testing.assert_array_equal((found.pairs[:5, 1] - found.pairs[:5, 0]) % 5, 1)
+
+
+def test_without_outsiders_two_estimates_are_left():
+    beliefs, labels, _ = planted()
+    found = judge(believed(beliefs, len(labels), True, outside=False), labels, 5)
+    assert list(found.estimates) == ["confident joint", "posterior"]
+    assert not found.independent
+    assert found.rate == pytest.approx(0.2, rel=0.2)
+
+
+def test_examples_that_nothing_is_known_about_have_no_probability():
+    beliefs, labels, _ = planted(500)
+    known = np.ones(500, bool)
+    known[3] = False
+    found = judge(Believed(beliefs, None, known, True), labels, 5)
+    assert np.isnan(found.probability[3])
+    assert np.isfinite(np.delete(found.probability, 3)).all()
+
+
+def test_clean_labels_have_few_errors():
+    beliefs, labels, _ = planted(rate=0.0)
+    assert judge(believed(beliefs, len(labels)), labels, 5).rate < 0.01
+
+
+def test_probabilities_fall_in_the_order_of_the_consensus():
+    beliefs, labels, _ = planted()
+    found = judge(believed(beliefs, len(labels), True), labels, 5)
+    constants = CONSTANTS[True]
+    seen = judged(beliefs, labels, 5, noise_rates(beliefs, labels, 5), constants.structure, constants.floor)
+    order = np.argsort(consensus_values(seen, constants))
+    assert (np.diff(found.probability[order]) <= 1e-12).all()
+
+
+def test_the_posterior_is_bayes_rule():
+    """Against the formula of LabelQuality, class by class."""
+    beliefs, labels, _ = planted(300)
+    noise = noise_rates(beliefs, labels, 5)
+    found = judged(beliefs, labels, 5, noise, 0.07, 0.02)
+    probability = beliefs.dense(slice(0, 300))
+    for row in range(0, 300, 17):
+        y, weights = labels[row], np.empty(5)
+        for k in range(5):
+            rate = noise.between(np.array([k]), np.array([y]), 5)[0]
+            x = max(rate - noise.background, 0.0)
+            weights[k] = 0.02 + rate if k == y else 0.02 + noise.background + x**5 / (x**4 + 0.07**4)
+        mass = weights * probability[row]
+        assert found.posterior[row] == pytest.approx(mass[y] / mass.sum())
+        one_hot = np.eye(5)[y]
+        assert found.el2n[row] == pytest.approx(np.linalg.norm(probability[row] - one_hot), abs=1e-6)
+        others = np.delete(np.arange(5), y)
+        assert found.rival[row] == others[mass[others].argmax()]
+        assert found.margin[row] == pytest.approx(probability[row, y] - probability[row, others].max())
+
+
+def test_planting_is_blind_to_the_labels_it_replaces():
+    beliefs, labels, _ = planted()
+    moved = count.transition(noise_rates(beliefs, labels, 5), labels, 5)
+    np.testing.assert_allclose(moved.sum(1), 1.0)
+    # An upper bound, and a closer one the more planted errors are compared.
+    low, half = count.by_planting(beliefs, labels, 5, moved)
+    assert 0.195 < half < low < 0.24
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 50), st.floats(0.001, 0.95), st.integers(0, 99))
+def test_shifted_odds_add_up(n, rate, seed):
+    odds = np.random.default_rng(seed).normal(size=n) * 5
+    found = adding_up(odds, rate)
+    assert found.mean() == pytest.approx(rate, rel=1e-6)
+    np.testing.assert_array_equal(np.argsort(odds, kind="stable"), np.argsort(found, kind="stable"))
+
+
+def test_sources_are_multiplied_with_fixed_exponents():
+    one, labels, _ = planted(50, seed=1)
+    other, _, _ = planted(50, seed=2)
+    found = combined({"heldout": one, "neighbours": other}, labels, 5)
+    weights = WEIGHTS[frozenset({"heldout", "neighbours"})]
+    product = one.dense(slice(0, 50)) ** weights["heldout"] * other.dense(slice(0, 50)) ** weights["neighbours"]
+    np.testing.assert_allclose(found.dense(slice(0, 50)), product / product.sum(1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(combined({"heldout": one}, labels, 5).values, one.values, atol=1e-6)
+    np.testing.assert_array_equal(likeliest(found), product.argmax(1))
+    assert combined({}, labels, 5) is None

@@ -1,0 +1,48 @@
+"""Leave-one-out outputs in closed form against refitting without each example."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from dataaudit.learners import leave_one_out as module
+from dataaudit.learners.leave_one_out import leave_one_out
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    labels = np.arange(63) % 3
+    return rng.normal(size=(63, 5)) + labels[:, None] + 100.0, labels
+
+
+@pytest.mark.parametrize("block", [7, 8192])
+def test_it_equals_refitting(data, block, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", block)
+    inputs, labels = data
+    found = leave_one_out(lambda rows: inputs[rows], labels, 3, 2.0)(slice(0, 63))
+    # The penalty is of features centred on all examples, which an intercept makes the same as any other centre.
+    for row in range(0, 63, 5):
+        kept = np.arange(63) != row
+        ridge = Ridge(alpha=2.0).fit(inputs[kept], np.eye(3)[labels[kept]])
+        np.testing.assert_allclose(found[row], ridge.predict(inputs[row : row + 1])[0], atol=1e-9)
+
+
+def test_the_penalty_is_the_best_by_squared_error(data):
+    inputs, labels = data
+    unit = ((inputs - inputs.mean(0)) ** 2).sum(1).mean()
+    errors = [
+        ((leave_one_out(lambda rows: inputs[rows], labels, 3, p * unit)(slice(0, 63)) - np.eye(3)[labels]) ** 2).sum()
+        for p in module.PENALTIES
+    ]
+    best = module.PENALTIES[int(np.argmin(errors))] * unit
+    np.testing.assert_array_equal(
+        leave_one_out(lambda rows: inputs[rows], labels, 3)(slice(0, 63)),
+        leave_one_out(lambda rows: inputs[rows], labels, 3, best)(slice(0, 63)),
+    )
+
+
+def test_constant_features_say_what_the_shares_of_the_classes_are():
+    labels = np.arange(20) % 2
+    found = leave_one_out(lambda rows: np.ones((20, 3))[rows], labels, 2)(slice(0, 20))
+    others = np.array([[(labels[np.arange(20) != i] == c).mean() for c in range(2)] for i in range(20)])
+    np.testing.assert_allclose(found, others, atol=1e-9)
