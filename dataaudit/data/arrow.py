@@ -54,6 +54,28 @@ def numbers(column: Any, dtype: Any) -> AnyArray:
     return np.asarray(column.cast(target, safe=False).to_numpy(), dtype=dtype)
 
 
+def mixed(table: Any, features: Any) -> Any:
+    """Return a table of numbers, booleans, texts and classes as a DataFrame that scikit-learn takes.
+
+    Numbers and booleans become float64, NaN where one is missing, whatever rows a block happens to hold; classes become
+    categories by name; texts are objects, NaN where one is missing, as pandas reads them from files.
+    """
+    import pandas as pd
+
+    made: dict[str, Any] = {}
+    for name in table.column_names:
+        column, kind = table[name], kind_of(features[name])
+        if kind == "class":
+            codes = np.asarray(column.fill_null(-1).to_numpy(), np.int64)
+            made[name] = pd.Categorical.from_codes(codes, categories=pd.Index(features[name].names))
+        elif kind == "number":
+            made[name] = numbers(column, np.float64)
+        else:
+            texts = pd.Series(column.to_pylist(), dtype=object)
+            made[name] = texts.where(texts.notna(), np.nan)
+    return pd.DataFrame(made)
+
+
 def dense(column: Any, indices: IntArray) -> AnyArray:
     """Column of lists as an array [b, ...] of the type stored; null numbers become NaN.
 

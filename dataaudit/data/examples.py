@@ -9,11 +9,18 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.data.texts import digest_texts, is_text, unusable
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray, IntArray
 
 READ_BYTES = 32 * 2**20
 """Bytes of inputs that one block of a streaming pass aims at."""
+
+TEXT = "text"
+"""Type that an inspection records of texts."""
+
+TEXT_BYTES = 4096
+"""What a text is taken to weigh: one row tells nothing about the others."""
 
 
 @runtime_checkable
@@ -49,9 +56,10 @@ class Examples(Protocol):
 
     @abstractmethod
     def read(self, indices: IntArray) -> Any:
-        """Inputs of the rows `indices` [b]: a NumPy array [b, ...], or a DataFrame with b rows.
+        """Inputs of the rows `indices` [b]: a NumPy array [b, ...], a DataFrame with b rows, or texts.
 
-        uint8 arrays hold pixels 0..255; floats arrive as float32 or float64; everything else as it is stored.
+        Texts are an object array [b] of str, None where one is missing. uint8 arrays hold pixels 0..255; floats
+        arrive as float32 or float64; everything else as it is stored.
         """
 
     @abstractmethod
@@ -175,9 +183,9 @@ class Inspection:
     fingerprint
         BLAKE2b digest of inputs and labels in row order, 32 hexadecimal digits.
     shape
-        Shape of one input; empty for tables.
+        Shape of one input; the number of columns for tables, empty for texts.
     dtype
-        Type of the inputs as read.
+        Type of the inputs as read; "table" and "text" for those.
     """
 
     fingerprint: str
@@ -204,9 +212,11 @@ class Inspector:
         self._row = 0
 
     def update(self, block: Any) -> None:
-        """Look at the next rows, in order: an array [b, ...] or a DataFrame with b rows."""
+        """Look at the next rows, in order: what `Examples.read` gave."""
         if hasattr(block, "columns"):
             self._table(block)
+        elif is_text(block):
+            self._texts(block)
         else:
             self._array(np.asarray(block))
         self._row += len(block)
@@ -247,6 +257,13 @@ class Inspector:
         hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
         self._digest.update(np.ascontiguousarray(hashes).data)
 
+    def _texts(self, block: AnyArray) -> None:
+        if self._shape is None:
+            self._shape, self._dtype = (), TEXT
+            self._digest.update(TEXT.encode())
+        self._note(unusable(block))
+        digest_texts(self._digest, block)
+
     def _note(self, wrong: AnyArray) -> None:
         found = np.flatnonzero(wrong)
         self._total_bad += len(found)
@@ -258,12 +275,17 @@ class Inspector:
         Raises
         ------
         DataError
-            If any row holds NaN or infinity; the first rows are named.
+            If any row holds NaN, infinity or no text; the first rows are named.
         """
         if self._bad:
             more = self._total_bad - len(self._bad)
+            named = f"{rows(self._bad)}{f' and {more} more' if more else ''}"
+            if self._dtype == TEXT:
+                raise DataError(
+                    f"missing or empty texts in {named}", "a text in every row", "drop those rows, or fill them"
+                )
             raise DataError(
-                f"NaN or infinite inputs in {rows(self._bad)}{f' and {more} more' if more else ''}",
+                f"NaN or infinite inputs in {named}",
                 "finite inputs",
                 "fill or drop those rows, or use a model that handles missing values",
             )
@@ -276,7 +298,10 @@ class Inspector:
 def rows_per_block(examples: Examples) -> int:
     """How many rows fill about `READ_BYTES`."""
     first = examples.read(np.zeros(1, dtype=np.int64))
-    size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
+    if is_text(first):
+        size = TEXT_BYTES
+    else:
+        size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
     return max(1, min(65536, READ_BYTES // max(1, size)))
 
 

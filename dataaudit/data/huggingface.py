@@ -8,14 +8,15 @@ from typing import Any
 import datasets
 import numpy as np
 
-from dataaudit.data.arrow import dense, kind_of, numbers, wide
+from dataaudit.data.arrow import dense, kind_of, mixed, numbers, wide
 from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
 from dataaudit.data.examples import encode_labels
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.labelled import LabelledExamples
 from dataaudit.data.rows import for_row, stack, transformed
+from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, require
-from dataaudit.types import AnyArray, IntArray
+from dataaudit.types import IntArray
 
 
 class HuggingFaceExamples(LabelledExamples):
@@ -32,7 +33,7 @@ class HuggingFaceExamples(LabelledExamples):
         target, class or y. The names of a ``ClassLabel`` are kept.
     inputs
         Input columns; by default the only image column, otherwise all numeric columns, otherwise the only
-        list column; with `transform` also the only text column. ``ClassLabel`` columns are never inferred.
+        list column, otherwise the only text column. ``ClassLabel`` columns are never inferred.
     transform
         Applied to one input at a time: a PIL image, an array, a text, or a dict of several columns of
         different kinds.
@@ -45,9 +46,11 @@ class HuggingFaceExamples(LabelledExamples):
     Notes
     -----
     Numeric columns are read together as [b, d]: float32, or float64 if any is float64 or a whole number of
-    32 bits or more. Lists keep their type. Images are read with three channels if any of up to 64, spread
-    evenly over the data set, has colour, otherwise with one; grey images in a colour set become RGB, a colour
-    image in a grey set is an error.
+    32 bits or more, positions of a ``ClassLabel`` among them. One text column is read as texts; text columns with
+    others are read together as a DataFrame: texts as objects, a ``ClassLabel`` as categories by name, booleans and
+    numbers as float64, NaN where a value is missing. Lists keep their type. Images are read with three channels if
+    any of up to 64, spread evenly over the data set, has colour, otherwise with one; grey images in a colour set
+    become RGB, a colour image in a grey set is an error.
     """
 
     def __init__(
@@ -71,10 +74,11 @@ class HuggingFaceExamples(LabelledExamples):
             label = _infer_label(features, chosen or [])
         check_column(label, columns, "label")
         if chosen is None:
-            chosen = _infer_inputs(features, label, transform is not None)
+            chosen = _infer_inputs(features, label)
         check_inputs(chosen, columns, label)
         self._columns: list[str] = chosen
-        self._features = features
+        self.columns = tuple(chosen)
+        self.features = features
         self._transform = transform
         self._kind = self._kind_of_inputs()
         column = dataset.select_columns([label]).with_format("arrow")[:][label]
@@ -104,33 +108,28 @@ class HuggingFaceExamples(LabelledExamples):
         return self._value(index)
 
     def _numeric(self) -> list[Any]:
-        return [self._features[name] for name in self._columns] if self._kind == "number" else []
+        return [self.features[name] for name in self._columns] if self._kind == "number" else []
 
     def _kind_of_inputs(self) -> str:
-        """Kind of all inputs together: "image", "number", "list", or (for a transform) "text" or "other"."""
-        kinds = [kind_of(self._features[name]) for name in self._columns]
+        """Kind of all inputs together: "image", "number", "list", "text", "mixed", or (for a transform) "other"."""
+        kinds = [kind_of(self.features[name]) for name in self._columns]
         if set(kinds) <= {"number", "class"}:
             # Positions of a ClassLabel are numbers when they are asked for by name.
             return "number" if set(kinds) == {"number"} or self._transform is None else "other"
-        if len(kinds) == 1 and (self._transform is not None or kinds[0] in ("image", "list")):
+        if len(kinds) == 1 and (self._transform is not None or kinds[0] in ("image", "list", "text")):
             return kinds[0]
         if self._transform is not None:
             return "other"
-        if "text" in kinds:
-            text = [name for name, kind in zip(self._columns, kinds, strict=True) if kind == "text"]
-            raise DataError(
-                f"text in input columns {listed(text)}",
-                "numbers or images",
-                "embed the texts and pass the vectors, or pass transform= that turns each into numbers",
-            )
+        if set(kinds) <= {"number", "class", "text"}:
+            return "mixed"
         described = ", ".join(f"{name!r} ({kind})" for name, kind in zip(self._columns, kinds, strict=True))
         raise DataError(
             f"input columns {described}",
-            "one image column, one list column, or numeric columns",
+            "one image column, one list column, one text column, or columns of numbers and categories",
             "name such columns with inputs=, or pass transform=",
         )
 
-    def _read(self, indices: IntArray) -> AnyArray:
+    def _read(self, indices: IntArray) -> Any:
         if self._transform is not None:
             made = [transformed(self._transform, self._value(row), row) for row in indices.tolist()]
             return stack(made, indices)
@@ -144,6 +143,10 @@ class HuggingFaceExamples(LabelledExamples):
             return stack(pixels, indices)
         if self._kind == "list":
             return dense(table[self._columns[0]], indices)
+        if self._kind == "text":
+            return as_texts(table[self._columns[0]].to_pylist())
+        if self._kind == "mixed":
+            return mixed(table, self.features)
         return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)
 
     def _table(self, indices: IntArray) -> Any:
@@ -199,7 +202,7 @@ def _infer_label(features: Any, inputs: list[Any]) -> Any:
     return candidates[0]
 
 
-def _infer_inputs(features: Any, label: str, transformed: bool) -> list[str]:
+def _infer_inputs(features: Any, label: str) -> list[str]:
     """The columns that can be the inputs."""
     kinds: dict[str, list[str]] = {}
     for name, feature in features.items():
@@ -208,18 +211,13 @@ def _infer_inputs(features: Any, label: str, transformed: bool) -> list[str]:
     images, numeric, lists, texts = (kinds.get(kind, []) for kind in ("image", "number", "list", "text"))
     if len(images) == 1:
         return images
-    if not images and numeric and not lists:
+    if not images and numeric and not lists and not texts:
         return numeric
     if not images and not numeric and len(lists) == 1:
         return lists
-    candidates = images or [*numeric, *lists]
-    if not candidates and transformed and len(texts) == 1:
+    if not images and not numeric and not lists and len(texts) == 1:
         return texts
-    if not candidates and texts:
-        raise DataError(
-            f"text columns only ({listed(texts)}) beside the label {label!r}",
-            "numbers or images",
-            "embed the texts and pass the vectors, or pass transform= that turns each into numbers",
-        )
-    found = f"several possible inputs ({listed(candidates)})" if candidates else "no image, number or list column"
+    # Numbers beside texts may be row numbers or half of a table: nothing is left out unsaid.
+    candidates = images or [*numeric, *lists, *texts]
+    found = f"several possible inputs ({listed(candidates)})" if candidates else "no image, number, list or text column"
     raise DataError(f"{found} among {listed(list(features))}", "inputs that are clear", "name them: inputs=...")

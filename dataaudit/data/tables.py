@@ -13,6 +13,7 @@ from dataaudit.data.columns import as_list, check_column, check_inputs, label_un
 from dataaudit.data.examples import check_lengths, encode_labels
 from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import stack, transformed
+from dataaudit.data.texts import as_texts, holds_texts
 from dataaudit.errors import DataError
 from dataaudit.types import IntArray
 
@@ -30,6 +31,10 @@ class TableExamples(LabelledExamples):
         Input columns; all by default.
     transform
         Applied to one row at a time, a dict column -> value; returns an array or a tensor.
+
+    Notes
+    -----
+    A single input column of strings is read as texts, every other choice as a DataFrame.
 
     Raises
     ------
@@ -61,6 +66,8 @@ class TableExamples(LabelledExamples):
         self._frame = frame.copy(deep=False)
         self._positions = [list(frame.columns).index(column) for column in chosen]
         self._transform = transform
+        self.columns = tuple(chosen)
+        self._text = transform is None and len(chosen) == 1 and holds_texts(self._frame.iloc[:, self._positions[0]])
 
     @classmethod
     def from_frame(
@@ -122,6 +129,8 @@ class TableExamples(LabelledExamples):
 
     def _read(self, indices: IntArray) -> Any:
         block = self._frame.iloc[indices, self._positions]
+        if self._text:
+            return as_texts(block.iloc[:, 0])
         if self._transform is None:
             return block
         made = [
@@ -149,7 +158,7 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
         raise DataError(
             f"columns that are not numbers: {listed(other)}",
             "columns of numbers or booleans",
-            "choose columns with inputs=, or pass a scikit-learn pipeline that encodes them",
+            "choose columns with inputs=, or pass a scikit-learn pipeline that starts with dataaudit.preprocessor(...)",
         )
     with np.errstate(over="ignore"):
         numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)

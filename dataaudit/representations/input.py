@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.data.examples import Examples, rows_per_block
+from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray
 
@@ -33,6 +34,7 @@ def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
     table = False
     for start in range(0, n, block):
         part = examples.read(np.arange(start, min(start + block, n), dtype=np.int64))
+        refuse_texts(part, examples.source, "distances between inputs")
         if hasattr(part, "columns"):
             from dataaudit.data.tables import as_numbers
 
