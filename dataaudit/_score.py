@@ -20,10 +20,11 @@ from dataaudit import scoring
 from dataaudit._choice import automatic, automatic_needs, is_trained
 from dataaudit._holdout import HoldoutWork, holdout_work
 from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
-from dataaudit._settings import density_settings, neighbour_settings, run_settings
+from dataaudit._settings import check_bad_rows, density_settings, neighbour_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples, Inspection, inspect
+from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
@@ -53,6 +54,7 @@ def score(
     label: str | None = None,
     inputs: str | list[str] | None = None,
     transform: Callable[[Any], Any] | None = None,
+    on_bad_rows: str = "raise",
     recipe: str | Recipe | None = None,
     device: str = "auto",
     engine: str | DensityEngine = "auto",
@@ -81,6 +83,10 @@ def score(
         Columns of tables and Hugging Face data sets; inferred where there is one candidate.
     transform
         Function of one input, applied whenever a row is read.
+    on_bad_rows
+        "raise", or "drop": rows without a label, with a missing or empty text, an image that does not decode, or NaN
+        that the model does not take, are found in one more pass and left out. The audit's settings name them, and
+        `Audit.rows` says which rows of the data set its examples are.
     recipe
         How a torch model is trained: a `Recipe` or the name of one. scikit-learn models with ``partial_fit``
         take its epochs and batch size.
@@ -130,6 +136,7 @@ def score(
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, holdout)
+        check_bad_rows(on_bad_rows, precomputed)
         seed = int(seed)
         before = split_precomputed(precomputed)
         recorded = before.recorder
@@ -141,8 +148,13 @@ def score(
             raise SettingError(
                 "a recipe beside precomputed=Recorder", "one or the other: nothing is trained", "drop recipe="
             )
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
+        drop = on_bad_rows == "drop"
+        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform, lenient=drop)
         learner = as_learner(model, examples, way, device)
+        if drop:
+            with timer.stage("inspect"):
+                examples = usable_rows(examples, learner is not None and learner.allows_missing)
+                learner = as_learner(model, examples, way, device)
         if recorded is not None and getattr(learner, "fresh", False):
             raise ModelError(
                 "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"

@@ -32,6 +32,8 @@ class ArrayExamples(LabelledExamples):
         [n]; whole numbers, strings or booleans.
     transform
         Applied to one row at a time; returns an array or a tensor.
+    lenient
+        Whether a missing label is -1, not an error.
 
     Raises
     ------
@@ -39,12 +41,14 @@ class ArrayExamples(LabelledExamples):
         If inputs or labels are of another kind, or their lengths differ.
     """
 
-    def __init__(self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False
+    ) -> None:
         self._inputs = _indexable(inputs)
         self._transform = transform
         values = label_values(labels)
         check_lengths(len(self._inputs), len(values))
-        super().__init__(*encode_labels(values))
+        super().__init__(*encode_labels(values, lenient=lenient))
         self._text = transform is None and _are_texts(self._inputs)
         if transform is None and not self._text:
             check_numbers(self._inputs)
@@ -62,7 +66,7 @@ class ArrayExamples(LabelledExamples):
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
-        return {**self.__dict__, "_inputs": _MappedFile.of(self._inputs) or self._inputs}
+        return {**super().__getstate__(), "_inputs": _MappedFile.of(self._inputs) or self._inputs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         inputs = state["_inputs"]

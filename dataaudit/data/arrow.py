@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataaudit.data.rows import as_array
-from dataaudit.errors import DataError, rows
+from dataaudit.errors import DataError, RowError, rows
 from dataaudit.types import AnyArray, IntArray
 
 
@@ -99,7 +99,11 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
         owner = indices[np.arange(len(array)) // max(1, len(array) // len(indices))]
         if array.null_count:
             missing = owner[np.asarray(array.is_null())]
-            raise DataError(f"no list in {rows(np.unique(missing))}", "a list in every row", "drop those rows")
+            raise RowError(
+                f"no list in {rows(np.unique(missing))}",
+                "a list in every row",
+                "drop those rows, or on_bad_rows='drop'",
+            )
         lengths = np.asarray(pc.list_value_length(array))
         other = np.unique(owner[lengths != lengths[0]])
         if len(other):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import datasets
@@ -13,9 +13,9 @@ from dataaudit.data.columns import as_list, check_column, check_inputs, label_un
 from dataaudit.data.examples import encode_labels
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.labelled import LabelledExamples
-from dataaudit.data.rows import for_row, stack, transformed
+from dataaudit.data.rows import RESIZE, for_row, stack, transformed
 from dataaudit.data.texts import as_texts
-from dataaudit.errors import DataError, require
+from dataaudit.errors import DataError, RowError, require
 from dataaudit.types import IntArray
 
 
@@ -37,6 +37,8 @@ class HuggingFaceExamples(LabelledExamples):
     transform
         Applied to one input at a time: a PIL image, an array, a text, or a dict of several columns of
         different kinds.
+    lenient
+        Whether a missing label is -1, and an image that cannot be read is left for the reader to find.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class HuggingFaceExamples(LabelledExamples):
         label: Any = None,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
     ) -> None:
         if dataset.format["type"] == "custom":
             raise DataError(
@@ -83,7 +86,8 @@ class HuggingFaceExamples(LabelledExamples):
         self._kind = self._kind_of_inputs()
         column = dataset.select_columns([label]).with_format("arrow")[:][label]
         names = features[label].names if isinstance(features[label], datasets.ClassLabel) else None
-        super().__init__(*encode_labels(column.to_pandas(), tuple(names) if names else None))
+        super().__init__(*encode_labels(column.to_pandas(), tuple(names) if names else None, lenient))
+        self.label_column = label
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
         self._dtype = np.float64 if any(map(wide, self._numeric())) else np.float32
@@ -94,7 +98,7 @@ class HuggingFaceExamples(LabelledExamples):
             # A column cast to decode=False holds the same bytes.
             self._decoder = datasets.Image(mode=feature.mode)
             if transform is None:
-                self._channels = common_channels(map(self._image, probed_rows(len(self)).tolist()))
+                self._channels = common_channels(self._probed(lenient))
 
     @property
     def source(self) -> str:
@@ -106,6 +110,15 @@ class HuggingFaceExamples(LabelledExamples):
         if self._kind == "number":
             return self._row(index)
         return self._value(index)
+
+    def _probed(self, lenient: bool) -> Iterator[Any]:
+        for row in probed_rows(len(self)).tolist():
+            try:
+                yield self._image(row)
+            except RowError:
+                # Whoever asked for leniency reads every row later, and tells which could not be read.
+                if not lenient:
+                    raise
 
     def _numeric(self) -> list[Any]:
         return [self.features[name] for name in self._columns] if self._kind == "number" else []
@@ -140,7 +153,7 @@ class HuggingFaceExamples(LabelledExamples):
                 row_pixels(self._decode(image, row), self._channels, row)
                 for image, row in zip(stored, indices.tolist(), strict=True)
             ]
-            return stack(pixels, indices)
+            return stack(pixels, indices, RESIZE)
         if self._kind == "list":
             return dense(table[self._columns[0]], indices)
         if self._kind == "text":
@@ -183,13 +196,15 @@ class HuggingFaceExamples(LabelledExamples):
     def _decode(self, stored: Any, row: int) -> Any:
         """PIL image of what the column stores: bytes, or the path of a file."""
         if stored is None:
-            raise DataError(f"no image in row {row}", "an image in every row", "drop that row")
+            raise RowError(
+                f"no image in row {row}", "an image in every row", "drop that row, for example with on_bad_rows='drop'"
+            )
         return for_row(
             self._decoder.decode_example,
             stored,
             row,
             "an image that does not decode",
-            "repair or drop that row",
+            "repair or drop that row, for example with on_bad_rows='drop'",
         )
 
 

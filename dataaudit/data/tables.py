@@ -31,6 +31,8 @@ class TableExamples(LabelledExamples):
         Input columns; all by default.
     transform
         Applied to one row at a time, a dict column -> value; returns an array or a tensor.
+    lenient
+        Whether a missing label is -1, not an error.
 
     Notes
     -----
@@ -49,6 +51,7 @@ class TableExamples(LabelledExamples):
         *,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
     ) -> None:
         _check_distinct(frame)
         chosen = as_list(inputs)
@@ -61,7 +64,7 @@ class TableExamples(LabelledExamples):
             _check_order(frame, labels)
         values = label_values(labels)
         check_lengths(len(frame), len(values))
-        super().__init__(*encode_labels(values))
+        super().__init__(*encode_labels(values, lenient=lenient))
         # A shallow copy: columns that the caller adds or drops later do not move ours.
         self._frame = frame.copy(deep=False)
         self._positions = [list(frame.columns).index(column) for column in chosen]
@@ -77,6 +80,7 @@ class TableExamples(LabelledExamples):
         label: Any = None,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
     ) -> TableExamples:
         """Examples of a DataFrame that has the labels in a column.
 
@@ -89,7 +93,7 @@ class TableExamples(LabelledExamples):
             column of categories, strings or booleans, if its values repeat.
         inputs
             Input columns; all others by default.
-        transform
+        transform, lenient
             As for the class.
 
         Raises
@@ -112,7 +116,9 @@ class TableExamples(LabelledExamples):
                 "at least one input column",
                 "add a column beside the label",
             )
-        return cls(frame, frame[label], inputs=chosen, transform=transform)
+        made = cls(frame, frame[label], inputs=chosen, transform=transform, lenient=lenient)
+        made.label_column = label
+        return made
 
     @property
     def source(self) -> str:
