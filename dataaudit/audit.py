@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.actions.exports import Exports
 from dataaudit.dynamics.summary import Dynamics
-from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.scoring.base import Uncertainty
 from dataaudit.types import FloatArray, IntArray
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(Exports):
     """Scores of every example of a labelled data set; made by `dataaudit.score`.
 
     Attributes
@@ -69,13 +70,15 @@ class Audit:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row an example, a column a score, float64 [n, s], higher = more regular.
+        """One row an example, a column a score, float64 [n, s], higher = more regular; indexed by `rows`.
 
         A fresh frame at every access: changing it changes nothing here.
         """
-        frame = pd.DataFrame(dict(self.columns))
-        frame.index.name = "index"
-        return frame
+        return pd.DataFrame(dict(self.columns), index=self._index)
+
+    @property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.rows, name="index")
 
     @property
     def reliability(self) -> dict[str, float]:
@@ -96,7 +99,8 @@ class Audit:
         Returns
         -------
         DataFrame
-            One row an example: score, stderr, lower and upper (95 % interval), holdouts (how often it was held out).
+            One row an example, indexed by `rows`: score, stderr, lower and upper (95 % interval), holdouts (how often
+            it was held out).
 
         Raises
         ------
@@ -110,12 +114,12 @@ class Audit:
             )
         known = self.uncertainties[name]
         columns = {field: getattr(known, field) for field in ("stderr", "lower", "upper", "holdouts")}
-        frame = pd.DataFrame({"score": self.columns[name], **columns})
-        frame.index.name = "index"
-        return frame
+        return pd.DataFrame({"score": self.columns[name], **columns}, index=self._index)
 
     def ranking(self, by: str | None = None) -> IntArray:
-        """Positions of all examples, int64 [n], most suspicious first.
+        """Positions of all examples in this audit, int64 [n], most suspicious first.
+
+        Where rows were dropped, ``audit.rows[audit.ranking()]`` are their rows in the data set.
 
         Parameters
         ----------
@@ -152,8 +156,8 @@ class Audit:
         Returns
         -------
         DataFrame
-            index, given (label), suggested (label; blank where it equals the given or nothing is known), score,
-            margin.
+            index (row of the data set), given (label), suggested (label; blank where it equals the given or nothing is
+            known), score, margin.
 
         Raises
         ------
@@ -169,7 +173,7 @@ class Audit:
         other = (suggested >= 0) & (suggested != given)
         return pd.DataFrame(
             {
-                "index": chosen,
+                "index": self.rows[chosen],
                 "given": names[given],
                 "suggested": np.where(other, names[suggested], ""),
                 "score": self.columns[name][chosen],
@@ -217,21 +221,6 @@ class Audit:
         if dataset is not None:
             examples = self._recognised(dataset, split, label, inputs, transform)
         return write_report(self, examples, path)
-
-    def _recognised(self, dataset: Any, *options: Any) -> Examples:
-        from dataaudit.data import as_examples
-        from dataaudit.data.examples import inspect
-
-        split, label, inputs, transform = options
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
-        found, known = inspect(examples, allow_missing=True).fingerprint, self.settings.get("fingerprint")
-        if known is not None and found != known:
-            raise DataError(
-                f"a data set with fingerprint {found}",
-                f"the audited one, {known}",
-                "pass the same rows in the same order, with the same label, inputs and transform",
-            )
-        return examples
 
     def save(self, folder: str | Path) -> Path:
         """Save as Parquet and JSON in `folder`, which then is a whole audit or what it was before.

@@ -44,6 +44,9 @@ MAY_IMPORT = {
     },
     "labels": {"labels", "evidence"},
     "report": {"report"},
+    "export": {"export", "data"},
+    # Methods of an audit: they may reach any room that turns findings into something else, and no room that computes.
+    "actions": {"actions", "data", "export"},
 }
 CORRIDOR = {"errors", "fingerprints", "types", "progress", "interrupts"}
 
