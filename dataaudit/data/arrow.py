@@ -116,3 +116,36 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
         array = array.flatten()
     # Arrow's buffers are read-only, which torch.from_numpy warns about.
     return as_array(np.array(array.to_numpy(zero_copy_only=False))).reshape(shape)
+
+
+def views(column: Any) -> list[AnyArray] | None:
+    """Chunks of a column of lists as arrays [b, d] without a copy; None where the layout does not allow it.
+
+    Lists must be of numbers of a type that NumPy and this library share, of one length, and none missing.
+    """
+    found: list[AnyArray] = []
+    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+        if not len(chunk):
+            continue
+        if pa.types.is_fixed_size_list(chunk.type):
+            width = chunk.type.list_size
+        elif pa.types.is_list(chunk.type) or pa.types.is_large_list(chunk.type):
+            offsets = chunk.offsets.to_numpy()
+            width = int(offsets[1] - offsets[0])
+            if (np.diff(offsets) != width).any():
+                return None
+        else:
+            return None
+        # Neither is null_count a copy, nor is flatten, which honours the chunk's place in its buffers.
+        values = chunk.flatten() if chunk.null_count == 0 else None
+        if values is None or values.null_count or not pa.types.is_primitive(values.type):
+            return None
+        if pa.types.is_boolean(values.type) or not (
+            pa.types.is_integer(values.type) or pa.types.is_float32(values.type) or pa.types.is_float64(values.type)
+        ):
+            return None
+        view = values.to_numpy(zero_copy_only=True).reshape(len(chunk), width)
+        if found and (view.shape[1] != found[0].shape[1] or view.dtype != found[0].dtype):
+            return None
+        found.append(view)
+    return found or None

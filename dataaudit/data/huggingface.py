@@ -8,7 +8,8 @@ from typing import Any
 import datasets
 import numpy as np
 
-from dataaudit.data.arrow import dense, kind_of, mixed, numbers, wide
+from dataaudit.data.arrow import dense, kind_of, mixed, numbers, views, wide
+from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
 from dataaudit.data.examples import encode_labels
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
@@ -16,7 +17,7 @@ from dataaudit.data.labelled import LabelledExamples
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError, require
-from dataaudit.types import IntArray
+from dataaudit.types import AnyArray, IntArray
 
 
 class HuggingFaceExamples(LabelledExamples):
@@ -104,6 +105,16 @@ class HuggingFaceExamples(LabelledExamples):
     def source(self) -> str:
         """What the data set is."""
         return "Hugging Face Dataset"
+
+    @property
+    def array(self) -> AnyArray | ChunkedRows | None:
+        """A column of lists without a copy, where no transform and no selection stand before it and lists are alike."""
+        if self._kind != "list" or self._transform is not None or self._view._indices is not None:
+            return None
+        chunks = views(self._view[:][self._columns[0]])
+        if chunks is None:
+            return None
+        return chunks[0] if len(chunks) == 1 else ChunkedRows(chunks)
 
     def show(self, index: int) -> Any:
         """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""

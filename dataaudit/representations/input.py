@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.examples import Examples, rows_per_block
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray
 
 
-def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
+def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
     """Inputs as rows [n, d], and what to record of them.
 
     Arrays are flattened and taken as they are: pixels stay 8-bit, and a common factor or offset changes no score
     by the paper's bandwidth. Columns of tables have units of their own: each is centred and divided by its
-    standard deviation (a constant one becomes 0). An array in memory, or memory-mapped, is not copied.
+    standard deviation (a constant one becomes 0). An array in memory, or memory-mapped, is not copied,
+    nor are lists in the chunks of an Arrow file.
 
     Raises
     ------
@@ -25,6 +27,9 @@ def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
         If a table has columns that are not numbers, or rows hold NaN or infinity.
     """
     whole = getattr(examples, "array", None)
+    if isinstance(whole, ChunkedRows):
+        _check_finite(whole, examples)
+        return whole, {"inputs": "flattened, as they are", "features": whole.shape[1]}
     if whole is not None and (whole.ndim == 2 or whole.flags.c_contiguous):
         flat = whole.reshape(len(whole), -1)
         _check_finite(flat, examples)
@@ -53,7 +58,7 @@ def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
     return found, {"inputs": "columns standardised", "features": found.shape[1]}
 
 
-def _check_finite(found: AnyArray, examples: Examples) -> None:
+def _check_finite(found: AnyArray | ChunkedRows, examples: Examples) -> None:
     if found.dtype.kind not in "fiub" or found.shape[1] == 0:
         raise DataError(
             f"inputs of type {found.dtype} with {found.shape[1]} features, from {examples.source}",
