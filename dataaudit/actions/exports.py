@@ -283,7 +283,8 @@ class Exports:
         return examples
 
     def _read_again(self, origin: Any) -> LabelledExamples:
-        made: Any = self._recognised(origin.dataset, None, origin.label, origin.inputs, origin.transform)
+        known: Any = self._recognised(origin.dataset, None, origin.label, origin.inputs, origin.transform)
+        made: LabelledExamples = known
         return made
 
     def _recognised(self, dataset: Any, *options: Any) -> Examples:

@@ -86,7 +86,8 @@ def as_examples(
         dataset, split = _choose_split(dataset, split), None
     made = _adapted(dataset, split, label, inputs, transform, lenient)
     if made is dataset:
-        return made
+        given: Examples = made
+        return given
     made.origin = Origin(dataset, label, inputs, transform)
     return labelled_rows(made)
 

@@ -28,6 +28,9 @@ class SubsetExamples(LabelledExamples):
         If fewer than two classes are left.
     """
 
+    whole: Examples
+    rows: IntArray
+
     def __init__(self, whole: Examples, rows: IntArray) -> None:
         if isinstance(whole, SubsetExamples):
             whole, rows = whole.whole, whole.rows[rows]

@@ -126,8 +126,8 @@ class TorchExamples(LabelledExamples):
             rows = indices if self._map is None else self._map[indices]
             inputs = self._tensors[0]
             return as_array(inputs[torch.tensor(rows, device=inputs.device)])
-        inputs = [self._input(row) for row in indices.tolist()]
-        return stack(inputs, indices, RESIZE) if self._images else stack(inputs, indices)
+        made = [self._input(row) for row in indices.tolist()]
+        return stack(made, indices, RESIZE) if self._images else stack(made, indices)
 
     def _input(self, row: int) -> AnyArray:
         x, y = self._pair(row)

@@ -30,7 +30,7 @@ def as_dataset(examples: LabelledExamples) -> tuple[datasets.Dataset, str]:
         If it is of a kind that has no columns.
     """
     origin = examples.origin
-    dataset = None if origin is None else origin.dataset
+    dataset: Any = None if origin is None else origin.dataset
     if is_a(dataset, "datasets", "Dataset"):
         return dataset.with_format(None), str(examples.label_column)
     if is_a(dataset, "pandas", "DataFrame"):
