@@ -33,7 +33,8 @@ class SubsetExamples(LabelledExamples):
 
     def __init__(self, whole: Examples, rows: IntArray) -> None:
         if isinstance(whole, SubsetExamples):
-            whole, rows = whole.whole, whole.rows[rows]
+            rows = whole.rows[rows]
+            whole = whole.whole
         labels = whole.labels[rows]
         left = len(np.unique(labels))
         if left < 2:
