@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dataaudit import holdout as holdout
     from dataaudit._score import score as score
     from dataaudit.audit import Audit as Audit
+    from dataaudit.data.preprocessor import preprocessor as preprocessor
     from dataaudit.dynamics.recorder import Recorder as Recorder
     from dataaudit.embedding.embed import embed as embed
     from dataaudit.errors import Interrupted as Interrupted
@@ -48,6 +49,7 @@ _PUBLIC = {
     "errors": "dataaudit.errors",
     "holdout": "dataaudit.holdout",
     "networks": "dataaudit.learners.networks",
+    "preprocessor": "dataaudit.data.preprocessor:preprocessor",
     "recipes": "dataaudit.learners.recipes",
     "score": "dataaudit._score:score",
     "scorers": "dataaudit.scoring:catalogue",
@@ -69,6 +71,7 @@ __all__ = [
     "errors",
     "holdout",
     "networks",
+    "preprocessor",
     "recipes",
     "score",
     "scorers",

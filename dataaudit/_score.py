@@ -1,4 +1,4 @@
-"""The verb: resolve, adapt, check, collect, score.
+"""The verb: resolve, adapt, check, collect, score, judge.
 
 score(model, dataset)
   scorers, recipe, seed        by name or instance                  scoring, learners
@@ -17,25 +17,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataaudit import scoring
-from dataaudit._choice import automatic, automatic_needs, belief_needs, is_trained
-from dataaudit._holdout import HoldoutWork, holdout_work
+from dataaudit._assemble import assemble, names_of, needs_of, so_far
+from dataaudit._choice import automatic, belief_needs, is_trained
+from dataaudit._holdout import holdout_work
 from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
-from dataaudit._settings import density_settings, neighbour_settings, run_settings
+from dataaudit._settings import check_bad_rows, density_settings, neighbour_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
-from dataaudit.data.examples import Examples, Inspection, inspect
+from dataaudit.data.examples import inspect
+from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import DataError, Interrupted, ModelError, SettingError
-from dataaudit.evidence import Evidence, Need, Timer, collect
+from dataaudit.errors import Interrupted, ModelError, SettingError
+from dataaudit.evidence import Need, Timer, collect
 from dataaudit.holdout.settings import Holdout
-from dataaudit.labels.beliefs import with_beliefs
-from dataaudit.labels.judgement import Judgement, Vote, judge
-from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.adapt import as_learner, resolve_recipe
-from dataaudit.learners.base import Learner
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import NeighbourSearch
@@ -57,6 +55,7 @@ def score(
     inputs: str | list[str] | None = None,
     transform: Callable[[Any], Any] | None = None,
     processor: Any = None,
+    on_bad_rows: str = "raise",
     recipe: str | Recipe | None = None,
     device: str = "auto",
     engine: str | DensityEngine = "auto",
@@ -88,6 +87,10 @@ def score(
         Function of one input, applied whenever a row is read.
     processor
         For a transformers model: its tokenizer or image processor.
+    on_bad_rows
+        "raise", or "drop": rows without a label, with a missing or empty text, an image that does not decode, or NaN
+        that the model does not take, are found in one more pass and left out. The audit's settings name them, and
+        `Audit.rows` says which rows of the data set its examples are.
     recipe
         How a torch model is trained: a `Recipe` or the name of one. scikit-learn models with ``partial_fit``
         take its epochs and batch size.
@@ -137,6 +140,7 @@ def score(
     with timer.stage("total"):
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, holdout)
+        check_bad_rows(on_bad_rows, precomputed)
         seed = int(seed)
         before = split_precomputed(precomputed)
         recorded = before.recorder
@@ -148,8 +152,13 @@ def score(
             raise SettingError(
                 "a recipe beside precomputed=Recorder", "one or the other: nothing is trained", "drop recipe="
             )
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
+        drop = on_bad_rows == "drop"
+        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform, lenient=drop)
         learner = as_learner(model, examples, way, device, processor)
+        if drop:
+            with timer.stage("inspect"):
+                examples = usable_rows(examples, learner is not None and learner.allows_missing)
+                learner = as_learner(model, examples, way, device, processor)
         if recorded is not None and getattr(learner, "fresh", False):
             raise ModelError(
                 "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"
@@ -159,13 +168,13 @@ def score(
         heldout = heldout_of(before.probabilities, examples.labels, examples.class_names)
         if heldout is not None and chosen is not None and not any(Need.HELDOUT in s.needs for s in chosen):
             raise SettingError(
-                f"precomputed probabilities for scorers {_names(chosen)}, none of which reads them",
+                f"precomputed probabilities for scorers {names_of(chosen)}, none of which reads them",
                 "a score of held-out predictions",
                 "ask for 'heldout_confidence', or leave scorers='auto'",
             )
         if chosen is not None:
             chosen = [saved.get(scorer.name, scorer) for scorer in chosen]
-            chosen += [scorer for name, scorer in saved.items() if name not in _names(chosen)]
+            chosen += [scorer for name, scorer in saved.items() if name not in names_of(chosen)]
         elif learner is None and recorded is None and saved and heldout is None:
             chosen = automatic(None, None, False, set(), saved)
         met = set() if heldout is None else {Need.HELDOUT}
@@ -191,7 +200,7 @@ def score(
             raise _no_model(f"model=None for {examples.source} inputs that are no vectors of numbers")
         more |= {Need.BELIEFS, *({Need.HELDOUT} & believing)} if believing else set()
         plan = chosen or automatic(learner, recorded, trained, more, saved)
-        needs = _needs(plan)
+        needs = needs_of(plan)
         if Need.BELIEFS in needs:
             if not believing:
                 raise ModelError(
@@ -226,26 +235,15 @@ def score(
             runs = work.runs if work is not None else 0
 
             def keep() -> Audit:
-                return _so_far(plan, recorder, work, examples, inspection, learner, seed, notes, timer)
+                return so_far(plan, recorder, work, examples, inspection, learner, seed, notes, timer)
 
             raise Interrupted(recorder.epochs, keep if recorder.epochs or runs else None, runs) from error
-    settings = run_settings(_names(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
+    settings = run_settings(names_of(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
     settings |= density_settings(plan, evidence, settings["notes"])
     settings |= neighbour_settings(plan, evidence, settings["notes"])
     if work is not None:
         settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
-    return _audit(plan, evidence, settings, timer, examples, inspection)
-
-
-def _judged(evidence: Evidence) -> Judgement | None:
-    """Decisions about labels, where anything says what class an example is of."""
-    if evidence.beliefs is None or not evidence.beliefs.known.any():
-        return None
-    around, vote = evidence.around, None
-    if around is not None:
-        space = str(around.settings["representation"])
-        vote = Vote(around.same, around.leading, around.votes, around.depth, space)
-    return judge(evidence.beliefs, evidence.labels, len(evidence.class_names), vote)
+    return assemble(plan, evidence, settings, timer, examples, inspection)
 
 
 def _no_model(arrived: str) -> ModelError:
@@ -269,143 +267,9 @@ def _check_settings(seed: int, progress: bool, holdout: Any) -> None:
         )
 
 
-def _so_far(
-    plan: Sequence[Scorer],
-    recorder: Recorder,
-    work: HoldoutWork | None,
-    examples: Examples,
-    inspection: Inspection,
-    learner: Learner | None,
-    seed: int,
-    notes: list[str],
-    timer: Timer,
-) -> Audit:
-    """Audit of the epochs and holdout runs that were complete when the rest was interrupted."""
-    runs = work.runs if work is not None else 0
-    dynamics = recorder.dynamics() if recorder.epochs else None
-    found = work.found() if work is not None and runs else {}
-    evidence = Evidence(examples.labels, examples.class_names, dynamics, recorder.predictions(), **found)
-    kept = [scorer for scorer in plan if scorer.needs and all(evidence.has(need) for need in scorer.needs)]
-    if not kept:
-        kept = scoring.supported({Need.DYNAMICS})
-    complete = [f"{recorder.epochs} complete epochs"] if recorder.epochs else []
-    complete += [f"{runs} complete holdout runs"] if runs else []
-    notes = [*notes, f"interrupted after {' and '.join(complete)}"]
-    settings = run_settings(_names(kept), examples, learner, seed, False, notes, dynamics)
-    if work is not None and runs:
-        settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
-    return _audit(kept, evidence, settings, timer, examples, inspection)
-
-
-def _needs(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed | AroundNeed]:
-    """Union of what scorers need; there is at least one."""
-    if not plan:
-        raise DataError(
-            "a Recorder without a complete epoch or an evaluation pass",
-            "something recorded",
-            "call update() and end_epoch() in the training loop first",
-        )
-    return {need for scorer in plan for need in scorer.needs}
-
-
-def audit_recorded(
-    recorder: Recorder,
-    scorers: str | Scorer | Sequence[str | Scorer] = "auto",
-    *,
-    class_names: Sequence[str] | None = None,
-    examples: Examples | None = None,
-) -> Audit:
-    """Audit of what `recorder` holds; see `Recorder.audit`."""
-    timer = Timer()
-    with timer.stage("total"):
-        chosen = scoring.resolve(scorers)
-        names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
-        if len(names) != recorder.classes:
-            raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
-        plan = chosen or scoring.supported(automatic_needs(None, recorder, False))
-        needs = _needs(plan)
-        missing = np.flatnonzero(recorder.labels < 0)
-        if len(missing):
-            raise DataError(
-                f"{len(missing)} examples that were never seen, the first in row {missing[0]}",
-                "a label for every example",
-                "record every row at least once, or use dataaudit.score(None, dataset, precomputed=recorder)",
-            )
-        evidence = collect(
-            needs,
-            recorder.labels.copy(),
-            names,
-            examples=None,
-            learner=None,
-            recorder=recorder,
-            recorded=True,
-            trained=False,
-            engine=None,
-            seed=0,
-            progress=False,
-            timer=timer,
-        )
-    settings = run_settings(_names(plan), examples, None, None, True, [], evidence.dynamics)
-    return _audit(plan, evidence, settings, timer, examples, None)
-
-
 def _represented(plan: Sequence[Scorer]) -> list[DensityNeed | NeighbourNeed]:
     return [need for scorer in plan for need in scorer.needs if isinstance(need, (DensityNeed, NeighbourNeed))]
 
 
 def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed | NeighbourNeed]:
     return {need for need in _represented(plan) if need.space == "input"}
-
-
-def _names(plan: Sequence[Scorer]) -> list[str]:
-    return [scorer.name for scorer in plan]
-
-
-def _audit(
-    plan: Sequence[Scorer],
-    evidence: Evidence,
-    settings: dict[str, Any],
-    timer: Timer,
-    examples: Examples | None,
-    inspection: Inspection | None,
-) -> Audit:
-    columns, ties, uncertainties = {}, {}, {}
-    with timer.stage("score"):
-        evidence = with_beliefs(evidence)
-        for scorer in plan:
-            scores = scorer.score(evidence)
-            for name, values in (("values", scores.values), ("ties", scores.ties)):
-                if values is not None and np.shape(values) != (len(evidence.labels),):
-                    raise SettingError(
-                        f"{name} of shape {np.shape(values)} from scorer {scorer.name!r}",
-                        f"shape {(len(evidence.labels),)}",
-                        "have the scorer pass dataaudit.testing.ScorerContract",
-                    )
-            columns[scorer.name] = np.array(scores.values, np.float64)
-            if scores.uncertainty is not None:
-                uncertainties[scorer.name] = scores.uncertainty
-            if scores.ties is not None:
-                ties[scorer.name] = np.array(scores.ties, np.float64)
-        suggestions = suggest(evidence)
-        judgement = _judged(evidence)
-    timer.seconds["total"] += timer.seconds["score"]
-    for array in (*columns.values(), *ties.values()):
-        array.flags.writeable = False
-    settings["fingerprint"] = inspection.fingerprint if inspection is not None else None
-    return Audit(
-        columns=columns,
-        ties=ties,
-        labels=evidence.labels,
-        class_names=evidence.class_names,
-        default=scoring.leading(list(columns)),
-        suggested=suggestions.classes,
-        margin=suggestions.margin,
-        settings=settings,
-        timings=dict(timer.seconds),
-        dynamics=evidence.dynamics,
-        uncertainties=uncertainties,
-        judgement=judgement,
-        _examples=examples,
-        _evidence=evidence,
-        _model=evidence.model,
-    )

@@ -10,6 +10,7 @@ from typing import Any
 from dataaudit.data.examples import Examples
 from dataaudit.density.base import DensityNeed
 from dataaudit.dynamics.summary import Dynamics
+from dataaudit.errors import SettingError, rows
 from dataaudit.evidence import Evidence
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
@@ -28,6 +29,18 @@ RECORDED = {
 NO_MODEL = {"model": "none", "recipe": None, "device": "none", "precision": "none", "engine": "none"}
 
 
+def check_bad_rows(on_bad_rows: Any, precomputed: Any) -> None:
+    """Raise a `SettingError` unless ``on_bad_rows=`` is known and goes with what was computed elsewhere."""
+    if on_bad_rows not in ("raise", "drop"):
+        raise SettingError(f"on_bad_rows={on_bad_rows!r}", "'raise' or 'drop'", "pass on_bad_rows='drop'")
+    if on_bad_rows == "drop" and precomputed is not None:
+        raise SettingError(
+            "on_bad_rows='drop' beside precomputed=",
+            "rows that are those of what was computed elsewhere",
+            "drop the rows from both beforehand",
+        )
+
+
 def run_settings(
     names: list[str],
     examples: Examples | None,
@@ -42,6 +55,12 @@ def run_settings(
     if learner is not None:
         described |= learner.description
     notes = [*notes, *described.pop("notes", [])]
+    dropped = getattr(examples, "dropped", None)
+    left_out: dict[str, Any] = {}
+    if dropped is not None:
+        total = len(dropped) + len(examples or ())
+        notes.append(f"{len(dropped)} of {total} rows could not be used and were dropped: {rows(dropped)}")
+        left_out = {"dropped_rows": dropped.tolist()}
     if dynamics is not None:
         unseen = int((dynamics.seen == 0).sum())
         if unseen:
@@ -52,6 +71,7 @@ def run_settings(
         **described,
         "seed": seed,
         "scorers": names,
+        **left_out,
         "source": examples.source if examples is not None else "recorder",
         "versions": {
             "python": platform.python_version(),

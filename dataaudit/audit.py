@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.actions.exports import Exports
 from dataaudit.actions.labels import LabelDecisions
 from dataaudit.actions.places import Places
 from dataaudit.dynamics.summary import Dynamics
-from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.labels.judgement import Judgement
 from dataaudit.scoring.base import Uncertainty
 from dataaudit.types import FloatArray, IntArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit(LabelDecisions, Places):
+class Audit(LabelDecisions, Places, Exports):
     """Scores of every example of a labelled data set; made by `dataaudit.score`.
 
     Attributes
@@ -80,18 +81,24 @@ class Audit(LabelDecisions, Places):
 
     @property
     def rows(self) -> IntArray:
-        """Rows of the data set that were audited, int64 [n]."""
-        return np.arange(len(self.labels))
+        """Rows of the data set that were audited, int64 [n], ascending: all but those that were dropped as unusable.
+
+        Tables of this audit name these rows as ``index``; its arrays [n] hold their values in this order.
+        """
+        dropped = np.asarray(self.settings.get("dropped_rows", ()), np.int64)
+        return np.delete(np.arange(len(self.labels) + len(dropped), dtype=np.int64), dropped)
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row an example, a column a score, float64 [n, s], higher = more regular.
+        """One row an example, a column a score, float64 [n, s], higher = more regular; indexed by `rows`.
 
         A fresh frame at every access: changing it changes nothing here.
         """
-        frame = pd.DataFrame(dict(self.columns))
-        frame.index.name = "index"
-        return frame
+        return pd.DataFrame(dict(self.columns), index=self._index)
+
+    @property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.rows, name="index")
 
     @property
     def reliability(self) -> dict[str, float]:
@@ -112,7 +119,8 @@ class Audit(LabelDecisions, Places):
         Returns
         -------
         DataFrame
-            One row an example: score, stderr, lower and upper (95 % interval), holdouts (how often it was held out).
+            One row an example, indexed by `rows`: score, stderr, lower and upper (95 % interval), holdouts (how often
+            it was held out).
 
         Raises
         ------
@@ -126,12 +134,12 @@ class Audit(LabelDecisions, Places):
             )
         known = self.uncertainties[name]
         columns = {field: getattr(known, field) for field in ("stderr", "lower", "upper", "holdouts")}
-        frame = pd.DataFrame({"score": self.columns[name], **columns})
-        frame.index.name = "index"
-        return frame
+        return pd.DataFrame({"score": self.columns[name], **columns}, index=self._index)
 
     def ranking(self, by: str | None = None) -> IntArray:
-        """Positions of all examples, int64 [n], most suspicious first.
+        """Positions of all examples in this audit, int64 [n], most suspicious first.
+
+        Where rows were dropped, ``audit.rows[audit.ranking()]`` are their rows in the data set.
 
         Parameters
         ----------
@@ -168,8 +176,8 @@ class Audit(LabelDecisions, Places):
         Returns
         -------
         DataFrame
-            index, given (label), suggested (label; blank where it equals the given or nothing is known), score,
-            margin.
+            index (row of the data set), given (label), suggested (label; blank where it equals the given or nothing is
+            known), score, margin.
 
         Raises
         ------
@@ -185,7 +193,7 @@ class Audit(LabelDecisions, Places):
         other = (suggested >= 0) & (suggested != given)
         return pd.DataFrame(
             {
-                "index": chosen,
+                "index": self.rows[chosen],
                 "given": names[given],
                 "suggested": np.where(other, names[suggested], ""),
                 "score": self.columns[name][chosen],
@@ -233,21 +241,6 @@ class Audit(LabelDecisions, Places):
         if dataset is not None:
             examples = self._recognised(dataset, split, label, inputs, transform)
         return write_report(self, examples, path)
-
-    def _recognised(self, dataset: Any, *options: Any) -> Examples:
-        from dataaudit.data import as_examples
-        from dataaudit.data.examples import inspect
-
-        split, label, inputs, transform = options
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform)
-        found, known = inspect(examples, allow_missing=True).fingerprint, self.settings.get("fingerprint")
-        if known is not None and found != known:
-            raise DataError(
-                f"a data set with fingerprint {found}",
-                f"the audited one, {known}",
-                "pass the same rows in the same order, with the same label, inputs and transform",
-            )
-        return examples
 
     def save(self, folder: str | Path) -> Path:
         """Save as Parquet and JSON in `folder`, which then is a whole audit or what it was before.

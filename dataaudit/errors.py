@@ -45,6 +45,10 @@ class DataError(DataAuditError, ValueError):
     """The data set cannot be audited as it is."""
 
 
+class RowError(DataError):
+    """A row of the data set cannot be read; the others may be."""
+
+
 class SettingError(DataAuditError, ValueError):
     """A setting has a value that is not allowed."""
 

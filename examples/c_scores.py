@@ -18,7 +18,7 @@ data = digits.data / 16, digits.target
 with tempfile.TemporaryDirectory() as folder:
     holdout = dataaudit.Holdout(ratio=0.5, runs=runs, store=Path(folder) / "runs")
     audit = dataaudit.score(GaussianNB(var_smoothing=0.01), data, "c_score", holdout=holdout)
-    print(audit.uncertainty().loc[audit.ranking()[:5]])
+    print(audit.uncertainty().iloc[audit.ranking()[:5]])
     print(f"reliability {audit.reliability['c_score']:.3f} after {runs} runs")
 
     more = dataaudit.Holdout(ratio=0.5, runs=runs + 5, store=Path(folder) / "runs")

@@ -42,6 +42,9 @@ class Places:
 
         def _recognised(self, dataset: Any, *options: Any) -> Examples: ...
 
+        @property
+        def rows(self) -> Any: ...  # noqa: D102
+
     def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
         """Return the `k` examples that are furthest from everything, whatever their labels.
 
@@ -92,7 +95,7 @@ class Places:
         times = outliers.ratio(distance, usual)[chosen]
         return pd.DataFrame(
             {
-                "index": chosen,
+                "index": self.rows[chosen],
                 "label": self._names()[self.labels[chosen]],
                 "score": score[chosen],
                 "nearest": graph.distances[chosen, 0],
@@ -154,7 +157,7 @@ class Places:
         one, two = found.first_probability[chosen], found.second_probability[chosen]
         return pd.DataFrame(
             {
-                "index": chosen,
+                "index": self.rows[chosen],
                 "given": names[self.labels[chosen]],
                 "first": first,
                 "second": second,
@@ -218,7 +221,7 @@ class Places:
         return pd.DataFrame(
             {
                 "group": found.group,
-                "index": found.index,
+                "index": self.rows[found.index],
                 "label": self._names()[self.labels[found.index]],
                 "distance": found.distance,
                 "differing": found.differing,
@@ -257,7 +260,9 @@ class Places:
         values = self.columns[name]
         ties = self.ties.get(name, np.zeros(len(values)))
         chosen = typical.most_typical(values, ties, self.labels, len(self.class_names), k)
-        return pd.DataFrame({"class": self._names()[self.labels[chosen]], "index": chosen, "score": values[chosen]})
+        return pd.DataFrame(
+            {"class": self._names()[self.labels[chosen]], "index": self.rows[chosen], "score": values[chosen]}
+        )
 
     def score_new(
         self,

@@ -10,6 +10,8 @@ from typing import Any
 
 from dataaudit.data.examples import Examples, Inspection, inspect
 from dataaudit.data.kinds import is_a
+from dataaudit.data.labelled import Origin
+from dataaudit.data.subset import labelled_rows
 from dataaudit.errors import DataError, SettingError, did_you_mean
 
 __all__ = ["Examples", "Inspection", "as_examples", "inspect"]
@@ -28,6 +30,7 @@ def as_examples(
     label: Any = None,
     inputs: Any = None,
     transform: Callable[[Any], Any] | None = None,
+    lenient: bool = False,
 ) -> Examples:
     """Adapt a data set.
 
@@ -51,6 +54,8 @@ def as_examples(
     transform
         Applied to one input at a time (a PIL image, an array, a text; a dict for a DataFrame's row) whenever
         it is read; returns an array or a tensor.
+    lenient
+        Whether rows without a label are left out; otherwise they are an error.
 
     Returns
     -------
@@ -77,22 +82,34 @@ def as_examples(
             "a function of one input",
             "pass transform=lambda x: ...",
         )
+    if is_a(dataset, "datasets", "DatasetDict"):
+        dataset, split = _choose_split(dataset, split), None
+    made = _adapted(dataset, split, label, inputs, transform, lenient)
+    if made is dataset:
+        given: Examples = made
+        return given
+    made.origin = Origin(dataset, label, inputs, transform)
+    return labelled_rows(made)
+
+
+def _adapted(
+    dataset: Any, split: str | None, label: Any, inputs: Any, transform: Callable[[Any], Any] | None, lenient: bool
+) -> Any:
+    """Examples of one adapter, with labels of -1 where `lenient`."""
+    options: dict[str, Any] = {"transform": transform, "lenient": lenient}
     if is_a(dataset, "pandas", "DataFrame"):
         _refuse("a pandas DataFrame", split=split)
         from dataaudit.data.tables import TableExamples
 
-        return TableExamples.from_frame(dataset, label=label, inputs=inputs, transform=transform)
+        return TableExamples.from_frame(dataset, label=label, inputs=inputs, **options)
     if isinstance(dataset, (tuple, list)):
         _refuse("(inputs, labels) arrays", split=split, label=label, inputs=inputs)
-        return _from_pair(dataset, transform)
-    if is_a(dataset, "datasets", "Dataset") or is_a(dataset, "datasets", "DatasetDict"):
+        return _from_pair(dataset, options)
+    if is_a(dataset, "datasets", "Dataset"):
+        _refuse("a Hugging Face Dataset", split=split)
         from dataaudit.data.huggingface import HuggingFaceExamples
 
-        if is_a(dataset, "datasets", "DatasetDict"):
-            dataset = _choose_split(dataset, split)
-        else:
-            _refuse("a Hugging Face Dataset", split=split)
-        return HuggingFaceExamples(dataset, label=label, inputs=inputs, transform=transform)
+        return HuggingFaceExamples(dataset, label=label, inputs=inputs, **options)
     if isinstance(dataset, Examples):
         _refuse("an Examples", split=split, label=label, inputs=inputs, transform=transform)
         return dataset
@@ -101,7 +118,7 @@ def as_examples(
         _refuse("a torch Dataset", split=split, label=label, inputs=inputs)
         from dataaudit.data.torch import TorchExamples
 
-        return TorchExamples(dataset, transform=transform)
+        return TorchExamples(dataset, **options)
     if is_a(dataset, "torch.utils.data", "DataLoader"):
         raise DataError("a torch DataLoader", "the data set behind it", "pass loader.dataset")
     raise DataError(
@@ -111,7 +128,7 @@ def as_examples(
     )
 
 
-def _from_pair(pair: Sequence[Any], transform: Callable[[Any], Any] | None) -> Examples:
+def _from_pair(pair: Sequence[Any], options: dict[str, Any]) -> Any:
     if len(pair) != 2:
         raise DataError(
             f"a {type(pair).__name__} of {len(pair)} items",
@@ -122,10 +139,10 @@ def _from_pair(pair: Sequence[Any], transform: Callable[[Any], Any] | None) -> E
     if is_a(inputs, "pandas", "DataFrame"):
         from dataaudit.data.tables import TableExamples
 
-        return TableExamples(inputs, labels, transform=transform)
+        return TableExamples(inputs, labels, **options)
     from dataaudit.data.arrays import ArrayExamples
 
-    return ArrayExamples(inputs, labels, transform=transform)
+    return ArrayExamples(inputs, labels, **options)
 
 
 def _choose_split(splits: Any, split: str | None) -> Any:

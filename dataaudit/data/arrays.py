@@ -13,6 +13,7 @@ from dataaudit.data.examples import check_lengths, encode_labels
 from dataaudit.data.kinds import is_a, is_image, is_tensor
 from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import NUMBERS, as_array, stack, transformed
+from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError
 from dataaudit.types import AnyArray, IntArray
 
@@ -26,11 +27,13 @@ class ArrayExamples(LabelledExamples):
     ----------
     inputs
         NumPy array or memmap, torch tensor (on any device), nested lists or a pandas Series; [n, ...].
-        Without `transform` it holds numbers and has at least two dimensions.
+        Without `transform` it holds texts [n], or numbers and has at least two dimensions.
     labels
         [n]; whole numbers, strings or booleans.
     transform
         Applied to one row at a time; returns an array or a tensor.
+    lenient
+        Whether a missing label is -1, not an error.
 
     Raises
     ------
@@ -38,13 +41,16 @@ class ArrayExamples(LabelledExamples):
         If inputs or labels are of another kind, or their lengths differ.
     """
 
-    def __init__(self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False
+    ) -> None:
         self._inputs = _indexable(inputs)
         self._transform = transform
         values = label_values(labels)
         check_lengths(len(self._inputs), len(values))
-        super().__init__(*encode_labels(values))
-        if transform is None:
+        super().__init__(*encode_labels(values, lenient=lenient))
+        self._text = transform is None and _are_texts(self._inputs)
+        if transform is None and not self._text:
             check_numbers(self._inputs)
 
     @property
@@ -55,11 +61,12 @@ class ArrayExamples(LabelledExamples):
     @property
     def array(self) -> AnyArray | None:
         """All inputs without a copy, where they are a NumPy array or memmap and no transform stands before them."""
-        return self._inputs if self._transform is None and isinstance(self._inputs, np.ndarray) else None
+        plain = self._transform is None and not self._text
+        return self._inputs if plain and isinstance(self._inputs, np.ndarray) else None
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
-        return {**self.__dict__, "_inputs": _MappedFile.of(self._inputs) or self._inputs}
+        return {**super().__getstate__(), "_inputs": _MappedFile.of(self._inputs) or self._inputs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         inputs = state["_inputs"]
@@ -73,6 +80,8 @@ class ArrayExamples(LabelledExamples):
         return row.item() if isinstance(row, np.generic) else row
 
     def _read(self, indices: IntArray) -> AnyArray:
+        if self._text:
+            return as_texts(self._inputs[indices])
         if self._transform is None:
             return as_array(_take(self._inputs, indices))
         made = [transformed(self._transform, self._inputs[row], row) for row in indices.tolist()]
@@ -148,8 +157,8 @@ def _indexable(inputs: Any) -> Any:
 
 
 def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
-    if inputs and is_image(inputs[0]):
-        # np.asarray would make one array of all images, channels last.
+    if inputs and (is_image(inputs[0]) or isinstance(next((row for row in inputs if row is not None), None), str)):
+        # np.asarray would make one array of all images, channels last, and give every text the longest one's room.
         rows = np.empty(len(inputs), dtype=object)
         rows[:] = inputs
         return rows
@@ -163,6 +172,13 @@ def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
             "rows of one shape",
             "pad or cut them to one length",
         ) from error
+
+
+def _are_texts(inputs: Any) -> bool:
+    """Whether an array [n] holds strings, None perhaps among them."""
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 1 or inputs.dtype.kind not in "OUT":
+        return False
+    return inputs.dtype.kind in "UT" or isinstance(next((row for row in inputs if row is not None), None), str)
 
 
 def check_numbers(inputs: Any) -> None:

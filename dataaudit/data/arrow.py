@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataaudit.data.rows import as_array
-from dataaudit.errors import DataError, rows
+from dataaudit.errors import DataError, RowError, rows
 from dataaudit.types import AnyArray, IntArray
 
 
@@ -54,6 +54,28 @@ def numbers(column: Any, dtype: Any) -> AnyArray:
     return np.asarray(column.cast(target, safe=False).to_numpy(), dtype=dtype)
 
 
+def mixed(table: Any, features: Any) -> Any:
+    """Return a table of numbers, booleans, texts and classes as a DataFrame that scikit-learn takes.
+
+    Numbers and booleans become float64, NaN where one is missing, whatever rows a block happens to hold; classes become
+    categories by name; texts are objects, NaN where one is missing, as pandas reads them from files.
+    """
+    import pandas as pd
+
+    made: dict[str, Any] = {}
+    for name in table.column_names:
+        column, kind = table[name], kind_of(features[name])
+        if kind == "class":
+            codes = np.asarray(column.fill_null(-1).to_numpy(), np.int64)
+            made[name] = pd.Categorical.from_codes(codes, categories=pd.Index(features[name].names))
+        elif kind == "number":
+            made[name] = numbers(column, np.float64)
+        else:
+            texts = pd.Series(column.to_pylist(), dtype=object)
+            made[name] = texts.where(texts.notna(), np.nan)
+    return pd.DataFrame(made)
+
+
 def dense(column: Any, indices: IntArray) -> AnyArray:
     """Column of lists as an array [b, ...] of the type stored; null numbers become NaN.
 
@@ -77,7 +99,11 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
         owner = indices[np.arange(len(array)) // max(1, len(array) // len(indices))]
         if array.null_count:
             missing = owner[np.asarray(array.is_null())]
-            raise DataError(f"no list in {rows(np.unique(missing))}", "a list in every row", "drop those rows")
+            raise RowError(
+                f"no list in {rows(np.unique(missing))}",
+                "a list in every row",
+                "drop those rows, or on_bad_rows='drop'",
+            )
         lengths = np.asarray(pc.list_value_length(array))
         other = np.unique(owner[lengths != lengths[0]])
         if len(other):
@@ -90,3 +116,36 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
         array = array.flatten()
     # Arrow's buffers are read-only, which torch.from_numpy warns about.
     return as_array(np.array(array.to_numpy(zero_copy_only=False))).reshape(shape)
+
+
+def views(column: Any) -> list[AnyArray] | None:
+    """Chunks of a column of lists as arrays [b, d] without a copy; None where the layout does not allow it.
+
+    Lists must be of numbers of a type that NumPy and this library share, of one length, and none missing.
+    """
+    found: list[AnyArray] = []
+    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+        if not len(chunk):
+            continue
+        if pa.types.is_fixed_size_list(chunk.type):
+            width = chunk.type.list_size
+        elif pa.types.is_list(chunk.type) or pa.types.is_large_list(chunk.type):
+            offsets = chunk.offsets.to_numpy()
+            width = int(offsets[1] - offsets[0])
+            if (np.diff(offsets) != width).any():
+                return None
+        else:
+            return None
+        # Neither is null_count a copy, nor is flatten, which honours the chunk's place in its buffers.
+        values = chunk.flatten() if chunk.null_count == 0 else None
+        if values is None or values.null_count or not pa.types.is_primitive(values.type):
+            return None
+        if pa.types.is_boolean(values.type) or not (
+            pa.types.is_integer(values.type) or pa.types.is_float32(values.type) or pa.types.is_float64(values.type)
+        ):
+            return None
+        view = values.to_numpy(zero_copy_only=True).reshape(len(chunk), width)
+        if found and (view.shape[1] != found[0].shape[1] or view.dtype != found[0].dtype):
+            return None
+        found.append(view)
+    return found or None

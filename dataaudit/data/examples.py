@@ -9,11 +9,18 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from dataaudit.errors import DataError, rows
-from dataaudit.types import AnyArray, IntArray
+from dataaudit.data.texts import digest_texts, is_text, unusable
+from dataaudit.errors import DataError, RowError, rows
+from dataaudit.types import AnyArray, BoolArray, IntArray
 
 READ_BYTES = 32 * 2**20
 """Bytes of inputs that one block of a streaming pass aims at."""
+
+TEXT = "text"
+"""Type that an inspection records of texts."""
+
+TEXT_BYTES = 4096
+"""What a text is taken to weigh: one row tells nothing about the others."""
 
 
 @runtime_checkable
@@ -49,9 +56,10 @@ class Examples(Protocol):
 
     @abstractmethod
     def read(self, indices: IntArray) -> Any:
-        """Inputs of the rows `indices` [b]: a NumPy array [b, ...], or a DataFrame with b rows.
+        """Inputs of the rows `indices` [b]: a NumPy array [b, ...], a DataFrame with b rows, or texts.
 
-        uint8 arrays hold pixels 0..255; floats arrive as float32 or float64; everything else as it is stored.
+        Texts are an object array [b] of str, None where one is missing. uint8 arrays hold pixels 0..255; floats
+        arrive as float32 or float64; everything else as it is stored.
         """
 
     @abstractmethod
@@ -70,17 +78,21 @@ class NoLabels:
         return self.count
 
 
-def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[IntArray, tuple[str, ...]]:
+def encode_labels(
+    values: Any, names: tuple[str, ...] | None = None, lenient: bool = False
+) -> tuple[IntArray, tuple[str, ...]]:
     """Turn a label column into positions 0..C-1 and class names.
 
     Parameters
     ----------
     values
         Labels [n]: whole numbers (gaps allowed), strings or booleans. With `names` they must already be
-        positions 0..C-1. `NoLabels` makes all examples one class without a name.
+        positions 0..C-1.
     names
         Names of all classes where the data set declares them (a ``ClassLabel`` feature). Classes that no
         example carries keep their place.
+    lenient
+        Whether a missing label becomes -1 instead of an error.
 
     Returns
     -------
@@ -93,26 +105,38 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
         If there are no labels, a label is missing, not a whole number, out of range, if there is one class
         only, or more classes than examples.
     """
-    if isinstance(values, NoLabels):
-        return np.zeros(len(values), np.int64), ("",)
     import pandas as pd
 
     column = pd.Series(values).reset_index(drop=True)
     if len(column) == 0:
         raise DataError("an empty data set", "at least two examples of two classes", "pass a data set with rows")
-    missing = np.flatnonzero(column.isna().to_numpy())
+    empty = column.isna().to_numpy()
+    missing, place = np.flatnonzero(empty), np.flatnonzero(~empty)
+    if len(missing) and lenient and len(place):
+        labels, spelled = _encode(column.iloc[place].infer_objects().reset_index(drop=True), names, place)
+        every = np.full(len(column), -1, np.int64)
+        every[place] = labels
+        every.flags.writeable = False
+        return every, spelled
     if len(missing):
         raise DataError(
             f"missing labels in {rows(missing)}",
             "one label for every example",
-            "drop those rows or label them",
+            "drop those rows or label them, or pass on_bad_rows='drop'",
         )
+    return _encode(column, names, place)
+
+
+def _encode(column: Any, names: tuple[str, ...] | None, place: IntArray) -> tuple[IntArray, tuple[str, ...]]:
+    """Labels and names of a column without gaps, a pandas Series of the rows `place`."""
+    import pandas as pd
+
     if pd.api.types.is_float_dtype(column.dtype):
         numbers = column.to_numpy(dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
         if len(bad):
             raise DataError(
-                f"label {float(numbers[bad[0]])!r} in {rows(bad)}",
+                f"label {float(numbers[bad[0]])!r} in {rows(place[bad])}",
                 "classes: whole numbers, strings or booleans",
                 "round or bin a regression target before auditing it as a classification",
             )
@@ -134,7 +158,7 @@ def encode_labels(values: Any, names: tuple[str, ...] | None = None) -> tuple[In
         bad = np.flatnonzero((numbers < 0) | (numbers >= len(names)))
         if len(bad):
             raise DataError(
-                f"label {int(numbers[bad[0]])} in {rows(bad)}",
+                f"label {int(numbers[bad[0]])} in {rows(place[bad])}",
                 f"a position in the {len(names)} declared classes (0..{len(names) - 1})",
                 "correct those labels or the declared class names",
             )
@@ -188,9 +212,9 @@ class Inspection:
     fingerprint
         BLAKE2b digest of inputs and labels in row order, 32 hexadecimal digits.
     shape
-        Shape of one input; empty for tables.
+        Shape of one input; the number of columns for tables, empty for texts.
     dtype
-        Type of the inputs as read.
+        Type of the inputs as read; "table" and "text" for those.
     vectors
         Whether every input is a row of numbers, none of them missing.
     """
@@ -215,15 +239,17 @@ class Inspector:
         self._digest = hashlib.blake2b(digest_size=16)
         self._shape: tuple[int, ...] | None = None
         self._dtype = ""
-        self._vectors = True
+        self._complete = True
         self._bad: list[int] = []
         self._total_bad = 0
         self._row = 0
 
     def update(self, block: Any) -> None:
-        """Look at the next rows, in order: an array [b, ...] or a DataFrame with b rows."""
+        """Look at the next rows, in order: what `Examples.read` gave."""
         if hasattr(block, "columns"):
             self._table(block)
+        elif is_text(block):
+            self._texts(block)
         else:
             self._array(np.asarray(block))
         self._row += len(block)
@@ -236,22 +262,16 @@ class Inspector:
             raise DataError(
                 f"inputs of shape {block.shape[1:]} from row {self._row} on, after {self._shape}",
                 "inputs of one shape",
-                "resize or pad them, for example with transform=",
+                "resize or pad them, for example with transform= (dataaudit.data.images.Resize(32) for images)",
             )
-        if block.dtype.kind == "f":
-            flat = block.reshape(len(block), -1)
-            wrong = np.isinf(flat) if self._allow_missing else ~np.isfinite(flat)
-            self._vectors &= not (self._allow_missing and bool(np.isnan(flat).any()))
-            self._note(np.asarray(wrong.any(axis=1)))
-        elif block.dtype == object and isinstance(block.flat[0], str):
-            self._digest.update("\x1f".join(block.tolist()).encode())
-            return
-        elif block.dtype.kind not in "iub":
+        if block.dtype.kind not in "fiub":
             raise DataError(
                 f"inputs of type {block.dtype}",
                 "numbers",
                 "name numeric or image columns with inputs=, or turn the rows into numbers with transform=",
             )
+        self._note(unfit(block, self._allow_missing))
+        self._complete &= not self._allow_missing or not bool(unfit(block, False).any())
         self._digest.update(np.ascontiguousarray(block).data)
 
     def _table(self, block: Any) -> None:
@@ -260,15 +280,18 @@ class Inspector:
         if self._shape is None:
             self._shape, self._dtype = (len(block.columns),), "table"
             self._digest.update("\x1f".join(map(str, block.columns)).encode())
-        numbers = block.select_dtypes("number")
-        self._vectors &= block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
-        self._vectors &= not block.isna().any(axis=None)
-        wrong = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=1)
-        if not self._allow_missing:
-            wrong |= block.isna().any(axis=1).to_numpy()
-        self._note(wrong)
+        self._note(unfit(block, self._allow_missing))
+        numeric = block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
+        self._complete &= numeric and not bool(block.isna().any(axis=None))
         hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
         self._digest.update(np.ascontiguousarray(hashes).data)
+
+    def _texts(self, block: AnyArray) -> None:
+        if self._shape is None:
+            self._shape, self._dtype = (), TEXT
+            self._digest.update(TEXT.encode())
+        self._note(unfit(block, self._allow_missing))
+        digest_texts(self._digest, block)
 
     def _note(self, wrong: AnyArray) -> None:
         found = np.flatnonzero(wrong)
@@ -281,28 +304,79 @@ class Inspector:
         Raises
         ------
         DataError
-            If any row holds NaN or infinity; the first rows are named.
+            If any row holds NaN, infinity or no text; the first rows are named.
         """
         if self._bad:
             more = self._total_bad - len(self._bad)
+            named = f"{rows(self._bad)}{f' and {more} more' if more else ''}"
+            if self._dtype == TEXT:
+                raise DataError(
+                    f"missing or empty texts in {named}",
+                    "a text in every row",
+                    "drop those rows or fill them, or pass on_bad_rows='drop'",
+                )
             raise DataError(
-                f"NaN or infinite inputs in {rows(self._bad)}{f' and {more} more' if more else ''}",
+                f"NaN or infinite inputs in {named}",
                 "finite inputs",
-                "fill or drop those rows, or use a model that handles missing values",
+                "fill or drop those rows, pass on_bad_rows='drop', or use a model that handles missing values",
             )
         self._digest.update(np.ascontiguousarray(labels).data)
         self._digest.update("\x1f".join(class_names).encode())
         assert self._shape is not None
-        return Inspection(
-            self._digest.hexdigest(), tuple(self._shape), self._dtype, self._vectors and len(self._shape) == 1
-        )
+        vectors = self._complete and len(self._shape) == 1
+        return Inspection(self._digest.hexdigest(), tuple(self._shape), self._dtype, vectors)
 
 
-def rows_per_block(examples: Examples) -> int:
-    """How many rows fill about `READ_BYTES`."""
-    first = examples.read(np.zeros(1, dtype=np.int64))
-    size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
+def unfit(block: Any, allow_missing: bool) -> BoolArray:
+    """Which rows of what `Examples.read` gave hold infinity, no text, or, unless allowed, a missing value."""
+    wrong: BoolArray
+    if is_text(block):
+        return unusable(block)
+    if hasattr(block, "columns"):
+        numbers = block.select_dtypes("number")
+        wrong = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=1)
+        return wrong if allow_missing else wrong | block.isna().any(axis=1).to_numpy()
+    if block.dtype.kind != "f":
+        return np.zeros(len(block), bool)
+    flat = block.reshape(len(block), -1)
+    wrong = (np.isinf(flat) if allow_missing else ~np.isfinite(flat)).any(axis=1)
+    return wrong
+
+
+def rows_per_block(examples: Examples, row: int = 0) -> int:
+    """How many rows like `row` fill about `READ_BYTES`."""
+    first = examples.read(np.array([row], dtype=np.int64))
+    if is_text(first):
+        size = TEXT_BYTES
+    else:
+        size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
     return max(1, min(65536, READ_BYTES // max(1, size)))
+
+
+def readable(examples: Examples, indices: IntArray, bad: list[int]) -> list[tuple[IntArray, Any]]:
+    """Rows `indices` in parts that can be read, with what was read; the rows that cannot be are added to `bad`.
+
+    Halves of what fails are tried again: about log2(b) readings for every bad row of b.
+    """
+    try:
+        return [(indices, examples.read(indices))]
+    except RowError:
+        if len(indices) == 1:
+            bad.append(int(indices[0]))
+            return []
+    middle = len(indices) // 2
+    return readable(examples, indices[:middle], bad) + readable(examples, indices[middle:], bad)
+
+
+def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowError:
+    """The error, which names one row, or one that names all rows of the block that cannot be read."""
+    bad: list[int] = []
+    readable(examples, indices, bad)
+    if len(bad) < 2:
+        return error
+    return RowError(
+        f"{len(bad)} inputs that cannot be read, in {rows(bad)}; first: {error.arrived}", error.expected, error.action
+    )
 
 
 def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
@@ -316,5 +390,10 @@ def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
     inspector = Inspector(allow_missing)
     block = rows_per_block(examples)
     for start in range(0, len(examples), block):
-        inspector.update(examples.read(np.arange(start, min(start + block, len(examples)), dtype=np.int64)))
+        part = np.arange(start, min(start + block, len(examples)), dtype=np.int64)
+        try:
+            read = examples.read(part)
+        except RowError as error:
+            raise _with_others(error, examples, part) from error
+        inspector.update(read)
     return inspector.result(examples.labels, examples.class_names)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import datasets
 import numpy as np
 
-from dataaudit.data.arrow import dense, kind_of, numbers, wide
+from dataaudit.data.arrow import dense, kind_of, mixed, numbers, views, wide
+from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
 from dataaudit.data.examples import NoLabels, encode_labels
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.labelled import LabelledExamples
-from dataaudit.data.rows import for_row, stack, transformed
-from dataaudit.errors import DataError, require
+from dataaudit.data.rows import RESIZE, for_row, stack, transformed
+from dataaudit.data.texts import as_texts
+from dataaudit.errors import DataError, RowError, require
 from dataaudit.types import AnyArray, IntArray
 
 
@@ -32,10 +34,12 @@ class HuggingFaceExamples(LabelledExamples):
         target, class or y. The names of a ``ClassLabel`` are kept. `NoLabels` for a data set without any.
     inputs
         Input columns; by default the only image column, otherwise all numeric columns, otherwise the only
-        list column; with `transform` also the only text column. ``ClassLabel`` columns are never inferred.
+        list column, otherwise the only text column. ``ClassLabel`` columns are never inferred.
     transform
         Applied to one input at a time: a PIL image, an array, a text, or a dict of several columns of
         different kinds.
+    lenient
+        Whether a missing label is -1, and an image that cannot be read is left for the reader to find.
 
     Raises
     ------
@@ -45,9 +49,11 @@ class HuggingFaceExamples(LabelledExamples):
     Notes
     -----
     Numeric columns are read together as [b, d]: float32, or float64 if any is float64 or a whole number of
-    32 bits or more. Lists keep their type. Images are read with three channels if any of up to 64, spread
-    evenly over the data set, has colour, otherwise with one; grey images in a colour set become RGB, a colour
-    image in a grey set is an error.
+    32 bits or more, positions of a ``ClassLabel`` among them. One text column is read as texts; text columns with
+    others are read together as a DataFrame: texts as objects, a ``ClassLabel`` as categories by name, booleans and
+    numbers as float64, NaN where a value is missing. Lists keep their type. Images are read with three channels if
+    any of up to 64, spread evenly over the data set, has colour, otherwise with one; grey images in a colour set
+    become RGB, a colour image in a grey set is an error.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class HuggingFaceExamples(LabelledExamples):
         label: Any = None,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
     ) -> None:
         if dataset.format["type"] == "custom":
             raise DataError(
@@ -72,13 +79,15 @@ class HuggingFaceExamples(LabelledExamples):
         if not isinstance(label, NoLabels):
             check_column(label, columns, "label")
         if chosen is None:
-            chosen = _infer_inputs(features, label, transform is not None)
+            chosen = _infer_inputs(features, label)
         check_inputs(chosen, columns, label)
         self._columns: list[str] = chosen
-        self._features = features
+        self.columns = tuple(chosen)
+        self.features = features
         self._transform = transform
         self._kind = self._kind_of_inputs()
-        super().__init__(*_labels_of(dataset, label))
+        super().__init__(*_labels_of(dataset, label, lenient))
+        self.label_column = None if isinstance(label, NoLabels) else label
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
         self._dtype = np.float64 if any(map(wide, self._numeric())) else np.float32
@@ -89,7 +98,7 @@ class HuggingFaceExamples(LabelledExamples):
             # A column cast to decode=False holds the same bytes.
             self._decoder = datasets.Image(mode=feature.mode)
             if transform is None:
-                self._channels = common_channels(map(self._image, probed_rows(len(self)).tolist()))
+                self._channels = common_channels(self._probed(lenient))
 
     @property
     def source(self) -> str:
@@ -101,40 +110,54 @@ class HuggingFaceExamples(LabelledExamples):
         """Input columns, in order."""
         return list(self._columns)
 
+    @property
+    def array(self) -> AnyArray | ChunkedRows | None:
+        """A column of lists without a copy, where no transform and no selection stand before it and lists are alike."""
+        if self._kind != "list" or self._transform is not None or self._view._indices is not None:
+            return None
+        chunks = views(self._view[:][self._columns[0]])
+        if chunks is None:
+            return None
+        return chunks[0] if len(chunks) == 1 else ChunkedRows(chunks)
+
     def show(self, index: int) -> Any:
         """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""
         if self._kind == "number":
             return self._row(index)
         return self._value(index)
 
+    def _probed(self, lenient: bool) -> Iterator[Any]:
+        for row in probed_rows(len(self)).tolist():
+            try:
+                yield self._image(row)
+            except RowError:
+                # Whoever asked for leniency reads every row later, and tells which could not be read.
+                if not lenient:
+                    raise
+
     def _numeric(self) -> list[Any]:
-        return [self._features[name] for name in self._columns] if self._kind == "number" else []
+        return [self.features[name] for name in self._columns] if self._kind == "number" else []
 
     def _kind_of_inputs(self) -> str:
-        """Kind of all inputs together: "image", "number", "list", or (for a transform) "text" or "other"."""
-        kinds = [kind_of(self._features[name]) for name in self._columns]
+        """Kind of all inputs together: "image", "number", "list", "text", "mixed", or (for a transform) "other"."""
+        kinds = [kind_of(self.features[name]) for name in self._columns]
         if set(kinds) <= {"number", "class"}:
             # Positions of a ClassLabel are numbers when they are asked for by name.
             return "number" if set(kinds) == {"number"} or self._transform is None else "other"
-        if len(kinds) == 1 and (self._transform is not None or kinds[0] in ("image", "list")):
+        if len(kinds) == 1 and (self._transform is not None or kinds[0] in ("image", "list", "text")):
             return kinds[0]
         if self._transform is not None:
             return "other"
-        if "text" in kinds:
-            text = [name for name, kind in zip(self._columns, kinds, strict=True) if kind == "text"]
-            raise DataError(
-                f"text in input columns {listed(text)}",
-                "numbers or images",
-                "embed the texts and pass the vectors, or pass transform= that turns each into numbers",
-            )
+        if set(kinds) <= {"number", "class", "text"}:
+            return "mixed"
         described = ", ".join(f"{name!r} ({kind})" for name, kind in zip(self._columns, kinds, strict=True))
         raise DataError(
             f"input columns {described}",
-            "one image column, one list column, or numeric columns",
+            "one image column, one list column, one text column, or columns of numbers and categories",
             "name such columns with inputs=, or pass transform=",
         )
 
-    def _read(self, indices: IntArray) -> AnyArray:
+    def _read(self, indices: IntArray) -> Any:
         if self._transform is not None:
             made = [transformed(self._transform, self._value(row), row) for row in indices.tolist()]
             return stack(made, indices)
@@ -145,9 +168,13 @@ class HuggingFaceExamples(LabelledExamples):
                 row_pixels(self._decode(image, row), self._channels, row)
                 for image, row in zip(stored, indices.tolist(), strict=True)
             ]
-            return stack(pixels, indices)
+            return stack(pixels, indices, RESIZE)
         if self._kind == "list":
             return dense(table[self._columns[0]], indices)
+        if self._kind == "text":
+            return as_texts(table[self._columns[0]].to_pylist())
+        if self._kind == "mixed":
+            return mixed(table, self.features)
         return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)
 
     def _table(self, indices: IntArray) -> Any:
@@ -184,24 +211,26 @@ class HuggingFaceExamples(LabelledExamples):
     def _decode(self, stored: Any, row: int) -> Any:
         """PIL image of what the column stores: bytes, or the path of a file."""
         if stored is None:
-            raise DataError(f"no image in row {row}", "an image in every row", "drop that row")
+            raise RowError(
+                f"no image in row {row}", "an image in every row", "drop that row, for example with on_bad_rows='drop'"
+            )
         return for_row(
             self._decoder.decode_example,
             stored,
             row,
             "an image that does not decode",
-            "repair or drop that row",
+            "repair or drop that row, for example with on_bad_rows='drop'",
         )
 
 
-def _labels_of(dataset: datasets.Dataset, label: Any) -> tuple[IntArray, tuple[str, ...]]:
+def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool) -> tuple[IntArray, tuple[str, ...]]:
     """Labels and class names of a column."""
     if isinstance(label, NoLabels):
-        return encode_labels(label)
+        return encode_labels(label, lenient=lenient)
     column = dataset.select_columns([label]).with_format("arrow")[:][label]
     feature = dataset.features[label]
     names = feature.names if isinstance(feature, datasets.ClassLabel) else None
-    return encode_labels(column.to_pandas(), tuple(names) if names else None)
+    return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient)
 
 
 def _infer_label(features: Any, inputs: list[Any]) -> Any:
@@ -213,7 +242,7 @@ def _infer_label(features: Any, inputs: list[Any]) -> Any:
     return candidates[0]
 
 
-def _infer_inputs(features: Any, label: str, transformed: bool) -> list[str]:
+def _infer_inputs(features: Any, label: str) -> list[str]:
     """The columns that can be the inputs."""
     kinds: dict[str, list[str]] = {}
     for name, feature in features.items():
@@ -222,18 +251,13 @@ def _infer_inputs(features: Any, label: str, transformed: bool) -> list[str]:
     images, numeric, lists, texts = (kinds.get(kind, []) for kind in ("image", "number", "list", "text"))
     if len(images) == 1:
         return images
-    if not images and numeric and not lists:
+    if not images and numeric and not lists and not texts:
         return numeric
     if not images and not numeric and len(lists) == 1:
         return lists
-    candidates = images or [*numeric, *lists]
-    if not candidates and transformed and len(texts) == 1:
+    if not images and not numeric and not lists and len(texts) == 1:
         return texts
-    if not candidates and texts:
-        raise DataError(
-            f"text columns only ({listed(texts)}) beside the label {label!r}",
-            "numbers or images",
-            "embed the texts and pass the vectors, or pass transform= that turns each into numbers",
-        )
-    found = f"several possible inputs ({listed(candidates)})" if candidates else "no image, number or list column"
+    # Numbers beside texts may be row numbers or half of a table: nothing is left out unsaid.
+    candidates = images or [*numeric, *lists, *texts]
+    found = f"several possible inputs ({listed(candidates)})" if candidates else "no image, number, list or text column"
     raise DataError(f"{found} among {listed(list(features))}", "inputs that are clear", "name them: inputs=...")

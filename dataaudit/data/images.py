@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from dataaudit.errors import DataError, require
+from dataaudit.data.kinds import is_image
+from dataaudit.errors import DataError, RowError, SettingError, require
 from dataaudit.types import AnyArray, IntArray
 
 PROBED = 64
@@ -72,6 +74,60 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
     return np.repeat(pixels[None], channels or 1, axis=0)
 
 
+@dataclass(frozen=True)
+class Resize:
+    """Images of one size and mode: pass it as ``transform=``.
+
+    Parameters
+    ----------
+    size
+        Height and width in pixels, or the pair (height, width).
+    mode
+        "RGB" for three channels, "L" for one. Colour becomes grey where "L" is asked for.
+
+    Raises
+    ------
+    SettingError
+        If size or mode are of another kind.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> Resize(32)(Image.new("L", (5, 4))).shape
+    (3, 32, 32)
+    """
+
+    size: int | tuple[int, int]
+    mode: Literal["RGB", "L"] = "RGB"
+
+    def __post_init__(self) -> None:
+        pair = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+        whole = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in pair)
+        if len(pair) != 2 or not whole:
+            raise SettingError(f"size={self.size!r}", "pixels, or (height, width)", "pass Resize(32)")
+        if self.mode not in ("RGB", "L"):
+            raise SettingError(f"mode={self.mode!r}", "'RGB' or 'L'", "pass Resize(32, mode='L')")
+
+    def __call__(self, image: Any) -> AnyArray:
+        """Pixels of one image, uint8 [channels, height, width].
+
+        Raises
+        ------
+        DataError
+            If it is no PIL image, or one of more than 8 bits a channel, which resizing would cut off.
+        """
+        if not is_image(image):
+            raise DataError(f"a {type(image).__name__}", "a PIL image", "use Resize for images only")
+        if image.mode in _DEEP or image.mode.startswith("I;16"):
+            raise DataError(
+                f"an image of mode {image.mode}", "8 bits a channel", "write a transform= that scales its values first"
+            )
+        height, width = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+        # A palette has no colours in between: pixels come first.
+        colour = image.convert("RGBA") if "transparency" in image.info else image
+        return to_pixels(colour.convert(self.mode).resize((width, height)))
+
+
 def probed_rows(count: int) -> IntArray:
     """Up to `PROBED` rows spread evenly over a set of `count`, the first and the last among them."""
     return np.unique(np.linspace(0, max(0, count - 1), min(count, PROBED)).astype(np.int64))
@@ -91,7 +147,9 @@ def row_pixels(image: Any, channels: int, row: int) -> AnyArray:
     Raises
     ------
     DataError
-        If a colour image turns up in a set that the probe took for grey, or the mode cannot be converted.
+        If a colour image turns up in a set that the probe took for grey.
+    RowError
+        If the image cannot be converted.
     """
     if channels == 1 and not is_gray(image):
         raise DataError(
@@ -103,8 +161,8 @@ def row_pixels(image: Any, channels: int, row: int) -> AnyArray:
     try:
         return to_pixels(image, channels)
     except (ValueError, OSError) as error:
-        raise DataError(
+        raise RowError(
             f"an image that does not decode in row {row} ({type(error).__name__}: {error})",
             "an image that can be read as grey or RGB",
-            "repair or drop that row",
+            "repair or drop that row, for example with on_bad_rows='drop'",
         ) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,24 @@ from dataaudit.data.examples import Examples, NoLabels
 from dataaudit.data.kinds import is_tensor
 from dataaudit.errors import DataError
 from dataaudit.types import IntArray
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a caller passed as a data set, and how it is read.
+
+    Attributes
+    ----------
+    dataset
+        The caller's own object, after a split was chosen.
+    label, inputs, transform
+        As in `dataaudit.data.as_examples`.
+    """
+
+    dataset: Any
+    label: Any = None
+    inputs: Any = None
+    transform: Callable[[Any], Any] | None = None
 
 
 class LabelledExamples(Examples):
@@ -24,9 +44,18 @@ class LabelledExamples(Examples):
         [C].
     """
 
+    origin: Origin | None = None
+    """What the caller passed, by reference; not sent to other processes."""
+    label_column: Any = None
+    """Label column, where there is one."""
+
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self._labels = labels
         self._class_names = class_names
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State for another process, which reads rows and needs nothing else."""
+        return {name: value for name, value in self.__dict__.items() if name != "origin"}
 
     @property
     def labels(self) -> IntArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dataaudit.data.images import to_pixels
 from dataaudit.data.kinds import is_image, is_tensor
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, RowError
 from dataaudit.types import AnyArray, IntArray
 
 NUMBERS = "iubf"
@@ -64,13 +64,13 @@ def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: st
 
     Raises
     ------
-    DataError
+    RowError
         If `function` raises anything but an interruption; the original error is chained.
     """
     try:
         return function(argument)
     except Exception as error:  # A caller's code and image decoders raise whatever they like.
-        raise DataError(
+        raise RowError(
             f"{arrived} in row {row} ({type(error).__name__}: {error})", "a row that can be read", action
         ) from error
 
@@ -83,17 +83,31 @@ def transformed(transform: Callable[[Any], Any], value: Any, row: int) -> AnyArr
     DataError
         If `transform` fails or returns something that is not numbers; `row` is named.
     """
-    made = for_row(transform, value, row, "a failing transform=", "correct the transform or drop that row")
+    made = for_row(
+        transform,
+        value,
+        row,
+        "a failing transform=",
+        "correct the transform or drop that row, for example with on_bad_rows='drop'",
+    )
     return as_input(made, row, "return an array or a tensor from transform=")
 
 
-def stack(arrays: Sequence[AnyArray], indices: IntArray) -> AnyArray:
+RESIZE = "pass transform=dataaudit.data.images.Resize(32), for example, or resize the images beforehand"
+"""What to do with images of several sizes."""
+
+
+def stack(
+    arrays: Sequence[AnyArray],
+    indices: IntArray,
+    action: str = "resize, pad or convert them, for example with transform=",
+) -> AnyArray:
     """Array [b, ...] of b arrays of one shape and type.
 
     Raises
     ------
     DataError
-        If shapes or types differ; the first row that does is named.
+        If shapes or types differ; the first row that does is named, and `action` advised.
     """
     first = arrays[0]
     for array, row in zip(arrays, indices.tolist(), strict=True):
@@ -102,6 +116,6 @@ def stack(arrays: Sequence[AnyArray], indices: IntArray) -> AnyArray:
                 f"an input of shape {array.shape} ({array.dtype}) in row {row}, "
                 f"after {first.shape} ({first.dtype}) in row {int(indices[0])}",
                 "inputs of one shape and type",
-                "resize, pad or convert them, for example with transform=",
+                action,
             )
     return np.stack(arrays)

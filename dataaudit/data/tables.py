@@ -13,6 +13,7 @@ from dataaudit.data.columns import as_list, check_column, check_inputs, label_un
 from dataaudit.data.examples import check_lengths, encode_labels
 from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import stack, transformed
+from dataaudit.data.texts import as_texts, holds_texts
 from dataaudit.errors import DataError
 from dataaudit.types import IntArray
 
@@ -30,6 +31,12 @@ class TableExamples(LabelledExamples):
         Input columns; all by default.
     transform
         Applied to one row at a time, a dict column -> value; returns an array or a tensor.
+    lenient
+        Whether a missing label is -1, not an error.
+
+    Notes
+    -----
+    A single input column of strings is read as texts, every other choice as a DataFrame.
 
     Raises
     ------
@@ -44,6 +51,7 @@ class TableExamples(LabelledExamples):
         *,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
     ) -> None:
         _check_distinct(frame)
         chosen = as_list(inputs)
@@ -56,11 +64,13 @@ class TableExamples(LabelledExamples):
             _check_order(frame, labels)
         values = label_values(labels)
         check_lengths(len(frame), len(values))
-        super().__init__(*encode_labels(values))
+        super().__init__(*encode_labels(values, lenient=lenient))
         # A shallow copy: columns that the caller adds or drops later do not move ours.
         self._frame = frame.copy(deep=False)
         self._positions = [list(frame.columns).index(column) for column in chosen]
         self._transform = transform
+        self.columns = tuple(chosen)
+        self._text = transform is None and len(chosen) == 1 and holds_texts(self._frame.iloc[:, self._positions[0]])
 
     @classmethod
     def from_frame(
@@ -70,6 +80,7 @@ class TableExamples(LabelledExamples):
         label: Any = None,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
     ) -> TableExamples:
         """Examples of a DataFrame that has the labels in a column.
 
@@ -82,7 +93,7 @@ class TableExamples(LabelledExamples):
             column of categories, strings or booleans, if its values repeat.
         inputs
             Input columns; all others by default.
-        transform
+        transform, lenient
             As for the class.
 
         Raises
@@ -105,7 +116,9 @@ class TableExamples(LabelledExamples):
                 "at least one input column",
                 "add a column beside the label",
             )
-        return cls(frame, frame[label], inputs=chosen, transform=transform)
+        made = cls(frame, frame[label], inputs=chosen, transform=transform, lenient=lenient)
+        made.label_column = label
+        return made
 
     @property
     def source(self) -> str:
@@ -127,6 +140,8 @@ class TableExamples(LabelledExamples):
 
     def _read(self, indices: IntArray) -> Any:
         block = self._frame.iloc[indices, self._positions]
+        if self._text:
+            return as_texts(block.iloc[:, 0])
         if self._transform is None:
             return block
         made = [
@@ -154,7 +169,7 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
         raise DataError(
             f"columns that are not numbers: {listed(other)}",
             "columns of numbers or booleans",
-            "choose columns with inputs=, or pass a scikit-learn pipeline that encodes them",
+            "choose columns with inputs=, or pass a scikit-learn pipeline that starts with dataaudit.preprocessor(...)",
         )
     with np.errstate(over="ignore"):
         numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)

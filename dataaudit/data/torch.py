@@ -15,8 +15,8 @@ from dataaudit.data.examples import encode_labels
 from dataaudit.data.images import is_gray, probed_rows, row_pixels
 from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.data.labelled import LabelledExamples, label_values
-from dataaudit.data.rows import as_array, as_input, for_row, stack, transformed
-from dataaudit.errors import DataError
+from dataaudit.data.rows import RESIZE, as_array, as_input, for_row, stack, transformed
+from dataaudit.errors import DataError, RowError
 from dataaudit.types import AnyArray, IntArray
 
 
@@ -34,6 +34,8 @@ class TorchExamples(LabelledExamples):
         anything; y a whole number, a string or a boolean.
     transform
         Applied to one x at a time; returns an array or a tensor.
+    lenient
+        Whether a row without a label, or one that cannot be read, has the label -1, not an error.
 
     Raises
     ------
@@ -46,18 +48,20 @@ class TorchExamples(LabelledExamples):
     one; grey images in a colour set become RGB, a colour image in a grey set is an error.
     """
 
-    def __init__(self, dataset: Any, *, transform: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, dataset: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False) -> None:
         self._dataset = dataset
         self._transform = transform
         self._channels = 1
         self._named = False
+        self._lenient = lenient
+        self._images = False
         self._tensors, self._map = _tensors(dataset)
         if self._tensors is None:
             super().__init__(*self._encode())
             return
         given = as_array(self._tensors[1])
         values = label_values(given.reshape(-1) if given.size == len(given) else given)
-        super().__init__(*encode_labels(values if self._map is None else values[self._map]))
+        super().__init__(*encode_labels(values if self._map is None else values[self._map], lenient=lenient))
         if transform is None:
             check_numbers(self._tensors[0])
 
@@ -75,16 +79,29 @@ class TorchExamples(LabelledExamples):
         """Labels and names; also settles how many channels images have."""
         probed: dict[int, Any] = {}
         for row in probed_rows(len(self._dataset)).tolist():
-            x, probed[row] = self._pair(row)
+            x, label = self._known(row)
+            if label is None:
+                continue
+            probed[row] = label
+            self._images |= is_image(x) and self._transform is None
             if is_image(x) and not is_gray(x):
                 self._channels = 3
         offered, names = _offered(self._dataset)
         if offered is not None and all(_plain(offered[row], row) == y for row, y in probed.items()):
-            encoded = encode_labels(offered, names)
+            encoded = encode_labels(offered, names, self._lenient)
             self._named = names is not None
             return encoded
         # What a row yields is what a model would be trained on, so it decides.
-        return encode_labels([self._pair(row)[1] for row in range(len(self._dataset))])
+        return encode_labels([self._known(row)[1] for row in range(len(self._dataset))], lenient=self._lenient)
+
+    def _known(self, row: int) -> tuple[Any, Any]:
+        """(x, y) of a row; y is None where the row cannot be read and that is to be told later."""
+        try:
+            return self._pair(row)
+        except RowError:
+            if not self._lenient:
+                raise
+            return None, None
 
     def _pair(self, row: int) -> tuple[Any, Any]:
         """(x, y) of a row, y as a plain value."""
@@ -109,7 +126,8 @@ class TorchExamples(LabelledExamples):
             rows = indices if self._map is None else self._map[indices]
             inputs = self._tensors[0]
             return as_array(inputs[torch.tensor(rows, device=inputs.device)])
-        return stack([self._input(row) for row in indices.tolist()], indices)
+        made = [self._input(row) for row in indices.tolist()]
+        return stack(made, indices, RESIZE) if self._images else stack(made, indices)
 
     def _input(self, row: int) -> AnyArray:
         x, y = self._pair(row)

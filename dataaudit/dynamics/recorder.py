@@ -288,7 +288,7 @@ class Recorder:
         DataError
             If nothing is complete yet: no epoch and no evaluation pass.
         """
-        from dataaudit._score import audit_recorded
+        from dataaudit._assemble import audit_recorded
 
         return audit_recorded(self, scorers, class_names=class_names, examples=examples)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataaudit.data.examples import Examples, rows_per_block
+from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray, IntArray
 
@@ -19,6 +20,7 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
         or a value beyond the range of float32.
     """
     part = examples.read(indices)
+    refuse_texts(part, examples.source, "a model of features")
     if hasattr(part, "columns"):
         from dataaudit.data.tables import as_numbers
 

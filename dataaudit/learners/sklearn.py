@@ -14,9 +14,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from dataaudit.data.examples import Examples
+from dataaudit.data.texts import is_text, refuse_texts
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.learners.base import SMALLEST, Recording, Watch
+from dataaudit.learners.pipelines import first_step, kind_taken, remedy
 from dataaudit.learners.recipes import DEFAULT, Recipe
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray, FloatArray, IntArray
@@ -40,7 +42,14 @@ class SklearnFitted:
         """Logits float64 [b, C] of the rows `indices`: log-probabilities, or decision values."""
         inputs = self._learner.inputs(indices)
         if self._steps is not None:
-            inputs = self._steps.transform(inputs)
+            try:
+                inputs = self._steps.transform(inputs)
+            except (ValueError, TypeError) as error:
+                raise ModelError(
+                    f"a pipeline that refuses rows it was not fitted to: {error}",
+                    "steps that take every row of the data set",
+                    remedy(error),
+                ) from error
         return outputs(self.classifier, inputs, self._learner.classes)
 
 
@@ -81,6 +90,8 @@ class SklearnLearner:
                 "pass a scikit-learn classifier, or a pipeline that ends in one",
             )
         self._kind = self._find_kind()
+        self._first = first_step(model)
+        self._takes = kind_taken(self._first)
         if recipe is not None and (self._kind != "partial_fit" or _beyond_batches(recipe)):
             raise SettingError(
                 f"a recipe for {type(self._last).__name__}",
@@ -118,9 +129,7 @@ class SklearnLearner:
     @property
     def allows_missing(self) -> bool:
         """Whether the first step takes NaN, by its own tags; a column transformer decides for itself."""
-        steps = [step for _, step in self._model.steps] if isinstance(self._model, Pipeline) else [self._model]
-        first = next(step for step in steps if step not in (None, "passthrough"))
-        return hasattr(first, "transformers") or bool(get_tags(first).input_tags.allow_nan)
+        return hasattr(self._first, "transformers") or bool(get_tags(self._first).input_tags.allow_nan)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -216,8 +225,24 @@ class SklearnLearner:
         return model.set_params(**{name: seed % 2**32 for name in unseeded})
 
     def inputs(self, indices: IntArray) -> Any:
-        """Inputs of the rows `indices`: a DataFrame, or an array flattened to [b, d]."""
+        """Inputs of the rows `indices`: a DataFrame, an array flattened to [b, d], or texts.
+
+        Texts [b] go as they are to a model that takes them; steps that take columns get a DataFrame of one.
+
+        Raises
+        ------
+        DataError
+            If the data set is texts and the model takes numbers.
+        """
         read = self.examples.read(indices)
+        if is_text(read):
+            if self._takes == "columns":
+                import pandas as pd
+
+                return pd.DataFrame({getattr(self.examples, "columns", ("text",))[0]: read})
+            if self._takes == "numbers":
+                refuse_texts(read, self.examples.source, f"a {type(self._first).__name__}")
+            return read
         return read if hasattr(read, "columns") else np.asarray(read).reshape(len(indices), -1)
 
     def fit(
@@ -255,7 +280,7 @@ class SklearnLearner:
             raise ModelError(
                 f"a {type(self._last).__name__} that refuses these data: {error}",
                 "an estimator that fits the inputs",
-                "put a preprocessing step before it in a pipeline",
+                remedy(error),
             ) from error
         if recorder is not None and self._kind == "staged":
             with progress_bar("reading stages", self.epochs, progress) as advance:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dataaudit.data.examples import Examples
+from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
@@ -280,6 +281,7 @@ class TorchLearner:
             from dataaudit.data.tables import as_numbers
 
             read = as_numbers(read)
+        refuse_texts(read, self.examples.source, "a torch module")
         array = np.ascontiguousarray(read)
         # Torch cannot mark its memory read-only, and warns of arrays that are.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)

@@ -13,7 +13,6 @@ from dataaudit.errors import DataError, ModelError
 from dataaudit.neighbours.base import SPACES
 from dataaudit.neighbours.search import NeighbourSearch
 from dataaudit.progress import progress_bar
-from dataaudit.representations.base import Represented
 from dataaudit.shares import ClassShares
 from dataaudit.types import AnyArray, FloatArray, IntArray
 
@@ -74,7 +73,7 @@ class Around:
 
 def labels_around(
     need: AroundNeed,
-    represented: Represented,
+    represented: Any,
     described: Mapping[str, Any],
     labels: IntArray,
     classes: int,
@@ -91,7 +90,7 @@ def labels_around(
     need
         The representation's name.
     represented, described
-        Rows [n, d], and what to record of them.
+        Rows [n, d], in an array or in chunks, and what to record of them.
     labels
         Given labels, int64 [n].
     classes
@@ -104,7 +103,7 @@ def labels_around(
     DataError
         If there is only one row.
     """
-    if not isinstance(represented, np.ndarray):
+    if isinstance(represented, (list, tuple)):
         raise ModelError(f"factors of {need.space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
     begin = time.perf_counter()
     n = len(represented)

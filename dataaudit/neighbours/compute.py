@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.search import NeighbourSearch, Torch
 from dataaudit.progress import progress_bar
 from dataaudit.representations.base import Represented
-from dataaudit.types import AnyArray, IntArray
+from dataaudit.types import AnyArray, FloatArray, IntArray
 
 SLACK = 16
 """Neighbours searched beyond the depth: room for itself, for float32 rounding, and to see ties that the depth cuts."""
@@ -40,7 +40,8 @@ def neighbour_graph(
 
     Rows are searched in a random order, centred and rounded to float32; distances of what is found are computed in
     float64 from the rows as given. Where the depth cuts a group of equal distances, a random part of it is kept.
-    Memory: a float32 copy of the rows, 20 bytes a neighbour while searching and 12 after.
+    Memory: a float32 copy of the rows (which may lie in pieces, as those of an Arrow file), 20 bytes a neighbour while
+    searching and 12 after.
 
     Parameters
     ----------
@@ -58,16 +59,17 @@ def neighbour_graph(
     SettingError
         If an approximate search finds too few neighbours.
     """
-    if not isinstance(represented, np.ndarray):
+    if not hasattr(represented, "shape"):
         raise ModelError(f"factors of {need.space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
+    rows_given = cast("AnyArray", represented)
     start = time.perf_counter()
-    n = len(represented)
+    n = len(rows_given)
     if n < 2:
         raise DataError(f"{n} example", "at least 2, for neighbours", "ask for scores of the model")
     depth = min(need.depth, n - 1)
     wide = min(depth + SLACK, n)
     order = np.random.default_rng(seed).permutation(n)
-    centred = _centred(represented, order)
+    centred = _centred(rows_given, order)
     with progress_bar(f"neighbours in {need.space}", n, progress) as advance:
         near = search.find(centred, wide, advance)
     settings: dict[str, Any] = {
@@ -78,7 +80,7 @@ def neighbour_graph(
         **search.describe(centred),
         "depth": depth,
     }
-    given = _readable(represented)
+    given = _readable(rows_given)
     graph, cut = _measured(given, order, near, depth, search)
     settings["cut_ties"] = cut
     if not search.exact:
@@ -115,9 +117,9 @@ def _readable(given: AnyArray) -> AnyArray:
     """Rows in a type that distances are compiled for, memory-mapped ones as they lie on disk."""
     kinds: dict[str, type] = {"b": np.uint8, "u": np.float64, "i": np.float64}
     if given.dtype in (np.uint8, np.float32, np.float64) and given.dtype.isnative:
-        return np.asarray(given)
+        return np.asarray(given) if isinstance(given, np.ndarray) else given
     # Half precision has no compiled arithmetic; longer floats are rounded.
-    return given.astype(kinds.get(given.dtype.kind, np.float32 if given.dtype.itemsize < 4 else np.float64))
+    return np.asarray(given).astype(kinds.get(given.dtype.kind, np.float32 if given.dtype.itemsize < 4 else np.float64))
 
 
 def _measured(
@@ -126,7 +128,6 @@ def _measured(
     """Graph of the rows as given from candidates of the rows in `order`, and how many rows have ties that it cuts."""
     from numba.core import config
 
-    from dataaudit.neighbours.distances import sorted_distances
     from dataaudit_kernels.threads import in_order
 
     n = len(given)
@@ -139,7 +140,7 @@ def _measured(
         found = near[back[part]]
         found = np.where(found >= 0, order[found], -1)
         apart = np.empty(found.shape)
-        sorted_distances(given, first, found, apart, back)
+        _distances(given, first, found, apart, back)
         indices[part], distances[part] = found[:, :depth], apart[:, :depth]
         short = np.flatnonzero(~np.isfinite(apart[:, depth - 1])) + first
         # The row itself lies at infinity: a next neighbour is there only where one was found.
@@ -159,11 +160,25 @@ def _measured(
     return Neighbours(indices, distances), cut
 
 
+def _distances(given: AnyArray, first: int, found: IntArray, apart: FloatArray, ranks: IntArray) -> None:
+    """`sorted_distances`, of rows in several pieces too: those that a block needs are put together."""
+    from dataaudit.neighbours.distances import sorted_distances
+
+    if isinstance(given, np.ndarray):
+        sorted_distances(given, first, found, apart, ranks)
+        return
+    own = np.arange(first, first + len(found))
+    others = np.setdiff1d(found[found >= 0], own)
+    needed = np.concatenate([own, others])
+    beyond = len(own) + np.searchsorted(others, found)
+    local = np.where(found < 0, -1, np.where((found >= first) & (found <= own[-1]), found - first, beyond))
+    sorted_distances(given[needed], 0, local, apart, ranks[needed])
+    found[:] = np.where(local < 0, -1, needed[local])
+
+
 def _recall(given: AnyArray, centred: AnyArray, order: IntArray, graph: Neighbours, chosen: IntArray) -> float:
     """Share of the neighbours of rows `chosen` that lie no further than the true one at the graph's depth."""
     import torch
-
-    from dataaudit.neighbours.distances import sorted_distances
 
     depth = graph.depth
     back = np.argsort(order)
@@ -177,6 +192,6 @@ def _recall(given: AnyArray, centred: AnyArray, order: IntArray, graph: Neighbou
         near = order[apart.topk(min(depth + SLACK, len(given)), dim=1, largest=False).indices.numpy()]
         edge = np.empty(near.shape)
         for place, row in enumerate(block):
-            sorted_distances(given, row, near[place : place + 1], edge[place : place + 1], back)
+            _distances(given, int(row), near[place : place + 1], edge[place : place + 1], back)
         found += int(np.count_nonzero(graph.distances[block] <= edge[:, depth - 1, None]))
     return found / (len(chosen) * depth)

@@ -101,7 +101,7 @@ def needed(examples: Examples | None, option: str = "dataset") -> Examples:
     return examples
 
 
-def _inputs(examples: Examples | None) -> AnyArray:
+def _inputs(examples: Examples | None) -> Any:
     from dataaudit.representations.input import input_rows
 
     return input_rows(needed(examples))[0]

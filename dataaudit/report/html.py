@@ -101,16 +101,16 @@ def _content(audit: Audit, examples: Examples | None, k: int) -> dict[str, Any]:
 
 def _cards(audit: Audit, examples: Examples | None, k: int) -> list[dict[str, Any]]:
     cards = []
-    for row in audit.suspects(k).to_dict("records"):
-        index = int(row["index"])
-        shown = examples.show(index) if examples is not None else None
+    worst = audit.ranking()[:k].tolist()
+    for position, row in zip(worst, audit.suspects(k).to_dict("records"), strict=True):
+        shown = examples.show(position) if examples is not None else None
         image = picture(shown)
         line = ""
         if audit.dynamics is not None:
-            line = sparkline(audit.dynamics.confidence_by_epoch[:, index])
+            line = sparkline(audit.dynamics.confidence_by_epoch[:, position])
         cards.append(
             {
-                "index": index,
+                "index": int(row["index"]),
                 "given": row["given"],
                 "suggested": row["suggested"],
                 "score": f"{row['score']:.3g}",

@@ -6,17 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.examples import Examples, rows_per_block
+from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray
 
 
-def input_rows(examples: Examples) -> tuple[AnyArray, dict[str, Any]]:
+def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
     """Inputs as rows [n, d], and what to record of them.
 
     Arrays are flattened and taken as they are: pixels stay 8-bit, and a common factor or offset changes no score
     by the paper's bandwidth. Columns of tables have units of their own: each is centred and divided by its
-    standard deviation (a constant one becomes 0). An array in memory, or memory-mapped, is not copied.
+    standard deviation (a constant one becomes 0). An array in memory, or memory-mapped, is not copied,
+    nor are lists in the chunks of an Arrow file.
 
     Raises
     ------
@@ -57,9 +60,12 @@ def _standardised(found: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray
     return ((found - mean) / spread).astype(np.float32)
 
 
-def _plain_rows(examples: Examples) -> tuple[AnyArray, bool]:
+def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     """Inputs as they are, [n, d], checked, and whether they are columns of a table."""
     whole = getattr(examples, "array", None)
+    if isinstance(whole, ChunkedRows):
+        _check_finite(whole, examples)
+        return whole, False
     if whole is not None and (whole.ndim == 2 or whole.flags.c_contiguous):
         flat = whole.reshape(len(whole), -1)
         _check_finite(flat, examples)
@@ -69,6 +75,7 @@ def _plain_rows(examples: Examples) -> tuple[AnyArray, bool]:
     table = False
     for start in range(0, n, block):
         part = examples.read(np.arange(start, min(start + block, n), dtype=np.int64))
+        refuse_texts(part, examples.source, "distances between inputs")
         if hasattr(part, "columns"):
             from dataaudit.data.tables import as_numbers
 
@@ -83,7 +90,7 @@ def _plain_rows(examples: Examples) -> tuple[AnyArray, bool]:
     return found, table
 
 
-def _check_finite(found: AnyArray, examples: Examples) -> None:
+def _check_finite(found: AnyArray | ChunkedRows, examples: Examples) -> None:
     if found.dtype.kind not in "fiub" or found.shape[1] == 0:
         raise DataError(
             f"inputs of type {found.dtype} with {found.shape[1]} features, from {examples.source}",

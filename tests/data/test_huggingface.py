@@ -196,7 +196,7 @@ def test_inputs_are_inferred_by_kind(image_set, gray):
         ({"x": [[1]] * 4, "z": [[1]] * 4}, {"x": List(Value("int8")), "z": List(Value("int8"))}, r"\('x', 'z'\)"),
         ({"a": [1] * 4, "x": [[1]] * 4}, {"a": Value("int8"), "x": List(Value("int8"))}, r"\('a', 'x'\)"),
         ({"i": [None] * 4, "j": [None] * 4}, {"i": datasets.Image(), "j": datasets.Image()}, r"\('i', 'j'\)"),
-        ({}, {}, "no image, number or list column among 'label'"),
+        ({}, {}, "no image, number, list or text column among 'label'"),
     ],
 )
 def test_inputs_that_are_not_clear_list_the_candidates(columns, features, message):
@@ -228,11 +228,12 @@ def test_columns_that_do_not_go_together():
         as_examples(days, inputs="day")
 
 
-def test_text_is_told_to_be_embedded():
+def test_a_text_column_is_read_as_texts():
     dataset = make({"text": ["a", "bb", "c", "dd"]}, text=Value("string"))
     for options in ({}, {"inputs": "text"}):
-        with pytest.raises(DataError, match="embed the texts"):
-            as_examples(dataset, **options)
+        block = as_examples(dataset, **options).read(np.array([1, 0]))
+        assert block.dtype == object
+        assert block.tolist() == ["bb", "a"]
     examples = as_examples(dataset, transform=lambda text: [float(len(text))])
     assert examples.read(np.array([1, 0])).tolist() == [[2], [1]]
     assert examples.show(1) == "bb"

@@ -53,7 +53,9 @@ def test_an_example_has_no_vote_in_its_own_case():
     inputs, labels = cloud(40)
     turned = labels.copy()
     turned[7] = (turned[7] + 1) % 4
-    one, other = (labels_around(NEED, inputs, {}, y, 4, Faiss(), 0, False).shares.dense(slice(7, 8)) for y in (labels, turned))
+    one, other = (
+        labels_around(NEED, inputs, {}, y, 4, Faiss(), 0, False).shares.dense(slice(7, 8)) for y in (labels, turned)
+    )
     # Only the classes' shares of the data set, which count as one neighbour, move.
     np.testing.assert_allclose(one, other, atol=1.01 / 40)
 

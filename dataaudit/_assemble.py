@@ -1,0 +1,173 @@
+"""From evidence to an audit: every score, decisions about labels, and a record of how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dataaudit import scoring
+from dataaudit._choice import automatic_needs
+from dataaudit._holdout import HoldoutWork
+from dataaudit._settings import run_settings
+from dataaudit.audit import Audit
+from dataaudit.data.examples import Examples, Inspection
+from dataaudit.density.base import DensityNeed
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import DataError, SettingError
+from dataaudit.evidence import Evidence, Need, Timer, collect
+from dataaudit.labels.beliefs import with_beliefs
+from dataaudit.labels.judgement import Judgement, Vote, judge
+from dataaudit.labels.suggestions import suggest
+from dataaudit.learners.base import Learner
+from dataaudit.neighbours.around import AroundNeed
+from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.scoring import Scorer
+
+
+def needs_of(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed | AroundNeed]:
+    """Union of what scorers need; there is at least one."""
+    if not plan:
+        raise DataError(
+            "a Recorder without a complete epoch or an evaluation pass",
+            "something recorded",
+            "call update() and end_epoch() in the training loop first",
+        )
+    return {need for scorer in plan for need in scorer.needs}
+
+
+def names_of(plan: Sequence[Scorer]) -> list[str]:
+    return [scorer.name for scorer in plan]
+
+
+def assemble(
+    plan: Sequence[Scorer],
+    evidence: Evidence,
+    settings: dict[str, Any],
+    timer: Timer,
+    examples: Examples | None,
+    inspection: Inspection | None,
+) -> Audit:
+    columns, ties, uncertainties = {}, {}, {}
+    with timer.stage("score"):
+        evidence = with_beliefs(evidence)
+        for scorer in plan:
+            scores = scorer.score(evidence)
+            for name, values in (("values", scores.values), ("ties", scores.ties)):
+                if values is not None and np.shape(values) != (len(evidence.labels),):
+                    raise SettingError(
+                        f"{name} of shape {np.shape(values)} from scorer {scorer.name!r}",
+                        f"shape {(len(evidence.labels),)}",
+                        "have the scorer pass dataaudit.testing.ScorerContract",
+                    )
+            columns[scorer.name] = np.array(scores.values, np.float64)
+            if scores.uncertainty is not None:
+                uncertainties[scorer.name] = scores.uncertainty
+            if scores.ties is not None:
+                ties[scorer.name] = np.array(scores.ties, np.float64)
+        suggestions = suggest(evidence)
+        judgement = _judged(evidence)
+    timer.seconds["total"] += timer.seconds["score"]
+    for array in (*columns.values(), *ties.values()):
+        array.flags.writeable = False
+    if evidence.around is not None:
+        settings["around"] = evidence.around.settings
+    settings["fingerprint"] = inspection.fingerprint if inspection is not None else None
+    return Audit(
+        columns=columns,
+        ties=ties,
+        labels=evidence.labels,
+        class_names=evidence.class_names,
+        default=scoring.leading(list(columns)),
+        suggested=suggestions.classes,
+        margin=suggestions.margin,
+        settings=settings,
+        timings=dict(timer.seconds),
+        dynamics=evidence.dynamics,
+        uncertainties=uncertainties,
+        judgement=judgement,
+        _examples=examples,
+        _evidence=evidence,
+        _model=evidence.model,
+    )
+
+
+def _judged(evidence: Evidence) -> Judgement | None:
+    """Decisions about labels, where anything says what class an example is of."""
+    if evidence.beliefs is None or not evidence.beliefs.known.any():
+        return None
+    around, vote = evidence.around, None
+    if around is not None:
+        space = str(around.settings["representation"])
+        vote = Vote(around.same, around.leading, around.votes, around.depth, space)
+    return judge(evidence.beliefs, evidence.labels, len(evidence.class_names), vote)
+
+
+def so_far(
+    plan: Sequence[Scorer],
+    recorder: Recorder,
+    work: HoldoutWork | None,
+    examples: Examples,
+    inspection: Inspection,
+    learner: Learner | None,
+    seed: int,
+    notes: list[str],
+    timer: Timer,
+) -> Audit:
+    """Audit of the epochs and holdout runs that were complete when the rest was interrupted."""
+    runs = work.runs if work is not None else 0
+    dynamics = recorder.dynamics() if recorder.epochs else None
+    found = work.found() if work is not None and runs else {}
+    evidence = Evidence(examples.labels, examples.class_names, dynamics, recorder.predictions(), **found)
+    kept = [scorer for scorer in plan if scorer.needs and all(evidence.has(need) for need in scorer.needs)]
+    if not kept:
+        kept = scoring.supported({Need.DYNAMICS})
+    complete = [f"{recorder.epochs} complete epochs"] if recorder.epochs else []
+    complete += [f"{runs} complete holdout runs"] if runs else []
+    notes = [*notes, f"interrupted after {' and '.join(complete)}"]
+    settings = run_settings(names_of(kept), examples, learner, seed, False, notes, dynamics)
+    if work is not None and runs:
+        settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
+    return assemble(kept, evidence, settings, timer, examples, inspection)
+
+
+def audit_recorded(
+    recorder: Recorder,
+    scorers: str | Scorer | Sequence[str | Scorer] = "auto",
+    *,
+    class_names: Sequence[str] | None = None,
+    examples: Examples | None = None,
+) -> Audit:
+    """Audit of what `recorder` holds; see `Recorder.audit`."""
+    timer = Timer()
+    with timer.stage("total"):
+        chosen = scoring.resolve(scorers)
+        names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
+        if len(names) != recorder.classes:
+            raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
+        plan = chosen or scoring.supported(automatic_needs(None, recorder, False))
+        needs = needs_of(plan)
+        missing = np.flatnonzero(recorder.labels < 0)
+        if len(missing):
+            raise DataError(
+                f"{len(missing)} examples that were never seen, the first in row {missing[0]}",
+                "a label for every example",
+                "record every row at least once, or use dataaudit.score(None, dataset, precomputed=recorder)",
+            )
+        evidence = collect(
+            needs,
+            recorder.labels.copy(),
+            names,
+            examples=None,
+            learner=None,
+            recorder=recorder,
+            recorded=True,
+            trained=False,
+            engine=None,
+            seed=0,
+            progress=False,
+            timer=timer,
+        )
+    settings = run_settings(names_of(plan), examples, None, None, True, [], evidence.dynamics)
+    return assemble(plan, evidence, settings, timer, examples, None)

@@ -1,0 +1,61 @@
+"""Rows that lie in several pieces of memory, or of a memory-mapped file, read as if they were one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dataaudit.types import AnyArray, IntArray
+
+
+class ChunkedRows:
+    """Arrays below each other, never joined unless ``numpy.asarray`` asks for it.
+
+    Slices and arrays of positions give new arrays of the rows asked for; nothing else is copied.
+
+    Parameters
+    ----------
+    chunks
+        Arrays [b, d] of one type and width.
+
+    Examples
+    --------
+    >>> rows = ChunkedRows([np.zeros((2, 3)), np.ones((1, 3))])
+    >>> rows.shape, rows[np.array([2, 0])][:, 0].tolist()
+    ((3, 3), [1.0, 0.0])
+    """
+
+    ndim = 2
+
+    def __init__(self, chunks: Sequence[AnyArray]) -> None:
+        self._chunks = list(chunks)
+        self._ends = np.cumsum([len(chunk) for chunk in self._chunks])
+        self.shape = (int(self._ends[-1]), self._chunks[0].shape[1])
+        self.dtype = self._chunks[0].dtype
+
+    def __len__(self) -> int:
+        """Number of rows n."""
+        return self.shape[0]
+
+    def __getitem__(self, wanted: slice | IntArray) -> AnyArray:
+        """Rows of a slice or at positions, [b, d], a new array."""
+        places = np.arange(*wanted.indices(len(self))) if isinstance(wanted, slice) else np.asarray(wanted)
+        made = np.empty((len(places), self.shape[1]), self.dtype)
+        owner = np.searchsorted(self._ends, places, side="right")
+        order = np.argsort(owner, kind="stable")
+        present, starts = np.unique(owner[order], return_index=True)
+        stops = [*starts[1:], len(order)]
+        for number, start, stop in zip(present.tolist(), starts, stops if len(order) else [], strict=True):
+            part = order[start:stop]
+            chunk = self._chunks[number]
+            made[part] = chunk[places[part] - (self._ends[number] - len(chunk))]
+        return made
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        """All rows in one new array."""
+        if copy is False:
+            raise ValueError("rows in several pieces cannot be one array without a copy")
+        joined = np.concatenate(self._chunks)
+        return joined if dtype is None else joined.astype(dtype, copy=False)

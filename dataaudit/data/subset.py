@@ -1,0 +1,110 @@
+"""Some rows of a data set, without those that cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dataaudit.data.examples import Examples, readable, rows_per_block, unfit
+from dataaudit.data.labelled import LabelledExamples
+from dataaudit.errors import DataError, RowError, rows
+from dataaudit.types import IntArray
+
+
+class SubsetExamples(LabelledExamples):
+    """Rows of another `Examples`, read from it when asked for.
+
+    Parameters
+    ----------
+    whole
+        The data set; its labels may be -1 where they are missing, in rows that are left out.
+    rows
+        Positions in it that are kept, ascending, int64 [n].
+
+    Raises
+    ------
+    DataError
+        If fewer than two classes are left.
+    """
+
+    whole: Examples
+    rows: IntArray
+
+    def __init__(self, whole: Examples, rows: IntArray) -> None:
+        if isinstance(whole, SubsetExamples):
+            rows = whole.rows[rows]
+            whole = whole.whole
+        labels = whole.labels[rows]
+        left = len(np.unique(labels))
+        if left < 2:
+            raise DataError(
+                f"{len(rows)} of {len(whole)} rows that can be used, of {left} classes",
+                "at least two classes among them",
+                "repair the data set, or drop rows yourself to see what is left",
+            )
+        labels.flags.writeable = False
+        super().__init__(labels, whole.class_names)
+        self.whole, self.rows = whole, rows
+        self.origin = getattr(whole, "origin", None)
+        self.label_column = getattr(whole, "label_column", None)
+        self.columns = getattr(whole, "columns", ("text",))
+
+    @property
+    def source(self) -> str:
+        """What the data set is."""
+        return self.whole.source
+
+    @property
+    def dropped(self) -> IntArray:
+        """Positions in the whole that are left out, ascending."""
+        return np.setdiff1d(np.arange(len(self.whole)), self.rows, assume_unique=True)
+
+    def show(self, index: int) -> Any:
+        """Row `index` of those kept."""
+        return self.whole.show(int(self.rows[index]))
+
+    def _read(self, indices: IntArray) -> Any:
+        return self.whole.read(self.rows[indices])
+
+
+def labelled_rows(examples: Examples) -> Examples:
+    """The data set, or its rows that have a label."""
+    known = examples.labels >= 0
+    return examples if known.all() else SubsetExamples(examples, np.flatnonzero(known))
+
+
+def usable_rows(examples: Examples, allow_missing: bool) -> Examples:
+    """The data set, or its rows that can be read and hold what a model can use, found in one pass.
+
+    Images of several sizes and lists of several lengths are errors still: which of them are wrong is not known.
+
+    Raises
+    ------
+    DataError
+        If fewer than two classes are left.
+    """
+    bad: list[int] = []
+    n = len(examples)
+    block = _rows_per_block(examples)
+    for start in range(0, n, block):
+        for indices, part in readable(examples, np.arange(start, min(start + block, n), dtype=np.int64), bad):
+            bad.extend(indices[unfit(part, allow_missing)].tolist())
+    if not bad:
+        return examples
+    return SubsetExamples(examples, np.setdiff1d(np.arange(n), bad, assume_unique=True))
+
+
+def _rows_per_block(examples: Examples) -> int:
+    """How many rows to read at a time, though the first may be one that cannot be read."""
+    for first in range(len(examples)):
+        try:
+            examples.read(np.array([first]))
+        except RowError:
+            continue
+        return rows_per_block(examples, first)
+    raise RowError(
+        f"no row that can be read, of {len(examples)} ({rows(range(len(examples)))})",
+        "rows that can be read",
+        "repair the data set, or correct transform=",
+    )

@@ -1,0 +1,69 @@
+"""Texts as examples: told apart from numbers, checked, hashed, and refused where a model takes numbers only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dataaudit.errors import DataError
+from dataaudit.types import AnyArray, BoolArray
+
+ADVICE = (
+    "embed the texts with dataaudit.embed and pass the vectors, or pass a scikit-learn pipeline that starts with a "
+    "text vectoriser, a transformers model, or transform= that turns each text into numbers"
+)
+"""What to do with texts where numbers are expected."""
+
+
+def is_text(block: Any) -> bool:
+    """Whether what `Examples.read` gave is texts: a one-dimensional object array.
+
+    Examples
+    --------
+    >>> is_text(np.array(["a", "b"], dtype=object)), is_text(np.zeros((2, 3)))
+    (True, False)
+    """
+    return isinstance(block, np.ndarray) and block.dtype == object and block.ndim == 1
+
+
+def as_texts(values: Any) -> AnyArray:
+    """Object array [b] of Python values, whatever holds the texts; missing ones become None."""
+    import pandas as pd
+
+    found = pd.Series(values, dtype=object)
+    made: AnyArray = found.where(found.notna(), None).to_numpy(dtype=object)
+    return made
+
+
+def holds_texts(column: Any) -> bool:
+    """Whether a pandas column holds strings and nothing else but gaps, with at least one string."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return False
+    return pd.api.types.infer_dtype(column, skipna=True) == "string"
+
+
+def unusable(texts: AnyArray) -> BoolArray:
+    """Which of the texts [b] are missing, no string, or nothing but white space."""
+    return np.fromiter((not isinstance(text, str) or not text.strip() for text in texts), bool, len(texts))
+
+
+def digest_texts(digest: Any, texts: AnyArray) -> None:
+    """Add texts to a digest; lengths go first, so that no two lists of texts look alike."""
+    known = [text if isinstance(text, str) else "" for text in texts]
+    digest.update(np.fromiter(map(len, known), np.int64, len(known)).data)
+    digest.update("".join(known).encode("utf-8", "surrogatepass"))
+
+
+def refuse_texts(block: Any, source: str, purpose: str) -> None:
+    """Raise if `block`, which `Examples.read` gave, is texts.
+
+    Raises
+    ------
+    DataError
+        With what can be done about it.
+    """
+    if is_text(block):
+        raise DataError(f"texts, from {source}", f"numbers or images, for {purpose}", ADVICE)

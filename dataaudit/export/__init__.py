@@ -1,0 +1,1 @@
+"""An audit's findings beside the data they are about."""
