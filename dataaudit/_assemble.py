@@ -12,7 +12,8 @@ from dataaudit._choice import automatic_needs
 from dataaudit._holdout import HoldoutWork
 from dataaudit._settings import run_settings
 from dataaudit.audit import Audit
-from dataaudit.data.examples import Examples, Inspection
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import Inspection
 from dataaudit.density.base import DensityNeed
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError

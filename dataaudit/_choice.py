@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dataaudit import scoring
-from dataaudit.data.examples import Inspection
+from dataaudit.data.inspection import Inspection
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
 from dataaudit.evidence import Need

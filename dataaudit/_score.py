@@ -24,7 +24,7 @@ from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
 from dataaudit._settings import check_bad_rows, density_settings, neighbour_settings, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
-from dataaudit.data.examples import inspect
+from dataaudit.data.inspection import inspect
 from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import DensityEngine

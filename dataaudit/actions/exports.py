@@ -294,7 +294,7 @@ class Exports(ABC):
     def _recognised(self, dataset: Any, *options: Any) -> Examples:
         """Examples of a data set that has the rows, labels and fingerprint of the audited one."""
         from dataaudit.data import as_examples
-        from dataaudit.data.examples import inspect
+        from dataaudit.data.inspection import inspect
         from dataaudit.data.subset import SubsetExamples
 
         split, label, inputs, transform = options

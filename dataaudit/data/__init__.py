@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from dataaudit.data.examples import Examples, Inspection, inspect
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import Inspection, inspect
 from dataaudit.data.kinds import is_a
 from dataaudit.data.labelled import Origin
 from dataaudit.data.subset import labelled_rows

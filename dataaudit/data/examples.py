@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from dataaudit.data.texts import digest_texts, is_text, unusable
-from dataaudit.errors import DataError, RowError, rows
-from dataaudit.types import AnyArray, BoolArray, IntArray
-
-READ_BYTES = 32 * 2**20
-"""Bytes of inputs that one block of a streaming pass aims at."""
-
-TEXT = "text"
-"""Type that an inspection records of texts."""
-
-TEXT_BYTES = 4096
-"""What a text is taken to weigh: one row tells nothing about the others."""
+from dataaudit.errors import DataError, rows
+from dataaudit.types import IntArray
 
 
 @runtime_checkable
@@ -87,7 +76,7 @@ def encode_labels(
     ----------
     values
         Labels [n]: whole numbers (gaps allowed), strings or booleans. With `names` they must already be
-        positions 0..C-1.
+        positions 0..C-1. `NoLabels` makes all examples one class without a name.
     names
         Names of all classes where the data set declares them (a ``ClassLabel`` feature). Classes that no
         example carries keep their place.
@@ -105,6 +94,8 @@ def encode_labels(
         If there are no labels, a label is missing, not a whole number, out of range, if there is one class
         only, or more classes than examples.
     """
+    if isinstance(values, NoLabels):
+        return np.zeros(len(values), np.int64), ("",)
     import pandas as pd
 
     column = pd.Series(values).reset_index(drop=True)
@@ -201,199 +192,3 @@ def check_lengths(inputs: int, labels: int) -> None:
             "one label for every input",
             "pass arrays of the same length",
         )
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What one pass over the inputs found.
-
-    Attributes
-    ----------
-    fingerprint
-        BLAKE2b digest of inputs and labels in row order, 32 hexadecimal digits.
-    shape
-        Shape of one input; the number of columns for tables, empty for texts.
-    dtype
-        Type of the inputs as read; "table" and "text" for those.
-    vectors
-        Whether every input is a row of numbers, none of them missing.
-    """
-
-    fingerprint: str
-    shape: tuple[int, ...]
-    dtype: str
-    vectors: bool = False
-
-
-class Inspector:
-    """Checks inputs block by block and fingerprints them; O(block) memory.
-
-    Parameters
-    ----------
-    allow_missing
-        Whether NaN is a legitimate missing value (the model says it handles them). Infinity never is.
-    """
-
-    def __init__(self, allow_missing: bool = False) -> None:
-        self._allow_missing = allow_missing
-        self._digest = hashlib.blake2b(digest_size=16)
-        self._shape: tuple[int, ...] | None = None
-        self._dtype = ""
-        self._complete = True
-        self._bad: list[int] = []
-        self._total_bad = 0
-        self._row = 0
-
-    def update(self, block: Any) -> None:
-        """Look at the next rows, in order: what `Examples.read` gave."""
-        if hasattr(block, "columns"):
-            self._table(block)
-        elif is_text(block):
-            self._texts(block)
-        else:
-            self._array(np.asarray(block))
-        self._row += len(block)
-
-    def _array(self, block: AnyArray) -> None:
-        if self._shape is None:
-            self._shape, self._dtype = block.shape[1:], str(block.dtype)
-            self._digest.update(f"{self._dtype}{self._shape}".encode())
-        elif block.shape[1:] != self._shape:
-            raise DataError(
-                f"inputs of shape {block.shape[1:]} from row {self._row} on, after {self._shape}",
-                "inputs of one shape",
-                "resize or pad them, for example with transform= (dataaudit.data.images.Resize(32) for images)",
-            )
-        if block.dtype.kind not in "fiub":
-            raise DataError(
-                f"inputs of type {block.dtype}",
-                "numbers",
-                "name numeric or image columns with inputs=, or turn the rows into numbers with transform=",
-            )
-        self._note(unfit(block, self._allow_missing))
-        self._complete &= not self._allow_missing or not bool(unfit(block, False).any())
-        self._digest.update(np.ascontiguousarray(block).data)
-
-    def _table(self, block: Any) -> None:
-        import pandas as pd
-
-        if self._shape is None:
-            self._shape, self._dtype = (len(block.columns),), "table"
-            self._digest.update("\x1f".join(map(str, block.columns)).encode())
-        self._note(unfit(block, self._allow_missing))
-        numeric = block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
-        self._complete &= numeric and not bool(block.isna().any(axis=None))
-        hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
-        self._digest.update(np.ascontiguousarray(hashes).data)
-
-    def _texts(self, block: AnyArray) -> None:
-        if self._shape is None:
-            self._shape, self._dtype = (), TEXT
-            self._digest.update(TEXT.encode())
-        self._note(unfit(block, self._allow_missing))
-        digest_texts(self._digest, block)
-
-    def _note(self, wrong: AnyArray) -> None:
-        found = np.flatnonzero(wrong)
-        self._total_bad += len(found)
-        self._bad.extend((found[: max(0, 8 - len(self._bad))] + self._row).tolist())
-
-    def result(self, labels: IntArray, class_names: tuple[str, ...]) -> Inspection:
-        """Findings after the last block.
-
-        Raises
-        ------
-        DataError
-            If any row holds NaN, infinity or no text; the first rows are named.
-        """
-        if self._bad:
-            more = self._total_bad - len(self._bad)
-            named = f"{rows(self._bad)}{f' and {more} more' if more else ''}"
-            if self._dtype == TEXT:
-                raise DataError(
-                    f"missing or empty texts in {named}",
-                    "a text in every row",
-                    "drop those rows or fill them, or pass on_bad_rows='drop'",
-                )
-            raise DataError(
-                f"NaN or infinite inputs in {named}",
-                "finite inputs",
-                "fill or drop those rows, pass on_bad_rows='drop', or use a model that handles missing values",
-            )
-        self._digest.update(np.ascontiguousarray(labels).data)
-        self._digest.update("\x1f".join(class_names).encode())
-        assert self._shape is not None
-        vectors = self._complete and len(self._shape) == 1
-        return Inspection(self._digest.hexdigest(), tuple(self._shape), self._dtype, vectors)
-
-
-def unfit(block: Any, allow_missing: bool) -> BoolArray:
-    """Which rows of what `Examples.read` gave hold infinity, no text, or, unless allowed, a missing value."""
-    wrong: BoolArray
-    if is_text(block):
-        return unusable(block)
-    if hasattr(block, "columns"):
-        numbers = block.select_dtypes("number")
-        wrong = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=1)
-        return wrong if allow_missing else wrong | block.isna().any(axis=1).to_numpy()
-    if block.dtype.kind != "f":
-        return np.zeros(len(block), bool)
-    flat = block.reshape(len(block), -1)
-    wrong = (np.isinf(flat) if allow_missing else ~np.isfinite(flat)).any(axis=1)
-    return wrong
-
-
-def rows_per_block(examples: Examples, row: int = 0) -> int:
-    """How many rows like `row` fill about `READ_BYTES`."""
-    first = examples.read(np.array([row], dtype=np.int64))
-    if is_text(first):
-        size = TEXT_BYTES
-    else:
-        size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
-    return max(1, min(65536, READ_BYTES // max(1, size)))
-
-
-def readable(examples: Examples, indices: IntArray, bad: list[int]) -> list[tuple[IntArray, Any]]:
-    """Rows `indices` in parts that can be read, with what was read; the rows that cannot be are added to `bad`.
-
-    Halves of what fails are tried again: about log2(b) readings for every bad row of b.
-    """
-    try:
-        return [(indices, examples.read(indices))]
-    except RowError:
-        if len(indices) == 1:
-            bad.append(int(indices[0]))
-            return []
-    middle = len(indices) // 2
-    return readable(examples, indices[:middle], bad) + readable(examples, indices[middle:], bad)
-
-
-def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowError:
-    """The error, which names one row, or one that names all rows of the block that cannot be read."""
-    bad: list[int] = []
-    readable(examples, indices, bad)
-    if len(bad) < 2:
-        return error
-    return RowError(
-        f"{len(bad)} inputs that cannot be read, in {rows(bad)}; first: {error.arrived}", error.expected, error.action
-    )
-
-
-def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
-    """One streaming pass over all inputs before any training: shapes, finiteness, fingerprint.
-
-    Raises
-    ------
-    DataError
-        As `Inspector` does; also whatever the reader raises for a row that cannot be decoded.
-    """
-    inspector = Inspector(allow_missing)
-    block = rows_per_block(examples)
-    for start in range(0, len(examples), block):
-        part = np.arange(start, min(start + block, len(examples)), dtype=np.int64)
-        try:
-            read = examples.read(part)
-        except RowError as error:
-            raise _with_others(error, examples, part) from error
-        inspector.update(read)
-    return inspector.result(examples.labels, examples.class_names)

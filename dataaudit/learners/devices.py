@@ -67,3 +67,8 @@ def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
             "precision='bfloat16' on an mps device", "cpu or cuda for bfloat16", "use precision='float32'"
         )
     return precision, f"precision {precision}: as asked"
+
+
+def cuda_devices(device: torch.device) -> list[torch.device]:
+    """What `torch.random.fork_rng` is told of a device besides the CPU."""
+    return [device] if device.type == "cuda" else []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataaudit.data.examples import Examples, rows_per_block
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray, IntArray

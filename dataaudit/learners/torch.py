@@ -20,7 +20,7 @@ from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.learners.base import Feed, Recording, Watch
-from dataaudit.learners.devices import resolve_precision
+from dataaudit.learners.devices import cuda_devices, resolve_precision
 from dataaudit.learners.recipes import Recipe
 from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
@@ -322,7 +322,7 @@ class TorchLearner:
             On Ctrl-C, between two batches; the open epoch is discarded from the recorder.
         """
         recipe = self.recipe
-        with torch.random.fork_rng(devices=_cuda_devices(self.device)), deferred_interrupt() as check:
+        with torch.random.fork_rng(devices=cuda_devices(self.device)), deferred_interrupt() as check:
             module = self.module(seed).train()
             order = torch.Generator().manual_seed(seed)
             optimizer = _optimizer(recipe, module)
@@ -343,7 +343,7 @@ class TorchLearner:
                             recorder.end_epoch()
                         if watch is not None:
                             check()
-                            with torch.random.fork_rng(devices=_cuda_devices(self.device)), released_interrupt():
+                            with torch.random.fork_rng(devices=cuda_devices(self.device)), released_interrupt():
                                 watch(epoch, TorchFitted(module.eval(), self))
                             module.train()
             except KeyboardInterrupt:
@@ -395,7 +395,3 @@ def _optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
         weight_decay=recipe.weight_decay,
         fused=fused,
     )
-
-
-def _cuda_devices(device: torch.device) -> list[torch.device]:
-    return [device] if device.type == "cuda" else []

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from dataaudit.data.chunks import ChunkedRows
-from dataaudit.data.examples import Examples, rows_per_block
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 from dataaudit.types import AnyArray

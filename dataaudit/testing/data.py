@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from dataaudit.data.examples import Examples, inspect
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import inspect
 
 
 class ExamplesContract(ABC):

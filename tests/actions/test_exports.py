@@ -26,8 +26,7 @@ class Judged(Audit):
         made[0] = np.nan
         return made
 
-    def mislabeled(self, method):
-        assert method == "auto"
+    def mislabeled(self, how="auto"):
         found = self.suspects(len(self))
         return found[found["suggested"] != ""]
 
