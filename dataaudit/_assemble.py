@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit import scoring
-from dataaudit._choice import automatic_needs
+from dataaudit._choice import automatic_needs, belief_needs, check_believing
 from dataaudit._holdout import HoldoutWork
 from dataaudit._settings import run_settings
 from dataaudit.audit import Audit
@@ -120,10 +120,10 @@ def so_far(
     runs = work.runs if work is not None else 0
     dynamics = recorder.dynamics() if recorder.epochs else None
     found = work.found() if work is not None and runs else {}
-    evidence = Evidence(examples.labels, examples.class_names, dynamics, recorder.predictions(), **found)
+    evidence = with_beliefs(Evidence(examples.labels, examples.class_names, dynamics, recorder.predictions(), **found))
     kept = [scorer for scorer in plan if scorer.needs and all(evidence.has(need) for need in scorer.needs)]
     if not kept:
-        kept = scoring.supported({Need.DYNAMICS})
+        kept = scoring.supported({Need.DYNAMICS, Need.BELIEFS})
     complete = [f"{recorder.epochs} complete epochs"] if recorder.epochs else []
     complete += [f"{runs} complete holdout runs"] if runs else []
     notes = [*notes, f"interrupted after {' and '.join(complete)}"]
@@ -147,8 +147,14 @@ def audit_recorded(
         names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
         if len(names) != recorder.classes:
             raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
-        plan = chosen or scoring.supported(automatic_needs(None, recorder, False))
+        believing = belief_needs(None, recorder, False, False, None, recorder.n)
+        plan = chosen or scoring.supported(
+            automatic_needs(None, recorder, False) | ({Need.BELIEFS} if believing else set())
+        )
         needs = needs_of(plan)
+        if Need.BELIEFS in needs:
+            check_believing(believing, False, recorder)
+            needs |= believing
         missing = np.flatnonzero(recorder.labels < 0)
         if len(missing):
             raise DataError(

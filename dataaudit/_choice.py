@@ -76,7 +76,8 @@ def belief_needs(
     if recorded is not None:
         found |= {Need.DYNAMICS} if recorded.epochs else set()
     elif trained:
-        return found
+        # Its own predictions are scored: of other sources, only what the caller brings counts.
+        return {Need.HELDOUT} if heldout else found
     elif learner is not None:
         found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
         if vectors and examples <= FEW:
@@ -88,6 +89,24 @@ def belief_needs(
     elif hasattr(learner, "module"):
         found.add(AroundNeed("hidden"))
     return found
+
+
+def check_believing(found: set[Need | AroundNeed], trained: bool, recorded: Recorder | None) -> None:
+    """Raise a `ModelError` if a consensus is asked for and there is nothing to take it over."""
+    if found:
+        return
+    if trained:
+        raise ModelError(
+            "a consensus beside a model that was trained on these labels before",
+            "training dynamics, or predictions of models that did not train on the example",
+            'pass a factory or an unfitted model, or precomputed={"probabilities": array}',
+        )
+    raise ModelError(
+        f"a consensus from {'no model' if recorded is None else 'a Recorder without a complete epoch'}, and no inputs "
+        "that are vectors of numbers",
+        "something that says what class an example is of",
+        "pass a model, a Recorder that has seen an epoch, or inputs as vectors of numbers (embeddings)",
+    )
 
 
 def automatic(

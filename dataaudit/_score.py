@@ -18,7 +18,7 @@ import numpy as np
 
 from dataaudit import scoring
 from dataaudit._assemble import assemble, names_of, needs_of, so_far
-from dataaudit._choice import automatic, belief_needs, is_trained
+from dataaudit._choice import automatic, belief_needs, check_believing, is_trained
 from dataaudit._holdout import holdout_work
 from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
 from dataaudit._settings import check_bad_rows, density_settings, neighbour_settings, run_settings
@@ -134,7 +134,7 @@ def score(
     >>> from sklearn.linear_model import LogisticRegression
     >>> audit = score(LogisticRegression(max_iter=500), load_iris(return_X_y=True), progress=False)
     >>> audit.default, len(audit)
-    ('heldout_confidence', 150)
+    ('consensus', 150)
     """
     timer = Timer()
     with timer.stage("total"):
@@ -202,12 +202,7 @@ def score(
         plan = chosen or automatic(learner, recorded, trained, more, saved)
         needs = needs_of(plan)
         if Need.BELIEFS in needs:
-            if not believing:
-                raise ModelError(
-                    "a consensus, of a model that was trained before and inputs that are no vectors",
-                    "something that says what class an example is of",
-                    "pass a factory or an unfitted model, or inputs as vectors of numbers",
-                )
+            check_believing(believing, trained, recorded)
             needs |= believing
         if searching is None and any(isinstance(need, AroundNeed) for need in needs):
             searching = resolve_search("auto")

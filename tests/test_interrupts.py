@@ -51,6 +51,8 @@ def test_ctrl_c_keeps_what_was_recorded(noisy, network, monkeypatch):
     assert audit.dynamics.epochs == stopped.epochs
     assert roc_auc_score(wrong, -audit.scores["mean_margin"]) > 0.9
     assert "confidence" not in audit.scores
+    assert audit.default == "consensus"
+    assert audit.suspects(15)["suggested"].ne("").any()
 
 
 def test_ctrl_c_before_the_first_epoch_has_nothing_to_keep(noisy):

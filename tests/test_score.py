@@ -41,9 +41,10 @@ def score(*arguments, **options):
 def test_one_training_run_finds_the_wrong_labels(noisy, network, quick):
     inputs, labels, wrong = noisy
     audit = score(network, (inputs, labels), recipe=quick)
-    assert list(audit.scores) == [*DYNAMICS, "confidence", "max_confidence"]
-    assert audit.default == "label_quality"
-    for name in set(DYNAMICS) - {"first_learned", "forgetting"}:
+    # So few vectors train in a moment: they are held out as well.
+    assert list(audit.scores) == ["consensus", *DYNAMICS, "confidence", "max_confidence", "heldout_confidence"]
+    assert audit.default == "consensus"
+    for name in {"consensus", *DYNAMICS, "heldout_confidence"} - {"first_learned", "forgetting"}:
         assert roc_auc_score(wrong, -audit.scores[name]) > 0.98, name
     worst = audit.suspects(15)
     assert set(worst["index"]) == set(np.flatnonzero(wrong))
@@ -51,7 +52,8 @@ def test_one_training_run_finds_the_wrong_labels(noisy, network, quick):
     assert audit.settings["seed"] == 0
     assert audit.settings["recipe"]["epochs"] == 4
     assert {"model", "device", "precision", "engine", "versions", "fingerprint", "notes"} <= set(audit.settings)
-    assert {"inspect", "train", "evaluate", "score", "total"} == set(audit.timings)
+    stages = {"inspect", "represent", "neighbours", "train", "evaluate", "holdout", "score", "total"}
+    assert stages == set(audit.timings)
     assert audit.timings["total"] >= audit.timings["train"]
     assert json.dumps(audit.settings, allow_nan=False)
 
@@ -100,8 +102,15 @@ def test_every_kind_of_data_set_gives_the_same_scores(noisy, network, quick, tmp
         for data in given
     ]
     for audit in audits[1:]:
-        pd.testing.assert_frame_equal(audit.scores, audits[0].scores, check_exact=True)
+        others = [name for name in audits[0].scores if name != "consensus"]
+        pd.testing.assert_frame_equal(audit.scores[others], audits[0].scores[others], check_exact=True)
         assert audit.class_names == ("0", "1", "2")
+        if audit.settings["around"]["inputs"] != "columns standardised":
+            np.testing.assert_array_equal(audit.scores["consensus"], audits[0].scores["consensus"])
+    # Neighbours in a table are near by standardised columns: those of a standardised array.
+    scaled = ((inputs - inputs.mean(0, dtype=float)) / inputs.std(0, dtype=float)).astype(np.float32)
+    around = [score(None, data).columns["consensus"] for data in (frame, (scaled, labels))]
+    np.testing.assert_array_equal(*around)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +143,14 @@ def test_the_callers_model_stays_as_it_was(noisy, quick):
 def test_scikit_learn_models(noisy):
     inputs, labels, wrong = noisy
     plain = score(LogisticRegression(), (inputs, labels))
-    assert list(plain.scores) == ["heldout_confidence"]
+    assert list(plain.scores) == ["consensus", "heldout_confidence"]
+    assert plain.default == "consensus"
+    assert roc_auc_score(wrong, -plain.scores["consensus"]) > 0.98
     assert roc_auc_score(wrong, -plain.scores["heldout_confidence"]) > 0.98
     assert plain.suspects(15)["suggested"].ne("").all()
     boosted = score(HistGradientBoostingClassifier(max_iter=5), (inputs, labels))
     assert boosted.dynamics.epochs == 5
-    assert list(boosted.scores) == [*DYNAMICS, "confidence", "max_confidence"]
+    assert list(boosted.scores) == ["consensus", *DYNAMICS, "confidence", "max_confidence", "heldout_confidence"]
     with pytest.raises(ModelError, match="trains without epochs"):
         score(LogisticRegression(), (inputs, labels), "learning_speed")
 
@@ -188,6 +199,11 @@ def test_a_model_that_already_fits_is_not_trained(noisy, trained, quick):
     with torch.inference_mode():
         own = trained(torch.tensor(inputs)).softmax(1)[np.arange(300), labels]
     np.testing.assert_allclose(audit.scores["confidence"], own, rtol=1e-5)
+    with pytest.raises(ModelError, match=r"consensus beside a model that was trained.*pass a factory"):
+        score(trained, (inputs, labels), "consensus", recipe=quick)
+    probabilities = np.full((300, 3), 0.1) + 0.7 * np.eye(3)[labels]
+    beside = score(trained, (inputs, labels), recipe=quick, precomputed={"probabilities": probabilities})
+    assert list(beside.scores) == ["consensus", "confidence", "max_confidence", "heldout_confidence"]
     with pytest.raises(ModelError, match="already classifies") as caught:
         score(trained, (inputs, labels), ["mean_margin", "confidence"], recipe=quick)
     assert "factory" in caught.value.action
@@ -220,7 +236,18 @@ def test_anybodys_loop_can_be_audited(noisy, network):
     alone = recorder.audit(class_names=["a", "b", "c"])
     assert alone.class_names == ("a", "b", "c")
     audit = score(None, (inputs, labels), precomputed=recorder)
-    pd.testing.assert_frame_equal(alone.scores, audit.scores, check_exact=True)
+    assert alone.default == audit.default == "consensus"
+    # With the data set at hand, its neighbours have a say in the consensus.
+    assert (alone.scores["consensus"] != audit.scores["consensus"]).any()
+    pd.testing.assert_frame_equal(
+        alone.scores.drop(columns="consensus"), audit.scores.drop(columns="consensus"), check_exact=True
+    )
+    by_name = recorder.audit("consensus", class_names=["a", "b", "c"])
+    np.testing.assert_array_equal(by_name.columns["consensus"], alone.columns["consensus"])
+    unseen = Recorder(300, 3)
+    unseen.evaluate(torch.arange(300), module(torch.tensor(inputs)), torch.tensor(labels))
+    with pytest.raises(ModelError, match=r"Recorder without a complete epoch.*pass a model, a Recorder that has seen"):
+        unseen.audit("consensus")
     assert "confidence" in audit.scores
     bare, module = record(network, inputs, labels, evaluate=False)
     assert "confidence" not in score(None, (inputs, labels), precomputed=bare).scores
@@ -263,6 +290,8 @@ NAN = X.copy()
 NAN[[3, 17], 0] = np.nan
 INFINITE = X.copy()
 INFINITE[5, 1] = np.inf
+IMAGES = np.zeros((30, 1, 4, 4), np.uint8)
+TEXTS = np.array(["a text"] * 30)
 FRAME = pd.DataFrame(X, columns=list("abcd")).assign(label=Y)
 
 
@@ -298,7 +327,10 @@ class Endless(IterableDataset):
         ((X, Y), {"split": "train"}, ["split"]),
         ((X, Y), {"model": nn.Linear(4, 5)}, ["(2, 5)", "3 classes"]),
         ((X, Y), {"model": "resnet"}, ["model of type str"]),
-        ((X, Y), {"model": None}, ["model=None", "label_quality"]),
+        ((IMAGES, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
+        ((TEXTS, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
+        ((X, Y), {"model": None, "scorers": "el2n"}, ["model=None", "label_quality", "precomputed=Recorder"]),
+        ((IMAGES, Y), {"model": None, "scorers": "consensus"}, ["consensus from no model", "pass a model"]),
     ],
 )
 def test_bad_input_is_refused_before_any_training(data, options, words, monkeypatch):
@@ -360,9 +392,13 @@ def test_probabilities_that_exist_already(noisy):
     inputs, labels, wrong = noisy
     probabilities = cross_val_predict(LogisticRegression(), inputs, labels, method="predict_proba")
     audit = dataaudit.score(None, (inputs, labels), precomputed={"probabilities": probabilities}, progress=False)
-    assert list(audit.columns) == ["heldout_confidence"]
+    assert list(audit.columns) == ["consensus", "heldout_confidence"]
     np.testing.assert_allclose(audit.columns["heldout_confidence"], probabilities[np.arange(300), labels], rtol=1e-5)
-    np.testing.assert_array_equal(audit.suggested, probabilities.argmax(1))
+    # Neighbours have a say in what is suggested, and change little where classes lie apart.
+    assert (audit.suggested == probabilities.argmax(1)).mean() > 0.98
+    unplaced = score(None, (np.zeros((300, 1, 2, 2), np.uint8), labels), precomputed={"probabilities": probabilities})
+    assert list(unplaced.columns) == ["consensus", "heldout_confidence"]
+    np.testing.assert_array_equal(unplaced.suggested, probabilities.argmax(1))
     assert wrong[audit.ranking()[:15]].mean() > 0.9
     both = dataaudit.score(
         None, (inputs, labels), ["parzen/input", "heldout_confidence"], precomputed={"probabilities": probabilities}

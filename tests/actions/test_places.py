@@ -186,7 +186,7 @@ def test_a_changed_data_set_is_refused(loaded, of_inputs, data):
             audit.outliers(dataset=(changed, labels))
     # Without a fingerprint there are still rows and labels to compare.
     bare = replace(loaded, settings={"seed": 0})
-    with pytest.raises(DataError, match=r"299 rows.*expected the 300 audited ones"):
+    with pytest.raises(DataError, match=r"299 rows.*expected the 300 that were audited"):
         bare.outliers(dataset=as_examples((inputs[:-1], labels[:-1])))
 
 

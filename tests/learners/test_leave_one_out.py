@@ -46,3 +46,17 @@ def test_constant_features_say_what_the_shares_of_the_classes_are():
     found = leave_one_out(lambda rows: np.ones((20, 3))[rows], labels, 2)(slice(0, 20))
     others = np.array([[(labels[np.arange(20) != i] == c).mean() for c in range(2)] for i in range(20)])
     np.testing.assert_allclose(found, others, atol=1e-9)
+
+
+def test_features_that_outnumber_the_rows_are_turned(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 2)
+    rng = np.random.default_rng(0)
+    labels, wide = np.arange(20) % 2, rng.normal(size=(20, 257)).astype(np.float32) + 10
+    turned = module.within_rows(wide)
+    assert turned.shape == (20, 20)
+    centred = wide - wide.mean(0, dtype=float)
+    np.testing.assert_allclose(turned @ turned.T, centred @ centred.T, atol=1e-9)
+    ways = [leave_one_out(lambda rows, x=x: x[rows], labels, 2, 3.0)(slice(0, 20)) for x in (wide, turned)]
+    np.testing.assert_allclose(*ways, atol=1e-9)
+    assert module.within_rows(wide[:, :20]).shape == (20, 20)
+    assert np.shares_memory(module.within_rows(wide[:, :20]), wide)
