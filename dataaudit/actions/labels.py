@@ -107,7 +107,7 @@ class LabelDecisions(ABC):
         true, given = found.pairs.T
         of_given = np.bincount(self.labels, minlength=len(names))[given]
         spread = np.exp(1.96 * np.sqrt(METHOD_ERROR**2 + 1.0 / np.maximum(found.counts, 0.5)))
-        share = found.counts / np.maximum(of_given, 1)
+        share = np.minimum(found.counts / np.maximum(of_given, 1), 1.0)
         pairs = pd.DataFrame(
             {
                 "given": names[given],
@@ -191,7 +191,7 @@ def _how_many(
     given = {name: value for name, value in targets.items() if value is not None}
     if how != "auto" or len(given) > 1:
         raise SettingError(
-            f"mislabeled({how!r}, {', '.join(f'{name}={value}' for name, value in given.items())})",
+            f"mislabeled({', '.join([repr(how), *(f'{name}={value}' for name, value in given.items())])})",
             "'auto', or one of precision=, recall= and rate=",
             "pass mislabeled(precision=0.9), for example",
         )

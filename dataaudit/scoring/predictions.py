@@ -56,7 +56,7 @@ max_confidence = PredictionScore(
 )
 heldout_confidence = PredictionScore(
     "heldout_confidence",
-    "probability of the label under a model that did not train on the example (3 folds)",
+    "probability of the label under a model that did not train on the example (3 folds; ridge: leave-one-out)",
     Need.HELDOUT,
     "confidence",
 )
