@@ -174,7 +174,7 @@ def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: 
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
     Logits are ten times the outputs, which estimate the probabilities: the temperature by
-    benchmarks/peers/defaults.py decisions. Without a probe, the penalty is chosen by the squared error.
+    benchmarks/peers/decisions.py. Without a probe, the penalty is chosen by the squared error.
     """
     from dataaudit.learners.leave_one_out import BLOCK, leave_one_out
     from dataaudit.representations.input import input_rows

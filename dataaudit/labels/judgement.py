@@ -14,8 +14,8 @@ from dataaudit.shares import Believed
 from dataaudit.types import FloatArray, IntArray
 
 TEMPERATURE = {True: 0.6, False: 1.2}
-"""Divides the log-odds of errors, by whether training dynamics are among the beliefs; by benchmarks/peers/defaults.py
-decisions."""
+"""Divides the log-odds of errors, by whether training dynamics are among the beliefs; by
+benchmarks/peers/decisions.py."""
 
 METHOD_ERROR = 0.08
 """Standard deviation of the logarithm of an estimated rate over the planted rows of that table."""
