@@ -45,7 +45,7 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     if together is None:
         return evidence
     known = np.ones(len(evidence.labels), bool) if evidence.dynamics is None else evidence.dynamics.seen > 0
-    outside = combined(apart, evidence.labels, classes)
+    outside = together if len(apart) == len(parts) else combined(apart, evidence.labels, classes)
     return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None))
 
 
