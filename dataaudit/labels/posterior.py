@@ -77,7 +77,7 @@ class Judged:
 def judged(
     beliefs: ClassBeliefs, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
 ) -> Judged:
-    """Look at every given label; O(n) memory.
+    """Look at every given label; O(n + C) memory.
 
     Parameters
     ----------
@@ -94,7 +94,6 @@ def judged(
     """
     n = len(labels)
     posterior, el2n, margin, rival = np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
-    weights = {int(y): noise_weights(noise, classes, int(y), structure, floor) for y in np.unique(labels)}
     for rows in blocks(n, classes):
         probability = beliefs.dense(rows)
         given, places = labels[rows], np.arange(len(probability))
@@ -103,7 +102,7 @@ def judged(
         el2n[rows] = np.sqrt(np.maximum(squares, 0.0))
         against = probability.copy()
         for y in np.unique(given):
-            against[given == y] *= weights[int(y)]
+            against[given == y] *= noise_weights(noise, classes, int(y), structure, floor)
         posterior[rows] = against[places, given] / against.sum(1)
         against[places, given] = -1.0
         probability[places, given] = -1.0
