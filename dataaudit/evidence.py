@@ -176,15 +176,14 @@ def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: 
     Logits are ten times the outputs, which estimate the probabilities: the temperature by
     benchmarks/peers/decisions.py. Without a probe, the penalty is chosen by the squared error.
     """
-    from dataaudit.learners.leave_one_out import BLOCK, leave_one_out
+    from dataaudit.learners.leave_one_out import leave_one_out, row_blocks
     from dataaudit.representations.input import input_rows
 
     given, _ = input_rows(examples)
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
     table = PredictionTable(labels, classes)
-    for start in range(0, len(labels), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(labels)))
-        table.add(rows, SHARPNESS * outputs(slice(start, start + len(rows))))
+    for block in row_blocks(len(labels), classes):
+        table.add(np.arange(block.start, block.stop), SHARPNESS * outputs(block))
     return table.result()
 
 
