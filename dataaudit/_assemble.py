@@ -147,7 +147,7 @@ def audit_recorded(
         names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
         if len(names) != recorder.classes:
             raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
-        believing = belief_needs(None, recorder, False, False, None, recorder.n)
+        believing = belief_needs(None, recorder, False, False, None, recorder.labels)
         plan = chosen or scoring.supported(
             automatic_needs(None, recorder, False) | ({Need.BELIEFS} if believing else set())
         )

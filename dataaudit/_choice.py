@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from dataaudit import scoring
 from dataaudit.data.inspection import Inspection
 from dataaudit.dynamics.recorder import Recorder
@@ -12,6 +14,7 @@ from dataaudit.evidence import Need
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.scoring import Scorer
+from dataaudit.types import IntArray
 
 TRAINED = (
     "the model as passed already classifies {share:.1%} of these labels correctly, so learning-speed scores "
@@ -54,11 +57,12 @@ def belief_needs(
     trained: bool,
     heldout: bool,
     inspection: Inspection | None,
-    examples: int,
+    labels: IntArray,
 ) -> set[Need | AroundNeed]:
     """What the consensus is taken over: all that model and data allow at the cost of one training run.
 
-    Small data sets of vectors, which train in seconds, get held-out predictions as well.
+    Small data sets of vectors, which train in seconds, get held-out predictions as well, if every fold leaves two
+    classes to train on.
 
     Parameters
     ----------
@@ -68,8 +72,8 @@ def belief_needs(
         Whether the caller brings held-out predictions.
     inspection
         Shape and type of the inputs; None without a data set.
-    examples
-        Number of examples.
+    labels
+        Given labels, int64 [n].
     """
     found: set[Need | AroundNeed] = set()
     vectors = inspection is not None and inspection.vectors and inspection.shape[0] <= WIDEST
@@ -80,7 +84,7 @@ def belief_needs(
         return {Need.HELDOUT} if heldout else found
     elif learner is not None:
         found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
-        if vectors and examples <= FEW:
+        if vectors and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1:
             found.add(Need.HELDOUT)
     if heldout or (learner is None and recorded is None and vectors):
         found.add(Need.HELDOUT)
@@ -89,6 +93,13 @@ def belief_needs(
     elif hasattr(learner, "module"):
         found.add(AroundNeed("hidden"))
     return found
+
+
+def no_vectors(inspection: Inspection) -> str:
+    """Why inputs are not taken as vectors of numbers."""
+    if inspection.vectors:
+        return f"vectors of {inspection.shape[0]} numbers, more than {WIDEST}"
+    return "no vectors of numbers, or hold missing ones"
 
 
 def check_believing(found: set[Need | AroundNeed], trained: bool, recorded: Recorder | None) -> None:

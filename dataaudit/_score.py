@@ -18,7 +18,7 @@ import numpy as np
 
 from dataaudit import scoring
 from dataaudit._assemble import assemble, names_of, needs_of, so_far
-from dataaudit._choice import automatic, belief_needs, check_believing, is_trained
+from dataaudit._choice import automatic, belief_needs, check_believing, is_trained, no_vectors
 from dataaudit._holdout import holdout_work
 from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
 from dataaudit._settings import check_bad_rows, density_settings, neighbour_settings, run_settings
@@ -195,9 +195,9 @@ def score(
         with timer.stage("inspect"):
             trained = is_trained(learner, chosen, seed, notes) if recorded is None else False
         more = met | ({Need.HOLDOUT} if work is not None else set())
-        believing = belief_needs(learner, recorded, trained, heldout is not None, inspection, len(examples))
+        believing = belief_needs(learner, recorded, trained, heldout is not None, inspection, examples.labels)
         if chosen is None and learner is None and recorded is None and not believing:
-            raise _no_model(f"model=None for {examples.source} inputs that are no vectors of numbers")
+            raise _no_model(f"model=None for {examples.source} inputs that are {no_vectors(inspection)}")
         more |= {Need.BELIEFS, *({Need.HELDOUT} & believing)} if believing else set()
         plan = chosen or automatic(learner, recorded, trained, more, saved)
         needs = needs_of(plan)

@@ -22,7 +22,7 @@ app = typer.Typer(
     help="Find the wrong, odd and hard examples of a labelled data set from one training run.",
 )
 
-OURS = {"audit", "report.html", "suspects.csv", ".report.html.partial"}
+OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv", ".report.html.partial"}
 WRONG_INPUT, INTERRUPTED = 2, 130
 
 
@@ -170,6 +170,8 @@ def score(
             for row in suspects.to_dict("records")
         ],
     )
+    if audit.judgement is not None:
+        typer.echo(f"\n{str(audit.noise_rate()).splitlines()[0]}: {(out / 'mislabeled.csv').resolve()}")
     typer.echo(f"\nReport:   {(out / 'report.html').resolve()}\nSuspects: {(out / 'suspects.csv').resolve()}")
     typer.echo(f"Audit:    {(out / 'audit').resolve()}")
 
@@ -234,6 +236,8 @@ def _write(audit: Audit, out: Path, top: int) -> None:
     audit.report(out / "report.html")
     try:
         audit.suspects(top).to_csv(out / "suspects.csv", index=False)
+        if audit.judgement is not None:
+            audit.mislabeled().to_csv(out / "mislabeled.csv", index=False)
     except OSError as error:
         raise StorageError(f"{out} ({error})", "a folder that can be written", "free some room") from error
 

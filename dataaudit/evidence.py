@@ -174,19 +174,18 @@ def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: 
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
     Logits are ten times the outputs, which estimate the probabilities: the temperature by
-    benchmarks/peers/defaults.py decisions. Without a probe, the penalty is chosen by the squared error.
+    benchmarks/peers/decisions.py. Without a probe, the penalty is chosen by the squared error.
     """
     from dataaudit.learners.features import all_features
-    from dataaudit.learners.leave_one_out import BLOCK, leave_one_out, within_rows
+    from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
     from dataaudit.representations.input import input_rows
 
     # A probe takes columns of tables as they are.
     given = within_rows(all_features(examples)) if probe is not None else input_rows(examples)[0]
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
     table = PredictionTable(labels, classes)
-    for start in range(0, len(labels), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(labels)))
-        table.add(rows, SHARPNESS * outputs(slice(start, start + len(rows))))
+    for block in row_blocks(len(labels), classes):
+        table.add(np.arange(block.start, block.stop), SHARPNESS * outputs(block))
     return table.result()
 
 

@@ -41,7 +41,7 @@ def test_a_table_is_audited(table, tmp_path):
     out = tmp_path / "results"
     done = call("score", table, "--label", "kind", "--out", out, "--epochs", 15, "--no-progress", "--top", 3)
     assert done.exit_code == 0, done.output
-    assert tree(out) == ["audit", "report.html", "suspects.csv"]
+    assert tree(out) == ["audit", "mislabeled.csv", "report.html", "suspects.csv"]
     suspects = pd.read_csv(out / "suspects.csv", keep_default_na=False)
     assert suspects.loc[0, "index"] == 7
     assert suspects.loc[0, "given"] == "[bold]ant"

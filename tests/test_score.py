@@ -329,6 +329,8 @@ class Endless(IterableDataset):
         ((X, Y), {"model": "resnet"}, ["model of type str"]),
         ((IMAGES, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
         ((TEXTS, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
+        ((NAN, Y), {"model": None}, ["model=None", "no vectors of numbers, or hold missing ones"]),
+        ((np.zeros((30, 4097)), Y), {"model": None}, ["vectors of 4097 numbers, more than 4096"]),
         ((X, Y), {"model": None, "scorers": "el2n"}, ["model=None", "label_quality", "precomputed=Recorder"]),
         ((IMAGES, Y), {"model": None, "scorers": "consensus"}, ["consensus from no model", "pass a model"]),
     ],
@@ -423,3 +425,14 @@ def test_wrong_probabilities_are_refused(noisy, change, message):
     given = change(np.full((300, 3), 1 / 3))
     with pytest.raises(DataError, match=message):
         dataaudit.score(None, (inputs, labels), precomputed={"probabilities": given}, progress=False)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 0], [0, 0, 0, 0, 1]])
+def test_folds_that_leave_one_class_are_not_trained_on(labels, quick):
+    """A boosting model, whose held-out predictions nobody asked for by name."""
+    inputs = np.arange(len(labels) * 2, dtype=np.float32).reshape(-1, 2)
+    for model in (HistGradientBoostingClassifier(max_iter=2), lambda: nn.Linear(2, 2)):
+        audit = score(model, (inputs, np.array(labels)), recipe=None if hasattr(model, "fit") else quick)
+        assert audit.default == "consensus"
+        assert "heldout_confidence" not in audit.scores
+        assert np.isfinite(audit.scores["consensus"]).all()

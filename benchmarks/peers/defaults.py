@@ -24,7 +24,7 @@ from sklearn.datasets import load_digits
 
 import dataaudit
 from benchmarks.common import FASHION, PAIRS, Array, fashion, merit, paired, symmetric, table, write
-from benchmarks.peers.cases import texts
+from benchmarks.peers.cases import small_transformer, texts
 from dataaudit import scoring
 from dataaudit.evidence import Evidence, Need
 from dataaudit.learners.recipes import DEFAULT, TRANSFORMER, Recipe
@@ -161,34 +161,6 @@ def choose_recipe(folder: str) -> list[dict[str, Any]]:
         lines.append([name, *cells])
     table(["AUROC / average precision / training", *cases], lines)
     return rows
-
-
-def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
-    """A factory of BERT's kind, 2 layers of 128 units, and a WordPiece tokenizer of these texts."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
-
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    spelled = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    spelled.normalizer = normalizers.BertNormalizer()
-    spelled.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    spelled.train_from_iterator(words, trainers.WordPieceTrainer(vocab_size=5000, special_tokens=special))
-    spelled.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    config = BertConfig(
-        vocab_size=spelled.get_vocab_size(),
-        hidden_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=512,
-        max_position_embeddings=64,
-        num_labels=classes,
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=spelled, pad_token="[PAD]", unk_token="[UNK]", model_max_length=64
-    )
-    return lambda: BertForSequenceClassification(config), tokenizer
 
 
 def choose_transformer(path: Path, first: int | None) -> list[dict[str, Any]]:

@@ -101,7 +101,7 @@ class LabelDecisions(ABC):
         posterior after one step of expectation-maximisation and, where held-out predictions or neighbours among the
         inputs never saw the example's label, planted errors at two levels. A network that has learned its labels by
         heart hides errors from the first two. The interval covers sampling, the disagreement of the estimates, and
-        their error over planted noise in benchmarks/peers/defaults.py decisions.
+        their error over planted noise in benchmarks/peers/decisions.py.
         """
         found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
         true, given = found.pairs.T

@@ -17,7 +17,7 @@ WEIGHTS: dict[frozenset[str], dict[str, float]] = {
     frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
     frozenset({"heldout", "neighbours"}): {"heldout": 0.8, "neighbours": 0.5},
 }
-"""Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/defaults.py decisions."""
+"""Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/decisions.py."""
 
 SMALLEST = 1e-9
 
@@ -45,7 +45,7 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     if together is None:
         return evidence
     known = np.ones(len(evidence.labels), bool) if evidence.dynamics is None else evidence.dynamics.seen > 0
-    outside = combined(apart, evidence.labels, classes)
+    outside = together if len(apart) == len(parts) else combined(apart, evidence.labels, classes)
     return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None))
 
 

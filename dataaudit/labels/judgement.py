@@ -14,11 +14,14 @@ from dataaudit.shares import Believed
 from dataaudit.types import FloatArray, IntArray
 
 TEMPERATURE = {True: 0.6, False: 1.2}
-"""Divides the log-odds of errors, by whether training dynamics are among the beliefs; by benchmarks/peers/defaults.py
-decisions."""
+"""Divides the log-odds of errors, by whether training dynamics are among the beliefs; by
+benchmarks/peers/decisions.py."""
 
 METHOD_ERROR = 0.08
 """Standard deviation of the logarithm of an estimated rate over the planted rows of that table."""
+
+MOST_CLASSES = 2048
+"""Most classes for which tables of all pairs are made (32 MiB each); beyond, the confident joint counts alone."""
 
 MOST_PAIRS = 4096
 """Pairs of classes that are kept, the most frequent first."""
@@ -111,18 +114,21 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
     constants = CONSTANTS[believed.remembered]
     found = judged(beliefs, labels, classes, noise, constants.structure, constants.floor)
     source = beliefs if outside is None else outside
-    apart = noise if outside is None else noise_rates(outside, labels, classes, known)
-    moved = count.transition(apart, labels, classes)
-    wrong, pairs = count.true_classes(source, labels, classes, moved)
-    estimates = {
-        "confident joint": count.by_joint(apart, labels),
-        "posterior": float(wrong[known].mean()) if known.any() else 0.0,
-    }
-    if outside is not None:
-        planted = count.by_planting(outside, labels, classes, moved)
-        estimates |= {
-            f"planted, level {level}": float(share) for level, share in zip(count.LEVELS, planted, strict=True)
-        }
+    apart = noise if outside is None or outside is beliefs else noise_rates(outside, labels, classes, known)
+    estimates = {"confident joint": count.by_joint(apart, labels)}
+    if classes <= MOST_CLASSES:
+        moved = count.transition(apart, labels, classes)
+        wrong, pairs = count.true_classes(source, labels, classes, moved)
+        estimates["posterior"] = float(wrong[known].mean())
+        if outside is not None:
+            planted = count.by_planting(outside, labels, classes, moved)
+            names = (f"planted, level {level}" for level in count.LEVELS)
+            estimates |= dict(zip(names, planted.tolist(), strict=True))
+        cells = np.flatnonzero(pairs.ravel())
+        sizes = pairs.ravel()[cells]
+    else:
+        clear = apart.truly >= 0
+        cells, sizes = np.unique(apart.truly[clear] * classes + labels[clear], return_counts=True)
     n = int(known.sum())
     logs = np.log(np.clip(list(estimates.values()), 0.5 / max(n, 1), 1.0))
     rate = float(min(np.exp(logs.mean()), 0.95))
@@ -134,10 +140,10 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
     given_out = np.empty(n)
     given_out[order] = -np.sort(-adding_up(odds[known], rate))
     probability[known] = given_out
-    np.fill_diagonal(pairs, 0.0)
-    share = rate * n / max(pairs.sum(), 1e-12)
-    order = np.argsort(-pairs, axis=None, kind="stable")[:MOST_PAIRS]
-    order = order[pairs.ravel()[order] > 0]
+    other = cells // classes != cells % classes
+    cells, sizes = cells[other], sizes[other].astype(np.float64)
+    largest = np.argsort(-sizes, kind="stable")[:MOST_PAIRS]
+    cells, sizes = cells[largest], sizes[largest] * (rate * n / max(sizes.sum(), 1e-12))
     return Judgement(
         probability,
         found.rival,
@@ -145,8 +151,8 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         lower,
         upper,
         estimates,
-        np.stack(np.unravel_index(order, pairs.shape), axis=1).astype(np.int64),
-        pairs.ravel()[order] * share,
+        np.stack([cells // classes, cells % classes], axis=1).astype(np.int64),
+        sizes,
         outside is not None,
         vote,
     )

@@ -30,8 +30,8 @@ class Constants:
 
 
 CONSTANTS = {True: Constants(0.05, 0.02, 1.0, 0.25), False: Constants(0.07, 0.02, 0.0, 0.0)}
-"""By whether training dynamics, which have seen the label, are among the beliefs; by benchmarks/peers/defaults.py
-decisions."""
+"""By whether training dynamics, which have seen the label, are among the beliefs; by
+benchmarks/peers/decisions.py."""
 
 
 def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:
@@ -77,7 +77,7 @@ class Judged:
 def judged(
     beliefs: ClassBeliefs, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
 ) -> Judged:
-    """Look at every given label; O(n) memory.
+    """Look at every given label; O(n + C) memory.
 
     Parameters
     ----------
@@ -94,7 +94,6 @@ def judged(
     """
     n = len(labels)
     posterior, el2n, margin, rival = np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
-    weights = {int(y): noise_weights(noise, classes, int(y), structure, floor) for y in np.unique(labels)}
     for rows in blocks(n, classes):
         probability = beliefs.dense(rows)
         given, places = labels[rows], np.arange(len(probability))
@@ -103,7 +102,7 @@ def judged(
         el2n[rows] = np.sqrt(np.maximum(squares, 0.0))
         against = probability.copy()
         for y in np.unique(given):
-            against[given == y] *= weights[int(y)]
+            against[given == y] *= noise_weights(noise, classes, int(y), structure, floor)
         posterior[rows] = against[places, given] / against.sum(1)
         against[places, given] = -1.0
         probability[places, given] = -1.0

@@ -9,9 +9,16 @@ import numpy as np
 from dataaudit.types import AnyArray, FloatArray, IntArray
 
 BLOCK = 8192
+VALUES = 2**21
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 CHOOSE = 8
 """Blocks of rows on which a penalty is chosen."""
+
+
+def row_blocks(n: int, classes: int) -> list[slice]:
+    """Blocks of at most `BLOCK` rows and `VALUES` outputs."""
+    step = max(1, min(BLOCK, VALUES // classes))
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def leave_one_out(
@@ -41,7 +48,7 @@ def leave_one_out(
         Outputs float64 [b, C] of a block of rows, which estimate the probabilities of the classes. Memory: d x d.
     """
     n = len(labels)
-    blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    blocks = row_blocks(n, classes)
     mean = sum(np.asarray(read(rows), np.float64).sum(0) for rows in blocks) / n
     d = len(mean)
     gram, sums = np.zeros((d, d)), np.zeros((d, classes))

@@ -19,7 +19,7 @@ class Consensus:
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
     multiplied with fixed exponents and normalised; Bayes' rule with the noise found between classes gives the
     posterior, as in `dataaudit.LabelQuality`. Exponents were fixed by a table over several data sets
-    (benchmarks/peers/defaults.py decisions), never by the data at hand.
+    (benchmarks/peers/decisions.py), never by the data at hand.
 
     Parameters
     ----------

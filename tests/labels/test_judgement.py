@@ -131,3 +131,15 @@ def test_sources_are_multiplied_with_fixed_exponents():
     np.testing.assert_allclose(combined({"heldout": one}, labels, 5).values, one.values, atol=1e-6)
     np.testing.assert_array_equal(likeliest(found), product.argmax(1))
     assert combined({}, labels, 5) is None
+
+
+def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
+    from dataaudit.labels import judgement
+
+    beliefs, labels, _ = planted(partner=1)
+    full = judge(believed(beliefs, len(labels)), labels, 5)
+    monkeypatch.setattr(judgement, "MOST_CLASSES", 4)
+    found = judge(believed(beliefs, len(labels)), labels, 5)
+    assert list(found.estimates) == ["confident joint"]
+    assert found.rate == full.estimates["confident joint"]
+    np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))

@@ -1,0 +1,327 @@
+"""How the consensus and the count of label errors were chosen, each from its rivals, over several data sets.
+
+    python -m benchmarks.peers.decisions --data FOLDER [--fashion FOLDER] [--cache FOLDER] [--seeds 0]
+
+Cases and training runs are those of benchmarks/peers/label_errors.py, which leaves them in --cache. Three tables: the
+weights and constants of the consensus, for every set of sources; estimates of the number of errors; and how sharp error
+probabilities are. A variant of the consensus is judged by its gain over cleanlab's best score and the k-NN vote, AUROC
+and average precision, each clipped to -.02 and .01: never to lose counts for more than to win high. For each family of
+data sets the best variant is also chosen on the others alone, and judged on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.mixture import GaussianMixture
+
+import dataaudit
+from benchmarks.common import FASHION, Array, merit, symmetric, table, write
+from benchmarks.peers.cases import REAL, Case, cases, sources
+from benchmarks.peers.collect import collect
+from benchmarks.peers.label_errors import audited, cleanlab_scores, folds, trusted, vote
+from dataaudit.labels import beliefs, judgement
+from dataaudit.labels.noise import noise_rates
+from dataaudit.labels.posterior import CONSTANTS, Constants, consensus_values, judged
+from dataaudit.shares import ClassShares, blocks
+
+Row = dict[str, Any]
+RESULTS = Path(__file__).parent / "results"
+GRID: dict[frozenset[str], list[tuple[float, ...]]] = {
+    frozenset({"dynamics", "heldout", "neighbours"}): [
+        (0.3, 0.4, 0.6),
+        (0.3, 0.3, 0.5),
+        (0.4, 0.4, 0.4),
+        (0.5, 0.5, 0.3),
+        (0.3, 0.6, 0.4),
+    ],
+    frozenset({"dynamics", "neighbours"}): [(0.6, 0.5), (0.8, 0.3), (0.4, 0.6), (0.8, 0.5), (1.0, 0.0)],
+    frozenset({"heldout", "neighbours"}): [(0.8, 0.5), (1.0, 0.5), (0.6, 0.5), (0.8, 0.3), (1.0, 0.0)],
+}
+STRUCTURES, EL2N, MARGIN = (0.05, 0.07, 0.1), (0.0, 1.0), (0.0, 0.25, 0.5)
+TEMPERATURES = (0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5)
+TARGET = 0.9
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Weights in the order of the sources' names, and constants."""
+
+    weights: tuple[float, ...]
+    constants: Constants
+
+    def __str__(self) -> str:
+        c = self.constants
+        return f"weights {self.weights}, structure {c.structure}, EL2N {c.el2n}, margin {c.margin}"
+
+
+def variants(names: frozenset[str]) -> Iterator[Variant]:
+    for weights in GRID[names]:
+        for structure, el2n, margin in itertools.product(STRUCTURES, EL2N, MARGIN):
+            yield Variant(weights, Constants(structure, 0.02, el2n, margin))
+
+
+def shipped(names: frozenset[str]) -> Variant:
+    weights = beliefs.WEIGHTS[names]
+    return Variant(tuple(weights[name] for name in sorted(names)), CONSTANTS["dynamics" in names])
+
+
+def multiplied(parts: dict[str, Any], weights: tuple[float, ...], labels: Array, classes: int) -> ClassShares:
+    found = ClassShares.empty(len(labels), classes)
+    for rows in blocks(len(labels), classes):
+        logits = sum(
+            weight * np.log(np.maximum(parts[name].dense(rows), beliefs.SMALLEST))
+            for name, weight in zip(sorted(parts), weights, strict=True)
+        )
+        found.put(rows, beliefs.softmax(np.asarray(logits)), labels[rows])
+    return found
+
+
+def consensus_rows(case: Case, parts: dict[str, Any], best: Array) -> Iterator[Row]:
+    """Gain of every variant over the peers' best."""
+    classes = int(max(case.given.max(), case.source.true.max())) + 1
+    for names in GRID:
+        if not names <= set(parts):
+            continue
+        chosen = {name: parts[name] for name in names}
+        looked: dict[tuple[Any, ...], Any] = {}
+        for variant in variants(names):
+            if variant.weights not in looked:
+                shares = multiplied(chosen, variant.weights, case.given, classes)
+                looked[variant.weights] = shares, noise_rates(shares, case.given, classes)
+            shares, noise = looked[variant.weights]
+            key = (variant.weights, variant.constants.structure)
+            if key not in looked:
+                looked[key] = judged(shares, case.given, classes, noise, variant.constants.structure, 0.02)
+            gain = np.array(merit(consensus_values(looked[key], variant.constants), case.wrong)) - best
+            yield {
+                "data": case.source.name,
+                "noise": case.noise,
+                "seed": case.seed,
+                "sources": " ".join(sorted(names)),
+                "variant": str(variant),
+                "auroc_gain": round(float(gain[0]), 5),
+                "ap_gain": round(float(gain[1]), 5),
+            }
+
+
+def mixture(values: Array) -> float:
+    """Share of the lower of two normal components of a score."""
+    fitted = GaussianMixture(2, random_state=0).fit(values[:, None])
+    return float(fitted.weights_[fitted.means_[:, 0].argmin()])
+
+
+def second_run(case: Case, audit: dataaudit.Audit) -> Row:
+    """Estimates that cost a run of their own: more errors planted, and threshold samples (Pleiss et al. 2020)."""
+    source, given = case.source, case.given
+    classes = len(audit.class_names)
+    more = symmetric(given, classes, 0.1, 100 + case.seed)
+    again = dataaudit.score(source.model, (source.inputs, more), "label_quality", seed=case.seed, progress=False)
+    values, planted = again.columns["label_quality"], more != given
+    level = np.median(values[planted])
+    found = {"planted in a second run": float((values[~planted] <= level).mean() / 0.5)}
+    if isinstance(source.inputs, np.ndarray) and not hasattr(source.model, "get_params"):
+        rng = np.random.default_rng(200 + case.seed)
+        sampled = rng.choice(len(given), len(given) // (classes + 1), replace=False)
+        fake = given.copy()
+        fake[sampled] = classes
+        wider = dataaudit.networks.build("mlp", source.inputs.shape[1:], classes + 1)
+        run = dataaudit.score(wider, (source.inputs, fake), "mean_margin", seed=case.seed, progress=False)
+        margin = run.columns["mean_margin"]
+        threshold = np.percentile(margin[sampled], 99)
+        rest = np.ones(len(given), bool)
+        rest[sampled] = False
+        found["threshold samples"] = float((margin[rest] <= threshold).mean())
+    return found
+
+
+def count_row(case: Case, found: dict[str, Any], audit: dataaudit.Audit, runs: bool) -> Row:
+    """Every estimate of the share of errors."""
+    from cleanlab.count import estimate_joint, num_label_issues
+
+    trust = trusted(found, folds(found)[-1])
+    quality = audit.columns.get("label_quality", audit.columns[audit.default])
+    noise = audit.noise_rate()
+    row: Row = {
+        "data": case.source.name,
+        "noise": case.noise,
+        "seed": case.seed,
+        "rate": float(case.wrong.mean()),
+        "chosen: geometric mean": noise.rate,
+        **noise.estimates,
+        "two components of the score": mixture(quality),
+        "two components of the margin": mixture(audit.margin),
+        "cleanlab, num_label_issues": num_label_issues(case.given, trust) / len(case.given),
+        "cleanlab, joint": float(1 - np.trace(estimate_joint(case.given, trust))),
+        "lower": noise.lower,
+        "upper": noise.upper,
+    }
+    if runs and "recorder" in found and len(case.given) <= 10000 and isinstance(case.source.inputs, np.ndarray):
+        row |= second_run(case, audit)
+    return row
+
+
+def precision_rows(case: Case, audit: dataaudit.Audit) -> Iterator[Row]:
+    """Precision of the set that is expected to have `TARGET`, for every temperature."""
+    evidence = audit._evidence
+    assert evidence is not None
+    assert evidence.beliefs is not None
+    kept = dict(judgement.TEMPERATURE)
+    for temperature in TEMPERATURES:
+        judgement.TEMPERATURE.update(dict.fromkeys(kept, temperature))
+        try:
+            found = judgement.judge(evidence.beliefs, evidence.labels, len(evidence.class_names))
+        finally:
+            judgement.TEMPERATURE.update(kept)
+        order = np.argsort(-found.probability, kind="stable")
+        falling = found.probability[order]
+        reached = np.flatnonzero(np.cumsum(falling) / np.arange(1, len(order) + 1) >= TARGET)
+        right = case.wrong[order]
+        yield {
+            "data": case.source.name,
+            "noise": case.noise,
+            "seed": case.seed,
+            "dynamics": evidence.beliefs.remembered,
+            "temperature": temperature,
+            "precision": float(right[: reached[-1] + 1].mean()) if len(reached) else "",
+        }
+
+
+def family(name: str) -> str:
+    """Data sets that share their examples, or their kind."""
+    first = name.split()[0]
+    return "news" if first.endswith("_news") else first
+
+
+def clipped(rows: list[Row]) -> float:
+    return float(np.mean([np.clip([row["auroc_gain"], row["ap_gain"]], -0.02, 0.01).mean() for row in rows]))
+
+
+def tell_consensus(rows: list[Row]) -> None:
+    for names in GRID:
+        own = [row for row in rows if row["sources"] == " ".join(sorted(names))]
+        if not own:
+            continue
+        by: dict[str, list[Row]] = {}
+        for row in own:
+            by.setdefault(row["variant"], []).append(row)
+        default = str(shipped(names))
+        best = sorted(by, key=lambda name: -clipped(by[name]))
+        print(f"\n{' + '.join(sorted(names))}: {len(by[default])} cases, {len(by)} variants")
+        lines = [variant_line(name, by[name]) for name in best[:5]]
+        lines.append(variant_line(f"shipped (place {best.index(default) + 1}): {default}", by[default]))
+        held: list[Row] = []
+        for left in sorted({family(row["data"]) for row in own}):
+            others = {name: [row for row in part if family(row["data"]) != left] for name, part in by.items()}
+            if not others[default]:
+                continue
+            winner = max(others, key=lambda name: clipped(others[name]))
+            judged_on = [row for row in by[winner] if family(row["data"]) == left]
+            held += judged_on
+            lines.append(variant_line(f"chosen without {left}, on {left}: {winner}", judged_on))
+        if held:
+            lines.append(variant_line("all, each by what was chosen without it", held))
+        table(["variant", "clipped gain", "AUROC above", "AP above", "both > -.005", "lowest AUROC, AP"], lines)
+
+
+def variant_line(name: str, rows: list[Row]) -> list[str]:
+    gains = np.array([(row["auroc_gain"], row["ap_gain"]) for row in rows])
+    return [
+        name,
+        f"{clipped(rows):+.4f}",
+        f"{(gains[:, 0] > 0).mean():.0%}",
+        f"{(gains[:, 1] > 0).mean():.0%}",
+        f"{(gains > -0.005).all(1).mean():.0%}",
+        f"{gains[:, 0].min():+.4f}, {gains[:, 1].min():+.3f}",
+    ]
+
+
+def tell_counts(rows: list[Row]) -> None:
+    counted = [row for row in rows if row["noise"].startswith(("symmetric", "pairs"))]
+    fixed = ("data", "noise", "seed", "rate", "lower", "upper")
+    lines = []
+    for name in dict.fromkeys(key for row in counted for key in row if key not in fixed):
+        pairs = np.array([(row[name], row["rate"]) for row in counted if row.get(name, "") != ""])
+        within = np.abs(pairs[:, 0] - pairs[:, 1]) <= np.maximum(0.2 * pairs[:, 1], 0.01)
+        logs = np.log(np.maximum(pairs[:, 0], 1e-4) / pairs[:, 1])
+        lines.append(
+            [name, len(pairs), f"{within.mean():.0%}", f"{logs.mean():+.2f}", f"{np.sqrt((logs**2).mean()):.2f}"]
+        )
+    print("\nestimates of the number of errors, symmetric and pair noise")
+    table(["", "cases", "within 20 % or .01", "mean log ratio", "root mean square"], lines)
+    inside = np.mean([row["lower"] <= row["rate"] <= row["upper"] for row in counted])
+    print(f"the interval of the chosen one holds the truth in {inside:.0%}")
+
+
+def tell_precision(rows: list[Row]) -> None:
+    lines = []
+    planted = [row for row in rows if row["noise"] != REAL]
+    for dynamics in (True, False):
+        for temperature in TEMPERATURES:
+            own = [row for row in planted if row["dynamics"] == dynamics and row["temperature"] == temperature]
+            if not own:
+                continue
+            reached = np.array([row["precision"] for row in own if row["precision"] != ""], np.float64)
+            mark = " (shipped)" if judgement.TEMPERATURE[dynamics] == temperature else ""
+            off = np.abs(reached - TARGET)
+            lines.append(
+                [
+                    f"{'with' if dynamics else 'without'} dynamics, temperature {temperature}{mark}",
+                    f"{len(reached)} of {len(own)}",
+                    f"{(off <= 0.05).sum() / len(own):.0%}",
+                    f"{np.median(reached):.3f}" if len(reached) else "",
+                ]
+            )
+    print(f"\nprecision of the set that is expected to have {TARGET}")
+    table(["", "reached", "within .05", "median precision"], lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data", metavar="FOLDER")
+    parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
+    parser.add_argument("--cache", default="label_error_cache", metavar="FOLDER")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--examples", type=int, default=60000, help="of Fashion-MNIST")
+    parser.add_argument("--only", nargs="+", help="names of data sets with models")
+    parser.add_argument("--cached", action="store_true", help="only cases that were trained before")
+    parser.add_argument("--runs", action="store_true", help="also estimates that need runs of their own")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
+    options = parser.parse_args()
+    cache = Path(options.cache)
+    cache.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, list[Row]] = {"consensus": [], "counts": [], "precision": []}
+    made = sources(options)
+    for name in options.only or made:
+        source = made[name]()
+        kept: dict[str, Array] = {}
+        for case in cases(source, options.seeds):
+            if options.cached and not (cache / f"{case.key}.pt").exists():
+                continue
+            found = collect(case, cache)
+            audit = audited(case, found)
+            peers = [values for _, values, _ in cleanlab_scores(case, found)]
+            peers.append((case.given[vote(source, kept)] == case.given[:, None]).mean(1))
+            best = np.array([merit(values, case.wrong) for values in peers]).max(0)
+            assert audit._evidence is not None
+            parts["consensus"] += consensus_rows(case, beliefs.sources(audit._evidence), best)
+            parts["counts"].append(count_row(case, found, audit, options.runs))
+            parts["precision"] += precision_rows(case, audit)
+            print(f"{name}, {case.noise}, seed {case.seed}", flush=True)
+    tell_consensus(parts["consensus"])
+    tell_counts(parts["counts"])
+    tell_precision(parts["precision"])
+    heads = list(dict.fromkeys(key for row in parts["counts"] for key in row))
+    parts["counts"] = [{key: row.get(key, "") for key in heads} for row in parts["counts"]]
+    for name, rows in parts.items():
+        write(options.out / f"decisions_{name}.csv", rows)
+
+
+if __name__ == "__main__":
+    main()
