@@ -350,6 +350,9 @@ def outputs(classifier: Any, inputs: Any, classes: int) -> FloatArray:
 
 
 def _spread(values: AnyArray, known: AnyArray, classes: int) -> FloatArray:
+    if len(known) == 1:
+        # Some give two columns for the one class that they saw; it is certain.
+        values = np.zeros((len(values), 1))
     if len(known) == classes:
         return np.asarray(values, np.float64)
     spread = np.full((len(values), classes), values.min() + np.log(SMALLEST))

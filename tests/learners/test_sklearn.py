@@ -135,3 +135,14 @@ def test_a_fitted_estimator_predicts_as_it_is(blobs):
     named = LogisticRegression().fit(blobs.read(rows), np.array(["a", "b", "c"])[blobs.labels])
     with pytest.raises(ModelError, match="class positions"):
         SklearnLearner(named, blobs, None).untrained()
+
+
+@pytest.mark.parametrize("model", [HistGradientBoostingClassifier(max_iter=2), RandomForestClassifier(n_estimators=2)])
+def test_the_only_class_seen_is_certain(model):
+    """Histogram boosting gives two columns for it, a forest one."""
+    inputs = np.arange(12, dtype=np.float32).reshape(6, 2)
+    learner = SklearnLearner(model, as_examples((inputs, np.array([0, 0, 0, 2, 1, 0]))), None)
+    logits = learner.fit(np.array([0, 1, 2]), 0, None, False).logits(np.arange(6))
+    assert logits.shape == (6, 3)
+    np.testing.assert_array_equal(logits[:, 0], 0.0)
+    np.testing.assert_allclose(logits[:, 1:], np.log(SMALLEST))
