@@ -10,7 +10,7 @@ import numpy as np
 from dataaudit import scoring
 from dataaudit._choice import automatic_needs, belief_needs, check_believing
 from dataaudit._holdout import HoldoutWork
-from dataaudit._settings import run_settings
+from dataaudit._settings import judgement_notes, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import Inspection
@@ -74,6 +74,8 @@ def assemble(
         array.flags.writeable = False
     if evidence.around is not None:
         settings["around"] = evidence.around.settings
+    if judgement is not None:
+        settings["notes"] = [*settings["notes"], *judgement_notes(judgement)]
     settings["fingerprint"] = inspection.fingerprint if inspection is not None else None
     return Audit(
         columns=columns,
@@ -147,7 +149,7 @@ def audit_recorded(
         names = tuple(map(str, range(recorder.classes) if class_names is None else class_names))
         if len(names) != recorder.classes:
             raise DataError(f"{len(names)} class names", f"{recorder.classes}, one a class", "pass class_names=[...]")
-        believing = belief_needs(None, recorder, False, False, None, recorder.labels)
+        believing = belief_needs(None, recorder, False, False, None, recorder.labels, 0, [])
         plan = chosen or scoring.supported(
             automatic_needs(None, recorder, False) | ({Need.BELIEFS} if believing else set())
         )

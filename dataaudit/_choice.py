@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from dataaudit import scoring
+from dataaudit.crowds import check_readable
 from dataaudit.data.inspection import Inspection
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
@@ -58,11 +60,13 @@ def belief_needs(
     heldout: bool,
     inspection: Inspection | None,
     labels: IntArray,
+    seed: int,
+    notes: list[str],
 ) -> set[Need | AroundNeed]:
     """What the consensus is taken over: all that model and data allow at the cost of one training run.
 
-    Small data sets of vectors, which train in seconds, get held-out predictions as well, if every fold leaves two
-    classes to train on.
+    Small data sets of vectors or table rows, which train in seconds, get held-out predictions as well, if every fold
+    leaves two classes to train on. What the model does not allow is left out, and noted.
 
     Parameters
     ----------
@@ -74,6 +78,10 @@ def belief_needs(
         Shape and type of the inputs; None without a data set.
     labels
         Given labels, int64 [n].
+    seed
+        As in `dataaudit.score`.
+    notes
+        A note on each source that is left out is added.
     """
     found: set[Need | AroundNeed] = set()
     vectors = inspection is not None and inspection.vectors and inspection.shape[0] <= WIDEST
@@ -84,15 +92,30 @@ def belief_needs(
         return {Need.HELDOUT} if heldout else found
     elif learner is not None:
         found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
-        if vectors and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1:
+        flat = inspection is not None and len(inspection.shape) == 1 and inspection.dtype != "text"
+        quick = flat and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1
+        if quick and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
             found.add(Need.HELDOUT)
     if heldout or (learner is None and recorded is None and vectors):
         found.add(Need.HELDOUT)
     if vectors:
         found.add(AroundNeed("input"))
     elif hasattr(learner, "module"):
-        found.add(AroundNeed("hidden"))
+        hidden = AroundNeed("hidden")
+        torch_learner = cast("Learner", learner)
+        if _allowed(lambda: check_readable(torch_learner, [hidden], len(labels), seed), "neighbours", notes):
+            found.add(hidden)
     return found
+
+
+def _allowed(check: Callable[[], Any], source: str, notes: list[str]) -> bool:
+    """Whether a source that nobody asked for by name can be had; a note says why not."""
+    try:
+        check()
+    except ModelError as error:
+        notes.append(f"{source} are no part of the consensus: {error.arrived}; {error.action}")
+        return False
+    return True
 
 
 def no_vectors(inspection: Inspection) -> str:

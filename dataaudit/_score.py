@@ -178,7 +178,7 @@ def score(
         elif learner is None and recorded is None and saved and heldout is None:
             chosen = automatic(None, None, False, set(), saved)
         met = set() if heldout is None else {Need.HELDOUT}
-        without = met | {Need.BELIEFS}
+        without = met | {Need.BELIEFS, Need.HELDOUT}
         of_model = chosen is not None and any(
             need not in _of_inputs(chosen) | without for s in chosen for need in s.needs
         )
@@ -195,8 +195,11 @@ def score(
         with timer.stage("inspect"):
             trained = is_trained(learner, chosen, seed, notes) if recorded is None else False
         more = met | ({Need.HOLDOUT} if work is not None else set())
-        believing = belief_needs(learner, recorded, trained, heldout is not None, inspection, examples.labels)
-        if chosen is None and learner is None and recorded is None and not believing:
+        believing = belief_needs(
+            learner, recorded, trained, heldout is not None, inspection, examples.labels, seed, notes
+        )
+        asked = chosen is None or any(Need.HELDOUT in scorer.needs for scorer in chosen)
+        if asked and learner is None and recorded is None and Need.HELDOUT not in believing:
             raise _no_model(f"model=None for {examples.source} inputs that are {no_vectors(inspection)}")
         more |= {Need.BELIEFS, *({Need.HELDOUT} & believing)} if believing else set()
         plan = chosen or automatic(learner, recorded, trained, more, saved)

@@ -12,6 +12,7 @@ from dataaudit.density.base import DensityNeed
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, rows
 from dataaudit.evidence import Evidence
+from dataaudit.labels.judgement import Judgement
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.scoring import Scorer
@@ -118,3 +119,18 @@ def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[s
         if recall < LOW_RECALL:
             notes.append(f"{scorer.name}: the search found {recall:.1%} of the nearest neighbours; raise its effort")
     return {"neighbours": found} if found else {}
+
+
+def judgement_notes(found: Judgement) -> list[str]:
+    """What limits the count of label errors."""
+    if not found.skilled:
+        return [
+            "nothing that was computed predicts labels better than their most frequent class does: label errors "
+            "cannot be told, and none is flagged"
+        ]
+    if not found.independent:
+        return [
+            "the number of label errors is estimated from a model that was trained on the labels: one that learned "
+            "them by heart hides errors, and they are more"
+        ]
+    return []

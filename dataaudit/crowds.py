@@ -63,8 +63,6 @@ class Crowds:
 
     def check(self, learner: Learner, epochs: int) -> None:
         """Raise unless the model has every representation, and training has every epoch, asked for."""
-        from dataaudit.representations.collect import readers
-
         if not hasattr(learner, "module"):
             raise ModelError(
                 f"a {learner.description['model']}, for the representation {self.of_model[0].space!r}",
@@ -78,14 +76,7 @@ class Crowds:
                 f"epochs 1 to {epochs}" if epochs else "the end of training, for nothing is trained here",
                 "leave epochs=None, or raise the recipe's epochs",
             )
-        wanted = self._wanted(self.of_model)
-        readers(cast("TorchModel", learner.untrained()), wanted, len(self._labels), self._seed)
-
-    @staticmethod
-    def _wanted(needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed]) -> list[Wanted]:
-        from dataaudit.representations.collect import Wanted
-
-        return list(dict.fromkeys(Wanted(need.space, need.layer, need.loss) for need in needs))
+        check_readable(learner, self.of_model, len(self._labels), self._seed)
 
     def of_inputs(self, examples: Examples | None) -> None:
         """Find what lies among the inputs."""
@@ -112,7 +103,7 @@ class Crowds:
         if not now:
             return
         with self._timer.stage("represent"):
-            made = represent(cast("TorchModel", fitted), self._wanted(now), self._labels, self._seed, self._progress)
+            made = represent(cast("TorchModel", fitted), _wanted(now), self._labels, self._seed, self._progress)
         for need in now:
             self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
 
@@ -148,3 +139,18 @@ class Crowds:
                 return graph.first(need.depth)
         assert self._search is not None
         return neighbour_graph(need, represented, described, self._search, self._seed, self._progress)
+
+
+def check_readable(
+    learner: Learner, needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed], n: int, seed: int
+) -> None:
+    """Raise `ModelError` unless the model's layers give every representation of `needs`."""
+    from dataaudit.representations.collect import readers
+
+    readers(cast("TorchModel", learner.untrained()), _wanted(needs), n, seed)
+
+
+def _wanted(needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed]) -> list[Wanted]:
+    from dataaudit.representations.collect import Wanted
+
+    return list(dict.fromkeys(Wanted(need.space, need.layer, need.loss) for need in needs))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 FOLDS = 3
 EVALUATION_ROWS = 4096
 SHARPNESS = 10.0
+ABSENT = -50.0
+"""Logit of a class that no example carries."""
+LARGEST_TABLE = 2048
+"""Most rows of the table that leaving out one at a time decomposes, the fewer of features and examples; beyond, folds
+are quicker."""
 
 
 class Need(StrEnum):
@@ -170,6 +175,17 @@ def heldout_predictions(
     return table.result()
 
 
+def _leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> bool:
+    """Whether held-out predictions come from leaving out one example at a time."""
+    if learner is None:
+        return True
+    if probe is None or probe.kind != "ridge":
+        return False
+    trial: Any = cast("Any", learner)
+    features = np.asarray(trial.examples.read(np.zeros(1, np.int64)))
+    return min(features.size, n) <= LARGEST_TABLE
+
+
 def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
@@ -184,8 +200,11 @@ def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: 
     given = within_rows(all_features(examples)) if probe is not None else input_rows(examples)[0]
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
     table = PredictionTable(labels, classes)
+    absent = np.bincount(labels, minlength=classes) == 0
     for block in row_blocks(len(labels), classes):
-        table.add(np.arange(block.start, block.stop), SHARPNESS * outputs(block))
+        logits = SHARPNESS * outputs(block)
+        logits[:, absent] = ABSENT
+        table.add(np.arange(block.start, block.stop), logits)
     return table.result()
 
 
@@ -297,7 +316,7 @@ def collect(
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
-            if examples is not None and folds is None and (learner is None or (probe and probe.kind == "ridge")):
+            if examples is not None and folds is None and _leaves_out(probe, learner, len(labels)):
                 heldout = left_out_predictions(examples, probe, labels, len(class_names))
             else:
                 learner = _needed(learner, Need.HELDOUT)

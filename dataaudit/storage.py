@@ -28,7 +28,7 @@ VERSION = 1
 _FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits|pairs)-[0-9a-f]{16}\.parquet(\.partial)?")
 _TIES, _SCORE = "ties of ", "score "
 _KNOWN = ("stderr", "lower", "upper", "holdouts")
-_RATES = ("rate", "lower", "upper", "estimates", "independent")
+_RATES = ("rate", "lower", "upper", "estimates", "independent", "skilled")
 _VOTE = ("same", "leading", "votes")
 _MATRICES = ("margin_by_epoch", "confidence_by_epoch", "max_confidence_by_epoch")
 

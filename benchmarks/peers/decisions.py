@@ -45,7 +45,7 @@ GRID: dict[frozenset[str], list[tuple[float, ...]]] = {
     frozenset({"heldout", "neighbours"}): [(0.8, 0.5), (1.0, 0.5), (0.6, 0.5), (0.8, 0.3), (1.0, 0.0)],
 }
 STRUCTURES, EL2N, MARGIN = (0.05, 0.07, 0.1), (0.0, 1.0), (0.0, 0.25, 0.5)
-TEMPERATURES = (0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5)
+TEMPERATURES = (0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
 TARGET = 0.9
 
 
@@ -69,7 +69,7 @@ def variants(names: frozenset[str]) -> Iterator[Variant]:
 
 def shipped(names: frozenset[str]) -> Variant:
     weights = beliefs.WEIGHTS[names]
-    return Variant(tuple(weights[name] for name in sorted(names)), CONSTANTS["dynamics" in names])
+    return Variant(tuple(weights[name] for name in sorted(names)), CONSTANTS)
 
 
 def multiplied(parts: dict[str, Any], weights: tuple[float, ...], labels: Array, classes: int) -> ClassShares:
@@ -153,8 +153,9 @@ def count_row(case: Case, found: dict[str, Any], audit: dataaudit.Audit, runs: b
         "noise": case.noise,
         "seed": case.seed,
         "rate": float(case.wrong.mean()),
-        "chosen: geometric mean": noise.rate,
+        "chosen: median": noise.rate,
         **noise.estimates,
+        "geometric mean": float(np.exp(np.mean(np.log(np.maximum(list(noise.estimates.values()), 1e-6))))),
         "two components of the score": mixture(quality),
         "two components of the margin": mixture(audit.margin),
         "cleanlab, num_label_issues": num_label_issues(case.given, trust) / len(case.given),

@@ -117,7 +117,8 @@ class Exports(ABC):
         spelled = export.class_values(
             export.label_array(whole, label), feature, self.labels, kept, len(self.class_names)
         )
-        suggestions = export.spread(self.suggested, kept, total, self.suggested < 0)
+        suggested = self._suggested()
+        suggestions = export.spread(suggested, kept, total, suggested < 0)
         made["suggested_label"] = spelled.take(suggestions), feature
         if self._has_predictions:
             probability = self.error_probability()
@@ -179,8 +180,8 @@ class Exports(ABC):
             )
         if flagged is None and not self._has_predictions:
             raise SettingError(
-                f"an audit without predictions ({', '.join(self.columns)})",
-                "predictions of a model, which tell label errors",
+                f"an audit of {', '.join(self.columns)}, which says nothing about other classes",
+                "training dynamics, held-out predictions or neighbours, which tell label errors",
                 "score with a model, or pass flagged= with the rows that are wrong",
             )
         examples = self._original(dataset, split, label, inputs, transform)
@@ -219,7 +220,16 @@ class Exports(ABC):
 
     def _found_flags(self) -> tuple[IntArray, IntArray]:
         """Rows that the audit takes for label errors, ascending, and the classes it suggests for them."""
-        return self._given_flags(self.mislabeled())
+        place = np.sort(np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy()))
+        return self.rows[place], self._suggested()[place]
+
+    def _suggested(self) -> IntArray:
+        """Class suggested for each example: the likeliest by all beliefs, another than given where that is flagged."""
+        found = self.suggested.copy()
+        if self.judgement is not None:
+            flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())
+            found[flagged] = self.judgement.rival[flagged]
+        return found
 
     def _given_flags(self, flagged: Any) -> tuple[IntArray, IntArray]:
         """Rows in ascending order and suggested classes, -1 where none is known, of what a caller passed."""
@@ -247,11 +257,11 @@ class Exports(ABC):
         chosen, place = np.unique(found, return_index=True)
         if named and "suggested" in flagged.columns:
             return chosen, self._classes_named(flagged["suggested"].iloc[place].tolist())
-        return chosen, self.suggested[np.searchsorted(self.rows, chosen)]
+        return chosen, self._suggested()[np.searchsorted(self.rows, chosen)]
 
     def _classes_named(self, names: list[Any]) -> IntArray:
         known = {name: position for position, name in enumerate(self.class_names)}
-        blank = {"", None}
+        blank = {"", None} - set(known)
         for name in names:
             if name not in blank and name == name and str(name) not in known:
                 raise DataError(

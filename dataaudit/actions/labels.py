@@ -31,7 +31,7 @@ class NoiseRate:
         One row a pair of classes, the most frequent first: given and suggested label, count (estimated number of
         examples), share (of the examples with that given label), lower and upper (95 % interval of the share).
     estimates
-        The estimates behind the rate, by name; it is their geometric mean.
+        The estimates behind the rate, by name; it is the median of their logarithms, turned back.
     """
 
     rate: float
@@ -97,7 +97,7 @@ class LabelDecisions(ABC):
 
         Notes
         -----
-        The rate is the geometric mean of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean
+        The rate is the median of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean
         posterior after one step of expectation-maximisation and, where held-out predictions or neighbours among the
         inputs never saw the example's label, planted errors at two levels. A network that has learned its labels by
         heart hides errors from the first two. The interval covers sampling, the disagreement of the estimates, and

@@ -12,10 +12,10 @@ from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks
 from dataaudit.types import FloatArray, IntArray
 
 WEIGHTS: dict[frozenset[str], dict[str, float]] = {
-    frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.4, "neighbours": 0.6},
+    frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.3, "neighbours": 0.5},
     frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
     frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
-    frozenset({"heldout", "neighbours"}): {"heldout": 0.8, "neighbours": 0.5},
+    frozenset({"heldout", "neighbours"}): {"heldout": 0.6, "neighbours": 0.5},
 }
 """Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/decisions.py."""
 

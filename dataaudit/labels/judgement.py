@@ -8,12 +8,13 @@ import numpy as np
 from scipy.special import expit, logit
 
 from dataaudit.labels import count
+from dataaudit.labels.beliefs import likeliest
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
-from dataaudit.shares import Believed
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.shares import Believed, ClassShares
+from dataaudit.types import BoolArray, FloatArray, IntArray
 
-TEMPERATURE = {True: 0.6, False: 1.2}
+TEMPERATURE = {True: 0.5, False: 1.5}
 """Divides the log-odds of errors, by whether training dynamics are among the beliefs; by
 benchmarks/peers/decisions.py."""
 
@@ -66,7 +67,7 @@ class Judgement:
     rate, lower, upper
         Estimated share of wrong labels, with a 95 % interval.
     estimates
-        The estimates that it is the geometric mean of, by name.
+        The estimates that it is the median of, by name.
     pairs
         (true class, given label), int64 [p, 2], the most frequent first.
     counts
@@ -75,6 +76,9 @@ class Judgement:
         Whether the rate comes from beliefs that never saw the example's own label.
     vote
         Labels of the nearest neighbours, or None.
+    skilled
+        Whether anything predicts labels better than their largest class does; where not, no label is taken for wrong,
+        and the interval is all of 0 to 1.
     """
 
     probability: FloatArray
@@ -87,12 +91,13 @@ class Judgement:
     counts: FloatArray
     independent: bool
     vote: Vote | None = None
+    skilled: bool = True
 
 
 def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None = None) -> Judgement:
     """Estimate the rate of label errors and the probability of each.
 
-    The rate is the geometric mean of several estimates: a strict confident joint; the mean posterior after one step of
+    The rate is the median of several estimates: a strict confident joint; the mean posterior after one step of
     expectation-maximisation; and, where some beliefs never saw the example's label, planted errors at two levels, with
     all estimates from those beliefs (beliefs that saw the label would give planted errors away). Posterior log-odds
     from all beliefs are then shifted until the probabilities add up to it, and the probabilities are given out in the
@@ -111,11 +116,11 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
     """
     beliefs, outside, known = believed.shares, believed.outside, believed.known
     noise = noise_rates(beliefs, labels, classes, known)
-    constants = CONSTANTS[believed.remembered]
-    found = judged(beliefs, labels, classes, noise, constants.structure, constants.floor)
+    found = judged(beliefs, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
     source = beliefs if outside is None else outside
     apart = noise if outside is None or outside is beliefs else noise_rates(outside, labels, classes, known)
     estimates = {"confident joint": count.by_joint(apart, labels)}
+    skilled = has_skill(source, labels, known)
     if classes <= MOST_CLASSES:
         moved = count.transition(apart, labels, classes)
         wrong, pairs = count.true_classes(source, labels, classes, moved)
@@ -131,14 +136,18 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         cells, sizes = np.unique(apart.truly[clear] * classes + labels[clear], return_counts=True)
     n = int(known.sum())
     logs = np.log(np.clip(list(estimates.values()), 0.5 / max(n, 1), 1.0))
-    rate = float(min(np.exp(logs.mean()), 0.95))
-    spread = np.sqrt(METHOD_ERROR**2 + logs.var() / len(logs) + (1.0 - rate) / max(rate * n, 1.0))
+    rate = float(min(np.exp(np.median(logs)), 1.0 - 1.0 / classes))
+    if not skilled:
+        rate = 0.0
+    spread = np.sqrt(METHOD_ERROR**2 + logs.var() / 2.0 + (1.0 - rate) / max(rate * n, 1.0))
     lower, upper = (float(np.clip(rate * np.exp(sign * 1.96 * spread), 0.0, 1.0)) for sign in (-1, 1))
+    if not skilled:
+        upper = 1.0
     odds = -logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)) / TEMPERATURE[believed.remembered]
     probability = np.full(len(labels), np.nan)
-    order = np.lexsort((found.margin[known], consensus_values(found, constants)[known]))
+    order = np.lexsort((found.margin[known], consensus_values(found, CONSTANTS)[known]))
     given_out = np.empty(n)
-    given_out[order] = -np.sort(-adding_up(odds[known], rate))
+    given_out[order] = -np.sort(-adding_up(odds[known], rate)) if rate > 0 else 0.0
     probability[known] = given_out
     other = cells // classes != cells % classes
     cells, sizes = cells[other], sizes[other].astype(np.float64)
@@ -155,7 +164,15 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         sizes,
         outside is not None,
         vote,
+        skilled,
     )
+
+
+def has_skill(beliefs: ClassShares, labels: IntArray, known: BoolArray) -> bool:
+    """Whether beliefs agree with more labels than their largest class does, by two standard errors."""
+    agree = (likeliest(beliefs) == labels)[known].mean()
+    largest = np.bincount(labels[known]).max() / known.sum()
+    return bool(agree > largest + 2.0 * np.sqrt(largest * (1.0 - largest) / known.sum()))
 
 
 def adding_up(odds: FloatArray, rate: float) -> FloatArray:

@@ -29,9 +29,8 @@ class Constants:
     margin: float
 
 
-CONSTANTS = {True: Constants(0.05, 0.02, 1.0, 0.25), False: Constants(0.07, 0.02, 0.0, 0.0)}
-"""By whether training dynamics, which have seen the label, are among the beliefs; by
-benchmarks/peers/decisions.py."""
+CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25)
+"""By benchmarks/peers/decisions.py."""
 
 
 def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:

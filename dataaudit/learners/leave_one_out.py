@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dataaudit.errors import DataError
 from dataaudit.types import AnyArray, FloatArray, IntArray
 
 BLOCK = 8192
@@ -46,14 +47,25 @@ def leave_one_out(
     -------
     function
         Outputs float64 [b, C] of a block of rows, which estimate the probabilities of the classes. Memory: d x d.
+
+    Raises
+    ------
+    DataError
+        If the inputs are too large for float64.
     """
     n = len(labels)
     blocks = row_blocks(n, classes)
-    mean = sum(np.asarray(read(rows), np.float64).sum(0) for rows in blocks) / n
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(np.asarray(read(rows), np.float64).sum(0) for rows in blocks) / n
+        scale = max(float(np.abs(np.asarray(read(rows), np.float64) - mean).max(initial=0.0)) for rows in blocks) or 1.0
+    if not np.isfinite(scale):
+        raise DataError(
+            "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
+        )
     d = len(mean)
     gram, sums = np.zeros((d, d)), np.zeros((d, classes))
     for rows in blocks:
-        centred = np.asarray(read(rows), np.float64) - mean
+        centred = (np.asarray(read(rows), np.float64) - mean) / scale
         gram += centred.T @ centred
         sums += centred.T @ _one_hot(labels[rows], classes)
     values, axes = np.linalg.eigh(gram)
@@ -65,7 +77,7 @@ def leave_one_out(
         weights = scaled @ (scaled.T @ sums)
 
         def outputs(rows: slice) -> FloatArray:
-            centred = np.asarray(read(rows), np.float64) - mean
+            centred = (np.asarray(read(rows), np.float64) - mean) / scale
             leverage = ((centred @ scaled) ** 2).sum(1) + 1.0 / n
             own = _one_hot(labels[rows], classes)
             fitted = centred @ weights + share
@@ -74,8 +86,8 @@ def leave_one_out(
         return outputs
 
     if alpha is not None:
-        return outputs_at(alpha)
-    unit = max(float(np.trace(gram)) / n, 1e-12)
+        return outputs_at(alpha / scale**2)
+    unit = float(np.trace(gram)) / n or 1.0
     errors = []
     for penalty in PENALTIES:
         at = outputs_at(penalty * unit)

@@ -51,8 +51,8 @@ class Around:
     Attributes
     ----------
     shares
-        Probabilities of the classes [n, C]: the r-th nearest counts 1 / r, and the classes' own shares of the data set
-        count as one neighbour more, so that no class has probability 0. The example's own label plays no part.
+        Probabilities of the classes [n, C]: the r-th nearest counts 1 / r, and the classes' shares of all other
+        examples count as one neighbour more. The example's own label plays no part.
     same
         How many of the neighbours carry the example's own label, int64 [n].
     leading, votes
@@ -112,12 +112,19 @@ def labels_around(
     among = np.sort(np.random.default_rng(seed).permutation(n)[:AMONG])
     depth = min(DEPTH, len(among) - 1)
     mean = represented[among].mean(0, dtype=np.float64)
-    base = _centred(represented[among], mean)
+    spread = float(np.abs(represented[among] - mean).max(initial=0.0))
+    if not np.isfinite(spread):
+        raise DataError(
+            "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
+        )
+    # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
+    scale = spread or 1.0
+    base = _centred(represented[among], mean, scale)
     place = np.full(n, -1, np.int64)
     place[among] = np.arange(len(among))
     known = labels[among]
     weights = 1.0 / np.arange(1, depth + 1)
-    prior = np.bincount(labels, minlength=classes) / n
+    counts = np.bincount(labels, minlength=classes)
     shares = ClassShares.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
     ask = search.open(base, depth + 1)
@@ -125,14 +132,15 @@ def labels_around(
     with progress_bar(f"labels around, in {need.space}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            near = _others(ask(_centred(represented[rows], mean), depth + 1), place[rows])
+            near = _others(ask(_centred(represented[rows], mean, scale), depth + 1), place[rows])
             around = np.where(near >= 0, known[near], -1)
             count = _votes(around, np.ones(depth), classes)
             given = labels[rows]
             same[rows] = count[np.arange(len(given)), given]
             leading[rows] = count.argmax(1)
             votes[rows] = count.max(1)
-            found = _votes(around, weights, classes) + prior
+            found = _votes(around, weights, classes) + counts / (n - 1)
+            found[np.arange(len(given)), given] -= 1.0 / (n - 1)
             shares.put(rows, found / found.sum(1, keepdims=True), given)
             advance(len(given))
     settings = {
@@ -147,8 +155,8 @@ def labels_around(
     return Around(shares, same, leading, votes, depth, settings)
 
 
-def _centred(rows: AnyArray, mean: FloatArray) -> AnyArray:
-    return np.ascontiguousarray(rows - mean, np.float32)
+def _centred(rows: AnyArray, mean: FloatArray, scale: float) -> AnyArray:
+    return np.ascontiguousarray((rows - mean) / scale, np.float32)
 
 
 def _others(found: IntArray, own: IntArray) -> IntArray:

@@ -14,7 +14,7 @@ from dataaudit.scoring.base import Scores
 
 @dataclass(frozen=True)
 class Consensus:
-    """Posterior of the given label under the combined beliefs; with dynamics, minus their EL2N and plus a margin.
+    """Posterior of the given label under the combined beliefs, minus their EL2N and plus a share of their margin.
 
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
     multiplied with fixed exponents and normalised; Bayes' rule with the noise found between classes gives the
@@ -45,9 +45,8 @@ class Consensus:
         assert beliefs is not None
         known, shares = beliefs.known, beliefs.shares
         noise = noise_rates(shares, labels, classes, known)
-        constants = CONSTANTS[beliefs.remembered]
-        found = judged(shares, labels, classes, noise, constants.structure, constants.floor)
-        return Scores(np.where(known, consensus_values(found, constants), np.nan), found.margin)
+        found = judged(shares, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
+        return Scores(np.where(known, consensus_values(found, CONSTANTS), np.nan), found.margin)
 
 
 consensus = Consensus()

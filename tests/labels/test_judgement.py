@@ -76,9 +76,8 @@ def test_clean_labels_have_few_errors():
 def test_probabilities_fall_in_the_order_of_the_consensus():
     beliefs, labels, _ = planted()
     found = judge(believed(beliefs, len(labels), True), labels, 5)
-    constants = CONSTANTS[True]
-    seen = judged(beliefs, labels, 5, noise_rates(beliefs, labels, 5), constants.structure, constants.floor)
-    order = np.argsort(consensus_values(seen, constants))
+    seen = judged(beliefs, labels, 5, noise_rates(beliefs, labels, 5), CONSTANTS.structure, CONSTANTS.floor)
+    order = np.argsort(consensus_values(seen, CONSTANTS))
     assert (np.diff(found.probability[order]) <= 1e-12).all()
 
 
@@ -143,3 +142,13 @@ def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
     assert list(found.estimates) == ["confident joint"]
     assert found.rate == full.estimates["confident joint"]
     np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))
+
+
+def test_without_skill_nothing_is_flagged():
+    """Beliefs that leave out the own label bet against it where there is nothing to learn."""
+    labels = np.arange(1000) % 2
+    against = np.where(labels[:, None] == np.arange(2), 0.49, 0.51)
+    found = judge(believed(shares(against, labels), 1000), labels, 2)
+    assert not found.skilled
+    assert (found.rate, found.lower, found.upper) == (0.0, 0.0, 1.0)
+    assert (found.probability == 0).all()
