@@ -110,7 +110,7 @@ def test_an_audit_without_predictions_adds_scores_alone():
     made = audit.to_dataset()
     assert made.column_names == ["x", "name", "label", "audit_density_input", "suggested_label"]
     assert set(made["suggested_label"]) == {None}
-    with pytest.raises(SettingError, match=r"without predictions.*flagged="):
+    with pytest.raises(SettingError, match=r"nothing about other classes.*flagged="):
         audit.clean()
 
 
