@@ -52,6 +52,7 @@ MAY_IMPORT = {
     "report": {"report"},
     "places": {
         "places",
+        "data.texts",
         "dynamics.summary",
         "density.bandwidth",
         "neighbours",

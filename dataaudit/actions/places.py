@@ -15,6 +15,7 @@ from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
+    from dataaudit.data.labelled import LabelledExamples
     from dataaudit.evidence import Evidence
     from dataaudit.trained import TrainedModel
 
@@ -41,6 +42,8 @@ class Places:
     if TYPE_CHECKING:
 
         def _recognised(self, dataset: Any, *options: Any) -> Examples: ...
+
+        def _original(self, dataset: Any, *options: Any) -> LabelledExamples: ...
 
         @property
         def rows(self) -> Any: ...  # noqa: D102
@@ -295,8 +298,8 @@ class Places:
         k
             Nearest neighbours that are looked at.
         by
-            "input", "hidden", or "auto", which is "input": in benchmarks/places/foreign.py it tells foreign rows
-            better than the hidden representation does.
+            "input", "hidden", or "auto": "hidden" for texts, otherwise "input", which tells foreign rows better in
+            benchmarks/places/foreign.py than the hidden representation does.
         bandwidth
             Of the densities, as for `dataaudit.Density`.
         audited
@@ -349,7 +352,7 @@ class Places:
             raise SettingError(f"progress={progress!r}", "True or False", "pass progress=False for silence")
         known = gather.needed(self._data(audited), "audited")
         new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
-        space, seed = "hidden" if by == "hidden" else "input", self._seed()
+        space, seed = gather.space_of(by, known), self._seed()
         if space == "hidden":
             there = gather.hidden_rows(self._model, self.labels, seed, None, progress)
             queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
@@ -372,7 +375,9 @@ class Places:
     def _data(self, dataset: Any) -> Examples | None:
         """The audited data set: the one that is remembered, or `dataset`, recognised."""
         if dataset is None:
-            return self._examples
+            origin = getattr(self._examples, "origin", None)
+            # Arrays may have been written to since.
+            return self._examples if origin is None else self._original(None, None, None, None, None)
         found = self._recognised(dataset, None, None, None, None)
         if len(found) != len(self.labels) or (found.labels != self.labels).any():
             differ = np.flatnonzero(found.labels[: len(self.labels)] != self.labels[: len(found)])

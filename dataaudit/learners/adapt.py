@@ -55,6 +55,8 @@ def as_learner(
         _refuse_processor(processor, "no model")
         if recipe is not None:
             raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe=None")
+        if str(device) not in ("auto", "cpu"):
+            raise SettingError(f"device={device!r} and no model", "'auto' or 'cpu'", "leave device='auto'")
         return None
     if isinstance(model, (LinearProbe, NearestNeighbours)):
         _refuse_processor(processor, type(model).__name__)

@@ -19,6 +19,10 @@ KINDS = {
     "logistic": "multinomial logistic regression by scikit-learn, C = 1 / alpha, features as they are",
 }
 
+LEFT_OUT = (
+    "; held-out predictions, unless folds are asked for, leave out one example at a time: softmax of 10 x outputs"
+)
+
 
 @dataclass(frozen=True)
 class LinearProbe:
@@ -90,7 +94,7 @@ class LinearProbeLearner(FeatureLearner):
             if ridge
             else "float32",
             "engine": "BLAS" if ridge else "scikit-learn",
-            "notes": [f"{self.probe.kind}: {KINDS[self.probe.kind]}"],
+            "notes": [f"{self.probe.kind}: {KINDS[self.probe.kind]}" + (LEFT_OUT if ridge else "")],
         }
 
     def bind(self, features: AnyArray) -> FeatureTrial:
