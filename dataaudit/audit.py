@@ -274,6 +274,7 @@ class Audit(LabelDecisions, Places, Exports):
             ("model", f"{settings.get('model')}, seed {settings.get('seed')}, on {settings.get('device')}"),
             ("default score", f"{self.default} (higher = more regular)"),
             ("other scores", ", ".join(shown) or "none"),
+            *([("label errors", str(self.noise_rate()).splitlines()[0])] if self.judgement is not None else []),
             ("time", f"{self.timings.get('total', 0.0):.1f} s"),
             *(("note", note) for note in settings.get("notes", [])),
         ]
