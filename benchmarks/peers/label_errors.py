@@ -44,6 +44,11 @@ FEW = 10000
 RESULTS = Path(__file__).parent / "results"
 
 
+def trains_itself(case: Case) -> bool:
+    """Whether the audit of a case is made from scratch: it is quick, or trains more than was collected."""
+    return case.given.size <= FEW and case.source.inputs is case.source.vectors
+
+
 def audited(case: Case, found: dict[str, Any]) -> dataaudit.Audit:
     """What `score` gives, from the training run that was collected."""
     source, data = case.source, (case.source.inputs, case.given)
@@ -58,7 +63,7 @@ def audited(case: Case, found: dict[str, Any]) -> dataaudit.Audit:
         model = source.model() if not isinstance(source.model, torch.nn.Module) else source.model
         model.load_state_dict(found["module"])
     options = options if model is not None else {}
-    if case.given.size <= FEW and source.inputs is source.vectors:
+    if trains_itself(case):
         # Of small data sets `score` also trains on folds, which a recorder does not stand for.
         return dataaudit.score(source.model, data, seed=case.seed, progress=False)
     return dataaudit.score(model, data, seed=case.seed, progress=False, precomputed=recorder, **options)
@@ -130,7 +135,7 @@ def vote(source: Source, kept: dict[str, Array]) -> Array:
 def scored(case: Case, found: dict[str, Any], audit: dataaudit.Audit, clock: Clock, near: Array) -> Iterator[Row]:
     """One row a tool and score."""
     ours = {"wall": clock.wall, "processor": clock.processor}
-    if "recorder" in found and case.given.size > FEW:
+    if "recorder" in found and not trains_itself(case):
         ours = {kind: value + found[f"train_{kind}"] for kind, value in ours.items()}
     ours = {kind: round(value, 2) for kind, value in ours.items()}
     lines: list[tuple[str, str, Array, dict[str, float]]] = [
