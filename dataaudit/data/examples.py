@@ -102,7 +102,7 @@ def encode_labels(
     if len(column) == 0:
         raise DataError("an empty data set", "at least two examples of two classes", "pass a data set with rows")
     empty = column.isna().to_numpy()
-    if names is not None and pd.api.types.is_integer_dtype(column.dtype):
+    if lenient and names is not None and pd.api.types.is_integer_dtype(column.dtype):
         # Hugging Face's "no label" of a ClassLabel.
         empty = empty | (column == -1).to_numpy()
     missing, place = np.flatnonzero(empty), np.flatnonzero(~empty)

@@ -308,3 +308,12 @@ class TestContract(ExamplesContract):
         assert examples.rows.tolist() == [1, 3, 6, 9, 10]
         assert examples.read(np.array([2]))[0].tolist() == [12, 13]
         assert len(examples.dropped) == N - 5
+
+
+def test_a_class_label_of_minus_one_is_no_label(tmp_path):
+    features = datasets.Features(
+        x=datasets.List(datasets.Value("float32")), label=datasets.ClassLabel(names=["cat", "dog"])
+    )
+    dataset = datasets.Dataset.from_dict({"x": [[0.0], [1.0], [2.0], [3.0]], "label": [0, 1, -1, 0]}, features=features)
+    examples = as_examples(dataset, label="label", inputs="x", lenient=True)
+    np.testing.assert_array_equal(examples.labels, [0, 1, -1, 0])
