@@ -314,4 +314,7 @@ def test_a_class_label_of_minus_one_is_no_label():
     features = Features(x=List(Value("float32")), label=ClassLabel(names=["cat", "dog"]))
     dataset = Dataset.from_dict({"x": [[0.0], [1.0], [2.0], [3.0]], "label": [0, 1, -1, 0]}, features=features)
     examples = as_examples(dataset, label="label", inputs="x", lenient=True)
-    np.testing.assert_array_equal(examples.labels, [0, 1, -1, 0])
+    assert examples.labels.tolist() == [0, 1, 0]
+    assert examples.rows.tolist() == [0, 1, 3]
+    with pytest.raises(DataError, match="label -1 in row 2"):
+        as_examples(dataset, label="label", inputs="x")
