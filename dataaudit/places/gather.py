@@ -132,7 +132,7 @@ def hidden_rows(
     if model is None or not model.readable:
         raise ModelError(
             "no model in memory" if model is None else f"a {model.described}",
-            "a torch module trained in this session, for its hidden representation",
+            "a torch module trained in this process, for its hidden representation",
             "pass by='input', or run dataaudit.score with a torch module",
         )
     from dataaudit.representations.collect import TorchModel, Wanted, represent
