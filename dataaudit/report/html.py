@@ -83,6 +83,7 @@ def _content(audit: Audit, examples: Examples | None, k: int) -> dict[str, Any]:
         "n": len(audit),
         "classes": len(audit.class_names),
         "disagree": int(disagrees.sum()),
+        "told": str(audit.noise_rate()).splitlines()[0] if audit.judgement is not None else "",
         "cards": cards,
         "has_values": any(card["values"] for card in cards),
         "has_data": examples is not None,
