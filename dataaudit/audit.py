@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit(LabelDecisions, Places, Exports):
+class Audit(LabelDecisions, Exports, Places):
     """Scores of every example of a labelled data set; made by `dataaudit.score`.
 
     Attributes

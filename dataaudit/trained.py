@@ -49,7 +49,8 @@ class TrainedModel:
         if self._fitted is None and self._as_passed:
             self._fitted = self._learner.untrained()
         elif self._fitted is None:
-            rows = np.arange(len(self._learner.examples), dtype=np.int64)  # type: ignore[attr-defined]
+            learner: Any = self._learner
+            rows = np.arange(len(learner.examples), dtype=np.int64)
             self._fitted = self._learner.fit(rows, self._seed, None, progress)
         return self._fitted
 

@@ -96,8 +96,9 @@ def collect(case: Case, cache: Path) -> dict[str, Any]:
         found["aum"] = torch.tensor([sums[i] / counts[i] for i in range(len(given))])
         found["train_wall"], found["train_processor"] = clock.wall - both.aum_wall, clock.processor - both.aum_processor
         found["aum_wall"], found["aum_processor"] = clock.wall, clock.processor
-        if isinstance(getattr(fitted, "module", None), torch.nn.Module):
-            found["module"] = getattr(fitted, "module").state_dict()  # noqa: B009
+        module = getattr(fitted, "module", None)
+        if isinstance(module, torch.nn.Module):
+            found["module"] = module.state_dict()
     fits = {"same model": lambda train, test: probabilities(learner.fit(train, case.seed, None, False).logits(test))}
     if isinstance(source.model, dataaudit.LinearProbe):
         fits["logistic"] = lambda train, test: (

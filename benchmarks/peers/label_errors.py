@@ -26,6 +26,7 @@ import dataaudit
 from benchmarks.common import FASHION, Array, merit, table, write
 from benchmarks.peers.cases import Case, Source, cases, sources
 from benchmarks.peers.collect import Clock, collect
+from dataaudit._choice import FEW
 
 Row = dict[str, Any]
 METHODS = [
@@ -38,8 +39,6 @@ METHODS = [
 VOTERS = 10
 DATALAB_ROWS = 20000
 """Most rows of which Datalab gets features: its neighbours are sought one by one."""
-
-FEW = 10000
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dataaudit.trained import TrainedModel
 
 
-class Places:
+class Places(ABC):
     """Part of `dataaudit.Audit`: where examples lie.
 
     An audit that was just made remembers its data set (by reference), what was found on the way and the model that was
@@ -39,14 +40,18 @@ class Places:
     _evidence: Evidence | None
     _model: TrainedModel | None
 
-    if TYPE_CHECKING:
+    @property
+    @abstractmethod
+    def rows(self) -> IntArray:
+        """Rows of the data set that were audited, int64 [n]."""
 
-        def _recognised(self, dataset: Any, *options: Any) -> Examples: ...
+    @abstractmethod
+    def _recognised(self, dataset: Any, *options: Any) -> Examples:
+        """`dataset` as examples, known for the audited one."""
 
-        def _original(self, dataset: Any, *options: Any) -> LabelledExamples: ...
-
-        @property
-        def rows(self) -> Any: ...  # noqa: D102
+    @abstractmethod
+    def _original(self, dataset: Any, *options: Any) -> LabelledExamples:
+        """The audited data set: the one that is passed, or the one remembered."""
 
     def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
         """Return the `k` examples that are furthest from everything, whatever their labels.
