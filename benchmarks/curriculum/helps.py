@@ -1,0 +1,220 @@
+"""Does training with the scores help? Test accuracy by strategy, at equal steps, against plain training.
+
+    python -m benchmarks.curriculum.helps --data FOLDER [--fashion FOLDER] [--cache FOLDER]
+
+Needs trec.csv in --data. Data: the first images of Fashion-MNIST's training set with an MLP, tested on all 10000 test
+images; MiniLM embeddings of TREC's questions with an MLP, a third of them the test set. Test labels are true, training
+labels get symmetric noise. One audit with default settings for each data set, noise and seed serves all strategies; its
+time is told beside that of one training. All trainings of a seed share the initial weights, the recipe and the number
+of steps. "sampler": batches are drawn with replacement by `CurriculumSampler`; "loss": batches come as in plain
+training, and each example's loss is multiplied by its weight. "uniform" draws with replacement without a preference.
+Differences to plain training are paired by seed; their 95 % interval is Student's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import t as student
+from torch.nn import functional
+
+import dataaudit
+from benchmarks.common import FASHION, Array, fashion, symmetric, table, write
+from benchmarks.peers.cases import embedded, texts
+from dataaudit.learners.recipes import DEFAULT
+
+Weigh = Callable[[dataaudit.Audit, dataaudit.Recorder, int, int], Array]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one row of the table trains."""
+
+    name: str
+    by: str
+    weigh: Weigh | None = None
+    records: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    name: str
+    model: Callable[[], torch.nn.Module]
+    inputs: Array
+    labels: Array
+    test_inputs: Array
+    test_labels: Array
+
+
+def named(strategy: str, **options: Any) -> Weigh:
+    return lambda audit, _, epoch, epochs: audit.weights(strategy, epoch, epochs, **options)
+
+
+WAYS = (
+    Way("plain", "-"),
+    Way("uniform", "sampler", lambda audit, *_: np.ones(len(audit))),
+    Way("easy_to_hard, sqrt", "sampler", named("easy_to_hard")),
+    Way("easy_to_hard, linear", "sampler", named("easy_to_hard", pacing="linear")),
+    Way("easy_to_hard, step", "sampler", named("easy_to_hard", pacing="step")),
+    Way("easy_to_hard, full=1", "sampler", named("easy_to_hard", full=1.0)),
+    Way("hard_to_easy, sqrt", "sampler", named("hard_to_easy")),
+    Way("balanced easy_to_hard", "sampler", named("balanced", inner="easy_to_hard")),
+    Way("balanced", "sampler", named("balanced")),
+    Way("drop 10 %", "sampler", named("drop_least_regular")),
+    Way("drop estimated share", "sampler", named("drop_least_regular", share=None)),
+    Way("drop estimated share", "loss", named("drop_least_regular", share=None)),
+    Way("suspects", "sampler", named("suspects")),
+    Way("suspects", "loss", named("suspects")),
+    Way("self_paced, audit", "sampler", named("self_paced")),
+    Way("self_paced, audit", "loss", named("self_paced")),
+    Way(
+        "self_paced, recorder",
+        "loss",
+        lambda audit, recorder, *moment: audit.weights(dataaudit.SelfPaced(recorder), *moment),
+        True,
+    ),
+    Way(
+        "small_loss",
+        "loss",
+        lambda audit, recorder, *moment: audit.weights(dataaudit.SmallLoss(recorder), *moment),
+        True,
+    ),
+)
+
+
+def fashion_source(folder: str, n: int) -> Source:
+    images, labels = fashion(folder, n)
+    with gzip.open(Path(folder) / "t10k-images-idx3-ubyte.gz") as file:
+        others = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
+    with gzip.open(Path(folder) / "t10k-labels-idx1-ubyte.gz") as file:
+        theirs = np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64)
+    model = dataaudit.networks.build("mlp", (784,), 10)
+    rows, tests = ((part.reshape(-1, 784) / 255).astype(np.float32) for part in (images, others))
+    return Source(f"fashion {n} mlp", model, rows, labels, tests, theirs)
+
+
+def trec_source(path: Path, cache: Path) -> Source:
+    words, labels, _ = texts(path)
+    vectors = embedded(path, words, cache)
+    held = np.random.default_rng(0).permutation(len(labels)) % 3 == 0
+    model = dataaudit.networks.build("mlp", (vectors.shape[1],), int(labels.max()) + 1)
+    return Source("trec embeddings mlp", model, vectors[~held], labels[~held], vectors[held], labels[held])
+
+
+def accuracy(source: Source, given: Array, audit: dataaudit.Audit, way: Way, epochs: int, seed: int) -> float:
+    """On the test set, after training in one way."""
+    torch.manual_seed(seed)
+    module, x, y = source.model(), torch.tensor(source.inputs), torch.tensor(given)
+    n, classes = len(given), int(source.labels.max()) + 1
+    recorder = dataaudit.Recorder(n, classes)
+    optimizer = torch.optim.SGD(module.parameters(), DEFAULT.learning_rate, DEFAULT.momentum, nesterov=True)
+    steps, step = -(-n // DEFAULT.batch_size) * epochs, 0
+    for epoch in range(epochs):
+        weight = np.ones(n) if way.weigh is None else way.weigh(audit, recorder, epoch, epochs)
+        drawn = way.by == "sampler"
+        sampler = dataaudit.CurriculumSampler(weight if drawn else np.ones(n), n, replacement=drawn, seed=seed)
+        sampler.set_epoch(epoch)
+        factor = torch.ones(n) if drawn else torch.tensor(weight, dtype=torch.float32)
+        for batch in torch.tensor(list(sampler)).split(DEFAULT.batch_size):
+            for group in optimizer.param_groups:
+                group["lr"] = DEFAULT.learning_rate * DEFAULT.rate(step, steps)
+            logits = module(x[batch])
+            loss = (functional.cross_entropy(logits, y[batch], reduction="none") * factor[batch]).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if way.records:
+                recorder.update(batch, logits, y[batch])
+            step += 1
+        if way.records:
+            recorder.end_epoch()
+    assert step == steps
+    with torch.inference_mode():
+        guessed = module.eval()(torch.tensor(source.test_inputs)).argmax(1).numpy()
+    return float((guessed == source.test_labels).mean())
+
+
+def run(source: Source, noise: float, seed: int, epochs: int) -> Iterator[dict[str, Any]]:
+    given = symmetric(source.labels, int(source.labels.max()) + 1, noise, seed)
+    start = time.perf_counter()
+    audit = dataaudit.score(source.model, (source.inputs, given), seed=seed, progress=False)
+    audited = time.perf_counter() - start
+    for way in WAYS:
+        start = time.perf_counter()
+        reached = accuracy(source, given, audit, way, epochs, seed)
+        yield {
+            "data": source.name,
+            "examples": len(given),
+            "noise": noise,
+            "seed": seed,
+            "epochs": epochs,
+            "strategy": way.name,
+            "by": way.by,
+            "accuracy": round(reached, 5),
+            "audit_seconds": round(audited, 2),
+            "train_seconds": round(time.perf_counter() - start, 2),
+        }
+
+
+def interval(differences: Array) -> tuple[float, float]:
+    """Mean, and half the width of its 95 % interval."""
+    count = len(differences)
+    if count < 2:
+        return float(differences.mean()), float("nan")
+    half = student.ppf(0.975, count - 1) * differences.std(ddof=1) / np.sqrt(count)
+    return float(differences.mean()), float(half)
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    for case in dict.fromkeys((row["data"], row["noise"]) for row in rows):
+        own = [row for row in rows if (row["data"], row["noise"]) == case]
+        plain = {row["seed"]: row["accuracy"] for row in own if row["strategy"] == "plain"}
+        audited = np.mean([row["audit_seconds"] for row in own])
+        trained = np.mean([row["train_seconds"] for row in own if row["strategy"] == "plain"])
+        print(
+            f"\n{case[0]}, {own[0]['examples']} examples, {case[1]:.0%} symmetric noise, {len(plain)} seeds, "
+            f"{own[0]['epochs']} epochs; an audit takes {audited:.1f} s, plain training {trained:.1f} s"
+        )
+        lines = []
+        for way in WAYS:
+            found = {r["seed"]: r["accuracy"] for r in own if (r["strategy"], r["by"]) == (way.name, way.by)}
+            mean, half = interval(np.array([found[seed] - plain[seed] for seed in plain]))
+            verdict = "" if not abs(mean) > half else "better" if mean > 0 else "worse"
+            difference = "" if way.name == "plain" else f"{mean:+.4f} +- {half:.4f}"
+            lines.append([way.name, way.by, f"{np.mean(list(found.values())):.4f}", difference, verdict])
+        table(["strategy", "by", "accuracy", "difference", "interval"], lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER")
+    parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()), metavar="FOLDER")
+    parser.add_argument("--rows", type=int, default=4000, help="images of Fashion-MNIST to train on")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--noises", type=float, nargs="+", default=[0.0, 0.2, 0.4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "helps.csv", metavar="FILE")
+    options = parser.parse_args()
+    sources = trec_source(options.data / "trec.csv", options.cache), fashion_source(options.fashion, options.rows)
+    rows: list[dict[str, Any]] = []
+    for source in sources:
+        for seed in options.seeds:
+            for noise in options.noises:
+                rows += run(source, noise, seed, options.epochs)
+                print(f"{source.name} {noise:.0%} seed {seed}: done", flush=True)
+    show(rows)
+    write(options.out, rows)
+
+
+if __name__ == "__main__":
+    main()
