@@ -100,7 +100,7 @@ class SelfPaced:
 
     recorder: LossRecord | None = None
     start: float = 0.5
-    full: float = 1.0
+    full: float = 0.5
     name = "self_paced"
     summary = "the examples whose loss lies below a rising threshold (self-paced learning)"
 
@@ -178,7 +178,7 @@ class SmallLoss:
 
     recorder: LossRecord
     forget: float | None = None
-    gradual: int = 3
+    gradual: int = 10
     name = "small_loss"
     summary = "the examples of smallest loss in the training under way (co-teaching's selection)"
 
