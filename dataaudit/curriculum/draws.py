@@ -51,7 +51,7 @@ def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: i
         # A product that rounds up to the last bound lies beyond every position.
         last = int(np.flatnonzero(weights)[-1])
         return np.asarray(np.minimum(found, last), np.int64)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         # Only the smallest numbers divide to infinity; they come last, in their order.
         keys = -np.log(uniforms(seed, epoch, len(weights))) / (weights / weights.max())
     keys[weights == 0] = np.inf

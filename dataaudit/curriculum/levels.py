@@ -37,7 +37,8 @@ class LevelBatchSampler(Sampler[list[int]]):
         Of the batches: "shuffled", "easy_first" or "hard_first" (level by level; last those without a score, or
         first).
     drop_last
-        Whether to leave out a level's last batch where it has fewer examples.
+        Whether to leave out a level's last batch where it has fewer examples. ``accelerate`` in several processes
+        needs it: it takes a batch of fewer for the end of the pass.
     seed
         0 to below 2**64; members of a level are shuffled among its batches in every epoch.
     num_replicas, rank
