@@ -121,6 +121,11 @@ class LevelBatchSampler(Sampler[list[int]]):
         """Number of the epoch, as `set_epoch` was told; 0 at first."""
         return self._passes.epoch
 
+    @property
+    def sampler(self) -> LevelBatchSampler:
+        """Itself: where ``accelerate``, in several processes, looks for who is to be told the epoch."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; told the one that it is at, it changes nothing.
 
