@@ -1,5 +1,8 @@
 """Train with the scores: a loop whose sampler leaves more and more of the largest losses out, and a pipeline."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -20,7 +23,7 @@ labels[wrong] = (labels[wrong] + rng.integers(1, 10, len(wrong))) % 10
 x, y = inputs[train], labels[train]
 
 
-def network():
+def network() -> nn.Module:
     """A small one, with fresh weights."""
     return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
@@ -30,7 +33,7 @@ weights = audit.weights("suspects", dataset=(x, y))  # another data set than the
 print(f"wrong labels weigh {weights[np.isin(train, wrong)].mean():.2f}, right ones {weights.mean():.2f} on average")
 
 
-def trained(weigh, epochs=12):
+def trained(weigh: Callable[[dataaudit.Recorder, int], Any], epochs: int = 12) -> float:
     """Accuracy of a network after a plain loop; batches are drawn by the weights of each epoch."""
     torch.manual_seed(0)
     model = network()
@@ -48,7 +51,7 @@ def trained(weigh, epochs=12):
             optimizer.step()
             recorder.update(index, logits, given)
         recorder.end_epoch()
-    return (model(torch.tensor(inputs[test])).argmax(1).numpy() == true[test]).mean()
+    return float((model(torch.tensor(inputs[test])).argmax(1).numpy() == true[test]).mean())
 
 
 plain = trained(lambda recorder, epochs: np.ones(len(y)))
