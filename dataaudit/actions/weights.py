@@ -90,7 +90,7 @@ class TrainingWeights(ABC):
 
         Notes
         -----
-        Memory: about 100 bytes an example for a moment. The source of each strategy is told by its class in
+        Memory: about 40 bytes an example for a moment. The source of each strategy is told by its class in
         `dataaudit.curriculum`; those whose order comes from scores cost a sort.
 
         Examples

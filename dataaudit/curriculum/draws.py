@@ -38,7 +38,8 @@ def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: i
     With replacement, by inverting the cumulative weights. Without, position i gets the key -log(u_i) / w_i, and the
     smallest keys are taken in their order: the order of sequential draws (Efraimidis and Spirakis, *Weighted random
     sampling with a reservoir*, Information Processing Letters 2006; the same as the largest of log w_i plus Gumbel
-    noise). Memory: 24 bytes an example and 16 a draw.
+    noise). Memory: 32 bytes an example or a draw, whichever
+    are more.
 
     Examples
     --------

@@ -62,7 +62,7 @@ class LevelBatchSampler(Sampler[list[int]]):
     Notes
     -----
     Batches of like difficulty as in the mini-batch curricula that Hacohen and Weinshall, *On the power of curriculum
-    learning in training deep networks* (ICML 2019), start from. Memory: 16 bytes an example, and 32 more as a pass
+    learning in training deep networks* (ICML 2019), start from. Memory: 8 bytes an example, and 24 more as a pass
     begins.
 
     Examples

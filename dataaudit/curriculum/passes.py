@@ -48,13 +48,11 @@ class Passes:
         self.reached = 0
         self._start = 0
 
-    def turn(self, epoch: int) -> bool:
-        """Go to an epoch; whether it is another than before, which starts from the beginning."""
+    def turn(self, epoch: int) -> None:
+        """Go to an epoch; another than before starts from the beginning."""
         epoch = check_whole("epoch", epoch, 0, 2**64)
-        if epoch == self.epoch:
-            return False
-        self.epoch, self._start, self.reached = epoch, 0, 0
-        return True
+        if epoch != self.epoch:
+            self.epoch, self._start, self.reached = epoch, 0, 0
 
     def length(self, count: int) -> int:
         """Places of each rank in a whole pass over `count`."""

@@ -49,9 +49,9 @@ class _WeightedSampler(Sampler[int], ABC):
         self._source: Callable[[int], Any] | None = weights if callable(weights) else None
         self._passes = passes
         self._n = None if dataset is None else len(dataset)
-        self._take(weights if self._source is None else self._source(0))
+        self._take(weights if self._source is None else self._source(0), 0)
 
-    def _take(self, weights: Any) -> None:
+    def _take(self, weights: Any, epoch: int) -> None:
         """Check the weights of this epoch and keep them."""
         found = np.array(weights, np.float64)
         if found.ndim != 1 or len(found) == 0 or self._n not in (None, len(found)):
@@ -70,7 +70,7 @@ class _WeightedSampler(Sampler[int], ABC):
             raise DataError("weights that are all zero", "some example with weight", "give at least one a weight")
         if not self.replacement and self._asked is not None and self._asked > able:
             raise DataError(
-                f"num_samples={self._asked} distinct examples of {able} that have weight (epoch {self.epoch})",
+                f"num_samples={self._asked} distinct examples of {able} that have weight (epoch {epoch})",
                 f"at most {able}",
                 "ask for fewer, leave num_samples out, or pass replacement=True",
             )
@@ -96,8 +96,12 @@ class _WeightedSampler(Sampler[int], ABC):
         DataError
             If the new weights cannot be drawn by.
         """
-        if self._passes.turn(epoch) and self._source is not None:
-            self._take(self._source(self.epoch))
+        epoch = check_whole("epoch", epoch, 0, 2**64)
+        if epoch != self.epoch:
+            # Weights that are refused leave the sampler at the epoch where it was.
+            if self._source is not None:
+                self._take(self._source(epoch), epoch)
+            self._passes.turn(epoch)
 
     def __len__(self) -> int:
         """Number of examples of a whole pass, the same on every rank."""
@@ -140,7 +144,7 @@ class _WeightedSampler(Sampler[int], ABC):
         same_settings(state, self._settings(), [name for name in SETTINGS if name != "num_samples" or self._asked])
         self._passes.load(state)
         if self._source is not None:
-            self._take(state["weights_now"].numpy())
+            self._take(state["weights_now"].numpy(), self.epoch)
 
     def _settings(self) -> dict[str, Any]:
         fixed = None if self._source is not None else fingerprint_of(self.weights)
@@ -188,7 +192,8 @@ class CurriculumSampler(_WeightedSampler):
     Notes
     -----
     Without replacement by the keys of Efraimidis and Spirakis, from a counter-based generator; see
-    `dataaudit.curriculum.draws`. Memory: 8 bytes an example, 8 a draw, and during a draw 24 and 16 more.
+    `dataaudit.curriculum.draws`. Memory: 8 bytes an example, 8 a draw of the pass under way, and as it begins 24 more an
+    example or a draw, whichever are more.
 
     Examples
     --------

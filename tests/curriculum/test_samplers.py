@@ -280,8 +280,12 @@ def test_weights_of_a_later_epoch_are_checked_too():
     with pytest.raises(errors.DataError, match=r"shape \(3,\); expected shape \(4,\)"):
         sampler.set_epoch(1)
     sampler = CurriculumSampler(lambda epoch: np.arange(4) >= epoch, 3, replacement=False)
+    sampler.set_epoch(1)
+    before = list(sampler)
     with pytest.raises(errors.DataError, match=r"3 distinct examples of 2 that have weight \(epoch 2\)"):
         sampler.set_epoch(2)
+    assert sampler.epoch == 1
+    assert list(sampler) == before
 
 
 def test_ranks_come_from_the_process_group(tmp_path):
