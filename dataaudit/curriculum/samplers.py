@@ -192,8 +192,8 @@ class CurriculumSampler(_WeightedSampler):
     Notes
     -----
     Without replacement by the keys of Efraimidis and Spirakis, from a counter-based generator; see
-    `dataaudit.curriculum.draws`. Memory: 8 bytes an example, 8 a draw of the pass under way, and as it begins 24 more an
-    example or a draw, whichever are more.
+    `dataaudit.curriculum.draws`. Memory: 8 bytes an example, 8 a draw of the pass under way, and
+    as it begins 24 more an example or a draw, whichever are more.
 
     Examples
     --------
