@@ -9,7 +9,7 @@ import numpy as np
 
 from dataaudit import scoring
 from dataaudit.crowds import check_readable
-from dataaudit.data.inspection import Inspection
+from dataaudit.data.inspection import TEXT, Inspection
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
 from dataaudit.evidence import Need
@@ -92,13 +92,17 @@ def belief_needs(
         return {Need.HELDOUT} if heldout else found
     elif learner is not None:
         found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
-        flat = inspection is not None and len(inspection.shape) == 1 and inspection.dtype != "text"
+        flat = inspection is not None and len(inspection.shape) == 1 and inspection.dtype != TEXT
         quick = flat and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1
         if quick and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
             found.add(Need.HELDOUT)
-    if heldout or (learner is None and recorded is None and vectors):
+    texts = inspection is not None and inspection.dtype == TEXT
+    if heldout or (learner is None and recorded is None and (vectors or texts)):
         found.add(Need.HELDOUT)
-    if vectors:
+    if texts and Need.HELDOUT not in found:
+        # Their words say much, cost little, and were never trained on.
+        found.add(Need.LEFT_OUT)
+    if vectors or texts:
         found.add(AroundNeed("input"))
     elif hasattr(learner, "module"):
         hidden = AroundNeed("hidden")
@@ -137,9 +141,9 @@ def check_believing(found: set[Need | AroundNeed], trained: bool, recorded: Reco
         )
     raise ModelError(
         f"a consensus from {'no model' if recorded is None else 'a Recorder without a complete epoch'}, and no inputs "
-        "that are vectors of numbers",
+        "that are vectors of numbers or texts",
         "something that says what class an example is of",
-        "pass a model, a Recorder that has seen an epoch, or inputs as vectors of numbers (embeddings)",
+        "pass a model, a Recorder that has seen an epoch, or inputs that are texts or vectors of numbers (embeddings)",
     )
 
 

@@ -73,7 +73,8 @@ def score(
         A ``torch.nn.Module`` (trained on a copy, from the weights it has), a function that returns a fresh one,
         (a transformers model for sequence or image classification is one), a scikit-learn classifier or pipeline
         (cloned), a `LinearProbe`, `NearestNeighbours`, or None where `precomputed` holds what the scores need or
-        inputs are vectors of numbers, such as embeddings: ridge regression then predicts each from all the others.
+        inputs are vectors of numbers, such as embeddings, or texts: ridge regression then predicts each from all the
+        others, texts by their words.
     dataset
         ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``
         or ``DatasetDict``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.
@@ -114,7 +115,7 @@ def score(
         taken as the trained one and asked for predictions if the recorder holds none. Or a mapping: scores from
         elsewhere, ``{"c_score": "scores.npz"}`` (a path or an array [n]; labels in the file are compared), and
         ``{"probabilities": array}`` [n, C] of models that did not train on the example, from which
-        "heldout_confidence" and, with the neighbours of inputs that are vectors, "consensus" are taken.
+        "heldout_confidence" and, with the neighbours of inputs that are vectors or texts, "consensus" are taken.
 
     Returns
     -------
@@ -249,8 +250,8 @@ def _no_model(arrived: str) -> ModelError:
         arrived,
         "a model, which every score but those of inputs needs: "
         + ", ".join(name for name in scoring.REGISTRY.names() if not name.endswith("/input")),
-        "pass a torch module or factory or a scikit-learn classifier, precomputed=Recorder, inputs as vectors of "
-        "numbers (embeddings), or scorers='parzen/input'",
+        "pass a torch module or factory or a scikit-learn classifier, precomputed=Recorder, inputs that are texts or "
+        "vectors of numbers (embeddings), or scorers='parzen/input'",
     )
 
 

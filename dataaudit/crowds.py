@@ -14,13 +14,13 @@ from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
-    from dataaudit.data.examples import Examples
     from dataaudit.density.engines import DensityEngine
     from dataaudit.evidence import Timer
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.neighbours.search import NeighbourSearch
     from dataaudit.representations.base import Represented
     from dataaudit.representations.collect import TorchModel, Wanted
+    from dataaudit.representations.input import InputRows
 
 
 class Crowds:
@@ -78,18 +78,16 @@ class Crowds:
             )
         check_readable(learner, self.of_model, len(self._labels), self._seed)
 
-    def of_inputs(self, examples: Examples | None) -> None:
+    def of_inputs(self, inputs: InputRows | None) -> None:
         """Find what lies among the inputs."""
         if not self._of_inputs:
             return
-        if examples is None:
+        if inputs is None:
             raise ModelError(
                 "no data set, for a score of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
             )
-        from dataaudit.representations.input import input_rows
-
         with self._timer.stage("represent"):
-            represented, described = input_rows(examples)
+            represented, described = inputs.found
         for need in self._of_inputs:
             # Neighbours are found among rows in pieces too; sums over all pairs want one array.
             given = np.asarray(represented) if isinstance(need, DensityNeed) else represented

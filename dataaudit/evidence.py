@@ -19,6 +19,7 @@ from dataaudit.holdout.plan import stratified_folds
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
+from dataaudit.representations.input import InputRows
 from dataaudit.shares import Believed
 from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
@@ -56,6 +57,8 @@ class Need(StrEnum):
     """One evaluation pass of the trained model."""
     HELDOUT = "heldout"
     """Predictions of models that did not train on the example: three folds, or leave-one-out in closed form."""
+    LEFT_OUT = "left_out"
+    """Predictions of ridge regression on the inputs, each example's from all the others, beside a model's."""
     BELIEFS = "beliefs"
     """Probabilities of the classes by all that says something: dynamics, held-out predictions, neighbours."""
     HOLDOUT = "holdout"
@@ -78,6 +81,8 @@ class Evidence:
         See `dataaudit.dynamics.summary`.
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
+    left_out
+        Predictions of ridge regression on the inputs, where a model that trains is no such thing.
     holdout, holdout_integral
         Estimates from holdout runs of one subset ratio, and averaged over several.
     around
@@ -93,6 +98,7 @@ class Evidence:
     dynamics: Dynamics | None = None
     predictions: Predictions | None = None
     heldout: Predictions | None = None
+    left_out: Predictions | None = None
     densities: Mapping[DensityNeed, DensitySums] = field(default_factory=dict)
     neighbours: Mapping[NeighbourNeed, Neighbours] = field(default_factory=dict)
     holdout: HoldoutScores | None = None
@@ -186,7 +192,7 @@ def _leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> b
     return min(features.size, n) <= LARGEST_TABLE
 
 
-def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
+def left_out_predictions(inputs: InputRows, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
     Logits are ten times the outputs, which estimate the probabilities: the temperature by
@@ -194,10 +200,9 @@ def left_out_predictions(examples: Examples, probe: LinearProbe | None, labels: 
     """
     from dataaudit.learners.features import all_features
     from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
-    from dataaudit.representations.input import input_rows
 
     # A probe takes columns of tables as they are.
-    given = within_rows(all_features(examples)) if probe is not None else input_rows(examples)[0]
+    given = within_rows(all_features(inputs.examples)) if probe is not None else inputs.found[0]
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
     table = PredictionTable(labels, classes)
     absent = np.bincount(labels, minlength=classes) == 0
@@ -286,7 +291,8 @@ def collect(
     if crowds.of_model:
         learner = _needed(learner, crowds.of_model[0])
         crowds.check(learner, 0 if keeps else learner.epochs)
-    crowds.of_inputs(examples)
+    inputs = None if examples is None else InputRows(examples)
+    crowds.of_inputs(inputs)
     rows = np.arange(len(labels), dtype=np.int64)
     fitted = None
     dynamics_needed = Need.DYNAMICS in needs and not recorded
@@ -316,11 +322,16 @@ def collect(
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
-            if examples is not None and folds is None and _leaves_out(probe, learner, len(labels)):
-                heldout = left_out_predictions(examples, probe, labels, len(class_names))
+            if inputs is not None and folds is None and _leaves_out(probe, learner, len(labels)):
+                heldout = left_out_predictions(inputs, probe, labels, len(class_names))
             else:
                 learner = _needed(learner, Need.HELDOUT)
                 heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS)
+    left_out = None
+    if Need.LEFT_OUT in needs:
+        assert inputs is not None
+        with timer.stage("holdout"):
+            left_out = left_out_predictions(inputs, None, labels, len(class_names))
     if holdout is not None:
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
@@ -332,6 +343,7 @@ def collect(
         dynamics,
         predictions,
         heldout,
+        left_out,
         crowds.densities,
         crowds.neighbours,
         around=crowds.around,

@@ -328,7 +328,6 @@ class Endless(IterableDataset):
         ((X, Y), {"model": nn.Linear(4, 5)}, ["(2, 5)", "3 classes"]),
         ((X, Y), {"model": "resnet"}, ["model of type str"]),
         ((IMAGES, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
-        ((TEXTS, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
         ((NAN, Y), {"model": None}, ["model=None", "no vectors of numbers, or hold missing ones"]),
         ((np.zeros((30, 4097)), Y), {"model": None}, ["vectors of 4097 numbers, more than 4096"]),
         ((X, Y), {"model": None, "scorers": "el2n"}, ["model=None", "label_quality", "precomputed=Recorder"]),

@@ -198,6 +198,18 @@ def probe(path: Path, cache: Path) -> Source:
     return Source(f"{path.stem} probe", dataaudit.LinearProbe(), vectors, vectors, labels, partner, given)
 
 
+def words(path: Path, cache: Path) -> Source:
+    """Texts without a model; the peers get the usual one of words and logistic regression, and sentence embeddings."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    lines, labels, given = texts(path)
+    vectors = embedded(path, lines, cache)
+    model = make_pipeline(TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)), LogisticRegression(max_iter=1000))
+    return Source(f"{path.stem} words", model, lines, vectors, labels, nearest_partner(vectors, labels), given)
+
+
 def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
     """A factory of BERT's kind, 2 layers of 128 units, and a tokenizer whose words are the 5000 commonest of the texts.
 
@@ -251,6 +263,9 @@ def sources(options: Any) -> dict[str, Callable[[], Source]]:
         "trec probe": lambda: probe(data / "trec.csv", cache),
         "hausa_news probe": lambda: probe(data / "hausa_news.csv", cache),
         "yoruba_news probe": lambda: probe(data / "yoruba_news.csv", cache),
+        "trec words": lambda: words(data / "trec.csv", cache),
+        "hausa_news words": lambda: words(data / "hausa_news.csv", cache),
+        "yoruba_news words": lambda: words(data / "yoruba_news.csv", cache),
         "trec transformer": lambda: transformer(data / "trec.csv", cache),
         "fashion cnn": lambda: fashion_cnn(options.fashion, options.examples),
     }

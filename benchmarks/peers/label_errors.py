@@ -52,7 +52,7 @@ def audited(case: Case, found: dict[str, Any]) -> dataaudit.Audit:
     """What `score` gives, from the training run that was collected."""
     source, data = case.source, (case.source.inputs, case.given)
     if "recorder" not in found:
-        # Vectors need no model: a linear probe that leaves out one at a time is part of the consensus.
+        # Vectors and texts need no model: ridge regression that leaves out one at a time is part of the consensus.
         return dataaudit.score(None, data, seed=case.seed, progress=False)
     recorder = dataaudit.Recorder(len(case.given), int(max(case.given.max(), source.true.max())) + 1)
     recorder.load_state_dict(found["recorder"])

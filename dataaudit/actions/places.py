@@ -303,8 +303,8 @@ class Places(ABC):
         k
             Nearest neighbours that are looked at.
         by
-            "input", "hidden", or "auto": "hidden" for texts, otherwise "input", which tells foreign rows better in
-            benchmarks/places/foreign.py than the hidden representation does.
+            "input", "hidden", or "auto": "hidden" for texts that a torch module was trained on, otherwise "input",
+            which tells foreign rows better in benchmarks/places/foreign.py than the hidden representation does.
         bandwidth
             Of the densities, as for `dataaudit.Density`.
         audited
@@ -357,7 +357,7 @@ class Places(ABC):
             raise SettingError(f"progress={progress!r}", "True or False", "pass progress=False for silence")
         known = gather.needed(self._data(audited), "audited")
         new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
-        space, seed = gather.space_of(by, known), self._seed()
+        space, seed = gather.space_of(by, known, self._model), self._seed()
         if space == "hidden":
             there = gather.hidden_rows(self._model, self.labels, seed, None, progress)
             queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)

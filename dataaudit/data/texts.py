@@ -27,6 +27,11 @@ def is_text(block: Any) -> bool:
     return isinstance(block, np.ndarray) and block.dtype == object and block.ndim == 1
 
 
+def inputs_are_texts(examples: Any) -> bool:
+    """Whether the inputs of `Examples` are texts, by the first of them."""
+    return is_text(examples.read(np.zeros(1, np.int64)))
+
+
 def as_texts(values: Any) -> AnyArray:
     """Object array [b] of Python values, whatever holds the texts; missing ones become None."""
     import pandas as pd

@@ -27,8 +27,9 @@ def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
     found: dict[str, ClassBeliefs] = {}
     if evidence.dynamics is not None:
         found["dynamics"] = evidence.dynamics
-    if evidence.heldout is not None and evidence.heldout.probabilities is not None:
-        found["heldout"] = evidence.heldout.probabilities
+    heldout = evidence.heldout or evidence.left_out
+    if heldout is not None and heldout.probabilities is not None:
+        found["heldout"] = heldout.probabilities
     if evidence.around is not None:
         found["neighbours"] = evidence.around.shares
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from dataaudit.data.texts import is_text
+from dataaudit.data.texts import inputs_are_texts
 from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.types import AnyArray, IntArray
@@ -85,11 +85,11 @@ def graph(
     return neighbour_graph(need, rows, {}, resolve("auto"), seed, False), chosen
 
 
-def space_of(by: str, examples: Examples) -> str:
-    """Representation that `by` stands for: "auto" is "hidden" for texts, between which there is no distance."""
+def space_of(by: str, examples: Examples, model: TrainedModel | None) -> str:
+    """Representation that `by` stands for: "auto" is "hidden" for texts where a model with layers is in memory."""
     if by != "auto":
         return by
-    return "hidden" if is_text(examples.read(np.zeros(1, np.int64))) else "input"
+    return "hidden" if model is not None and model.readable and inputs_are_texts(examples) else "input"
 
 
 def needed(examples: Examples | None, option: str = "dataset") -> Examples:

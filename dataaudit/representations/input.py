@@ -1,7 +1,8 @@
-"""The inputs themselves, flattened; columns of tables standardised."""
+"""The inputs themselves, flattened; columns of tables standardised; texts as vectors of their words."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
-from dataaudit.data.texts import refuse_texts
+from dataaudit.data.texts import inputs_are_texts
 from dataaudit.errors import DataError, rows
+from dataaudit.representations.words import DESCRIBED, word_rows
 from dataaudit.types import AnyArray
 
 
@@ -19,30 +21,54 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
 
     Arrays are flattened and taken as they are: pixels stay 8-bit, and a common factor or offset changes no score
     by the paper's bandwidth. Columns of tables have units of their own: each is centred and divided by its
-    standard deviation (a constant one becomes 0). An array in memory, or memory-mapped, is not copied,
-    nor are lists in the chunks of an Arrow file.
+    standard deviation (a constant one becomes 0). Texts become vectors of their words and letters, see
+    `dataaudit.representations.words`. An array in memory, or memory-mapped, is not copied, nor are lists in the
+    chunks of an Arrow file.
 
     Raises
     ------
     DataError
         If a table has columns that are not numbers, or rows hold NaN or infinity.
     """
+    if inputs_are_texts(examples):
+        vectors = word_rows(examples)
+        return vectors, {"inputs": DESCRIBED, "features": vectors.shape[1]}
     found, table = _plain_rows(examples)
     if not table:
         return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
     return _standardised(found, *_scale(found)), {"inputs": "columns standardised", "features": found.shape[1]}
 
 
+class InputRows:
+    """Inputs as rows, found when they are first asked for, and kept.
+
+    Parameters
+    ----------
+    examples
+        The data set.
+    """
+
+    def __init__(self, examples: Examples) -> None:
+        self.examples = examples
+
+    @cached_property
+    def found(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
+        """What `input_rows` gives."""
+        return input_rows(self.examples)
+
+
 def input_rows_beside(examples: Examples, audited: Examples) -> tuple[AnyArray, AnyArray]:
     """Inputs of other examples as rows [m, d], and those of the audited ones [n, d], in one unit.
 
-    Columns of tables are centred and divided by what the audited ones have.
+    Columns of tables are centred and divided by what the audited ones have; texts are told by words that those have.
 
     Raises
     ------
     DataError
         As `input_rows`.
     """
+    if inputs_are_texts(audited):
+        return word_rows(examples, audited), word_rows(audited)
     given, table = _plain_rows(audited)
     found, _ = _plain_rows(examples)
     if not table:
@@ -76,7 +102,6 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     table = False
     for start in range(0, n, block):
         part = examples.read(np.arange(start, min(start + block, n), dtype=np.int64))
-        refuse_texts(part, examples.source, "distances between inputs")
         if hasattr(part, "columns"):
             from dataaudit.data.tables import as_numbers
 

@@ -143,9 +143,10 @@ def test_a_model_of_numbers_refuses_texts_and_says_what_takes_them(model):
     assert "vectoriser" in caught.value.action
 
 
-def test_distances_between_texts_are_refused():
-    with pytest.raises(DataError, match=r"found texts, from Hugging Face Dataset.*embed the texts"):
-        dataaudit.score(None, hugging_face(), "knn_c_score/input", progress=False)
+def test_distances_between_texts_are_those_of_their_words():
+    audit = dataaudit.score(None, hugging_face(), "knn_c_score/input", progress=False)
+    (graph,) = audit.settings["neighbours"]["knn_c_score/input"]
+    assert "latent semantic analysis" in graph["inputs"]
 
 
 def test_one_column_of_categories_goes_to_an_encoder():

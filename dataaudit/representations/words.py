@@ -1,0 +1,127 @@
+"""Texts as vectors without any model: their words, pairs of words and triples of letters, by TF-IDF, in few dimensions.
+
+The dimensions are those of latent semantic analysis (Deerwester et al. 1990): the leading singular vectors of the
+weighted counts. No label plays any part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import rows_per_block
+from dataaudit.types import AnyArray
+
+DIMENSIONS = 512
+"""Most dimensions of the vectors, by benchmarks/peers/words.py."""
+
+SAMPLE = 20000
+"""Most texts that vocabulary and dimensions are found from: beyond, a sample of them."""
+
+TERMS = 2**17
+"""Most terms of a kind, the commonest first."""
+
+HASHES = 2**20
+"""Values of the hash that tells terms of a kind apart."""
+
+KINDS: dict[str, dict[str, Any]] = {
+    "words": {"analyzer": "word", "token_pattern": r"(?u)\b\w+\b", "ngram_range": (1, 2)},
+    "letters": {"analyzer": "char_wb", "ngram_range": (3, 3)},
+}
+"""Terms that are counted, each kind with weight 1: words and pairs, and triples of letters within words."""
+
+
+DESCRIBED = "words, pairs of words and triples of letters by TF-IDF, by latent semantic analysis"
+"""What an audit records of the vectors."""
+
+
+class Terms:
+    """Counts of one kind of terms, weighted by TF-IDF: 1 + log(count), times how rare the term is; of length 1.
+
+    Terms are told apart by a hash, so that no vocabulary is kept. Those of one text alone are left out, if any is not.
+
+    Parameters
+    ----------
+    kind
+        A value of `KINDS`.
+    texts
+        What to learn from, [m] strings.
+    """
+
+    def __init__(self, kind: dict[str, Any], texts: list[str]) -> None:
+        from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+        self._counter = HashingVectorizer(n_features=HASHES, alternate_sign=False, norm=None, dtype=np.float32, **kind)
+        counts = self._counter.transform(texts)
+        frequency = np.bincount(counts.indices, minlength=HASHES)
+        order = np.argsort(-frequency, kind="stable")[:TERMS]
+        least = 2 if frequency.max() > 1 else 1
+        self._columns = np.sort(order[frequency[order] >= least])
+        self._weights = TfidfTransformer(sublinear_tf=True).fit(counts[:, self._columns]) if self.size else None
+
+    @property
+    def size(self) -> int:
+        """Number of terms."""
+        return len(self._columns)
+
+    def weighted(self, texts: list[str]) -> Any:
+        """Sparse float32 [b, terms], rows of length 1 or 0."""
+        assert self._weights is not None
+        return self._weights.transform(self._counter.transform(texts)[:, self._columns])
+
+
+class WordVectors:
+    """Texts as vectors of length 1, learned from some of them.
+
+    Parameters
+    ----------
+    texts
+        What to learn from, [m] strings.
+    dimensions
+        Most dimensions d.
+    kinds
+        Keys of `KINDS`.
+    """
+
+    def __init__(self, texts: list[str], dimensions: int = DIMENSIONS, kinds: Sequence[str] = tuple(KINDS)) -> None:
+        from sklearn.utils.extmath import randomized_svd
+
+        # Texts of signs alone have no words.
+        self._terms = [terms for kind in kinds if (terms := Terms(KINDS[kind], texts)).size]
+        weighted = self._weighted(texts)
+        size = min(dimensions, *weighted.shape)
+        axes = randomized_svd(weighted, size, n_iter=2, random_state=0)[2]
+        self._axes = np.ascontiguousarray(axes.T, np.float32)
+
+    def of(self, texts: list[str]) -> AnyArray:
+        """Vectors float32 [b, d] of length 1; zeros for a text without any known term."""
+        found = np.asarray(self._weighted(texts) @ self._axes, np.float32)
+        length = np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.where(length > 0, length, 1.0))
+
+    def _weighted(self, texts: list[str]) -> Any:
+        from scipy import sparse
+
+        return sparse.hstack([terms.weighted(texts) for terms in self._terms], format="csr")
+
+
+def word_rows(examples: Examples, audited: Examples | None = None) -> AnyArray:
+    """Texts as vectors float32 [n, d], in terms that `audited` (the same examples if None) have.
+
+    Memory: 4 d bytes a text, the counts of `SAMPLE` texts, and 2 x TERMS x d numbers at most.
+    """
+    source = examples if audited is None else audited
+    n = len(source)
+    chosen = np.sort(np.random.default_rng(0).permutation(n)[:SAMPLE])
+    vectors = WordVectors([text for part in _parts(source, chosen) for text in part])
+    everything = np.arange(len(examples), dtype=np.int64)
+    return np.concatenate([vectors.of(part) for part in _parts(examples, everything)])
+
+
+def _parts(examples: Examples, rows: AnyArray) -> Iterator[list[str]]:
+    block = rows_per_block(examples)
+    for start in range(0, len(rows), block):
+        yield list(examples.read(rows[start : start + block]))
