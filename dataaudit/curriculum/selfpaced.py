@@ -148,7 +148,7 @@ class SmallLoss:
         Share of the examples that is left out in the end, at least 0 and below 1; None for the audit's estimate of
         wrong labels.
     gradual
-        Number of epochs over which that share grows from 0, at least 1.
+        Number of epochs over which that share grows from 0, at least 1; 10 as in the paper.
 
     Raises
     ------
