@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dataaudit._score import score as score
     from dataaudit.audit import Audit as Audit
     from dataaudit.data.preprocessor import preprocessor as preprocessor
+    from dataaudit.dynamics.processes import gather_recorder as gather_recorder
     from dataaudit.dynamics.recorder import Recorder as Recorder
     from dataaudit.embedding.embed import embed as embed
     from dataaudit.errors import Interrupted as Interrupted
@@ -47,6 +48,7 @@ _PUBLIC = {
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "embed": "dataaudit.embedding.embed:embed",
     "errors": "dataaudit.errors",
+    "gather_recorder": "dataaudit.dynamics.processes:gather_recorder",
     "holdout": "dataaudit.holdout",
     "networks": "dataaudit.learners.networks",
     "preprocessor": "dataaudit.data.preprocessor:preprocessor",
@@ -69,6 +71,7 @@ __all__ = [
     "__version__",
     "embed",
     "errors",
+    "gather_recorder",
     "holdout",
     "networks",
     "preprocessor",

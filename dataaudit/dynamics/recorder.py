@@ -123,8 +123,14 @@ class Recorder:
         """Record a batch of the evaluation pass after training; the arguments are those of `update`."""
         self._collect(indices, logits, labels, final=True)
 
-    def end_epoch(self) -> None:
+    def end_epoch(self, group: Any = None) -> None:
         """Close an epoch.
+
+        Parameters
+        ----------
+        group
+            torch.distributed group whose processes all call this: a row that several of them saw in this epoch, as
+            the padding of samplers, then counts once, with what the lowest rank saw. None: this process alone.
 
         Raises
         ------
@@ -132,7 +138,13 @@ class Recorder:
             If no row was seen in it, if logits were NaN or infinite, or if a row's label changed.
         """
         self._flush()
-        if self._written == 0:
+        if group is not None:
+            from dataaudit.dynamics.processes import claim
+
+            if self._device is None:
+                self._allocate(torch.device("cpu"))
+            self._position[:-1].masked_fill_(~claim(self._position[:-1] >= 0, group), -1)
+        elif self._written == 0:
             raise DataError(
                 "an epoch without a batch", "update() before end_epoch()", "record every batch of the epoch"
             )
