@@ -49,7 +49,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
 
     Notes
     -----
-    A process sends once, to `dst` or to all others, its labels, sums and predictions (80 bytes an example), a quarter
+    A process sends once, to `dst` or to all others, its labels, sums and predictions (112 bytes an example), a quarter
     byte an example and epoch, 6 bytes an example and kept epoch, and the class sums (4 C bytes an example, 64 where
     n x C > 2**24 and C > 8). Processes send in turn: at most three records beside its own are in a process's memory.
 
@@ -151,9 +151,11 @@ def _refuse_strangers(recorder: Recorder, state: dict[str, Any], group: Any, siz
 def _tensors(state: dict[str, Any]) -> list[Tensor]:
     """What has to be sent of a state, in a fixed order; the shapes follow from what was compared before."""
     bits = [*state["seen_bits"], *state["correct_bits"]]
-    beliefs = state.get("beliefs", {}) if state["seen_bits"] else {}
-    sums = [beliefs[name] for name in ("mass", "classes") if name in beliefs]
-    return [state["labels"], state["sums"], state["final"], *bits, state["history"]["block"], *sums]
+    sums = [state["labels"], state["sums"], state["final"], *bits, state["history"]["block"]]
+    if bits:
+        # Before the first epoch a process that saw nothing has none of these.
+        sums += [state["staged"], *(state["beliefs"][name] for name in ("mass", "classes") if name in state["beliefs"])]
+    return sums
 
 
 def _like(state: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def _like(state: dict[str, Any]) -> dict[str, Any]:
             return {name: copied(inner) for name, inner in value.items()}
         return [copied(inner) for inner in value] if isinstance(value, list) else value
 
-    sent = ("labels", "sums", "final", "seen_bits", "correct_bits", "history", "beliefs")
+    sent = ("labels", "sums", "final", "seen_bits", "correct_bits", "history", "staged", "beliefs")
     return {name: copied(value) if name in sent else value for name, value in state.items()}
 
 

@@ -129,8 +129,8 @@ class Recorder:
         Parameters
         ----------
         group
-            torch.distributed group whose processes all call this: a row that several of them saw in this epoch, as
-            the padding of samplers, then counts once, with what the lowest rank saw. None: this process alone.
+            torch.distributed group whose processes all call this: a row that several of them saw (the padding of
+            samplers) then counts once, as the lowest rank saw it. None: this process alone.
 
         Raises
         ------

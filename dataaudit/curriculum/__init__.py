@@ -1,0 +1,1 @@
+"""Scores drive training."""
