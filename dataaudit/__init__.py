@@ -13,10 +13,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dataaudit import curriculum as curriculum
     from dataaudit import errors as errors
     from dataaudit import holdout as holdout
     from dataaudit._score import score as score
     from dataaudit.audit import Audit as Audit
+    from dataaudit.curriculum.levels import LevelBatchSampler as LevelBatchSampler
+    from dataaudit.curriculum.samplers import CurriculumSampler as CurriculumSampler
+    from dataaudit.curriculum.samplers import DistributedCurriculumSampler as DistributedCurriculumSampler
+    from dataaudit.curriculum.selfpaced import SelfPaced as SelfPaced
+    from dataaudit.curriculum.selfpaced import SmallLoss as SmallLoss
+    from dataaudit.curriculum.weights import catalogue as strategies
     from dataaudit.data.preprocessor import preprocessor as preprocessor
     from dataaudit.dynamics.processes import gather_recorder as gather_recorder
     from dataaudit.dynamics.recorder import Recorder as Recorder
@@ -37,15 +44,21 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Audit": "dataaudit.audit:Audit",
+    "CurriculumSampler": "dataaudit.curriculum.samplers:CurriculumSampler",
     "Density": "dataaudit.scoring.density:Density",
+    "DistributedCurriculumSampler": "dataaudit.curriculum.samplers:DistributedCurriculumSampler",
     "Holdout": "dataaudit.holdout.settings:Holdout",
     "Interrupted": "dataaudit.errors:Interrupted",
     "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
+    "LevelBatchSampler": "dataaudit.curriculum.levels:LevelBatchSampler",
     "LinearProbe": "dataaudit.learners.linear_probe:LinearProbe",
     "NearestNeighbours": "dataaudit.learners.nearest:NearestNeighbours",
     "NeighbourCScore": "dataaudit.scoring.neighbours:NeighbourCScore",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
+    "SelfPaced": "dataaudit.curriculum.selfpaced:SelfPaced",
+    "SmallLoss": "dataaudit.curriculum.selfpaced:SmallLoss",
+    "curriculum": "dataaudit.curriculum",
     "embed": "dataaudit.embedding.embed:embed",
     "errors": "dataaudit.errors",
     "gather_recorder": "dataaudit.dynamics.processes:gather_recorder",
@@ -55,20 +68,27 @@ _PUBLIC = {
     "recipes": "dataaudit.learners.recipes",
     "score": "dataaudit._score:score",
     "scorers": "dataaudit.scoring:catalogue",
+    "strategies": "dataaudit.curriculum.weights:catalogue",
 }
 
 __all__ = [
     "Audit",
+    "CurriculumSampler",
     "Density",
+    "DistributedCurriculumSampler",
     "Holdout",
     "Interrupted",
     "LabelQuality",
+    "LevelBatchSampler",
     "LinearProbe",
     "NearestNeighbours",
     "NeighbourCScore",
     "Recipe",
     "Recorder",
+    "SelfPaced",
+    "SmallLoss",
     "__version__",
+    "curriculum",
     "embed",
     "errors",
     "gather_recorder",
@@ -78,6 +98,7 @@ __all__ = [
     "recipes",
     "score",
     "scorers",
+    "strategies",
 ]
 
 

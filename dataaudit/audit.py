@@ -14,6 +14,7 @@ import pandas as pd
 from dataaudit.actions.exports import Exports
 from dataaudit.actions.labels import LabelDecisions
 from dataaudit.actions.places import Places
+from dataaudit.actions.weights import TrainingWeights
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.labels.judgement import Judgement
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit(LabelDecisions, Exports, Places):
+class Audit(LabelDecisions, Exports, Places, TrainingWeights):
     """Scores of every example of a labelled data set; made by `dataaudit.score`.
 
     Attributes

@@ -13,6 +13,14 @@ from typing import Any
 from dataaudit.errors import SettingError, did_you_mean
 
 
+class Catalogue(dict[str, str]):
+    """Names with one line each; prints as a list."""
+
+    def __repr__(self) -> str:
+        width = max(map(len, self), default=0)
+        return "\n".join(f"{name:<{width}}  {line}" for name, line in self.items())
+
+
 class Registry:
     """Lazy table of named parts.
 

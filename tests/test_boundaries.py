@@ -59,9 +59,12 @@ MAY_IMPORT = {
         "representations",
     },
     "export": {"export", "data"},
+    # Strategies know scored examples; whose audit they are of is told to them.
+    "curriculum": {"curriculum", "registry"},
     # Methods of an audit: they may reach any room that turns findings into something else, and no room that trains.
     "actions": {
         "actions",
+        "curriculum",
         "data",
         "density.base",
         "dynamics.summary",

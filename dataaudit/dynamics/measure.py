@@ -102,3 +102,11 @@ def check_disjoint(mine: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[n
                 "every row seen by one process an epoch",
                 "close epochs by end_epoch(group=...), or shard without padding (DistributedSampler(drop_last=True))",
             )
+
+
+def last_seen(bits: Sequence[NDArray[np.uint8]], n: int) -> IntArray:
+    """Number, from 1, of the last epoch in which each row was seen, int64 [n], 0 for never; bits as above."""
+    last = np.zeros(n, np.int64)
+    for epoch, seen in enumerate(bits, 1):
+        last[np.unpackbits(seen, count=n).astype(bool)] = epoch
+    return last

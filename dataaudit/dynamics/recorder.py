@@ -25,13 +25,14 @@ from dataaudit.dynamics.measure import (
     check_epoch,
     check_labels,
     check_range,
+    last_seen,
     measure,
     refuse_shapes,
 )
 from dataaudit.dynamics.pending import Pending
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError, SettingError
-from dataaudit.types import IntArray
+from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from dataaudit.audit import Audit
@@ -98,6 +99,13 @@ class Recorder:
         """Labels as recorded, int64 [n], -1 where a row was never seen."""
         self._flush()
         return self._labels
+
+    def latest_losses(self) -> FloatArray:
+        """Cross-entropy of each row when it was last seen in training, float64 [n], NaN where it never was."""
+        self._flush()
+        if self._device is None:
+            return np.full(self.n, np.nan)
+        return self._staged[:-1, LOSS].cpu().numpy().astype(np.float64)
 
     def update(self, indices: Any, logits: Any, labels: Any) -> None:
         """Record one training batch.
@@ -226,6 +234,7 @@ class Recorder:
         self._device = device
         self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
         self._staged = torch.zeros(self.n + 1, 8, device=device)
+        self._staged[:, LOSS] = torch.nan
         self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
         self._beliefs = Beliefs(self.n, self.classes, device)
 
@@ -326,6 +335,9 @@ class Recorder:
         known = other._labels >= 0
         check_labels(known, other._labels, self._labels, "the other process")
         self._labels[known] = other._labels[known]
+        if self.epochs:
+            later = last_seen(other._seen_bits, self.n) > last_seen(self._seen_bits, self.n)
+            self._staged[:-1][later] = other._staged[:-1][later].to(self._staged.device)
         self._seen_bits = [a | b for a, b in zip(self._seen_bits, other._seen_bits, strict=True)]
         self._correct_bits = [a | b for a, b in zip(self._correct_bits, other._correct_bits, strict=True)]
         self._sums += other._sums

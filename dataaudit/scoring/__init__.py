@@ -9,7 +9,7 @@ from dataaudit.density.base import SPACES
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence import Need
 from dataaudit.neighbours import base as neighbours
-from dataaudit.registry import Registry
+from dataaudit.registry import Catalogue, Registry
 from dataaudit.scoring.base import Scorer, Scores
 
 __all__ = ["REGISTRY", "Catalogue", "Scorer", "Scores", "catalogue", "leading", "resolve", "supported"]
@@ -48,14 +48,6 @@ REGISTRY = Registry(
 
 _LEADERS = ("consensus", "label_quality", "el2n", "c_score", "heldout_confidence", "confidence")
 """Default score: the first of these that was computed, by benchmarks/peers/label_errors.py."""
-
-
-class Catalogue(dict[str, str]):
-    """Names with one line each; prints as a list."""
-
-    def __repr__(self) -> str:
-        width = max(map(len, self), default=0)
-        return "\n".join(f"{name:<{width}}  {line}" for name, line in self.items())
 
 
 def catalogue() -> Catalogue:

@@ -1,0 +1,165 @@
+"""What a strategy is, and what it may look at."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredExamples:
+    """What strategies know of n examples.
+
+    Attributes
+    ----------
+    scores
+        float64 [n], higher = more regular, NaN where an example has no score.
+    ties
+        What orders examples of equal score, float64 [n], higher = more regular.
+    labels
+        Given labels, int64 [n].
+    error_probability
+        Probability that each label is wrong, float64 [n], NaN where nothing is known; None where no part of the audit
+        says what class an example is of.
+    noise_rate
+        Estimated share of wrong labels; None as above.
+    losses
+        Mean loss of each example over the epochs of the audit's training run, float64 [n], NaN where it was never
+        seen; None without training dynamics.
+    positions, total
+        Where these examples stand among all that were audited, int64 [n], and how many those are; n by default.
+    """
+
+    scores: FloatArray
+    ties: FloatArray
+    labels: IntArray
+    error_probability: FloatArray | None = None
+    noise_rate: float | None = None
+    losses: FloatArray | None = None
+    positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    total: int = 0
+
+    def __post_init__(self) -> None:
+        if self.total == 0:
+            object.__setattr__(self, "positions", np.arange(len(self.scores), dtype=np.int64))
+            object.__setattr__(self, "total", len(self.scores))
+
+    def __len__(self) -> int:
+        """Number of examples n."""
+        return len(self.scores)
+
+    def easiest_first(self) -> IntArray:
+        """Positions of the examples that have a score, the most regular first; ties by `ties`, then by position."""
+        order = np.lexsort((-self.ties, -self.scores, np.isnan(self.scores)))
+        return order[: int(np.isfinite(self.scores).sum())].astype(np.int64)
+
+    def among(self, chosen: IntArray) -> ScoredExamples:
+        """Of the examples at the positions `chosen` alone."""
+        probability, losses = self.error_probability, self.losses
+        return replace(
+            self,
+            scores=self.scores[chosen],
+            ties=self.ties[chosen],
+            labels=self.labels[chosen],
+            error_probability=None if probability is None else probability[chosen],
+            losses=None if losses is None else losses[chosen],
+            positions=self.positions[chosen],
+        )
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A rule that turns scores into weights of examples.
+
+    Laws
+    ----
+    - ``weigh`` changes nothing: equal examples (and, where it reads a recorder, an equal record) give equal weights.
+    - Weights are float64 [n], at least 0, never infinite; NaN says that nothing is known of an example.
+    - Some example has weight at every epoch.
+    - Order means nothing: examples in another order get the same weights in that order, unless they are tied.
+
+    `dataaudit.testing.StrategyContract` checks them. A package registers what makes its strategy (a class) in the
+    entry-point group ``dataaudit.strategies``.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """One line for `dataaudit.strategies`."""
+
+    @abstractmethod
+    def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+        """Weigh every example, on any scale.
+
+        Parameters
+        ----------
+        examples
+            What is known of them.
+        epoch
+            0..total_epochs - 1; None where the caller has no epochs.
+        total_epochs
+            Number of epochs; None where the caller does not know it.
+        """
+
+
+def elapsed(name: str, epoch: int | None, total_epochs: int | None) -> float:
+    """Share of the training that is over, 0 in the first epoch and 1 in the last; 1 where there is only one.
+
+    Raises
+    ------
+    SettingError
+        If one of the two is None.
+    """
+    if epoch is None or total_epochs is None:
+        raise SettingError(
+            f"epoch={epoch}, total_epochs={total_epochs} for the strategy {name!r}, which changes with the epoch",
+            "both",
+            "pass epoch=0, total_epochs=10, for example",
+        )
+    return 1.0 if total_epochs == 1 else epoch / (total_epochs - 1)
+
+
+def check_share(owner: str, name: str, value: float, *, zero: bool = False, one: bool = True) -> None:
+    """Raise unless `value` is a number between 0 and 1, `zero` or `one` included."""
+    fine = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not fine or not 0 <= value <= 1 or (value == 0 and not zero) or (value == 1 and not one):
+        low, high = "0 or more" if zero else "more than 0", "at most 1" if one else "below 1"
+        raise SettingError(f"{name}={value!r} of {owner}", f"a number, {low} and {high}", f"pass {name}=0.5")
+
+
+def check_count(owner: str, name: str, value: int) -> None:
+    """Raise unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise SettingError(f"{name}={value!r} of {owner}", "a whole number of at least 1", f"pass {name}=5")
+
+
+def check_scored(examples: ScoredExamples) -> None:
+    """Raise unless some example has a score."""
+    if not np.isfinite(examples.scores).any():
+        raise DataError(
+            f"scores of {len(examples)} examples that are all NaN",
+            "a score for at least one",
+            "choose another score with by=",
+        )
+
+
+def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
+    """The examples' probabilities of error, or a `ModelError`."""
+    if examples.error_probability is None:
+        raise ModelError(
+            f"an audit without probabilities of error for the strategy {name!r}",
+            "training dynamics, held-out predictions or neighbours, which tell label errors",
+            "score again with scorers='auto', or choose 'drop_least_regular', which needs a score alone",
+        )
+    return examples.error_probability

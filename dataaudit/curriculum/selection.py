@@ -1,0 +1,123 @@
+"""Weights that stay the same through training: drop, trust less, balance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dataaudit.curriculum.base import ScoredExamples, Strategy, check_scored, check_share, needed_probability
+from dataaudit.errors import DataError
+from dataaudit.types import FloatArray
+
+
+@dataclass(frozen=True)
+class DropLeastRegular:
+    """Leave out a share of the examples, the least regular ones.
+
+    Parameters
+    ----------
+    share
+        Of the examples that have a score, above 0 and below 1; at least one stays.
+
+    Raises
+    ------
+    SettingError
+        If `share` is none.
+
+    Notes
+    -----
+    Pruning by a score. Label errors are among the least regular examples, but so are rare and hard ones: where data
+    are few and clean, leaving these out hurts most (Sorscher, Geirhos, Shekhar, Ganguli and Morcos, *Beyond neural
+    scaling laws*, NeurIPS 2022).
+    """
+
+    share: float = 0.1
+    name = "drop_least_regular"
+    summary = "without the least regular share of the examples"
+
+    def __post_init__(self) -> None:
+        check_share("DropLeastRegular", "share", self.share, one=False)
+
+    def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+        """Weigh every example: 0 for those dropped, 1 for the others; never falls with the score."""
+        check_scored(examples)
+        order = examples.easiest_first()
+        weight = np.full(len(examples), np.nan)
+        weight[order] = 1.0
+        weight[order[max(1, len(order) - round(self.share * len(order))) :]] = 0.0
+        return weight
+
+
+@dataclass(frozen=True)
+class DownweightSuspects:
+    """Weigh every example by the probability that its label is right: 1 - `Audit.error_probability`.
+
+    Notes
+    -----
+    The expected loss over the clean examples, where the probabilities are right: importance reweighting after Liu and
+    Tao, *Classification with noisy labels by importance reweighting* (TPAMI 2016), with the audit's posterior.
+    """
+
+    name = "suspects"
+    summary = "every example by the probability that its label is right"
+
+    def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+        """Weigh every example, 0 to 1; never rises with its probability of error."""
+        return 1.0 - needed_probability(self.name, examples)
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """Give each class that has examples the same total weight.
+
+    Parameters
+    ----------
+    inner
+        Strategy, by name or instance, that weighs the examples within each class, which then knows no others: a
+        curriculum takes the easiest of each class. None weighs them alike.
+
+    Raises
+    ------
+    SettingError
+        If `inner` is no strategy.
+
+    Notes
+    -----
+    Weights by the inverse frequency of the class (King and Zeng, *Logistic regression in rare events data*, Political
+    Analysis 2001). An example that `inner` knows nothing of weighs what the others of its class do on average.
+    """
+
+    inner: str | Strategy | None = None
+    name = "balanced"
+    summary = "each class the same in total; within a class alike, or by another strategy (inner=)"
+
+    def __post_init__(self) -> None:
+        self._inner()
+
+    def _inner(self) -> Any:
+        from dataaudit.curriculum.weights import resolve
+
+        return None if self.inner is None else resolve(self.inner, {})
+
+    def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+        """Weigh every example; adds up to the same in every class."""
+        inner = self._inner()
+        order = np.argsort(examples.labels, kind="stable")
+        starts = np.flatnonzero(np.diff(examples.labels[order], prepend=-1))
+        weight = np.empty(len(examples))
+        for members in np.split(order, starts[1:]):
+            own = np.ones(len(members))
+            if inner is not None:
+                own = inner.weigh(examples.among(members), epoch, total_epochs)
+                own = np.where(np.isnan(own), np.nanmean(own) if not np.isnan(own).all() else 1.0, own)
+            total = own.sum()
+            if not total > 0:
+                raise DataError(
+                    f"weights by {inner.name!r} that are all zero in class number {examples.labels[members[0]]}",
+                    "some weight in every class",
+                    "balance without inner=, or leave the class out",
+                )
+            weight[members] = own / total
+        return weight

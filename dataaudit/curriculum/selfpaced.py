@@ -1,0 +1,215 @@
+"""Training that chooses by its own losses: self-paced learning and small-loss selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed
+from dataaudit.errors import DataError, ModelError, SettingError, rows
+from dataaudit.types import FloatArray, IntArray
+
+SMALLEST = 1e-9
+"""Least first threshold, as a share of the largest loss: a constant factor leads nowhere from 0."""
+
+
+@runtime_checkable
+class LossRecord(Protocol):
+    """What is asked of a recorder; `dataaudit.Recorder` is one."""
+
+    @property
+    def epochs(self) -> int:
+        """Number of complete epochs."""
+
+    @property
+    def labels(self) -> IntArray:
+        """Labels as recorded, int64 [n], -1 where a row was never seen."""
+
+    def latest_losses(self) -> FloatArray:
+        """Loss of each row when it was last seen, float64 [n], NaN where it never was."""
+
+
+def _check_recorder(owner: str, recorder: object) -> None:
+    if not isinstance(recorder, LossRecord) or isinstance(recorder, type):
+        raise SettingError(f"recorder={recorder!r} of {owner}", "a dataaudit.Recorder", f"pass {owner}(recorder)")
+
+
+def _latest(recorder: LossRecord, examples: ScoredExamples) -> FloatArray:
+    """Losses that a recorder saw last, of these examples [n]."""
+    labels = recorder.labels
+    if len(labels) != examples.total:
+        raise DataError(
+            f"a recorder of {len(labels)} examples",
+            f"one of the {examples.total} that were audited",
+            f"make Recorder(n={examples.total}, ...) and record positions in the audited data set",
+        )
+    known = labels[examples.positions]
+    moved = examples.positions[(known >= 0) & (known != examples.labels)]
+    if len(moved):
+        raise DataError(
+            f"a recorder that saw another label than the audit in {rows(moved)}",
+            "the labels that were audited",
+            "record positions in the audited data set, with its labels",
+        )
+    return recorder.latest_losses()[examples.positions]
+
+
+def _nothing_recorded(owner: str, recorder: LossRecord, epoch: int) -> bool:
+    """Whether this is the first epoch, before which there are no losses."""
+    if recorder.epochs:
+        return False
+    if epoch == 0:
+        return True
+    raise DataError(
+        f"a recorder without a complete epoch before epoch {epoch} of {owner}",
+        "losses of the epochs before",
+        "call update() with every batch and end_epoch() before the weights of the next epoch are asked for",
+    )
+
+
+@dataclass(frozen=True)
+class SelfPaced:
+    """Train on the examples whose loss lies below a threshold that rises (self-paced learning).
+
+    Parameters
+    ----------
+    recorder
+        A `dataaudit.Recorder` of the training under way, whose latest losses choose; None for the mean losses of the
+        audit's own training run.
+    start
+        Share of the examples below the first threshold, above 0 and at most 1.
+    full
+        Time (0 in the first epoch, 1 in the last) at which all examples are in, above 0 and at most 1.
+
+    Raises
+    ------
+    SettingError
+        If a setting is not as described.
+
+    Notes
+    -----
+    Example i weighs 1 if its loss is at most the threshold, and 0 otherwise: the hard regime of Kumar, Packer and
+    Koller, *Self-paced learning for latent variable models* (NIPS 2010). As there the threshold grows by a constant
+    factor from epoch to epoch, from the loss that `start` of the examples stay below, and in the first epoch of a
+    recorder, before there are losses, everything is in. The factor is set so that the largest loss is reached at
+    `full`. An example left out by a sampler keeps the loss it was last seen with.
+    """
+
+    recorder: LossRecord | None = None
+    start: float = 0.5
+    full: float = 1.0
+    name = "self_paced"
+    summary = "the examples whose loss lies below a rising threshold (self-paced learning)"
+
+    def __post_init__(self) -> None:
+        if self.recorder is not None:
+            _check_recorder("SelfPaced", self.recorder)
+        check_share("SelfPaced", "start", self.start)
+        check_share("SelfPaced", "full", self.full)
+
+    def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+        """Weigh every example: 1 for those that are in, 0 for the others; never rises with the loss."""
+        time = elapsed(self.name, epoch, total_epochs)
+        assert epoch is not None
+        if self.recorder is not None:
+            losses = _latest(self.recorder, examples)
+            if _nothing_recorded("SelfPaced", self.recorder, epoch):
+                return np.ones(len(examples))
+        elif examples.losses is None:
+            raise ModelError(
+                "an audit without training losses for the strategy 'self_paced'",
+                "training dynamics, or a recorder of the training under way",
+                "pass SelfPaced(recorder)",
+            )
+        else:
+            losses = examples.losses
+        known = np.sort(losses[~np.isnan(losses)])
+        weight = np.where(np.isnan(losses), np.nan, 1.0)
+        if time < self.full and len(known):
+            last = float(known[-1])
+            first = max(float(known[ceil(self.start * len(known) - 1e-9) - 1]), SMALLEST * last)
+            threshold = first * (last / first) ** (time / self.full) if last > 0 else 0.0
+            weight[losses > threshold] = 0.0
+        return weight
+
+
+@dataclass(frozen=True)
+class SmallLoss:
+    """Train on the examples of smallest loss, leaving out as many as there are label errors.
+
+    Parameters
+    ----------
+    recorder
+        A `dataaudit.Recorder` of the training under way; its latest losses choose.
+    forget
+        Share of the examples that is left out in the end, at least 0 and below 1; None for the audit's estimate of
+        wrong labels.
+    gradual
+        Number of epochs over which that share grows from 0, at least 1.
+
+    Raises
+    ------
+    SettingError
+        If a setting is not as described.
+
+    Notes
+    -----
+    The small-loss selection of Han et al., *Co-teaching: robust training of deep neural networks with extremely noisy
+    labels* (NeurIPS 2018), with one network: in epoch e the share 1 - forget min(e / gradual, 1) of smallest loss
+    weighs 1, the rest 0. A network learns what is regular before it learns label errors by heart, so that these still
+    have large losses. There every batch is chosen from by its losses of the moment; here by those an epoch ago. Weigh
+    the loss (`Recorder.update` with whole batches) rather than leave examples out with a sampler: what is left out
+    keeps the loss it was last seen with.
+
+    Examples
+    --------
+    >>> import torch, dataaudit
+    >>> recorder = dataaudit.Recorder(n=4, classes=2)
+    >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.5, 0.0]])
+    >>> recorder.update(torch.arange(4), logits, torch.tensor([0, 1, 0, 1]))
+    >>> recorder.end_epoch()
+    >>> audit = recorder.audit()
+    >>> audit.weights(dataaudit.SmallLoss(recorder, forget=0.25, gradual=1), epoch=1)
+    array([1.3333334, 1.3333334, 1.3333334, 0.       ], dtype=float32)
+    """
+
+    recorder: LossRecord
+    forget: float | None = None
+    gradual: int = 3
+    name = "small_loss"
+    summary = "the examples of smallest loss in the training under way (co-teaching's selection)"
+
+    def __post_init__(self) -> None:
+        _check_recorder("SmallLoss", self.recorder)
+        if self.forget is not None:
+            check_share("SmallLoss", "forget", self.forget, zero=True, one=False)
+        check_count("SmallLoss", "gradual", self.gradual)
+
+    def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+        """Weigh every example: 1 for those that are kept, 0 for the others; never rises with the loss."""
+        if epoch is None:
+            raise SettingError(
+                "epoch=None for the strategy 'small_loss', which changes with the epoch",
+                "the number of the epoch, from 0",
+                "pass epoch=0, for example",
+            )
+        forget = examples.noise_rate if self.forget is None else self.forget
+        if forget is None:
+            raise ModelError(
+                "an audit without an estimate of wrong labels for the strategy 'small_loss'",
+                "one, or the share to leave out",
+                "pass SmallLoss(recorder, forget=0.2)",
+            )
+        losses = _latest(self.recorder, examples)
+        if _nothing_recorded("SmallLoss", self.recorder, epoch):
+            return np.ones(len(examples))
+        known = np.flatnonzero(~np.isnan(losses))
+        order = known[np.argsort(losses[known], kind="stable")]
+        kept = ceil((1.0 - forget * min(epoch / self.gradual, 1.0)) * len(order) - 1e-9)
+        weight = np.full(len(examples), np.nan)
+        weight[order] = 0.0
+        weight[order[: max(1, kept)]] = 1.0
+        return weight

@@ -1,0 +1,153 @@
+"""Strategies by name, and the step from what one says to weights that can be trained with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataaudit.curriculum.base import ScoredExamples, Strategy
+from dataaudit.errors import DataError, SettingError, did_you_mean, rows
+from dataaudit.registry import Catalogue, Registry
+from dataaudit.types import FloatArray
+
+Unscored = Literal["mean", "drop", "raise"]
+UNSCORED = ("mean", "drop", "raise")
+
+REGISTRY = Registry(
+    "strategy",
+    {
+        "easy_to_hard": "dataaudit.curriculum.pacing:EasyToHard",
+        "hard_to_easy": "dataaudit.curriculum.pacing:HardToEasy",
+        "drop_least_regular": "dataaudit.curriculum.selection:DropLeastRegular",
+        "suspects": "dataaudit.curriculum.selection:DownweightSuspects",
+        "balanced": "dataaudit.curriculum.selection:Balanced",
+        "self_paced": "dataaudit.curriculum.selfpaced:SelfPaced",
+        "small_loss": "dataaudit.curriculum.selfpaced:SmallLoss",
+    },
+    group="dataaudit.strategies",
+)
+
+
+def catalogue() -> Catalogue:
+    """Every strategy that can be asked for by name, built in or registered by a plug-in, with one line each.
+
+    Examples
+    --------
+    >>> catalogue()["suspects"]
+    'every example by the probability that its label is right'
+    """
+    return Catalogue({name: REGISTRY.get(name).summary for name in REGISTRY.names()})
+
+
+def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
+    """Strategy by name, made with `options`, or the instance itself.
+
+    Raises
+    ------
+    SettingError
+        If the name or an option is unknown, an option is missing or has a value that is not allowed, an instance comes
+        with options, or the object is no strategy.
+    """
+    if isinstance(strategy, str):
+        maker = REGISTRY.get(strategy)
+        known = inspect.signature(maker).parameters
+        for option in options:
+            if option not in known:
+                raise SettingError(
+                    f"option {option!r} of the strategy {strategy!r}",
+                    "one that it has",
+                    did_you_mean(option, known) if known else "pass none",
+                )
+        for option, wanted in known.items():
+            if wanted.default is wanted.empty and option not in options:
+                raise SettingError(f"the strategy {strategy!r} without {option}=", "it", f"pass {option}=")
+        strategy = maker(**options)
+    elif options:
+        raise SettingError(
+            f"options {', '.join(options)} beside an instance", "a name with options", "give them to the instance"
+        )
+    if not isinstance(strategy, Strategy) or isinstance(strategy, type):
+        raise SettingError(
+            f"strategy {strategy!r}",
+            "a name or an object with name, summary and weigh()",
+            did_you_mean(strategy, REGISTRY.names()),
+        )
+    return strategy
+
+
+def check_moment(epoch: Any, total_epochs: Any) -> None:
+    """Raise unless `epoch` is None or one of `total_epochs`, where that is known."""
+    for name, value, least in (("epoch", epoch, 0), ("total_epochs", total_epochs, 1)):
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if value is not None and (not whole or value < least):
+            raise SettingError(f"{name}={value!r}", f"a whole number of at least {least}", f"pass {name}={least}")
+    if epoch is not None and total_epochs is not None and epoch >= total_epochs:
+        raise SettingError(
+            f"epoch={epoch} of total_epochs={total_epochs}", f"0..{total_epochs - 1}", "count epochs from 0"
+        )
+
+
+def weights(
+    strategy: Strategy,
+    examples: ScoredExamples,
+    epoch: int | None = None,
+    total_epochs: int | None = None,
+    *,
+    unscored: Unscored = "mean",
+    normalise: bool = True,
+) -> NDArray[np.float32]:
+    """Weights float32 [n] of a strategy; the parameters are those of `Audit.weights`.
+
+    Raises
+    ------
+    SettingError
+        If a setting is not allowed, or the strategy breaks its laws: another shape, negative or infinite weights.
+    DataError
+        If unscored="raise" and something is unknown of some example, or no example has weight.
+    """
+    check_moment(epoch, total_epochs)
+    if unscored not in UNSCORED:
+        raise SettingError(f"unscored={unscored!r}", "a known policy", did_you_mean(unscored, UNSCORED))
+    if not isinstance(normalise, bool):
+        raise SettingError(f"normalise={normalise!r}", "True or False", "pass normalise=False for the weights as are")
+    raw = np.array(strategy.weigh(examples, epoch, total_epochs), np.float64)
+    if raw.shape != (len(examples),) or (raw < 0).any() or np.isinf(raw).any():
+        raise SettingError(
+            f"weights of shape {raw.shape} between {np.nanmin(raw, initial=0.0)} and {np.nanmax(raw, initial=0.0)} "
+            f"from the strategy {strategy.name!r}",
+            f"shape ({len(examples)},), finite and at least 0",
+            "mend the strategy: dataaudit.testing.StrategyContract checks it",
+        )
+    raw = _filled(strategy.name, raw, unscored)
+    mean = raw.mean()
+    if not mean > 0:
+        raise DataError(
+            f"weights by {strategy.name!r} that are all zero",
+            "some example with weight",
+            "choose another strategy or score, or look at the audit: it may take every label for wrong",
+        )
+    return (raw / mean if normalise else raw).astype(np.float32)
+
+
+def _filled(name: str, raw: FloatArray, unscored: Unscored) -> FloatArray:
+    unknown = np.isnan(raw)
+    if not unknown.any():
+        return raw
+    if unscored == "raise":
+        raise DataError(
+            f"nothing that {name!r} weighs by for {rows(np.flatnonzero(unknown))}",
+            "something for every example",
+            "pass unscored='mean' or 'drop', or choose another score with by=",
+        )
+    if unknown.all():
+        raise DataError(
+            f"nothing that {name!r} weighs by for any of {len(raw)} examples",
+            "something for at least one",
+            "choose another strategy or score",
+        )
+    raw[unknown] = raw[~unknown].mean() if unscored == "mean" else 0.0
+    return raw
