@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from dataaudit.dynamics.ranks import place, wire
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
 
@@ -64,7 +65,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     array([1, 0])
     >>> dist.destroy_process_group()
     """
-    rank, size = _place(group)
+    rank, size = place(group)
     if dst is not None and not 0 <= dst < size:
         raise SettingError(f"dst={dst!r}", f"a rank of the group, 0..{size - 1}", "pass dst=0, or None for all")
     state = recorder.state_dict()
@@ -83,63 +84,17 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     return whole
 
 
-def claim(seen: Tensor, group: Any) -> Tensor:
-    """Rows of one epoch that no lower rank has seen, bool [n]; every process of `group` calls it with its `seen`.
-
-    Sends n bytes a process.
-
-    Raises
-    ------
-    DataError
-        If no process saw any row.
-    """
-    rank, size = _place(group)
-    mine = seen.to(_wire(group), torch.uint8)
-    everywhere = [torch.empty_like(mine) for _ in range(size)]
-    dist.all_gather(everywhere, mine, group=group)
-    if not any(bool(each.any()) for each in everywhere):
-        raise DataError(
-            "an epoch without a batch in any process", "update() before end_epoch()", "record every batch of the epoch"
-        )
-    taken = torch.zeros_like(mine)
-    for lower in everywhere[:rank]:
-        taken |= lower
-    return seen & (taken == 0).to(seen.device)
-
-
-def _place(group: Any) -> tuple[int, int]:
-    """Rank and size of the group."""
-    if not (dist.is_available() and dist.is_initialized()):
-        raise SettingError(
-            "no process group",
-            "torch.distributed with one recorder in every process",
-            "call torch.distributed.init_process_group() first, or leave this call out in a single process",
-        )
-    rank = dist.get_rank(group)
-    if rank < 0:
-        raise SettingError(
-            "a process outside the group", "one of its ranks", "call this in the processes of the group only"
-        )
-    return rank, dist.get_world_size(group)
-
-
-def _wire(group: Any) -> torch.device:
-    """Where tensors have to lie to be sent."""
-    backend = str(dist.get_backend(group))
-    return torch.device("cuda", torch.cuda.current_device()) if backend == "nccl" else torch.device("cpu")
-
-
 def _refuse_strangers(recorder: Recorder, state: dict[str, Any], group: Any, size: int) -> None:
     """Raise, in every process alike, unless all recorders have the same shapes and no open epoch."""
     history = state["history"]
     facts = [recorder.n, recorder.classes, recorder.epochs, state["written"]]
     facts += [history["stride"], history["capacity"], len(history["epochs"])]
-    mine = torch.tensor(facts, dtype=torch.int64, device=_wire(group))
+    mine = torch.tensor(facts, dtype=torch.int64, device=wire(group))
     everyone = [torch.empty_like(mine) for _ in range(size)]
     dist.all_gather(everyone, mine, group=group)
     found = [tuple(each.tolist()) for each in everyone]
     if len({(*one[:3], *one[4:]) for one in found}) > 1 or any(one[3] for one in found):
-        still_open = [str(place) for place, one in enumerate(found) if one[3]]
+        still_open = [str(rank) for rank, one in enumerate(found) if one[3]]
         raise DataError(
             f"recorders of (n, classes, epochs) {', '.join(str(one[:3]) for one in found)}"
             + (f", with an epoch still open in rank {', '.join(still_open)}" if still_open else ""),
@@ -176,13 +131,13 @@ def _send(state: dict[str, Any], source: int, rank: int, dst: int | None, group:
     """Fill the `state` of every receiver with that of `source`."""
     if dst is not None and (source == dst or rank not in (source, dst)):
         return
-    wire, origin = _wire(group), _global(group, source)
+    device, origin = wire(group), _global(group, source)
     for tensor in _tensors(state):
         flat = tensor.reshape(-1).view(torch.uint8)
         for part in flat.split(CHUNK):
             if part.numel() == 0:
                 continue
-            sent = part.to(wire)
+            sent = part.to(device)
             if dst is None:
                 dist.broadcast(sent, origin, group=group)
             elif rank == source:

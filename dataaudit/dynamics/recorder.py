@@ -30,6 +30,7 @@ from dataaudit.dynamics.measure import (
     refuse_shapes,
 )
 from dataaudit.dynamics.pending import Pending
+from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError, SettingError
 from dataaudit.types import FloatArray, IntArray
@@ -147,8 +148,6 @@ class Recorder:
         """
         self._flush()
         if group is not None:
-            from dataaudit.dynamics.processes import claim
-
             if self._device is None:
                 self._allocate(torch.device("cpu"))
             self._position[:-1].masked_fill_(~claim(self._position[:-1] >= 0, group), -1)

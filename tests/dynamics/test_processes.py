@@ -65,6 +65,7 @@ def case(seed, dense):
             if value is not None:
                 same(getattr(found, name), value, name, 0 if exact else 1e-6 if single else 1e-12)
         same(whole.labels, one.labels, "labels", 0)
+        same(whole.latest_losses(), one.latest_losses(), "latest_losses", 0)
         for name, value in vars(one.predictions()).items():
             if value is not None:
                 same(getattr(whole.predictions(), name), value, name, 0)

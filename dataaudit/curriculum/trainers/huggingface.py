@@ -100,7 +100,9 @@ class RecordDynamics(transformers.TrainerCallback):
         model, loader = kwargs["model"], kwargs["train_dataloader"]
         _refuse(args, state, loader)
         n = len(loader.dataset) if self._n is None else self._n
-        classes = getattr(getattr(model, "config", None), "num_labels", None) if self._classes is None else self._classes
+        classes = (
+            getattr(getattr(model, "config", None), "num_labels", None) if self._classes is None else self._classes
+        )
         if classes is None:
             raise ModelError(
                 f"a {type(model).__name__} without config.num_labels", "the number of classes", "pass classes="

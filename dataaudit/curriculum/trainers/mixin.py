@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Sampler
 
+from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers.huggingface import RecordDynamics, logits_of, transformers
 from dataaudit.curriculum.trainers.rows import LABEL, ROW, carry_rows, check_weights, with_row_index
 from dataaudit.errors import ModelError, SettingError
@@ -88,8 +89,6 @@ class CurriculumTrainerMixin:
             if longest is not None:
                 check_weights(longest, n, "weights of the sampler")
             return sampling
-        from dataaudit.curriculum.samplers import CurriculumSampler
-
         args = self._trainer.args
         seed = args.seed if args.data_seed is None else args.data_seed
         weights = sampling if callable(sampling) else check_weights(sampling, n, "sampling")

@@ -17,9 +17,7 @@ def pack(recorder: Recorder, unfinished: bool, processes: int) -> dict[str, Any]
     return {"recorder": recorder.state_dict(), "unfinished": unfinished, "processes": processes}
 
 
-def unpack(
-    state: dict[str, Any], recorder: Recorder, processes: int, device: torch.device | str, where: str
-) -> bool:
+def unpack(state: dict[str, Any], recorder: Recorder, processes: int, device: torch.device | str, where: str) -> bool:
     """Restore what `pack` gave; whether its epoch is unfinished.
 
     Raises
