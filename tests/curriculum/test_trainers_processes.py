@@ -50,7 +50,7 @@ single.same_record(resumed.recorder, whole.recorder)
 
 even = single.RecordDynamics()
 single.trained(folder / "even", net=single.model(dropout=0.0), callbacks=[even], rows=single.examples(32),
-               optim="sgd", **two)
+               optim="sgd", extra={"loss_weights": np.linspace(0.5, 2, 32)}, **two)
 if dist.get_rank() == 0:
     torch.save(even.recorder.state_dict(), folder / "even.pt")
 dist.barrier()
@@ -87,7 +87,8 @@ def test_two_processes_record_what_one_does(tmp_path):
     specification.loader.exec_module(single)
     gathered, alone = Recorder(32, 3), RecordDynamics()
     gathered.load_state_dict(torch.load(tmp_path / "even.pt", weights_only=True))
-    single.trained(tmp_path, net=single.model(dropout=0.0), callbacks=[alone], rows=single.examples(32), optim="sgd")
+    options = {"optim": "sgd", "extra": {"loss_weights": np.linspace(0.5, 2, 32)}}
+    single.trained(tmp_path, net=single.model(dropout=0.0), callbacks=[alone], rows=single.examples(32), **options)
     found, wanted = gathered.dynamics(), alone.recorder.dynamics()
     # Gradients that are averaged over processes are rounded otherwise.
     for name in ("mean_margin", "mean_confidence", "mean_el2n", "cumulative_loss", "mean_probabilities"):

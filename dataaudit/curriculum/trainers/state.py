@@ -65,3 +65,17 @@ def load_record(folder: Path, recorder: Recorder, rank: int, processes: int, dev
 
 def _name(rank: int) -> str:
     return f"dataaudit_{rank}.pt"
+
+
+def emptied(state: dict[str, Any]) -> dict[str, Any]:
+    """A recorder's state of as many epochs in which no row was seen: what all ranks but one resume a whole from."""
+    fills: dict[str, float] = {"labels": -1, "final": torch.nan, "block": torch.nan, "classes": -1, "position": -1}
+
+    def fill(name: str, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return torch.full_like(value, fills.get(name, 0))
+        if isinstance(value, dict):
+            return {inner: fill(inner, one) for inner, one in value.items()}
+        return [fill(name, one) for one in value] if name.endswith("_bits") else value
+
+    return {name: fill(name, value) for name, value in state.items()}
