@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
     from dataaudit.audit import Audit
 
-transformers = require("transformers", "trainer", "recording in its Trainer")
+transformers: Any = require("transformers", "trainer", "recording in its Trainer")
 
 
-class RecordDynamics(transformers.TrainerCallback):
+TrainerCallback: Any = transformers.TrainerCallback
+
+
+class RecordDynamics(TrainerCallback):
     """Records training dynamics while a transformers Trainer trains.
 
     The logits are those of the forward passes that training does anyway; evaluation in between is not recorded. A

@@ -16,12 +16,12 @@ from dataaudit.errors import DataError, require
 if TYPE_CHECKING:
     from dataaudit.audit import Audit
 
-pytorch = require("lightning.pytorch", "lightning", "recording in its Trainer")
+Callback: Any = require("lightning.pytorch", "lightning", "recording in its Trainer").Callback
 
 RETURNED = ("logits", "labels", ROW)
 
 
-class LightningRecordDynamics(pytorch.Callback):
+class LightningRecordDynamics(Callback):
     """Records training dynamics while a Lightning Trainer trains.
 
     ``training_step`` returns, beside the loss, the logits, the labels and the positions of the batch's rows in the
@@ -58,8 +58,8 @@ class LightningRecordDynamics(pytorch.Callback):
 
     def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
         super().__init__()
-        self._new = lambda: Recorder(n, classes, history_bytes=history_bytes)
-        self._new()  # a setting that is not allowed is told now
+        self._n, self._classes, self._history_bytes = n, classes, history_bytes
+        self._new()  # A setting that is not allowed is told now.
         self._recorder: Recorder | None = None
         self._stored: dict[str, Any] | None = None
         self._open = False
@@ -134,6 +134,9 @@ class LightningRecordDynamics(pytorch.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep what `state_dict` gave until training begins."""
         self._stored = state_dict or None
+
+    def _new(self) -> Recorder:
+        return Recorder(self._n, self._classes, history_bytes=self._history_bytes)
 
     def _close(self) -> None:
         self.recorder.end_epoch(torch.distributed.group.WORLD if self._processes > 1 else None)

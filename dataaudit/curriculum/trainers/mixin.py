@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils.data import Sampler
 
 from dataaudit.curriculum.samplers import CurriculumSampler
-from dataaudit.curriculum.trainers.huggingface import RecordDynamics, logits_of, transformers
+from dataaudit.curriculum.trainers.huggingface import RecordDynamics, TrainerCallback, logits_of, transformers
 from dataaudit.curriculum.trainers.rows import LABEL, ROW, carry_rows, check_weights, with_row_index
 from dataaudit.errors import ModelError, SettingError
 
@@ -57,18 +57,23 @@ class CurriculumTrainerMixin:
             self._refuse_other_losses(kwargs)
             kwargs["compute_loss_func"] = self._weighted_loss
         super().__init__(*args, **kwargs)
-        self._trainer: Any = self
-        if self._trainer.train_dataset is None:
+        trainer = self._trainer
+        if trainer.train_dataset is None:
             if sampling is not None or loss_weights is not None:
                 raise SettingError("weights without train_dataset", "one for each of its rows", "pass train_dataset=")
             return
-        n = len(with_row_index(self._trainer.train_dataset))
+        n = len(with_row_index(trainer.train_dataset))
         if loss_weights is not None:
             values = check_weights(loss_weights, n, "loss_weights")
             self._loss_weights = torch.from_numpy(values / values.mean()).float()
         if sampling is not None:
             self._sampler = self._as_sampler(sampling, n)
-            self._trainer.add_callback(_SetEpoch(self._sampler))
+            trainer.add_callback(_SetEpoch(self._sampler))
+
+    @property
+    def _trainer(self) -> Any:
+        """Itself, as the Trainer that it is put before."""
+        return self
 
     def _refuse_other_losses(self, kwargs: dict[str, Any]) -> None:
         own = "compute_loss_func" if kwargs.get("compute_loss_func") is not None else None
@@ -186,7 +191,7 @@ def curriculum_trainer(trainer: type = transformers.Trainer) -> type:
     return type(f"Curriculum{trainer.__name__}", (CurriculumTrainerMixin, trainer), {})
 
 
-class _SetEpoch(transformers.TrainerCallback):
+class _SetEpoch(TrainerCallback):
     """Tells a sampler its epoch, which a resumed data loader of several processes does not pass on."""
 
     def __init__(self, sampler: Any) -> None:

@@ -37,7 +37,7 @@ class _NumberedRows(Dataset[Any]):
         return [_numbered(item, int(index)) for item, index in zip(items, indices, strict=True)]
 
 
-def with_row_index(dataset: Any) -> Dataset[Any]:
+def with_row_index(dataset: Any) -> _NumberedRows:
     """Have a map-style data set number its rows: nothing is copied, items are read when they are asked for.
 
     An item that is a mapping gets the key "row_index", a tuple or list one more element at its end.
@@ -90,7 +90,7 @@ class _RowCollator:
 
     def __call__(self, features: list[Any]) -> Any:
         found: list[int] = []
-        inner = []
+        inner: list[Any] = []
         for feature in features:
             if isinstance(feature, Mapping):
                 if ROW not in feature:
