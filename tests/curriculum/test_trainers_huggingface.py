@@ -58,7 +58,7 @@ def arguments(folder, **options):
     return transformers.TrainingArguments(
         **{
             "output_dir": str(folder),
-            "num_train_epochs": 3,
+            "num_train_epochs": 2,
             "per_device_train_batch_size": 8,
             "learning_rate": 1e-2,
             "save_strategy": "no",
@@ -129,14 +129,14 @@ def test_dynamics_are_those_of_a_plain_loop_on_the_same_order(tmp_path, accumula
     order = Order(recording)
     options = {"max_grad_norm": 0.0, "weight_decay": 0.0, "gradient_accumulation_steps": accumulated}
     trainer = trained(tmp_path, net=model(dropout=0.0), callbacks=[recording, order], optim="adamw_torch", **options)
-    assert recording.recorder.dynamics().seen.tolist() == [3] * N
+    assert recording.recorder.dynamics().seen.tolist() == [2] * N
 
     net, rows, recorder = model(dropout=0.0).train(), examples(), Recorder(N, CLASSES)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-2, weight_decay=0.0)
-    steps = -(-5 // accumulated) * 3
+    steps = -(-5 // accumulated) * 2
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0, steps - step) / steps)
-    assert len(order.batches) == 15
-    for epoch in range(3):
+    assert len(order.batches) == 10
+    for epoch in range(2):
         batches = order.batches[5 * epoch : 5 * epoch + 5]
         for start in range(0, 5, accumulated):
             together = batches[start : start + accumulated]
@@ -172,7 +172,7 @@ def test_recording_changes_nothing(tmp_path, options):
     recorded = trained(tmp_path / "recorded", callbacks=[recording], eval_rows=examples(20), **options)
     same_weights(weights_of(plain), weights_of(recorded))
     # Rows of evaluation would have counted as rows of training.
-    assert recording.recorder.dynamics().seen.tolist() == [3] * N
+    assert recording.recorder.dynamics().seen.tolist() == [2] * N
     np.testing.assert_array_equal(recording.recorder.labels, examples()["label"])
     assert not recorded.model._forward_hooks
     assert not recorded.model._forward_pre_hooks
@@ -192,14 +192,14 @@ def test_models_and_losses_of_other_kinds(tmp_path, kind):
     if kind == "tuple":
         net.config.return_dict = False
     if kind == "torch.compile":
-        options = {"torch_compile": True, "torch_compile_backend": "eager"}
+        options = {"torch_compile": True, "torch_compile_backend": "eager", "max_steps": 2}
     if kind == "custom loss":
         trainer = Doubled
     if kind == "torch data set":
         rows = [dict(row) for row in rows]
     recording = RecordDynamics()
     trained(tmp_path, curriculum_trainer(trainer), net=net, callbacks=[recording], rows=rows, **options)
-    assert recording.recorder.dynamics().seen.tolist() == [3] * N
+    assert recording.recorder.dynamics().seen.sum() == (16 if options else 2 * N)
     assert recording.audit().ranking("mean_margin").shape == (N,)
 
 
@@ -219,16 +219,16 @@ class StopAt(transformers.TrainerCallback):
 
 
 @pytest.mark.parametrize(
-    ("step", "kindly", "extra"),
+    ("step", "kindly", "extra", "every"),
     [
-        (3, True, {}),
-        (7, False, {}),
-        (10, True, {}),  # saved before the end of its epoch was told
-        (11, False, {"loss_weights": np.linspace(0, 1, N)}),
+        (3, True, {}, {"save_strategy": "steps", "save_steps": 1000}),
+        (7, False, {}, {"save_strategy": "steps", "save_steps": 6}),
+        # Saved before the end of its epoch was told, and after.
+        (5, True, {}, {"save_strategy": "steps", "save_steps": 1000}),
+        (7, False, {"loss_weights": np.linspace(0, 1, N)}, {"save_strategy": "epoch"}),
     ],
 )
-def test_interrupted_and_resumed_is_undisturbed(tmp_path, step, kindly, extra):
-    every = {"save_strategy": "steps", "save_steps": 1000 if kindly else 6}
+def test_interrupted_and_resumed_is_undisturbed(tmp_path, step, kindly, extra, every):
     whole = RecordDynamics()
     undisturbed = trained(tmp_path / "whole", callbacks=[whole], extra=extra)
     first = RecordDynamics()
@@ -251,21 +251,21 @@ def test_interrupted_and_resumed_is_undisturbed(tmp_path, step, kindly, extra):
 
 
 def test_a_checkpoint_elsewhere_is_resumed_by_its_name(tmp_path):
-    every = {"save_strategy": "steps", "save_steps": 4}
+    every = {"save_strategy": "steps", "save_steps": 3}
     whole = RecordDynamics()
     trained(tmp_path / "whole", callbacks=[whole], **every)
     again = RecordDynamics()
     made = {"model": model(), "train_dataset": examples(), "data_collator": pad}
     trainer = curriculum_trainer()(args=arguments(tmp_path / "new", **every), callbacks=[again], **made)
-    trainer.train(resume_from_checkpoint=str(tmp_path / "whole/checkpoint-8"))
+    trainer.train(resume_from_checkpoint=str(tmp_path / "whole/checkpoint-6"))
     same_record(again.recorder, whole.recorder)
-    (tmp_path / "whole/checkpoint-8/dataaudit_0.pt").unlink()
+    (tmp_path / "whole/checkpoint-6/dataaudit_0.pt").unlink()
     with pytest.raises(DataError, match=r"without dataaudit_0\.pt"):
-        trainer.train(resume_from_checkpoint=str(tmp_path / "whole/checkpoint-8"))
+        trainer.train(resume_from_checkpoint=str(tmp_path / "whole/checkpoint-6"))
     with pytest.raises(DataError, match=r"of \(version"):
         curriculum_trainer()(
             args=arguments(tmp_path / "new", **every), callbacks=[RecordDynamics(classes=4)], **made
-        ).train(resume_from_checkpoint=str(tmp_path / "whole/checkpoint-4"))
+        ).train(resume_from_checkpoint=str(tmp_path / "whole/checkpoint-3"))
 
 
 def test_a_training_that_ends_within_an_epoch_counts_what_it_saw(tmp_path):
@@ -282,7 +282,7 @@ def test_a_second_training_starts_a_new_record(tmp_path):
     first = recording.recorder
     trainer.train()
     assert recording.recorder is not first
-    assert (recording.recorder.epochs, first.epochs) == (3, 3)
+    assert (recording.recorder.epochs, first.epochs) == (2, 2)
 
 
 def plain(folder, rows, collator, recording=None, **options):
@@ -308,7 +308,7 @@ def test_rows_may_count_a_larger_data_set(tmp_path):
     recording = RecordDynamics(n=100)
     rows = examples().remove_columns("text").add_column("row_index", np.arange(N) + 50)
     plain(tmp_path, rows, carry_rows(pad), recording, remove_unused_columns=False).train()
-    np.testing.assert_array_equal(recording.recorder.dynamics().seen, [0] * 50 + [3] * N + [0] * 13)
+    np.testing.assert_array_equal(recording.recorder.dynamics().seen, [0] * 50 + [2] * N + [0] * 13)
 
 
 def test_batches_that_do_not_tell_their_rows_are_refused_before_training(tmp_path):
@@ -409,6 +409,8 @@ def test_weights_that_do_not_fit_are_refused_before_training(tmp_path):
         trained(tmp_path, curriculum_trainer(Own), extra={"loss_weights": np.ones(N)})
     with pytest.raises(SettingError, match="compute_loss_func"):
         trained(tmp_path, extra={"loss_weights": np.ones(N), "compute_loss_func": lambda *_, **__: 0})
+    with pytest.raises(SettingError, match="draws batches"):
+        trained(tmp_path, extra={"sampling": torch.utils.data.BatchSampler(range(N), 4, False)})
     with pytest.raises(SettingError, match="derived from it"):
         curriculum_trainer(dict)
 
@@ -418,7 +420,7 @@ def test_rows_are_drawn_by_weight(tmp_path):
     recording = RecordDynamics()
     order = Order(recording)
     trained(tmp_path, callbacks=[recording, order], extra={"sampling": weights}, data_seed=9)
-    drawn = torch.cat(order.batches).reshape(3, N)
+    drawn = torch.cat(order.batches).reshape(2, N)
     for epoch, rows in enumerate(drawn):
         sampler = CurriculumSampler(weights, seed=9)
         sampler.set_epoch(epoch)
@@ -429,6 +431,6 @@ def test_rows_are_drawn_by_weight(tmp_path):
     own = CurriculumSampler(lambda epoch: np.ones(N), 16, replacement=False)
     second = RecordDynamics()
     trained(tmp_path, callbacks=[second], extra={"sampling": own})
-    assert second.recorder.dynamics().seen.sum() == 48
+    assert second.recorder.dynamics().seen.sum() == 32
     with pytest.raises(DataError, match=r"\(36,\).*\(37,\)"):
         trained(tmp_path, extra={"sampling": CurriculumSampler(np.ones(N - 1))})

@@ -1,8 +1,5 @@
 """Lightning's own Trainer, recorded."""
 
-import os
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -14,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from dataaudit.curriculum.samplers import CurriculumSampler, DistributedCurriculumSampler  # noqa: F401 (the worker)
+from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers import LightningRecordDynamics, with_row_index
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
@@ -141,45 +138,3 @@ def test_what_is_missing_is_told(tmp_path):
         LightningRecordDynamics(N, CLASSES).audit()
     with pytest.raises(SettingError, match="classes=1"):
         LightningRecordDynamics(N, 1)
-
-
-WORKER = """
-import importlib.util, sys
-from pathlib import Path
-import numpy as np, torch
-
-spec = importlib.util.spec_from_file_location("single", sys.argv[1])
-single = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(single)
-folder = Path(sys.argv[2])
-both = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False}
-
-def sampler(trainer_rank):
-    return single.DistributedCurriculumSampler(np.ones(single.N), replacement=False, num_replicas=2, rank=trainer_rank)
-
-import os
-rank = int(os.environ.get("LOCAL_RANK", 0))
-whole = single.LightningRecordDynamics(single.N, single.CLASSES)
-saving = single.ModelCheckpoint(folder, "{epoch}", save_top_k=-1, save_on_train_epoch_end=False)
-net = single.Net()
-trainer = single.fit(folder, net, [whole, saving], sampler(rank), **both)
-assert trainer.world_size == 2
-assert whole.recorder.dynamics().seen.tolist() == [3] * single.N
-resumed, again = single.LightningRecordDynamics(single.N, single.CLASSES), single.Net()
-single.fit(folder, again, [resumed], sampler(rank), ckpt=folder / "epoch=0.ckpt", enable_checkpointing=False, **both)
-assert torch.equal(net.layer.weight, again.layer.weight)
-for name, value in vars(whole.recorder.dynamics()).items():
-    if value is not None:
-        found = getattr(resumed.recorder.dynamics(), name)
-        np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=name)
-print("done", rank)
-"""
-
-
-def test_two_processes_count_padding_once_and_resume(tmp_path):
-    (tmp_path / "worker.py").write_text(WORKER)
-    command = [sys.executable, str(tmp_path / "worker.py"), __file__, str(tmp_path)]
-    clean = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=clean)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "done 0" in done.stdout

@@ -1,4 +1,4 @@
-"""The transformers Trainer in two processes over gloo."""
+"""The Trainers of transformers and Lightning in two processes over gloo."""
 
 import importlib.util
 import os
@@ -13,17 +13,22 @@ import torch
 from dataaudit.curriculum.trainers import RecordDynamics
 from dataaudit.dynamics.recorder import Recorder
 
-HERE = Path(__file__).with_name("test_trainers_huggingface.py")
+FOLDER = Path(__file__).parent
 
 WORKER = """
-import importlib.util, sys
+import importlib.util, os, sys
 from pathlib import Path
 import numpy as np, torch, torch.distributed as dist
+from dataaudit.curriculum.samplers import DistributedCurriculumSampler
 
-spec = importlib.util.spec_from_file_location("single", sys.argv[1])
-single = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(single)
-folder = Path(sys.argv[2])
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+single, light = module("test_trainers_huggingface"), module("test_trainers_lightning")
+folder, rank = Path(sys.argv[2]), int(os.environ["RANK"])
 two = {"per_device_train_batch_size": 4, "ddp_backend": "gloo"}
 
 # 37 rows in batches of 2 x 4: the last are filled up with rows seen before.
@@ -32,7 +37,7 @@ weights = 1.0 + np.arange(single.N)
 drawn = {"sampling": single.CurriculumSampler(weights, replacement=False, seed=3)}
 undisturbed = single.trained(folder / "whole", callbacks=[whole], extra=drawn, **two)
 assert undisturbed.args.world_size == 2
-assert whole.recorder.dynamics().seen.tolist() == [3] * single.N
+assert whole.recorder.dynamics().seen.tolist() == [2] * single.N
 
 # Broken off in the middle of the second epoch.
 drawn = {"sampling": single.CurriculumSampler(weights, replacement=False, seed=3)}
@@ -51,8 +56,27 @@ single.same_record(resumed.recorder, whole.recorder)
 even = single.RecordDynamics()
 single.trained(folder / "even", net=single.model(dropout=0.0), callbacks=[even], rows=single.examples(32),
                optim="sgd", extra={"loss_weights": np.linspace(0.5, 2, 32)}, **two)
-if dist.get_rank() == 0:
+if rank == 0:
     torch.save(even.recorder.state_dict(), folder / "even.pt")
+
+# Lightning: the same 37 rows.
+both = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False}
+
+def sampler():
+    return DistributedCurriculumSampler(np.ones(light.N), replacement=False, num_replicas=2, rank=rank)
+
+whole, net = light.LightningRecordDynamics(light.N, light.CLASSES), light.Net()
+saving = light.ModelCheckpoint(folder, "{epoch}", save_top_k=-1, save_on_train_epoch_end=False)
+assert light.fit(folder, net, [whole, saving], sampler(), **both).world_size == 2
+assert whole.recorder.dynamics().seen.tolist() == [3] * light.N
+resumed, again = light.LightningRecordDynamics(light.N, light.CLASSES), light.Net()
+light.fit(folder, again, [resumed], sampler(), ckpt=folder / "epoch=0.ckpt", enable_checkpointing=False, **both)
+assert torch.equal(net.layer.weight, again.layer.weight)
+for name, value in vars(whole.recorder.dynamics()).items():
+    if value is not None:
+        # Sums over epochs are added up in another order.
+        found = getattr(resumed.recorder.dynamics(), name)
+        np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=name)
 dist.barrier()
 dist.destroy_process_group()
 print("done")
@@ -65,9 +89,10 @@ def test_two_processes_record_what_one_does(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    shared |= {"TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
     both = [
         subprocess.Popen(
-            [sys.executable, str(tmp_path / "worker.py"), str(HERE), str(tmp_path)],
+            [sys.executable, str(tmp_path / "worker.py"), str(FOLDER), str(tmp_path)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,7 +107,7 @@ def test_two_processes_record_what_one_does(tmp_path):
             process.kill()
     assert [output.strip().endswith("done") for output, _ in outputs] == [True, True], outputs
 
-    specification = importlib.util.spec_from_file_location("single", HERE)
+    specification = importlib.util.spec_from_file_location("single", FOLDER / "test_trainers_huggingface.py")
     single = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(single)
     gathered, alone = Recorder(32, 3), RecordDynamics()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
+from dataaudit.curriculum.levels import LevelBatchSampler
 from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers.huggingface import RecordDynamics, TrainerCallback, logits_of, transformers
 from dataaudit.curriculum.trainers.rows import LABEL, ROW, carry_rows, check_weights, with_row_index
@@ -89,10 +91,16 @@ class CurriculumTrainerMixin:
             )
 
     def _as_sampler(self, sampling: Any, n: int) -> Sampler[int]:
+        if isinstance(sampling, (BatchSampler, LevelBatchSampler)):
+            raise SettingError(
+                f"sampling= of type {type(sampling).__name__}, which draws batches",
+                "a sampler of rows: the Trainer makes the batches",
+                "pass weights, or a CurriculumSampler",
+            )
         if isinstance(sampling, Sampler):
-            longest = getattr(sampling, "weights", None)
-            if longest is not None:
-                check_weights(longest, n, "weights of the sampler")
+            weights = getattr(sampling, "weights", None)
+            if weights is not None:
+                check_weights(weights, n, "weights of the sampler")
             return sampling
         args = self._trainer.args
         seed = args.seed if args.data_seed is None else args.data_seed
@@ -101,10 +109,11 @@ class CurriculumTrainerMixin:
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's; a checkpoint that is named is the one that records are resumed from."""
-        if isinstance(resume_from_checkpoint, str):
-            for callback in self._recording():
-                callback.checkpoint = resume_from_checkpoint
-        return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]
+        with ExitStack() as stack:
+            if isinstance(resume_from_checkpoint, (str, os.PathLike)):
+                for callback in self._recording():
+                    stack.enter_context(_replaced(callback, checkpoint=resume_from_checkpoint))
+            return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Any:
         """As the Trainer's, of batches that tell their rows."""
