@@ -101,7 +101,7 @@ def test_two_processes_record_what_one_does(tmp_path):
         for rank in range(2)
     ]
     try:
-        outputs = [process.communicate(timeout=240) for process in both]
+        outputs = [process.communicate(timeout=600) for process in both]
     finally:
         for process in both:
             process.kill()

@@ -22,7 +22,7 @@ from dataaudit.errors import DataError
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
 dist.init_process_group("gloo", store=dist.FileStore(folder + "/store", 2), rank=rank, world_size=2,
-                        timeout=datetime.timedelta(seconds=60))
+                        timeout=datetime.timedelta(seconds=300))
 processes.CHUNK = 100
 
 def same(found, wanted, name, rtol):
@@ -129,7 +129,7 @@ def test_two_processes_equal_one(tmp_path):
         )
         for rank in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in both]
+    outputs = [process.communicate(timeout=600) for process in both]
     assert [output.strip() for output, _ in outputs] == ["done", "done"], outputs
 
 
