@@ -1,6 +1,8 @@
 """Fine-tune with the transformers Trainer, learn which labels look wrong, and train again with the scores."""
 
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import datasets
 import numpy as np
@@ -19,7 +21,7 @@ labels[:40] = (labels[:40] + 1) % kinds
 rows = datasets.Dataset.from_dict({"input_ids": words, "label": labels})
 
 
-def fine_tune(callbacks=(), **options):
+def fine_tune(callbacks: Sequence[Any] = (), **options: Any) -> float:
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     model = transformers.BertForSequenceClassification(
@@ -33,7 +35,7 @@ def fine_tune(callbacks=(), **options):
         trainer = curriculum_trainer()(model, arguments, train_dataset=rows, callbacks=list(callbacks), **options)
         trainer.train()
         logits = trainer.predict(rows).predictions
-    return (logits.argmax(1) == kind).mean()
+    return float((logits.argmax(1) == kind).mean())
 
 
 recording = RecordDynamics()
