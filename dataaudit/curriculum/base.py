@@ -163,3 +163,14 @@ def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
             "score again with scorers='auto', or choose 'drop_least_regular', which needs a score alone",
         )
     return examples.error_probability
+
+
+def needed_rate(name: str, examples: ScoredExamples) -> float:
+    """The estimated share of wrong labels, or a `ModelError`."""
+    if examples.noise_rate is None:
+        raise ModelError(
+            f"an audit without an estimate of wrong labels for the strategy {name!r}",
+            "training dynamics, held-out predictions or neighbours; or the share to leave out",
+            "score again with scorers='auto', or give the strategy a number, such as 0.2",
+        )
+    return examples.noise_rate

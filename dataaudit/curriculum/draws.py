@@ -14,8 +14,9 @@ def uniforms(seed: int, epoch: int, count: int) -> FloatArray:
     make of them may change between versions.
     """
     raw = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(count)
-    whole: FloatArray = (np.asarray(raw, np.uint64) >> np.uint64(11)).astype(np.float64)
-    return (whole + 0.5) * 2.0**-53
+    # 52 bits: with 53, the largest plus a half would round to 1.
+    whole: FloatArray = (np.asarray(raw, np.uint64) >> np.uint64(12)).astype(np.float64)
+    return (whole + 0.5) * 2.0**-52
 
 
 def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: int) -> IntArray:
@@ -48,8 +49,9 @@ def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: i
         bounds = np.cumsum(weights)
         found = np.searchsorted(bounds, uniforms(seed, epoch, count) * bounds[-1], side="right")
         # A product that rounds up to the last bound lies beyond every position.
-        return np.minimum(found, np.flatnonzero(weights)[-1]).astype(np.int64)
-    with np.errstate(divide="ignore"):
+        last = int(np.flatnonzero(weights)[-1])
+        return np.asarray(np.minimum(found, last), np.int64)
+    with np.errstate(divide="ignore", over="ignore"):
         # Only the smallest numbers divide to infinity; they come last, in their order.
         keys = -np.log(uniforms(seed, epoch, len(weights))) / (weights / weights.max())
     keys[weights == 0] = np.inf

@@ -37,7 +37,8 @@ class LevelBatchSampler(Sampler[list[int]]):
         Of the batches: "shuffled", "easy_first" or "hard_first" (level by level; last those without a score, or
         first).
     drop_last
-        Whether to leave out a level's last batch where it has fewer examples.
+        Whether to leave out a level's last batch where it has fewer examples. ``accelerate`` in several processes
+        needs it: it takes a batch of fewer for the end of the pass.
     seed
         0 to below 2**64; members of a level are shuffled among its batches in every epoch.
     num_replicas, rank
@@ -119,6 +120,11 @@ class LevelBatchSampler(Sampler[list[int]]):
     def epoch(self) -> int:
         """Number of the epoch, as `set_epoch` was told; 0 at first."""
         return self._passes.epoch
+
+    @property
+    def sampler(self) -> LevelBatchSampler:
+        """Itself: where ``accelerate``, in several processes, looks for who is to be told the epoch."""
+        return self
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; told the one that it is at, it changes nothing.

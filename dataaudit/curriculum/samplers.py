@@ -152,8 +152,8 @@ class CurriculumSampler(_WeightedSampler):
     """Draws examples by weight, for a ``DataLoader(dataset, sampler=...)``.
 
     The sequence of an epoch is a function of the weights, the seed and the epoch, whatever the number of workers.
-    Without `set_epoch` every pass is that of epoch 0; ``accelerate`` and the trainers of transformers and Lightning
-    call it.
+    Without `set_epoch` every pass is that of epoch 0. A loader that ``accelerate`` prepared counts passes from 0 and
+    tells them to the sampler; to begin or resume at another epoch, call the loader's own ``set_epoch``.
 
     Parameters
     ----------

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.curriculum.base import ScoredExamples, Strategy, check_scored, check_share, needed_probability
+from dataaudit.curriculum.base import (
+    ScoredExamples,
+    Strategy,
+    check_scored,
+    check_share,
+    needed_probability,
+    needed_rate,
+)
 from dataaudit.errors import DataError
 from dataaudit.types import FloatArray
 
@@ -19,12 +26,13 @@ class DropLeastRegular:
     Parameters
     ----------
     share
-        Of the examples that have a score, above 0 and below 1; at least one stays.
+        Of the examples that have a score, at least 0 and below 1; None for the audit's estimate of wrong labels. At
+        least one example stays.
 
     Raises
     ------
     SettingError
-        If `share` is none.
+        If `share` is not as described.
 
     Notes
     -----
@@ -33,20 +41,22 @@ class DropLeastRegular:
     scaling laws*, NeurIPS 2022).
     """
 
-    share: float = 0.1
+    share: float | None = 0.1
     name = "drop_least_regular"
     summary = "without the least regular share of the examples"
 
     def __post_init__(self) -> None:
-        check_share("DropLeastRegular", "share", self.share, one=False)
+        if self.share is not None:
+            check_share("DropLeastRegular", "share", self.share, zero=True, one=False)
 
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 0 for those dropped, 1 for the others; never falls with the score."""
+        share = needed_rate(self.name, examples) if self.share is None else self.share
         check_scored(examples)
         order = examples.easiest_first()
         weight = np.full(len(examples), np.nan)
         weight[order] = 1.0
-        weight[order[max(1, len(order) - round(self.share * len(order))) :]] = 0.0
+        weight[order[max(1, len(order) - round(share * len(order))) :]] = 0.0
         return weight
 
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed
+from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed, needed_rate
 from dataaudit.errors import DataError, ModelError, SettingError, rows
 from dataaudit.types import FloatArray, IntArray
 
@@ -100,7 +100,7 @@ class SelfPaced:
 
     recorder: LossRecord | None = None
     start: float = 0.5
-    full: float = 1.0
+    full: float = 0.5
     name = "self_paced"
     summary = "the examples whose loss lies below a rising threshold (self-paced learning)"
 
@@ -178,7 +178,7 @@ class SmallLoss:
 
     recorder: LossRecord
     forget: float | None = None
-    gradual: int = 3
+    gradual: int = 10
     name = "small_loss"
     summary = "the examples of smallest loss in the training under way (co-teaching's selection)"
 
@@ -196,13 +196,7 @@ class SmallLoss:
                 "the number of the epoch, from 0",
                 "pass epoch=0, for example",
             )
-        forget = examples.noise_rate if self.forget is None else self.forget
-        if forget is None:
-            raise ModelError(
-                "an audit without an estimate of wrong labels for the strategy 'small_loss'",
-                "one, or the share to leave out",
-                "pass SmallLoss(recorder, forget=0.2)",
-            )
+        forget = needed_rate(self.name, examples) if self.forget is None else self.forget
         losses = _latest(self.recorder, examples)
         if _nothing_recorded("SmallLoss", self.recorder, epoch):
             return np.ones(len(examples))

@@ -16,6 +16,7 @@ from dataaudit.testing.data import ExamplesContract
 from dataaudit.testing.learners import LearnerContract
 from dataaudit.testing.pairs import EngineContract, SearchContract
 from dataaudit.testing.scorers import ScorerContract, example_evidence
+from dataaudit.testing.strategies import StrategyContract, example_scores
 
 __all__ = [
     "BackendContract",
@@ -24,5 +25,7 @@ __all__ = [
     "LearnerContract",
     "ScorerContract",
     "SearchContract",
+    "StrategyContract",
     "example_evidence",
+    "example_scores",
 ]

@@ -322,3 +322,37 @@ def test_an_audit_of_nothing_is_refused():
     recorder.end_epoch()
     with pytest.raises(DataError, match="never seen"):
         recorder.audit()
+
+
+def test_latest_losses_are_those_of_the_last_time():
+    labels = torch.tensor([0, 1, 1, 0])
+    logits = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0))
+    losses = torch.stack([torch.nn.functional.cross_entropy(part, labels, reduction="none") for part in logits])
+    recorder = Recorder(5, 2)
+    assert np.isnan(recorder.latest_losses()).all()
+    recorder.update(torch.arange(4), logits[0], labels)
+    recorder.end_epoch()
+    rows = torch.tensor([2, 0, 2])
+    recorder.update(rows, torch.stack([logits[1][2], logits[1][0], logits[2][2]]), labels[rows])
+    expected = [losses[1, 0], losses[0, 1], losses[2, 2], losses[0, 3], np.nan]
+    np.testing.assert_allclose(recorder.latest_losses(), expected, rtol=1e-5)
+    recorder.end_epoch()
+    again = Recorder(5, 2)
+    again.load_state_dict(recorder.state_dict())
+    np.testing.assert_array_equal(again.latest_losses(), recorder.latest_losses())
+
+
+def test_latest_losses_of_two_processes():
+    """Each row's loss comes from the process that saw it last."""
+    labels = torch.zeros(4, dtype=torch.int64)
+    mine, theirs = Recorder(4, 2), Recorder(4, 2)
+    shares = (([0, 1], [2]), ([2], [0]))
+    for epoch, (own, others) in enumerate(shares):
+        for recorder, part in ((mine, own), (theirs, others)):
+            rows = torch.tensor(part)
+            logits = torch.stack([torch.zeros(len(rows)), rows + 10.0 * epoch], 1)
+            recorder.update(rows, logits, labels[rows])
+            recorder.end_epoch()
+    mine.merge(theirs)
+    expected = [np.log1p(np.exp(10.0)), np.log1p(np.exp(1.0)), np.log1p(np.exp(12.0)), np.nan]
+    np.testing.assert_allclose(mine.latest_losses(), expected, rtol=1e-5)

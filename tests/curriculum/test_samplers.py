@@ -1,0 +1,296 @@
+"""Samplers: one sequence for any number of workers and ranks, resumed where it stopped."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, TensorDataset
+
+from dataaudit import CurriculumSampler, DistributedCurriculumSampler, LevelBatchSampler, errors
+from dataaudit.curriculum import EasyToHard
+
+WEIGHTS = np.random.default_rng(0).random(63) * (np.arange(63) % 5 > 0)
+SCORES = np.where(np.arange(63) % 9 == 0, np.nan, np.random.default_rng(1).random(63))
+WORLDS = (1, 2, 3, 5)
+
+
+def by_epoch(epoch):
+    """Weights that grow to more examples."""
+    return (np.arange(63) < 10 * (epoch + 1)).astype(np.float32)
+
+
+def single(**settings):
+    return CurriculumSampler(WEIGHTS, **settings)
+
+
+def ranked(world, **settings):
+    return [DistributedCurriculumSampler(WEIGHTS, None, world, rank, **settings) for rank in range(world)]
+
+
+def interleaved(parts):
+    """What ranks saw, in the order of the one sequence."""
+    parts = [list(part) for part in parts]
+    assert len({len(part) for part in parts}) == 1
+    return [index for turn in zip(*parts, strict=True) for index in turn]
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_a_pass(replacement):
+    sampler = single(replacement=replacement)
+    found = list(sampler)
+    able = np.flatnonzero(WEIGHTS)
+    assert len(found) == len(sampler) == sampler.num_samples == (63 if replacement else len(able))
+    assert set(found) <= set(able)
+    assert (len(set(found)) == len(found)) is not replacement
+    assert all(type(index) is int for index in found)
+    assert list(sampler) == found
+    sampler.set_epoch(1)
+    other = list(sampler)
+    assert other != found
+    sampler.set_epoch(0)
+    assert list(sampler) == found != list(single(replacement=replacement, seed=1))
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("drop_last", [True, False])
+def test_ranks_together_draw_the_one_sequence(world, replacement, drop_last):
+    whole, ranks = single(replacement=replacement), ranked(world, replacement=replacement, drop_last=drop_last)
+    for epoch in (0, 3):
+        for sampler in (whole, *ranks):
+            sampler.set_epoch(epoch)
+        sequence, together = list(whole), interleaved(ranks)
+        assert {len(rank) for rank in ranks} == {len(together) // world}
+        if drop_last:
+            assert together == sequence[: len(sequence) // world * world]
+        else:
+            assert together[: len(sequence)] == sequence
+            assert together[len(sequence) :] == sequence[: len(together) - len(sequence)]
+            assert len(together) - len(sequence) < world
+
+
+def test_fewer_samples_than_ranks():
+    ranks = [DistributedCurriculumSampler([0.0, 1.0], 1, 3, rank) for rank in range(3)]
+    assert [list(rank) for rank in ranks] == [[1], [1], [1]]
+
+
+@given(
+    st.sampled_from(WORLDS),
+    st.sampled_from(WORLDS),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 63),
+    st.integers(0, 4),
+)
+def test_a_resumed_pass_is_the_rest_of_the_undisturbed_one(before, after, replacement, counted, used, epoch):
+    settings = {"replacement": replacement}
+    undisturbed, first, second = (ranked(world, **settings) for world in (before, before, after))
+    for sampler in (*undisturbed, *first):
+        sampler.set_epoch(epoch)
+    whole = interleaved(undisturbed)
+    used = min(used, len(first[0]))
+    states = []
+    for rank in first:
+        steps = iter(rank)
+        ahead = used if not counted else min(used + 7, len(rank))
+        for _ in range(ahead):
+            next(steps)
+        states.append(rank.state_dict(position=used if counted else None))
+    assert all(state == states[0] for state in states)
+    saved = io.BytesIO()
+    torch.save(states[0], saved)
+    saved.seek(0)
+    state = torch.load(saved, weights_only=True)
+    for rank in second:
+        rank.load_state_dict(state)
+        rank.set_epoch(epoch)
+    rest = interleaved(second)
+    done = min(used * before, first[0].num_samples)
+    expected = whole[done : first[0].num_samples]
+    assert rest[: len(expected)] == expected
+    if before == after:
+        assert rest == whole[used * before :]
+    # The next epoch is a whole one.
+    for rank in (*undisturbed, *second):
+        rank.set_epoch(epoch + 1)
+    sequence = interleaved(second)[: second[0].num_samples]
+    assert sequence == interleaved(undisturbed)[: second[0].num_samples]
+
+
+def test_only_the_first_pass_after_a_state_is_a_rest():
+    sampler, other = single(), single()
+    steps = iter(sampler)
+    for _ in range(20):
+        next(steps)
+    state = sampler.state_dict()
+    other.load_state_dict(state)
+    assert other.state_dict() == state
+    assert list(other) == list(sampler)[20:]
+    assert list(other) == list(sampler)
+    assert other.state_dict()["reached"] == 63
+
+
+def test_weights_by_epoch():
+    seen = []
+
+    def source(epoch):
+        seen.append(epoch)
+        return by_epoch(epoch)
+
+    sampler = CurriculumSampler(source, replacement=False)
+    assert sorted(sampler) == list(range(10))
+    sampler.set_epoch(0)
+    sampler.set_epoch(2)
+    assert len(sampler) == 30
+    assert sorted(sampler) == list(range(30))
+    np.testing.assert_array_equal(sampler.weights, by_epoch(2))
+    assert seen == [0, 2]
+
+
+def test_weights_by_epoch_are_resumed_as_they_were():
+    """What they are made of, such as a recorder, may have moved on since the epoch began."""
+    now = {"first": 0}
+
+    def source(epoch):
+        return np.roll(by_epoch(0), now["first"])
+
+    sampler = CurriculumSampler(source, 40)
+    sampler.set_epoch(1)
+    whole, steps = list(sampler), iter(sampler)
+    for _ in range(15):
+        next(steps)
+    now["first"] = 30
+    state = sampler.state_dict()
+    other = CurriculumSampler(source, 40)
+    other.load_state_dict(state)
+    other.set_epoch(1)
+    assert list(other) == whole[15:]
+    other.set_epoch(2)
+    assert set(other) <= set(range(30, 40))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_a_loader_with_any_number_of_workers(workers, replacement):
+    data = TensorDataset(torch.arange(63))
+    sampler = single(replacement=replacement, dataset=data)
+    loader = DataLoader(data, batch_size=8, sampler=sampler, num_workers=workers)
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        assert torch.cat([batch for (batch,) in loader]).tolist() == list(sampler)
+    assert len(loader) == -(-len(sampler) // 8)
+
+
+def test_a_state_taken_behind_workers_counts_what_was_trained_on():
+    data = TensorDataset(torch.arange(63))
+    sampler, other = single(), single()
+    loader = DataLoader(data, batch_size=8, sampler=sampler, num_workers=2)
+    batches = iter(loader)
+    used = torch.cat([next(batches)[0], next(batches)[0]]).tolist()
+    assert sampler.state_dict()["reached"] > 16
+    other.load_state_dict(sampler.state_dict(position=16))
+    assert used + list(other) == list(single())
+
+
+def loader_of(kind):
+    """A loader, and the batches of its sampler alone by epoch."""
+    data = TensorDataset(torch.arange(63))
+    if kind == "levels":
+        sampler = LevelBatchSampler(SCORES, 4, drop_last=True)
+        return DataLoader(data, batch_sampler=sampler), list
+    sampler = CurriculumSampler(by_epoch, 48)
+    return DataLoader(data, batch_size=8, sampler=sampler), lambda alone: np.reshape(list(alone), (-1, 8)).tolist()
+
+
+@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("kind", ["weights", "levels"])
+def test_accelerate_keeps_the_order_and_shards(world, kind):
+    """What `Accelerator.prepare` does to a loader in each of its processes."""
+    from accelerate.data_loader import prepare_data_loader
+
+    for epoch in (0, 2):
+        parts = []
+        for rank in range(world):
+            loader = prepare_data_loader(
+                loader_of(kind)[0], num_processes=world, process_index=rank, put_on_device=False
+            )
+            loader.set_epoch(epoch)
+            parts.append([batch.tolist() for (batch,) in loader])
+        alone, batches = loader_of(kind)
+        sampler = alone.batch_sampler if kind == "levels" else alone.sampler
+        sampler.set_epoch(epoch)
+        expected, together = batches(sampler), interleaved(parts)
+        assert together[: len(expected)] == expected
+        assert len(together) - len(expected) < world
+
+
+def test_accelerator_prepare():
+    from accelerate import Accelerator
+
+    data = TensorDataset(torch.arange(63))
+    loader = Accelerator(cpu=True).prepare(DataLoader(data, batch_size=8, sampler=single(replacement=False)))
+    loader.set_epoch(4)
+    alone = single(replacement=False)
+    alone.set_epoch(4)
+    assert torch.cat([batch for (batch,) in loader]).tolist() == list(alone)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: CurriculumSampler("suspects"), errors.SettingError, "audit.schedule"),
+        (lambda: CurriculumSampler(EasyToHard()), errors.SettingError, "audit.schedule"),
+        (lambda: CurriculumSampler(EasyToHard), errors.SettingError, "audit.schedule"),
+        (lambda: single(replacement=1), errors.SettingError, "replacement=1"),
+        (lambda: single(seed=-1), errors.SettingError, "seed=-1"),
+        (lambda: single(seed=2**64), errors.SettingError, "seed="),
+        (lambda: single(num_samples=0), errors.SettingError, "num_samples=0"),
+        (lambda: single(num_samples=51, replacement=False), errors.DataError, "51 distinct examples of 50 that have"),
+        (lambda: single(dataset=range(62)), errors.DataError, r"shape \(63,\); expected shape \(62,\)"),
+        (lambda: CurriculumSampler([]), errors.DataError, r"shape \(0,\)"),
+        (lambda: CurriculumSampler(np.ones((3, 1))), errors.DataError, r"shape \(3, 1\)"),
+        (lambda: CurriculumSampler([1.0, -0.5]), errors.DataError, r"-0\.5 in row 1"),
+        (lambda: CurriculumSampler([1.0, 2.0, np.nan]), errors.DataError, "nan in row 2"),
+        (lambda: CurriculumSampler([0.0, 0.0]), errors.DataError, "all zero"),
+        (lambda: single().set_epoch(-1), errors.SettingError, "epoch=-1"),
+        (lambda: single().state_dict(position=-1), errors.SettingError, "position=-1"),
+        (lambda: single().load_state_dict(None), errors.DataError, "a state of None"),
+        (lambda: single().load_state_dict(single(seed=1).state_dict()), errors.DataError, "seed=1; expected seed=0"),
+        (
+            lambda: single().load_state_dict(CurriculumSampler(np.ones(63)).state_dict()),
+            errors.DataError,
+            "weights='",
+        ),
+        (lambda: DistributedCurriculumSampler(WEIGHTS), errors.SettingError, "without a process group"),
+        (lambda: DistributedCurriculumSampler(WEIGHTS, 9, 2, 2), errors.SettingError, "rank=2"),
+        (lambda: DistributedCurriculumSampler(WEIGHTS, 9, 0, 0), errors.SettingError, "num_replicas=0"),
+        (lambda: DistributedCurriculumSampler(WEIGHTS, 9, 2, 0, drop_last=0), errors.SettingError, "drop_last=0"),
+    ],
+)
+def test_what_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_weights_of_a_later_epoch_are_checked_too():
+    sampler = CurriculumSampler(lambda epoch: np.ones(4 - epoch), 3, replacement=False)
+    with pytest.raises(errors.DataError, match=r"shape \(3,\); expected shape \(4,\)"):
+        sampler.set_epoch(1)
+    sampler = CurriculumSampler(lambda epoch: np.arange(4) >= epoch, 3, replacement=False)
+    with pytest.raises(errors.DataError, match=r"3 distinct examples of 2 that have weight \(epoch 2\)"):
+        sampler.set_epoch(2)
+
+
+def test_ranks_come_from_the_process_group(tmp_path):
+    from torch import distributed
+
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        sampler = DistributedCurriculumSampler(WEIGHTS)
+        assert (sampler.num_replicas, sampler.rank) == (1, 0)
+        assert list(sampler) == list(single())
+    finally:
+        distributed.destroy_process_group()
