@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dataaudit.curriculum.selfpaced import SmallLoss as SmallLoss
     from dataaudit.curriculum.weights import catalogue as strategies
     from dataaudit.data.preprocessor import preprocessor as preprocessor
+    from dataaudit.dynamics.processes import gather_recorder as gather_recorder
     from dataaudit.dynamics.recorder import Recorder as Recorder
     from dataaudit.embedding.embed import embed as embed
     from dataaudit.errors import Interrupted as Interrupted
@@ -60,6 +61,7 @@ _PUBLIC = {
     "curriculum": "dataaudit.curriculum",
     "embed": "dataaudit.embedding.embed:embed",
     "errors": "dataaudit.errors",
+    "gather_recorder": "dataaudit.dynamics.processes:gather_recorder",
     "holdout": "dataaudit.holdout",
     "networks": "dataaudit.learners.networks",
     "preprocessor": "dataaudit.data.preprocessor:preprocessor",
@@ -89,6 +91,7 @@ __all__ = [
     "curriculum",
     "embed",
     "errors",
+    "gather_recorder",
     "holdout",
     "networks",
     "preprocessor",

@@ -16,6 +16,8 @@ HEAVY = {
     "datasets",
     "transformers",
     "tokenizers",
+    "accelerate",
+    "lightning",
     "pandas",
     "sklearn",
     "scipy",
@@ -60,7 +62,7 @@ MAY_IMPORT = {
     },
     "export": {"export", "data"},
     # Strategies know scored examples; whose audit they are of is told to them.
-    "curriculum": {"curriculum", "registry"},
+    "curriculum": {"curriculum", "dynamics.processes", "dynamics.recorder", "registry"},
     # Methods of an audit: they may reach any room that turns findings into something else, and no room that trains.
     "actions": {
         "actions",

@@ -100,7 +100,7 @@ def check_disjoint(mine: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[n
             raise DataError(
                 f"{rows(both)} seen by both processes in epoch {epoch}",
                 "every row seen by one process an epoch",
-                "shard without padding (for example DistributedSampler(drop_last=True))",
+                "close epochs by end_epoch(group=...), or shard without padding (DistributedSampler(drop_last=True))",
             )
 
 

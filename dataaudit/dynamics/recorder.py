@@ -30,6 +30,7 @@ from dataaudit.dynamics.measure import (
     refuse_shapes,
 )
 from dataaudit.dynamics.pending import Pending
+from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError, SettingError
 from dataaudit.types import FloatArray, IntArray
@@ -131,8 +132,14 @@ class Recorder:
         """Record a batch of the evaluation pass after training; the arguments are those of `update`."""
         self._collect(indices, logits, labels, final=True)
 
-    def end_epoch(self) -> None:
+    def end_epoch(self, group: Any = None) -> None:
         """Close an epoch.
+
+        Parameters
+        ----------
+        group
+            torch.distributed group whose processes all call this: a row that several of them saw (the padding of
+            samplers) then counts once, as the lowest rank saw it. None: this process alone.
 
         Raises
         ------
@@ -140,7 +147,11 @@ class Recorder:
             If no row was seen in it, if logits were NaN or infinite, or if a row's label changed.
         """
         self._flush()
-        if self._written == 0:
+        if group is not None:
+            if self._device is None:
+                self._allocate(torch.device("cpu"))
+            self._position[:-1].masked_fill_(~claim(self._position[:-1] >= 0, group), -1)
+        elif self._written == 0:
             raise DataError(
                 "an epoch without a batch", "update() before end_epoch()", "record every batch of the epoch"
             )

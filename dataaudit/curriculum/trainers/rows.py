@@ -1,0 +1,171 @@
+"""Row indices travel with the batch: a data set that numbers its rows, a collator that carries the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, IterableDataset
+
+from dataaudit.errors import DataError, SettingError, rows
+from dataaudit.types import FloatArray
+
+ROW = "row_index"
+"""Key of the row indices in an example and in a batch."""
+
+LABEL = "row_label"
+"""Key of a second copy of the labels in a batch, for trainers that take `labels` away before the model is called."""
+
+
+class _NumberedRows(Dataset[Any]):
+    """A map-style data set whose items tell where they stand."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return _numbered(self.dataset[int(index)], int(index))
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        read = getattr(self.dataset, "__getitems__", None)
+        items = [self.dataset[int(index)] for index in indices] if read is None else read(indices)
+        return [_numbered(item, int(index)) for item, index in zip(items, indices, strict=True)]
+
+
+def with_row_index(dataset: Any) -> _NumberedRows:
+    """Have a map-style data set number its rows: nothing is copied, items are read when they are asked for.
+
+    An item that is a mapping gets the key "row_index", a tuple or list one more element at its end.
+
+    Parameters
+    ----------
+    dataset
+        Torch map-style data set or Hugging Face Dataset of n rows.
+
+    Raises
+    ------
+    SettingError
+        If rows have no numbers: an iterable data set.
+    DataError
+        On reading an item that has the key already, or is neither mapping nor tuple.
+
+    Examples
+    --------
+    >>> with_row_index([("a", 0), ("b", 1)])[1]
+    ('b', 1, 1)
+    >>> with_row_index([{"x": 0.5}])[0]
+    {'x': 0.5, 'row_index': 0}
+    """
+    if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise SettingError(
+            f"a data set of type {type(dataset).__name__}, whose rows have no numbers",
+            "one with len() and rows by index",
+            "pass a map-style Dataset (datasets.load_dataset(..., streaming=False))",
+        )
+    return _NumberedRows(dataset)
+
+
+def _numbered(item: Any, index: int) -> Any:
+    if isinstance(item, Mapping):
+        if ROW in item:
+            raise DataError(f"rows with a column {ROW!r} of their own", "none", f"rename or remove the column {ROW!r}")
+        return {**item, ROW: index}
+    if isinstance(item, (tuple, list)):
+        return (*item, index)
+    raise DataError(
+        f"row {index} of type {type(item).__name__}", "a mapping or a tuple", "have the data set return dicts"
+    )
+
+
+class _RowCollator:
+    """Takes the numbers out of the rows, has the others collated, and puts the numbers into the batch."""
+
+    def __init__(self, collator: Callable[[list[Any]], Any]) -> None:
+        self.collator = collator
+
+    def __call__(self, features: list[Any]) -> Any:
+        found: list[int] = []
+        inner: list[Any] = []
+        for feature in features:
+            if isinstance(feature, Mapping):
+                if ROW not in feature:
+                    raise missing_rows(f"a row with the keys {sorted(map(str, feature))}")
+                inner.append({name: value for name, value in feature.items() if name != ROW})
+                found.append(int(feature[ROW]))
+            else:
+                inner.append(tuple(feature[:-1]))
+                found.append(int(feature[-1]))
+        batch = self.collator(inner)
+        if not isinstance(batch, MutableMapping):
+            raise DataError(
+                f"a collator that returns {type(batch).__name__}",
+                "a dict of tensors, which the model is called with",
+                "have data_collator return a dict",
+            )
+        batch[ROW] = torch.tensor(found, dtype=torch.int64)
+        if isinstance(batch.get("labels"), torch.Tensor):
+            batch[LABEL] = batch["labels"]
+        return batch
+
+
+def carry_rows(collator: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
+    """Have any collator carry the row indices: it sees rows without them, the batch holds them as an int64 tensor.
+
+    Parameters
+    ----------
+    collator
+        From a list of rows to a dict of tensors, such as ``DataCollatorWithPadding(tokenizer)``.
+
+    Raises
+    ------
+    DataError
+        On a batch whose rows have no "row_index", or which is no dict.
+
+    Examples
+    --------
+    >>> import torch
+    >>> collate = carry_rows(lambda rows: {"x": torch.tensor([row["x"] for row in rows])})
+    >>> collate([{"x": 0.5, "row_index": 7}, {"x": 1.5, "row_index": 2}])["row_index"]
+    tensor([7, 2])
+    """
+    return _RowCollator(collator)
+
+
+def missing_rows(arrived: str) -> DataError:
+    """The error for batches that do not say which rows they are of."""
+    return DataError(
+        arrived,
+        f"the rows' positions in the data set as {ROW!r} in every training batch",
+        "make the trainer by curriculum_trainer(Trainer), which carries them; or set train_dataset="
+        "with_row_index(...), data_collator=carry_rows(...) and TrainingArguments(remove_unused_columns=False)",
+    )
+
+
+def check_weights(weights: Any, n: int, name: str) -> FloatArray:
+    """Weights as float64 [n].
+
+    Raises
+    ------
+    DataError
+        If there is not one for every row of the training set, or one is negative or not finite, or all are 0.
+    """
+    values = np.asarray(weights, np.float64)
+    if values.shape != (n,):
+        raise DataError(
+            f"{name} of shape {values.shape}",
+            f"({n},): one for each row of train_dataset",
+            "pass the weights of an audit of this data set, in its order",
+        )
+    bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
+    if len(bad) or not values.any():
+        raise DataError(
+            f"{name} that are negative, NaN or infinite in {rows(bad)}" if len(bad) else f"{name} that are all 0",
+            "finite numbers of at least 0, one of them above",
+            "mend these weights",
+        )
+    return values

@@ -1,0 +1,140 @@
+"""Lightning's own Trainer, recorded."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from lightning import pytorch as pl
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from dataaudit.curriculum.samplers import CurriculumSampler
+from dataaudit.curriculum.trainers import LightningRecordDynamics, with_row_index
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import DataError, SettingError
+
+N, CLASSES = 37, 3
+
+
+class Net(pl.LightningModule):
+    def __init__(self, returned=("logits", "labels", "row_index")):
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = nn.Linear(4, CLASSES)
+        self.returned = returned
+        self.order = []
+
+    def training_step(self, batch, batch_idx):
+        inputs, labels, rows = batch
+        self.order.append(rows)
+        logits = self.layer(inputs)
+        loss = functional.cross_entropy(logits, labels)
+        found = {"logits": logits, "labels": labels, "row_index": rows}
+        return {"loss": loss, **{name: found[name] for name in self.returned}} if self.returned else loss
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val", functional.cross_entropy(self.layer(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), 0.1)
+
+
+def dataset():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(N) % CLASSES
+    inputs = torch.randn(N, 4, generator=generator) + functional.one_hot(labels, 4)
+    return TensorDataset(inputs, labels)
+
+
+def fit(folder, net, callbacks, sampler=None, ckpt=None, **options):
+    silent = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False, "accelerator": "cpu"}
+    trainer = pl.Trainer(default_root_dir=folder, **{"max_epochs": 3, "callbacks": callbacks, **silent, **options})
+    rows = with_row_index(dataset())
+    loader = DataLoader(rows, 8, sampler=sampler or CurriculumSampler(np.ones(N), replacement=False))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers|.*You're resuming from a checkpoint")
+        trainer.fit(net, loader, DataLoader(dataset(), 8), ckpt_path=ckpt, weights_only=True)
+    return trainer
+
+
+def same_record(found, wanted):
+    assert found.epochs == wanted.epochs
+    for name, value in vars(wanted.dynamics()).items():
+        if value is not None:
+            np.testing.assert_array_equal(getattr(found.dynamics(), name), value, err_msg=name)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+
+
+def test_dynamics_are_those_of_a_plain_loop_on_the_same_order(tmp_path):
+    net, recording = Net(), LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, net, [recording], enable_checkpointing=False)
+    assert recording.audit().ranking("mean_margin").shape == (N,)
+    plain, recorder = Net(), Recorder(N, CLASSES)
+    optimizer, (inputs, labels) = plain.configure_optimizers(), dataset().tensors
+    sampler = CurriculumSampler(np.ones(N), replacement=False)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        for index in torch.tensor(list(sampler)).split(8):
+            logits = plain.layer(inputs[index])
+            functional.cross_entropy(logits, labels[index]).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            recorder.update(index, logits, labels[index])
+        recorder.end_epoch()
+    same_record(recording.recorder, recorder)
+    assert torch.equal(net.layer.weight, plain.layer.weight)
+
+
+def test_rows_are_drawn_by_weight(tmp_path):
+    weights = np.where(np.arange(N) % 4 == 0, 0.0, 1.0 + np.arange(N))
+    net, recording = Net(), LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, net, [recording], CurriculumSampler(weights, seed=9), enable_checkpointing=False)
+    drawn = torch.cat(net.order).reshape(3, N)
+    sampler = CurriculumSampler(weights, seed=9)
+    for epoch, rows in enumerate(drawn):
+        sampler.set_epoch(epoch)
+        assert rows.tolist() == list(sampler)
+    assert not recording.recorder.dynamics().seen[::4].any()
+
+
+class StopAfter(Callback):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch + 1 == self.epochs:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", ["validation", "epoch end"])
+def test_interrupted_and_resumed_is_undisturbed(tmp_path, when):
+    whole, undisturbed = LightningRecordDynamics(N, CLASSES), Net()
+    fit(tmp_path, undisturbed, [whole], enable_checkpointing=False)
+    saving = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, save_on_train_epoch_end=when == "epoch end")
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        fit(tmp_path, Net(), [LightningRecordDynamics(N, CLASSES), saving, StopAfter(3)])
+    net, resumed = Net(), LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, net, [resumed], ckpt=tmp_path / "epoch=1.ckpt", enable_checkpointing=False)
+    assert torch.equal(net.layer.weight, undisturbed.layer.weight)
+    same_record(resumed.recorder, whole.recorder)
+    with pytest.raises(DataError, match=r"of \(version"):
+        fit(tmp_path, Net(), [LightningRecordDynamics(N + 1, CLASSES)], ckpt=tmp_path / "epoch=1.ckpt")
+
+
+def test_a_training_that_ends_within_an_epoch_counts_what_it_saw(tmp_path):
+    recording = LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, Net(), [recording], max_epochs=-1, max_steps=7, enable_checkpointing=False)
+    assert sorted(recording.recorder.dynamics().seen) == [1] * (N - 16) + [2] * 16
+
+
+def test_what_is_missing_is_told(tmp_path):
+    for returned, message in (((), "Tensor|loss"), (("logits", "labels"), "row_index too")):
+        with pytest.raises(DataError, match=message):
+            fit(tmp_path, Net(returned), [LightningRecordDynamics(N, CLASSES)], enable_checkpointing=False)
+    with pytest.raises(DataError, match="not begun"):
+        LightningRecordDynamics(N, CLASSES).audit()
+    with pytest.raises(SettingError, match="classes=1"):
+        LightningRecordDynamics(N, 1)
