@@ -163,14 +163,14 @@ def gradient_rbf_sums(
     h = check_bandwidth(bandwidth)
     n = check_layers(layers)
     given = check_labels(labels, n, "labels")
-    unit, workers = unit_of(h), workers(threads)
+    unit, count = unit_of(h), workers(threads)
 
     def side(chosen: Integers) -> _Side:
         factors: list[Packed] = []
         norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)
         for number, (delta, inputs, bias) in enumerate(layers):
-            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", workers)
-            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", workers)
+            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", count)
+            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", count)
             norms += outer.squares * (inner.squares + float(bias))
             factors += [outer, inner]
         check_reach(norms, chosen)

@@ -14,7 +14,6 @@ most 512 MiB); blocks of a few MiB a thread. Rows are read by position, a block 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,45 +23,11 @@ from threadpoolctl import threadpool_limits
 from dataaudit_kernels.agreement import SCORES
 from dataaudit_kernels.rbf_cpu import rbf_sums, workers
 from dataaudit_kernels.sampled_source import Source, as_rows
-from dataaudit_kernels.sampled_work import FIRST, SURVEYED, Work
+from dataaudit_kernels.sampled_work import FIRST, SURVEYED, SampledSums, Work
 from dataaudit_kernels.validation import check_bandwidth, check_labels
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Advance = Callable[[float], Any]
-
-@dataclass(frozen=True)
-class SampledSums:
-    """Kernel sums of n rows, self pairs left out, with their errors.
-
-    Attributes
-    ----------
-    total, same
-        Sums over all others and over those of the same label, float64 [n].
-    other_stderr, same_stderr
-        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where these are exact.
-        The two come from different samples: their errors are independent.
-    members
-        Members that the sum over other labels is estimated from, int64 [n].
-    agreement
-        Estimated Spearman correlation of each density score with the exact one.
-    sample
-        Members of the shared sample; n where all pairs were summed.
-    exact_class
-        Largest class of which all pairs were summed.
-    rank
-        Directions of the control variates' second degree; 0 without control variates.
-    """
-
-    total: Floats
-    same: Floats
-    other_stderr: Floats
-    same_stderr: Floats
-    members: Integers
-    agreement: dict[str, float]
-    sample: int
-    exact_class: int
-    rank: int
 
 
 def sampled_sums(
@@ -132,17 +97,15 @@ def sampled_sums(
         work = Work(Source(rows, h), given, h, exact_class, control, seed, count)
         work.survey(step)
         size = min(sample, n) if tolerance is None else work.size_for(tolerance, min(sample, n))
-        if 2 * size >= n:
-            return _all_pairs(rows, given, h, threads, lambda share: step((1 - SURVEYED) * share))
-        rest = 1 - SURVEYED
-        while True:
-            other, same, *errors, members, agreement, largest = work.sums(size, lambda share, part=rest: step(part * share))
-            rank = work.basis.rank if work.control else 0
-            found = SampledSums(other + same, same, *errors, members, agreement, size, largest, rank)
-            reached = 1 - min(agreement.values())
-            if tolerance is None or reached <= tolerance or size >= min(sample, n // 2):
+        part = 1 - SURVEYED
+        while 2 * size < n:
+            found = work.sums(size, part, step)
+            reached = 1 - min(found.agreement.values())
+            if tolerance is None or reached <= tolerance or size >= min(sample, n):
                 return found
-            size, rest = min(sample, n // 2, int(1.2 * size * reached / tolerance)), 0.0
+            # Rows that were not tried rank worse than those that were; what is done again is no progress.
+            size, part = min(sample, n, int(1.2 * size * reached / tolerance)), 0.0
+    return _all_pairs(rows, given, h, threads, lambda share: step(part * share))
 
 
 def _all_pairs(rows: Any, labels: Integers, h: float, threads: int | None, advance: Advance) -> SampledSums:

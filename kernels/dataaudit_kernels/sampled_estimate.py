@@ -35,7 +35,12 @@ GROUPS = 8
 """Parts of a sample, at random, whose differences show how far estimates move together."""
 
 SIGNS = np.array(
-    [[1, -1, 1, -1, 1, -1, 1, -1], [1, 1, -1, -1, 1, 1, -1, -1], [1, -1, -1, 1, 1, -1, -1, 1], [1, 1, 1, 1, -1, -1, -1, -1]]
+    [
+        [1, -1, 1, -1, 1, -1, 1, -1],
+        [1, 1, -1, -1, 1, 1, -1, -1],
+        [1, -1, -1, 1, 1, -1, -1, 1],
+        [1, 1, 1, 1, -1, -1, -1, -1],
+    ]
 )
 """Ways to part the groups in halves, [repeats, GROUPS]; each parts the halves of the others in halves."""
 
@@ -164,7 +169,12 @@ class Sample:
 
 
 def from_afar(
-    found: Estimate, which: Integers, x: Singles, sample: Sample, left_out: NDArray[np.bool_] | None, population: Integers
+    found: Estimate,
+    which: Integers,
+    x: Singles,
+    sample: Sample,
+    left_out: NDArray[np.bool_] | None,
+    population: Integers,
 ) -> None:
     """Estimate rows again that lie far from all members: in float64, whose kernel values keep their size.
 

@@ -31,7 +31,7 @@ PILOT = 2048
 JUDGED = 65536
 """Most rows on which the agreement of the rankings is estimated."""
 
-FIRST = 512
+FIRST = 1024
 """Members of the first sample that is tried for a tolerance."""
 
 ALONE = 64
@@ -45,6 +45,40 @@ SURVEYED = 0.1
 
 HELD_CLASS = 2**26
 """Values of a class that is summed exactly; larger ones are sampled."""
+
+
+@dataclass(frozen=True)
+class SampledSums:
+    """Kernel sums of n rows, self pairs left out, with their errors.
+
+    Attributes
+    ----------
+    total, same
+        Sums over all others and over those of the same label, float64 [n].
+    other_stderr, same_stderr
+        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where these are exact.
+        The two come from different samples: their errors are independent.
+    members
+        Members that the sum over other labels is estimated from, int64 [n].
+    agreement
+        Estimated Spearman correlation of each density score with the exact one.
+    sample
+        Members of the shared sample; n where all pairs were summed.
+    exact_class
+        Largest class of which all pairs were summed.
+    rank
+        Directions of the control variates' second degree; 0 without control variates.
+    """
+
+    total: Floats
+    same: Floats
+    other_stderr: Floats
+    same_stderr: Floats
+    members: Integers
+    agreement: dict[str, float]
+    sample: int
+    exact_class: int
+    rank: int
 
 
 @dataclass
@@ -85,7 +119,7 @@ class Work:
     def _limit(self, size: int) -> int:
         """Largest class that is summed exactly."""
         most = EXACT * size if self.exact_class is None else self.exact_class
-        return min(most, HELD_CLASS // self.source.rows.shape[1])
+        return min(most, HELD_CLASS // int(self.source.rows.shape[1]))
 
     def _sample(self, which: Integers, labelled: bool = False) -> Sample:
         ordered = np.sort(which)
@@ -172,14 +206,8 @@ class Work:
         weights = self.basis.weights(squares)
         return np.column_stack([weights, weights * squares * by, weights * (short * low_by) ** 2])
 
-    def sums(self, size: int, advance: Advance) -> tuple[Any, ...]:
-        """Sums of all rows from a shared sample of a size.
-
-        Returns
-        -------
-        other, same, other_stderr, same_stderr, members, agreement, exact_class
-            As in `rbf_sampled.SampledSums`.
-        """
+    def sums(self, size: int, part: float, advance: Advance) -> SampledSums:
+        """Sums of all rows from a shared sample of a size; `part` is their share of the whole work."""
         n, limit = len(self.labels), self._limit(size)
         shared = self._sample(self._drawn[:size], True)
         found, members = np.zeros((4, n)), np.zeros(n, np.int64)
@@ -228,15 +256,18 @@ class Work:
             for which, other, same in in_order(work, range(0, len(group.rows), BLOCK), self.threads):
                 found[0, which], found[2, which], members[which] = other.total, other.stderr, other.members
                 chosen = self.judged[which]
-                unseen = np.sqrt(np.maximum(1 - other.members / np.maximum(self._population(self.labels[which], group), 1), 0))
-                halves[0, slot[which[chosen]]] = (other.halves * unseen[:, None])[chosen]
+                size_of = self._population(self.labels[which], group)
+                halves[0, slot[which[chosen]]] = _unseen(other, size_of)[chosen]
                 if same is not None:
                     found[1, which], found[3, which] = same.total, same.stderr
-                    unseen = np.sqrt(np.maximum(1 - same.members / (len(group.rows) - 1), 0))
-                    halves[1, slot[which[chosen]]] = (same.halves * unseen[:, None])[chosen]
-                advance(len(which) / n)
-        agreement = estimated_agreement(*found[:2, self.judged], *halves)
-        return *found, members, agreement, exact_class
+                    size_of = np.full(len(which), len(group.rows) - 1)
+                    halves[1, slot[which[chosen]]] = _unseen(same, size_of)[chosen]
+                advance(part * len(which) / n)
+        agreement = estimated_agreement(found[0, self.judged], found[1, self.judged], halves[0], halves[1])
+        rank = self.basis.rank if self.control else 0
+        return SampledSums(
+            found[0] + found[1], found[1], found[2], found[3], members, agreement, size, exact_class, rank
+        )
 
     def _among(self, x: Singles, labels: Integers) -> Floats:
         """Sums of the control variates over the rows of each row's own label, all of which are in `x`."""
@@ -244,6 +275,12 @@ class Work:
         by, low_by = self.basis.factors(x, low)
         weights = self.basis.weights(np.einsum("ij,ij->i", x, x, dtype=np.float64))
         return direct_sums(x, low, by, low_by, weights, labels[:, None] == labels)
+
+
+def _unseen(found: Estimate, population: Integers) -> Floats:
+    """Half differences as far as they are errors of an estimate from a finite population, [b, repeats]."""
+    share = np.maximum(1 - found.members / np.maximum(population, 1), 0.0)
+    return np.asarray(found.halves * np.sqrt(share)[:, None])
 
 
 def _themselves(which: Integers, drawn: Integers) -> tuple[Integers, Integers]:

@@ -67,7 +67,7 @@ class Basis:
 
     def low(self, x: Singles) -> Singles:
         """Rows [b, r] in the directions."""
-        return x if self.directions is None else x @ self.directions
+        return x if self.directions is None else np.asarray(x @ self.directions)
 
     def factors(self, x: Singles, low: Singles) -> tuple[Floats, Floats]:
         """What the inner products of each row are multiplied by to be of order 1, float64 [b] each."""
@@ -167,7 +167,9 @@ class Moments:
         return found
 
 
-def direct_sums(x: Singles, low: Singles, by: Floats, low_by: Floats, weights: Floats, alike: NDArray[np.bool_]) -> Floats:
+def direct_sums(
+    x: Singles, low: Singles, by: Floats, low_by: Floats, weights: Floats, alike: NDArray[np.bool_]
+) -> Floats:
     """`Moments.sums` over the rows j of `x` itself where alike[i, j], from all inner products: for few rows."""
     found = np.empty((len(x), 3))
     counted = alike * weights
