@@ -76,7 +76,7 @@ class Basis:
 
 def _inverse(x: Singles, unit: float) -> Floats:
     long = np.sqrt(np.einsum("ij,ij->i", x, x, dtype=np.float64)) * unit
-    return np.divide(1.0, long, out=np.zeros(len(x)), where=long > 0)
+    return np.asarray(np.divide(1.0, long, out=np.zeros(len(x)), where=long > 0))
 
 
 def basis_of(x: Singles, scale: float, most: int) -> Basis:
