@@ -54,7 +54,9 @@ def test_errors_reach_the_audit(audits):
             assert not known["stderr"].any()
             np.testing.assert_allclose(known["score"], truth, rtol=1e-5)
             continue
-        assert 0.88 < ((known["lower"] <= truth) & (truth <= known["upper"])).mean() < 0.98
+        # Errors of one sample move together; how often intervals hold over many is tested beside the kernels.
+        assert 0.5 < np.sqrt((((known["score"] - truth) / known["stderr"]) ** 2).mean()) < 2
+        assert (known["stderr"] < 0.2 * truth.max()).all()
         assert (known["holdouts"] < 256).all()
     assert not exact.uncertainties
 
@@ -85,9 +87,8 @@ def test_rows_on_disk_and_in_chunks_give_the_same_bits(rows, audits, tmp_path):
     on_disk = dataaudit.score(
         None, (np.load(tmp_path / "rows.npy", mmap_mode="r"), labels), NAMES, engine=SMALL, progress=False
     )
-    parts = [
-        datasets.Dataset.from_dict({"x": inputs[at], "label": labels[at]}) for at in (slice(700), slice(700, 1500))
-    ]
+    halves = slice(700), slice(700, 1500)
+    parts = [datasets.Dataset.from_dict({"x": inputs[half], "label": labels[half]}) for half in halves]
     features = datasets.Features(x=datasets.List(datasets.Value("float32"), 10), label=datasets.Value("int64"))
     pieces = datasets.concatenate_datasets([part.cast(features) for part in parts])
     in_pieces = dataaudit.score(None, pieces, NAMES, engine=SMALL, progress=False, label="label")
