@@ -98,8 +98,9 @@ def score(
     device
         "auto" (CUDA where there is one), or a torch device.
     engine
-        What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), a `DensityEngine`,
-        or "auto": the CPU. A named engine never gives way to another; the audit's settings say which one ran.
+        What computes densities: "cpu", "sampled" (estimates with errors, for millions of rows), "triton" (a CUDA
+        device), "reference" (float64, slow), a `DensityEngine`, or "auto": the CPU, by all pairs up to 100000 rows
+        and by a sample beyond. A named engine never gives way to another; the audit's settings say which one ran.
     search
         What finds nearest neighbours: "faiss", "torch", a `NeighbourSearch`, or "auto": FAISS where it is installed,
         else torch. A named search never gives way to another; the audit's settings say which one ran.

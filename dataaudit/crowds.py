@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.neighbours.around import Around, AroundNeed
@@ -89,9 +87,7 @@ class Crowds:
         with self._timer.stage("represent"):
             represented, described = inputs.found
         for need in self._of_inputs:
-            # Neighbours are found among rows in pieces too; sums over all pairs want one array.
-            given = np.asarray(represented) if isinstance(need, DensityNeed) else represented
-            self._add(need, cast("Represented", given), described)
+            self._add(need, cast("Represented", represented), described)
 
     def take(self, fitted: Fitted, epoch: int | None) -> None:
         """Find what lies in the model as it is after `epoch` (None: at the end)."""

@@ -1,0 +1,1 @@
+"""Densities of data sets that all pairs cannot be taken of."""

@@ -1,0 +1,202 @@
+"""Engine 'sampled' through the audit: settings, errors, rows on disk and in pieces."""
+
+import datasets
+import numpy as np
+import pytest
+
+import dataaudit
+from dataaudit.density import bandwidth, engines
+from dataaudit.density.base import KINDS, DensityNeed, DensitySums, SumErrors
+from dataaudit.density.compute import density_sums
+from dataaudit.density.engines import EstimatingEngine, resolve
+from dataaudit.density.sampled import SampledEngine, WrittenOut
+from dataaudit.errors import DataError, SettingError
+from dataaudit.representations.base import Factors
+from dataaudit.testing import EngineContract
+from dataaudit_kernels.agreement import SCORES
+from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.reference import written_out
+
+NAMES = [f"{kind}/input" for kind in KINDS]
+SMALL = SampledEngine(tolerance=None, sample=256, threads=1)
+
+
+class TestSampled(EngineContract):
+    """Of few rows all pairs are summed."""
+
+    def engine(self):
+        return SampledEngine()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=1500)
+    return (rng.normal(size=(4, 10))[labels] + rng.normal(size=(1500, 10))).astype(np.float32), labels
+
+
+@pytest.fixture(scope="module")
+def audits(rows):
+    return [dataaudit.score(None, rows, NAMES, engine=engine, progress=False) for engine in ("cpu", SMALL)]
+
+
+def test_errors_reach_the_audit(audits):
+    exact, found = audits
+    for name in NAMES:
+        known, truth = found.uncertainty(name), np.asarray(exact.scores[name])
+        how = found.settings["density"][name][0]
+        assert how["engine"] == "sampled"
+        assert how["sample"] == 256
+        assert found.reliability[name] == pytest.approx(how["spearman"][name.removesuffix("/input")] ** 2)
+        assert (known["lower"] <= known["score"]).all()
+        assert (known["score"] <= known["upper"]).all()
+        if name == "class_density/input":
+            assert not known["stderr"].any()
+            np.testing.assert_allclose(known["score"], truth, rtol=1e-5)
+            continue
+        # Errors of one sample move together; how often intervals hold over many is tested beside the kernels.
+        assert 0.5 < np.sqrt((((known["score"] - truth) / known["stderr"]) ** 2).mean()) < 2
+        assert (known["stderr"] < 0.2 * truth.max()).all()
+        assert (known["holdouts"] < 256).all()
+    assert not exact.uncertainties
+
+
+def test_errors_are_saved(audits, tmp_path):
+    again = dataaudit.Audit.load(audits[1].save(tmp_path / "audit"))
+    np.testing.assert_array_equal(again.uncertainty(NAMES[0])["stderr"], audits[1].uncertainty(NAMES[0])["stderr"])
+    assert again.settings["density"] == audits[1].settings["density"]
+
+
+def test_the_error_of_a_posterior_is_that_of_its_parts():
+    rng = np.random.default_rng(0)
+    other, same = np.full(3, 50.0), np.array([10.0, 50.0, 0.0])
+    errors = SumErrors(np.full(3, 0.5), np.full(3, 0.2), np.full(3, 9), dict.fromkeys(KINDS, 1.0))
+    sums = DensitySums(other + same, same, {}, errors)
+    drawn_other = other + 0.5 * rng.normal(size=(20000, 3))
+    drawn_same = same + 0.2 * rng.normal(size=(20000, 3))
+    for kind in KINDS:
+        spread = SCORES[kind](drawn_other, drawn_same).std(0)
+        scale = 1 if kind == "parzen" else 3
+        np.testing.assert_allclose(sums.stderr(kind), spread / scale, rtol=0.03)
+    assert not DensitySums(other, same).stderr("density").any()
+
+
+def test_rows_on_disk_and_in_chunks_give_the_same_bits(rows, audits, tmp_path):
+    inputs, labels = rows
+    np.save(tmp_path / "rows.npy", inputs)
+    on_disk = dataaudit.score(
+        None, (np.load(tmp_path / "rows.npy", mmap_mode="r"), labels), NAMES, engine=SMALL, progress=False
+    )
+    halves = slice(700), slice(700, 1500)
+    parts = [datasets.Dataset.from_dict({"x": inputs[half], "label": labels[half]}) for half in halves]
+    features = datasets.Features(x=datasets.List(datasets.Value("float32"), 10), label=datasets.Value("int64"))
+    pieces = datasets.concatenate_datasets([part.cast(features) for part in parts])
+    in_pieces = dataaudit.score(None, pieces, NAMES, engine=SMALL, progress=False, label="label")
+    for other in (on_disk, in_pieces):
+        for name in NAMES:
+            np.testing.assert_array_equal(other.scores[name], audits[1].scores[name])
+
+
+class Pieces:
+    """Rows that refuse to become one array."""
+
+    def __init__(self, rows):
+        self._rows, self.shape, self.dtype = rows, rows.shape, rows.dtype
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, which):
+        return self._rows[which]
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("joined")
+
+
+def test_pieces_are_never_joined(rows):
+    need, (inputs, labels) = DensityNeed("input"), rows
+    found = density_sums(need, Pieces(inputs), {}, labels, SMALL, 0, False)
+    want = density_sums(need, inputs, {}, labels, SMALL, 0, False)
+    np.testing.assert_array_equal(found.total, want.total)
+    assert bandwidth.find(Pieces(inputs), "1x", 3) == bandwidth.find(inputs, "1x", 3)
+
+
+def test_a_tolerance_out_of_reach_is_noted(rows):
+    engine = SampledEngine(tolerance=1e-9, sample=128, threads=1)
+    inputs, labels = np.concatenate([rows[0], rows[0] + 0.01, rows[0] - 0.02]), np.tile(rows[1], 3)
+    audit = dataaudit.score(None, (inputs, labels), NAMES[:1], engine=engine, progress=False)
+    how = audit.settings["density"][NAMES[0]][0]
+    assert how["tolerance_met"] is False
+    assert how["sample"] == 128
+    assert any("a sample of 128 reaches 1 - Spearman" in note for note in audit.settings["notes"])
+
+
+def test_auto_sums_all_pairs_of_few_rows_and_samples_many(rows, monkeypatch):
+    (inputs, labels), need = rows, DensityNeed("input")
+    auto = resolve("auto")
+    assert density_sums(need, inputs, {}, labels, auto, 0, False).settings["engine"] == "cpu"
+    monkeypatch.setattr(engines, "EXACT_ROWS", 1000)
+    found = density_sums(need, inputs, {}, labels, auto, 0, False)
+    assert found.settings["engine"] == "sampled"
+    layers = [Factors(inputs[:, :2], inputs, False)]
+    assert density_sums(DensityNeed("gradient"), layers, {}, labels, auto, 0, False).settings["engine"] == "cpu"
+
+
+def test_gradients_are_written_out_where_they_are_looked_at(rows):
+    inputs, labels = rows
+    layers = [Factors(inputs[:, :3], inputs, True), Factors(inputs[:, 5:], inputs[:, :4], False)]
+    rows_at = np.array([3, 700])
+    want = written_out([LinearGradient(*layer) for layer in layers])
+    np.testing.assert_allclose(WrittenOut(layers)[rows_at], want[rows_at], rtol=1e-6)
+    found, same = SMALL.sums(layers, labels, 12.0, lambda share: None)
+    total, exact = engines.reference.sums(layers, labels, 12.0, lambda share: None)
+    np.testing.assert_allclose(same, exact, rtol=1e-4)
+    np.testing.assert_allclose(found, total, rtol=0.2)
+    wide = [Factors(np.zeros((3, 200)), np.zeros((3, 100)), True)]
+    with pytest.raises(SettingError, match="engine 'sampled' for gradients of 20200 numbers"):
+        SMALL.sums(wide, np.zeros(3, int), 1.0, lambda share: None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tolerance": 0.0},
+        {"tolerance": True},
+        {"tolerance": "small"},
+        {"sample": 10},
+        {"sample": 100.0},
+        {"exact_class": -1},
+        {"seed": -1},
+        {"threads": 0},
+        {"control": 1},
+    ],
+)
+def test_wrong_settings_are_refused(options):
+    (name,) = options
+    with pytest.raises(SettingError, match=name):
+        resolve(SampledEngine(**options))
+
+
+def test_it_is_found_by_name_and_has_a_seed():
+    assert isinstance(resolve("sampled"), EstimatingEngine)
+    assert not isinstance(resolve("cpu"), EstimatingEngine)
+
+
+def test_the_seed_is_that_of_the_audit_or_its_own(rows):
+    inputs, labels = rows
+
+    def total(engine, seed):
+        return engine.estimates(inputs, labels, 4.0, seed, lambda share: None).total
+
+    own = SampledEngine(tolerance=None, sample=256, seed=1, threads=1)
+    np.testing.assert_array_equal(total(own, 0), total(SMALL, 1))
+    np.testing.assert_array_equal(total(own, 5), total(own, 0))
+    assert (total(SMALL, 0) != total(SMALL, 1)).any()
+
+
+def test_rows_that_are_not_numbers_are_named(rows):
+    inputs, labels = rows
+    inputs = inputs.copy()
+    inputs[1400, 2] = np.inf
+    with pytest.raises(DataError, match="1400"):
+        dataaudit.score(None, (inputs, labels), NAMES[:1], engine=SMALL, progress=False)
