@@ -36,7 +36,7 @@ from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
-from dataaudit.neighbours.search import NeighbourSearch
+from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
 from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dataaudit.density.engines import DensityEngine
     from dataaudit.evidence import Timer
     from dataaudit.learners.base import Fitted, Learner
-    from dataaudit.neighbours.search import NeighbourSearch
+    from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.representations.base import Represented
     from dataaudit.representations.collect import TorchModel, Wanted
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.learners.linear_probe import LinearProbe
     from dataaudit.neighbours.around import Around
-    from dataaudit.neighbours.search import NeighbourSearch
+    from dataaudit.neighbours.protocol import NeighbourSearch
 
 FOLDS = 3
 EVALUATION_ROWS = 4096

@@ -1,0 +1,1 @@
+"""How far it reaches: millions of rows, on disk."""
