@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.representations.base import Represented
     from dataaudit.representations.collect import TorchModel, Wanted
+    from dataaudit.representations.keep import Keep
+    from dataaudit.representations.store import RowStore
 
 
 class Crowds:
@@ -36,6 +38,7 @@ class Crowds:
         seed: int,
         progress: bool,
         timer: Timer,
+        store: RowStore | None = None,
     ) -> None:
         # The deepest graph of a representation comes first, and serves the others.
         needs = sorted(needs, key=lambda need: -need.depth if isinstance(need, NeighbourNeed) else 0)
@@ -43,7 +46,7 @@ class Crowds:
         self._of_inputs = [need for need in needs if need.space == "input"]
         self._labels, self._classes = labels, classes
         self._engine, self._search, self._seed = engine, search, seed
-        self._progress, self._timer = progress, timer
+        self._progress, self._timer, self._store = progress, timer, store
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.around: Around | None = None
@@ -78,6 +81,25 @@ class Crowds:
             )
         check_readable(learner, self.of_model, len(self._labels), self._seed)
 
+    def stored(self, examples: Examples | None, vectors: bool) -> Examples | None:
+        """The data set, its inputs in the store where there is one and they are asked for.
+
+        Parameters
+        ----------
+        examples
+            The data set.
+        vectors
+            Whether something else is computed from inputs that are vectors.
+        """
+        if self._store is None or examples is None or not (self._of_inputs or vectors):
+            return examples
+        from dataaudit.representations.input import stored_inputs
+
+        summed = any(isinstance(need, DensityNeed) for need in self._of_inputs)
+        with self._timer.stage("represent"):
+            keep = self._store.keeper("input", len(examples), {}, None)
+            return stored_inputs(examples, keep, summed, self._progress)
+
     def of_inputs(self, examples: Examples | None) -> None:
         """Find what lies among the inputs."""
         if not self._of_inputs:
@@ -94,18 +116,30 @@ class Crowds:
             # Neighbours are found among rows in pieces too; sums over all pairs want one array.
             given = np.asarray(represented) if isinstance(need, DensityNeed) else represented
             self._add(need, cast("Represented", given), described)
+        if self._store is not None:
+            self._store.check_unchanged()
 
     def take(self, fitted: Fitted, epoch: int | None) -> None:
         """Find what lies in the model as it is after `epoch` (None: at the end)."""
-        from dataaudit.representations.collect import Wanted, represent
+        from dataaudit.representations.collect import Wanted, represent, weights_of
 
         now = [need for need in self.of_model if need.epoch == epoch]
         if not now:
             return
+        model, keeps = cast("TorchModel", fitted), None
         with self._timer.stage("represent"):
-            made = represent(cast("TorchModel", fitted), _wanted(now), self._labels, self._seed, self._progress)
+            if self._store is not None:
+                store, weights = self._store, weights_of(model)
+
+                def keeps(one: Wanted) -> Keep:
+                    of = {"layer": one.layer, "loss": one.loss, "epoch": epoch}
+                    return store.keeper(one.space, len(self._labels), of, weights)
+
+            made = represent(model, _wanted(now), self._labels, self._seed, self._progress, keeps)
         for need in now:
             self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
+        if self._store is not None:
+            self._store.check_unchanged()
 
     def _add(
         self, need: DensityNeed | NeighbourNeed | AroundNeed, represented: Represented, described: dict[str, Any]

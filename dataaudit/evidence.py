@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dataaudit.learners.linear_probe import LinearProbe
     from dataaudit.neighbours.around import Around
     from dataaudit.neighbours.protocol import NeighbourSearch
+    from dataaudit.representations.store import RowStore
 
 FOLDS = 3
 EVALUATION_ROWS = 4096
@@ -227,6 +228,7 @@ def collect(
     holdout: HoldoutWork | None = None,
     fingerprint: str = "",
     heldout: Predictions | None = None,
+    store: RowStore | None = None,
 ) -> Evidence:
     """Compute every need once.
 
@@ -256,6 +258,8 @@ def collect(
         Holdout runs where any are needed, and the data set they belong to.
     heldout
         Out-of-sample predictions, where the caller has them.
+    store
+        Where representations are kept, and inputs that lie in no array; in memory if None.
 
     Raises
     ------
@@ -273,6 +277,7 @@ def collect(
         seed,
         progress,
         timer,
+        store,
     )
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
@@ -286,6 +291,7 @@ def collect(
     if crowds.of_model:
         learner = _needed(learner, crowds.of_model[0])
         crowds.check(learner, 0 if keeps else learner.epochs)
+    examples = crowds.stored(examples, learner is None and Need.HELDOUT in needs and heldout is None)
     crowds.of_inputs(examples)
     rows = np.arange(len(labels), dtype=np.int64)
     fitted = None

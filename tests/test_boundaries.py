@@ -71,7 +71,7 @@ MAY_IMPORT = {
         "representations.input",
     },
 }
-CORRIDOR = {"errors", "fingerprints", "types", "progress", "interrupts", "shares"}
+CORRIDOR = {"durable", "errors", "fingerprints", "types", "progress", "interrupts", "shares"}
 
 
 def imports(path, *, at_run_time):
