@@ -77,7 +77,7 @@ class Faiss:
     effort: int | None = None
     cells: int | None = None
     probes: int | None = None
-    recall: float = 0.98
+    recall: float = 0.96
     gpu: bool | None = None
     name: str = "faiss"
 
@@ -90,7 +90,7 @@ class Faiss:
                 raise SettingError(f"{option}={value!r}", "a whole number of at least 1", f"leave out {option}=")
         number = isinstance(self.recall, (int, float)) and not isinstance(self.recall, bool)
         if not number or not 0 < self.recall <= 1:
-            raise SettingError(f"recall={self.recall!r}", "a share above 0, at most 1", "pass recall=0.98")
+            raise SettingError(f"recall={self.recall!r}", "a share above 0, at most 1", "pass recall=0.96")
         if self.gpu not in (None, True, False) or (self.gpu and self.index != "exact"):
             raise SettingError(
                 f"gpu={self.gpu!r} for index {self.index!r}", "True or False, True for 'exact' alone", "pass gpu=None"
