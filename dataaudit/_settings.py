@@ -108,6 +108,13 @@ def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str
         if not needs:
             continue
         found[scorer.name] = [evidence.densities[need].settings for need in sorted(needs, key=lambda n: n.epoch or 0)]
+        for settings in found[scorer.name]:
+            if settings.get("tolerance_met") is False:
+                notes.append(
+                    f"{scorer.name}: a sample of {settings['sample']} reaches 1 - Spearman = "
+                    f"{1 - min(settings['spearman'].values()):.2g}, not the tolerance of {settings['tolerance']:.2g}; "
+                    "allow a larger one, SampledEngine(sample=...)"
+                )
         lost = max(settings["out_of_reach"] for settings in found[scorer.name])
         if lost:
             notes.append(

@@ -120,7 +120,7 @@ class Audit(LabelDecisions, Exports, Places):
         -------
         DataFrame
             One row an example, indexed by `rows`: score, stderr, lower and upper (95 % interval), holdouts (how often
-            it was held out).
+            it was held out; of a sampled density, members of its sample).
 
         Raises
         ------

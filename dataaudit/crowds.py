@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.neighbours.around import Around, AroundNeed
@@ -95,10 +93,20 @@ class Crowds:
             return examples
         from dataaudit.representations.input import stored_inputs
 
-        summed = any(isinstance(need, DensityNeed) for need in self._of_inputs)
+        # Engines that sum all pairs want one array; the others read rows in pieces.
+        summed = any(isinstance(need, DensityNeed) for need in self._of_inputs) and not self._takes_pieces(examples)
         with self._timer.stage("represent"):
             keep = self._store.keeper("input", len(examples), {}, None)
             return stored_inputs(examples, keep, summed, self._progress)
+
+    def _takes_pieces(self, examples: Examples) -> bool:
+        from dataaudit.density.engines import AutomaticEngine, EstimatingEngine
+
+        array = getattr(examples, "array", None)
+        engine = self._engine
+        if isinstance(engine, AutomaticEngine) and array is not None:
+            engine = engine.choose(array)
+        return isinstance(engine, EstimatingEngine)
 
     def of_inputs(self, examples: Examples | None) -> None:
         """Find what lies among the inputs."""
@@ -113,9 +121,7 @@ class Crowds:
         with self._timer.stage("represent"):
             represented, described = input_rows(examples)
         for need in self._of_inputs:
-            # Neighbours are found among rows in pieces too; sums over all pairs want one array.
-            given = np.asarray(represented) if isinstance(need, DensityNeed) else represented
-            self._add(need, cast("Represented", given), described)
+            self._add(need, cast("Represented", represented), described)
         if self._store is not None:
             self._store.check_unchanged()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dataaudit.density.base import multiple_of
 from dataaudit.errors import DataError
-from dataaudit.representations.base import Factors, Represented, rows_of
+from dataaudit.representations.base import Factors, Represented, are_rows, rows_of
 from dataaudit.types import AnyArray, FloatArray
 
 VALUES = 2**22
@@ -78,6 +78,9 @@ def mean_distance(represented: Represented, seed: int) -> tuple[float, float]:
     if m < 2:
         return 0.0, 0.0
     chosen = np.sort(np.random.default_rng(seed).choice(n, m, replace=False))
+    if are_rows(represented) and not isinstance(represented, np.ndarray):
+        # Rows in pieces give rows, not their features apart.
+        represented, chosen = represented[chosen], np.arange(m)
     unit = _unit(represented, chosen)
     own = unit * np.sqrt(_squared_distances(represented, chosen, unit)).sum(1) / (m - 1)
     if m == n:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +105,31 @@ def multiple_of(bandwidth: float | str) -> float | None:
     return number if text is not None else None
 
 
+KINDS = ("density", "class_density", "relative_density", "parzen")
+"""Scores that the two sums of an example give."""
+
+
+@dataclass(frozen=True)
+class SumErrors:
+    """How far sums of n examples that are estimates are known.
+
+    Attributes
+    ----------
+    other, same
+        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where exact. The two
+        errors are independent.
+    members
+        Number of examples that the sum over other labels is estimated from, int64 [n].
+    agreement
+        Estimated Spearman correlation with the exact ranking, by score (`KINDS`).
+    """
+
+    other: FloatArray
+    same: FloatArray
+    members: IntArray
+    agreement: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class DensitySums:
     """Kernel sums of n examples, self pairs left out.
@@ -115,11 +140,14 @@ class DensitySums:
         Sums over all others and over those of the same label, float64 [n].
     settings
         How they came about: bandwidth with its standard error, engine, shape; JSON values.
+    errors
+        Of sums that are estimates; None for exact ones.
     """
 
     total: FloatArray
     same: FloatArray
     settings: dict[str, Any] = field(default_factory=dict)
+    errors: SumErrors | None = None
 
     def parzen(self, labels: IntArray) -> FloatArray:
         """Leave-one-out Parzen posterior of the given label, float64 [n].
@@ -132,3 +160,28 @@ class DensitySums:
         share = counts / max(n - 1, 1)
         reached = self.total > 0
         return np.where(reached, self.same / np.where(reached, self.total, 1.0), share)
+
+    def stderr(self, kind: str) -> FloatArray:
+        """Standard error of a score, float64 [n]; 0 for exact sums.
+
+        That of the posterior p = S / (S + O), of independent sums over the same label and others, is to the first
+        order (p / (S + O)) sqrt(error(O)^2 + (O / S)^2 error(S)^2).
+
+        Parameters
+        ----------
+        kind
+            One of `KINDS`.
+        """
+        n = len(self.total)
+        if self.errors is None:
+            return np.zeros(n)
+        same, other = self.errors.same, self.errors.other
+        if kind == "class_density":
+            return same / n
+        if kind in ("density", "relative_density"):
+            return np.hypot(other, same) / n
+        reached = self.total > 0
+        total = np.where(reached, self.total, 1.0)
+        return np.where(
+            reached, np.hypot(self.same / total * other, (self.total - self.same) / total * same) / total, 0.0
+        )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dataaudit.density import bandwidth
 from dataaudit.density.base import DensityNeed, DensitySums
-from dataaudit.density.engines import DensityEngine
+from dataaudit.density.engines import AutomaticEngine, DensityEngine, EstimatingEngine
 from dataaudit.errors import DataAuditError, DataError
 from dataaudit.progress import progress_bar
-from dataaudit.representations.base import Represented
+from dataaudit.representations.base import Represented, are_rows
 from dataaudit.types import IntArray
 
 STEPS = 1000
@@ -34,7 +35,7 @@ def density_sums(
     need
         Bandwidth and names.
     represented, described
-        The representation, and what to record of it.
+        The representation, and what to record of it. Rows in pieces are joined for engines that sum all pairs.
     labels, engine, seed, progress
         As in `dataaudit.score`.
 
@@ -43,6 +44,10 @@ def density_sums(
     DataError
         If all examples are equal and the bandwidth is to be found from their distances.
     """
+    if isinstance(engine, AutomaticEngine):
+        engine = engine.choose(represented)
+    if are_rows(represented) and not isinstance(engine, EstimatingEngine):
+        represented = np.asarray(represented)
     h = bandwidth.find(represented, need.bandwidth, seed)
     done = 0.0
     with progress_bar(f"pairs in {need.space}", STEPS, progress) as advance:
@@ -53,7 +58,10 @@ def density_sums(
             done += part
 
         try:
-            total, same = engine.sums(represented, labels, h.value, share)
+            if isinstance(engine, EstimatingEngine):
+                found = engine.estimates(represented, labels, h.value, seed, share)
+            else:
+                found = DensitySums(*engine.sums(represented, labels, h.value, share))
         except DataAuditError:
             raise
         except ValueError as error:
@@ -71,6 +79,7 @@ def density_sums(
         "bandwidth_rule": need.bandwidth if isinstance(need.bandwidth, str) else "given",
         "engine": engine.name,
         **engine.describe(represented),
-        "out_of_reach": int(np.count_nonzero(total == 0)),
+        **found.settings,
+        "out_of_reach": int(np.count_nonzero(found.total == 0)),
     }
-    return DensitySums(total, same, settings)
+    return replace(found, settings=settings)

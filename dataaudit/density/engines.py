@@ -5,18 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.density.base import DensitySums
 from dataaudit.errors import SettingError, did_you_mean, require
 from dataaudit.registry import Registry
-from dataaudit.representations.base import Represented
-from dataaudit.types import AnyArray, FloatArray, IntArray
+from dataaudit.representations.base import Represented, are_rows
+from dataaudit.types import FloatArray, IntArray
 
 REGISTRY = Registry(
     "engine",
-    {name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu", "triton")},
+    {
+        **{name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu", "triton")},
+        "sampled": "dataaudit.density.sampled:sampled",
+    },
     group="dataaudit.engines",
 )
 
@@ -67,8 +71,36 @@ class DensityEngine(Protocol):
         """
 
 
-def _is_rows(represented: Represented) -> TypeGuard[AnyArray]:
-    return isinstance(represented, np.ndarray)
+@runtime_checkable
+class EstimatingEngine(DensityEngine, Protocol):
+    """An engine whose sums are estimates, with their errors.
+
+    Laws
+    ----
+    - Rows may be memory-mapped, or come in pieces that give rows at positions and nothing else: they are read in
+      blocks, and never copied whole.
+    - Errors are honest: about 95 % of the sums lie within 1.96 standard errors of the exact ones.
+    - Equal arguments give equal bits.
+    """
+
+    @abstractmethod
+    def estimates(
+        self,
+        represented: Represented,
+        labels: IntArray,
+        bandwidth: float,
+        seed: int,
+        advance: Callable[[float], Any],
+    ) -> DensitySums:
+        """Sums with errors, and what to record of how they came about.
+
+        Parameters
+        ----------
+        represented, labels, bandwidth, advance
+            As in `sums`.
+        seed
+            Of the sample, where the engine has none of its own.
+        """
 
 
 @dataclass(frozen=True)
@@ -121,7 +153,7 @@ class CpuEngine:
         """What products multiply."""
         from dataaudit_kernels.rbf_cpu import kind_of
 
-        return {"precision": kind_of(self.precision, [represented]) if _is_rows(represented) else "float32"}
+        return {"precision": kind_of(self.precision, [represented]) if are_rows(represented) else "float32"}
 
     def check(self) -> None:
         """Raise unless this CPU multiplies in the precision asked for."""
@@ -172,7 +204,7 @@ class TritonEngine:
         """What products multiply, and where."""
         from dataaudit_kernels.rbf_triton import device_name
 
-        precision = self.precision if _is_rows(represented) else self._of_gradients()
+        precision = self.precision if are_rows(represented) else self._of_gradients()
         return {"precision": precision, "device": device_name(self.device)}
 
     def _of_gradients(self) -> str:
@@ -213,12 +245,49 @@ class TritonEngine:
 
 reference, cpu, triton = ReferenceEngine(), CpuEngine(), TritonEngine()
 
+EXACT_ROWS = 100_000
+"""Most rows of which "auto" sums all pairs."""
+
+
+@dataclass(frozen=True)
+class AutomaticEngine:
+    """All pairs on the CPU up to `EXACT_ROWS` rows, and for factors of gradients; a sample beyond.
+
+    By benchmarks/scale/engines.py. The audit's settings name the engine that ran.
+    """
+
+    name: str = "auto"
+
+    def choose(self, represented: Represented) -> DensityEngine:
+        """Engine for a representation."""
+        few = not are_rows(represented) or len(represented) <= EXACT_ROWS
+        return cpu if few else _checked(REGISTRY.get("sampled"))
+
+    def describe(self, represented: Represented) -> dict[str, Any]:
+        """What the chosen engine records."""
+        return self.choose(represented).describe(represented)
+
+    def check(self) -> None:
+        """Raise unless both engines run here."""
+        cpu.check()
+        REGISTRY.get("sampled").check()
+
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `DensityEngine.sums`, by the engine that is chosen."""
+        return self.choose(represented).sums(represented, labels, bandwidth, advance)
+
+
+automatic = AutomaticEngine()
+
 
 def resolve(engine: str | DensityEngine) -> DensityEngine:
     """Engine by name or instance, checked.
 
-    "auto" is the CPU: the Triton kernels are checked in Triton's interpreter and compiled ahead of time, but no table
-    of benchmarks/kernels/gpu.py has shown yet what they give on a GPU.
+    "auto" chooses by the number of rows, `AutomaticEngine`, and never the GPU: the Triton kernels are checked in
+    Triton's interpreter and compiled ahead of time, but no table of benchmarks/kernels/gpu.py has shown yet what they
+    give on a GPU.
 
     Raises
     ------
@@ -226,10 +295,13 @@ def resolve(engine: str | DensityEngine) -> DensityEngine:
         If the name is unknown, the object is no engine, or this machine cannot run it.
     """
     if isinstance(engine, str) and engine == "auto":
-        engine = "cpu"
-    found = REGISTRY.get(engine) if isinstance(engine, str) else engine
-    if not isinstance(found, DensityEngine) or isinstance(found, type):
+        return _checked(automatic)
+    return _checked(REGISTRY.get(engine) if isinstance(engine, str) else engine)
+
+
+def _checked(engine: Any) -> DensityEngine:
+    if not isinstance(engine, DensityEngine) or isinstance(engine, type):
         names = ["auto", *REGISTRY.names()]
         raise SettingError(f"engine={engine!r}", "the name of an engine, or one", did_you_mean(engine, names))
-    found.check()
-    return found
+    engine.check()
+    return engine

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 from dataaudit.types import AnyArray
 
@@ -29,9 +27,14 @@ class Factors(NamedTuple):
 
 
 Represented: TypeAlias = AnyArray | Sequence[Factors]
-"""Rows [n, d], or factors, one a layer."""
+"""Rows [n, d], which may lie on disk or in pieces that only give rows at positions; or factors, one a layer."""
+
+
+def are_rows(represented: Represented) -> TypeGuard[AnyArray]:
+    """Whether these are rows: an array, or pieces with a shape and a type."""
+    return hasattr(represented, "shape") and hasattr(represented, "dtype")
 
 
 def rows_of(represented: Represented) -> int:
     """Number of examples n."""
-    return len(represented) if isinstance(represented, np.ndarray) else len(represented[0].delta)
+    return len(represented) if are_rows(represented) else len(represented[0].delta)

@@ -25,9 +25,11 @@ class Uncertainty:
     lower, upper
         95 % interval, float64 [n].
     holdouts
-        Number of measurements behind each value, int64 [n].
+        Number of measurements behind each value, int64 [n]: holdouts, or members of the sample that a density is
+        estimated from.
     reliability
-        Spearman-Brown corrected split-half reliability of the ranking; NaN where it could not be estimated.
+        Spearman-Brown corrected split-half reliability of the ranking, or what corresponds to it: the squared
+        correlation with the ranking without error; NaN where it could not be estimated.
     """
 
     stderr: FloatArray

@@ -11,7 +11,7 @@ import numpy as np
 from dataaudit.density.base import SPACES, DensityNeed, DensitySums
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence import Evidence
-from dataaudit.scoring.base import Scores
+from dataaudit.scoring.base import Scores, Uncertainty
 from dataaudit.scoring.epochs import at_epochs, checked_epochs
 from dataaudit.types import FloatArray, IntArray
 
@@ -24,6 +24,11 @@ _VALUES: dict[str, Callable[[DensitySums, IntArray], FloatArray]] = {
     "relative_density": lambda sums, labels: (2 * sums.same - sums.total) / len(labels),
     "parzen": lambda sums, labels: sums.parzen(labels),
 }
+
+_RANGES = {"density": (0.0, 1.0), "class_density": (0.0, 1.0), "relative_density": (-1.0, 1.0), "parzen": (0.0, 1.0)}
+
+Z95 = 1.96
+"""Standard errors on each side of a 95 % interval."""
 
 _PHRASES = {
     "density": "mean kernel value with all other examples",
@@ -122,9 +127,23 @@ class Density:
         return frozenset(self._ordered())
 
     def score(self, evidence: Evidence) -> Scores:
-        """Values [n], the mean over the chosen epochs."""
-        values = [_VALUES[self.kind](evidence.densities[need], evidence.labels) for need in self._ordered()]
-        return Scores(np.mean(values, axis=0))
+        """Values [n], the mean over the chosen epochs; with their uncertainty where sums are estimates.
+
+        The samples of all epochs are of the same rows: the standard error of the mean is taken to be the mean of
+        the standard errors, which it is at most. The reliability is the squared estimated Spearman correlation with
+        the exact ranking, the least over the epochs.
+        """
+        found = [evidence.densities[need] for need in self._ordered()]
+        values = np.mean([_VALUES[self.kind](sums, evidence.labels) for sums in found], axis=0)
+        errors = [sums.errors for sums in found if sums.errors is not None]
+        if not errors:
+            return Scores(values)
+        stderr = np.mean([sums.stderr(self.kind) for sums in found], axis=0)
+        agreement = min(one.agreement[self.kind] for one in errors)
+        members = np.min([one.members for one in errors], axis=0)
+        low, high = _RANGES[self.kind]
+        lower, upper = np.clip(values - Z95 * stderr, low, high), np.clip(values + Z95 * stderr, low, high)
+        return Scores(values, uncertainty=Uncertainty(stderr, lower, upper, members, agreement**2))
 
 
 BUILT_IN = {f"{score}/{space}": Density(space, score) for space in SPACES for score in _VALUES}

@@ -27,7 +27,7 @@ _C1, _C2, _C3, _C4, _C5, _C6 = (np.float32(c) for c in _FIT.convert(kind=np.poly
 
 # NaN and infinity never arrive here: rows are finite, and squares of scaled rows are bounded. Functions that
 # inline the loops must ask for the same, or the loops are not vectorised.
-_FAST = {"contract", "reassoc", "nsz", "arcp", "nnan", "ninf"}
+FAST = {"contract", "reassoc", "nsz", "arcp", "nnan", "ninf"}
 
 
 @intrinsic
@@ -60,7 +60,18 @@ def _squared_distance(context, row, column, product):
     return types.float32(product, product, product), of_integers if whole else of_floats
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, fastmath=FAST, inline="always")
+def kernel_value(t):
+    """2^-t, for t in 0..126, as the sum of a float32 and of the 1 that it is compared with where t <= 1/2, else 0."""
+    whole = np.floor(_HALF - t)
+    r = -t - whole
+    p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
+    power = _ZERO if t >= _FAR else _power_of_two(whole)
+    is_near = whole == _ZERO
+    return (_ZERO if is_near else power) + power * p, _ONE if is_near else _ZERO
+
+
+@numba.njit(nogil=True, fastmath=FAST, inline="always")
 def _segment(products, first, end, row_norm, norms, scale, values, near):
     """Sum and count of one row's columns ``first .. end``; both are also added to the columns' own."""
     total = _ZERO
@@ -68,13 +79,7 @@ def _segment(products, first, end, row_norm, norms, scale, values, near):
     # Unsigned: a signed index might be negative, and the loop would not be vectorised.
     for c in range(np.uintp(first), np.uintp(end)):
         t = min(max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO), _FAR)
-        whole = np.floor(_HALF - t)
-        r = -t - whole
-        p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-        power = _ZERO if t >= _FAR else _power_of_two(whole)
-        is_near = whole == _ZERO
-        value = (_ZERO if is_near else power) + power * p
-        one = _ONE if is_near else _ZERO
+        value, one = kernel_value(t)
         total += value
         count += one
         values[c] += value
@@ -82,7 +87,7 @@ def _segment(products, first, end, row_norm, norms, scale, values, near):
     return total, count
 
 
-@numba.njit(nogil=True, fastmath=_FAST)
+@numba.njit(nogil=True, fastmath=FAST)
 def add_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, column_sums, values, near):
     """Add the kernel values of a block to the sums of its rows and of its columns.
 
@@ -123,14 +128,14 @@ def add_sums(products, rows, columns, row_norms, norms, scale, first, end, skip,
                 column_sums[kind, c] += np.float64(values[kind, c]) + np.float64(near[kind, c])
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, fastmath=FAST, inline="always")
 def _largest(products, first, end, row_norm, norms, scale, largest):
     for c in range(np.uintp(first), np.uintp(end)):
         largest = max(largest, -max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO))
     return largest
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="always")
+@numba.njit(nogil=True, fastmath=FAST, inline="always")
 def _shifted(products, first, end, row_norm, norms, scale, shift):
     total = _ZERO
     for c in range(np.uintp(first), np.uintp(end)):
@@ -143,7 +148,7 @@ def _shifted(products, first, end, row_norm, norms, scale, shift):
     return total
 
 
-@numba.njit(nogil=True, fastmath=_FAST)
+@numba.njit(nogil=True, fastmath=FAST)
 def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, shifts):
     """`add_sums` for rows whose every kernel value may underflow: sums of 2^(t - shift), rows only.
 

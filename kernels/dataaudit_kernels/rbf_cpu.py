@@ -110,7 +110,7 @@ def rbf_sums(
     unit = 1.0 if kind == "uint8" else unit_of(h)
 
     def side(chosen: Integers, of: NDArray[Any], name: str) -> _Side:
-        packed = pack(of, chosen, kind, centre, unit, name, _workers(threads))
+        packed = pack(of, chosen, kind, centre, unit, name, workers(threads))
         if packed.sums is None:
             norms = packed.squares.astype(np.float32)
             return _Side(kind, (packed,), (0.0,), norms, norms, len(chosen))
@@ -163,14 +163,14 @@ def gradient_rbf_sums(
     h = check_bandwidth(bandwidth)
     n = check_layers(layers)
     given = check_labels(labels, n, "labels")
-    unit, workers = unit_of(h), _workers(threads)
+    unit, count = unit_of(h), workers(threads)
 
     def side(chosen: Integers) -> _Side:
         factors: list[Packed] = []
         norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)
         for number, (delta, inputs, bias) in enumerate(layers):
-            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", workers)
-            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", workers)
+            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", count)
+            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", count)
             norms += outer.squares * (inner.squares + float(bias))
             factors += [outer, inner]
         check_reach(norms, chosen)
@@ -266,7 +266,7 @@ class _Pairs:
             )
             return start, begin, down, across
 
-        for task, result in zip(tasks, in_order(work, tasks, _workers(self.threads)), strict=True):
+        for task, result in zip(tasks, in_order(work, tasks, workers(self.threads)), strict=True):
             if self.advance is not None:
                 self.advance(-(-(task[2] - task[1]) // TILE) / blocks)
             yield result
@@ -285,10 +285,11 @@ class _Pairs:
             )
             return np.asarray(np.exp2(shifts) * sums)
 
-        return np.concatenate(list(in_order(work, range(0, rows.n, TILE), _workers(self.threads))), axis=1)
+        return np.concatenate(list(in_order(work, range(0, rows.n, TILE), workers(self.threads))), axis=1)
 
 
-def _workers(threads: int | None) -> int:
+def workers(threads: int | None) -> int:
+    """Number of threads asked for; Numba's number where that is None."""
     if threads is None:
         return int(config.NUMBA_NUM_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:

@@ -62,7 +62,7 @@ def test_bfloat16_is_an_option():
 
 
 def test_engines_by_name_and_instance(monkeypatch):
-    assert resolve("auto").name == "cpu"
+    assert resolve("auto").name == "auto"
     assert resolve("reference").name == "reference"
     mine = CpuEngine(threads=1)
     assert resolve(mine) is mine

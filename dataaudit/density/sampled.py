@@ -1,0 +1,194 @@
+"""Kernel sums of millions of rows: exact within classes, sampled between them, with errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from dataaudit.density.base import DensitySums, SumErrors
+from dataaudit.errors import SettingError
+from dataaudit.representations.base import Factors, Represented, are_rows
+from dataaudit.types import AnyArray, FloatArray, IntArray
+
+WIDEST = 16384
+"""Most numbers of a gradient that is written out."""
+
+
+@dataclass(frozen=True)
+class SampledEngine:
+    """Sums over the same label from all pairs, over other labels from a sample, with a standard error for each.
+
+    Rows stay on disk where they are memory-mapped, and in pieces where they come in pieces; memory for a million rows
+    is some hundred MiB. Classes of more than four samples are sampled as well. Where all pairs are no more work than
+    the sample, all are summed, and errors are 0. Errors are those of a mean: rows of a tight little group among far
+    ones, which a sample may miss, are known worse than their standard error says; small bandwidths (below half of the
+    paper's) make all rows such ones.
+
+    Gradients of linear layers are written out block by block.
+
+    Parameters
+    ----------
+    tolerance
+        Largest 1 - Spearman between each density score and its exact self, estimated from the differences of
+        halves of the sample: the sample grows until it is met, or is of size `sample`; the audit's settings and notes
+        say what was reached. None for a sample of that size.
+    sample
+        Most members of the sample.
+    exact_class
+        Largest class of which all pairs are summed; four samples if None.
+    control
+        Whether Taylor's terms of the kernel, whose sums over all rows are known, take part of the variance away;
+        False to see what they give.
+    seed
+        Of the sample; that of the audit if None.
+    threads
+        All cores if None.
+
+    Examples
+    --------
+    >>> SampledEngine(tolerance=1e-4).name
+    'sampled'
+    """
+
+    tolerance: float | None = 1e-3
+    sample: int = 65536
+    exact_class: int | None = None
+    control: bool = True
+    seed: int | None = None
+    threads: int | None = None
+    name: str = "sampled"
+
+    def describe(self, represented: Represented) -> dict[str, Any]:
+        """Precision, and what was asked for."""
+        return {"precision": "float32", "tolerance": self.tolerance, "most_members": self.sample}
+
+    def check(self) -> None:
+        """Raise `SettingError` unless all settings are as described."""
+        number = isinstance(self.tolerance, (int, float, np.number)) and not isinstance(self.tolerance, bool)
+        if self.tolerance is not None and not (number and 0 < self.tolerance < 1):
+            raise SettingError(
+                f"tolerance={self.tolerance!r}", "a number between 0 and 1, or None", "pass tolerance=1e-3"
+            )
+        for name, least, optional in (
+            ("sample", 64, False),
+            ("exact_class", 0, True),
+            ("seed", 0, True),
+            ("threads", 1, True),
+        ):
+            value = getattr(self, name)
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            if not (optional and value is None) and (not whole or value < least):
+                none = ", or None" if optional else ""
+                raise SettingError(
+                    f"{name}={value!r}", f"a whole number of at least {least}{none}", f"leave {name} out"
+                )
+        if not isinstance(self.control, bool):
+            raise SettingError(f"control={self.control!r}", "True or False", "leave control out")
+
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `DensityEngine.sums`; seed 0 where the engine has none."""
+        found = self.estimates(represented, labels, bandwidth, 0, advance)
+        return found.total, found.same
+
+    def estimates(
+        self,
+        represented: Represented,
+        labels: IntArray,
+        bandwidth: float,
+        seed: int,
+        advance: Callable[[float], Any],
+    ) -> DensitySums:
+        """As `EstimatingEngine.estimates`.
+
+        Raises
+        ------
+        SettingError
+            If a gradient holds over 16384 numbers.
+        ValueError
+            If rows hold NaN or infinity (they are named), or change while they are read.
+        """
+        from dataaudit_kernels.rbf_sampled import sampled_sums
+
+        rows = represented if are_rows(represented) else WrittenOut(cast("Sequence[Factors]", represented))
+        found = sampled_sums(
+            rows,
+            labels,
+            bandwidth,
+            tolerance=self.tolerance,
+            sample=self.sample,
+            exact_class=self.exact_class,
+            control=self.control,
+            seed=seed if self.seed is None else self.seed,
+            threads=self.threads,
+            advance=advance,
+        )
+        reached = 1 - min(found.agreement.values())
+        settings = {
+            "sample": found.sample,
+            "exact_class": found.exact_class,
+            "directions": found.rank,
+            "spearman": found.agreement,
+            "tolerance_met": None if self.tolerance is None else bool(reached <= self.tolerance),
+        }
+        errors = SumErrors(found.other_stderr, found.same_stderr, found.members, found.agreement)
+        return DensitySums(found.total, found.same, settings, errors)
+
+
+class WrittenOut:
+    """Gradients of linear layers as rows [n, sum of p (q + 1)], written out where they are asked for.
+
+    Parameters
+    ----------
+    layers
+        Factors, one a layer.
+
+    Raises
+    ------
+    SettingError
+        If a row holds over `WIDEST` numbers.
+
+    Examples
+    --------
+    >>> layer = Factors(np.array([[1.0], [2.0]]), np.array([[0.0], [3.0]]), bias=True)
+    >>> WrittenOut([layer])[np.array([1])].tolist()
+    [[6.0, 2.0]]
+    """
+
+    def __init__(self, layers: Sequence[Factors]) -> None:
+        width = sum(delta.shape[1] * (inputs.shape[1] + bias) for delta, inputs, bias in layers)
+        if width > WIDEST:
+            raise SettingError(
+                f"engine 'sampled' for gradients of {width} numbers",
+                f"at most {WIDEST}, for they are written out",
+                "pass engine='cpu', or ask for 'gradient_sketch'",
+            )
+        self._layers = layers
+        self.shape = (len(layers[0].delta), width)
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        """Number of examples n."""
+        return self.shape[0]
+
+    def __getitem__(self, wanted: slice | IntArray) -> AnyArray:
+        """Rows of a slice or at positions, float32 [b, d]."""
+        parts = []
+        for delta, inputs, bias in self._layers:
+            outer, inner = delta[wanted], inputs[wanted]
+            if bias:
+                inner = np.column_stack([inner, np.ones(len(inner), inner.dtype)])
+            parts.append((outer[:, :, None] * inner[:, None, :]).reshape(len(outer), -1))
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        """All rows."""
+        found = self[:]
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+
+sampled = SampledEngine()

@@ -1,0 +1,117 @@
+"""Kernel sums of more rows than all pairs can be taken of: exact within a class, sampled between classes.
+
+    one pass over the rows, by class: finite? norms, moments            sampled_source, taylor
+    sample for the tolerance, on some rows                              agreement
+    for each class, block by block:
+        sums over its own rows: all pairs, or a sample of the class     rbf_cpu, sampled_estimate
+        sums over all other rows: the shared sample without its own     sampled_estimate
+
+Memory beyond the arguments: about 150 bytes a row; the samples (12 bytes a value of the shared one and of one class's);
+moments (8 (d + r^2) bytes a class of over 512 rows, at most 256 MiB + 8 C d); one class that is summed exactly (at
+most 512 MiB); blocks of a few MiB a thread. Rows are read by position, a block at a time, three times over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from dataaudit_kernels.agreement import SCORES
+from dataaudit_kernels.rbf_cpu import rbf_sums, workers
+from dataaudit_kernels.sampled_source import Source, as_rows
+from dataaudit_kernels.sampled_work import FIRST, SURVEYED, SampledSums, Work
+from dataaudit_kernels.validation import check_bandwidth, check_labels
+
+Integers = NDArray[np.int64]
+Advance = Callable[[float], Any]
+
+
+def sampled_sums(
+    x: ArrayLike | Any,
+    labels: ArrayLike,
+    bandwidth: float,
+    *,
+    tolerance: float | None = 1e-3,
+    sample: int = 65536,
+    exact_class: int | None = None,
+    control: bool = True,
+    seed: int = 0,
+    threads: int | None = None,
+    advance: Advance | None = None,
+) -> SampledSums:
+    """Estimates of `dataaudit_kernels.reference.rbf_sums`, in memory that the number of rows hardly enters.
+
+    Parameters
+    ----------
+    x
+        Rows [n, d] of real numbers: an array, a memory-mapped one, or anything with a shape, a type and rows at
+        positions. It is never copied whole.
+    labels, bandwidth
+        As there.
+    tolerance
+        Largest estimated 1 - Spearman between a density score by these sums and by exact ones; None for a sample of
+        the size `sample`.
+    sample
+        Most members of the sample.
+    exact_class
+        Largest class of which all pairs are summed; four samples if None. Larger ones are sampled.
+    control
+        Whether control variates are used.
+    seed
+        Of the samples.
+    threads
+        Numba's number (all cores, NUMBA_NUM_THREADS) if None.
+    advance
+        Called now and then with the share of the work done since the last call.
+
+    Returns
+    -------
+    SampledSums
+        All pairs are summed, with errors of 0, where that is no more work than the sample.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart, the bandwidth is not
+        positive, or rows change while they are read.
+
+    Examples
+    --------
+    >>> found = sampled_sums([[0.0], [1.0], [1.0]], [0, 0, 1], 1.0)
+    >>> found.same.round(4).tolist(), found.sample
+    ([0.3679, 0.3679, 0.0], 3)
+    """
+    h = check_bandwidth(bandwidth)
+    rows = as_rows(x)
+    n = len(rows)
+    given = check_labels(labels, n, "labels")
+    step = advance or (lambda share: None)
+    count = workers(threads)
+    if n <= 2 * min(sample, FIRST if tolerance is not None else sample):
+        return _all_pairs(rows, given, h, threads, step)
+    with threadpool_limits(1, "blas"):
+        work = Work(Source(rows, h), given, h, exact_class, control, seed, count)
+        work.survey(step)
+        size = min(sample, n) if tolerance is None else work.size_for(tolerance, min(sample, n))
+        part = 1 - SURVEYED
+        while 2 * size < n:
+            found = work.sums(size, part, step)
+            reached = 1 - min(found.agreement.values())
+            if tolerance is None or reached <= tolerance or size >= min(sample, n):
+                return found
+            # Rows that were not tried rank worse than those that were; what is done again is no progress.
+            size, part = min(sample, n, int(1.2 * size * reached / tolerance)), 0.0
+    return _all_pairs(rows, given, h, threads, lambda share: step(part * share))
+
+
+def _all_pairs(rows: Any, labels: Integers, h: float, threads: int | None, advance: Advance) -> SampledSums:
+    total, same = rbf_sums(np.asarray(rows), labels, h, threads=threads, advance=advance)
+    n = len(labels)
+    counts = np.unique(labels, return_inverse=True, return_counts=True)
+    members = n - counts[2][counts[1]] if n else np.zeros(0, np.int64)
+    largest = int(counts[2].max(initial=0))
+    return SampledSums(total, same, np.zeros(n), np.zeros(n), members, dict.fromkeys(SCORES, 1.0), n, largest, 0)

@@ -1,0 +1,200 @@
+"""Rows that stay where they are, on disk or in pieces, read in blocks by class: one pass for their moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dataaudit_kernels.packing import by_label, centre_of, unit_of
+from dataaudit_kernels.taylor import Basis, Moments, basis_of
+from dataaudit_kernels.threads import in_order
+from dataaudit_kernels.validation import FARTHEST
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+SMALL = 512
+"""Largest class whose moments are taken from all its pairs, several such classes at a time."""
+
+READ = 2**20
+"""Values that are read at a time by one thread."""
+
+PROBE = 2048
+"""Rows from which the directions of the second degree are found."""
+
+HELD_MOMENTS = 2**25
+"""Numbers that the moments of all classes may take: 256 MiB."""
+
+PLANNED = 4096
+"""Sample for which the number of directions is chosen: moments may cost a fifth of its products."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are summed together: one class, or several small ones.
+
+    Attributes
+    ----------
+    rows
+        Positions in the given order, int64 [g], ascending within a class.
+    big
+        Whether it is one class of more than `SMALL` rows.
+    """
+
+    rows: Integers
+    big: bool
+
+
+def groups_of(labels: Integers) -> list[Group]:
+    """Classes in the order of their labels; small ones together, up to `SMALL` rows."""
+    order = by_label(labels)
+    _, starts = np.unique(order.labels, return_index=True)
+    found: list[Group] = []
+    waiting: list[Integers] = []
+    for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
+        rows = order.rows[start:stop]
+        if len(rows) > SMALL:
+            found.append(Group(rows, True))
+            continue
+        if waiting and sum(map(len, waiting)) + len(rows) > SMALL:
+            found.append(Group(np.concatenate(waiting), False))
+            waiting = []
+        waiting.append(rows)
+    if waiting:
+        found.append(Group(np.concatenate(waiting), False))
+    return found
+
+
+def as_rows(x: ArrayLike | Any) -> Any:
+    """Rows [n, d] as they are: an array, or what has a shape, a type and rows at positions.
+
+    Raises
+    ------
+    ValueError
+        If they are not two-dimensional, or no real numbers.
+    """
+    rows = x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x)
+    if rows.dtype.kind not in "fiub":
+        raise ValueError(f"found x of type {rows.dtype}; expected real numbers; convert it to float32")
+    if len(rows.shape) != 2 or rows.shape[1] == 0:
+        raise ValueError(f"found x of shape {rows.shape}; expected [n, d] with d > 0; reshape it")
+    return rows
+
+
+@dataclass
+class Source:
+    """Rows, centred and in units near the bandwidth as they are read.
+
+    Attributes
+    ----------
+    rows
+        An array, a memory-mapped one, or rows in pieces; [n, d].
+    scale
+        log2(e) / h^2 in the unit of what is read.
+    norms
+        Squared norms as they were at first, float64 [n]; a row that differs later has been changed.
+    """
+
+    rows: Any
+    bandwidth: float
+    scale: float = field(init=False)
+    norms: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._unit = unit_of(self.bandwidth)
+        self.scale = float(np.log2(np.e) * (self._unit / self.bandwidth) ** 2)
+        self._centre = centre_of(self.rows)
+        self.norms = np.full(len(self.rows), np.nan)
+
+    def read(self, which: Integers) -> tuple[Singles, Floats]:
+        """Rows at positions, rounded once, float32 [b, d], with their squared norms; nothing is checked."""
+        wide = np.asarray(self.rows[which]).astype(np.float64)
+        wide -= self._centre
+        wide /= self._unit
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = wide.astype(np.float32)
+        return x, np.einsum("ij,ij->i", x, x, dtype=np.float64)
+
+    def take(self, which: Integers) -> Singles:
+        """Rows at positions, float32 [b, d].
+
+        Raises
+        ------
+        ValueError
+            If one is no longer what it was.
+        """
+        x, squares = self.read(which)
+        same = np.abs(squares - self.norms[which]) <= 1e-9 * self.norms[which]
+        if not same.all():
+            raise ValueError(
+                f"found row {which[same.argmin()]} of x changed since it was first read; expected data that stay as "
+                "they are; keep others from writing to them, and start again"
+            )
+        return x
+
+    def basis(self, rng: np.random.Generator, classes: int) -> Basis:
+        """Directions from a sample of finite rows."""
+        n, d = self.rows.shape
+        chosen = np.sort(rng.choice(n, min(n, PROBE), replace=False))
+        step = max(1, READ // d)
+        x = np.concatenate([self.read(chosen[start : start + step])[0] for start in range(0, len(chosen), step)])
+        most = min((PLANNED * d / 12) ** 0.5, (HELD_MOMENTS / max(1, classes)) ** 0.5)
+        finite = np.isfinite(x).all(axis=1)
+        return basis_of(x[finite] if finite.any() else np.zeros((1, d), np.float32), self.scale, int(most))
+
+    def survey(
+        self, groups: Sequence[Group], basis: Basis, threads: int, advance: Callable[[float], Any]
+    ) -> tuple[Moments, list[Moments | None]]:
+        """Look at every row once: moments of all rows, and of each class that is big.
+
+        Raises
+        ------
+        ValueError
+            If rows hold NaN or infinity, or lie over 1e15 bandwidths from the others.
+        """
+        n, d = self.rows.shape
+        step = max(1, READ // d)
+        tasks = [(place, start) for place, group in enumerate(groups) for start in range(0, len(group.rows), step)]
+
+        def look(task: tuple[int, int]) -> tuple[Integers, Floats, Moments, Integers]:
+            which = groups[task[0]].rows[task[1] : task[1] + step]
+            x, squares = self.read(which)
+            bad = which[~(np.abs(x).max(1) <= FARTHEST)]
+            moments = Moments(d, basis.rank)
+            if basis.helps and not len(bad):
+                moments.add(x, basis.low(x), basis.weights(squares))
+            return which, squares, moments, bad
+
+        whole, parts = Moments(d, basis.rank), [Moments(d, basis.rank) if group.big else None for group in groups]
+        bad: list[Integers] = []
+        for (place, _), (which, squares, moments, wrong) in zip(tasks, in_order(look, tasks, threads), strict=True):
+            self.norms[which] = squares
+            whole.plus(moments)
+            own = parts[place]
+            if own is not None:
+                own.plus(moments)
+            bad.append(wrong)
+            advance(len(which) / n)
+        self._check(np.sort(np.concatenate(bad)))
+        return whole, parts
+
+    def _check(self, bad: Integers) -> None:
+        if not len(bad):
+            return
+        given = np.asarray(self.rows[bad[:8]], np.float64)
+        infinite = bad[:8][~np.isfinite(given).all(axis=1)]
+        if not len(infinite):
+            raise ValueError(
+                f"found row {bad[0]} of x over 1e15 bandwidths from the others; expected rows within that; "
+                "pass a larger bandwidth, or drop it"
+            )
+        more = f" and {len(bad) - len(infinite)} more" if len(bad) > len(infinite) else ""
+        raise ValueError(
+            f"found NaN or infinity in x, rows {', '.join(map(str, infinite))}{more}; expected finite rows; "
+            "fill or drop them"
+        )
