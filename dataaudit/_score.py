@@ -35,7 +35,7 @@ from dataaudit.data import as_examples
 from dataaudit.data.inspection import inspect
 from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
-from dataaudit.density.engines import DensityEngine
+from dataaudit.density.engines import DensityEngine, NearEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import Interrupted, ModelError, SettingError
@@ -242,7 +242,8 @@ def score(
         if Need.BELIEFS in needs:
             check_believing(believing, trained, recorded)
             needs |= believing
-        if searching is None and any(isinstance(need, AroundNeed) for need in needs):
+        graphs = isinstance(computing, NearEngine) or any(isinstance(need, AroundNeed) for need in needs)
+        if searching is None and graphs:
             searching = resolve_search("auto")
         try:
             evidence = collect(

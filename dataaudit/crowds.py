@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.neighbours.around import Around, AroundNeed
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Crowds:
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.around: Around | None = None
+        self._shared: dict[NeighbourNeed, Neighbours] = {}
 
     @property
     def watch(self) -> Any:
@@ -166,15 +167,28 @@ class Crowds:
         from dataaudit.density.compute import density_sums
 
         assert self._engine is not None
+        graph = self._near(need, represented, described)
         with self._timer.stage("density"):
             self.densities[need] = density_sums(
-                need, represented, described, self._labels, self._engine, self._seed, self._progress
+                need, represented, described, self._labels, self._engine, self._seed, self._progress, graph
             )
+
+    def _near(self, need: DensityNeed, represented: Represented, described: dict[str, Any]) -> Neighbours | None:
+        """The graph for an engine that takes one, of a representation that neighbours are searched in."""
+        from dataaudit.density.engines import NearEngine
+
+        if not isinstance(self._engine, NearEngine) or need.space not in SPACES or len(self._labels) < 2:
+            return None
+        asked = NeighbourNeed(need.space, need.layer, need.epoch, self._engine.depth)
+        with self._timer.stage("neighbours"):
+            if asked not in self._shared:
+                self._shared[asked] = self._graph(asked, represented, described)
+        return self._shared[asked]
 
     def _graph(self, need: NeighbourNeed, represented: Represented, described: dict[str, Any]) -> Neighbours:
         from dataaudit.neighbours.compute import neighbour_graph
 
-        for known, graph in self.neighbours.items():
+        for known, graph in (self.neighbours | self._shared).items():
             if (known.space, known.layer, known.epoch) == (need.space, need.layer, need.epoch):
                 return graph.first(need.depth)
         assert self._search is not None

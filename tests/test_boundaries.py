@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "learners": {"learners", "data", "holdout.base"},
     "embedding": {"embedding", "data", "learners.devices", "learners.tokens"},
     "representations": {"representations", "data"},
-    "density": {"density", "representations.base", "registry"},
+    # One engine sums over neighbours first, of the graph that neighbour scores use.
+    "density": {"density", "neighbours", "representations.base", "registry"},
     "neighbours": {"neighbours", "representations.base", "registry"},
     "scoring": {
         "scoring",
