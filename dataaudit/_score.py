@@ -86,8 +86,8 @@ def score(
         (cloned), a `LinearProbe`, `NearestNeighbours`, or None where `precomputed` holds what the scores need or
         inputs are vectors of numbers, such as embeddings: ridge regression then predicts each from all the others.
     dataset
-        ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``
-        or ``DatasetDict``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.
+        ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``,
+        ``DatasetDict`` or (with `representations`) ``IterableDataset``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.
     scorers
         "auto" (everything that this model supports), names from `dataaudit.scorers`, scorer objects, or a list.
     split
@@ -108,11 +108,13 @@ def score(
     device
         "auto" (CUDA where there is one), or a torch device.
     engine
-        What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), a `DensityEngine`,
-        or "auto": the CPU. A named engine never gives way to another; the audit's settings say which one ran.
+        What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), "sampled" or
+        "faiss" (millions of rows), a `DensityEngine`, or "auto". A named engine never gives way to another; the audit's settings say which one ran.
     search
-        What finds nearest neighbours: "faiss", "torch", a `NeighbourSearch`, or "auto": FAISS where it is installed,
-        else torch. A named search never gives way to another; the audit's settings say which one ran.
+        What finds nearest neighbours: "faiss" and "torch" compare all pairs, "ivf" and "hnsw" leave most out and
+        measure their recall; a `NeighbourSearch`; or "auto": FAISS where it is installed, all pairs up to
+        n * n * d = 4e11 and "ivf" beyond, else torch. A named search never gives way to another; the audit's settings
+        say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress

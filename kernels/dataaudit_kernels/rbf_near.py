@@ -78,14 +78,11 @@ def near_sums(
     rows = as_rows(x)
     n = len(rows)
     given = check_labels(labels, n, "labels")
-    if (
-        indices.shape != distances.shape
-        or len(indices) != n
-        or (indices.size and not 0 <= indices.min() <= indices.max() < n)
-    ):
+    inside = not indices.size or 0 <= indices.min() <= indices.max() < n
+    if indices.shape != distances.shape or len(indices) != n or not inside:
         raise ValueError(
-            f"found a graph of shapes {indices.shape} and {distances.shape} for {n} rows; expected positions of rows and "
-            "their distances, [n, depth]; pass the graph of these rows"
+            f"found a graph of shapes {indices.shape} and {distances.shape} for {n} rows; expected positions of rows "
+            "and their distances, [n, depth]; pass the graph of these rows"
         )
     step = advance or (lambda share: None)
     if n <= 2 * min(sample, FIRST if tolerance is not None else sample):

@@ -61,7 +61,7 @@ def test_sums_are_unbiased_and_their_errors_cover_whatever_the_recall(exact_clas
     assert np.mean(np.abs(apart) <= 3 * spread + 1e-6 * total) > 0.98
     assert np.sqrt((errors**2).mean()) == pytest.approx(np.sqrt(others.var(0, ddof=1).mean()), rel=0.1)
     if exact_class is None:
-        np.testing.assert_allclose(runs[0].same, same, rtol=1e-5)
+        np.testing.assert_allclose(runs[0].same, same, rtol=EngineContract.tolerance)
     else:
         own = np.array([run.same for run in runs])
         room = 3 * own.std(0, ddof=1) / np.sqrt(len(runs)) + 1e-6 * total
@@ -105,7 +105,7 @@ def test_a_class_of_one_and_constant_rows():
     total, same = rbf_sums(x, labels, 1.0)
     found = near_sums(x, labels, 1.0, *graph_of(x, 10), tolerance=None, sample=100)
     assert found.same[-1] == 0.0
-    np.testing.assert_allclose(found.same, same, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(found.same, same, rtol=EngineContract.tolerance, atol=1e-12)
     assert np.abs(found.total - total).max() <= 6 * np.abs(found.other_stderr).max() + 1e-6 * total.max()
 
 
