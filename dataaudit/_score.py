@@ -87,7 +87,8 @@ def score(
         inputs are vectors of numbers, such as embeddings: ridge regression then predicts each from all the others.
     dataset
         ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``,
-        ``DatasetDict`` or (with `representations`) ``IterableDataset``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.
+        ``DatasetDict`` or (with `representations`) ``IterableDataset``, or a pandas DataFrame. Labels are whole
+        numbers, strings or booleans.
     scorers
         "auto" (everything that this model supports), names from `dataaudit.scorers`, scorer objects, or a list.
     split
@@ -109,7 +110,8 @@ def score(
         "auto" (CUDA where there is one), or a torch device.
     engine
         What computes densities: "cpu", "triton" (a CUDA device), "reference" (float64, slow), "sampled" or
-        "faiss" (millions of rows), a `DensityEngine`, or "auto". A named engine never gives way to another; the audit's settings say which one ran.
+        "faiss" (millions of rows), a `DensityEngine`, or "auto". A named engine never gives way to another; the audit's
+        settings say which one ran.
     search
         What finds nearest neighbours: "faiss" and "torch" compare all pairs, "ivf" and "hnsw" leave most out and
         measure their recall; a `NeighbourSearch`; or "auto": FAISS where it is installed, all pairs up to
