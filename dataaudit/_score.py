@@ -12,6 +12,7 @@ score(model, dataset)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,23 +22,32 @@ from dataaudit._assemble import assemble, names_of, needs_of, so_far
 from dataaudit._choice import automatic, belief_needs, check_believing, is_trained, no_vectors
 from dataaudit._holdout import holdout_work
 from dataaudit._precomputed import check_recorded, heldout_of, split_precomputed
-from dataaudit._settings import check_bad_rows, density_settings, neighbour_settings, run_settings
+from dataaudit._settings import (
+    check_bad_rows,
+    check_folder,
+    density_settings,
+    neighbour_settings,
+    run_settings,
+    store_settings,
+)
 from dataaudit.audit import Audit
 from dataaudit.data import as_examples
 from dataaudit.data.inspection import inspect
 from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
-from dataaudit.density.engines import DensityEngine
+from dataaudit.density.engines import DensityEngine, NearEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import Interrupted, ModelError, SettingError
 from dataaudit.evidence import Need, Timer, collect
+from dataaudit.fingerprints import fingerprint_of
 from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
-from dataaudit.neighbours.search import NeighbourSearch
+from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
+from dataaudit.representations.store import RowStore
 from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores
 
@@ -64,6 +74,7 @@ def score(
     progress: bool = True,
     holdout: Holdout | None = None,
     precomputed: Recorder | Mapping[str, Any] | None = None,
+    representations: str | Path | None = None,
 ) -> Audit:
     """Score every example of a labelled data set by how regular it is, in one training run.
 
@@ -76,8 +87,9 @@ def score(
         inputs are vectors of numbers, such as embeddings, or texts: ridge regression then predicts each from all the
         others, texts by their words.
     dataset
-        ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``
-        or ``DatasetDict``, or a pandas DataFrame. Labels are whole numbers, strings or booleans.
+        ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``,
+        ``DatasetDict`` or (with `representations`) ``IterableDataset``, or a pandas DataFrame. Labels are whole
+        numbers, strings or booleans.
     scorers
         "auto" (everything that this model supports), names from `dataaudit.scorers`, scorer objects, or a list.
     split
@@ -98,12 +110,14 @@ def score(
     device
         "auto" (CUDA where there is one), or a torch device.
     engine
-        What computes densities: "cpu", "sampled" (estimates with errors, for millions of rows), "triton" (a CUDA
-        device), "reference" (float64, slow), a `DensityEngine`, or "auto": the CPU, by all pairs up to 100000 rows
+        What computes densities: "cpu", "sampled" or "faiss" (estimates with errors, for millions of rows), "triton" (a
+        CUDA device), "reference" (float64, slow), a `DensityEngine`, or "auto": the CPU, by all pairs up to 100000 rows
         and by a sample beyond. A named engine never gives way to another; the audit's settings say which one ran.
     search
-        What finds nearest neighbours: "faiss", "torch", a `NeighbourSearch`, or "auto": FAISS where it is installed,
-        else torch. A named search never gives way to another; the audit's settings say which one ran.
+        What finds nearest neighbours: "faiss" and "torch" compare all pairs, "ivf" and "hnsw" leave most out and
+        measure their recall; a `NeighbourSearch`; or "auto": FAISS where it is installed, all pairs up to
+        n * n * d = 4e11 and "ivf" beyond, else torch. A named search never gives way to another; the audit's settings
+        say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
     progress
@@ -117,6 +131,12 @@ def score(
         elsewhere, ``{"c_score": "scores.npz"}`` (a path or an array [n]; labels in the file are compared), and
         ``{"probabilities": array}`` [n, C] of models that did not train on the example, from which
         "heldout_confidence" and, with the neighbours of inputs that are vectors or texts, "consensus" are taken.
+    representations
+        Folder for rows that need not fit in memory: representations of the model, and inputs that lie in no array, are
+        written there once, block by block, and read memory-mapped; a Hugging Face ``IterableDataset``, which needs it,
+        is written there in one pass. After a crash, or a full disk, the same call goes on from what is complete. A
+        folder of another data set, model, recipe or seed is refused, and so are files that something else changed.
+        What is kept depends on the folder alone: remove it when it is not needed any more.
 
     Returns
     -------
@@ -125,8 +145,9 @@ def score(
 
     Raises
     ------
-    DataError, ModelError, SettingError, MissingPackageError
-        Before any training, each with what arrived, what was expected and what to do.
+    DataError, ModelError, SettingError, MissingPackageError, StorageError
+        Before any training (but for a disk that becomes full), each with what arrived, what was expected and what to
+        do.
     Interrupted
         On Ctrl-C; its ``audit()`` makes an audit of the complete epochs.
 
@@ -143,6 +164,7 @@ def score(
         chosen = scoring.resolve(scorers)
         _check_settings(seed, progress, holdout)
         check_bad_rows(on_bad_rows, precomputed)
+        check_folder(representations)
         seed = int(seed)
         before = split_precomputed(precomputed)
         recorded = before.recorder
@@ -155,7 +177,16 @@ def score(
                 "a recipe beside precomputed=Recorder", "one or the other: nothing is trained", "drop recipe="
             )
         drop = on_bad_rows == "drop"
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform, lenient=drop)
+        examples = as_examples(
+            dataset,
+            split=split,
+            label=label,
+            inputs=inputs,
+            transform=transform,
+            lenient=drop,
+            folder=representations,
+            progress=progress,
+        )
         learner = as_learner(model, examples, way, device, processor)
         if drop:
             with timer.stage("inspect"):
@@ -190,7 +221,14 @@ def score(
             learner.check(seed)
         work = holdout_work(holdout, chosen, learner, recorded, examples, seed, progress)
         with timer.stage("inspect"):
-            inspection = inspect(examples, allow_missing=learner is None or learner.allows_missing)
+            # What is to be stored is looked at before it is.
+            stores = representations is not None and bool(_of_inputs(chosen or ()))
+            missing = not stores and (learner is None or learner.allows_missing)
+            inspection = inspect(examples, allow_missing=missing)
+        store = None
+        if representations is not None:
+            model_of = None if learner is None else fingerprint_of([learner.identity, seed])
+            store = RowStore(representations, inspection.fingerprint, model_of)
         if recorded is not None:
             check_recorded(recorded, examples.labels, len(examples.class_names))
         recorder = recorded or Recorder(len(examples), len(examples.class_names))
@@ -209,7 +247,8 @@ def score(
         if Need.BELIEFS in needs:
             check_believing(believing, trained, recorded)
             needs |= believing
-        if searching is None and any(isinstance(need, AroundNeed) for need in needs):
+        graphs = isinstance(computing, NearEngine) or any(isinstance(need, AroundNeed) for need in needs)
+        if searching is None and graphs:
             searching = resolve_search("auto")
         try:
             evidence = collect(
@@ -230,6 +269,7 @@ def score(
                 holdout=work,
                 fingerprint=inspection.fingerprint,
                 heldout=heldout,
+                store=store,
             )
         except KeyboardInterrupt as error:
             runs = work.runs if work is not None else 0
@@ -238,9 +278,14 @@ def score(
                 return so_far(plan, recorder, work, examples, inspection, learner, seed, notes, timer)
 
             raise Interrupted(recorder.epochs, keep if recorder.epochs or runs else None, runs) from error
+        finally:
+            if store is not None:
+                store.close()
     settings = run_settings(names_of(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
     settings |= density_settings(plan, evidence, settings["notes"])
     settings |= neighbour_settings(plan, evidence, settings["notes"])
+    if store is not None:
+        settings |= store_settings(store, settings["notes"])
     if work is not None:
         settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
     return assemble(plan, evidence, settings, timer, examples, inspection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from dataaudit.data.examples import Examples
@@ -15,6 +16,7 @@ from dataaudit.evidence import Evidence
 from dataaudit.labels.judgement import Judgement
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.representations.store import RowStore
 from dataaudit.scoring import Scorer
 
 LOW_RECALL = 0.99
@@ -40,6 +42,22 @@ def check_bad_rows(on_bad_rows: Any, precomputed: Any) -> None:
             "rows that are those of what was computed elsewhere",
             "drop the rows from both beforehand",
         )
+
+
+def check_folder(folder: Any) -> None:
+    """Raise a `SettingError` unless ``representations=`` is a path or None."""
+    if folder is not None and (not isinstance(folder, (str, Path)) or not str(folder)):
+        raise SettingError(
+            f"representations={folder!r}", "the path of a folder, or None", "pass representations='folder'"
+        )
+
+
+def store_settings(store: RowStore, notes: list[str]) -> dict[str, Any]:
+    """What lies in the folder of representations; that nothing does is noted."""
+    told = store.describe()
+    if not told["files"]:
+        notes.append(f"nothing had to be kept in {told['folder']}: no score asked for rows that lie in no array")
+    return {"representations": told}
 
 
 def run_settings(

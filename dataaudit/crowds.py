@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, cast
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.neighbours.around import Around, AroundNeed
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
     from dataaudit.density.engines import DensityEngine
     from dataaudit.evidence import Timer
     from dataaudit.learners.base import Fitted, Learner
-    from dataaudit.neighbours.search import NeighbourSearch
+    from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.representations.base import Represented
     from dataaudit.representations.collect import TorchModel, Wanted
     from dataaudit.representations.input import InputRows
+    from dataaudit.representations.keep import Keep
+    from dataaudit.representations.store import RowStore
 
 
 class Crowds:
@@ -34,6 +37,7 @@ class Crowds:
         seed: int,
         progress: bool,
         timer: Timer,
+        store: RowStore | None = None,
     ) -> None:
         # The deepest graph of a representation comes first, and serves the others.
         needs = sorted(needs, key=lambda need: -need.depth if isinstance(need, NeighbourNeed) else 0)
@@ -41,10 +45,11 @@ class Crowds:
         self._of_inputs = [need for need in needs if need.space == "input"]
         self._labels, self._classes = labels, classes
         self._engine, self._search, self._seed = engine, search, seed
-        self._progress, self._timer = progress, timer
+        self._progress, self._timer, self._store = progress, timer, store
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.around: Around | None = None
+        self._shared: dict[NeighbourNeed, Neighbours] = {}
 
     @property
     def watch(self) -> Any:
@@ -76,6 +81,35 @@ class Crowds:
             )
         check_readable(learner, self.of_model, len(self._labels), self._seed)
 
+    def stored(self, examples: Examples | None, vectors: bool) -> Examples | None:
+        """The data set, its inputs in the store where there is one and they are asked for.
+
+        Parameters
+        ----------
+        examples
+            The data set.
+        vectors
+            Whether something else is computed from inputs that are vectors.
+        """
+        if self._store is None or examples is None or not (self._of_inputs or vectors):
+            return examples
+        from dataaudit.representations.input import stored_inputs
+
+        # Engines that sum all pairs want one array; the others read rows in pieces.
+        summed = any(isinstance(need, DensityNeed) for need in self._of_inputs) and not self._takes_pieces(examples)
+        with self._timer.stage("represent"):
+            keep = self._store.keeper("input", len(examples), {}, None)
+            return stored_inputs(examples, keep, summed, self._progress)
+
+    def _takes_pieces(self, examples: Examples) -> bool:
+        from dataaudit.density.engines import AutomaticEngine, EstimatingEngine
+
+        array = getattr(examples, "array", None)
+        engine = self._engine
+        if isinstance(engine, AutomaticEngine) and array is not None:
+            engine = engine.choose(array)
+        return isinstance(engine, EstimatingEngine)
+
     def of_inputs(self, inputs: InputRows | None) -> None:
         """Find what lies among the inputs."""
         if not self._of_inputs:
@@ -88,18 +122,30 @@ class Crowds:
             represented, described = inputs.found
         for need in self._of_inputs:
             self._add(need, cast("Represented", represented), described)
+        if self._store is not None:
+            self._store.check_unchanged()
 
     def take(self, fitted: Fitted, epoch: int | None) -> None:
         """Find what lies in the model as it is after `epoch` (None: at the end)."""
-        from dataaudit.representations.collect import Wanted, represent
+        from dataaudit.representations.collect import Wanted, represent, weights_of
 
         now = [need for need in self.of_model if need.epoch == epoch]
         if not now:
             return
+        model, keeps = cast("TorchModel", fitted), None
         with self._timer.stage("represent"):
-            made = represent(cast("TorchModel", fitted), _wanted(now), self._labels, self._seed, self._progress)
+            if self._store is not None:
+                store, weights = self._store, weights_of(model)
+
+                def keeps(one: Wanted) -> Keep:
+                    of = {"layer": one.layer, "loss": one.loss, "epoch": epoch}
+                    return store.keeper(one.space, len(self._labels), of, weights)
+
+            made = represent(model, _wanted(now), self._labels, self._seed, self._progress, keeps)
         for need in now:
             self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
+        if self._store is not None:
+            self._store.check_unchanged()
 
     def _add(
         self, need: DensityNeed | NeighbourNeed | AroundNeed, represented: Represented, described: dict[str, Any]
@@ -120,15 +166,28 @@ class Crowds:
         from dataaudit.density.compute import density_sums
 
         assert self._engine is not None
+        graph = self._near(need, represented, described)
         with self._timer.stage("density"):
             self.densities[need] = density_sums(
-                need, represented, described, self._labels, self._engine, self._seed, self._progress
+                need, represented, described, self._labels, self._engine, self._seed, self._progress, graph
             )
+
+    def _near(self, need: DensityNeed, represented: Represented, described: dict[str, Any]) -> Neighbours | None:
+        """The graph for an engine that takes one, of a representation that neighbours are searched in."""
+        from dataaudit.density.engines import NearEngine
+
+        if not isinstance(self._engine, NearEngine) or need.space not in SPACES or len(self._labels) < 2:
+            return None
+        asked = NeighbourNeed(need.space, need.layer, need.epoch, self._engine.depth)
+        with self._timer.stage("neighbours"):
+            if asked not in self._shared:
+                self._shared[asked] = self._graph(asked, represented, described)
+        return self._shared[asked]
 
     def _graph(self, need: NeighbourNeed, represented: Represented, described: dict[str, Any]) -> Neighbours:
         from dataaudit.neighbours.compute import neighbour_graph
 
-        for known, graph in self.neighbours.items():
+        for known, graph in (self.neighbours | self._shared).items():
             if (known.space, known.layer, known.epoch) == (need.space, need.layer, need.epoch):
                 return graph.first(need.depth)
         assert self._search is not None

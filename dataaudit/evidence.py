@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.learners.linear_probe import LinearProbe
     from dataaudit.neighbours.around import Around
-    from dataaudit.neighbours.search import NeighbourSearch
+    from dataaudit.neighbours.protocol import NeighbourSearch
+    from dataaudit.representations.store import RowStore
 
 FOLDS = 3
 EVALUATION_ROWS = 4096
@@ -232,6 +233,7 @@ def collect(
     holdout: HoldoutWork | None = None,
     fingerprint: str = "",
     heldout: Predictions | None = None,
+    store: RowStore | None = None,
 ) -> Evidence:
     """Compute every need once.
 
@@ -261,6 +263,8 @@ def collect(
         Holdout runs where any are needed, and the data set they belong to.
     heldout
         Out-of-sample predictions, where the caller has them.
+    store
+        Where representations are kept, and inputs that lie in no array; in memory if None.
 
     Raises
     ------
@@ -278,6 +282,7 @@ def collect(
         seed,
         progress,
         timer,
+        store,
     )
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
@@ -291,6 +296,7 @@ def collect(
     if crowds.of_model:
         learner = _needed(learner, crowds.of_model[0])
         crowds.check(learner, 0 if keeps else learner.epochs)
+    examples = crowds.stored(examples, learner is None and Need.HELDOUT in needs and heldout is None)
     inputs = None if examples is None else InputRows(examples)
     crowds.of_inputs(inputs)
     rows = np.arange(len(labels), dtype=np.int64)

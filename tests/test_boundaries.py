@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "learners": {"learners", "data", "holdout.base"},
     "embedding": {"embedding", "data", "learners.devices", "learners.tokens"},
     "representations": {"representations", "data"},
-    "density": {"density", "representations.base", "registry"},
+    # One engine sums over neighbours first, of the graph that neighbour scores use.
+    "density": {"density", "neighbours", "representations.base", "registry"},
     "neighbours": {"neighbours", "representations.base", "registry"},
     "scoring": {
         "scoring",
@@ -76,7 +77,7 @@ MAY_IMPORT = {
         "representations.input",
     },
 }
-CORRIDOR = {"errors", "fingerprints", "types", "progress", "interrupts", "shares"}
+CORRIDOR = {"durable", "errors", "fingerprints", "types", "progress", "interrupts", "shares"}
 
 
 def imports(path, *, at_run_time):

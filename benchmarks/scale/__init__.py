@@ -1,1 +1,1 @@
-"""Densities of data sets that all pairs cannot be taken of."""
+"""How far it reaches: millions of rows, on disk."""

@@ -6,12 +6,14 @@ The adapters import their package on use: importing this package loads none of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import Inspection, inspect
 from dataaudit.data.kinds import is_a
 from dataaudit.data.labelled import Origin
+from dataaudit.data.stored import STREAM
 from dataaudit.data.subset import labelled_rows
 from dataaudit.errors import DataError, SettingError, did_you_mean
 
@@ -32,6 +34,8 @@ def as_examples(
     inputs: Any = None,
     transform: Callable[[Any], Any] | None = None,
     lenient: bool = False,
+    folder: str | Path | None = None,
+    progress: bool = False,
 ) -> Examples:
     """Adapt a data set.
 
@@ -45,6 +49,7 @@ def as_examples(
         - a pandas DataFrame;
         - a torch map-style ``Dataset`` yielding (x, y);
         - a Hugging Face ``Dataset``, or a ``DatasetDict`` with `split`;
+        - a Hugging Face ``IterableDataset`` (or a dictionary of them) with `folder`;
         - an object that keeps the laws of `Examples`, returned as it is.
     split
         Split of a ``DatasetDict``.
@@ -57,6 +62,10 @@ def as_examples(
         it is read; returns an array or a tensor.
     lenient
         Whether rows without a label are left out; otherwise they are an error.
+    folder
+        Where a stream is stored, in one pass; it is then a data set on disk.
+    progress
+        Whether that pass draws a progress bar.
 
     Returns
     -------
@@ -69,6 +78,8 @@ def as_examples(
         If the data set is of another kind, has no length, or its labels or columns cannot be used.
     SettingError
         If an option does not apply to this kind of data set, or the split is missing or unknown.
+    StorageError
+        If a stream cannot be stored, or the folder holds another.
 
     Examples
     --------
@@ -83,8 +94,13 @@ def as_examples(
             "a function of one input",
             "pass transform=lambda x: ...",
         )
-    if is_a(dataset, "datasets", "DatasetDict"):
+    if is_a(dataset, "datasets", "DatasetDict") or is_a(dataset, "datasets", "IterableDatasetDict"):
         dataset, split = _choose_split(dataset, split), None
+    if is_a(dataset, "datasets", "IterableDataset") and folder is not None:
+        _refuse("a Hugging Face IterableDataset", split=split)
+        from dataaudit.data.streams import stored_stream
+
+        dataset = stored_stream(dataset, Path(folder) / STREAM, label, inputs, progress)
     made = _adapted(dataset, split, label, inputs, transform, lenient)
     if made is dataset:
         given: Examples = made
@@ -149,12 +165,14 @@ def _from_pair(pair: Sequence[Any], options: dict[str, Any]) -> Any:
 def _choose_split(splits: Any, split: str | None) -> Any:
     if split is None:
         raise SettingError(
-            f"a DatasetDict (splits: {', '.join(splits)}) without split=",
+            f"a {type(splits).__name__} (splits: {', '.join(splits)}) without split=",
             "the name of one split",
             f"pass split={next(iter(splits), 'train')!r}, for example",
         )
     if split not in splits:
-        raise SettingError(f"split={split!r}", "a split of the DatasetDict", did_you_mean(split, list(splits)))
+        raise SettingError(
+            f"split={split!r}", f"a split of the {type(splits).__name__}", did_you_mean(split, list(splits))
+        )
     return splits[split]
 
 
@@ -167,11 +185,13 @@ def _refuse(kind: str, **options: Any) -> None:
 
 
 def _refuse_without_length(dataset: Any) -> None:
-    streams = (
-        is_a(dataset, "torch.utils.data", "IterableDataset")
-        or is_a(dataset, "datasets", "IterableDataset")
-        or is_a(dataset, "datasets", "IterableDatasetDict")
-    )
+    if is_a(dataset, "datasets", "IterableDataset"):
+        raise DataError(
+            "a Hugging Face IterableDataset, which has no length and no rows by index",
+            "a folder to store it in, in one pass",
+            "pass representations='folder' to score, or load it with streaming=False",
+        )
+    streams = is_a(dataset, "torch.utils.data", "IterableDataset")
     indexed = is_a(dataset, "torch.utils.data", "Dataset") or isinstance(dataset, Iterable)
     if streams or (indexed and not _has_length(dataset)):
         raise DataError(

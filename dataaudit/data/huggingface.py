@@ -75,11 +75,11 @@ class HuggingFaceExamples(LabelledExamples):
         columns = list(features)
         chosen = as_list(inputs)
         if label is None:
-            label = _infer_label(features, chosen or [])
+            label = infer_label(features, chosen or [])
         if not isinstance(label, NoLabels):
             check_column(label, columns, "label")
         if chosen is None:
-            chosen = _infer_inputs(features, label)
+            chosen = infer_inputs(features, label)
         check_inputs(chosen, columns, label)
         self._columns: list[str] = chosen
         self.columns = tuple(chosen)
@@ -233,8 +233,8 @@ def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool) -> tuple[In
     return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient)
 
 
-def _infer_label(features: Any, inputs: list[Any]) -> Any:
-    """The one column that can be the label."""
+def infer_label(features: Any, inputs: list[Any]) -> Any:
+    """Name of the one column that can be the label."""
     columns = [name for name in features if name not in inputs]
     candidates = [name for name in columns if kind_of(features[name]) == "class"] or named_labels(columns)
     if len(candidates) != 1:
@@ -242,8 +242,8 @@ def _infer_label(features: Any, inputs: list[Any]) -> Any:
     return candidates[0]
 
 
-def _infer_inputs(features: Any, label: str) -> list[str]:
-    """The columns that can be the inputs."""
+def infer_inputs(features: Any, label: str) -> list[str]:
+    """Names of the columns that can be the inputs."""
     kinds: dict[str, list[str]] = {}
     for name, feature in features.items():
         if name != label:

@@ -10,8 +10,9 @@ import numpy as np
 
 from dataaudit.density import bandwidth
 from dataaudit.density.base import DensityNeed, DensitySums
-from dataaudit.density.engines import AutomaticEngine, DensityEngine, EstimatingEngine
+from dataaudit.density.engines import AutomaticEngine, DensityEngine, EstimatingEngine, NearEngine
 from dataaudit.errors import DataAuditError, DataError
+from dataaudit.neighbours.base import Neighbours
 from dataaudit.progress import progress_bar
 from dataaudit.representations.base import Represented, are_rows
 from dataaudit.types import IntArray
@@ -27,6 +28,7 @@ def density_sums(
     engine: DensityEngine,
     seed: int,
     progress: bool,
+    graph: Neighbours | None = None,
 ) -> DensitySums:
     """Sums over all pairs for `need`.
 
@@ -38,6 +40,8 @@ def density_sums(
         The representation, and what to record of it. Rows in pieces are joined for engines that sum all pairs.
     labels, engine, seed, progress
         As in `dataaudit.score`.
+    graph
+        The neighbour graph of the representation, for engines that take one.
 
     Raises
     ------
@@ -58,7 +62,9 @@ def density_sums(
             done += part
 
         try:
-            if isinstance(engine, EstimatingEngine):
+            if isinstance(engine, NearEngine):
+                found = engine.estimates(represented, labels, h.value, seed, share, graph)
+            elif isinstance(engine, EstimatingEngine):
                 found = engine.estimates(represented, labels, h.value, seed, share)
             else:
                 found = DensitySums(*engine.sums(represented, labels, h.value, share))

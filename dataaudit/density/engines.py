@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,11 +15,15 @@ from dataaudit.registry import Registry
 from dataaudit.representations.base import Represented, are_rows
 from dataaudit.types import FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from dataaudit.neighbours.base import Neighbours
+
 REGISTRY = Registry(
     "engine",
     {
         **{name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu", "triton")},
         "sampled": "dataaudit.density.sampled:sampled",
+        "faiss": "dataaudit.density.near:faiss",
     },
     group="dataaudit.engines",
 )
@@ -101,6 +105,33 @@ class EstimatingEngine(DensityEngine, Protocol):
         seed
             Of the sample, where the engine has none of its own.
         """
+
+
+@runtime_checkable
+class NearEngine(EstimatingEngine, Protocol):
+    """An engine that sums near rows exactly, and takes the neighbour graph where there is one.
+
+    Laws
+    ----
+    Those of `EstimatingEngine`, whatever the graph's recall.
+    """
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """Neighbours that it asks for."""
+
+    @abstractmethod
+    def estimates(
+        self,
+        represented: Represented,
+        labels: IntArray,
+        bandwidth: float,
+        seed: int,
+        advance: Callable[[float], Any],
+        graph: Neighbours | None = None,
+    ) -> DensitySums:
+        """As `EstimatingEngine.estimates`; a graph of its own where none is handed over."""
 
 
 @dataclass(frozen=True)

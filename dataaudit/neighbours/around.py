@@ -11,7 +11,7 @@ import numpy as np
 
 from dataaudit.errors import DataError, ModelError
 from dataaudit.neighbours.base import SPACES
-from dataaudit.neighbours.search import NeighbourSearch
+from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.progress import progress_bar
 from dataaudit.shares import ClassShares
 from dataaudit.types import AnyArray, FloatArray, IntArray
@@ -127,12 +127,12 @@ def labels_around(
     counts = np.bincount(labels, minlength=classes)
     shares = ClassShares.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
-    ask = search.open(base, depth + 1)
+    index = search.open(base, depth + 1)
     step = max(1, min(QUERIES, 2**22 // classes))
     with progress_bar(f"labels around, in {need.space}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            near = _others(ask(_centred(represented[rows], mean, scale), depth + 1), place[rows])
+            near = _others(index(_centred(represented[rows], mean, scale), depth + 1), place[rows])
             around = np.where(near >= 0, known[near], -1)
             count = _votes(around, np.ones(depth), classes)
             given = labels[rows]
@@ -147,7 +147,7 @@ def labels_around(
         "representation": need.space,
         **described,
         "search": search.name,
-        **search.describe(base),
+        **index.settings,
         "depth": depth,
         "among": len(among),
         "seconds": time.perf_counter() - begin,

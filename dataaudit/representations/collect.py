@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from dataaudit.errors import ModelError, rows
+from dataaudit.fingerprints import fingerprint_of
 from dataaudit.progress import progress_bar
 from dataaudit.representations.base import Represented
+from dataaudit.representations.keep import Keep, in_memory
 from dataaudit.representations.modules import watching
 from dataaudit.representations.readers import (
     Batch,
@@ -50,14 +52,14 @@ class TorchModel(Protocol):
         """Inputs of the rows `indices` on the model's device."""
 
 
-def _reader(wanted: Wanted, module: nn.Module, inputs: Tensor, n: int, seed: int) -> Reader:
+def _reader(wanted: Wanted, module: nn.Module, inputs: Tensor, keep: Keep, seed: int) -> Reader:
     if wanted.space == "hidden":
-        return HiddenReader(module, inputs, n, wanted.layer)
+        return HiddenReader(module, inputs, keep, wanted.layer)
     if wanted.space == "gradient":
-        return LastLayerReader(module, inputs, n)
+        return LastLayerReader(module, inputs, keep)
     if wanted.space == "gradient_linear":
-        return LinearReader(module, inputs, n)
-    return SketchReader(module, inputs, n, wanted.loss, seed)
+        return LinearReader(module, inputs, keep)
+    return SketchReader(module, inputs, keep, wanted.loss, seed)
 
 
 def _plain(module: nn.Module) -> nn.Module:
@@ -67,8 +69,10 @@ def _plain(module: nn.Module) -> nn.Module:
     return found
 
 
-def readers(fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int) -> list[Reader]:
-    """Readers of the representations `wanted`, found by running two rows.
+def readers(
+    fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int, keeps: Callable[[Wanted], Keep] | None = None
+) -> list[Reader]:
+    """Readers of the representations `wanted`, found by running two rows; what they read is kept in memory by default.
 
     Raises
     ------
@@ -77,23 +81,44 @@ def readers(fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int) -> 
     """
     module = _plain(fitted.module).eval()
     inputs = fitted.inputs(np.arange(min(2, n), dtype=np.int64))
-    return [_reader(one, module, inputs, n, seed) for one in wanted]
+    return [_reader(one, module, inputs, keeps(one) if keeps is not None else in_memory(n), seed) for one in wanted]
+
+
+def weights_of(fitted: TorchModel) -> str:
+    """Digest of a model's weights and buffers."""
+    state = fitted.module.state_dict()
+    # NumPy knows no bfloat16.
+    return fingerprint_of(
+        {
+            name: value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+            for name, value in state.items()
+        }
+    )
 
 
 def represent(
-    fitted: TorchModel, wanted: Sequence[Wanted], labels: IntArray, seed: int, progress: bool
+    fitted: TorchModel,
+    wanted: Sequence[Wanted],
+    labels: IntArray,
+    seed: int,
+    progress: bool,
+    keeps: Callable[[Wanted], Keep] | None = None,
 ) -> dict[Wanted, tuple[Represented, dict[str, Any]]]:
     """Representations with what to record of each, in float32 and evaluation mode.
 
-    Memory: the representations, and what a batch of `ROWS` examples takes.
+    Memory: what a batch of `ROWS` examples takes, and the representations, unless `keeps` puts them elsewhere. Batches
+    whose rows are all kept already are not run again.
 
     Raises
     ------
     ModelError
         If the model has no such representation, or gives NaN or infinity.
+    StorageError
+        If rows cannot be written.
     """
     n = len(labels)
-    found = readers(fitted, wanted, n, seed)
+    found = readers(fitted, wanted, n, seed, keeps)
+    done = min(reader.done for reader in found)
     names = list(dict.fromkeys(name for reader in found for name in reader.watched))
     differentiate = any(reader.differentiates for reader in found)
     module = _plain(fitted.module)
@@ -107,6 +132,9 @@ def represent(
     ):
         for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             part = slice(start, end)
+            if end <= done:
+                advance(end - start)
+                continue
             inputs = fitted.inputs(np.arange(part.start, part.stop, dtype=np.int64))
             captured.clear()
             logits = module(inputs).float()

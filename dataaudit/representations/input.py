@@ -10,8 +10,11 @@ import numpy as np
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
-from dataaudit.data.texts import inputs_are_texts
+from dataaudit.data.stored import StoredExamples
+from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
+from dataaudit.progress import progress_bar
+from dataaudit.representations.keep import Keep
 from dataaudit.representations.words import DESCRIBED, word_rows
 from dataaudit.types import AnyArray
 
@@ -75,6 +78,46 @@ def input_rows_beside(examples: Examples, audited: Examples) -> tuple[AnyArray, 
         return found, given
     scale = _scale(given)
     return _standardised(found, *scale), _standardised(given, *scale)
+
+
+def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -> Examples:
+    """The data set with its inputs in a memory-mapped file, where they are rows of numbers and in no array yet.
+
+    Tables are in memory, and stay there; so do the vectors that are made of texts.
+
+    Parameters
+    ----------
+    examples
+        The data set.
+    keep
+        Where the rows go, flattened, as they are read.
+    whole
+        Whether rows in several pieces, which are read as they lie otherwise, are put together too.
+    progress
+        Whether to draw a progress bar.
+
+    Raises
+    ------
+    DataError
+        As `input_rows`.
+    StorageError
+        If they cannot be written.
+    """
+    there = getattr(examples, "array", None)
+    if there is not None and not (whole and isinstance(there, ChunkedRows)):
+        return examples
+    n, block = len(examples), rows_per_block(examples)
+    first = examples.read(np.zeros(1, np.int64))
+    if hasattr(first, "columns") or is_text(first):
+        return examples
+    kept = keep("rows")
+    with progress_bar("storing inputs", n, progress) as advance:
+        advance(kept.done)
+        for start in range(kept.done, n, block):
+            part = np.asarray(examples.read(np.arange(start, min(start + block, n), dtype=np.int64)))
+            kept.put(start, part.reshape(len(part), -1))
+            advance(len(part))
+    return StoredExamples(examples, kept.whole().reshape(n, *np.asarray(first).shape[1:]))
 
 
 def _scale(found: AnyArray) -> tuple[AnyArray, AnyArray]:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dataaudit.errors import ModelError
 from dataaudit.representations.base import Factors, Represented
+from dataaudit.representations.keep import Keep, Kept
 from dataaudit.representations.modules import (
     Captured,
     check_examples_do_not_meet,
@@ -60,6 +60,14 @@ class Reader(ABC):
     described: dict[str, Any]
     """What an audit records of it."""
 
+    kept: list[Kept]
+    """Where what it reads goes."""
+
+    @property
+    def done(self) -> int:
+        """Examples whose rows are kept already, from the first on."""
+        return min(kept.done for kept in self.kept)
+
     @abstractmethod
     def read(self, batch: Batch) -> None:
         """Take what belongs to the batch's examples."""
@@ -72,32 +80,32 @@ class Reader(ABC):
 class HiddenReader(Reader):
     """Input of a layer, flattened."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, n: int, layer: str | None) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, layer: str | None) -> None:
         if layer is None:
             layer = last_linear(module, inputs)
         else:
             check_named(module, layer, inputs)
-        self._layer, self._n = layer, n
+        self._layer = layer
         self.watched = [layer]
         self.described = {"layer": layer}
-        self._kept: AnyArray | None = None
+        self.kept = [keep("rows")]
 
     def read(self, batch: Batch) -> None:
         """Rows of the layer's input."""
-        self._kept = _store(self._kept, self._n, batch.rows, batch.captured.inputs[self._layer][0].flatten(1))
+        _put(self.kept[0], batch, batch.captured.inputs[self._layer][0].flatten(1))
 
     def represented(self) -> AnyArray:
         """float32 [n, d]."""
-        assert self._kept is not None
-        self.described["features"] = self._kept.shape[1]
-        return self._kept
+        found = self.kept[0].whole()
+        self.described["features"] = found.shape[1]
+        return found
 
 
 class LastLayerReader(Reader):
     """Factors of the last linear layer's gradient."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, n: int) -> None:
-        self._layer, self._n = last_linear(module, inputs), n
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep) -> None:
+        self._layer = last_linear(module, inputs)
         part = module.get_submodule(self._layer)
         self._model = type(module).__name__
         with watching(module, [self._layer]) as captured, torch.no_grad():
@@ -105,20 +113,17 @@ class LastLayerReader(Reader):
         self._bias = _has_bias(part)
         self.watched = [self._layer]
         self.described = {"layers": [self._layer]}
-        self._delta: AnyArray | None = None
-        self._inputs: AnyArray | None = None
+        self.kept = [keep("delta"), keep("inputs")]
 
     def read(self, batch: Batch) -> None:
         """Probabilities minus the label, and the layer's input."""
         self._check(batch.captured, batch.logits)
-        self._delta = _store(self._delta, self._n, batch.rows, batch.delta)
-        self._inputs = _store(self._inputs, self._n, batch.rows, batch.captured.inputs[self._layer][0])
+        _put(self.kept[0], batch, batch.delta)
+        _put(self.kept[1], batch, batch.captured.inputs[self._layer][0])
 
     def represented(self) -> list[Factors]:
         """One layer's factors."""
-        assert self._delta is not None
-        assert self._inputs is not None
-        return [Factors(self._delta, self._inputs, self._bias)]
+        return [Factors(self.kept[0].whole(), self.kept[1].whole(), self._bias)]
 
     def _check(self, captured: Captured, logits: Tensor) -> None:
         if not torch.equal(captured.outputs[self._layer][0].float(), logits.float()):
@@ -134,7 +139,7 @@ class LinearReader(Reader):
 
     differentiates = True
 
-    def __init__(self, module: nn.Module, inputs: Tensor, n: int) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep) -> None:
         check_examples_do_not_meet(module)
         with watching(module, linear_layers(module), True) as captured, torch.enable_grad():
             logits = module(inputs)
@@ -156,12 +161,12 @@ class LinearReader(Reader):
         for name in self.watched:
             check_one_row_an_example(name, captured, len(inputs))
         self._biases = [_has_bias(parts[name]) for name in self.watched]
-        self._n = n
         rest = sum(p.numel() for p in module.parameters() if p.requires_grad)
         covered = sum(p.numel() for name in self.watched for p in parts[name].parameters() if p.requires_grad)
         self.described = {"layers": self.watched, "share_of_parameters": covered / rest}
-        self._deltas: list[AnyArray | None] = [None] * len(self.watched)
-        self._inputs: list[AnyArray | None] = [None] * len(self.watched)
+        self._deltas = [keep(f"delta{place}") for place in range(len(self.watched))]
+        self._inputs = [keep(f"inputs{place}") for place in range(len(self.watched))]
+        self.kept = [*self._deltas, *self._inputs]
 
     def read(self, batch: Batch) -> None:
         """Gradients at every layer's output, and its input."""
@@ -169,25 +174,26 @@ class LinearReader(Reader):
         # Examples do not meet in evaluation mode: the gradient of the sum is each one's own.
         deltas = torch.autograd.grad(batch.logits, outputs, batch.delta, retain_graph=True)
         for place, (name, delta) in enumerate(zip(self.watched, deltas, strict=True)):
-            self._deltas[place] = _store(self._deltas[place], self._n, batch.rows, delta)
-            self._inputs[place] = _store(self._inputs[place], self._n, batch.rows, batch.captured.inputs[name][0])
+            _put(self._deltas[place], batch, delta)
+            _put(self._inputs[place], batch, batch.captured.inputs[name][0])
 
     def represented(self) -> list[Factors]:
         """Factors, one a layer."""
         kept = zip(self._deltas, self._inputs, self._biases, strict=True)
-        return [Factors(d, i, bias) for d, i, bias in kept if d is not None and i is not None]
+        return [Factors(deltas.whole(), inputs.whole(), bias) for deltas, inputs, bias in kept]
 
 
 class SketchReader(Reader):
     """Sketched gradients of all parameters, example by example under vmap."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, n: int, loss: Callable[..., Any] | None, seed: int) -> None:
+    def __init__(
+        self, module: nn.Module, inputs: Tensor, keep: Keep, loss: Callable[..., Any] | None, seed: int
+    ) -> None:
         check_examples_do_not_meet(module)
         self._sketch = Sketch(module, loss, seed)
-        self._n = n
         self.watched = []
         self.described = self._sketch.described
-        self._kept: AnyArray | None = None
+        self.kept = [keep("rows")]
         # Models that vmap cannot run are refused before training.
         one = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
         with torch.no_grad():
@@ -196,12 +202,11 @@ class SketchReader(Reader):
 
     def read(self, batch: Batch) -> None:
         """Sketches of the batch."""
-        self._kept = _store(self._kept, self._n, batch.rows, self._sketch.rows(batch.inputs, batch.labels, batch.delta))
+        _put(self.kept[0], batch, self._sketch.rows(batch.inputs, batch.labels, batch.delta))
 
     def represented(self) -> AnyArray:
         """float32 [n, k]."""
-        assert self._kept is not None
-        return self._kept
+        return self.kept[0].whole()
 
 
 def _has_bias(part: nn.Module) -> bool:
@@ -224,12 +229,8 @@ def _check_not_tied(parts: dict[str, nn.Module]) -> None:
             owners[id(parameter)] = name
 
 
-def _store(kept: AnyArray | None, n: int, rows: slice, values: Tensor) -> AnyArray:
-    found = values.detach().float().cpu().numpy()
-    if kept is None:
-        kept = np.empty((n, found.shape[1]), np.float32)
-    kept[rows] = found
-    return kept
+def _put(kept: Kept, batch: Batch, values: Tensor) -> None:
+    kept.put(batch.rows.start, values.detach().float().cpu().numpy())
 
 
 def softmax_delta(logits: Tensor, labels: Tensor) -> Tensor:

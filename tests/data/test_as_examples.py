@@ -102,15 +102,22 @@ def test_a_split_is_chosen_by_name():
         Endless(),
         NoLength(),
         RefusedLength(),
-        datasets.Dataset.from_dict(PLAIN).to_iterable_dataset(),
-        datasets.IterableDatasetDict(),
         ((x, 0) for x in range(3)),
     ],
-    ids=["torch iterable", "torch", "torch refused", "hugging face", "hugging face splits", "generator"],
+    ids=["torch iterable", "torch", "torch refused", "generator"],
 )
 def test_a_data_set_without_length_is_refused(dataset):
     with pytest.raises(DataError, match="without length"):
         as_examples(dataset)
+
+
+def test_a_stream_is_told_that_it_needs_a_folder():
+    stream = datasets.Dataset.from_dict(PLAIN).to_iterable_dataset()
+    for given, split in ((stream, None), (datasets.IterableDatasetDict(train=stream), "train")):
+        with pytest.raises(DataError, match="representations='folder'"):
+            as_examples(given, split=split)
+    with pytest.raises(SettingError, match="splits: train"):
+        as_examples(datasets.IterableDatasetDict(train=stream))
 
 
 @pytest.mark.parametrize("dataset", [3, "folder", {"a": [1]}, np.zeros((4, 2)), torch.zeros(4, 2), None])

@@ -2,10 +2,12 @@
 
 import sys
 
+import faiss
 import numpy as np
 import pytest
 
 from dataaudit.errors import DataError, MissingPackageError, SettingError
+from dataaudit.neighbours import compute, faiss_search, rows
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import Faiss, NeighbourSearch, Torch, resolve
@@ -136,6 +138,117 @@ def test_the_recall_of_an_approximate_search_is_recorded():
     assert "recall" not in found(x, 20).settings
 
 
+@pytest.mark.parametrize("index", ["ivf", "hnsw"])
+def test_probes_and_effort_are_as_few_as_the_recall_takes(index):
+    """Clustered rows: more is searched where more is wanted, and what is found of other rows is near what was tried."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(20, 32))[rng.integers(20, size=4000)] * 3 + rng.normal(size=(4000, 32))).astype(np.float32)
+    few, many = (found(x, 20, Faiss(index, recall=recall)).settings for recall in (0.7, 0.99))
+    number = {"ivf": "probes", "hnsw": "effort"}[index]
+    assert few[number] < many[number]
+    for settings, wanted in ((few, 0.7), (many, 0.99)):
+        assert settings["wanted_recall"] == wanted <= settings["tried_recall"]
+        assert abs(settings["recall"] - settings["tried_recall"]) < 0.05
+        assert 0 < settings["recall_stderr"] < 0.02
+    again = found(x, 20, Faiss(index, recall=0.7)).settings
+    assert {**again, "seconds": 0} == {**few, "seconds": 0}
+
+
+def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose(monkeypatch):
+    x = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
+    few = found(x, 20, Faiss("auto")).settings
+    assert (few["index"], few["choice"]) == ("exact", "auto")
+    assert "recall" not in few
+    monkeypatch.setattr(faiss_search, "ALL_PAIRS", 1e6)
+    many = found(x, 20, Faiss("auto")).settings
+    assert (many["index"], many["choice"]) == ("ivf", "auto")
+    assert many["recall"] > 0.9
+    assert many["trained_on"] == 1500
+
+
+@pytest.mark.parametrize("search", [Faiss(), Torch(block=5000)], ids=["faiss", "torch"])
+def test_rows_in_several_blocks_are_those_of_one(search, monkeypatch):
+    """Out of core: neither the rows nor the answers are in one piece, and nothing changes."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(4, size=(700, 5)).astype(np.float32)
+    whole = found(x, 40, search)
+    monkeypatch.setattr(faiss_search, "VALUES", 300)
+    monkeypatch.setattr(compute, "VALUES", 5000)
+    monkeypatch.setattr(rows, "VALUES", 300)
+    parts = found(x, 40, search)
+    check(parts, x)
+    np.testing.assert_array_equal(parts.distances, whole.distances)
+
+
+@pytest.mark.parametrize("index", ["exact", "ivf"])
+def test_no_more_than_blocks_of_memory_mapped_rows_are_read(index, tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32))
+    monkeypatch.setattr(faiss_search, "VALUES", 2000)
+    monkeypatch.setattr(compute, "VALUES", 20000)
+    monkeypatch.setattr(rows, "VALUES", 2000)
+    taken = []
+
+    class Watched(np.memmap):
+        def __getitem__(self, wanted):
+            made = super().__getitem__(wanted)
+            taken.append(len(made))
+            return made
+
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    centred = rows.CentredRows(mapped.view(Watched), np.arange(3000))
+    Faiss(index, cells=20, probes=20).open(centred, 30)(centred[np.arange(100)], 30)
+    assert taken
+    assert max(taken) <= 250
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int32, np.dtype(">f4")])
+def test_memory_mapped_rows_of_other_types_are_converted_as_they_are_read(kind, tmp_path):
+    x = np.random.default_rng(0).integers(-50, 50, size=(200, 6)).astype(kind)
+    np.save(tmp_path / "x.npy", x)
+    check(found(np.load(tmp_path / "x.npy", mmap_mode="r"), 10), x)
+
+
+def test_nan_in_a_late_row_is_named():
+    x = np.zeros((3000, 4), np.float32)
+    x[2990, 1] = np.nan
+    with pytest.raises(DataError, match="row 2990"):
+        found(x, 5)
+
+
+@pytest.mark.parametrize(
+    "search", [Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()], ids=lambda s: getattr(s, "index", 0)
+)
+def test_constant_rows_and_more_neighbours_than_rows(search):
+    graph = found(np.full((40, 3), 7.0, np.float32), 100, search)
+    assert graph.depth == 39
+    assert (graph.distances == 0).all()
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    if faiss.get_num_gpus():
+        pytest.skip("FAISS has a CUDA device here")
+    with pytest.raises(SettingError, match="no CUDA device"):
+        resolve(Faiss(gpu=True))
+
+
+def test_a_gpu_that_is_there_is_used(monkeypatch):
+    """The calls, on a device that is made up: all blocks go to it."""
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "resources", raising=False)
+    calls = []
+
+    def knn_gpu(resources, queries, block, few):
+        calls.append(resources)
+        return faiss.knn(queries, block, few)
+
+    monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
+    x = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    graph = found(x, 5)
+    assert graph.settings["device"] == "cuda"
+    assert calls == ["resources"]
+    check(graph, x)
+
+
 def test_too_few_found_is_an_error():
     x = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
     with pytest.raises(SettingError, match="probes"):
@@ -162,6 +275,10 @@ def test_searches_by_name_and_instance():
     for wrong in (Torch(device="cuda:77"), Torch(device="abacus"), Torch(block=0)):
         with pytest.raises(SettingError):
             resolve(wrong)
+    assert [resolve(name).index for name in ("auto", "faiss", "ivf", "hnsw")] == ["auto", "exact", "ivf", "hnsw"]
+    for options in ({"recall": 0}, {"recall": 1.5}, {"recall": True}, {"probes": 0}, {"effort": 1.5}):
+        with pytest.raises(SettingError):
+            Faiss(**options)
     for options in ({"index": "lsh"}, {"links": 0}, {"cells": 1.5}, {"gpu": 3}, {"index": "hnsw", "gpu": True}):
         with pytest.raises(SettingError):
             Faiss(**options)

@@ -1,0 +1,177 @@
+"""A Hugging Face ``IterableDataset`` in a folder: one pass into Arrow files, read memory-mapped like any data set.
+
+stream.json              which stream it is, and how many rows are complete, with a digest of every file
+part-000000.arrow        some 32 MiB of rows each
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+
+from dataaudit import durable
+from dataaudit.data.columns import as_list, check_column, check_inputs
+from dataaudit.data.huggingface import infer_inputs, infer_label
+from dataaudit.errors import DataError, RowError, StorageError
+from dataaudit.fingerprints import fingerprint_of
+from dataaudit.progress import progress_bar
+
+MANIFEST = "stream.json"
+FORMAT = "dataaudit stream"
+VERSION = 1
+HEAD = 256
+"""Rows that tell one stream from another, and the types of columns where the stream does not declare them."""
+BATCH = 256
+PART = 32 * 2**20
+"""Bytes of a file, which are held in memory, and can be lost by a crash."""
+
+
+def stored_stream(stream: Any, folder: Path, label: Any, inputs: Any, progress: bool) -> datasets.Dataset:
+    """The label and input columns of a stream as a data set on disk.
+
+    What an earlier call left complete is not written again, and a complete pass is not made again: such a stream is
+    recognised by its columns and its first `HEAD` rows. After a crash the stream is read from the start, for nothing
+    else is the same for every kind of stream, and written from where the files end.
+
+    Parameters
+    ----------
+    stream
+        ``datasets.IterableDataset``.
+    folder
+        Where the files go; made if it does not exist.
+    label, inputs
+        Columns, as in `dataaudit.data.as_examples`.
+    progress
+        Whether to draw a progress bar, in rows.
+
+    Raises
+    ------
+    DataError
+        If the stream is empty, columns are unknown or not clear, or a row does not have the types of the first ones.
+    StorageError
+        If the folder holds another stream, was changed, or cannot be written.
+    """
+    plain = _undecoded(stream.with_format(None))
+    first = list(plain.take(HEAD))
+    if not first:
+        raise DataError("a stream without rows", "at least two examples of two classes", "pass one with rows")
+    head = datasets.Dataset.from_list(first, features=plain.features)
+    features = head.features
+    chosen = as_list(inputs)
+    if label is None:
+        label = infer_label(features, chosen or [])
+    check_column(label, list(features), "label")
+    if chosen is None:
+        chosen = infer_inputs(features, label)
+    check_inputs(chosen, list(features), label)
+    columns = [*chosen, label]
+    kept = datasets.Features({name: features[name] for name in columns})
+    arrow = head.select_columns(columns).with_format("arrow")[:]
+    of = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise durable.unwritable(folder, error) from error
+    with durable.lock(folder / "lock"):
+        files = _write(plain.select_columns(columns), kept, folder, of, progress)
+    return datasets.concatenate_datasets([datasets.Dataset.from_file(str(file)) for file in files])
+
+
+def _undecoded(stream: Any) -> Any:
+    """The stream with images as the bytes that they are stored as."""
+    for name, feature in (stream.features or {}).items():
+        if isinstance(feature, datasets.Image):
+            stream = stream.cast_column(name, datasets.Image(mode=feature.mode, decode=False))
+    return stream
+
+
+def _write(stream: Any, features: Any, folder: Path, of: Mapping[str, Any], progress: bool) -> list[Path]:
+    """Files of all rows, those that were missing written."""
+    # As it reads back from the file.
+    told: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, "version": VERSION, **of}))
+    parts: list[dict[str, Any]] = []
+    if (folder / MANIFEST).exists():
+        known = durable.read(folder / MANIFEST)
+        differ = [key for key in told if known.get(key) != told[key]]
+        if differ:
+            raise StorageError(
+                f"a stream of another {differ[0]} in {folder}: {str(known.get(differ[0]))[:200]}",
+                f"{str(told[differ[0]])[:200]}",
+                "name another folder with representations=, or pass the stream that it was begun with",
+            )
+        parts = known["parts"]
+        for part in parts:
+            _check(folder / part["file"], part["digest"])
+        if known["complete"]:
+            return [folder / part["file"] for part in parts]
+    done = sum(part["rows"] for part in parts)
+    with progress_bar("storing the stream", done, progress) as advance:
+        for table in _tables(stream.skip(done), features, done):
+            name = f"part-{len(parts):06d}.arrow"
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, table.schema) as writer:
+                writer.write_table(table)
+            content = sink.getvalue()
+            durable.put(folder / name, content)
+            parts.append({"file": name, "rows": len(table), "digest": durable.digest(content)})
+            durable.replace(folder / MANIFEST, {**told, "parts": parts, "complete": False})
+            advance(len(table))
+    durable.replace(folder / MANIFEST, {**told, "parts": parts, "complete": True})
+    return [folder / part["file"] for part in parts]
+
+
+def _check(path: Path, digest: str) -> None:
+    try:
+        with pa.memory_map(str(path)) as content:
+            good = durable.digest(content.read_buffer()) == digest
+    except OSError as error:
+        raise durable.unwritable(path, error) from error
+    if not good:
+        raise StorageError(
+            f"{path}, which is not what was written there",
+            "rows that nothing else has changed",
+            f"remove the folder {path.parent}: its rows are then written again",
+        )
+
+
+def _tables(stream: Any, features: Any, begin: int) -> Iterator[pa.Table]:
+    """Arrow tables of about `PART` bytes."""
+    waiting: list[pa.Table] = []
+    size, row = 0, begin
+    for batch in stream.iter(batch_size=BATCH):
+        made = _encoded(batch, features, row)
+        row += len(made)
+        waiting.append(made)
+        size += made.nbytes
+        if size >= PART:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting, size = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _encoded(batch: Mapping[str, list[Any]], features: Any, first: int) -> pa.Table:
+    try:
+        return _table(batch, features)
+    except (pa.ArrowException, TypeError, ValueError, KeyError, AttributeError):
+        count = len(next(iter(batch.values())))
+        for place in range(count):
+            try:
+                _table({name: values[place : place + 1] for name, values in batch.items()}, features)
+            except (pa.ArrowException, TypeError, ValueError, KeyError, AttributeError) as error:
+                raise RowError(
+                    f"row {first + place} of the stream, which does not fit the columns {dict(features)} ({error})",
+                    "rows of one kind",
+                    "declare the features of the stream, or repair that row",
+                ) from error
+        raise
+
+
+def _table(batch: Mapping[str, list[Any]], features: Any) -> pa.Table:
+    made: pa.Table = datasets.Dataset.from_dict(dict(batch), features=features).data.table
+    return made

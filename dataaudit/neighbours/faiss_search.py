@@ -1,0 +1,229 @@
+"""Search by FAISS: all pairs in blocks, cells of k-means, or a graph that is walked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from dataaudit.errors import SettingError, did_you_mean, require
+from dataaudit.neighbours.base import is_whole
+from dataaudit.neighbours.rows import Rows
+from dataaudit.types import AnyArray, IntArray
+
+INDICES = ("exact", "hnsw", "ivf", "auto")
+
+VALUES = 2**24
+"""Values of the rows that are held at a time beside an index: 64 MiB."""
+
+PER_CELL = 64
+"""Rows a cell that k-means is trained on."""
+
+TRIALS = 256
+"""Rows on which the number of probes, or the effort, is tried."""
+
+ALL_PAIRS = 4e11
+"""Largest n * n * d for which "auto" compares all pairs: benchmarks/scale/neighbours.py."""
+
+
+@dataclass(frozen=True)
+class OpenIndex:
+    """Rows in FAISS's hands."""
+
+    exact: bool
+    settings: dict[str, Any]
+    ask: Callable[[AnyArray, int], IntArray]
+
+    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
+        """As `dataaudit.neighbours.protocol.Index`."""
+        return self.ask(queries, depth)
+
+
+@dataclass(frozen=True)
+class Faiss:
+    """Search by FAISS: all pairs, or an index that leaves most of them out.
+
+    Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
+    stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 8 bytes a row ("ivf") or 8 a link ("hnsw"), and
+    are filled block by block.
+
+    Parameters
+    ----------
+    index
+        "exact" (all pairs), "ivf" (cells of k-means, of which the nearest few are searched), "hnsw" (a graph that is
+        walked; built on one thread, for a graph built on several differs from run to run), or "auto": all pairs where
+        n * n * d is at most `ALL_PAIRS`, and "ivf" beyond.
+    links, effort
+        Of "hnsw": links a row, and candidates that a walk keeps, at least the depth; as few as `recall` takes if None.
+    cells, probes
+        Of "ivf": cells (four times the square root of n if None), and how many are searched; as few as `recall` takes
+        if None.
+    recall
+        Share of the true neighbours that `effort` or `probes`, where they are None, must find of a seeded sample of
+        256 rows. What was found of another sample is measured and recorded whatever was asked for.
+    gpu
+        Whether the exact search runs on the first CUDA device; where FAISS has one if None.
+
+    Raises
+    ------
+    SettingError
+        If an option is not as described.
+    """
+
+    index: str = "exact"
+    links: int = 32
+    effort: int | None = None
+    cells: int | None = None
+    probes: int | None = None
+    recall: float = 0.96
+    gpu: bool | None = None
+    name: str = "faiss"
+
+    def __post_init__(self) -> None:
+        if self.index not in INDICES:
+            raise SettingError(f"index {self.index!r}", "a known one", did_you_mean(self.index, INDICES))
+        for option in ("links", "effort", "cells", "probes"):
+            value = getattr(self, option)
+            if (value is not None or option == "links") and (not is_whole(value) or value < 1):
+                raise SettingError(f"{option}={value!r}", "a whole number of at least 1", f"leave out {option}=")
+        number = isinstance(self.recall, (int, float)) and not isinstance(self.recall, bool)
+        if not number or not 0 < self.recall <= 1:
+            raise SettingError(f"recall={self.recall!r}", "a share above 0, at most 1", "pass recall=0.96")
+        if self.gpu not in (None, True, False) or (self.gpu and self.index != "exact"):
+            raise SettingError(
+                f"gpu={self.gpu!r} for index {self.index!r}", "True or False, True for 'exact' alone", "pass gpu=None"
+            )
+
+    def check(self) -> None:
+        """Raise unless FAISS is installed, with a GPU if one is asked for."""
+        faiss = require("faiss", "cpu", "search 'faiss'")
+        if self.gpu and not _gpus(faiss):
+            raise SettingError(
+                "gpu=True where FAISS has no CUDA device", "faiss-gpu and a CUDA device", "pass gpu=None"
+            )
+
+    def open(self, rows: Rows, depth: int) -> OpenIndex:
+        """As `dataaudit.neighbours.protocol.NeighbourSearch.open`."""
+        faiss = require("faiss", "cpu", "search 'faiss'")
+        n, d = rows.shape
+        index = self.index
+        if index == "auto":
+            index = "exact" if float(n) * n * d <= ALL_PAIRS else "ivf"
+        choice = {"choice": "auto"} if self.index == "auto" else {}
+        if index == "exact":
+            on_gpu = bool(_gpus(faiss)) if self.gpu is None else self.gpu
+            settings = {"index": index, **choice, "device": "cuda" if on_gpu else "cpu"}
+            return OpenIndex(True, settings, _all_pairs(faiss, rows, on_gpu))
+        made, told = self._cells(faiss, rows, depth) if index == "ivf" else self._graph(faiss, rows, depth)
+        settings = {"index": index, **choice, **told, "device": "cpu"}
+        return OpenIndex(False, settings, lambda queries, wanted: cast("IntArray", made.search(queries, wanted)[1]))
+
+    def _cells(self, faiss: Any, rows: Rows, depth: int) -> tuple[Any, dict[str, Any]]:
+        n, d = rows.shape
+        cells = min(n, self.cells or max(1, round(4 * n**0.5)))
+        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
+        index.own_fields = False
+        index.cp.min_points_per_centroid = 1
+        index.cp.max_points_per_centroid = PER_CELL
+        sample = _sample(n, min(n, PER_CELL * cells), 0)
+        index.train(np.ascontiguousarray(rows[sample]))
+        for block in _blocks(rows, 1):
+            index.add(np.ascontiguousarray(rows[block]))
+
+        def probe(number: int) -> None:
+            index.nprobe = number
+
+        told: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
+        if self.probes is None:
+            probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, cells))
+            return index, {**told, "probes": probes, "wanted_recall": self.recall, "tried_recall": reached}
+        probe(min(self.probes, cells))
+        return index, {**told, "probes": min(self.probes, cells)}
+
+    def _graph(self, faiss: Any, rows: Rows, depth: int) -> tuple[Any, dict[str, Any]]:
+        n, d = rows.shape
+        index = faiss.IndexHNSWFlat(d, self.links)
+        threads = faiss.omp_get_max_threads()
+        try:
+            faiss.omp_set_num_threads(1)
+            for block in _blocks(rows, 1):
+                index.add(np.ascontiguousarray(rows[block]))
+        finally:
+            faiss.omp_set_num_threads(threads)
+
+        def keep(number: int) -> None:
+            index.hnsw.efSearch = max(number, depth)
+
+        told: dict[str, Any] = {"links": self.links}
+        if self.effort is None:
+            effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)))
+            return index, {**told, "effort": effort, "wanted_recall": self.recall, "tried_recall": reached}
+        keep(self.effort)
+        return index, {**told, "effort": max(self.effort, depth)}
+
+    def _least(
+        self, faiss: Any, index: Any, put: Callable[[int], None], rows: Rows, depth: int, numbers: list[int]
+    ) -> tuple[int, float]:
+        """The first of `numbers` that finds enough of a sample's neighbours, set, and the share that it finds."""
+        chosen = _sample(len(rows), min(len(rows), TRIALS), 1)
+        queries = np.ascontiguousarray(rows[chosen])
+        edge = _nearest(faiss, rows, queries, depth, None)[0][:, depth - 1]
+        # Scans and matrix products round squared distances differently.
+        room = 1e-5 * (edge + (queries.astype(np.float64) ** 2).sum(1))
+        number, reached = numbers[-1], 0.0
+        for number in numbers:
+            put(number)
+            apart, found = index.search(queries, depth)
+            reached = float(((apart <= (edge + room)[:, None]) & (found >= 0)).mean())
+            if reached >= self.recall:
+                break
+        return number, reached
+
+
+def _gpus(faiss: Any) -> int:
+    # Builds without CUDA may lack the function.
+    return int(getattr(faiss, "get_num_gpus", int)())
+
+
+def _sample(n: int, count: int, seed: int) -> IntArray:
+    return np.sort(np.random.default_rng(seed).choice(n, count, replace=False))
+
+
+def _steps(first: int, last: int) -> list[int]:
+    """From `first` to `last`, each about 1.4 times the one before."""
+    found = [first]
+    while found[-1] < last:
+        found.append(min(last, max(found[-1] + 1, round(found[-1] * 2**0.5))))
+    return found
+
+
+def _blocks(rows: Rows, least: int) -> Iterator[slice]:
+    n, d = rows.shape
+    step = max(least, VALUES // max(1, d))
+    return (slice(first, min(first + step, n)) for first in range(0, n, step))
+
+
+def _all_pairs(faiss: Any, rows: Rows, on_gpu: bool) -> Callable[[AnyArray, int], IntArray]:
+    resources = faiss.StandardGpuResources() if on_gpu else None
+    return lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1]
+
+
+def _nearest(faiss: Any, rows: Rows, queries: AnyArray, depth: int, resources: Any) -> tuple[AnyArray, IntArray]:
+    """Squared distances float32 [b, depth], ascending, and rows of all pairs, the rows block by block."""
+    apart: AnyArray = np.empty((len(queries), 0), np.float32)
+    who: IntArray = np.empty((len(queries), 0), np.int64)
+    for block in _blocks(rows, depth):
+        part = np.ascontiguousarray(rows[block])
+        few = min(depth, len(part))
+        if resources is None:
+            squares, found = faiss.knn(queries, part, few)
+        else:
+            squares, found = faiss.knn_gpu(resources, queries, part, few)
+        if not block.start and block.stop == len(rows):
+            return squares, found
+        apart, who = np.concatenate([apart, squares], 1), np.concatenate([who, found + block.start], 1)
+        order = np.argsort(apart, axis=1, kind="stable")[:, :depth]
+        apart, who = np.take_along_axis(apart, order, 1), np.take_along_axis(who, order, 1)
+    return apart, who

@@ -1,0 +1,72 @@
+"""What a neighbour search is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Protocol, runtime_checkable
+
+from dataaudit.neighbours.rows import Rows
+from dataaudit.types import AnyArray, IntArray
+
+
+class Index(Protocol):
+    """Rows that are ready to be searched."""
+
+    @property
+    @abstractmethod
+    def exact(self) -> bool:
+        """Whether every neighbour is found; where not, recall is measured and recorded."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What an audit records of it, with every choice that was made; JSON values."""
+
+    @abstractmethod
+    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
+        """Rows nearest to each query, int64 [b, depth], nearest first; -1 where an approximate search finds none.
+
+        Parameters
+        ----------
+        queries
+            Centred as the rows are, float32 [b, d], contiguous.
+        depth
+            At most what the rows were opened for.
+        """
+
+
+@runtime_checkable
+class NeighbourSearch(Protocol):
+    """Rows near each row.
+
+    Laws
+    ----
+    - An index gives the same answers for the same arguments on the same machine, and does not change them.
+    - Where ``exact``, no row that is left out is nearer than one that is found, to float32 rounding of squared norms.
+    - Whatever it cannot do, it refuses; it never hands over to another search.
+
+    Distances are computed anew in float64 for what is found: rounding here can only swap a neighbour at the depth's
+    edge. `dataaudit.testing.SearchContract` checks the laws. A package registers searches (instances) in the
+    entry-point group ``dataaudit.searches``.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name, for the audit's settings."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `SettingError` or `MissingPackageError` where this machine cannot run it."""
+
+    @abstractmethod
+    def open(self, rows: Rows, depth: int) -> Index:
+        """Make `rows` ready to be searched.
+
+        Parameters
+        ----------
+        rows
+            Centred, float32 [n, d]: an array, or rows of which a part is made whenever it is asked for.
+        depth
+            The most neighbours that will be asked for, at most n.
+        """

@@ -1,0 +1,115 @@
+"""Rows as a search sees them: in a random order, centred, float32, made block by block from where they lie."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Protocol
+
+import numpy as np
+
+from dataaudit.errors import DataError, rows
+from dataaudit.types import AnyArray, IntArray
+
+VALUES = 2**22
+"""Values of the given rows that are held in float64 at a time."""
+
+
+class Rows(Protocol):
+    """Rows [n, d] of which a part is read at a time; a float32 array is one."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> Any:
+        """(n, d)."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of rows n."""
+
+    @abstractmethod
+    def __getitem__(self, wanted: Any, /) -> AnyArray:
+        """Rows of a slice or at positions, float32 [b, d]."""
+
+
+class CentredRows:
+    """Rows in a random order, less their mean; squared norms then lose least to rounding.
+
+    Nothing is copied but what is asked for: one pass at construction finds the mean and checks the values.
+
+    Parameters
+    ----------
+    given
+        Numbers [n, d]: an array, in memory or mapped, or rows in several pieces.
+    order
+        Which row of `given` each is, int64 [n].
+
+    Raises
+    ------
+    DataError
+        If a row holds NaN or infinity, or distances are too large for float32.
+    """
+
+    def __init__(self, given: Any, order: IntArray) -> None:
+        self._given, self._order = given, order
+        n, d = given.shape
+        self.shape: tuple[int, int] = (n, d)
+        step = max(1, VALUES // max(1, d))
+        total, low, high = np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)
+        bad: list[int] = []
+        for first in range(0, n, step):
+            block = given[first : first + step]
+            total += block.sum(0, dtype=np.float64)
+            # Neither the least nor the largest value of a column hides a NaN.
+            least, most = block.min(0), block.max(0)
+            if not (np.isfinite(least).all() and np.isfinite(most).all()):
+                bad.extend((np.flatnonzero(~np.isfinite(block).all(1)) + first).tolist())
+            low, high = np.minimum(low, least), np.maximum(high, most)
+        if bad:
+            raise DataError(
+                f"NaN or infinite values in {rows(bad)}", "finite rows, for distances", "fill or drop those rows"
+            )
+        self._mean = total / n
+        largest = float(np.maximum(high - self._mean, self._mean - low).max(initial=0.0))
+        if not largest <= 1e17 / max(d, 1) ** 0.5:
+            raise DataError(
+                f"values {largest:.1e} from their mean",
+                "squared distances that float32 can hold",
+                "divide the inputs by a constant",
+            )
+
+    def __len__(self) -> int:
+        """Number of rows n."""
+        return self.shape[0]
+
+    def __getitem__(self, wanted: slice | IntArray, /) -> AnyArray:
+        """Rows of a slice or at positions, float32 [b, d], a new array."""
+        places = self._order[wanted]
+        made = np.empty((len(places), self.shape[1]), np.float32)
+        step = max(1, VALUES // max(1, self.shape[1]))
+        for first in range(0, len(places), step):
+            made[first : first + step] = self._given[places[first : first + step]] - self._mean
+        return made
+
+
+class ConvertedRows:
+    """Rows of a type that distances are not compiled for, converted as they are read.
+
+    Parameters
+    ----------
+    given
+        Numbers [n, d].
+    dtype
+        What they become.
+    """
+
+    def __init__(self, given: Any, dtype: Any) -> None:
+        self._given, self._dtype = given, dtype
+        self.shape = given.shape
+
+    def __len__(self) -> int:
+        """Number of rows n."""
+        return len(self._given)
+
+    def __getitem__(self, wanted: slice | IntArray, /) -> AnyArray:
+        """Rows of a slice or at positions."""
+        return np.asarray(self._given[wanted]).astype(self._dtype)

@@ -1,0 +1,274 @@
+"""Representations in a folder: written once in bounded batches, gone on with after a crash, memory-mapped to be read.
+
+    representations.json           which data set the rows are of
+    NAME.npy, NAME.json            rows, and how far they are complete, with a digest of every block
+
+Rows are appended by plain writes, so that a full disk is an error and no crash; a block counts when it is on the disk
+and its digest in the description beside it, which is replaced whole.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataaudit import durable
+from dataaudit.data.stored import STREAM
+from dataaudit.errors import StorageError
+from dataaudit.fingerprints import fingerprint_of
+from dataaudit.representations.keep import Keep
+from dataaudit.types import AnyArray
+
+MANIFEST = "representations.json"
+FORMAT = "dataaudit representations"
+VERSION = 1
+BLOCK = 32 * 2**20
+"""Bytes that are written at a time, and can be lost by a crash."""
+
+
+class RowStore:
+    """A folder of representations of one data set and one model.
+
+    Parameters
+    ----------
+    folder
+        Where; made if it does not exist.
+    data
+        Fingerprint of inputs and labels.
+    model
+        Digest of the model as passed, its training and the seed; None where no model is part of this.
+
+    Raises
+    ------
+    StorageError
+        If the folder holds other things, or rows of another data set or model, or cannot be written.
+    """
+
+    def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
+        self.folder, self._data, self._model = Path(folder), data, model
+        self._used: list[OnDisk] = []
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            inside = sorted(path.name for path in self.folder.iterdir())
+        except OSError as error:
+            raise durable.unwritable(self.folder, error) from error
+        if MANIFEST not in inside:
+            strangers = [name for name in inside if name != STREAM and not name.endswith(".partial")]
+            if strangers:
+                raise StorageError(
+                    f"the folder {folder} with {strangers[0]!r} in it",
+                    "an empty folder, a new one, or one of representations",
+                    "name another folder with representations=",
+                )
+            durable.replace(self.folder / MANIFEST, {"format": FORMAT, "version": VERSION, "data": data})
+            return
+        manifest = durable.read(self.folder / MANIFEST)
+        if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
+            raise StorageError(
+                f"a folder of format {(manifest.get('format'), manifest.get('version'))!r} at {folder}",
+                f"format {(FORMAT, VERSION)!r}",
+                "use the version of dataaudit that wrote it, or name another folder",
+            )
+        if manifest.get("data") != data:
+            raise StorageError(
+                f"representations of another data set at {folder}: fingerprint {manifest.get('data')}",
+                f"fingerprint {data}",
+                "name another folder, or pass the data set that it was begun with",
+            )
+        if model is not None:
+            self._check_model()
+
+    def _check_model(self) -> None:
+        for path in sorted(self.folder.glob("*.json")):
+            told = durable.read(path) if path.name != MANIFEST else {}
+            if told.get("model") not in (None, self._model):
+                raise StorageError(
+                    f"representations of another model, recipe or seed at {self.folder}: fingerprint {told['model']}",
+                    f"fingerprint {self._model}",
+                    "name another folder, or pass the model that it was begun with",
+                )
+
+    def keeper(self, space: str, n: int, of: Mapping[str, Any], weights: str | None) -> Keep:
+        """Where the parts of a representation go.
+
+        Parameters
+        ----------
+        space
+            Name of the representation.
+        n
+            Number of rows.
+        of
+            What else tells it from others: layer, epoch, loss.
+        weights
+            Digest of the model's weights as they are read; None for inputs. Rows of other weights, which the same
+            model may come to on a device whose sums have no fixed order, are made anew.
+        """
+        model = self._model if weights is not None else None
+        digest = fingerprint_of(dict(of))[:12]
+
+        def keep(part: str) -> OnDisk:
+            name = space if part == "rows" and not of else f"{space}-{part}-{digest}"
+            made = OnDisk(self.folder / name, n, {"model": model, "weights": weights})
+            self._used.append(made)
+            return made
+
+        return keep
+
+    def check_unchanged(self) -> None:
+        """Raise `StorageError` if a file was written to since its rows were handed out."""
+        for made in self._used:
+            made.check_unchanged()
+
+    def close(self) -> None:
+        """Let go of the files, for others to write; what is complete stays."""
+        for made in self._used:
+            made.close()
+
+    def describe(self) -> dict[str, Any]:
+        """What an audit records: every file, its bytes, and the row from which this call made it."""
+        files = {
+            made.path.name: {"bytes": made.path.stat().st_size, "made_from_row": made.begun} for made in self._used
+        }
+        return {"folder": str(self.folder), "files": files}
+
+
+class OnDisk:
+    """Rows [n, d] in an .npy file, appended block by block.
+
+    Parameters
+    ----------
+    stem
+        Path without the suffix.
+    n
+        Number of rows.
+    belongs
+        What the rows are of; rows of anything else are made anew.
+
+    Raises
+    ------
+    StorageError
+        If rows that were written are not what was written, or another process is writing them.
+    """
+
+    def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any]) -> None:
+        self.path, self._about = stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".json")
+        self._n, self._belongs = n, dict(belongs)
+        self._blocks: list[tuple[int, str]] = []
+        self._shape: tuple[int, str] | None = None
+        self._waiting: list[AnyArray] = []
+        self._seen: tuple[int, ...] | None = None
+        self._lock = durable.lock(self.path)
+        if self._about.exists():
+            told = durable.read(self._about)
+            if {key: told.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
+                self._shape = (told["features"], told["dtype"])
+                self._blocks = [(int(end), str(digest)) for end, digest in told["blocks"]]
+                self._verify()
+        self.begun = self.done
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._lock.close()
+
+    @property
+    def done(self) -> int:
+        """Rows that are on the disk, checked."""
+        return self._blocks[-1][0] if self._blocks else 0
+
+    def _layout(self) -> tuple[bytes, int]:
+        """Header, and bytes of a row."""
+        assert self._shape is not None
+        features, kind = self._shape
+        file = io.BytesIO()
+        told = {"descr": kind, "fortran_order": False, "shape": (self._n, features)}
+        np.lib.format.write_array_header_1_0(file, told)
+        return file.getvalue(), features * np.dtype(kind).itemsize
+
+    def _verify(self) -> None:
+        header, size = self._layout()
+        try:
+            with self.path.open("rb") as file:
+                good = file.read(len(header)) == header
+                start = 0
+                for end, digest in self._blocks:
+                    good = good and durable.digest(file.read((end - start) * size)) == digest
+                    start = end
+        except OSError as error:
+            raise durable.unwritable(self.path, error) from error
+        if not good:
+            raise StorageError(
+                f"{self.path}, which is not what was written there",
+                "rows that nothing else has changed",
+                f"remove it and {self._about.name}: its rows are then made again",
+            )
+
+    def put(self, first: int, values: AnyArray) -> None:
+        """As `dataaudit.representations.keep.Kept.put`.
+
+        Raises
+        ------
+        StorageError
+            If they cannot be written, for want of room perhaps; complete blocks are kept.
+        """
+        there = self.done + sum(map(len, self._waiting))
+        values = np.ascontiguousarray(values[max(0, there - first) :])
+        if not len(values):
+            return
+        shape = (int(values.shape[1]), str(np.lib.format.dtype_to_descr(values.dtype)))
+        assert first <= there
+        assert self._shape in (None, shape)
+        self._shape = shape
+        self._waiting.append(values)
+        if sum(part.nbytes for part in self._waiting) >= BLOCK:
+            self._write()
+
+    def _write(self) -> None:
+        content = np.concatenate(self._waiting)
+        header, size = self._layout()
+        try:
+            with self.path.open("r+b") as file:
+                if not self._blocks:
+                    file.truncate(0)
+                    file.write(header)
+                place = len(header) + self.done * size
+                # What a crash left beyond the last complete block is none.
+                file.truncate(place)
+                file.seek(place)
+                file.write(content.data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise durable.unwritable(self.path, error) from error
+        self._blocks.append((self.done + len(content), durable.digest(content.data)))
+        self._waiting = []
+        features, kind = self._shape or (0, "")
+        told = {"rows": self._n, "features": features, "dtype": kind, "blocks": self._blocks}
+        durable.replace(self._about, {**self._belongs, **told})
+
+    def whole(self) -> AnyArray:
+        """All rows [n, d], memory-mapped, read-only."""
+        if self._waiting:
+            self._write()
+        assert self.done == self._n
+        self.close()
+        self._seen = self._state()
+        found: AnyArray = np.load(self.path, mmap_mode="r")
+        return found
+
+    def _state(self) -> tuple[int, ...]:
+        stat = self.path.stat()
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def check_unchanged(self) -> None:
+        """As `RowStore.check_unchanged`."""
+        if self._seen is not None and self._state() != self._seen:
+            raise StorageError(
+                f"{self.path}, which was changed while its rows were read",
+                "rows that nothing else changes",
+                f"remove it and {self._about.name}, and run again",
+            )

@@ -1,0 +1,180 @@
+"""A stream in a folder: the same scores as the data set it streams, gone on with, never mixed up."""
+
+import os
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+
+from dataaudit import durable, score
+from dataaudit.data import as_examples, streams
+from dataaudit.errors import DataError, RowError, StorageError
+
+NAMES = ["knn_c_score/input", "density/input", "heldout_confidence"]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=600)
+    x = (rng.normal(size=(600, 8)) + y[:, None]).astype(np.float32)
+    columns = datasets.Features(
+        embedding=datasets.List(datasets.Value("float32")), label=datasets.ClassLabel(names=["a", "b", "c"])
+    )
+    return datasets.Dataset.from_dict({"embedding": x, "label": y}, features=columns)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(streams, "PART", 3000)
+    monkeypatch.setattr(streams, "BATCH", 50)
+
+
+def stored(stream, folder, **options):
+    return as_examples(stream, inputs="embedding", label="label", folder=folder, **options)
+
+
+def parts(folder):
+    return sorted(path.name for path in (folder / "stream").glob("*.arrow"))
+
+
+def generated(count, odd=None):
+    """A stream that declares nothing about its columns."""
+
+    def rows():
+        for row in range(count):
+            yield {"id": row, "embedding": [float(row), 1.0], "label": "odd" if row % 2 else "even"} | (
+                (odd or {}).get(row, {})
+            )
+
+    return datasets.IterableDataset.from_generator(rows)
+
+
+def test_scores_are_those_of_the_data_set(whole, tmp_path, small_parts):
+    options = {"inputs": "embedding", "label": "label", "engine": "reference", "progress": False}
+    plain = score(None, whole, NAMES, **options)
+    stream = whole.to_iterable_dataset()
+    kept = score(None, stream, NAMES, representations=tmp_path, **options)
+    for name in NAMES:
+        np.testing.assert_array_equal(plain.columns[name], kept.columns[name])
+    assert kept.class_names == ("a", "b", "c")
+    assert len(parts(tmp_path)) == 6
+    # Sums over all pairs want one array: the pieces are put together on disk.
+    assert "input.npy" in kept.settings["representations"]["files"]
+    assert kept.mislabeled(rate=0.1).shape[0] == 60
+
+
+def test_names_and_columns_come_from_the_pass(tmp_path):
+    examples = stored(generated(300), tmp_path)
+    assert examples.class_names == ("even", "odd")
+    np.testing.assert_array_equal(examples.read(np.array([299, 4]))[:, 0], [299, 4])
+    assert examples.columns == ("embedding",)
+    assert examples.origin.dataset.column_names == ["embedding", "label"]
+    # The pieces are read as they lie in the file.
+    assert not examples.array.flags.owndata if isinstance(examples.array, np.ndarray) else examples.array.shape
+
+
+def test_a_complete_pass_is_not_made_again(whole, tmp_path, small_parts):
+    seen = []
+
+    def counted(row):
+        seen.append(1)
+        return row
+
+    stream = whole.to_iterable_dataset().map(counted, features=whole.features)
+    first = stored(stream, tmp_path)
+    # Whoever takes the first rows may have the next one made as well.
+    assert 600 + streams.HEAD <= len(seen) <= 601 + streams.HEAD
+    seen.clear()
+    again = stored(stream, tmp_path)
+    assert len(seen) <= streams.HEAD + 1
+    np.testing.assert_array_equal(first.read(np.arange(600)), again.read(np.arange(600)))
+
+
+@pytest.mark.parametrize("stop", [0, 130, 599])
+def test_after_a_crash_the_files_are_gone_on_with(whole, tmp_path, small_parts, stop):
+    def breaking(row, place):
+        if place == stop and not (tmp_path / "repaired").exists() and len(seen) > streams.HEAD:
+            raise KeyboardInterrupt
+        seen.append(place)
+        return row
+
+    seen = []
+    stream = whole.to_iterable_dataset().map(breaking, with_indices=True, features=whole.features)
+    with pytest.raises(KeyboardInterrupt):
+        stored(stream, tmp_path)
+    before = {name: (tmp_path / "stream" / name).stat().st_mtime_ns for name in parts(tmp_path)}
+    assert len(before) == stop // 100
+    (tmp_path / "repaired").write_text("")
+    found = stored(stream, tmp_path)
+    np.testing.assert_array_equal(found.read(np.arange(600)), np.array(whole["embedding"], np.float32))
+    assert (found.labels == whole["label"]).all()
+    after = {name: (tmp_path / "stream" / name).stat().st_mtime_ns for name in before}
+    assert after == before
+
+
+def test_a_full_disk_is_told_and_the_next_call_goes_on(whole, tmp_path, small_parts, monkeypatch):
+    sync, calls = os.fsync, []
+
+    def full(file):
+        calls.append(file)
+        if len(calls) == 5:
+            raise OSError(28, "No space left on device")
+        sync(file)
+
+    monkeypatch.setattr(durable.os, "fsync", full)
+    with pytest.raises(StorageError, match=r"No space left on device.*with room"):
+        stored(whole.to_iterable_dataset(), tmp_path)
+    # The file that did not fit has gone: a part, its description, and so on.
+    assert parts(tmp_path) == ["part-000000.arrow", "part-000001.arrow"]
+    assert not list((tmp_path / "stream").glob("*.partial"))
+    found = stored(whole.to_iterable_dataset(), tmp_path)
+    np.testing.assert_array_equal(found.read(np.arange(600)), np.array(whole["embedding"], np.float32))
+
+
+def test_another_stream_or_a_changed_file_is_refused(whole, tmp_path, small_parts):
+    stored(whole.to_iterable_dataset(), tmp_path)
+    with pytest.raises(StorageError, match="another head"):
+        stored(whole.select(range(1, 600)).to_iterable_dataset(), tmp_path)
+    renamed = whole.rename_column("embedding", "vector").to_iterable_dataset()
+    with pytest.raises(StorageError, match="another columns"):
+        as_examples(renamed, inputs="vector", label="label", folder=tmp_path)
+    path = tmp_path / "stream" / parts(tmp_path)[3]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="not what was written there"):
+        stored(whole.to_iterable_dataset(), tmp_path)
+
+
+def test_a_row_of_another_kind_is_named(tmp_path):
+    with pytest.raises(RowError, match="row 400 of the stream"):
+        stored(generated(500, {400: {"embedding": "text"}}), tmp_path)
+    with pytest.raises(DataError, match="without rows"):
+        stored(generated(0), tmp_path / "none")
+
+
+def test_rows_that_cannot_be_used_are_named_before_any_score(tmp_path):
+    stream = generated(500, {490: {"embedding": [float("nan"), 0.0]}})
+    options = {"inputs": "embedding", "label": "label", "representations": tmp_path, "progress": False}
+    with pytest.raises(DataError, match="row 490"):
+        score(None, stream, "knn_c_score/input", **options)
+    kept = score(None, stream, "knn_c_score/input", on_bad_rows="drop", **options)
+    assert len(kept) == 499
+
+
+def test_images_keep_their_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(256, size=(12, 5, 5), dtype=np.uint8)
+    columns = datasets.Features(image=datasets.Image(), label=datasets.Value("int64"))
+    images = datasets.Dataset.from_dict(
+        {"image": [Image.fromarray(one) for one in pixels], "label": [0, 1] * 6}, features=columns
+    )
+    found = as_examples(images.to_iterable_dataset(), folder=tmp_path)
+    np.testing.assert_array_equal(found.read(np.arange(12))[:, 0], pixels)
+
+
+def test_a_split_of_streams(whole, tmp_path):
+    both = datasets.IterableDatasetDict(train=whole.to_iterable_dataset())
+    assert len(as_examples(both, split="train", folder=tmp_path)) == 600

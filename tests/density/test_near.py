@@ -1,0 +1,137 @@
+"""Engine `faiss`: near rows exactly, the rest from a sample, against all pairs in float64."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataaudit import NeighbourCScore, score
+from dataaudit.density.engines import resolve
+from dataaudit.density.near import FaissEngine
+from dataaudit.errors import SettingError
+from dataaudit.neighbours import compute
+from dataaudit.testing import EngineContract
+from dataaudit_kernels.rbf_near import near_sums
+from dataaudit_kernels.reference import rbf_sums
+
+
+class TestFaissEngine(EngineContract):
+    """Few rows: all pairs."""
+
+    def engine(self):
+        return FaissEngine()
+
+
+def heavy_tailed(n, d=6, classes=3, seed=0):
+    """Rows around centres at very different distances from each other, as gradients lie."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d)) * rng.pareto(1.2, size=(n, 1))
+    return x.astype(np.float32), rng.integers(classes, size=n)
+
+
+def graph_of(x, depth, forget=0, seed=0):
+    """The nearest rows; `forget` of them, at random, replaced by ones further away, as a search may miss some."""
+    wide = x.astype(np.float64)
+    apart = np.sqrt(((wide[:, None] - wide[None]) ** 2).sum(-1))
+    np.fill_diagonal(apart, np.inf)
+    order = np.argsort(apart, axis=1, kind="stable")[:, : depth + forget]
+    if forget:
+        keys = np.random.default_rng(seed).random(order.shape).argsort(1)[:, :depth]
+        order = np.take_along_axis(order, keys, 1)
+    return order, np.take_along_axis(apart, order, 1)
+
+
+@pytest.mark.parametrize("exact_class", [None, 0])
+@pytest.mark.parametrize("forget", [0, 10])
+def test_sums_are_unbiased_and_their_errors_cover_whatever_the_recall(exact_class, forget):
+    x, labels = heavy_tailed(900)
+    h = 1.0
+    total, same = rbf_sums(x, labels, h)
+    near = graph_of(x, 20, forget)
+    runs = [
+        near_sums(x, labels, h, *near, tolerance=None, sample=100, exact_class=exact_class, seed=seed)
+        for seed in range(60)
+    ]
+    assert {run.sample for run in runs} == {100}
+    others = np.array([run.total - run.same for run in runs])
+    errors = np.array([run.other_stderr for run in runs])
+    apart = others.mean(0) - (total - same)
+    spread = others.std(0, ddof=1) / np.sqrt(len(runs))
+    # Of 900 means of 60 estimates, nearly all lie within three standard errors of the sum.
+    assert np.mean(np.abs(apart) <= 3 * spread + 1e-6 * total) > 0.98
+    assert np.sqrt((errors**2).mean()) == pytest.approx(np.sqrt(others.var(0, ddof=1).mean()), rel=0.1)
+    if exact_class is None:
+        np.testing.assert_allclose(runs[0].same, same, rtol=EngineContract.tolerance)
+    else:
+        own = np.array([run.same for run in runs])
+        room = 3 * own.std(0, ddof=1) / np.sqrt(len(runs)) + 1e-6 * total
+        assert np.mean(np.abs(own.mean(0) - same) <= room) > 0.98
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    n=st.integers(300, 500),
+    depth=st.integers(1, 40),
+    h=st.floats(0.05, 5.0),
+    seed=st.integers(0, 10**6),
+)
+def test_what_was_seen_is_a_lower_bound_and_errors_are_finite(n, depth, h, seed):
+    x, labels = heavy_tailed(n, seed=seed)
+    indices, distances = graph_of(x, depth)
+    found = near_sums(x, labels, h, indices, distances, tolerance=None, sample=100, seed=seed)
+    near = np.exp(-((distances / h) ** 2))
+    assert (found.total >= near.sum(1) * (1 - 1e-5)).all()
+    assert np.isfinite(found.other_stderr).all()
+    again = near_sums(x, labels, h, indices, distances, tolerance=None, sample=100, seed=seed)
+    np.testing.assert_array_equal(found.total, again.total)
+
+
+def test_neighbours_take_the_error_away_at_small_bandwidths():
+    x, labels = heavy_tailed(2000)
+    h = 0.3
+    total, _ = rbf_sums(x, labels, h)
+    empty = np.empty((2000, 0), np.int64), np.empty((2000, 0))
+    errors = []
+    for near in (empty, graph_of(x, 50)):
+        found = near_sums(x, labels, h, *near, tolerance=None, sample=200, exact_class=0)
+        errors.append(np.sqrt(np.mean((found.total - total) ** 2)))
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_a_class_of_one_and_constant_rows():
+    x, labels = heavy_tailed(700)
+    x[:300] = x[0]
+    labels[-1] = 9
+    total, same = rbf_sums(x, labels, 1.0)
+    found = near_sums(x, labels, 1.0, *graph_of(x, 10), tolerance=None, sample=100)
+    assert found.same[-1] == 0.0
+    np.testing.assert_allclose(found.same, same, rtol=EngineContract.tolerance, atol=1e-12)
+    assert np.abs(found.total - total).max() <= 6 * np.abs(found.other_stderr).max() + 1e-6 * total.max()
+
+
+def test_graphs_of_other_rows_and_wrong_settings_are_refused():
+    x, labels = heavy_tailed(50)
+    with pytest.raises(ValueError, match="graph of these rows"):
+        near_sums(x, labels, 1.0, *graph_of(heavy_tailed(40)[0], 5))
+    for engine in (FaissEngine(depth=0), FaissEngine(tolerance=2.0), FaissEngine(sample=3)):
+        with pytest.raises(SettingError):
+            engine.check()
+    assert resolve("faiss").name == "faiss"
+
+
+def test_one_graph_serves_densities_and_neighbour_scores(monkeypatch):
+    x, labels = heavy_tailed(2500)
+    searches = []
+    make = compute.neighbour_graph
+    monkeypatch.setattr(compute, "neighbour_graph", lambda *a: searches.append(a[0].depth) or make(*a))
+    engine = FaissEngine(tolerance=None, sample=500)
+    plan = ["density/input", "parzen/input", NeighbourCScore("input", depth=80)]
+    audit = score(None, (x, labels), plan, engine=engine, progress=False)
+    exact = score(None, (x, labels), ["density/input"], engine="reference", progress=False)
+    assert searches == [80]
+    how = audit.settings["density"]["density/input"][0]
+    assert (how["engine"], how["near"], how["search"], how["index"]) == ("faiss", 50, "faiss", "exact")
+    apart = np.abs(audit.columns["density/input"] - exact.columns["density/input"])
+    assert np.quantile(apart, 0.9) < 0.05 * exact.columns["density/input"].max()
+    again = score(None, (x, labels), ["density/input"], engine=engine, progress=False)
+    np.testing.assert_array_equal(again.columns["density/input"], audit.columns["density/input"])
