@@ -34,8 +34,8 @@ class EveryEpoch(Recorder):
         self.truth, self.names, self.given = truth, names, labels
         self.rows: list[dict[str, Any]] = []
 
-    def end_epoch(self) -> None:
-        super().end_epoch()
+    def end_epoch(self, group: Any = None) -> None:
+        super().end_epoch(group)
         evidence = Evidence(self.given, self.names, dynamics=self.dynamics())
         for name in scoring.REGISTRY.builtin_names():
             scorer = scoring.REGISTRY.get(name)
