@@ -141,14 +141,15 @@ class Source:
         return x
 
     def basis(self, rng: np.random.Generator, classes: int) -> Basis:
-        """Directions from a sample of finite rows."""
+        """Directions from a sample of the rows."""
         n, d = self.rows.shape
         chosen = np.sort(rng.choice(n, min(n, PROBE), replace=False))
         step = max(1, READ // d)
         x = np.concatenate([self.read(chosen[start : start + step])[0] for start in range(0, len(chosen), step)])
         most = min((PLANNED * d / 12) ** 0.5, (HELD_MOMENTS / max(1, classes)) ** 0.5)
-        finite = np.isfinite(x).all(axis=1)
-        return basis_of(x[finite] if finite.any() else np.zeros((1, d), np.float32), self.scale, int(most))
+        # Rows that will be refused must not stop the look that names them.
+        near = np.abs(x).max(1) <= FARTHEST
+        return basis_of(x[near] if near.any() else np.zeros((1, d), np.float32), self.scale, int(most))
 
     def survey(
         self, groups: Sequence[Group], basis: Basis, threads: int, advance: Callable[[float], Any]
