@@ -47,7 +47,7 @@ def hidden(images: Array, labels: Array) -> Array:
 def orthogonal_features(x: Array, labels: Array, h: float, count: int, seed: int) -> tuple[Array, Array]:
     """Sums (all, same) from `count` orthogonal random frequencies, self pairs left out."""
     rng, d = np.random.default_rng(seed), x.shape[1]
-    parts = []
+    parts: list[Array] = []
     while sum(map(len, parts)) < count:
         turned, _ = np.linalg.qr(rng.normal(size=(d, d)))
         lengths = np.sqrt(rng.chisquare(d, size=(d, 1)))

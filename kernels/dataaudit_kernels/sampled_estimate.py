@@ -93,7 +93,7 @@ class Sample:
         chunks = GROUPS * max(1, -(-m // (GROUPS * CHUNK)))
         labelled = labels is not None
         labels = np.zeros(m, np.int64) if labels is None else labels
-        # Chunks are every so-manieth member, and sorted by label within: those of one label are one range of each.
+        # Members are dealt out in turn, and sorted by label within a chunk: those of one label are a range of each.
         parts = [np.arange(chunk, m, chunks) for chunk in range(chunks)]
         parts = [part[np.argsort(labels[part], kind="stable")] for part in parts]
         self.x, self.basis, self.labels = x, basis, labels

@@ -109,6 +109,9 @@ class Source:
         self._unit = unit_of(self.bandwidth)
         self.scale = float(np.log2(np.e) * (self._unit / self.bandwidth) ** 2)
         self._centre = centre_of(self.rows)
+        if not np.isfinite(self._centre).all():
+            # A row that holds no numbers was among those that the centre is found from.
+            self._refuse_infinite()
         self.norms = np.full(len(self.rows), np.nan)
 
     def read(self, which: Integers) -> tuple[Singles, Floats]:
@@ -138,14 +141,15 @@ class Source:
         return x
 
     def basis(self, rng: np.random.Generator, classes: int) -> Basis:
-        """Directions from a sample of finite rows."""
+        """Directions from a sample of the rows."""
         n, d = self.rows.shape
         chosen = np.sort(rng.choice(n, min(n, PROBE), replace=False))
         step = max(1, READ // d)
         x = np.concatenate([self.read(chosen[start : start + step])[0] for start in range(0, len(chosen), step)])
         most = min((PLANNED * d / 12) ** 0.5, (HELD_MOMENTS / max(1, classes)) ** 0.5)
-        finite = np.isfinite(x).all(axis=1)
-        return basis_of(x[finite] if finite.any() else np.zeros((1, d), np.float32), self.scale, int(most))
+        # Rows that will be refused must not stop the look that names them.
+        near = np.abs(x).max(1) <= FARTHEST
+        return basis_of(x[near] if near.any() else np.zeros((1, d), np.float32), self.scale, int(most))
 
     def survey(
         self, groups: Sequence[Group], basis: Basis, threads: int, advance: Callable[[float], Any]
@@ -183,18 +187,30 @@ class Source:
         self._check(np.sort(np.concatenate(bad)))
         return whole, parts
 
+    def _refuse_infinite(self) -> None:
+        """Raise a `ValueError` that names the rows that hold NaN or infinity."""
+        n, d = self.rows.shape
+        step = max(1, READ // d)
+        bad: list[Integers] = []
+        for start in range(0, n, step):
+            which = np.arange(start, min(start + step, n))
+            bad.append(which[~np.isfinite(np.asarray(self.rows[which], np.float64)).all(axis=1)])
+        raise ValueError(_not_finite(np.concatenate(bad)))
+
     def _check(self, bad: Integers) -> None:
         if not len(bad):
             return
-        given = np.asarray(self.rows[bad[:8]], np.float64)
-        infinite = bad[:8][~np.isfinite(given).all(axis=1)]
-        if not len(infinite):
-            raise ValueError(
-                f"found row {bad[0]} of x over 1e15 bandwidths from the others; expected rows within that; "
-                "pass a larger bandwidth, or drop it"
-            )
-        more = f" and {len(bad) - len(infinite)} more" if len(bad) > len(infinite) else ""
+        if not np.isfinite(np.asarray(self.rows[bad], np.float64)).all():
+            self._refuse_infinite()
         raise ValueError(
-            f"found NaN or infinity in x, rows {', '.join(map(str, infinite))}{more}; expected finite rows; "
-            "fill or drop them"
+            f"found row {bad[0]} of x over 1e15 bandwidths from the others; expected rows within that; "
+            "pass a larger bandwidth, or drop it"
         )
+
+
+def _not_finite(bad: Integers) -> str:
+    more = f" and {len(bad) - 8} more" if len(bad) > 8 else ""
+    return (
+        f"found NaN or infinity in x, rows {', '.join(map(str, bad[:8]))}{more}; expected finite rows; "
+        "fill or drop them"
+    )

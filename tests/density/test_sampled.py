@@ -148,10 +148,12 @@ def test_gradients_are_written_out_where_they_are_looked_at(rows):
     rows_at = np.array([3, 700])
     want = written_out([LinearGradient(*layer) for layer in layers])
     np.testing.assert_allclose(WrittenOut(layers)[rows_at], want[rows_at], rtol=1e-6)
-    found, same = SMALL.sums(layers, labels, 12.0, lambda share: None)
+    found = SMALL.estimates(layers, labels, 12.0, 0, lambda share: None)
     total, exact = engines.reference.sums(layers, labels, 12.0, lambda share: None)
-    np.testing.assert_allclose(same, exact, rtol=1e-4)
-    np.testing.assert_allclose(found, total, rtol=0.2)
+    np.testing.assert_allclose(found.same, exact, rtol=1e-4)
+    assert np.median(np.abs(found.total / total - 1)) < 0.03
+    # Sums of gradients have heavy tails: a few rows are known far worse than their error says.
+    assert 0.3 < np.median(np.abs(found.total - total) / found.errors.other) < 1.5
     wide = [Factors(np.zeros((3, 200)), np.zeros((3, 100)), True)]
     with pytest.raises(SettingError, match="engine 'sampled' for gradients of 20200 numbers"):
         SMALL.sums(wide, np.zeros(3, int), 1.0, lambda share: None)
