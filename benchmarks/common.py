@@ -34,6 +34,15 @@ def fashion(folder: str, n: int) -> tuple[Array, Array]:
     return images[:n], labels[:n].astype(np.int64)
 
 
+def fashion_test(folder: str) -> tuple[Array, Array]:
+    """The 10000 test images uint8 [n, 1, 28, 28] and labels int64 [n] of Fashion-MNIST."""
+    with gzip.open(Path(folder) / "t10k-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    with gzip.open(Path(folder) / "t10k-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(), np.uint8, offset=8)
+    return images, labels.astype(np.int64)
+
+
 def symmetric(labels: Array, classes: int, share: float, seed: int) -> Array:
     """Labels of which exactly a `share` is replaced by another class, uniformly."""
     rng = np.random.default_rng(seed)

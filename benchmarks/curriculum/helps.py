@@ -4,9 +4,9 @@
 
 Needs trec.csv in --data. Data: the first images of Fashion-MNIST's training set, halved to 14 x 14 pixels, tested on
 all 10000 test images; MiniLM embeddings of TREC's questions, a third of them the test set; both with an MLP of one
-hidden layer of 64. Test labels are true, training labels get symmetric noise. One audit with default settings for each
-data set, noise and seed serves all strategies; its time is told beside that of a training, which is quick because all
-strategies train in one stack of networks. The trainings of a seed share the initial weights, the recipe and the number
+hidden layer (--hidden). Test labels are true, training labels get symmetric noise. One audit with default settings for
+each data set, noise and seed serves all strategies; its time is told beside that of a training, which is quick because
+all strategies train in one stack of networks. The trainings of a seed share the initial weights, the recipe and the number
 of steps. "sampler": batches are drawn with replacement by `CurriculumSampler`; "loss": batches come as in plain
 training, and each example's loss is multiplied by its weight. "uniform" draws with replacement without a preference.
 Differences to plain training are paired by seed; their 95 % interval is Student's.
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import gzip
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,12 +29,12 @@ from scipy.stats import t as student
 from torch.nn import functional
 
 import dataaudit
-from benchmarks.common import FASHION, Array, fashion, symmetric, table, write
+from benchmarks.common import FASHION, Array, fashion, fashion_test, symmetric, table, write
 from benchmarks.peers.cases import embedded, texts
 from dataaudit.learners.networks import MLP
 from dataaudit.learners.recipes import DEFAULT
 
-HIDDEN, BATCH = (64,), 128
+BATCH = 128
 
 Weigh = Callable[[dataaudit.Audit, dataaudit.Recorder, int, int], Array]
 
@@ -105,7 +104,7 @@ WAYS = (
 )
 
 
-def fashion_source(folder: str, n: int) -> Source:
+def fashion_source(folder: str, n: int, hidden: int) -> Source:
     images, labels = fashion(folder, n)
 
     def halved(pictures: Array) -> Array:
@@ -113,19 +112,16 @@ def fashion_source(folder: str, n: int) -> Source:
         means: Array = pictures.reshape(-1, 14, 2, 14, 2).mean((2, 4), dtype=np.float32)
         return means.reshape(-1, 196) / 255
 
-    with gzip.open(Path(folder) / "t10k-images-idx3-ubyte.gz") as file:
-        others = np.frombuffer(file.read(), np.uint8, offset=16)
-    with gzip.open(Path(folder) / "t10k-labels-idx1-ubyte.gz") as file:
-        theirs = np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64)
-    model = functools.partial(MLP, 196, 10, HIDDEN)
+    others, theirs = fashion_test(folder)
+    model = functools.partial(MLP, 196, 10, (hidden,))
     return Source("fashion mlp", model, halved(images), labels, halved(others), theirs)
 
 
-def trec_source(path: Path, cache: Path, n: int) -> Source:
+def trec_source(path: Path, cache: Path, n: int, hidden: int) -> Source:
     words, labels, _ = texts(path)
     vectors = embedded(path, words, cache)
     held = np.random.default_rng(0).permutation(len(labels)) % 3 == 0
-    model = functools.partial(MLP, vectors.shape[1], int(labels.max()) + 1, HIDDEN)
+    model = functools.partial(MLP, vectors.shape[1], int(labels.max()) + 1, (hidden,))
     trained = np.flatnonzero(~held)[:n]
     return Source("trec embeddings mlp", model, vectors[trained], labels[trained], vectors[held], labels[held])
 
@@ -233,15 +229,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER")
     parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()), metavar="FOLDER")
-    parser.add_argument("--rows", type=int, default=2000, help="examples to train on")
+    parser.add_argument("--rows", type=int, default=5000, help="examples to train on, at most")
+    parser.add_argument("--hidden", type=int, default=256, help="units of the hidden layer")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--noises", type=float, nargs="+", default=[0.0, 0.2, 0.4])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "helps.csv", metavar="FILE")
     options = parser.parse_args()
     sources = (
-        trec_source(options.data / "trec.csv", options.cache, options.rows),
-        fashion_source(options.fashion, options.rows),
+        trec_source(options.data / "trec.csv", options.cache, options.rows, options.hidden),
+        fashion_source(options.fashion, options.rows, options.hidden),
     )
     rows: list[dict[str, Any]] = []
     # Seed by seed, so that a run that is stopped has compared everything on fewer seeds.
