@@ -41,8 +41,7 @@ def graph_of(x, depth, forget=0, seed=0):
     return order, np.take_along_axis(apart, order, 1)
 
 
-@pytest.mark.parametrize("exact_class", [None, 0])
-@pytest.mark.parametrize("forget", [0, 10])
+@pytest.mark.parametrize(("exact_class", "forget"), [(None, 0), (0, 10)])
 def test_sums_are_unbiased_and_their_errors_cover_whatever_the_recall(exact_class, forget):
     # Classes of over 512 rows, or all pairs of them are summed whatever was asked for.
     x, labels = heavy_tailed(1300, classes=2)
@@ -51,16 +50,19 @@ def test_sums_are_unbiased_and_their_errors_cover_whatever_the_recall(exact_clas
     near = graph_of(x, 20, forget)
     runs = [
         near_sums(x, labels, h, *near, tolerance=None, sample=100, exact_class=exact_class, seed=seed)
-        for seed in range(40)
+        for seed in range(120)
     ]
     assert {run.sample for run in runs} == {100}
     others = np.array([run.total - run.same for run in runs])
     errors = np.array([run.other_stderr for run in runs])
     apart = others.mean(0) - (total - same)
     spread = others.std(0, ddof=1) / np.sqrt(len(runs))
-    # Of 1300 means of 40 estimates, nearly all lie within three standard errors of the sum.
+    # Of 1300 means of 120 estimates, nearly all lie within three standard errors of the sum.
     assert np.mean(np.abs(apart) <= 3 * spread + 1e-6 * total) > 0.98
-    assert np.sqrt((errors**2).mean()) == pytest.approx(np.sqrt(others.var(0, ddof=1).mean()), rel=0.1)
+    # Errors of rows that share a sample move together: the spread is known as from one row's 120 estimates, three
+    # standard errors of which are allowed.
+    room = 3 / np.sqrt(2 * (len(runs) - 1))
+    assert np.sqrt((errors**2).mean()) == pytest.approx(np.sqrt(others.var(0, ddof=1).mean()), rel=room)
     if exact_class is None:
         np.testing.assert_allclose(runs[0].same, same, rtol=EngineContract.tolerance, atol=1e-20)
     else:
