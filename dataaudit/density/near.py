@@ -108,7 +108,7 @@ class FaissEngine:
         )
         reached = 1 - min(found.agreement.values())
         made: dict[str, Any] = {} if graph is None else graph.settings
-        settings = {
+        settings: dict[str, Any] = {
             **{name: made[name] for name in ("search", "index", "recall") if name in made},
             "sample": found.sample,
             "exact_class": found.exact_class,
