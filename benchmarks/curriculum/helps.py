@@ -4,12 +4,12 @@
 
 Needs trec.csv in --data. Data: the first images of Fashion-MNIST's training set, halved to 14 x 14 pixels, tested on
 all 10000 test images; MiniLM embeddings of TREC's questions, a third of them the test set; both with an MLP of one
-hidden layer (--hidden). Test labels are true, training labels get symmetric noise. One audit with default settings for
-each data set, noise and seed serves all strategies; its time is told beside that of a training, which is quick because
-all strategies train in one stack of networks. The trainings of a seed share the initial weights, the recipe and the number
-of steps. "sampler": batches are drawn with replacement by `CurriculumSampler`; "loss": batches come as in plain
-training, and each example's loss is multiplied by its weight. "uniform" draws with replacement without a preference.
-Differences to plain training are paired by seed; their 95 % interval is Student's.
+hidden layer (--hidden). Test labels are true, training labels get symmetric noise. One audit with default settings
+for each data set, noise and seed serves all strategies; its time is told beside that of a training, which is quick
+because all strategies train in one stack of networks. The trainings of a seed share the initial weights, the recipe
+and the number of steps. "sampler": batches are drawn with replacement by `CurriculumSampler`; "loss": batches come as
+in plain training, and each example's loss is multiplied by its weight. "uniform" draws with replacement without a
+preference. Differences to plain training are paired by seed; their 95 % interval is Student's.
 """
 
 from __future__ import annotations
