@@ -160,7 +160,7 @@ class Audit(LabelDecisions, Exports, Places, TrainingWeights):
 
     def _named(self, by: str | None) -> str:
         name = self.default if by is None else by
-        if name not in self.columns:
+        if not isinstance(name, str) or name not in self.columns:
             raise SettingError(f"score {name!r}", "a score of this audit", did_you_mean(name, self.columns))
         return name
 

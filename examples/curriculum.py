@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import sklearn
 import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
@@ -64,5 +66,15 @@ pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
 unweighted = pipeline.fit(x, y).score(inputs[test], true[test])
 weighted = pipeline.fit(x, y, logisticregression__sample_weight=weights).score(inputs[test], true[test])
 print(f"logistic regression {unweighted:.3f}, with sample_weight {weighted:.3f}")
+
+# In a search, metadata routing carries them; the score of a candidate takes them too, or says that it does not.
+with sklearn.config_context(enable_metadata_routing=True):
+    scaler = StandardScaler().set_fit_request(sample_weight=False)
+    classifier = LogisticRegression(max_iter=500).set_fit_request(sample_weight=True)
+    classifier.set_score_request(sample_weight=True)
+    search = GridSearchCV(make_pipeline(scaler, classifier), {"logisticregression__C": [0.01, 1.0]}, cv=3)
+    search.fit(x, y, sample_weight=weights)
+print(f"best of a search by weighted accuracy: {search.best_params_}, {search.best_score_:.3f}")
+assert search.best_score_ > 0.5
 assert suspects > plain
 assert weighted > unweighted

@@ -63,7 +63,7 @@ MAY_IMPORT = {
     },
     "export": {"export", "data"},
     # Strategies know scored examples; whose audit they are of is told to them.
-    "curriculum": {"curriculum", "dynamics.processes", "dynamics.recorder", "registry"},
+    "curriculum": {"curriculum", "dynamics.processes", "dynamics.ranks", "dynamics.recorder", "registry"},
     # Methods of an audit: they may reach any room that turns findings into something else, and no room that trains.
     "actions": {
         "actions",

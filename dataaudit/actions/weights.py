@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataaudit.curriculum.base import ScoredExamples, Strategy
+from dataaudit.errors import SettingError
 from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class TrainingWeights(ABC):
         """
         from dataaudit.curriculum.weights import resolve
 
+        if total_epochs is None:
+            raise SettingError("total_epochs=None", "the number of epochs to come", "pass total_epochs=10, for example")
         own = ("by", "unscored", "normalise", "dataset")
         kept = {name: value for name, value in settings.items() if name in own}
         made = resolve(strategy, {name: value for name, value in settings.items() if name not in own})

@@ -1,6 +1,6 @@
 """Scores drive training: strategies that turn scores into weights, and samplers that draw by weights.
 
-Importing this room loads NumPy only; the samplers, in `dataaudit.curriculum.samplers` and
+Importing this package loads NumPy only; the samplers, in `dataaudit.curriculum.samplers` and
 `dataaudit.curriculum.levels`, load torch.
 """
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.errors import ModelError, SettingError
 from dataaudit.types import FloatArray, IntArray
 
 
@@ -144,14 +144,31 @@ def check_count(owner: str, name: str, value: int) -> None:
         raise SettingError(f"{name}={value!r} of {owner}", "a whole number of at least 1", f"pass {name}=5")
 
 
-def check_scored(examples: ScoredExamples) -> None:
-    """Raise unless some example has a score."""
-    if not np.isfinite(examples.scores).any():
-        raise DataError(
-            f"scores of {len(examples)} examples that are all NaN",
-            "a score for at least one",
-            "choose another score with by=",
+def weighed(strategy: Strategy, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
+    """What a strategy says, float64 [n], with NaN where it knows nothing.
+
+    Raises
+    ------
+    SettingError
+        If it breaks its laws: no numbers, another shape, negative or infinite weights.
+    """
+    action = "mend the strategy: dataaudit.testing.StrategyContract checks it"
+    lawful = f"shape ({len(examples)},), finite and at least 0"
+    said = strategy.weigh(examples, epoch, total_epochs)
+    try:
+        raw = np.array(said, np.float64)
+    except (TypeError, ValueError) as error:
+        raise SettingError(
+            f"weights from the strategy {strategy.name!r} that are no numbers ({error})", lawful, action
+        ) from error
+    if raw.shape != (len(examples),) or (raw < 0).any() or np.isinf(raw).any():
+        raise SettingError(
+            f"weights of shape {raw.shape} between {np.nanmin(raw, initial=0.0)} and {np.nanmax(raw, initial=0.0)} "
+            f"from the strategy {strategy.name!r}",
+            lawful,
+            action,
         )
+    return raw
 
 
 def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:

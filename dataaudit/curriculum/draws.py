@@ -19,6 +19,16 @@ def uniforms(seed: int, epoch: int, count: int) -> FloatArray:
     return (whole + 0.5) * 2.0**-52
 
 
+def scaled(weights: FloatArray) -> FloatArray:
+    """Weights times the power of two that brings the largest into [0.5, 1): their sum is finite, and no digit changes.
+
+    NaN stays NaN. A weight 1e307 times smaller than the largest may become 0.
+    """
+    _, exponent = np.frexp(np.nanmax(weights, initial=0.0))
+    found: FloatArray = np.ldexp(weights, -exponent)
+    return found
+
+
 def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: int) -> IntArray:
     """Draw `count` positions one after another, each by weight among those that can still come, int64 [count].
 
@@ -38,8 +48,7 @@ def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: i
     With replacement, by inverting the cumulative weights. Without, position i gets the key -log(u_i) / w_i, and the
     smallest keys are taken in their order: the order of sequential draws (Efraimidis and Spirakis, *Weighted random
     sampling with a reservoir*, Information Processing Letters 2006; the same as the largest of log w_i plus Gumbel
-    noise). Memory: 32 bytes an example or a draw, whichever
-    are more.
+    noise). Memory: 32 bytes an example or a draw, whichever are more.
 
     Examples
     --------
@@ -47,7 +56,7 @@ def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: i
     [2, 0]
     """
     if replacement:
-        bounds = np.cumsum(weights)
+        bounds = np.cumsum(scaled(weights))
         found = np.searchsorted(bounds, uniforms(seed, epoch, count) * bounds[-1], side="right")
         # A product that rounds up to the last bound lies beyond every position.
         last = int(np.flatnonzero(weights)[-1])

@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from dataaudit.curriculum.draws import uniforms
-from dataaudit.curriculum.passes import Passes, check_seed, check_whole, same_settings
+from dataaudit.curriculum.passes import Passes, as_numbers, check_seed, check_whole, same_settings
 from dataaudit.errors import DataError, SettingError, did_you_mean
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.types import IntArray
@@ -94,7 +94,7 @@ class LevelBatchSampler(Sampler[list[int]]):
             raise SettingError(f"drop_last={drop_last!r}", "True or False", "pass drop_last=True for full batches")
         self.order, self.drop_last = order, drop_last
         self._passes = Passes(num_replicas, rank, False)
-        values = np.asarray(scores, np.float64)
+        values = as_numbers("scores", scores, "pass a column of audit.scores")
         scored = int(np.isfinite(values).sum())
         if values.ndim != 1 or np.isinf(values).any() or scored < self.levels:
             raise DataError(
@@ -161,10 +161,16 @@ class LevelBatchSampler(Sampler[list[int]]):
         Parameters
         ----------
         position
-            Number of batches of this pass that this rank has trained on since its beginning. If None, what was drawn
-            from the sampler: the same with ``num_workers=0``, but workers draw ahead.
+            Number of batches that this rank has trained on since this pass was begun, or resumed by
+            `load_state_dict`. If None, what was drawn from the sampler: the same in a plain loader with
+            ``num_workers=0``, but workers draw ahead, and so does a loader that ``accelerate`` prepared.
+
+        Raises
+        ------
+        SettingError
+            If `position` is no whole number from 0 to what the pass has for this rank.
         """
-        return {**self._settings(), **self._passes.state(position)}
+        return {**self._settings(), **self._passes.state(position, int(self._sizes.sum()))}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
@@ -172,10 +178,10 @@ class LevelBatchSampler(Sampler[list[int]]):
         Raises
         ------
         DataError
-            If it was taken from a sampler with other scores or settings.
+            If it was taken from a sampler with other scores or settings, or is not whole.
         """
-        same_settings(state, self._settings(), SETTINGS)
-        self._passes.load(state)
+        same_settings(state, self._settings(), ("epoch", "reached"))
+        self._passes.load(state, int(self._sizes.sum()))
 
     def _settings(self) -> dict[str, Any]:
         own = (1, self._fingerprint, self.batch_size, self.levels, self.order, self.drop_last, self.seed)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from dataaudit.curriculum.base import ScoredExamples, check_count, check_scored, check_share, elapsed
+from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.types import FloatArray, IntArray
 
@@ -113,7 +113,6 @@ class EasyToHard(_Paced):
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 1 for those that are in, 0 for the others; never falls with the score."""
         time = elapsed(self.name, epoch, total_epochs)
-        check_scored(examples)
         return self._admit(examples.easiest_first(), len(examples), time)
 
 
@@ -143,5 +142,4 @@ class HardToEasy(_Paced):
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 1 for those that are in, 0 for the others; never rises with the score."""
         time = elapsed(self.name, epoch, total_epochs)
-        check_scored(examples)
         return self._admit(examples.easiest_first()[::-1], len(examples), time)

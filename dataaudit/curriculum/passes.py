@@ -8,6 +8,17 @@ from typing import Any
 import numpy as np
 
 from dataaudit.errors import DataError, SettingError
+from dataaudit.types import FloatArray
+
+
+def as_numbers(what: str, values: Any, action: str) -> FloatArray:
+    """Copy `values` into a float64 array of any shape, or raise a `DataError`."""
+    try:
+        if hasattr(values, "detach") and hasattr(values, "cpu"):
+            values = values.detach().cpu().double().numpy()
+        return np.array(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} that are no numbers ({error})", "one number for every example", action) from error
 
 
 def check_whole(name: str, value: Any, least: int, below: int | None = None) -> int:
@@ -47,12 +58,13 @@ class Passes:
         self.epoch = 0
         self.reached = 0
         self._start = 0
+        self._began = 0
 
     def turn(self, epoch: int) -> None:
         """Go to an epoch; another than before starts from the beginning."""
         epoch = check_whole("epoch", epoch, 0, 2**64)
         if epoch != self.epoch:
-            self.epoch, self._start, self.reached = epoch, 0, 0
+            self.epoch, self._start, self._began, self.reached = epoch, 0, 0, 0
 
     def length(self, count: int) -> int:
         """Places of each rank in a whole pass over `count`."""
@@ -61,7 +73,7 @@ class Passes:
     def places(self, count: int) -> Iterator[int]:
         """This rank's places in a sequence of `count`, from where `load` said, once, or the beginning."""
         start, self._start = min(self._start, count), 0
-        self.reached = start
+        self.reached = self._began = start
         return self._walk(start, count)
 
     def _walk(self, start: int, count: int) -> Iterator[int]:
@@ -71,26 +83,50 @@ class Passes:
             self.reached = min(place + step, count)
             yield (place + self.rank) % count
 
-    def state(self, position: int | None) -> dict[str, int]:
-        """Epoch and place in the sequence; `position` is how many of its own places this rank has used."""
-        reached = self.reached
-        if position is not None:
-            reached = check_whole("position", position, 0) * self.num_replicas
-        return {"epoch": self.epoch, "reached": reached}
+    @property
+    def start(self) -> int:
+        """Place at which the next pass begins: 0, or where `load` said."""
+        return self._start
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave, of any number of ranks."""
-        self.epoch = check_whole("epoch", state["epoch"], 0, 2**64)
-        self._start = self.reached = check_whole("reached", state["reached"], 0)
+    def state(self, position: int | None, count: int) -> dict[str, int]:
+        """Epoch and place in a sequence of `count`.
+
+        `position` is how many of its places this rank has used since the pass was begun, or resumed by `load`: ranks
+        may have been others before that.
+        """
+        if position is None:
+            return {"epoch": self.epoch, "reached": min(self.reached, count)}
+        most = self.length(count - self._began)
+        position = check_whole("position", position, 0)
+        if position > most:
+            raise SettingError(
+                f"position={position} in a pass that has {most} {'more' if self._began else 'in all'} for this rank",
+                f"0..{most}, counted since this pass was begun or resumed",
+                "count what this rank has used from 0 in every epoch, and again after load_state_dict",
+            )
+        return {"epoch": self.epoch, "reached": min(self._began + position * self.num_replicas, count)}
+
+    def load(self, state: dict[str, Any], count: int) -> None:
+        """Go on from what `state` gave, of any number of ranks, in a sequence of `count`."""
+        epoch = check_whole("epoch", state["epoch"], 0, 2**64)
+        reached = check_whole("reached", state["reached"], 0, count + 1)
+        self.epoch = epoch
+        self._start = self._began = self.reached = reached
 
 
-def same_settings(state: Any, own: dict[str, Any], names: Sequence[str]) -> None:
-    """Raise unless a state was taken from a sampler with the settings `names` of `own`."""
-    theirs = {name: state.get(name) for name in names} if isinstance(state, dict) else {}
-    differ = [name for name in names if theirs.get(name) != own[name]] if theirs else list(names)
+def same_settings(state: Any, own: dict[str, Any], needed: Sequence[str]) -> None:
+    """Raise unless a state was taken from a sampler with the settings `own`, and says `needed` as well."""
+    lacking = [name for name in (*own, *needed) if name not in state] if isinstance(state, dict) else []
+    if not isinstance(state, dict) or lacking:
+        raise DataError(
+            f"a state without {', '.join(map(repr, lacking))}" if lacking else f"a state of {state!r}",
+            "what state_dict() of such a sampler gave, whole",
+            "load what was saved of the sampler, not of the model or the loader",
+        )
+    differ = [name for name in own if state[name] != own[name]]
     if differ:
         raise DataError(
-            "a state of " + (", ".join(f"{name}={theirs[name]!r}" for name in differ) if theirs else repr(state)),
+            "a state of " + ", ".join(f"{name}={state[name]!r}" for name in differ),
             ", ".join(f"{name}={own[name]!r}" for name in differ),
             "make the sampler with the arguments of the one whose state_dict() was saved",
         )

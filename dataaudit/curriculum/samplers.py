@@ -12,13 +12,11 @@ from torch.utils.data import Sampler
 
 from dataaudit.curriculum.base import Strategy
 from dataaudit.curriculum.draws import draw
-from dataaudit.curriculum.passes import Passes, check_seed, check_whole, same_settings
+from dataaudit.curriculum.passes import Passes, as_numbers, check_seed, check_whole, same_settings
+from dataaudit.curriculum.together import same_everywhere
 from dataaudit.errors import DataError, SettingError, rows
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.types import FloatArray
-
-SETTINGS = ("version", "n", "num_samples", "replacement", "seed", "weights")
-"""What must be the same in a state that is loaded."""
 
 
 class _WeightedSampler(Sampler[int], ABC):
@@ -49,11 +47,11 @@ class _WeightedSampler(Sampler[int], ABC):
         self._source: Callable[[int], Any] | None = weights if callable(weights) else None
         self._passes = passes
         self._n = None if dataset is None else len(dataset)
-        self._take(weights if self._source is None else self._source(0), 0)
+        self._take(*self._checked(weights if self._source is None else self._source(0), 0))
 
-    def _take(self, weights: Any, epoch: int) -> None:
-        """Check the weights of this epoch and keep them."""
-        found = np.array(weights, np.float64)
+    def _checked(self, weights: Any, epoch: int) -> tuple[FloatArray, int]:
+        """Weights of an epoch, and how many examples they draw."""
+        found = as_numbers("weights", weights, "pass audit.weights(strategy)")
         if found.ndim != 1 or len(found) == 0 or self._n not in (None, len(found)):
             raise DataError(
                 f"weights of shape {found.shape}",
@@ -74,10 +72,12 @@ class _WeightedSampler(Sampler[int], ABC):
                 f"at most {able}",
                 "ask for fewer, leave num_samples out, or pass replacement=True",
             )
-        self._n = len(found)
-        self.num_samples = self._asked or (len(found) if self.replacement else able)
         found.flags.writeable = False
-        self.weights: FloatArray = found
+        return found, self._asked or (len(found) if self.replacement else able)
+
+    def _take(self, weights: FloatArray, num_samples: int) -> None:
+        self._n = len(weights)
+        self.weights, self.num_samples = weights, num_samples
 
     @property
     def epoch(self) -> int:
@@ -97,11 +97,18 @@ class _WeightedSampler(Sampler[int], ABC):
             If the new weights cannot be drawn by.
         """
         epoch = check_whole("epoch", epoch, 0, 2**64)
-        if epoch != self.epoch:
-            # Weights that are refused leave the sampler at the epoch where it was.
-            if self._source is not None:
-                self._take(self._source(epoch), epoch)
-            self._passes.turn(epoch)
+        # Weights that are refused leave the sampler at the epoch where it was.
+        self._take(*self._agreed(epoch))
+        self._passes.turn(epoch)
+
+    def _for_epoch(self, epoch: int) -> tuple[FloatArray, int]:
+        if self._source is None or epoch == self.epoch:
+            return self.weights, self.num_samples
+        return self._checked(self._source(epoch), epoch)
+
+    def _agreed(self, epoch: int) -> tuple[FloatArray, int]:
+        """Weights of an epoch that the caller may draw by, and how many examples."""
+        return self._for_epoch(epoch)
 
     def __len__(self) -> int:
         """Number of examples of a whole pass, the same on every rank."""
@@ -121,12 +128,19 @@ class _WeightedSampler(Sampler[int], ABC):
         Parameters
         ----------
         position
-            Number of examples of this pass that this rank has trained on since its beginning. If None, what was drawn
-            from the sampler: the same with ``num_workers=0``, but workers draw ahead.
+            Number of examples that this rank has trained on since this pass was begun, or resumed by
+            `load_state_dict`. If None, what was drawn from the sampler: the same in a plain loader with
+            ``num_workers=0``, but workers draw ahead, and a loader that ``accelerate`` prepared reads one batch ahead
+            without them too.
+
+        Raises
+        ------
+        SettingError
+            If `position` is no whole number from 0 to what the pass has for this rank.
         """
         return {
             **self._settings(),
-            **self._passes.state(position),
+            **self._passes.state(position, self.num_samples),
             "weights_now": None if self._source is None else torch.from_numpy(self.weights.copy()),
         }
 
@@ -139,17 +153,34 @@ class _WeightedSampler(Sampler[int], ABC):
         Raises
         ------
         DataError
-            If it was taken from a sampler with other arguments.
+            If it was taken from a sampler with other arguments, or is not whole.
         """
-        same_settings(state, self._settings(), [name for name in SETTINGS if name != "num_samples" or self._asked])
-        self._passes.load(state)
+        same_settings(state, self._settings(), ("epoch", "reached", "weights_now"))
+        found = self.weights, self.num_samples
         if self._source is not None:
-            self._take(state["weights_now"].numpy(), self.epoch)
+            if not isinstance(state["weights_now"], torch.Tensor):
+                raise DataError(
+                    f"a state with weights_now={state['weights_now']!r}",
+                    "the weights of the epoch, which are a function of it",
+                    "load what state_dict() gave, unchanged",
+                )
+            found = self._checked(state["weights_now"], state["epoch"])
+        self._passes.load(state, found[1])
+        self._take(*found)
 
     def _settings(self) -> dict[str, Any]:
-        fixed = None if self._source is not None else fingerprint_of(self.weights)
-        values = (1, self._n, self.num_samples, self.replacement, self.seed, fixed)
-        return dict(zip(SETTINGS, values, strict=True))
+        """What must be the same in a state that is loaded."""
+        by_epoch = self._source is not None
+        return {
+            "version": 1,
+            "n": self._n,
+            # Without replacement it may change with the weights, unless it was asked for.
+            "num_samples": self._asked if by_epoch and not self.replacement else self.num_samples,
+            "replacement": self.replacement,
+            "seed": self.seed,
+            "drop_last": self._passes.drop_last,
+            "weights": None if by_epoch else fingerprint_of(self.weights),
+        }
 
 
 class CurriculumSampler(_WeightedSampler):
@@ -157,7 +188,14 @@ class CurriculumSampler(_WeightedSampler):
 
     The sequence of an epoch is a function of the weights, the seed and the epoch, whatever the number of workers.
     Without `set_epoch` every pass is that of epoch 0. A loader that ``accelerate`` prepared counts passes from 0 and
-    tells them to the sampler; to begin or resume at another epoch, call the loader's own ``set_epoch``.
+    tells them to the sampler; to begin or resume at another epoch, call the loader's own ``set_epoch``. In several
+    processes such a loader needs the same weights in each, which nothing compares there; see
+    `DistributedCurriculumSampler`.
+
+    Without replacement the length of a pass is the number of examples that have weight, so that with weights by epoch
+    (a curriculum that grows) it changes from epoch to epoch. A loop, a learning rate's schedule or a Trainer that
+    counts steps once, before the first epoch, then counts wrong. For a fixed length keep replacement=True, whose passes
+    are all of n examples, or give a `num_samples` that every epoch can fill.
 
     Parameters
     ----------
@@ -226,7 +264,12 @@ class DistributedCurriculumSampler(_WeightedSampler):
     """One rank's part of what `CurriculumSampler` draws.
 
     Rank r of W gets the examples r, r + W, r + 2 W, ... of the one sequence. Every rank draws the whole sequence, so
-    that weights must be the same on all.
+    that weights must be the same on all. In a process group of W processes `set_epoch` compares them, so that every
+    rank has to call it: digests of 16 bytes travel, once an epoch.
+
+    Weights that come from the losses of the training under way differ between ranks, for each has seen its own share
+    of the rows. Gather the record first: ``SmallLoss(lambda: dataaudit.gather_recorder(recorder))``, with epochs closed
+    by ``recorder.end_epoch(group=...)``, goes by the losses of all ranks on each of them.
 
     Parameters
     ----------
@@ -279,7 +322,41 @@ class DistributedCurriculumSampler(_WeightedSampler):
             num_replicas, rank = _from_process_group(num_replicas, rank)
         passes = Passes(num_replicas, rank, drop_last)
         self.num_replicas, self.rank = passes.num_replicas, passes.rank
+        self._compared: int | None = None
         super().__init__(weights, num_samples, replacement, seed, dataset, passes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch, as `CurriculumSampler.set_epoch`; in a process group all ranks call it.
+
+        Raises
+        ------
+        SettingError
+            If `epoch` is no whole number of at least 0.
+        DataError
+            If the new weights cannot be drawn by; or, on every rank alike, if ranks would not draw the same sequence
+            from the same place.
+        """
+        super().set_epoch(epoch)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave, as `CurriculumSampler.load_state_dict`; all ranks load the same.
+
+        Raises
+        ------
+        DataError
+            If it was taken from a sampler with other arguments, or is not whole.
+        """
+        super().load_state_dict(state)
+        self._compared = None
+
+    def _agreed(self, epoch: int) -> tuple[FloatArray, int]:
+        moves = epoch != self.epoch
+        if not moves and self._compared == epoch:
+            return self.weights, self.num_samples
+        settings = (self.replacement, self.seed, self._passes.drop_last, epoch, 0 if moves else self._passes.start)
+        found = same_everywhere(lambda: self._for_epoch(epoch), settings, self.num_replicas)
+        self._compared = epoch
+        return found
 
 
 def _from_process_group(num_replicas: int | None, rank: int | None) -> tuple[int, int]:

@@ -10,11 +10,12 @@ import numpy as np
 from dataaudit.curriculum.base import (
     ScoredExamples,
     Strategy,
-    check_scored,
     check_share,
     needed_probability,
     needed_rate,
+    weighed,
 )
+from dataaudit.curriculum.draws import scaled
 from dataaudit.errors import DataError
 from dataaudit.types import FloatArray
 
@@ -52,7 +53,6 @@ class DropLeastRegular:
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 0 for those dropped, 1 for the others; never falls with the score."""
         share = needed_rate(self.name, examples) if self.share is None else self.share
-        check_scored(examples)
         order = examples.easiest_first()
         weight = np.full(len(examples), np.nan)
         weight[order] = 1.0
@@ -96,7 +96,10 @@ class Balanced:
     Notes
     -----
     Weights by the inverse frequency of the class (King and Zeng, *Logistic regression in rare events data*, Political
-    Analysis 2001). An example that `inner` knows nothing of weighs what the others of its class do on average.
+    Analysis 2001). Classes weigh the same over the examples that `inner` knows something of. The others are NaN, a
+    whole class of them as well, and what becomes of them is said by ``unscored=`` of `Audit.weights`, as for any
+    strategy: with "mean" they weigh what the known ones of all classes do on average, on top of the total of their
+    class; with "drop" the classes of which something is known stay balanced.
     """
 
     inner: str | Strategy | None = None
@@ -112,7 +115,7 @@ class Balanced:
         return None if self.inner is None else resolve(self.inner, {})
 
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
-        """Weigh every example; adds up to the same in every class."""
+        """Weigh every example; what is known adds up to the same in every class."""
         inner = self._inner()
         order = np.argsort(examples.labels, kind="stable")
         starts = np.flatnonzero(np.diff(examples.labels[order], prepend=-1))
@@ -120,14 +123,14 @@ class Balanced:
         for members in np.split(order, starts[1:]):
             own = np.ones(len(members))
             if inner is not None:
-                own = inner.weigh(examples.among(members), epoch, total_epochs)
-                own = np.where(np.isnan(own), np.nanmean(own) if not np.isnan(own).all() else 1.0, own)
-            total = own.sum()
-            if not total > 0:
+                own = scaled(weighed(inner, examples.among(members), epoch, total_epochs))
+            known = ~np.isnan(own)
+            total = own[known].sum()
+            if known.any() and not total > 0:
                 raise DataError(
                     f"weights by {inner.name!r} that are all zero in class number {examples.labels[members[0]]}",
                     "some weight in every class",
                     "balance without inner=, or leave the class out",
                 )
-            weight[members] = own / total
+            weight[members] = own / total if known.any() else np.nan
         return weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Protocol, runtime_checkable
@@ -32,9 +33,31 @@ class LossRecord(Protocol):
         """Loss of each row when it was last seen, float64 [n], NaN where it never was."""
 
 
+RecordSource = LossRecord | Callable[[], LossRecord | None]
+"""A record, or what makes one when weights are asked for: that of all processes, gathered."""
+
+
 def _check_recorder(owner: str, recorder: object) -> None:
-    if not isinstance(recorder, LossRecord) or isinstance(recorder, type):
-        raise SettingError(f"recorder={recorder!r} of {owner}", "a dataaudit.Recorder", f"pass {owner}(recorder)")
+    if isinstance(recorder, type) or not (isinstance(recorder, LossRecord) or callable(recorder)):
+        raise SettingError(
+            f"recorder={recorder!r} of {owner}",
+            "a dataaudit.Recorder, or a function without arguments that returns one",
+            f"pass {owner}(recorder)",
+        )
+
+
+def _record(owner: str, recorder: RecordSource) -> LossRecord:
+    """The record itself."""
+    if isinstance(recorder, LossRecord):
+        return recorder
+    made = recorder()
+    if not isinstance(made, LossRecord) or isinstance(made, type):
+        raise SettingError(
+            f"{made!r} from the function that is the recorder of {owner}",
+            "a dataaudit.Recorder in every process",
+            f"pass {owner}(lambda: dataaudit.gather_recorder(recorder)), without dst=",
+        )
+    return made
 
 
 def _latest(recorder: LossRecord, examples: ScoredExamples) -> FloatArray:
@@ -72,13 +95,14 @@ def _nothing_recorded(owner: str, recorder: LossRecord, epoch: int) -> bool:
 
 @dataclass(frozen=True)
 class SelfPaced:
-    """Train on the examples whose loss lies below a threshold that rises (self-paced learning).
+    """Train on the examples whose loss lies below a threshold that moves to the largest (self-paced learning).
 
     Parameters
     ----------
     recorder
-        A `dataaudit.Recorder` of the training under way, whose latest losses choose; None for the mean losses of the
-        audit's own training run.
+        A `dataaudit.Recorder` of the training under way, whose latest losses choose, or a function without arguments
+        that returns one, called whenever weights are asked for (for several processes, see `SmallLoss`); None for the
+        mean losses of the audit's own training run.
     start
         Share of the examples below the first threshold, above 0 and at most 1.
     full
@@ -96,9 +120,13 @@ class SelfPaced:
     factor from epoch to epoch, from the loss that `start` of the examples stay below, and in the first epoch of a
     recorder, before there are losses, everything is in. The factor is set so that the largest loss is reached at
     `full`. An example left out by a sampler keeps the loss it was last seen with.
+
+    That growth is one of fixed losses. With a recorder both ends of the path are taken anew from the latest losses in
+    each epoch, so that the threshold can fall where losses fall faster than it grows, and an example can leave again.
+    In no epoch is the share of examples that are in below `start`, and from `full` on it is all.
     """
 
-    recorder: LossRecord | None = None
+    recorder: RecordSource | None = None
     start: float = 0.5
     full: float = 0.5
     name = "self_paced"
@@ -115,8 +143,9 @@ class SelfPaced:
         time = elapsed(self.name, epoch, total_epochs)
         assert epoch is not None
         if self.recorder is not None:
-            losses = _latest(self.recorder, examples)
-            if _nothing_recorded("SelfPaced", self.recorder, epoch):
+            record = _record("SelfPaced", self.recorder)
+            losses = _latest(record, examples)
+            if _nothing_recorded("SelfPaced", record, epoch):
                 return np.ones(len(examples))
         elif examples.losses is None:
             raise ModelError(
@@ -143,7 +172,10 @@ class SmallLoss:
     Parameters
     ----------
     recorder
-        A `dataaudit.Recorder` of the training under way; its latest losses choose.
+        A `dataaudit.Recorder` of the training under way, whose latest losses choose; or a function without arguments
+        that returns one, called whenever weights are asked for. In several processes it has to be such a function,
+        ``lambda: dataaudit.gather_recorder(recorder)``, for each has recorded its own rows alone; epochs are closed by
+        ``recorder.end_epoch(group=...)``, and every process asks for the weights of every epoch.
     forget
         Share of the examples that is left out in the end, at least 0 and below 1; None for the audit's estimate of
         wrong labels.
@@ -176,7 +208,7 @@ class SmallLoss:
     array([1.3333334, 1.3333334, 1.3333334, 0.       ], dtype=float32)
     """
 
-    recorder: LossRecord
+    recorder: RecordSource
     forget: float | None = None
     gradual: int = 10
     name = "small_loss"
@@ -197,8 +229,9 @@ class SmallLoss:
                 "pass epoch=0, for example",
             )
         forget = needed_rate(self.name, examples) if self.forget is None else self.forget
-        losses = _latest(self.recorder, examples)
-        if _nothing_recorded("SmallLoss", self.recorder, epoch):
+        record = _record("SmallLoss", self.recorder)
+        losses = _latest(record, examples)
+        if _nothing_recorded("SmallLoss", record, epoch):
             return np.ones(len(examples))
         known = np.flatnonzero(~np.isnan(losses))
         order = known[np.argsort(losses[known], kind="stable")]

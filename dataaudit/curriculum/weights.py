@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dataaudit.curriculum.base import ScoredExamples, Strategy
+from dataaudit.curriculum.base import ScoredExamples, Strategy, weighed
+from dataaudit.curriculum.draws import scaled
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
 from dataaudit.registry import Catalogue, Registry
 from dataaudit.types import FloatArray
@@ -105,7 +106,8 @@ def weights(
     Raises
     ------
     SettingError
-        If a setting is not allowed, or the strategy breaks its laws: another shape, negative or infinite weights.
+        If a setting is not allowed, or the strategy breaks its laws (no numbers, another shape, negative or infinite
+        weights), or gives weights beyond float32 with normalise=False.
     DataError
         If unscored="raise" and something is unknown of some example, or no example has weight.
     """
@@ -114,23 +116,25 @@ def weights(
         raise SettingError(f"unscored={unscored!r}", "a known policy", did_you_mean(unscored, UNSCORED))
     if not isinstance(normalise, bool):
         raise SettingError(f"normalise={normalise!r}", "True or False", "pass normalise=False for the weights as are")
-    raw = np.array(strategy.weigh(examples, epoch, total_epochs), np.float64)
-    if raw.shape != (len(examples),) or (raw < 0).any() or np.isinf(raw).any():
-        raise SettingError(
-            f"weights of shape {raw.shape} between {np.nanmin(raw, initial=0.0)} and {np.nanmax(raw, initial=0.0)} "
-            f"from the strategy {strategy.name!r}",
-            f"shape ({len(examples)},), finite and at least 0",
-            "mend the strategy: dataaudit.testing.StrategyContract checks it",
-        )
-    raw = _filled(strategy.name, raw, unscored)
-    mean = raw.mean()
-    if not mean > 0:
+    said = weighed(strategy, examples, epoch, total_epochs)
+    # Sums of the largest numbers overflow.
+    with np.errstate(over="ignore"):
+        raw = _filled(strategy.name, scaled(said) if normalise else said, unscored)
+    if not raw.any():
         raise DataError(
             f"weights by {strategy.name!r} that are all zero",
             "some example with weight",
             "choose another strategy or score, or look at the audit: it may take every label for wrong",
         )
-    return (raw / mean if normalise else raw).astype(np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        found = (raw / raw.mean() if normalise else raw).astype(np.float32)
+    if not found.any() or not np.isfinite(found).all():
+        raise SettingError(
+            f"weights between {raw.min()} and {raw.max()} from the strategy {strategy.name!r}",
+            "weights that float32 holds, about 1e-45 to 3e38",
+            "pass normalise=True, or have the strategy weigh on another scale",
+        )
+    return found
 
 
 def _filled(name: str, raw: FloatArray, unscored: Unscored) -> FloatArray:
@@ -147,7 +151,7 @@ def _filled(name: str, raw: FloatArray, unscored: Unscored) -> FloatArray:
         raise DataError(
             f"nothing that {name!r} weighs by for any of {len(raw)} examples",
             "something for at least one",
-            "choose another strategy or score",
+            "choose another strategy, or another score with by=",
         )
     raw[unknown] = raw[~unknown].mean() if unscored == "mean" else 0.0
     return raw

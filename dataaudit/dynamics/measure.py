@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dataaudit.errors import DataError, rows
+from dataaudit.errors import DataError, SettingError, rows
 from dataaudit.types import AnyArray, BoolArray, IntArray
 
 WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
@@ -43,6 +43,13 @@ def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         torch.where(right, label, rival).to(logits.dtype),
     )
     return torch.cat(columns, 1), probabilities
+
+
+def check_sizes(**sizes: tuple[object, int]) -> None:
+    """Raise unless each is a whole number, and at least the second of its pair."""
+    for name, (value, least) in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise SettingError(f"{name}={value!r}", f"a whole number of at least {least}", f"pass Recorder({name}=...)")
 
 
 def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int) -> None:
@@ -89,6 +96,16 @@ def check_labels(rows_given: BoolArray, labels: IntArray, known: IntArray, where
             f"another label than in {where} for {rows(moved)}",
             "the same label for a row in every pass",
             "check that indices are positions in the whole data set, not in the batch or the shard",
+        )
+
+
+def check_partners(mine: tuple[int, int, int], theirs: tuple[int, int, int], still_open: bool) -> None:
+    """Raise unless two records have the same (n, classes, epochs), and no open epoch."""
+    if mine != theirs or still_open:
+        raise DataError(
+            f"recorders of (n, classes, epochs) {mine} and {theirs}" + (", with an epoch still open" * still_open),
+            "the same n, classes and complete epochs in every process",
+            "call end_epoch() in every process before merging",
         )
 
 

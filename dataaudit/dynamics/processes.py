@@ -44,13 +44,13 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     Raises
     ------
     SettingError
-        If there is no process group, this process is not in it, or `dst` is no rank of it.
+        If there is no process group, this process is not in it, `dst` is no rank of it, or `recorder` is no recorder.
     DataError
         If recorders do not belong together, or a row was seen by two processes in one epoch.
 
     Notes
     -----
-    A process sends once, to `dst` or to all others, its labels, sums and predictions (112 bytes an example), a quarter
+    A process sends once, to `dst` or to all others, its labels, sums and predictions (84 bytes an example), a quarter
     byte an example and epoch, 6 bytes an example and kept epoch, and the class sums (4 C bytes an example, 64 where
     n x C > 2**24 and C > 8). Processes send in turn: at most three records beside its own are in a process's memory.
 
@@ -65,8 +65,13 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     array([1, 0])
     >>> dist.destroy_process_group()
     """
+    if not isinstance(recorder, Recorder):
+        raise SettingError(
+            f"recorder={recorder!r}", "a dataaudit.Recorder", "pass this process's own, as gather_recorder(recorder)"
+        )
     rank, size = place(group)
-    if dst is not None and not 0 <= dst < size:
+    whole_number = isinstance(dst, int) and not isinstance(dst, bool)
+    if dst is not None and not (whole_number and 0 <= dst < size):
         raise SettingError(f"dst={dst!r}", f"a rank of the group, 0..{size - 1}", "pass dst=0, or None for all")
     state = recorder.state_dict()
     _refuse_strangers(recorder, state, group, size)
@@ -106,10 +111,10 @@ def _refuse_strangers(recorder: Recorder, state: dict[str, Any], group: Any, siz
 def _tensors(state: dict[str, Any]) -> list[Tensor]:
     """What has to be sent of a state, in a fixed order; the shapes follow from what was compared before."""
     bits = [*state["seen_bits"], *state["correct_bits"]]
-    sums = [state["labels"], state["sums"], state["final"], *bits, state["history"]["block"]]
+    sums = [state["labels"], state["sums"], state["final"], state["losses"], *bits, state["history"]["block"]]
     if bits:
         # Before the first epoch a process that saw nothing has none of these.
-        sums += [state["staged"], *(state["beliefs"][name] for name in ("mass", "classes") if name in state["beliefs"])]
+        sums += [state["beliefs"][name] for name in ("mass", "classes") if name in state["beliefs"]]
     return sums
 
 
@@ -123,7 +128,7 @@ def _like(state: dict[str, Any]) -> dict[str, Any]:
             return {name: copied(inner) for name, inner in value.items()}
         return [copied(inner) for inner in value] if isinstance(value, list) else value
 
-    sent = ("labels", "sums", "final", "seen_bits", "correct_bits", "history", "staged", "beliefs")
+    sent = ("labels", "sums", "final", "losses", "seen_bits", "correct_bits", "history", "beliefs")
     return {name: copied(value) if name in sent else value for name, value in state.items()}
 
 

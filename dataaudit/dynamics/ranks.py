@@ -43,6 +43,10 @@ def place(group: Any) -> tuple[int, int]:
             "torch.distributed with one recorder in every process",
             "call torch.distributed.init_process_group() first, or leave this call out in a single process",
         )
+    if not (group in (None, dist.GroupMember.NON_GROUP_MEMBER) or isinstance(group, dist.ProcessGroup)):
+        raise SettingError(
+            f"group={group!r}", "a torch.distributed process group", "pass torch.distributed.group.WORLD, for example"
+        )
     rank = dist.get_rank(group)
     if rank < 0:
         raise SettingError(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dataaudit.dynamics.beliefs import Beliefs
 from dataaudit.dynamics.history import History
+from dataaudit.dynamics.losses import LatestLosses
 from dataaudit.dynamics.measure import (
     CONFIDENCE,
     CORRECT,
@@ -24,15 +25,16 @@ from dataaudit.dynamics.measure import (
     check_disjoint,
     check_epoch,
     check_labels,
+    check_partners,
     check_range,
-    last_seen,
+    check_sizes,
     measure,
     refuse_shapes,
 )
 from dataaudit.dynamics.pending import Pending
 from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
-from dataaudit.errors import DataError, SettingError
+from dataaudit.errors import DataError
 from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class Recorder:
 
     Notes
     -----
-    Memory: about 150 bytes an example, the history budget, one quarter byte an example and epoch, and the class
+    Memory: about 154 bytes an example, the history budget, one quarter byte an example and epoch, and the class
     sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see `dataaudit.dynamics.beliefs`).
 
     Examples
@@ -73,16 +75,13 @@ class Recorder:
     """
 
     def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
-        for name, value, least in (("n", n, 1), ("classes", classes, 2), ("history_bytes", history_bytes, 0)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise SettingError(
-                    f"{name}={value!r}", f"a whole number of at least {least}", f"pass Recorder({name}=...)"
-                )
+        check_sizes(n=(n, 1), classes=(classes, 2), history_bytes=(history_bytes, 0))
         self.n, self.classes = int(n), int(classes)
         self._history = History(self.n, int(history_bytes))
         self._labels = np.full(self.n, -1, np.int64)
         self._seen_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         self._correct_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        self._losses = LatestLosses(self.n)
         self._sums = np.zeros((7, self.n), np.float64)
         self._final = np.full((self.n, 4), np.nan, np.float32)
         self._pending = Pending(self.classes)
@@ -102,11 +101,14 @@ class Recorder:
         return self._labels
 
     def latest_losses(self) -> FloatArray:
-        """Cross-entropy of each row when it was last seen in training, float64 [n], NaN where it never was."""
+        """Cross-entropy of each row when it was last seen in training, float64 [n], NaN where it never was.
+
+        The epoch that is open counts, until `discard_epoch`.
+        """
         self._flush()
         if self._device is None:
-            return np.full(self.n, np.nan)
-        return self._staged[:-1, LOSS].cpu().numpy().astype(np.float64)
+            return self._losses.view()
+        return self._losses.view((self._position[:-1] >= 0).cpu().numpy(), self._staged[:-1, LOSS].cpu().numpy())
 
     def update(self, indices: Any, logits: Any, labels: Any) -> None:
         """Record one training batch.
@@ -143,6 +145,8 @@ class Recorder:
 
         Raises
         ------
+        SettingError
+            If `group` is no group, or this process is not in it.
         DataError
             If no row was seen in it, if logits were NaN or infinite, or if a row's label changed.
         """
@@ -170,6 +174,7 @@ class Recorder:
                 part[~seen] = 0.0
             self._sums[row] += part * part if row == 2 else part
         self._sums[6] += seen
+        self._losses.commit(seen, values[:, LOSS])
         self._history.append(seen, values[:, MARGIN], values[:, CONFIDENCE], values[:, MAX_CONFIDENCE])
         self._beliefs.commit(seen_on_device)
         self._clear_epoch()
@@ -233,7 +238,6 @@ class Recorder:
         self._device = device
         self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
         self._staged = torch.zeros(self.n + 1, 8, device=device)
-        self._staged[:, LOSS] = torch.nan
         self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
         self._beliefs = Beliefs(self.n, self.classes, device)
 
@@ -323,20 +327,12 @@ class Recorder:
         self._flush()
         other._flush()
         mine, theirs = (self.n, self.classes, self.epochs), (other.n, other.classes, other.epochs)
-        if mine != theirs or self._written or other._written:
-            raise DataError(
-                f"recorders of (n, classes, epochs) {mine} and {theirs}"
-                + (", with an epoch still open" if self._written or other._written else ""),
-                "the same n, classes and complete epochs in every process",
-                "call end_epoch() in every process before merging",
-            )
+        check_partners(mine, theirs, bool(self._written or other._written))
         check_disjoint(self._seen_bits, other._seen_bits, self.n)
         known = other._labels >= 0
         check_labels(known, other._labels, self._labels, "the other process")
         self._labels[known] = other._labels[known]
-        if self.epochs:
-            later = last_seen(other._seen_bits, self.n) > last_seen(self._seen_bits, self.n)
-            self._staged[:-1][later] = other._staged[:-1][later].to(self._staged.device)
+        self._losses.merge(other._losses, self._seen_bits, other._seen_bits)
         self._seen_bits = [a | b for a, b in zip(self._seen_bits, other._seen_bits, strict=True)]
         self._correct_bits = [a | b for a, b in zip(self._correct_bits, other._correct_bits, strict=True)]
         self._sums += other._sums
@@ -349,12 +345,13 @@ class Recorder:
         """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
         self._flush()
         state: dict[str, Any] = {
-            "version": 1,
+            "version": 2,
             "n": self.n,
             "classes": self.classes,
             "labels": torch.from_numpy(self._labels.copy()),
             "sums": torch.from_numpy(self._sums.copy()),
             "final": torch.from_numpy(self._final.copy()),
+            "losses": self._losses.state(),
             "seen_bits": [torch.from_numpy(bits.copy()) for bits in self._seen_bits],
             "correct_bits": [torch.from_numpy(bits.copy()) for bits in self._correct_bits],
             "history": self._history.state(),
@@ -376,16 +373,17 @@ class Recorder:
             If it was recorded for another n or number of classes.
         """
         theirs = (state.get("version"), state.get("n"), state.get("classes"))
-        if theirs != (1, self.n, self.classes):
+        if theirs != (2, self.n, self.classes):
             raise DataError(
                 f"a state of (version, n, classes) {theirs}",
-                f"{(1, self.n, self.classes)}",
+                f"{(2, self.n, self.classes)}",
                 "make the Recorder for the data set that the state was recorded on",
             )
         self._pending.clear()
         self._labels = state["labels"].numpy().copy()
         self._sums = state["sums"].numpy().copy()
         self._final = state["final"].numpy().copy()
+        self._losses.load(state["losses"])
         self._seen_bits = [bits.numpy().copy() for bits in state["seen_bits"]]
         self._correct_bits = [bits.numpy().copy() for bits in state["correct_bits"]]
         self._history.load(state["history"])

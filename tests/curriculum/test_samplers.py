@@ -133,6 +133,100 @@ def test_only_the_first_pass_after_a_state_is_a_rest():
     assert other.state_dict()["reached"] == 63
 
 
+@given(
+    st.lists(st.sampled_from(WORLDS), min_size=3, max_size=4),
+    st.lists(st.integers(0, 9), min_size=2, max_size=3),
+    st.sampled_from(["weights", "levels"]),
+    st.booleans(),
+)
+def test_a_pass_resumed_again_and_again_on_other_numbers_of_ranks(worlds, used, kind, ahead):
+    """The position counts this rank's own examples since the last resume, as a loop that was restarted counts."""
+
+    def made(world):
+        if kind == "levels":
+            return [LevelBatchSampler(SCORES, 2, num_replicas=world, rank=rank) for rank in range(world)]
+        return ranked(world)
+
+    (alone,) = made(1)
+    whole, done, state = list(alone), [], None
+    for world, count in zip(worlds, [*used, None], strict=False):
+        ranks = made(world)
+        for rank in ranks:
+            if state is not None:
+                rank.load_state_dict(state)
+                assert rank.state_dict(position=0) == state
+        steps = [iter(rank) for rank in ranks]
+        left = -(-(len(whole) - len(done)) // world)
+        count = left if count is None else min(count, left)
+        done += [next(step) for _ in range(count) for step in steps]
+        for step in steps:
+            if ahead:
+                next(step, None)
+        states = [rank.state_dict(position=count) for rank in ranks]
+        assert all(each == states[0] for each in states)
+        state = states[0]
+        assert state["reached"] == min(len(done), len(whole))
+        done = done[: len(whole)]
+        for over in (left + 1, 1000):
+            with pytest.raises(errors.SettingError, match=rf"position={over}.*0\.\.{left}, counted since"):
+                ranks[0].state_dict(position=over)
+    assert done == whole[: len(done)]
+
+
+def test_positions_of_the_next_epoch_count_from_its_beginning():
+    sampler = CurriculumSampler(WEIGHTS, 12)
+    sampler.load_state_dict({**sampler.state_dict(), "reached": 7})
+    assert len(list(sampler)) == 5
+    assert sampler.state_dict(position=5)["reached"] == 12
+    sampler.set_epoch(1)
+    assert sampler.state_dict(position=5)["reached"] == 5
+    sampler.load_state_dict({**sampler.state_dict(), "reached": 7})
+    sampler.set_epoch(2)
+    assert len(list(sampler)) == 12
+
+
+def test_a_refused_state_changes_nothing():
+    sampler = CurriculumSampler(by_epoch, 40)
+    before = list(sampler)
+    good = CurriculumSampler(by_epoch, 40)
+    good.set_epoch(3)
+    for wrong in ({"reached": 41}, {"epoch": -1}, {"weights_now": None}, {"weights_now": torch.ones(62)}, {"seed": 9}):
+        with pytest.raises(errors.DataAuditError):
+            sampler.load_state_dict({**good.state_dict(), **wrong})
+        assert (sampler.epoch, list(sampler)) == (0, before)
+
+
+def test_states_of_other_arguments():
+    def states(**settings):
+        return DistributedCurriculumSampler(WEIGHTS, num_replicas=2, rank=0, **settings).state_dict()
+
+    with pytest.raises(errors.DataError, match="num_samples=3; expected num_samples=63"):
+        single().load_state_dict(single(num_samples=3).state_dict())
+    with pytest.raises(errors.DataError, match="drop_last=True; expected drop_last=False"):
+        DistributedCurriculumSampler(WEIGHTS, num_replicas=2, rank=0).load_state_dict(states(drop_last=True))
+    shrinking = CurriculumSampler(by_epoch, 7, replacement=False)
+    with pytest.raises(errors.DataError, match="num_samples=7; expected num_samples=None"):
+        CurriculumSampler(by_epoch, replacement=False).load_state_dict(shrinking.state_dict())
+    for name in ("epoch", "reached", "weights_now", "seed"):
+        state = single().state_dict()
+        del state[name]
+        with pytest.raises(errors.DataError, match=f"a state without '{name}'"):
+            single().load_state_dict(state)
+    for name in ("epoch", "order"):
+        state = LevelBatchSampler(SCORES, 4).state_dict()
+        del state[name]
+        with pytest.raises(errors.DataError, match=f"a state without '{name}'"):
+            LevelBatchSampler(SCORES, 4).load_state_dict(state)
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+@pytest.mark.parametrize("size", [1e308, 5e-324])
+def test_weights_of_any_size_draw_alike(size, replacement):
+    found = list(CurriculumSampler([size] * 3, replacement=replacement))
+    assert found == list(CurriculumSampler([1.0] * 3, replacement=replacement))
+    assert set(CurriculumSampler([size] * 3, 300)) == {0, 1, 2}
+
+
 def test_weights_by_epoch():
     seen = []
 
@@ -238,6 +332,18 @@ def test_accelerator_prepare():
     assert torch.cat([batch for (batch,) in loader]).tolist() == list(alone)
 
 
+def test_a_prepared_loader_reads_a_batch_ahead_without_workers():
+    """As `state_dict` warns: there a position is needed."""
+    from accelerate import Accelerator
+
+    sampler, other = single(), single()
+    batches = iter(Accelerator(cpu=True).prepare(DataLoader(TensorDataset(torch.arange(63)), 8, sampler=sampler)))
+    used = next(batches)[0].tolist()
+    assert sampler.state_dict()["reached"] == 16
+    other.load_state_dict(sampler.state_dict(position=8))
+    assert used + list(other) == list(single())
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -252,6 +358,10 @@ def test_accelerator_prepare():
         (lambda: single(dataset=range(62)), errors.DataError, r"shape \(63,\); expected shape \(62,\)"),
         (lambda: CurriculumSampler([]), errors.DataError, r"shape \(0,\)"),
         (lambda: CurriculumSampler(np.ones((3, 1))), errors.DataError, r"shape \(3, 1\)"),
+        (lambda: CurriculumSampler(["a", "b"]), errors.DataError, "weights that are no numbers.*audit.weights"),
+        (lambda: CurriculumSampler([[1], [1, 2]]), errors.DataError, "weights that are no numbers"),
+        (lambda: LevelBatchSampler(["a"], 2), errors.DataError, "scores that are no numbers.*audit.scores"),
+        (lambda: LevelBatchSampler([[1], [1, 2]], 2), errors.DataError, "scores that are no numbers"),
         (lambda: CurriculumSampler([1.0, -0.5]), errors.DataError, r"-0\.5 in row 1"),
         (lambda: CurriculumSampler([1.0, 2.0, np.nan]), errors.DataError, "nan in row 2"),
         (lambda: CurriculumSampler([0.0, 0.0]), errors.DataError, "all zero"),

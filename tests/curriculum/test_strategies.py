@@ -138,11 +138,34 @@ def test_a_class_that_cannot_be_balanced_is_named():
         Balanced("suspects").weigh(examples, None, None)
 
 
-def test_unknown_examples_of_a_balanced_class_weigh_as_the_others_do():
-    examples = replace(example_scores(6, 2), error_probability=np.array([0.5, 0.2, np.nan, np.nan, 0.1, np.nan]))
+def test_unknown_examples_of_a_balanced_class_are_left_to_the_policy():
+    """Classes are balanced over what is known; a class of which nothing is known is unknown as a whole."""
+    examples = replace(example_scores(6, 2), error_probability=np.array([0.5, np.nan, np.nan, np.nan, 0.1, np.nan]))
     found = Balanced("suspects").weigh(examples, None, None)
-    np.testing.assert_allclose(found[::2] * (0.5 + 0.7 + 0.9), [0.5, 0.7, 0.9])
-    np.testing.assert_allclose(found[1::2], 1 / 3)
+    np.testing.assert_allclose(found, np.array([0.5, np.nan, np.nan, np.nan, 0.9, np.nan]) / 1.4)
+    with pytest.raises(errors.DataError, match=r"'balanced' weighs by for rows 1, 2, 3, 5"):
+        weights(Balanced("suspects"), examples, unscored="raise")
+    dropped = weights(Balanced("suspects"), examples, unscored="drop", normalise=False)
+    np.testing.assert_allclose(dropped, np.array([0.5, 0, 0, 0, 0.9, 0]) / 1.4, rtol=1e-6)
+    meant = weights(Balanced("suspects"), examples, unscored="mean", normalise=False)
+    np.testing.assert_allclose(meant[[1, 2, 3, 5]], 0.5)
+
+
+@pytest.mark.parametrize("inner", ["easy_to_hard", "hard_to_easy", "drop_least_regular", "suspects"])
+def test_a_class_without_scores_is_unknown_by_whatever_inner_strategy(inner):
+    nothing = np.where(np.arange(12) % 2, np.nan, 0.3)
+    examples = replace(example_scores(12, 2), scores=nothing, error_probability=nothing)
+    found = Balanced(inner).weigh(examples, 1, 5)
+    assert np.isnan(found).tolist() == [False, True] * 6
+    assert found[::2].sum() == pytest.approx(1.0)
+    with pytest.raises(errors.DataError, match="rows 1, 3, 5"):
+        weights(Balanced(inner), examples, 1, 5, unscored="raise")
+
+
+@pytest.mark.parametrize("told", [(1.0,), (-1.0, 1.0, 1.0), ("a", "b", "c"), (np.inf, 1.0, 1.0)])
+def test_an_inner_strategy_that_breaks_its_laws_is_the_one_named(told):
+    with pytest.raises(errors.SettingError, match=r"from the strategy 'says'.*StrategyContract"):
+        weights(Balanced(Says(*told)), example_scores(6, 2))
 
 
 def test_self_paced_thresholds_rise_by_a_constant_factor():
@@ -185,6 +208,49 @@ def test_strategies_with_a_recorder_follow_it():
     np.testing.assert_allclose(recorder.latest_losses(), [0.8, 0.2, 0.3, 0.05], rtol=1e-5)
     assert small.weigh(examples, 2, 3).tolist() == [0, 1, 1, 1]
     assert paced.weigh(examples, 0, 3).tolist() == [0, 1, 0, 1]
+
+
+def test_a_recorder_may_come_from_a_function():
+    """In several processes the whole record is made anew for every epoch."""
+    examples, recorder, asked = example_scores(4, 1), Recorder(4, 2), []
+
+    def whole():
+        asked.append(recorder.epochs)
+        return recorder
+
+    small, paced = SmallLoss(whole, forget=0.25, gradual=1), SelfPaced(whole, start=0.5, full=1.0)
+    assert small.weigh(examples, 0, 3).tolist() == paced.weigh(examples, 0, 3).tolist() == [1, 1, 1, 1]
+    record([0.1, 0.2, 0.3, 0.9], recorder=recorder)
+    assert small.weigh(examples, 1, 3).tolist() == [1, 1, 1, 0]
+    assert paced.weigh(examples, 0, 3).tolist() == [1, 1, 0, 0]
+    assert asked == [0, 0, 1, 1]
+    for strategy in (SmallLoss(lambda: None, 0.1), SelfPaced(lambda: Recorder)):
+        with pytest.raises(errors.SettingError, match=rf"from the function.*{type(strategy).__name__}"):
+            strategy.weigh(examples, 1, 3)
+
+
+@given(st.lists(st.floats(1e-3, 5.0), min_size=4, max_size=12), st.floats(0.1, 1.0), st.integers(0, 9))
+def test_self_paced_with_a_recorder_takes_its_path_from_the_latest_losses(losses, start, epoch):
+    """The threshold may fall with them; the share that is in is `start` at least, and all from `full` on."""
+    recorder = record([1.0, 2.0, 3.0, 4.0, *[5.0] * (len(losses) - 4)])
+    record(losses, recorder=recorder)
+    latest = recorder.latest_losses()
+    found = SelfPaced(recorder, start, 0.5).weigh(example_scores(len(losses), 1), epoch, 10)
+    alone = SelfPaced(start=start, full=0.5).weigh(replace(example_scores(len(losses), 1), losses=latest), epoch, 10)
+    np.testing.assert_array_equal(found, alone)
+    assert found.sum() >= start * len(losses) - 1e-9
+    if epoch / 9 >= 0.5:
+        assert found.all()
+
+
+def test_a_self_paced_threshold_falls_with_the_losses_of_its_recorder():
+    """As documented: 2 at first, and later below 1.6, which therefore leaves."""
+    examples, recorder = example_scores(4, 1), record([1.0, 2.0, 3.0, 4.0])
+    paced = SelfPaced(recorder, 0.5, 1.0)
+    assert paced.weigh(examples, 0, 4).tolist() == [1, 1, 0, 0]
+    record([0.1, 1.6, 0.2, 4.0], recorder=recorder)
+    assert paced.weigh(examples, 1, 4).tolist() == [1, 0, 1, 0]
+    assert paced.weigh(examples, 2, 4).tolist() == [1, 0, 1, 0]
 
 
 def test_rows_a_recorder_never_saw_are_unknown():
@@ -232,8 +298,8 @@ def test_settings_that_are_not_allowed(make, message):
 def test_scores_that_are_all_missing_are_refused():
     examples = replace(example_scores(3), scores=np.full(3, np.nan))
     for strategy in (EasyToHard(), HardToEasy(), DropLeastRegular()):
-        with pytest.raises(errors.DataError, match="all NaN"):
-            strategy.weigh(examples, 0, 2)
+        with pytest.raises(errors.DataError, match=r"for any of 3 examples.*with by="):
+            weights(strategy, examples, 0, 2)
 
 
 def test_strategies_are_resolved_by_name_or_instance():
@@ -294,10 +360,19 @@ def test_unscored_examples_weigh_one_by_default():
         weights(Says(1.0, 0.0, np.nan, 3.0), example_scores(4), unscored="raise")
 
 
-@pytest.mark.parametrize("told", [(1.0, 2.0), (1.0, -1.0, 0.0), (1.0, np.inf, 0.0)])
+@pytest.mark.parametrize("told", [(1.0, 2.0), (1.0, -1.0, 0.0), (1.0, np.inf, 0.0), ("a", "b", "c")])
 def test_a_strategy_that_breaks_its_laws_is_named(told):
     with pytest.raises(errors.SettingError, match="from the strategy 'says'"):
         weights(Says(*told), example_scores(3))
+
+
+@pytest.mark.parametrize("size", [1e308, 5e-324, 1e-310])
+def test_weights_of_any_size_that_a_float_has(size):
+    told = Says(size, size, 0.0, np.nan)
+    np.testing.assert_allclose(weights(told, example_scores(4)), [1.5, 1.5, 0.0, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(weights(Balanced(Says(size, size)), example_scores(4, 2)), 1.0)
+    with pytest.raises(errors.SettingError, match=r"float32 holds.*normalise=True"):
+        weights(Says(size, size), example_scores(2), normalise=False)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,10 @@ def test_a_schedule_gives_the_weights_of_each_epoch(audit):
         weights(5)
     with pytest.raises(errors.SettingError, match="option 'begin'"):
         audit.schedule("easy_to_hard", 5, begin=0.1)
+    with pytest.raises(errors.SettingError, match="total_epochs=None"):
+        audit.schedule("suspects", None)
+    with pytest.raises(errors.SettingError, match=r"score \['el2n'\]"):
+        audit.weights(by=["el2n"])
 
 
 def trained(audit, noisy, weigh, epochs=6):

@@ -143,6 +143,16 @@ def test_a_group_of_one_gives_a_copy():
     try:
         with pytest.raises(SettingError, match=r"0\.\.0"):
             gather_recorder(Recorder(2, 2), dst=1)
+        for dst in ("0", True, 0.0):
+            with pytest.raises(SettingError, match=r"dst=.*0\.\.0"):
+                gather_recorder(Recorder(2, 2), dst=dst)
+        with pytest.raises(SettingError, match="this process's own"):
+            gather_recorder([Recorder(2, 2)])
+        for call in (Recorder(2, 2).end_epoch, lambda group: gather_recorder(Recorder(2, 2), group=group)):
+            with pytest.raises(SettingError, match=r"group='gloo'.*WORLD"):
+                call(group="gloo")
+        with pytest.raises(SettingError, match="outside the group"):
+            Recorder(2, 2).end_epoch(group=dist.GroupMember.NON_GROUP_MEMBER)
         with pytest.raises(DataError, match="in any process"):
             Recorder(2, 2).end_epoch(group=dist.group.WORLD)
         recorder = Recorder(2, 2)

@@ -342,6 +342,29 @@ def test_latest_losses_are_those_of_the_last_time():
     np.testing.assert_array_equal(again.latest_losses(), recorder.latest_losses())
 
 
+@pytest.mark.parametrize("looked_at", [lambda r: None, Recorder.state_dict, Recorder.latest_losses])
+def test_a_discarded_epoch_leaves_no_losses(looked_at):
+    """Whether or not its batches were worked through before."""
+    labels, logits = torch.tensor([0, 1, 1, 0]), torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    recorder, again = Recorder(5, 2), Recorder(5, 2)
+    recorder.update(torch.arange(4), logits, labels)
+    recorder.end_epoch()
+    complete = recorder.latest_losses()
+    recorder.update(torch.arange(3), -5 * logits[:3], labels[:3])
+    again.load_state_dict(recorder.state_dict())
+    looked_at(recorder)
+    recorder.discard_epoch()
+    np.testing.assert_array_equal(recorder.latest_losses(), complete)
+    assert (again.latest_losses()[:3] != complete[:3]).all()
+    again.discard_epoch()
+    np.testing.assert_array_equal(again.latest_losses(), complete)
+    first = Recorder(5, 2)
+    first.update(torch.arange(4), logits, labels)
+    looked_at(first)
+    first.discard_epoch()
+    assert np.isnan(first.latest_losses()).all()
+
+
 def test_latest_losses_of_two_processes():
     """Each row's loss comes from the process that saw it last."""
     labels = torch.zeros(4, dtype=torch.int64)
