@@ -191,5 +191,5 @@ def _length(loader: Any) -> int | None:
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
         return None
     batches = loader.batch_sampler
-    sampler = batches.sampler if type(batches) is BatchSampler else batches or loader.sampler
+    sampler: Any = batches.sampler if type(batches) is BatchSampler else batches or loader.sampler
     return len(sampler) if hasattr(sampler, "__len__") else None

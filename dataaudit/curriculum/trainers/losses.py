@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dataaudit.dynamics.recorder import Recorder
@@ -17,7 +19,7 @@ class RecordedLosses:
     """
 
     _recorder: Recorder | None = None
-    _n: int | None = None
+    _n: Any = None
     _told: int | None = None
     _losses: FloatArray | None = None
     _apart: int = 1

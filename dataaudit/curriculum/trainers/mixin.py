@@ -241,7 +241,8 @@ def _refuse_sampler(sampler: Any, n: int) -> None:
             "a sampler of all rows: the Trainer splits its batches between processes",
             "pass weights, or a CurriculumSampler",
         )
-    weights, source = getattr(sampler, "weights", None), getattr(sampler, "data_source", None)
+    weights: Any = getattr(sampler, "weights", None)
+    source: Any = getattr(sampler, "data_source", None)
     if weights is not None:
         check_weights(weights, n, "weights of the sampler")
     rows = len(source) if hasattr(source, "__len__") else n
