@@ -506,7 +506,7 @@ def test_losses_of_the_training_under_way_weigh_its_loss(tmp_path, kind):
 
         def weights(epoch):
             losses[epoch] = recording.latest_losses()
-            asked[epoch] = audit.weights(made, epoch, 3)
+            asked[epoch] = audit.weights(made, epoch, 4)
             return asked[epoch]
 
         return recording, weights, asked, losses

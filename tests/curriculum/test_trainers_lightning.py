@@ -160,28 +160,30 @@ def test_what_is_missing_is_told(tmp_path):
 
 
 def test_a_checkpoint_within_an_epoch_is_resumed_where_the_loader_can_be(tmp_path):
-    def order():
-        return torch.utils.data.RandomSampler(range(N), generator=torch.Generator().manual_seed(2))
-
-    def same():
-        # The same order in every epoch, so that one that is resumed has it too.
-        return list(order())
-
+    # The same in every epoch, so that one that is resumed has it too.
+    order = torch.randperm(N, generator=torch.Generator().manual_seed(2)).tolist()
     whole = LightningRecordDynamics(N, CLASSES)
     undisturbed = Net()
-    fit(tmp_path, undisturbed, [whole], same(), made=Resumable, enable_checkpointing=False)
+    fit(tmp_path, undisturbed, [whole], order, made=Resumable, enable_checkpointing=False)
     saving = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, every_n_train_steps=1)
-    fit(tmp_path, Net(), [LightningRecordDynamics(N, CLASSES), saving], same(), made=Resumable, max_epochs=1)
+    fit(tmp_path, Net(), [LightningRecordDynamics(N, CLASSES), saving], order, made=Resumable, max_epochs=1)
     assert (tmp_path / "step=3.ckpt").exists()
     resumed, net = LightningRecordDynamics(N, CLASSES), Net()
     options = {"ckpt": tmp_path / "step=3.ckpt", "enable_checkpointing": False}
-    fit(tmp_path, net, [resumed], same(), made=Resumable, **options)
+    fit(tmp_path, net, [resumed], order, made=Resumable, **options)
     same_record(resumed.recorder, whole.recorder)
     assert torch.equal(net.layer.weight, undisturbed.layer.weight)
-    refused = Net()
-    with pytest.raises(DataError, match=r"within an epoch.*StatefulDataLoader"):
-        fit(tmp_path, refused, [LightningRecordDynamics(N, CLASSES)], same(), **options)
+    saving = ModelCheckpoint(tmp_path / "plain", "{step}", save_top_k=-1, every_n_train_steps=1)
+    fit(tmp_path, Net(), [LightningRecordDynamics(N, CLASSES), saving], order, max_epochs=1)
+    refused, options["ckpt"] = Net(), tmp_path / "plain/step=3.ckpt"
+    for loader in (DataLoader, Resumable):
+        with pytest.raises(DataError, match=r"begins the epoch anew.*StatefulDataLoader"):
+            fit(tmp_path, refused, [LightningRecordDynamics(N, CLASSES)], order, made=loader, **options)
     assert not refused.order
+    # After the last batch nothing is left of the epoch.
+    options["ckpt"], net, resumed = tmp_path / "plain/step=5.ckpt", Net(), LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, net, [resumed], order, **options)
+    same_record(resumed.recorder, whole.recorder)
 
 
 def test_steps_without_a_record_are_not_taken_for_a_beginning(tmp_path):

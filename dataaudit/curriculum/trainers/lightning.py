@@ -35,8 +35,9 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
     A step that returns None, which Lightning takes as a batch to skip, is not recorded, nor is validation. Every
     ``fit`` of a new Trainer starts a new record, unless it resumes from a checkpoint: the record is part of Lightning's
-    checkpoints. A checkpoint from within an epoch can be resumed only if the data loader has ``state_dict`` and
-    ``load_state_dict``: torch's DataLoader begins its epoch anew, and Lightning counts it as the rest.
+    checkpoints. A checkpoint from within an epoch can be resumed only if the data loader that it was made with has
+    ``state_dict`` and ``load_state_dict``: torch's DataLoader begins its epoch anew, and Lightning takes it for
+    the rest.
 
     Rows are drawn by weight with ``DataLoader(..., sampler=CurriculumSampler(...))``; in several processes with
     `dataaudit.DistributedCurriculumSampler` and ``Trainer(use_distributed_sampler=False)``. A sampler must have the
@@ -56,7 +57,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         If `n` or `classes` is not allowed.
     DataError
         At the first batch, if the training step does not return what is needed; on resuming, if the checkpoint holds
-        no record or one of another data set, or is from within an epoch that the data loader would begin anew; at the
+        no record or one of another data set, or is from within an epoch that the data loader begins anew; at the
         beginning of an epoch, if the sampler has changed its length.
 
     Notes
@@ -76,6 +77,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         self._open = False
         self._processes = 1
         self._lengths: dict[int, int] = {}
+        self._resumable = False
 
     @property
     def recorder(self) -> Recorder:
@@ -104,14 +106,15 @@ class LightningRecordDynamics(RecordedLosses, Callback):
                 "the record that the callback saves in every checkpoint",
                 "resume from a checkpoint that was made with the callback, or begin anew with a new Trainer",
             )
-        if stored is not None and stored["within"] and not all(map(_resumable, loaders)):
+        if stored is not None and stored["begins_anew"]:
             raise DataError(
-                "a checkpoint from within an epoch, and a data loader that would begin the epoch anew",
-                "a data loader with state_dict() and load_state_dict(), or a checkpoint from the end of an epoch",
-                "pass such a loader (torchdata's StatefulDataLoader), or ModelCheckpoint without every_n_train_steps",
+                "a checkpoint from within an epoch, whose data loader begins the epoch anew",
+                "a checkpoint from the end of an epoch, or of a loader with state_dict() and load_state_dict()",
+                "save checkpoints at the end of epochs, or train from a loader such as torchdata's StatefulDataLoader",
             )
         self._processes = self._apart = trainer.world_size
         self._recorder, self._open, self._losses = self._new(), False, None
+        self._resumable = all(hasattr(loader, name) for loader in loaders for name in ("state_dict", "load_state_dict"))
         self._lengths = {id(loader): length for loader in loaders if (length := _length(loader)) is not None}
         if stored is not None:
             if trainer.global_rank > 0:
@@ -161,13 +164,16 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         if self._recorder is None:
             return {}
         if self._processes == 1:
-            return {**pack(self.recorder, self._open, 1, self._losses), "within": self._open}
+            return {
+                **pack(self.recorder, self._open, 1, self._losses),
+                "begins_anew": self._open and not self._resumable,
+            }
         complete = self._new()
         complete.load_state_dict(self.recorder.state_dict())
         complete.discard_epoch()
         whole = gather_recorder(complete)
         assert whole is not None
-        return {**pack(whole, False, 1, None), "within": self._open}
+        return {**pack(whole, False, 1, None), "begins_anew": self._open and not self._resumable}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep what `state_dict` gave until training begins."""
@@ -180,10 +186,6 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         self.recorder.end_epoch(torch.distributed.group.WORLD if self._processes > 1 else None)
         self._open = False
         self._keep_losses()
-
-
-def _resumable(loader: Any) -> bool:
-    return hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
 
 
 def _length(loader: Any) -> int | None:
