@@ -8,7 +8,8 @@ import transformers
 from torch import nn
 from torch.nn import functional
 
-from dataaudit.curriculum.samplers import CurriculumSampler
+import dataaudit
+from dataaudit.curriculum.samplers import CurriculumSampler, DistributedCurriculumSampler
 from dataaudit.curriculum.trainers import RecordDynamics, carry_rows, curriculum_trainer, with_row_index
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError
@@ -344,6 +345,23 @@ def test_batches_that_do_not_tell_their_rows_are_refused_before_training(tmp_pat
         trained(tmp_path, rows=rows.to_iterable_dataset(), max_steps=3)
 
 
+class Narrow(nn.Module):
+    """Takes no arguments but its own."""
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = factor
+        self.layer = nn.Linear(1, CLASSES)
+
+    def forward(self, input_ids, attention_mask, labels=None):
+        logits = self.layer(input_ids[:, 1:2].float())
+        return (
+            {"logits": logits}
+            if labels is None
+            else {"loss": self.factor * functional.cross_entropy(logits, labels), "logits": logits}
+        )
+
+
 class Bare(nn.Module):
     def __init__(self):
         super().__init__()
@@ -361,12 +379,28 @@ def test_models_without_logits_or_classes_are_refused(tmp_path):
         trained(tmp_path, net=Bare(), callbacks=[RecordDynamics(classes=CLASSES)])
 
 
-def test_equal_loss_weights_change_nothing_and_zeros_leave_out(tmp_path):
-    options = {"gradient_accumulation_steps": 2, "label_smoothing_factor": 0.1}
-    trained_plainly = weights_of(trained(tmp_path, transformers.Trainer, optim="sgd", **options))
-    weighted = weights_of(trained(tmp_path, extra={"loss_weights": np.full(N, 7.0)}, optim="sgd", **options))
+@pytest.mark.parametrize("accumulated", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("kind", "smoothing"), [("adds up means", 0.0), ("adds up means", 0.1), ("does not know of updates", 0.0)]
+)
+def test_equal_loss_weights_change_nothing(tmp_path, smoothing, accumulated, kind):
+    def net():
+        torch.manual_seed(1)
+        return model(dropout=0.0) if kind == "adds up means" else Narrow()
+
+    # Neither clipping nor an adaptive optimizer hides the scale of the gradient.
+    options = {"gradient_accumulation_steps": accumulated, "label_smoothing_factor": smoothing, "optim": "sgd"}
+    options |= {"max_grad_norm": 0.0, "lr_scheduler_type": "constant", "num_train_epochs": 1}
+    start = net().state_dict()
+    plainly = weights_of(
+        trained(tmp_path, transformers.Trainer, net=net(), rows=examples().remove_columns("text"), **options)
+    )
+    weighted = weights_of(trained(tmp_path, net=net(), extra={"loss_weights": np.full(N, 7.0)}, **options))
     for name, value in weighted.items():
-        torch.testing.assert_close(value, trained_plainly[name], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(value - start[name], plainly[name] - start[name], rtol=1e-3, atol=1e-6)
+
+
+def test_a_loss_of_zero_weight_leaves_out(tmp_path):
     rows, damaged = examples(), examples().to_dict()
     weights = np.ones(N)
     weights[:9] = 0.0
@@ -410,6 +444,25 @@ def test_weights_that_do_not_fit_are_refused_before_training(tmp_path):
         trained(tmp_path, curriculum_trainer(Own), extra={"loss_weights": np.ones(N)})
     with pytest.raises(SettingError, match="compute_loss_func"):
         trained(tmp_path, extra={"loss_weights": np.ones(N), "compute_loss_func": lambda *_, **__: 0})
+    with pytest.raises(ModelError, match="Narrow whose loss is not the cross-entropy"):
+        trained(tmp_path, net=Narrow(1.5), extra={"loss_weights": np.ones(N)})
+    for name in ("loss_weights", "sampling"):
+        for strategy in ("suspects", dataaudit.curriculum.DownweightSuspects(), dataaudit.SmallLoss):
+            with pytest.raises(SettingError, match=r"audit\.schedule"):
+                trained(tmp_path, extra={name: strategy})
+        with pytest.raises(DataError, match="no array of numbers"):
+            trained(tmp_path, extra={name: [[1.0], [1.0, 2.0]]})
+    for sampler in (
+        DistributedCurriculumSampler(np.ones(N), num_replicas=2, rank=0),
+        torch.utils.data.DistributedSampler(range(N), num_replicas=2, rank=0),
+    ):
+        with pytest.raises(SettingError, match="the part of one process"):
+            trained(tmp_path, extra={"sampling": sampler})
+    for sampler in (torch.utils.data.RandomSampler(range(60)), torch.utils.data.SubsetRandomSampler([3, 59])):
+        with pytest.raises(DataError, match="from 60 rows"):
+            trained(tmp_path, extra={"sampling": sampler})
+    with pytest.raises(SettingError, match="derived from it"):
+        curriculum_trainer([])
     with pytest.raises(SettingError, match="draws batches"):
         trained(tmp_path, extra={"sampling": torch.utils.data.BatchSampler(range(N), 4, False)})
     with pytest.raises(SettingError, match="derived from it"):
@@ -435,3 +488,138 @@ def test_rows_are_drawn_by_weight(tmp_path):
     assert second.recorder.dynamics().seen.sum() == 32
     with pytest.raises(DataError, match=r"\(36,\).*\(37,\)"):
         trained(tmp_path, extra={"sampling": CurriculumSampler(np.ones(N - 1))})
+
+
+@pytest.mark.parametrize("kind", ["SmallLoss", "SelfPaced"])
+def test_losses_of_the_training_under_way_weigh_its_loss(tmp_path, kind):
+    first = RecordDynamics()
+    trained(tmp_path / "first", callbacks=[first])
+    audit, saving = first.audit(), {"save_strategy": "steps", "save_steps": 1000}
+
+    def weighing():
+        recording, asked, losses = RecordDynamics(), {}, {}
+        assert recording.epochs == 0
+        made = {
+            "SmallLoss": lambda: dataaudit.SmallLoss(recording, forget=0.25, gradual=1),
+            "SelfPaced": lambda: dataaudit.SelfPaced(recording, start=0.5, full=1.0),
+        }[kind]()
+
+        def weights(epoch):
+            losses[epoch] = recording.latest_losses()
+            asked[epoch] = audit.weights(made, epoch, 4)
+            return asked[epoch]
+
+        return recording, weights, asked, losses
+
+    recording, weights, asked, losses = weighing()
+    options = {"callbacks": [recording], "extra": {"loss_weights": weights}, "num_train_epochs": 3}
+    whole = trained(tmp_path / "whole", **options)
+    assert (asked[0] == 1).all()
+    for epoch in (1, 2):
+        kept = asked[epoch] > 0
+        assert 0 < kept.sum() < N
+        assert losses[epoch][kept].max() <= losses[epoch][~kept].min()
+    assert (losses[1] != losses[2]).all()
+    np.testing.assert_array_equal(recording.latest_losses(), recording.recorder.latest_losses())
+
+    # Broken off within the second epoch, whose weights are those that it began with.
+    recording, weights, _, _ = weighing()
+    options = {"callbacks": [recording, StopAt(7, True)], "extra": {"loss_weights": weights}, "num_train_epochs": 3}
+    trained(tmp_path / "broken", **options, **saving)
+    recording, weights, again, _ = weighing()
+    trainer = curriculum_trainer()(
+        model=model(),
+        args=arguments(tmp_path / "broken", num_train_epochs=3, **saving),
+        train_dataset=examples(),
+        data_collator=pad,
+        callbacks=[recording],
+        loss_weights=weights,
+    )
+    trainer.train(resume_from_checkpoint=True)
+    np.testing.assert_array_equal(again[1], asked[1])
+    same_weights(weights_of(whole), weights_of(trainer))
+
+
+def test_evaluation_needs_no_rows(tmp_path):
+    rows = examples().remove_columns("text")
+    trainer = transformers.Trainer(
+        model=Narrow(),
+        args=arguments(tmp_path, remove_unused_columns=False, num_train_epochs=1, eval_strategy="epoch"),
+        train_dataset=with_row_index(rows),
+        eval_dataset=rows,
+        data_collator=carry_rows(pad),
+        callbacks=[RecordDynamics(classes=CLASSES)],
+    )
+    trainer.evaluate()
+    trainer.train()
+    assert trainer.evaluate()["eval_loss"] > 0
+    mixed = [rows[0], with_row_index(rows)[1]]
+    with pytest.raises(DataError, match="a row with the keys"):
+        carry_rows(pad)(mixed)
+
+
+@pytest.mark.parametrize("growing", [True, False])
+def test_epochs_of_another_length_are_refused(tmp_path, growing):
+    def weights(epoch):
+        return np.arange(N) < 10 * (epoch + 1 if growing else 3 - epoch)
+
+    with pytest.raises(DataError, match=r"of 20 rows in epoch 1, after (10|30).*num_samples="):
+        trained(tmp_path, extra={"sampling": CurriculumSampler(weights, replacement=False)})
+    assert trained(tmp_path, extra={"sampling": CurriculumSampler(weights)}).state.global_step == 10
+
+
+def test_another_data_set_in_place_of_the_weighted_one_is_refused(tmp_path):
+    for name in ("loss_weights", "sampling"):
+        trainer = trained(tmp_path, extra={name: 1.0 + np.arange(N)}, max_steps=1)
+        trainer.train_dataset = examples(20)
+        with pytest.raises(DataError, match=r"of 20 rows.*37 rows"):
+            trainer.train()
+
+
+def test_a_damaged_record_is_told(tmp_path):
+    saving = {"save_strategy": "steps", "save_steps": 1, "max_steps": 1}
+    trained(tmp_path, callbacks=[RecordDynamics()], **saving)
+    path = tmp_path / "checkpoint-1/dataaudit_0.pt"
+    whole = path.read_bytes()
+    made = {"args": arguments(tmp_path, max_steps=2), "train_dataset": examples(), "data_collator": pad}
+    trainer = curriculum_trainer()(model=model(), callbacks=[RecordDynamics()], **made)
+    for content in (b"x", whole[: len(whole) // 2], None):
+        if content is None:
+            torch.save({"other": 1}, path)
+        else:
+            path.write_bytes(content)
+        with pytest.raises(DataError, match="damaged"):
+            trainer.train(resume_from_checkpoint=str(path.parent))
+
+
+def test_one_recording_a_trainer(tmp_path):
+    with pytest.raises(SettingError, match="two RecordDynamics"):
+        trained(tmp_path, callbacks=[RecordDynamics(), RecordDynamics()])
+    trainer = plain(
+        tmp_path,
+        with_row_index(examples().remove_columns("text")),
+        carry_rows(pad),
+        max_steps=1,
+        remove_unused_columns=False,
+    )
+    trainer.add_callback(RecordDynamics())
+    with pytest.raises(SettingError, match="two RecordDynamics"):
+        trainer.train()
+    # A training that was broken off does not keep another from being recorded.
+    net = model()
+    with pytest.raises(Stopped):
+        trained(tmp_path, net=net, callbacks=[RecordDynamics(), StopAt(1, False)])
+    again = RecordDynamics()
+    trained(tmp_path, net=net, callbacks=[again])
+    assert again.recorder.dynamics().seen.tolist() == [2] * N
+
+
+def test_rows_are_numbered_from_the_beginning():
+    rows = with_row_index([("a", 0), ("b", 1)])
+    assert rows[-1] == ("b", 1, 1)
+    assert rows.__getitems__([-2, np.int64(1)]) == [("a", 0, 0), ("b", 1, 1)]
+    assert [row[-1] for row in rows] == [0, 1]
+    with pytest.raises(DataError, match="number of one row"):
+        rows[0:2]
+    with pytest.raises(DataError, match=r"row -3 of 2"):
+        rows[-3]

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+import dataaudit
 from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers import LightningRecordDynamics, with_row_index
 from dataaudit.dynamics.recorder import Recorder
@@ -49,13 +50,31 @@ def dataset():
     return TensorDataset(inputs, labels)
 
 
-def fit(folder, net, callbacks, sampler=None, ckpt=None, **options):
+class Resumable(DataLoader):
+    """Goes on after the batches that it has handed out."""
+
+    handed = skip = 0
+
+    def __iter__(self):
+        start, self.skip = self.skip, 0
+        for self.handed, batch in enumerate(super().__iter__(), 1):
+            if self.handed > start:
+                yield batch
+
+    def state_dict(self):
+        return {"handed": self.handed}
+
+    def load_state_dict(self, state):
+        self.skip = state["handed"]
+
+
+def fit(folder, net, callbacks, sampler=None, ckpt=None, made=DataLoader, **options):
     silent = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False, "accelerator": "cpu"}
     trainer = pl.Trainer(default_root_dir=folder, **{"max_epochs": 3, "callbacks": callbacks, **silent, **options})
     rows = with_row_index(dataset())
-    loader = DataLoader(rows, 8, sampler=sampler or CurriculumSampler(np.ones(N), replacement=False))
+    loader = made(rows, 8, sampler=sampler or CurriculumSampler(np.ones(N), replacement=False))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers|.*You're resuming from a checkpoint")
+        warnings.filterwarnings("ignore", message=".*does not have many workers")
         trainer.fit(net, loader, DataLoader(dataset(), 8), ckpt_path=ckpt, weights_only=True)
     return trainer
 
@@ -138,3 +157,85 @@ def test_what_is_missing_is_told(tmp_path):
         LightningRecordDynamics(N, CLASSES).audit()
     with pytest.raises(SettingError, match="classes=1"):
         LightningRecordDynamics(N, 1)
+
+
+def test_a_checkpoint_within_an_epoch_is_resumed_where_the_loader_can_be(tmp_path):
+    # The same in every epoch, so that one that is resumed has it too.
+    order = torch.randperm(N, generator=torch.Generator().manual_seed(2)).tolist()
+    whole = LightningRecordDynamics(N, CLASSES)
+    undisturbed = Net()
+    fit(tmp_path, undisturbed, [whole], order, made=Resumable, enable_checkpointing=False)
+    saving = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, every_n_train_steps=1)
+    fit(tmp_path, Net(), [LightningRecordDynamics(N, CLASSES), saving], order, made=Resumable, max_epochs=1)
+    assert (tmp_path / "step=3.ckpt").exists()
+    resumed, net = LightningRecordDynamics(N, CLASSES), Net()
+    options = {"ckpt": tmp_path / "step=3.ckpt", "enable_checkpointing": False}
+    fit(tmp_path, net, [resumed], order, made=Resumable, **options)
+    same_record(resumed.recorder, whole.recorder)
+    assert torch.equal(net.layer.weight, undisturbed.layer.weight)
+    saving = ModelCheckpoint(tmp_path / "plain", "{step}", save_top_k=-1, every_n_train_steps=1)
+    fit(tmp_path, Net(), [LightningRecordDynamics(N, CLASSES), saving], order, max_epochs=1)
+    refused, options["ckpt"] = Net(), tmp_path / "plain/step=3.ckpt"
+    for loader in (DataLoader, Resumable):
+        with pytest.raises(DataError, match=r"begins the epoch anew.*StatefulDataLoader"):
+            fit(tmp_path, refused, [LightningRecordDynamics(N, CLASSES)], order, made=loader, **options)
+    assert not refused.order
+    # After the last batch nothing is left of the epoch.
+    options["ckpt"], net, resumed = tmp_path / "plain/step=5.ckpt", Net(), LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, net, [resumed], order, **options)
+    same_record(resumed.recorder, whole.recorder)
+
+
+def test_steps_without_a_record_are_not_taken_for_a_beginning(tmp_path):
+    fit(tmp_path, Net(), [ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)])
+    net = Net()
+    with pytest.raises(DataError, match="10 steps behind it"):
+        fit(tmp_path, net, [LightningRecordDynamics(N, CLASSES)], ckpt=tmp_path / "epoch=1.ckpt")
+    assert not net.order
+
+
+@pytest.mark.parametrize("growing", [True, False])
+def test_epochs_of_another_length_are_refused(tmp_path, growing):
+    def weights(epoch):
+        return np.arange(N) < 10 * (epoch + 1 if growing else 3 - epoch)
+
+    for sampler in (CurriculumSampler(weights, replacement=False), None):
+        recording = LightningRecordDynamics(N, CLASSES)
+        if sampler is None:
+            fit(tmp_path, Net(), [recording], CurriculumSampler(weights), enable_checkpointing=False)
+            assert recording.recorder.epochs == 3
+        else:
+            with pytest.raises(DataError, match=r"of 20 rows in epoch 1, after (10|30)"):
+                fit(tmp_path, Net(), [recording], sampler, enable_checkpointing=False)
+
+
+@pytest.mark.parametrize("skipped", [1, 4])
+def test_a_step_that_returns_none_is_skipped(tmp_path, skipped):
+    class Skipping(Net):
+        def training_step(self, batch, batch_idx):
+            returned = super().training_step(batch, batch_idx)
+            return None if batch_idx == skipped else returned
+
+    recording, net = LightningRecordDynamics(N, CLASSES), Skipping()
+    fit(tmp_path, net, [recording], list(range(N)), enable_checkpointing=False)
+    seen = recording.recorder.dynamics().seen
+    np.testing.assert_array_equal(seen, np.where(np.arange(N) // 8 == skipped, 0, 3))
+
+
+def test_rows_are_drawn_by_the_losses_of_the_training_under_way(tmp_path):
+    first = LightningRecordDynamics(N, CLASSES)
+    fit(tmp_path, Net(), [first], enable_checkpointing=False)
+    audit, recording, net = first.audit(), LightningRecordDynamics(N, CLASSES), Net()
+    losses = {}
+
+    def weights(epoch):
+        losses[epoch] = recording.latest_losses()
+        return audit.weights(dataaudit.SmallLoss(recording, forget=0.25, gradual=1), epoch, 3)
+
+    fit(tmp_path, net, [recording], CurriculumSampler(weights), enable_checkpointing=False)
+    for epoch in (1, 2):
+        known = np.flatnonzero(~np.isnan(losses[epoch]))
+        largest = known[np.argsort(losses[epoch][known])[-(len(known) // 4) :]]
+        drawn = torch.cat(net.order[5 * epoch : 5 * epoch + 5]).numpy()
+        assert len(largest)
+        assert not np.isin(largest, drawn).any()

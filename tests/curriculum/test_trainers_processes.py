@@ -55,7 +55,19 @@ single.same_record(resumed.recorder, whole.recorder)
 
 even = single.RecordDynamics()
 single.trained(folder / "even", net=single.model(dropout=0.0), callbacks=[even], rows=single.examples(32),
-               optim="sgd", extra={"loss_weights": np.linspace(0.5, 2, 32)}, **two)
+               optim="sgd", extra={"loss_weights": np.linspace(0.5, 2, 32)},
+               # Else the Trainer multiplies this model's mean loss by the number of processes, weighted or not.
+               average_tokens_across_devices=False, **two)
+
+# Equal weights change nothing in two processes either.
+moved = []
+for trainer, extra in ((single.transformers.Trainer, {}), (None, {"loss_weights": np.full(32, 7.0)})):
+    moved.append(single.weights_of(single.trained(
+        folder / "equal", trainer, net=single.model(dropout=0.0), rows=single.examples(32), optim="sgd",
+        max_grad_norm=0.0, gradient_accumulation_steps=2, num_train_epochs=1, extra=extra, **two)))
+for name, value in moved[0].items():
+    torch.testing.assert_close(moved[1][name], value, rtol=1e-4, atol=1e-6)
+
 if rank == 0:
     torch.save(even.recorder.state_dict(), folder / "even.pt")
 

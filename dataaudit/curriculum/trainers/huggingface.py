@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from dataaudit.curriculum.trainers.losses import RecordedLosses
 from dataaudit.curriculum.trainers.rows import LABEL, ROW, missing_rows
 from dataaudit.curriculum.trainers.state import load_record, save_record
 from dataaudit.dynamics.processes import gather_recorder
@@ -25,7 +26,7 @@ transformers: Any = require("transformers", "trainer", "recording in its Trainer
 TrainerCallback: Any = transformers.TrainerCallback
 
 
-class RecordDynamics(TrainerCallback):
+class RecordDynamics(RecordedLosses, TrainerCallback):
     """Records training dynamics while a transformers Trainer trains.
 
     The logits are those of the forward passes that training does anyway; evaluation in between is not recorded. A
@@ -34,11 +35,16 @@ class RecordDynamics(TrainerCallback):
     and goes on from there. A last epoch that ``max_steps`` cuts short counts for the rows it reached.
 
     Batches have to say which rows they hold: `curriculum_trainer` sees to that, or `with_row_index` and `carry_rows`.
+    Evaluation needs no row indices: give it the data set as it is, for without a training under way nothing takes them
+    out of its batches, and a model without ``**kwargs`` does not know them.
+
+    The callback is also the recorder that `dataaudit.SmallLoss` and `dataaudit.SelfPaced` go by, in one process.
 
     Parameters
     ----------
     n
-        Number of examples that row indices count; None for the length of the training set.
+        Number of examples that row indices count; None for the length of the training set, which is known from when
+        `curriculum_trainer`'s Trainer is made, and in another Trainer from when training begins.
     classes
         Number of classes; None for the model's ``config.num_labels``.
     history_bytes
@@ -53,7 +59,8 @@ class RecordDynamics(TrainerCallback):
         At the beginning of training or at its first batch: if batches do not say which rows they hold; if the
         checkpoint that training resumes from holds no record, or one of another data set or number of processes.
     SettingError
-        If the Trainer splits batches over devices in one process, or searches hyperparameters.
+        If the Trainer splits batches over devices in one process, searches hyperparameters, or has another such
+        callback.
     ModelError
         If the model returns no logits [batch, classes], or the number of classes is not known.
 
@@ -76,6 +83,7 @@ class RecordDynamics(TrainerCallback):
         self.checkpoint = checkpoint
         self._n, self._classes, self._history_bytes = n, classes, history_bytes
         self._recorder: Recorder | None = None
+        self._state: Any = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._batch: tuple[Tensor, Tensor] | None = None
         self._open = self._resumed = False
@@ -102,6 +110,7 @@ class RecordDynamics(TrainerCallback):
         self._forget()
         model, loader = kwargs["model"], kwargs["train_dataloader"]
         _refuse(args, state, loader)
+        self._alone(model, state)
         n = len(loader.dataset) if self._n is None else self._n
         classes = (
             getattr(getattr(model, "config", None), "num_labels", None) if self._classes is None else self._classes
@@ -112,15 +121,17 @@ class RecordDynamics(TrainerCallback):
             )
         recorder = Recorder(n, classes, history_bytes=self._history_bytes)
         self._open = self._resumed = False
+        losses = None
         if state.global_step:
             folder = Path(self.checkpoint or _checkpoint(args, state))
-            self._open = load_record(folder, recorder, args.process_index, args.world_size, args.device)
+            self._open, losses = load_record(folder, recorder, args.process_index, args.world_size, args.device)
             if self._open and float(state.epoch).is_integer():
                 # It was saved after the last step of its epoch, before the epoch's end was told.
                 self._recorder = recorder
                 self._close(args)
+                losses = self._losses
             self._resumed = self._open
-        self._recorder = recorder
+        self._recorder, self._losses, self._apart = recorder, losses, args.world_size
         self._handles = [
             model.register_forward_pre_hook(self._before, with_kwargs=True),
             model.register_forward_hook(self._after),
@@ -139,7 +150,8 @@ class RecordDynamics(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the record into the Trainer's checkpoint."""
-        save_record(Path(_checkpoint(args, state)), self.recorder, self._open, args.process_index, args.world_size)
+        folder = Path(_checkpoint(args, state))
+        save_record(folder, self.recorder, self._open, args.process_index, args.world_size, self._losses)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Close the last epoch and gather the record."""
@@ -147,17 +159,29 @@ class RecordDynamics(TrainerCallback):
             self._close(args)
         self._forget()
         if args.world_size > 1:
-            self._recorder = gather_recorder(self.recorder)
+            self._recorder, self._apart = gather_recorder(self.recorder), 1
+            self._keep_losses()
+
+    def _alone(self, model: Any, state: Any) -> None:
+        """Raise if another such callback listens to this training; one whose training was broken off is let go."""
+        for hook in list(model._forward_pre_hooks.values()):
+            other = getattr(hook, "__self__", None)
+            if isinstance(other, RecordDynamics):
+                if other._state is state:
+                    raise SettingError("two RecordDynamics in one Trainer", "one", "leave out the other callback")
+                other._forget()
+        self._state = state
 
     def _close(self, args: Any) -> None:
         self.recorder.end_epoch(torch.distributed.group.WORLD if args.world_size > 1 else None)
         self._open = False
+        self._keep_losses()
 
     def _forget(self) -> None:
         """Stop listening to a model."""
         for handle in self._handles:
             handle.remove()
-        self._handles, self._batch = [], None
+        self._handles, self._batch, self._state = [], None, None
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _before(self, module: nn.Module, arguments: Any, named: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

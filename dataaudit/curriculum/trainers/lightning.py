@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
-from dataaudit.curriculum.trainers.rows import ROW
+from dataaudit.curriculum.trainers.losses import RecordedLosses
+from dataaudit.curriculum.trainers.rows import ROW, check_length
 from dataaudit.curriculum.trainers.state import emptied, pack, unpack
 from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
@@ -16,12 +18,14 @@ from dataaudit.errors import DataError, require
 if TYPE_CHECKING:
     from dataaudit.audit import Audit
 
-Callback: Any = require("lightning.pytorch", "lightning", "recording in its Trainer").Callback
+lightning: Any = require("lightning.pytorch", "lightning", "recording in its Trainer")
+Callback: Any = lightning.Callback
+CombinedLoader: Any = lightning.utilities.CombinedLoader
 
 RETURNED = ("logits", "labels", ROW)
 
 
-class LightningRecordDynamics(Callback):
+class LightningRecordDynamics(RecordedLosses, Callback):
     """Records training dynamics while a Lightning Trainer trains.
 
     ``training_step`` returns, beside the loss, the logits, the labels and the positions of the batch's rows in the
@@ -29,9 +33,16 @@ class LightningRecordDynamics(Callback):
 
         return {"loss": loss, "logits": logits, "labels": labels, "row_index": rows}
 
-    Validation is not recorded. Every ``fit`` starts a new record, unless it resumes from a checkpoint: the record is
-    part of Lightning's checkpoints. Rows are drawn by weight with ``DataLoader(..., sampler=CurriculumSampler(...))``;
-    in several processes with `dataaudit.DistributedCurriculumSampler` and ``Trainer(use_distributed_sampler=False)``.
+    A step that returns None, which Lightning takes as a batch to skip, is not recorded, nor is validation. Every
+    ``fit`` of a new Trainer starts a new record, unless it resumes from a checkpoint: the record is part of Lightning's
+    checkpoints. A checkpoint from within an epoch can be resumed only if the data loader that it was made with has
+    ``state_dict`` and ``load_state_dict``: torch's DataLoader begins its epoch anew, and Lightning takes it for
+    the rest.
+
+    Rows are drawn by weight with ``DataLoader(..., sampler=CurriculumSampler(...))``; in several processes with
+    `dataaudit.DistributedCurriculumSampler` and ``Trainer(use_distributed_sampler=False)``. A sampler must have the
+    same length in every epoch, for Lightning counts batches once. The callback is also the recorder that
+    `dataaudit.SmallLoss` and `dataaudit.SelfPaced` go by, in one process.
 
     Parameters
     ----------
@@ -45,8 +56,9 @@ class LightningRecordDynamics(Callback):
     SettingError
         If `n` or `classes` is not allowed.
     DataError
-        At the first batch, if the training step does not return what is needed; on resuming, if the record is of
-        another data set.
+        At the first batch, if the training step does not return what is needed; on resuming, if the checkpoint holds
+        no record or one of another data set, or is from within an epoch that the data loader begins anew; at the
+        beginning of an epoch, if the sampler has changed its length.
 
     Notes
     -----
@@ -64,6 +76,8 @@ class LightningRecordDynamics(Callback):
         self._stored: dict[str, Any] | None = None
         self._open = False
         self._processes = 1
+        self._lengths: dict[int, int] = {}
+        self._resumable = False
 
     @property
     def recorder(self) -> Recorder:
@@ -84,16 +98,42 @@ class LightningRecordDynamics(Callback):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start or resume the record."""
-        self._processes, self._open = trainer.world_size, False
-        self._recorder, stored = self._new(), self._stored
-        self._stored = None
+        stored, self._stored = self._stored, None
+        loaders = CombinedLoader(trainer.train_dataloader).flattened
+        if stored is None and trainer.global_step > 0:
+            raise DataError(
+                f"a training with {trainer.global_step} steps behind it, and no record of them",
+                "the record that the callback saves in every checkpoint",
+                "resume from a checkpoint that was made with the callback, or begin anew with a new Trainer",
+            )
+        if stored is not None and stored["begins_anew"]:
+            raise DataError(
+                "a checkpoint from within an epoch, whose data loader begins the epoch anew",
+                "a checkpoint from the end of an epoch, or of a loader with state_dict() and load_state_dict()",
+                "save checkpoints at the end of epochs, or train from a loader such as torchdata's StatefulDataLoader",
+            )
+        self._processes = self._apart = trainer.world_size
+        self._recorder, self._open, self._losses = self._new(), False, None
+        self._resumable = all(hasattr(loader, name) for loader in loaders for name in ("state_dict", "load_state_dict"))
+        self._lengths = {id(loader): length for loader in loaders if (length := _length(loader)) is not None}
         if stored is not None:
             if trainer.global_rank > 0:
                 stored = {**stored, "recorder": emptied(stored["recorder"])}
-            self._open = unpack(stored, self._recorder, 1, pl_module.device, "the checkpoint")
+            self._open, self._losses = unpack(stored, self._recorder, 1, pl_module.device, "the checkpoint")
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Compare the length of the sampler with that when batches were counted."""
+        for loader in CombinedLoader(trainer.train_dataloader).flattened:
+            length = _length(loader)
+            if length is not None:
+                check_length(length, self._lengths.setdefault(id(loader), length), trainer.current_epoch)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Record a batch, and close the epoch with its last one, before validation makes a checkpoint."""
+        if not outputs and pl_module.automatic_optimization:
+            if trainer.is_last_batch and (self._open or self._processes > 1):
+                self._close()
+            return
         returned = sorted(map(str, outputs)) if isinstance(outputs, Mapping) else []
         missing = [name for name in RETURNED if name not in returned]
         if missing:
@@ -116,20 +156,24 @@ class LightningRecordDynamics(Callback):
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Gather the record."""
         if self._processes > 1:
-            self._recorder = gather_recorder(self.recorder)
+            self._recorder, self._apart = gather_recorder(self.recorder), 1
+            self._keep_losses()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record for Lightning's checkpoint, which every process has a part in making."""
         if self._recorder is None:
             return {}
         if self._processes == 1:
-            return pack(self.recorder, self._open, 1)
+            return {
+                **pack(self.recorder, self._open, 1, self._losses),
+                "begins_anew": self._open and not self._resumable,
+            }
         complete = self._new()
         complete.load_state_dict(self.recorder.state_dict())
         complete.discard_epoch()
         whole = gather_recorder(complete)
         assert whole is not None
-        return pack(whole, False, 1)
+        return {**pack(whole, False, 1, None), "begins_anew": self._open and not self._resumable}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep what `state_dict` gave until training begins."""
@@ -141,3 +185,13 @@ class LightningRecordDynamics(Callback):
     def _close(self) -> None:
         self.recorder.end_epoch(torch.distributed.group.WORLD if self._processes > 1 else None)
         self._open = False
+        self._keep_losses()
+
+
+def _length(loader: Any) -> int | None:
+    """Length of what a data loader draws by: its sampler, or the one of batches; None where there is none."""
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+        return None
+    batches = loader.batch_sampler
+    sampler: Any = batches.sampler if type(batches) is BatchSampler else batches or loader.sampler
+    return len(sampler) if hasattr(sampler, "__len__") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
+from dataaudit.curriculum.base import Strategy
 from dataaudit.errors import DataError, SettingError, rows
 from dataaudit.types import FloatArray
 
@@ -29,12 +31,27 @@ class _NumberedRows(Dataset[Any]):
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
-        return _numbered(self.dataset[int(index)], int(index))
+        place = self._place(index)
+        return _numbered(self.dataset[place], place)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        places = [self._place(index) for index in indices]
         read = getattr(self.dataset, "__getitems__", None)
-        items = [self.dataset[int(index)] for index in indices] if read is None else read(indices)
-        return [_numbered(item, int(index)) for item, index in zip(items, indices, strict=True)]
+        items = [self.dataset[place] for place in places] if read is None else read(places)
+        return [_numbered(item, place) for item, place in zip(items, places, strict=True)]
+
+    def _place(self, index: Any) -> int:
+        """Position counted from the beginning; one beyond the end is left to the data set, for loops end by it."""
+        if not hasattr(index, "__index__"):
+            raise DataError(
+                f"row {index!r} of type {type(index).__name__}",
+                "the number of one row",
+                "read rows one by one, or number torch.utils.data.Subset(dataset, indices)",
+            )
+        place = operator.index(index)
+        if place < -len(self):
+            raise DataError(f"row {place} of {len(self)}", f"{-len(self)}..{len(self) - 1}", "count rows from 0")
+        return place + len(self) if place < 0 else place
 
 
 def with_row_index(dataset: Any) -> _NumberedRows:
@@ -52,7 +69,8 @@ def with_row_index(dataset: Any) -> _NumberedRows:
     SettingError
         If rows have no numbers: an iterable data set.
     DataError
-        On reading an item that has the key already, or is neither mapping nor tuple.
+        On reading an item that has the key already, or is neither mapping nor tuple, or by anything but a row's
+        number.
 
     Examples
     --------
@@ -91,6 +109,9 @@ class _RowCollator:
     def __call__(self, features: list[Any]) -> Any:
         found: list[int] = []
         inner: list[Any] = []
+        if all(isinstance(feature, Mapping) and ROW not in feature for feature in features):
+            # Of an evaluation; that training batches tell their rows is checked where they are recorded.
+            return self.collator(features)
         for feature in features:
             if isinstance(feature, Mapping):
                 if ROW not in feature:
@@ -116,6 +137,11 @@ class _RowCollator:
 def carry_rows(collator: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
     """Have any collator carry the row indices: it sees rows without them, the batch holds them as an int64 tensor.
 
+    A Trainer collates batches of evaluation by it too: rows that are mappings and have no "row_index" are collated as
+    they are, so that ``eval_dataset`` is the data set itself. It should not be numbered, since only a recorded
+    training takes the indices out before the model is called. Rows that are tuples cannot be told apart, and have to
+    be numbered always.
+
     Parameters
     ----------
     collator
@@ -124,7 +150,7 @@ def carry_rows(collator: Callable[[list[Any]], Any]) -> Callable[[list[Any]], An
     Raises
     ------
     DataError
-        On a batch whose rows have no "row_index", or which is no dict.
+        On a batch only some of whose rows have a "row_index", or which is no dict.
 
     Examples
     --------
@@ -146,15 +172,45 @@ def missing_rows(arrived: str) -> DataError:
     )
 
 
+def check_source(weights: Any, name: str) -> None:
+    """Raise a `SettingError` for what has to be turned into weights by an audit first."""
+    if isinstance(weights, (str, Strategy, type)):
+        raise SettingError(
+            f"{name}={weights!r}",
+            "an array [n], or a function from the epoch's number to one",
+            "pass audit.weights(strategy), or audit.schedule(strategy, total_epochs=10)",
+        )
+
+
+def check_length(length: int, first: int, epoch: int) -> None:
+    """Raise a `DataError` unless an epoch has as many rows as the one whose steps the Trainer counted."""
+    if length != first:
+        raise DataError(
+            f"a sampler of {length} rows in epoch {epoch}, after {first} when training began",
+            f"{first} in every epoch: the Trainer counts its steps once, and would cut epochs off or end early",
+            "draw as many rows in each by CurriculumSampler(weights), with replacement, or with num_samples=",
+        )
+
+
 def check_weights(weights: Any, n: int, name: str) -> FloatArray:
     """Weights as float64 [n].
 
     Raises
     ------
+    SettingError
+        If they are a strategy or its name.
     DataError
         If there is not one for every row of the training set, or one is negative or not finite, or all are 0.
     """
-    values = np.asarray(weights, np.float64)
+    check_source(weights, name)
+    try:
+        values = np.asarray(weights, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} of type {type(weights).__name__}, which is no array of numbers",
+            f"({n},) numbers: one for each row of train_dataset",
+            "pass audit.weights(strategy), or the function audit.schedule(strategy, total_epochs=10)",
+        ) from error
     if values.shape != (n,):
         raise DataError(
             f"{name} of shape {values.shape}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,21 @@ import torch
 
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
+from dataaudit.types import FloatArray
+
+KEYS = {"recorder", "unfinished", "processes", "losses"}
 
 
-def pack(recorder: Recorder, unfinished: bool, processes: int) -> dict[str, Any]:
-    """What a checkpoint holds of a record: tensors, numbers and strings."""
-    return {"recorder": recorder.state_dict(), "unfinished": unfinished, "processes": processes}
+def pack(recorder: Recorder, unfinished: bool, processes: int, losses: FloatArray | None) -> dict[str, Any]:
+    """What a checkpoint holds of a record: tensors, numbers and strings; `losses` of the complete epochs [n]."""
+    kept = None if losses is None else torch.from_numpy(losses.copy())
+    return {"recorder": recorder.state_dict(), "unfinished": unfinished, "processes": processes, "losses": kept}
 
 
-def unpack(state: dict[str, Any], recorder: Recorder, processes: int, device: torch.device | str, where: str) -> bool:
-    """Restore what `pack` gave; whether its epoch is unfinished.
+def unpack(
+    state: dict[str, Any], recorder: Recorder, processes: int, device: torch.device | str, where: str
+) -> tuple[bool, FloatArray | None]:
+    """Restore what `pack` gave; whether its epoch is unfinished, and the losses of those before.
 
     Raises
     ------
@@ -32,25 +39,29 @@ def unpack(state: dict[str, Any], recorder: Recorder, processes: int, device: to
             f"resume with {state['processes']} processes",
         )
     recorder.load_state_dict(state["recorder"], device)
-    return bool(state["unfinished"])
+    return bool(state["unfinished"]), None if state["losses"] is None else state["losses"].numpy().copy()
 
 
-def save_record(folder: Path, recorder: Recorder, unfinished: bool, rank: int, processes: int) -> None:
+def save_record(
+    folder: Path, recorder: Recorder, unfinished: bool, rank: int, processes: int, losses: FloatArray | None
+) -> None:
     """Write the record of one process into a checkpoint folder; whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _name(rank)
     beside = path.with_suffix(".partial")
-    torch.save(pack(recorder, unfinished, processes), beside)
+    torch.save(pack(recorder, unfinished, processes, losses), beside)
     os.replace(beside, path)
 
 
-def load_record(folder: Path, recorder: Recorder, rank: int, processes: int, device: torch.device | str) -> bool:
-    """Restore what `save_record` wrote; whether its epoch is unfinished.
+def load_record(
+    folder: Path, recorder: Recorder, rank: int, processes: int, device: torch.device | str
+) -> tuple[bool, FloatArray | None]:
+    """Restore what `save_record` wrote; what it gives is that of `unpack`.
 
     Raises
     ------
     DataError
-        If there is none, or it does not belong to this training.
+        If there is none, it is damaged, or it does not belong to this training.
     """
     path = folder / _name(rank)
     if not path.is_file():
@@ -59,8 +70,26 @@ def load_record(folder: Path, recorder: Recorder, rank: int, processes: int, dev
             "the record that the callback saves in every checkpoint",
             "resume from a checkpoint that was made with the callback, or pass RecordDynamics(checkpoint=folder)",
         )
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = _read(path)
     return unpack(state, recorder, processes, device, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    damaged = DataError(
+        f"{path}, which is damaged or of another kind",
+        "the record that the callback saves in every checkpoint",
+        "resume from another checkpoint",
+    )
+    # A file that was cut off has lost the table at the archive's end.
+    if not zipfile.is_zipfile(path):
+        raise damaged
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except RuntimeError as error:
+        raise damaged from error
+    if not isinstance(state, dict) or not state.keys() >= KEYS:
+        raise damaged
+    return state
 
 
 def _name(rank: int) -> str:

@@ -1,0 +1,60 @@
+"""What the strategies that go by the losses of the training under way ask of a recording callback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import DataError
+from dataaudit.types import FloatArray, IntArray
+
+
+class RecordedLosses:
+    """Makes a callback a `LossRecord`, for `dataaudit.SmallLoss` and `dataaudit.SelfPaced`.
+
+    Losses are those at the end of the last complete epoch, so that a training resumed within an epoch asks for the
+    same weights as the one that was broken off.
+    """
+
+    _recorder: Recorder | None = None
+    _n: Any = None
+    _told: int | None = None
+    _losses: FloatArray | None = None
+    _apart: int = 1
+
+    def tell_length(self, n: int) -> None:
+        """Say how many rows the data set has that training is going to be on."""
+        self._told = n
+
+    @property
+    def epochs(self) -> int:
+        """Number of complete epochs; 0 before training."""
+        return 0 if self._recorder is None else self._recorder.epochs
+
+    @property
+    def labels(self) -> IntArray:
+        """Labels as recorded, int64 [n], -1 where a row was never seen; before training empty while n is unknown."""
+        if self._recorder is not None:
+            return self._recorder.labels
+        return np.full((self._told or 0) if self._n is None else self._n, -1, np.int64)
+
+    def latest_losses(self) -> FloatArray:
+        """Cross-entropy of each row when it was last seen in a complete epoch, float64 [n], NaN where it never was.
+
+        Raises
+        ------
+        DataError
+            While several processes train, each of which knows the losses of its own rows alone.
+        """
+        if self._apart > 1:
+            raise DataError(
+                f"losses in {self._apart} processes, each of which saw its own rows alone",
+                "one process, for a strategy that goes by the losses of the training under way",
+                "train in one process, or choose a strategy that goes by the audit alone",
+            )
+        return np.full(len(self.labels), np.nan) if self._losses is None else self._losses
+
+    def _keep_losses(self) -> None:
+        self._losses = None if self._recorder is None else self._recorder.latest_losses()
