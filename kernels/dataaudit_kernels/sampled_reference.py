@@ -38,8 +38,9 @@ def estimated_sum(
 
     Examples
     --------
-    >>> estimated_sum(np.zeros(1), np.ones((4, 1)), np.array([0, 1]), 1.0, control=False)
-    (1.4715177646857693, 0.0)
+    >>> total, stderr = estimated_sum(np.zeros(1), np.ones((4, 1)), np.array([0, 1]), 1.0, control=False)
+    >>> round(total, 6), round(stderr, 6)
+    (1.471518, 0.0)
     """
     size, n = len(population), len(members)
     kernel = np.exp(-((population - x) ** 2).sum(1) / bandwidth**2)
