@@ -9,7 +9,8 @@ has the mean Z.b + sum over the population of (k_j - z_j.b) = sum of k_j, for ev
 any other: it is unbiased, and its variance is N^2 (1 - n/N) V(b) / n, V the variance of the residuals k - z.b in the
 population. b is that of least squares on the sample, with an intercept. It depends on the sample, which biases A by
 terms of the order of 1/n of itself, against a standard error of the order of n^-1/2 (Cochran 1977, Sampling
-Techniques, section 7.3). V is estimated by the sum of squared residuals over n - 4.
+Techniques, section 7.3). V is estimated by the sum of squared residuals over n - 4, which is too small where a few
+members of skewed z hold much of the fit: with fewer than a thousand members, intervals cover less than they say.
 
 Members that are left out of a row's population (itself, its own label, rows whose value is known) are left out of
 its sample: given how many are left, these are again a simple random sample of the population that is left.

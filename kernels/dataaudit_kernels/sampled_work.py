@@ -56,8 +56,8 @@ class SampledSums:
     total, same
         Sums over all others and over those of the same label, float64 [n].
     other_stderr, same_stderr
-        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where these are exact.
-        The two come from different samples: their errors are independent.
+        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where all of a sum was
+        looked at, which leaves the error of float32. The two come from different samples: their errors are independent.
     members
         Members that the sum over other labels is estimated from, int64 [n].
     agreement
