@@ -83,7 +83,9 @@ class EstimatingEngine(DensityEngine, Protocol):
     ----
     - Rows may be memory-mapped, or come in pieces that give rows at positions and nothing else: they are read in
       blocks, and never copied whole.
-    - Errors are honest: about 95 % of the sums lie within 1.96 standard errors of the exact ones.
+    - Errors are honest: about 95 % of the sums lie within 1.96 standard errors of the exact ones, where a sum rests on
+      many members of a sample. They are those of sampling, and leave out what the engine's precision adds. Where slopes
+      of control variates are fitted to fewer than a thousand members, they are somewhat too small.
     - Equal arguments give equal bits.
     """
 

@@ -73,7 +73,7 @@ class SampledEngine:
                 f"tolerance={self.tolerance!r}", "a number between 0 and 1, or None", "pass tolerance=1e-3"
             )
         for name, least, optional in (
-            ("sample", 64, False),
+            ("sample", 256, False),
             ("exact_class", 0, True),
             ("seed", 0, True),
             ("threads", 1, True),

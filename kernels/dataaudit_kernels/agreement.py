@@ -13,9 +13,17 @@ SCORES: dict[str, Callable[[Floats, Floats], Floats]] = {
     "density": lambda other, same: other + same,
     "class_density": lambda other, same: same,
     "relative_density": lambda other, same: same - other,
-    "parzen": lambda other, same: np.divide(same, other + same, out=np.zeros_like(same), where=other + same > 0),
+    # Of a sum that is not a number the share is none either.
+    "parzen": lambda other, same: np.divide(same, other + same, out=np.zeros_like(same), where=other + same != 0),
 }
 """The four densities, up to a constant factor, from the sums over other labels and over the same label."""
+
+
+FEW = 4.0
+"""Effective members below which a sum rests on few of them; it is below 4 wherever one member makes half of a sum."""
+
+RELEVANT = 0.05
+"""Share of rows whose sums may rest on few members while the ranking's agreement is estimated from halves."""
 
 
 def ranks(values: Floats) -> Floats:
@@ -45,21 +53,46 @@ def estimated_agreement(other: Floats, same: Floats, other_halves: Floats, same_
 
     The difference of estimates from two halves of a sample varies, over rows as well as from sample to sample, as
     twice the error of the estimate from the whole does: errors of alike rows, which share the sample, move together
-    in both. The ranking is compared with what it becomes when such a half difference is added once more.
+    in both. The ranking is compared with what it becomes when such a half difference is added once more. Rows of which
+    nothing is known may stand anywhere: they agree with a correlation of 0, and the others' counts by their share.
 
     Parameters
     ----------
     other, same
         Estimated sums over other labels and over the same one, [b].
     other_halves, same_halves
-        Half differences times the root of the unseen share of the population, [b, repeats]; 0 for exact sums.
+        Half differences times the root of the unseen share of the population, [b, repeats]; 0 for exact sums, NaN for
+        unknown ones.
     """
     found = {}
     for name, score in SCORES.items():
         ours = score(other, same)
-        moved = [
-            spearman(ours, score(np.maximum(other + apart, 0.0), np.maximum(same + own, 0.0)))
-            for apart, own in zip(other_halves.T, same_halves.T, strict=True)
-        ]
-        found[name] = float(np.mean(moved))
+        agree = []
+        for apart, own in zip(other_halves.T, same_halves.T, strict=True):
+            moved = score(np.maximum(other + apart, 0.0), np.maximum(same + own, 0.0))
+            known = ~np.isnan(moved)
+            agree.append(float(known.mean()) * spearman(ours[known], moved[known]) if known.any() else 0.0)
+        found[name] = float(np.mean(agree))
     return found
+
+
+def without_unknown(halves: Floats, stderr: Floats, effective: Floats) -> Floats:
+    """Half differences with NaN for rows whose errors they do not show, [b, repeats].
+
+    These are rows of infinite standard error, and those whose sums rest on fewer than `FEW` members, once they are
+    more than a share `RELEVANT` of all: whatever the halves hold, a member that was not drawn may be as large.
+
+    Parameters
+    ----------
+    halves
+        [b, repeats].
+    stderr
+        Standard errors, [b].
+    effective
+        Effective numbers of members, as in `dataaudit_kernels.sampled_estimate.Estimate`, [b].
+    """
+    few = effective < FEW
+    unknown = np.isinf(stderr)
+    if len(few) and few.mean() > RELEVANT:
+        unknown |= few
+    return np.where(unknown[:, None], np.nan, halves)

@@ -9,7 +9,8 @@ has the mean Z.b + sum over the population of (k_j - z_j.b) = sum of k_j, for ev
 any other: it is unbiased, and its variance is N^2 (1 - n/N) V(b) / n, V the variance of the residuals k - z.b in the
 population. b is that of least squares on the sample, with an intercept. It depends on the sample, which biases A by
 terms of the order of 1/n of itself, against a standard error of the order of n^-1/2 (Cochran 1977, Sampling
-Techniques, section 7.3). V is estimated by the sum of squared residuals over n - 4.
+Techniques, section 7.3). V is estimated by the sum of squared residuals over n - 4, which is too small where a few
+members of skewed z hold much of the fit: with fewer than a thousand members, intervals cover less than they say.
 
 Members that are left out of a row's population (itself, its own label, rows whose value is known) are left out of
 its sample: given how many are left, these are again a simple random sample of the population that is left.
@@ -65,12 +66,16 @@ class Estimate:
         [b, repeats]. Across rows it varies as the error of `total` does, up to the factor of a finite population.
     members
         Size n of each row's sample, int64 [b].
+    effective
+        How many equal kernel values would make as uncertain a sum, (sum of k)^2 / sum of k^2 over the sample, float64
+        [b]; 0 where nothing was seen of a larger population, infinite where all of it was.
     """
 
     total: Floats
     stderr: Floats
     halves: Floats
     members: Integers
+    effective: Floats
 
 
 class Sample:
@@ -191,6 +196,8 @@ def from_afar(
     """
     wide = sample.x.astype(np.float64)
     squares = np.einsum("ij,ij->i", wide, wide)
+    # Members are dealt out to the groups in turn.
+    dealt = (np.arange(len(wide))[:, None] % GROUPS == np.arange(GROUPS)).astype(np.float64)
     for start in range(0, len(which), 64):
         rows = which[start : start + 64]
         mine = x[rows].astype(np.float64)
@@ -206,6 +213,8 @@ def from_afar(
         found.total[rows] = size * mean * back
         error = np.sqrt(spread / np.maximum(n - 1, 1) / np.maximum(n, 1) * np.maximum(1 - n / np.maximum(size, 1), 0.0))
         found.stderr[rows] = np.where((n > 1) | (n >= size), size * error * back, np.inf)
+        found.halves[rows] = _apart((values * back[:, None]) @ dealt, kept @ dealt, size)
+        found.effective[rows] = _effective(values.sum(1), (values**2).sum(1), n >= size)
 
 
 def estimate(moments: Floats, population: Integers, controls: Floats | None) -> Estimate:
@@ -239,7 +248,15 @@ def estimate(moments: Floats, population: Integers, controls: Floats | None) -> 
     variance = np.divide(spread, freedom, out=np.full(len(n), np.inf), where=freedom > 0)
     unseen = np.where(n < size, 1.0 - n / np.maximum(size, 1.0), 0.0)
     stderr = size * np.sqrt(np.multiply(variance, unseen, out=np.zeros(len(n)), where=unseen > 0) / some)
-    return Estimate(total, stderr, _halves(moments, slopes, size), n.astype(np.int64))
+    residuals = moments[:, :, 1] - np.einsum("igj,ij->ig", moments[:, :, 2:5], slopes)
+    effective = _effective(pooled[:, 1], pooled[:, 5], n >= size)
+    return Estimate(total, stderr, _apart(residuals, moments[:, :, 0], size), n.astype(np.int64), effective)
+
+
+def _effective(sums: Floats, squares: Floats, whole: NDArray[np.bool_]) -> Floats:
+    """Effective number of members by sums of kernel values and of their squares, [b]."""
+    found = np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0)
+    return np.where(whole, np.inf, found)
 
 
 def _fit(pooled: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Floats]:
@@ -262,15 +279,14 @@ def _fit(pooled: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Floats]:
     return slopes, np.clip(residual, 0.0, spread)
 
 
-def _halves(moments: Floats, slopes: Floats, size: Floats) -> Floats:
-    """Half the differences of estimates from two halves of the sample, [b, repeats]."""
-    residuals = moments[:, :, 1] - np.einsum("igj,ij->ig", moments[:, :, 2:5], slopes)
-    found = np.zeros((len(moments), len(SIGNS)))
+def _apart(residuals: Floats, members: Floats, size: Floats) -> Floats:
+    """Half the differences of estimates from two halves of the sample, [b, repeats], by sums of groups [b, GROUPS]."""
+    found = np.zeros((len(residuals), len(SIGNS)))
     for repeat, signs in enumerate(SIGNS):
         means = []
         for side in (1, -1):
             part = signs == side
-            counts = moments[:, part, 0].sum(1)
+            counts = members[:, part].sum(1)
             means.append(np.divide(residuals[:, part].sum(1), counts, out=np.zeros(len(counts)), where=counts > 0))
         found[:, repeat] = size * (means[0] - means[1]) / 2
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataaudit_kernels.agreement import estimated_agreement
+from dataaudit_kernels.agreement import estimated_agreement, without_unknown
 from dataaudit_kernels.rbf_cpu import rbf_sums
 from dataaudit_kernels.sampled_estimate import SIGNS, Estimate, Sample, estimate, from_afar
 from dataaudit_kernels.sampled_source import Group, Source, groups_of
@@ -56,8 +56,8 @@ class SampledSums:
     total, same
         Sums over all others and over those of the same label, float64 [n].
     other_stderr, same_stderr
-        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where these are exact.
-        The two come from different samples: their errors are independent.
+        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where all of a sum was
+        looked at, which leaves the error of float32. The two come from different samples: their errors are independent.
     members
         Members that the sum over other labels is estimated from, int64 [n].
     agreement
@@ -144,25 +144,47 @@ class Work:
                 some = group.rows[chosen[group.rows]]
                 if len(some):
                     parts.append(self._pilot(place, some, shared, size))
-            other, same, apart, own = (np.concatenate(part) for part in zip(*parts, strict=True))
-            reached = 1 - min(estimated_agreement(other, same, apart, own).values())
+            other, same, *halves = (np.concatenate(part) for part in zip(*parts, strict=True))
+            apart = [without_unknown(*halves[:3]), without_unknown(*halves[3:])]
+            reached = 1 - min(estimated_agreement(other, same, *apart).values())
             if reached <= 0.8 * tolerance or size >= most or 2 * size >= n:
                 return size
             size = min(most, max(int(1.25 * size), min(8 * size, int(size * reached / (0.7 * tolerance)))))
 
     def _pilot(self, place: int, some: Integers, shared: Sample, size: int) -> tuple[Floats, ...]:
-        """Sums of some rows of a group, over other labels and the same, with half differences."""
+        """Sums of some rows of a group, over other labels and the same, with what `without_unknown` takes of both."""
         group, x, labels = self.groups[place], self.source.take(some), self.labels[some]
-        others = self._others(x, labels, group, self._moments_of_others(place), shared, None)
+        alone = self._alone(group, size)
+        sample = shared if alone is None else self._sample(alone)
+        others = self._others(x, labels, group, self._moments_of_others(place), sample, None)
+        low = np.flatnonzero(others.total < UNDERFLOW)
+        if len(low):
+            out = sample.labels == labels[low, None] if sample.labelled else None
+            from_afar(others, low, x, sample, out, self._population(labels, group))
+        known = others.halves, others.stderr, others.effective
+        exact = np.zeros_like(others.halves), np.zeros(len(some)), np.full(len(some), np.inf)
         if not group.big:
             theirs = np.asarray(self.source.rows[group.rows])
             same = rbf_sums(theirs, self.labels[group.rows], self.bandwidth, threads=self.threads)[1]
             place_of = np.searchsorted(np.sort(group.rows), some)
             same = same[np.argsort(group.rows, kind="stable")[place_of]]
-            return others.total, same, others.halves, np.zeros_like(others.halves)
+            return others.total, same, *known, *exact
         drawn = self._random(2, place).choice(group.rows, min(size, len(group.rows)), replace=False)
-        within = self._within(x, some, drawn, self._sample(drawn), place)
-        return others.total, within.total, others.halves, within.halves * (len(group.rows) > self._limit(size))
+        members = self._sample(drawn)
+        within = self._within(x, some, drawn, members, place)
+        low = np.flatnonzero(within.total < UNDERFLOW)
+        if len(low):
+            population = np.full(len(x), len(group.rows) - 1)
+            from_afar(within, low, x, members, drawn == some[low, None], population)
+        sampled = within.halves, within.stderr, within.effective
+        return others.total, within.total, *known, *(sampled if len(group.rows) > self._limit(size) else exact)
+
+    def _alone(self, group: Group, size: int) -> Integers | None:
+        """Rows of other labels, drawn for a class of which the shared sample holds few others; None for the rest."""
+        if not group.big or size * (1 - len(group.rows) / len(self.labels)) >= ALONE:
+            return None
+        rest = np.flatnonzero(self.labels != self.labels[group.rows[0]])
+        return np.asarray(self._random(3).choice(rest, min(size, len(rest)), replace=False), np.int64)
 
     def _moments_of_others(self, place: int) -> Moments:
         """Moments of all rows but those of a class that is big."""
@@ -213,6 +235,7 @@ class Work:
         found, members = np.zeros((4, n)), np.zeros(n, np.int64)
         slot = np.cumsum(self.judged) - 1
         halves = np.zeros((2, int(self.judged.sum()), len(SIGNS)))
+        effective = np.full((2, len(halves[0])), np.inf)
         exact_class = 0
         for place, group in enumerate(self.groups):
             exact, within, drawn = not group.big or len(group.rows) <= limit, None, group.rows[:0]
@@ -224,10 +247,8 @@ class Work:
             else:
                 drawn = self._random(2, place).choice(group.rows, min(size, len(group.rows)), replace=False)
                 within = self._sample(drawn)
-            sample = shared
-            if group.big and size * (1 - len(group.rows) / n) < ALONE:
-                rest = np.flatnonzero(self.labels != self.labels[group.rows[0]])
-                sample = self._sample(self._random(3).choice(rest, min(size, len(rest)), replace=False))
+            alone = self._alone(group, size)
+            sample = shared if alone is None else self._sample(alone)
             others = self._moments_of_others(place)
 
             def work(
@@ -258,12 +279,15 @@ class Work:
                 chosen = self.judged[which]
                 size_of = self._population(self.labels[which], group)
                 halves[0, slot[which[chosen]]] = _unseen(other, size_of)[chosen]
+                effective[0, slot[which[chosen]]] = other.effective[chosen]
                 if same is not None:
                     found[1, which], found[3, which] = same.total, same.stderr
                     size_of = np.full(len(which), len(group.rows) - 1)
                     halves[1, slot[which[chosen]]] = _unseen(same, size_of)[chosen]
+                    effective[1, slot[which[chosen]]] = same.effective[chosen]
                 advance(part * len(which) / n)
-        agreement = estimated_agreement(found[0, self.judged], found[1, self.judged], halves[0], halves[1])
+        apart = [without_unknown(*of) for of in zip(halves, found[2:, self.judged], effective, strict=True)]
+        agreement = estimated_agreement(found[0, self.judged], found[1, self.judged], *apart)
         rank = self.basis.rank if self.control else 0
         return SampledSums(
             found[0] + found[1], found[1], found[2], found[3], members, agreement, size, exact_class, rank

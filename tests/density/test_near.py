@@ -145,3 +145,22 @@ def test_one_graph_serves_densities_and_neighbour_scores(monkeypatch):
     assert np.quantile(apart, 0.9) < 0.05 * exact.columns["density/input"].max()
     again = score(None, (x, labels), ["density/input"], engine=engine, progress=False)
     np.testing.assert_array_equal(again.columns["density/input"], audit.columns["density/input"])
+
+
+def test_a_class_that_is_nearly_all_has_a_sample_of_the_others_for_itself():
+    rng = np.random.default_rng(0)
+    x, labels, h = rng.normal(size=(2500, 20)).astype(np.float32), np.zeros(2500, int), float(np.sqrt(40) / 2)
+    labels[:5] = 1
+    total, same = rbf_sums(x, labels, h)
+    wide = x.astype(np.float64)
+    squares = (wide**2).sum(1)
+    apart = np.maximum(squares[:, None] + squares - 2 * wide @ wide.T, 0.0)
+    np.fill_diagonal(apart, np.inf)
+    near = np.argsort(apart, axis=1)[:, :10]
+    distances = np.sqrt(np.take_along_axis(apart, near, 1))
+    found = near_sums(x, labels, h, near, distances, tolerance=None, sample=1024)
+    assert np.isfinite(found.other_stderr).all()
+    # The five others of the large class are all looked at, as near rows or as members.
+    np.testing.assert_allclose((found.total - found.same)[5:], (total - same)[5:], rtol=1e-4)
+    share = spearman(found.same / found.total, same / total)
+    assert 1 - share == pytest.approx(1 - found.agreement["parzen"], abs=1e-5)

@@ -122,13 +122,13 @@ def test_pieces_are_never_joined(rows):
 
 
 def test_a_tolerance_out_of_reach_is_noted(rows):
-    engine = SampledEngine(tolerance=1e-9, sample=128, threads=1)
+    engine = SampledEngine(tolerance=1e-9, sample=256, threads=1)
     inputs, labels = np.concatenate([rows[0], rows[0] + 0.01, rows[0] - 0.02]), np.tile(rows[1], 3)
     audit = dataaudit.score(None, (inputs, labels), NAMES[:1], engine=engine, progress=False)
     how = audit.settings["density"][NAMES[0]][0]
     assert how["tolerance_met"] is False
-    assert how["sample"] == 128
-    assert any("a sample of 128 reaches 1 - Spearman" in note for note in audit.settings["notes"])
+    assert how["sample"] == 256
+    assert any("a sample of 256 reaches 1 - Spearman" in note for note in audit.settings["notes"])
 
 
 def test_auto_sums_all_pairs_of_few_rows_and_samples_many(rows, monkeypatch):
@@ -165,7 +165,7 @@ def test_gradients_are_written_out_where_they_are_looked_at(rows):
         {"tolerance": 0.0},
         {"tolerance": True},
         {"tolerance": "small"},
-        {"sample": 10},
+        {"sample": 255},
         {"sample": 100.0},
         {"exact_class": -1},
         {"seed": -1},

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from dataaudit_kernels import reference, sampled_reference
-from dataaudit_kernels.agreement import SCORES, estimated_agreement, spearman
+from dataaudit_kernels.agreement import SCORES, estimated_agreement, spearman, without_unknown
 from dataaudit_kernels.rbf_sampled import sampled_sums
-from dataaudit_kernels.sampled_estimate import Sample, estimate, from_afar
+from dataaudit_kernels.sampled_estimate import GROUPS, SIGNS, Sample, estimate, from_afar
 from dataaudit_kernels.taylor import Moments, basis_of, direct_sums
 
 
@@ -127,6 +127,35 @@ def test_far_rows_keep_their_size():
     np.testing.assert_allclose(found.total[0], 400 * values.mean(), rtol=1e-5)
     np.testing.assert_allclose(found.stderr[0], 400 * values.std(ddof=1) / 7 * np.sqrt(1 - 49 / 400), rtol=1e-5)
     assert found.total[1] > 1
+    # Halves part the groups that members are dealt out to in turn; member 3 is left out.
+    group, kept = np.arange(50) % GROUPS, np.arange(50) != 3
+    side = [SIGNS[:, group[kept]] == sign for sign in (1, -1)]
+    means = [[values[part].mean() for part in parts] for parts in side]
+    np.testing.assert_allclose(found.halves[0], 400 * (np.array(means[0]) - means[1]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(found.effective[0], values.sum() ** 2 / (values**2).sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.12, 0.06])
+def test_a_tolerance_is_not_met_where_sums_rest_on_few_members(share):
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(2500, 20)).astype(np.float32), rng.integers(3, size=2500)
+    h = share * float(np.sqrt(40) / 2)
+    total, same = reference.rbf_sums(rows, labels, h)
+    found = sampled_sums(rows, labels, h, sample=1200, exact_class=0)
+    for name in ("density", "relative_density", "parzen"):
+        score = SCORES[name]
+        truth = 1 - spearman(score(found.total - found.same, found.same), score(total - same, same))
+        assert truth > 0.05
+        assert 1 - found.agreement[name] > truth
+
+
+def test_sums_of_which_nothing_was_seen_are_no_agreement():
+    # Every row is out of reach of all others, but for pairs that a sample seldom holds.
+    rows = np.repeat(np.arange(1500.0), 2)[:, None] * 1e4
+    found = sampled_sums(rows, np.arange(3000), 1.0, tolerance=None, sample=200)
+    assert found.agreement["density"] == found.agreement["parzen"] == 0
+    # Classes of one row are summed exactly.
+    assert found.agreement["class_density"] == 1
 
 
 @pytest.mark.parametrize("exact_class", [0, None])
@@ -285,3 +314,17 @@ def test_exact_sums_agree_with_themselves():
     same = np.arange(5.0)
     found = estimated_agreement(np.ones(5), same, np.zeros((5, 2)), np.zeros((5, 2)))
     assert set(found.values()) == {1.0}
+
+
+def test_unknown_rows_count_as_no_agreement():
+    other, same, halves = np.arange(1.0, 41.0), np.ones(40), np.zeros((40, 2))
+    unseen = np.where(np.arange(40) < 10, np.inf, 0.1)
+    apart = without_unknown(halves, unseen, np.full(40, 50.0))
+    found = estimated_agreement(other, same, apart, halves)
+    assert found == {"density": 0.75, "class_density": 1.0, "relative_density": 0.75, "parzen": 0.75}
+    none = without_unknown(halves, np.full(40, np.inf), np.zeros(40))
+    assert estimated_agreement(other, same, none, halves)["density"] == 0
+    # One row in forty that rests on few members is left to its halves, three are not.
+    for rare, unknown in ((1, 0), (3, 3)):
+        few = np.where(np.arange(40) < rare, 1.0, 50.0)
+        assert np.isnan(without_unknown(halves, np.ones(40), few)).all(1).sum() == unknown
