@@ -50,7 +50,7 @@ class FaissEngine:
     name: str = "faiss"
 
     def describe(self, represented: Represented) -> dict[str, Any]:
-        """Precision, and what was asked for."""
+        """Precision, and what was asked for; `estimates` records how many neighbours there were."""
         return {"precision": "float32", "tolerance": self.tolerance, "most_members": self.sample, "near": self.depth}
 
     def check(self) -> None:
@@ -109,7 +109,8 @@ class FaissEngine:
         reached = 1 - min(found.agreement.values())
         made: dict[str, Any] = {} if graph is None else graph.settings
         settings: dict[str, Any] = {
-            **{name: made[name] for name in ("search", "index", "recall") if name in made},
+            **{name: made[name] for name in ("search", "index", "recall", "recall_depth") if name in made},
+            "near": depth,
             "sample": found.sample,
             "exact_class": found.exact_class,
             "spearman": found.agreement,

@@ -109,6 +109,7 @@ def neighbour_graph(
         chosen = np.sort(np.random.default_rng(seed).choice(n, min(n, RECALL_QUERIES), replace=False))
         shares = _recall(given, centred, back, order, graph, chosen)
         settings["recall"], settings["recall_queries"] = float(shares.mean()), len(chosen)
+        settings["recall_depth"] = depth
         settings["recall_stderr"] = float(shares.std() / len(chosen) ** 0.5)
     settings["seconds"] = time.perf_counter() - start
     return Neighbours(graph.indices, graph.distances, settings)

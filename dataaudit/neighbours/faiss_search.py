@@ -138,7 +138,7 @@ class Faiss:
         told: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
         if self.probes is None:
             probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, cells))
-            return index, {**told, "probes": probes, "wanted_recall": self.recall, "tried_recall": reached}
+            return index, {**told, "probes": probes, **self._tried(reached, depth)}
         probe(min(self.probes, cells))
         return index, {**told, "probes": min(self.probes, cells)}
 
@@ -159,9 +159,12 @@ class Faiss:
         told: dict[str, Any] = {"links": self.links}
         if self.effort is None:
             effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)))
-            return index, {**told, "effort": effort, "wanted_recall": self.recall, "tried_recall": reached}
+            return index, {**told, "effort": effort, **self._tried(reached, depth)}
         keep(self.effort)
         return index, {**told, "effort": max(self.effort, depth)}
+
+    def _tried(self, reached: float, depth: int) -> dict[str, Any]:
+        return {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}
 
     def _least(
         self, faiss: Any, index: Any, put: Callable[[int], None], rows: Rows, depth: int, numbers: list[int]

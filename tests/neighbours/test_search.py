@@ -138,6 +138,15 @@ def test_the_recall_of_an_approximate_search_is_recorded():
     assert "recall" not in found(x, 20).settings
 
 
+def test_a_cut_graph_says_of_which_depth_the_recall_is():
+    x = np.random.default_rng(0).normal(size=(1000, 16)).astype(np.float32)
+    deep = found(x, 60, Faiss("ivf"))
+    assert (deep.settings["recall_depth"], deep.settings["tried_depth"]) == (60, 60 + compute.SLACK)
+    cut = deep.first(5).settings
+    assert (cut["depth"], cut["recall_depth"], cut["tried_depth"]) == (5, 60, 60 + compute.SLACK)
+    assert cut["recall"] == deep.settings["recall"]
+
+
 @pytest.mark.parametrize("index", ["ivf", "hnsw"])
 def test_probes_and_effort_are_as_few_as_the_recall_takes(index):
     """Clustered rows: more is searched where more is wanted, and what is found of other rows is near what was tried."""
