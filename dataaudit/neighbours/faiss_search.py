@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,7 +25,10 @@ TRIALS = 256
 """Rows on which the number of probes, or the effort, is tried."""
 
 ALL_PAIRS = 4e11
-"""Largest n * n * d for which "auto" compares all pairs: benchmarks/scale/neighbours.py."""
+"""Largest n * n * d for which "auto" compares all pairs.
+
+benchmarks/scale/neighbours.py measures exact against "ivf" up to 100000 rows, in seconds by rows and features.
+"""
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,17 @@ class Faiss:
             if reached >= self.recall:
                 break
         return number, reached
+
+
+def advice(settings: Mapping[str, Any], n: int) -> str:
+    """What to do for a higher recall of `n` rows than a search with those settings has."""
+    option, most = {"ivf": ("probes", settings.get("cells")), "hnsw": ("effort", n)}.get(
+        settings.get("index", ""), ("", None)
+    )
+    used = settings.get(option)
+    if used is None or most is None or used >= most:
+        return "pass search='faiss', which compares all pairs"
+    return f"pass Faiss({settings['index']!r}, {option}=...) with more than {used} of at most {most}"
 
 
 def _gpus(faiss: Any) -> int:
