@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dataaudit.data.examples import Examples
 from dataaudit.density.base import DensityNeed
+from dataaudit.density.engines import REGISTRY
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, rows
 from dataaudit.evidence import Evidence
 from dataaudit.labels.judgement import Judgement
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.faiss_search import advice
 from dataaudit.representations.store import RowStore
 from dataaudit.scoring import Scorer
 
@@ -108,12 +110,14 @@ def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str
         if not needs:
             continue
         found[scorer.name] = [evidence.densities[need].settings for need in sorted(needs, key=lambda n: n.epoch or 0)]
-        for settings in found[scorer.name]:
-            if settings.get("tolerance_met") is False:
+        missed = [settings for settings in found[scorer.name] if settings.get("tolerance_met") is False]
+        if missed:
+            worst = max(missed, key=lambda settings: _apart(scorer, settings))
+            if _apart(scorer, worst) > worst["tolerance"]:
                 notes.append(
-                    f"{scorer.name}: a sample of {settings['sample']} reaches 1 - Spearman = "
-                    f"{1 - min(settings['spearman'].values()):.2g}, not the tolerance of {settings['tolerance']:.2g}; "
-                    "allow a larger one, SampledEngine(sample=...)"
+                    f"{scorer.name}: a sample of {worst['sample']} reaches 1 - Spearman = "
+                    f"{_apart(scorer, worst):.2g}, not the tolerance of {worst['tolerance']:.2g}; "
+                    f"allow a larger one, {_with_sample(worst['engine'])}"
                 )
         lost = max(settings["out_of_reach"] for settings in found[scorer.name])
         if lost:
@@ -122,6 +126,20 @@ def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str
                 + ("; they score their label's share" if getattr(scorer, "kind", None) == "parzen" else "")
             )
     return {"density": found} if found else {}
+
+
+def _apart(scorer: Scorer, settings: Mapping[str, Any]) -> float:
+    """1 - Spearman of the scorer's own values with the exact ones; the largest of all where they are not told apart."""
+    told = settings["spearman"]
+    kind = getattr(scorer, "kind", None)
+    return float(1 - (told[kind] if kind in told else min(told.values())))
+
+
+def _with_sample(engine: str) -> str:
+    """How an engine is given the size of its sample."""
+    if engine in REGISTRY.builtin_names():
+        return f"engine={type(REGISTRY.get(engine)).__name__}(sample=...)"
+    return f"with the settings of engine {engine!r}"
 
 
 def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str]) -> dict[str, Any]:
@@ -140,9 +158,14 @@ def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[s
                 f"{scorer.name}: {cut} examples have more neighbours at one distance than the depth holds; "
                 "a random part of those counts, pass a larger depth for all of them"
             )
-        recall = min(graph.settings.get("recall", 1.0) for graph in graphs)
-        if recall < LOW_RECALL:
-            notes.append(f"{scorer.name}: the search found {recall:.1%} of the nearest neighbours; raise its effort")
+        worst = min(graphs, key=lambda graph: graph.settings.get("recall", 1.0))
+        told = worst.settings
+        if told.get("recall", 1.0) < LOW_RECALL:
+            wanted = f", where {told['wanted_recall']:.1%} were wanted" if "wanted_recall" in told else ""
+            notes.append(
+                f"{scorer.name}: the search found {told['recall']:.1%} of the nearest neighbours"
+                f"{wanted}; for more of them {advice(told, len(worst.indices))}"
+            )
     return {"neighbours": found} if found else {}
 
 

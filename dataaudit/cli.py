@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dataaudit.density.engines import REGISTRY as ENGINES
 from dataaudit.errors import DataAuditError, Interrupted, SettingError, StorageError, did_you_mean
+from dataaudit.neighbours.search import REGISTRY as SEARCHES
 
 if TYPE_CHECKING:
     from dataaudit.audit import Audit
@@ -111,12 +113,15 @@ def score(
     size: Annotated[int | None, typer.Option(help="Resize images to this many pixels a side.", min=8)] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same scores.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    engine: Annotated[str, typer.Option(help="What computes densities: auto, cpu, triton, reference.")] = "auto",
+    engine: Annotated[str, typer.Option(help=f"What computes densities: auto, {', '.join(ENGINES.names())}.")] = "auto",
     runs: Annotated[int | None, typer.Option(help="Holdout runs, for c_score and its like.", min=1)] = None,
     ratio: Annotated[float | None, typer.Option(help="Share of the examples that a holdout run trains on.")] = None,
     backend: Annotated[str | None, typer.Option(help="What carries holdout runs out: serial, joblib, ray.")] = None,
     store: Annotated[str | None, typer.Option(help="Folder or URL that keeps holdout runs; resumed from.")] = None,
-    search: Annotated[str, typer.Option(help="What finds neighbours: auto, faiss, torch.")] = "auto",
+    search: Annotated[str, typer.Option(help=f"What finds neighbours: auto, {', '.join(SEARCHES.names())}.")] = "auto",
+    representations: Annotated[
+        Path | None, typer.Option(help="Folder that keeps representations, for rows that exceed memory; resumed from.")
+    ] = None,
     top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:
@@ -150,6 +155,7 @@ def score(
                 seed=seed,
                 progress=progress,
                 holdout=holdout,
+                representations=representations,
             )
         except Interrupted as stopped:
             if not stopped.epochs and not stopped.runs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from dataaudit.density.base import DensityNeed, DensitySums
@@ -39,8 +40,6 @@ class Crowds:
         timer: Timer,
         store: RowStore | None = None,
     ) -> None:
-        # The deepest graph of a representation comes first, and serves the others.
-        needs = sorted(needs, key=lambda need: -need.depth if isinstance(need, NeighbourNeed) else 0)
         self.of_model = [need for need in needs if need.space != "input"]
         self._of_inputs = [need for need in needs if need.space == "input"]
         self._labels, self._classes = labels, classes
@@ -49,7 +48,8 @@ class Crowds:
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.around: Around | None = None
-        self._shared: dict[NeighbourNeed, Neighbours] = {}
+        self._depths = self._deepest(needs)
+        self._graphs: dict[NeighbourNeed, Neighbours] = {}
 
     @property
     def watch(self) -> Any:
@@ -180,18 +180,36 @@ class Crowds:
             return None
         asked = NeighbourNeed(need.space, need.layer, need.epoch, self._engine.depth)
         with self._timer.stage("neighbours"):
-            if asked not in self._shared:
-                self._shared[asked] = self._graph(asked, represented, described)
-        return self._shared[asked]
+            return self._graph(asked, represented, described)
+
+    def _deepest(self, needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed]) -> dict[NeighbourNeed, int]:
+        """The most neighbours that scores or the engine want, by representation: one search serves them all."""
+        from dataaudit.density.engines import NearEngine
+
+        near = self._engine.depth if isinstance(self._engine, NearEngine) else 0
+        found: dict[NeighbourNeed, int] = {}
+        for need in needs:
+            if isinstance(need, NeighbourNeed):
+                depth = need.depth
+            elif isinstance(need, DensityNeed) and need.space in SPACES:
+                depth = near
+            else:
+                continue
+            place = _place(need)
+            found[place] = max(found.get(place, 0), depth)
+        return found
 
     def _graph(self, need: NeighbourNeed, represented: Represented, described: dict[str, Any]) -> Neighbours:
         from dataaudit.neighbours.compute import neighbour_graph
 
-        for known, graph in (self.neighbours | self._shared).items():
-            if (known.space, known.layer, known.epoch) == (need.space, need.layer, need.epoch):
-                return graph.first(need.depth)
-        assert self._search is not None
-        return neighbour_graph(need, represented, described, self._search, self._seed, self._progress)
+        place = _place(need)
+        if place not in self._graphs:
+            assert self._search is not None
+            widest = replace(need, depth=self._depths[place])
+            self._graphs[place] = neighbour_graph(
+                widest, represented, described, self._search, self._seed, self._progress
+            )
+        return self._graphs[place].first(need.depth)
 
 
 def check_readable(
@@ -201,6 +219,11 @@ def check_readable(
     from dataaudit.representations.collect import readers
 
     readers(cast("TorchModel", learner.untrained()), _wanted(needs), n, seed)
+
+
+def _place(need: DensityNeed | NeighbourNeed) -> NeighbourNeed:
+    """What tells one representation with neighbours from another, whatever the depth."""
+    return NeighbourNeed(need.space, need.layer, need.epoch, depth=1)
 
 
 def _wanted(needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed]) -> list[Wanted]:

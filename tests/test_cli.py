@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import dataaudit
 from dataaudit import Audit
 from dataaudit.cli import app
+from dataaudit.density import engines
+from dataaudit.neighbours import search
 
 
 def call(*arguments):
@@ -227,6 +230,24 @@ def test_ctrl_c_keeps_complete_epochs(table, tmp_path):
     assert audit.dynamics.epochs >= 3
     assert any("interrupted after" in note for note in audit.settings["notes"])
     assert audit.settings["model"] == "MLP"
+
+
+@pytest.mark.parametrize(("option", "registry"), [("--engine", engines.REGISTRY), ("--search", search.REGISTRY)])
+def test_help_names_what_is_registered(option, registry):
+    [shown] = [given for given in get_command(app).commands["score"].params if option in given.opts]
+    assert shown.help.split(": ")[1] == ", ".join(["auto", *registry.names()]) + "."
+
+
+def test_representations_are_kept_in_the_folder_named(table, tmp_path):
+    frame = pd.read_csv(table)[["size", "kind"]]
+    frame.to_csv(table, index=False)
+    kept = tmp_path / "kept"
+    arguments = ("score", table, "--label", "kind", "--epochs", 1, "--no-progress", "--scorers", "density/hidden")
+    done = call(*arguments, "--out", tmp_path / "results", "--representations", kept)
+    assert done.exit_code == 0, done.output
+    assert "representations.json" in tree(kept)
+    assert any(name.startswith("hidden") and name.endswith(".npy") for name in tree(kept))
+    assert Audit.load(tmp_path / "results/audit").settings["representations"]["folder"] == str(kept)
 
 
 def test_list_and_version():

@@ -24,9 +24,10 @@ class FaissEngine:
 
     The graph is the one that neighbour scores of the same representation share, by the ``search=`` of
     `dataaudit.score`; that of gradients, which are written out, is made by search "auto". Neighbours that were missed
-    are among those sampled, so that sums are unbiased whatever the recall. It pays where few neighbours hold most of a
-    sum: at small bandwidths, and for rows of very different density; benchmarks/scale/near.py says from where. Classes
-    of at most four samples are summed exactly, as by engine "sampled".
+    are among those sampled, so that sums are unbiased whatever the recall. It is meant for
+    sums of which few neighbours hold most: at small bandwidths, and for rows of very different density;
+    benchmarks/scale/near.py compares it with engine "sampled". Engine "auto" never takes it. Classes of at most four
+    samples are summed exactly, as by engine "sampled".
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class FaissEngine:
     name: str = "faiss"
 
     def describe(self, represented: Represented) -> dict[str, Any]:
-        """Precision, and what was asked for."""
+        """Precision, and what was asked for; `estimates` records how many neighbours there were."""
         return {"precision": "float32", "tolerance": self.tolerance, "most_members": self.sample, "near": self.depth}
 
     def check(self) -> None:
@@ -89,7 +90,8 @@ class FaissEngine:
         from dataaudit_kernels.rbf_near import near_sums
 
         seed = seed if self.seed is None else self.seed
-        rows: Any = represented if are_rows(represented) else WrittenOut(cast("Sequence[Factors]", represented))
+        factors = cast("Sequence[Factors]", represented)
+        rows: Any = represented if are_rows(represented) else WrittenOut(factors, self.name)
         if graph is None and len(rows) > 1:
             graph = neighbour_graph(NeighbourNeed("input", depth=self.depth), rows, {}, resolve("auto"), seed, False)
         depth = min(self.depth, graph.depth) if graph is not None else 0
@@ -109,7 +111,8 @@ class FaissEngine:
         reached = 1 - min(found.agreement.values())
         made: dict[str, Any] = {} if graph is None else graph.settings
         settings: dict[str, Any] = {
-            **{name: made[name] for name in ("search", "index", "recall") if name in made},
+            **{name: made[name] for name in ("search", "index", "recall", "recall_depth") if name in made},
+            "near": depth,
             "sample": found.sample,
             "exact_class": found.exact_class,
             "spearman": found.agreement,

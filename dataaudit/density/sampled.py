@@ -114,7 +114,7 @@ class SampledEngine:
         """
         from dataaudit_kernels.rbf_sampled import sampled_sums
 
-        rows = represented if are_rows(represented) else WrittenOut(cast("Sequence[Factors]", represented))
+        rows = represented if are_rows(represented) else WrittenOut(cast("Sequence[Factors]", represented), self.name)
         found = sampled_sums(
             rows,
             labels,
@@ -146,6 +146,8 @@ class WrittenOut:
     ----------
     layers
         Factors, one a layer.
+    engine
+        Name of the engine that wants them, for the error.
 
     Raises
     ------
@@ -159,11 +161,11 @@ class WrittenOut:
     [[6.0, 2.0]]
     """
 
-    def __init__(self, layers: Sequence[Factors]) -> None:
+    def __init__(self, layers: Sequence[Factors], engine: str = "sampled") -> None:
         width = sum(delta.shape[1] * (inputs.shape[1] + bias) for delta, inputs, bias in layers)
         if width > WIDEST:
             raise SettingError(
-                f"engine 'sampled' for gradients of {width} numbers",
+                f"engine {engine!r} for gradients of {width} numbers",
                 f"at most {WIDEST}, for they are written out",
                 "pass engine='cpu', or ask for 'gradient_sketch'",
             )

@@ -100,7 +100,11 @@ class Neighbours:
         return int(self.indices.shape[1])
 
     def first(self, depth: int) -> Neighbours:
-        """The graph cut to `depth`; itself where that is all of it."""
+        """The graph cut to `depth`; itself where that is all of it.
+
+        What was measured of the search stays that of the graph that was searched, whose depth is recorded beside it:
+        `recall_depth`, `tried_depth`.
+        """
         if depth >= self.depth:
             return self
         settings = {**self.settings, "depth": depth}

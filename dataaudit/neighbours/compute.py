@@ -10,6 +10,7 @@ import numpy as np
 
 from dataaudit.errors import DataError, ModelError, SettingError, rows
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.faiss_search import advice
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import CentredRows, ConvertedRows
 from dataaudit.neighbours.search import Torch
@@ -93,7 +94,7 @@ def neighbour_graph(
         raise SettingError(
             f"fewer than {depth} neighbours of {rows(short)} by search {search.name!r}",
             f"{depth} of each",
-            "search more with Faiss(effort=...) or Faiss(probes=...), or pass a smaller depth=",
+            f"{advice(index.settings, n)}, or a smaller depth=",
         )
     settings: dict[str, Any] = {
         "representation": need.space,
@@ -109,6 +110,7 @@ def neighbour_graph(
         chosen = np.sort(np.random.default_rng(seed).choice(n, min(n, RECALL_QUERIES), replace=False))
         shares = _recall(given, centred, back, order, graph, chosen)
         settings["recall"], settings["recall_queries"] = float(shares.mean()), len(chosen)
+        settings["recall_depth"] = depth
         settings["recall_stderr"] = float(shares.std() / len(chosen) ** 0.5)
     settings["seconds"] = time.perf_counter() - start
     return Neighbours(graph.indices, graph.distances, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,7 +25,10 @@ TRIALS = 256
 """Rows on which the number of probes, or the effort, is tried."""
 
 ALL_PAIRS = 4e11
-"""Largest n * n * d for which "auto" compares all pairs: benchmarks/scale/neighbours.py."""
+"""Largest n * n * d for which "auto" compares all pairs.
+
+benchmarks/scale/neighbours.py measures exact against "ivf" up to 100000 rows, in seconds by rows and features.
+"""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class Faiss:
         told: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
         if self.probes is None:
             probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, cells))
-            return index, {**told, "probes": probes, "wanted_recall": self.recall, "tried_recall": reached}
+            return index, {**told, "probes": probes, **self._tried(reached, depth)}
         probe(min(self.probes, cells))
         return index, {**told, "probes": min(self.probes, cells)}
 
@@ -159,9 +162,12 @@ class Faiss:
         told: dict[str, Any] = {"links": self.links}
         if self.effort is None:
             effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)))
-            return index, {**told, "effort": effort, "wanted_recall": self.recall, "tried_recall": reached}
+            return index, {**told, "effort": effort, **self._tried(reached, depth)}
         keep(self.effort)
         return index, {**told, "effort": max(self.effort, depth)}
+
+    def _tried(self, reached: float, depth: int) -> dict[str, Any]:
+        return {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}
 
     def _least(
         self, faiss: Any, index: Any, put: Callable[[int], None], rows: Rows, depth: int, numbers: list[int]
@@ -180,6 +186,17 @@ class Faiss:
             if reached >= self.recall:
                 break
         return number, reached
+
+
+def advice(settings: Mapping[str, Any], n: int) -> str:
+    """What to do for a higher recall of `n` rows than a search with those settings has."""
+    option, most = {"ivf": ("probes", settings.get("cells")), "hnsw": ("effort", n)}.get(
+        settings.get("index", ""), ("", None)
+    )
+    used = settings.get(option)
+    if used is None or most is None or used >= most:
+        return "pass search='faiss', which compares all pairs"
+    return f"pass Faiss({settings['index']!r}, {option}=...) with more than {used} of at most {most}"
 
 
 def _gpus(faiss: Any) -> int:

@@ -104,9 +104,9 @@ faiss, ivf, hnsw, torch = Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()
 def resolve(search: str | NeighbourSearch) -> NeighbourSearch:
     """Search by name or instance, checked.
 
-    "auto" is ``Faiss("auto")`` where FAISS is installed, and torch otherwise: all pairs for as many rows as take about
-    a minute, and cells with a measured recall beyond, by the table of benchmarks/scale/neighbours.py. What was chosen
-    is recorded.
+    "auto" is ``Faiss("auto")`` where FAISS is installed, and torch otherwise: all pairs up to
+    n * n * d = `dataaudit.neighbours.faiss_search.ALL_PAIRS`, and cells with a measured recall beyond;
+    benchmarks/scale/neighbours.py compares the two up to 100000 rows. What was chosen is recorded.
 
     Raises
     ------

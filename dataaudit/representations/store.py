@@ -166,8 +166,7 @@ class OnDisk:
         if self._about.exists():
             told = durable.read(self._about)
             if {key: told.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
-                self._shape = (told["features"], told["dtype"])
-                self._blocks = [(int(end), str(digest)) for end, digest in told["blocks"]]
+                self._shape, self._blocks = self._described(told)
                 self._verify()
         self.begun = self.done
 
@@ -179,6 +178,28 @@ class OnDisk:
     def done(self) -> int:
         """Rows that are on the disk, checked."""
         return self._blocks[-1][0] if self._blocks else 0
+
+    def _described(self, told: Mapping[str, Any]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
+        """Features and type, and the blocks, as `_write` describes them."""
+        features, kind, blocks = told.get("features"), told.get("dtype"), told.get("blocks")
+        good = type(features) is int and features >= 0 and isinstance(kind, str) and isinstance(blocks, list)
+        if good:
+            try:
+                good = not np.dtype(kind).hasobject
+            except TypeError:
+                good = False
+        last = 0
+        for block in blocks if good else ():
+            good = good and isinstance(block, list) and [type(part) for part in block] == [int, str]
+            good = good and last < block[0] <= self._n
+            last = block[0] if good else last
+        if not good:
+            raise StorageError(
+                f"{self._about}, which describes no rows",
+                "features, dtype and blocks as they were written there",
+                f"remove it and {self.path.name}: its rows are then made again",
+            )
+        return (features, kind), [(end, digest) for end, digest in blocks]
 
     def _layout(self) -> tuple[bytes, int]:
         """Header, and bytes of a row."""
@@ -198,6 +219,8 @@ class OnDisk:
                 for end, digest in self._blocks:
                     good = good and durable.digest(file.read((end - start) * size)) == digest
                     start = end
+                # Beyond the last of several blocks may lie what a crash left, beyond the last row nothing.
+                good = good and (start < self._n or not file.read(1))
         except OSError as error:
             raise durable.unwritable(self.path, error) from error
         if not good:

@@ -10,6 +10,9 @@ from dataaudit.density.engines import resolve
 from dataaudit.density.near import FaissEngine
 from dataaudit.errors import SettingError
 from dataaudit.neighbours import compute
+from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.search import Faiss
+from dataaudit.representations.base import Factors
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import spearman
 from dataaudit_kernels.rbf_near import near_sums
@@ -164,3 +167,37 @@ def test_a_class_that_is_nearly_all_has_a_sample_of_the_others_for_itself():
     np.testing.assert_allclose((found.total - found.same)[5:], (total - same)[5:], rtol=1e-4)
     share = spearman(found.same / found.total, same / total)
     assert 1 - share == pytest.approx(1 - found.agreement["parzen"], abs=1e-5)
+
+
+@pytest.mark.parametrize("depth", [5, 80])
+@pytest.mark.parametrize("first", [True, False], ids=["neighbours first", "densities first"])
+def test_the_engine_has_its_depth_beside_scores_of_any_other(depth, first, monkeypatch):
+    x, labels = heavy_tailed(1500)
+    searches = []
+    make = compute.neighbour_graph
+    monkeypatch.setattr(compute, "neighbour_graph", lambda *a: searches.append(a[0].depth) or make(*a))
+    engine, shown = FaissEngine(tolerance=None, sample=500), NeighbourCScore("input", depth=depth, name="near")
+    plan = [shown, "density/input"] if first else ["density/input", shown]
+    audit = score(None, (x, labels), plan, engine=engine, progress=False)
+    assert searches == [max(depth, 50)]
+    assert audit.settings["density"]["density/input"][0]["near"] == 50
+    assert audit.settings["neighbours"]["near"][0]["depth"] == depth
+    for name, alone in (("density/input", "density/input"), ("near", shown)):
+        own = score(None, (x, labels), [alone], engine=engine, progress=False)
+        np.testing.assert_array_equal(audit.columns[name], own.columns[name])
+
+
+def test_the_neighbours_that_were_summed_are_recorded():
+    x, labels = heavy_tailed(30)
+    engine = FaissEngine()
+    assert engine.estimates(x, labels, 1.0, 0, lambda share: None).settings["near"] == 29
+    shallow = compute.neighbour_graph(NeighbourNeed("input", depth=4), x, {}, Faiss(), 0, False)
+    assert engine.estimates(x, labels, 1.0, 0, lambda share: None, shallow).settings["near"] == 4
+    few = score(None, (x, labels), ["density/input"], engine=engine, progress=False)
+    assert few.settings["density"]["density/input"][0]["near"] == 29
+
+
+def test_gradients_too_wide_are_refused_in_the_name_of_the_engine_asked():
+    wide = [Factors(np.ones((5, 100), np.float32), np.ones((5, 200), np.float32), True)]
+    with pytest.raises(SettingError, match="engine 'faiss' for gradients of 20100 numbers"):
+        FaissEngine().estimates(wide, np.zeros(5, int), 1.0, 0, lambda share: None)

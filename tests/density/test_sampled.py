@@ -1,10 +1,14 @@
 """Engine 'sampled' through the audit: settings, errors, rows on disk and in pieces."""
 
+from types import SimpleNamespace
+
 import datasets
 import numpy as np
 import pytest
 
 import dataaudit
+from dataaudit import Density
+from dataaudit._settings import density_settings
 from dataaudit.density import bandwidth, engines
 from dataaudit.density.base import KINDS, DensityNeed, DensitySums, SumErrors
 from dataaudit.density.compute import density_sums
@@ -202,3 +206,20 @@ def test_rows_that_are_not_numbers_are_named(rows):
     inputs[1400, 2] = np.inf
     with pytest.raises(DataError, match="1400"):
         dataaudit.score(None, (inputs, labels), NAMES[:1], engine=SMALL, progress=False)
+
+
+@pytest.mark.parametrize("name", ["sampled", "faiss"])
+def test_a_tolerance_that_was_missed_is_told_of_the_column_that_misses_it(name):
+    agreement = {"density": 0.9999, "class_density": 0.98, "relative_density": 0.97, "parzen": 0.9}
+    settings = {"engine": name, "sample": 64, "spearman": agreement, "tolerance_met": False, "tolerance": 1e-3}
+    plan = [Density("input", kind) for kind in ("density", "relative_density", "parzen")]
+    sums = DensitySums(np.ones(3), np.ones(3), {**settings, "out_of_reach": 0})
+    evidence = SimpleNamespace(densities={need: sums for one in plan for need in one.needs})
+    notes = []
+    density_settings(plan, evidence, notes)
+    kind = {"sampled": "SampledEngine", "faiss": "FaissEngine"}[name]
+    allow = f"allow a larger one, engine={kind}(sample=...)"
+    assert notes == [
+        f"{column}: a sample of 64 reaches 1 - Spearman = {apart}, not the tolerance of 0.001; {allow}"
+        for column, apart in (("relative_density/input", "0.03"), ("parzen/input", "0.1"))
+    ]

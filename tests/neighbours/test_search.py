@@ -6,6 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
+from dataaudit import NeighbourCScore, score
 from dataaudit.errors import DataError, MissingPackageError, SettingError
 from dataaudit.neighbours import compute, faiss_search, rows
 from dataaudit.neighbours.base import NeighbourNeed
@@ -136,6 +137,15 @@ def test_the_recall_of_an_approximate_search_is_recorded():
         assert settings["index"] == search.index
     assert found(x, 20, Faiss("ivf", probes=60, cells=60)).settings["recall"] == 1.0
     assert "recall" not in found(x, 20).settings
+
+
+def test_a_cut_graph_says_of_which_depth_the_recall_is():
+    x = np.random.default_rng(0).normal(size=(1000, 16)).astype(np.float32)
+    deep = found(x, 60, Faiss("ivf"))
+    assert (deep.settings["recall_depth"], deep.settings["tried_depth"]) == (60, 60 + compute.SLACK)
+    cut = deep.first(5).settings
+    assert (cut["depth"], cut["recall_depth"], cut["tried_depth"]) == (5, 60, 60 + compute.SLACK)
+    assert cut["recall"] == deep.settings["recall"]
 
 
 @pytest.mark.parametrize("index", ["ivf", "hnsw"])
@@ -303,3 +313,33 @@ def test_ties_that_the_depth_cuts_are_cut_at_random(depth):
         assert abs(share - 0.5) < 0.15, (name, share)
         again = neighbour_graph(NeighbourNeed("input", depth=100), rows, {}, resolve(name), 1, False).first(depth)
         assert not np.array_equal(graph.indices, again.indices)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"index": "ivf", "cells": 40, "probes": 7}, "pass Faiss('ivf', probes=...) with more than 7 of at most 40"),
+        ({"index": "hnsw", "effort": 36}, "pass Faiss('hnsw', effort=...) with more than 36 of at most 1500"),
+        ({"index": "ivf", "cells": 40, "probes": 40}, "pass search='faiss', which compares all pairs"),
+        ({"index": "hnsw", "effort": 1500}, "pass search='faiss', which compares all pairs"),
+        ({"index": "of another package"}, "pass search='faiss', which compares all pairs"),
+        ({}, "pass search='faiss', which compares all pairs"),
+    ],
+)
+def test_advice_is_an_option_of_that_index_that_is_not_exhausted(settings, words):
+    assert faiss_search.advice(settings, 1500) == words
+
+
+def test_a_recall_that_cannot_be_had_is_told_with_what_can_be_done():
+    """A walk does not get past 700 equal rows, whatever its effort."""
+    x = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
+    x[:700] = 0
+    labels = np.arange(1500) % 3
+    audit = score(None, (x, labels), NeighbourCScore("input", depth=20, name="near"), search="hnsw", progress=False)
+    how = audit.settings["neighbours"]["near"][0]
+    assert how["recall"] < how["wanted_recall"]
+    [note] = [note for note in audit.settings["notes"] if "the search found" in note]
+    assert note == (
+        f"near: the search found {how['recall']:.1%} of the nearest neighbours, where 96.0% were wanted; "
+        "for more of them pass search='faiss', which compares all pairs"
+    )

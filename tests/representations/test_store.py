@@ -216,6 +216,47 @@ def test_a_file_changed_underneath_is_refused(data, tmp_path, small_blocks):
         scored(data, tmp_path, ["density/hidden"])
 
 
+def test_a_file_with_bytes_beyond_its_rows_is_refused(data, tmp_path):
+    scored(data, tmp_path, ["density/hidden"])
+    [path] = tmp_path.glob("hidden*.npy")
+    with path.open("ab") as file:
+        file.write(b"1234")
+    with pytest.raises(StorageError, match="not what was written there"):
+        scored(data, tmp_path, ["density/hidden"])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"features": None},
+        {"features": -1},
+        {"features": "2"},
+        {"features": True},
+        {"dtype": "<q9"},
+        {"dtype": "|O"},
+        {"dtype": 4},
+        {"blocks": None},
+        {"blocks": 3},
+        {"blocks": [4]},
+        {"blocks": [["4", "digest"]]},
+        {"blocks": [[2, "digest"], [2, "digest"]]},
+        {"blocks": [[5, "digest"]]},
+        {"blocks": [[4, None]]},
+    ],
+    ids=str,
+)
+def test_a_damaged_description_is_refused(damage, tmp_path):
+    keep = RowStore(tmp_path, "data", None).keeper("input", 4, {}, None)
+    made = keep("rows")
+    made.put(0, np.zeros((4, 2), np.float32))
+    made.whole()
+    about = tmp_path / "input.json"
+    told = json.loads(about.read_text()) | damage
+    about.write_text(json.dumps({name: value for name, value in told.items() if value is not None}))
+    with pytest.raises(StorageError, match=r"input\.json, which describes no rows.*remove it and input\.npy"):
+        keep("rows")
+
+
 def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch):
     from dataaudit.density import compute
 
