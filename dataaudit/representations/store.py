@@ -181,7 +181,8 @@ class OnDisk:
 
     def _described(self, told: Mapping[str, Any]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
         """Features and type, and the blocks, as `_write` describes them."""
-        features, kind, blocks = told.get("features"), told.get("dtype"), told.get("blocks")
+        found: tuple[Any, Any, Any] = told.get("features"), told.get("dtype"), told.get("blocks")
+        features, kind, blocks = found
         good = type(features) is int and features >= 0 and isinstance(kind, str) and isinstance(blocks, list)
         if good:
             try:

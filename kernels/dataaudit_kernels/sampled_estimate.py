@@ -213,7 +213,7 @@ def from_afar(
         found.total[rows] = size * mean * back
         error = np.sqrt(spread / np.maximum(n - 1, 1) / np.maximum(n, 1) * np.maximum(1 - n / np.maximum(size, 1), 0.0))
         found.stderr[rows] = np.where((n > 1) | (n >= size), size * error * back, np.inf)
-        found.halves[rows] = _apart((values * back[:, None]) @ dealt, kept @ dealt, size)
+        found.halves[rows] = _apart((values * back[:, None]) @ dealt, kept @ dealt, size.astype(np.float64))
         found.effective[rows] = _effective(values.sum(1), (values**2).sum(1), n >= size)
 
 
