@@ -205,8 +205,8 @@ def share_inside(case: Case) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="data", metavar="FOLDER")
-    parser.add_argument("--rows", type=int, default=640, help="of the file, the first")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=2000, help="of the file, the first")
+    parser.add_argument("--repeats", type=int, default=19)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "trainer.csv")
     options = parser.parse_args()
