@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -119,11 +119,12 @@ def plant(source: Source, noise: str, seed: int) -> Array:
     return nearest(source.vectors, source.true, share, seed)
 
 
-def cases(source: Source, seeds: list[int]) -> Iterator[Case]:
-    """Every kind of noise and seed; real errors for every seed."""
+def cases(source: Source, seeds: list[int], noises: Sequence[str] | None = None) -> Iterator[Case]:
+    """Every kind of noise, or those of `noises`, and seed; real errors for every seed."""
     for seed in seeds:
         for noise in NOISES if source.given is None else (REAL,):
-            yield Case(source, noise, seed, plant(source, noise, seed))
+            if noises is None or noise in noises:
+                yield Case(source, noise, seed, plant(source, noise, seed))
 
 
 def fashion_cnn(folder: str, n: int) -> Source:

@@ -24,7 +24,7 @@ import torch
 
 import dataaudit
 from benchmarks.common import FASHION, Array, merit, table, write
-from benchmarks.peers.cases import Case, Source, cases, sources
+from benchmarks.peers.cases import NOISES, REAL, Case, Source, cases, sources
 from benchmarks.peers.collect import Clock, collect
 from dataaudit._choice import FEW
 
@@ -322,6 +322,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--examples", type=int, default=60000, help="of Fashion-MNIST")
     parser.add_argument("--only", nargs="+", help="names of data sets with models")
+    parser.add_argument("--noise", nargs="+", choices=(*NOISES, REAL), help="kinds of noise; all if left out")
     parser.add_argument("--cached", action="store_true", help="only cases that were trained before")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
     parser.add_argument("--table", action="store_true", help="print the tables of an earlier run's CSV")
@@ -339,7 +340,7 @@ def main() -> None:
     for name in options.only or made:
         source = made[name]()
         kept: dict[str, Array] = {}
-        for case in cases(source, options.seeds):
+        for case in cases(source, options.seeds, options.noise):
             if options.cached and not (cache / f"{case.key}.pt").exists():
                 continue
             scores, decision = run(case, cache, kept)

@@ -1,13 +1,14 @@
 """Time and memory of all four densities of rows on disk, by a sample, as their number grows.
 
-    python -m benchmarks.scale.growth FOLDER [--sizes 100000 1000000] [--exact 100000]
+    python -m benchmarks.scale.growth FOLDER [--sizes 100000 1000000] [--exact 100000] [--engines sampled cpu]
 
 Rows float32 [n, 256] of 100 classes, with a decaying spectrum and far rows, are written to FOLDER as .npy, scored
 memory-mapped through `dataaudit.score` in a process of its own, and deleted. Memory is the largest anonymous resident
 memory of that process, asked for ten times a second: mapped pages are the system's to take back. The last columns are
 the time that a plain matrix product of as many pairs would take at the speed measured in the same process, and how
 1000 rows compare with their exact sums. Time is also given as seconds of all cores together, which other work on the
-machine hardly changes. `--exact` sums all pairs of data sets up to that size as well.
+machine hardly changes. `--exact` sums all pairs of data sets up to that size as well, by the engines that are named
+beside "sampled": "cpu", "cpu bfloat16", or "triton" and "triton bfloat16" on a CUDA device.
 """
 
 from __future__ import annotations
@@ -79,9 +80,12 @@ def watched() -> Iterator[list[float]]:
         thread.join()
 
 
-def speed() -> float:
-    """GFLOP/s of a plain float32 matrix product on all cores, a product of its own on each."""
+def speed(engine: str) -> float:
+    """GFLOP/s of a plain float32 matrix product: on the device, or on all cores, a product of its own on each."""
     from concurrent.futures import ThreadPoolExecutor
+
+    if engine.startswith("triton"):
+        return device_speed()
 
     cores = len(os.sched_getaffinity(0))
     x = np.random.default_rng(0).normal(size=(4096, FEATURES)).astype(np.float32)
@@ -93,6 +97,34 @@ def speed() -> float:
             list(pool.map(lambda out: np.matmul(x, x.T, out=out), outs))
             best = max(best, cores * 2 * 4096 * 4096 * FEATURES / (time.perf_counter() - start) / 1e9)
     return best
+
+
+def device_speed() -> float:
+    """The same of a CUDA device."""
+    import torch
+
+    x = torch.randn((16384, FEATURES), device="cuda")
+    out = torch.empty((16384, 16384), device="cuda")
+    best = 0.0
+    for _ in range(5):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        torch.matmul(x, x.T, out=out)
+        torch.cuda.synchronize()
+        best = max(best, 2 * 16384 * 16384 * FEATURES / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+def engine_of(name: str, tolerance: float) -> Any:
+    """Engine by the name of its row."""
+    from dataaudit.density.engines import CpuEngine, TritonEngine
+    from dataaudit.density.sampled import SampledEngine
+
+    kind, _, precision = name.partition(" ")
+    if kind == "sampled":
+        return SampledEngine(tolerance)
+    made = {"cpu": CpuEngine, "triton": TritonEngine}[kind]
+    return made(precision=precision) if precision else made()
 
 
 def truth(rows: Array, labels: Array, chosen: Array, h: float) -> tuple[Array, Array]:
@@ -115,17 +147,17 @@ def truth(rows: Array, labels: Array, chosen: Array, h: float) -> tuple[Array, A
 
 def child(path: str, engine: str, tolerance: float) -> None:
     import dataaudit
-    from dataaudit.density.engines import CpuEngine
     from dataaudit.density.sampled import SampledEngine
 
     rows = np.load(path, mmap_mode="r")
     labels = np.load(path.replace(".npy", ".labels.npy"))
     names = [f"{name}/input" for name in SCORES]
-    gflops = speed()
-    small = rows[:3000]
-    dataaudit.score(None, (small, labels[:3000]), names, engine=SampledEngine(None, 512), progress=False)
+    gflops, all_pairs = speed(engine), engine != "sampled"
+    chosen_engine = engine_of(engine, tolerance)
+    # Compilation first.
+    small, warm = rows[:3000], chosen_engine if all_pairs else SampledEngine(None, 512)
+    dataaudit.score(None, (small, labels[:3000]), names, engine=warm, progress=False)
     before = anonymous()
-    chosen_engine: Any = CpuEngine() if engine == "cpu" else SampledEngine(tolerance)
     with watched() as largest:
         start, busy = time.perf_counter(), time.process_time()
         audit = dataaudit.score(None, (rows, labels), names, engine=chosen_engine, progress=False)
@@ -134,7 +166,7 @@ def child(path: str, engine: str, tolerance: float) -> None:
     n = len(rows)
     counts = np.bincount(labels)
     within = float((counts.astype(np.float64) ** 2).sum()) / 2
-    if engine == "cpu":
+    if all_pairs:
         sample, pairs = n, n * n / 2
     else:
         sample = how["sample"]
@@ -144,6 +176,7 @@ def child(path: str, engine: str, tolerance: float) -> None:
     row: dict[str, Any] = {
         "n": n,
         "engine": engine,
+        "device": how.get("device", "cpu"),
         "sample": sample,
         "exact_class": how.get("exact_class", n),
         "directions": how.get("directions", 0),
@@ -163,7 +196,7 @@ def child(path: str, engine: str, tolerance: float) -> None:
         exact = score(other, same) / scale[name]
         found = np.asarray(audit.scores[f"{name}/input"])[chosen]
         row[f"apart {name}"] = 1 - spearman(found, exact)
-        if engine != "cpu":
+        if not all_pairs:
             row[f"estimated {name}"] = 1 - how["spearman"][name]
             known = audit.uncertainty(f"{name}/input").iloc[chosen]
             if (known["stderr"] > 0).any():
@@ -175,7 +208,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--exact", type=int, default=0)
+    parser.add_argument("--exact", type=int, default=0, help="most rows of which all pairs are summed")
+    parser.add_argument("--engines", nargs="+", default=["sampled", "cpu"])
     parser.add_argument("--tolerance", type=float, default=1e-3)
     parser.add_argument("--results", default="growth.csv")
     parser.add_argument("--child", default="")
@@ -188,7 +222,9 @@ def main() -> None:
         path = Path(options.folder) / f"rows{n}.npy"
         try:
             np.save(str(path).replace(".npy", ".labels.npy"), make(path, n))
-            for engine in ("sampled", "cpu") if n <= options.exact else ("sampled",):
+            for engine in options.engines:
+                if engine != "sampled" and n > options.exact:
+                    continue
                 command = [sys.executable, "-m", "benchmarks.scale.growth", str(path), "--child", engine]
                 command += ["--tolerance", str(options.tolerance)]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

@@ -30,6 +30,12 @@ ALL_PAIRS = 4e11
 benchmarks/scale/neighbours.py measures exact against "ivf" up to 100000 rows, in seconds by rows and features.
 """
 
+GPU_MOST = 2048
+"""Most neighbours, and most cells, that FAISS's kernels for CUDA search for a query."""
+
+GPU_ROOM = 2**31
+"""Bytes of a device that are left to FAISS's own buffers."""
+
 
 @dataclass(frozen=True)
 class OpenIndex:
@@ -50,7 +56,7 @@ class Faiss:
 
     Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
     stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 8 bytes a row ("ivf") or 8 a link ("hnsw"), and
-    are filled block by block.
+    are filled block by block; "ivf" on a device where the search runs there.
 
     Parameters
     ----------
@@ -67,7 +73,8 @@ class Faiss:
         Share of the true neighbours that `effort` or `probes`, where they are None, must find of a seeded sample of
         256 rows. What was found of another sample is measured and recorded whatever was asked for.
     gpu
-        Whether the exact search runs on the first CUDA device; where FAISS has one if None.
+        Whether "exact" and "ivf" run on the first CUDA device. If None, where FAISS has one, at most 2048 neighbours
+        are asked for and the copy of "ivf" fits in its free memory; the settings recorded name the device.
 
     Raises
     ------
@@ -94,9 +101,9 @@ class Faiss:
         number = isinstance(self.recall, (int, float)) and not isinstance(self.recall, bool)
         if not number or not 0 < self.recall <= 1:
             raise SettingError(f"recall={self.recall!r}", "a share above 0, at most 1", "pass recall=0.96")
-        if self.gpu not in (None, True, False) or (self.gpu and self.index != "exact"):
+        if self.gpu not in (None, True, False) or (self.gpu and self.index == "hnsw"):
             raise SettingError(
-                f"gpu={self.gpu!r} for index {self.index!r}", "True or False, True for 'exact' alone", "pass gpu=None"
+                f"gpu={self.gpu!r} for index {self.index!r}", "True or False, never True for 'hnsw'", "pass gpu=None"
             )
 
     def check(self) -> None:
@@ -115,19 +122,38 @@ class Faiss:
         if index == "auto":
             index = "exact" if float(n) * n * d <= ALL_PAIRS else "ivf"
         choice = {"choice": "auto"} if self.index == "auto" else {}
+        resources = self._resources(faiss, rows, depth, index)
+        device = "cpu" if resources is None else "cuda"
         if index == "exact":
-            on_gpu = bool(_gpus(faiss)) if self.gpu is None else self.gpu
-            settings = {"index": index, **choice, "device": "cuda" if on_gpu else "cpu"}
-            return OpenIndex(True, settings, _all_pairs(faiss, rows, on_gpu))
-        made, told = self._cells(faiss, rows, depth) if index == "ivf" else self._graph(faiss, rows, depth)
-        settings = {"index": index, **choice, **told, "device": "cpu"}
+            settings = {"index": index, **choice, "device": device}
+            return OpenIndex(True, settings, lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1])
+        made, told = self._cells(faiss, rows, depth, resources) if index == "ivf" else self._graph(faiss, rows, depth)
+        settings = {"index": index, **choice, **told, "device": device}
         return OpenIndex(False, settings, lambda queries, wanted: cast("IntArray", made.search(queries, wanted)[1]))
 
-    def _cells(self, faiss: Any, rows: Rows, depth: int) -> tuple[Any, dict[str, Any]]:
+    def _resources(self, faiss: Any, rows: Rows, depth: int, index: str) -> Any:
+        """FAISS's hold on a CUDA device, or None for the CPU."""
+        if index == "hnsw" or self.gpu is False or not _gpus(faiss):
+            return None
+        probes = self.probes or 1
+        if max(depth, probes) > GPU_MOST:
+            wrong = f"gpu=True, {depth} neighbours, {probes} probes", f"at most {GPU_MOST} of each on a CUDA device"
+        elif index == "ivf" and (needed := 4 * rows.shape[0] * (rows.shape[1] + 2) + GPU_ROOM) > (free := _free()):
+            wrong = f"gpu=True for rows that take {needed} bytes", f"rows that fit in the {free} bytes that are free"
+        else:
+            return faiss.StandardGpuResources()
+        if self.gpu:
+            raise SettingError(*wrong, "pass gpu=None")
+        return None
+
+    def _cells(self, faiss: Any, rows: Rows, depth: int, resources: Any) -> tuple[Any, dict[str, Any]]:
         n, d = rows.shape
         cells = min(n, self.cells or max(1, round(4 * n**0.5)))
         index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
         index.own_fields = False
+        most = cells
+        if resources is not None:
+            index, most = faiss.index_cpu_to_gpu(resources, 0, index), min(cells, GPU_MOST)
         index.cp.min_points_per_centroid = 1
         index.cp.max_points_per_centroid = PER_CELL
         sample = _sample(n, min(n, PER_CELL * cells), 0)
@@ -140,10 +166,10 @@ class Faiss:
 
         told: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
         if self.probes is None:
-            probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, cells))
+            probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, most), resources)
             return index, {**told, "probes": probes, **self._tried(reached, depth)}
-        probe(min(self.probes, cells))
-        return index, {**told, "probes": min(self.probes, cells)}
+        probe(min(self.probes, most))
+        return index, {**told, "probes": min(self.probes, most)}
 
     def _graph(self, faiss: Any, rows: Rows, depth: int) -> tuple[Any, dict[str, Any]]:
         n, d = rows.shape
@@ -161,7 +187,7 @@ class Faiss:
 
         told: dict[str, Any] = {"links": self.links}
         if self.effort is None:
-            effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)))
+            effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)), None)
             return index, {**told, "effort": effort, **self._tried(reached, depth)}
         keep(self.effort)
         return index, {**told, "effort": max(self.effort, depth)}
@@ -170,12 +196,19 @@ class Faiss:
         return {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}
 
     def _least(
-        self, faiss: Any, index: Any, put: Callable[[int], None], rows: Rows, depth: int, numbers: list[int]
+        self,
+        faiss: Any,
+        index: Any,
+        put: Callable[[int], None],
+        rows: Rows,
+        depth: int,
+        numbers: list[int],
+        resources: Any,
     ) -> tuple[int, float]:
         """The first of `numbers` that finds enough of a sample's neighbours, set, and the share that it finds."""
         chosen = _sample(len(rows), min(len(rows), TRIALS), 1)
         queries = np.ascontiguousarray(rows[chosen])
-        edge = _nearest(faiss, rows, queries, depth, None)[0][:, depth - 1]
+        edge = _nearest(faiss, rows, queries, depth, resources)[0][:, depth - 1]
         # Scans and matrix products round squared distances differently.
         room = 1e-5 * (edge + (queries.astype(np.float64) ** 2).sum(1))
         number, reached = numbers[-1], 0.0
@@ -222,9 +255,11 @@ def _blocks(rows: Rows, least: int) -> Iterator[slice]:
     return (slice(first, min(first + step, n)) for first in range(0, n, step))
 
 
-def _all_pairs(faiss: Any, rows: Rows, on_gpu: bool) -> Callable[[AnyArray, int], IntArray]:
-    resources = faiss.StandardGpuResources() if on_gpu else None
-    return lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1]
+def _free() -> int:
+    """Free bytes of the first CUDA device."""
+    import torch
+
+    return int(torch.cuda.mem_get_info(0)[0])
 
 
 def _nearest(faiss: Any, rows: Rows, queries: AnyArray, depth: int, resources: Any) -> tuple[AnyArray, IntArray]:

@@ -242,22 +242,59 @@ def test_a_gpu_that_is_not_there_is_refused():
         resolve(Faiss(gpu=True))
 
 
-def test_a_gpu_that_is_there_is_used(monkeypatch):
-    """The calls, on a device that is made up: all blocks go to it."""
+@pytest.fixture
+def device(monkeypatch):
+    """A device that is made up: the calls that FAISS gets for one, in order; free bytes and answers are its own."""
+    calls = []
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
     monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "resources", raising=False)
-    calls = []
+    monkeypatch.setattr(faiss_search, "_free", lambda: 2**33)
 
     def knn_gpu(resources, queries, block, few):
-        calls.append(resources)
+        calls.append(("knn", resources))
         return faiss.knn(queries, block, few)
 
+    def index_cpu_to_gpu(resources, place, index):
+        assert not index.is_trained
+        calls.append(("index", resources, place))
+        return index
+
     monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
+    monkeypatch.setattr(faiss, "index_cpu_to_gpu", index_cpu_to_gpu, raising=False)
+    return calls
+
+
+def test_a_gpu_that_is_there_is_used(device):
     x = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
     graph = found(x, 5)
     assert graph.settings["device"] == "cuda"
-    assert calls == ["resources"]
+    assert device == [("knn", "resources")]
     check(graph, x)
+
+
+def test_cells_are_trained_and_searched_on_a_gpu_that_is_there(device):
+    x = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
+    graph = found(x, 5, Faiss("ivf", recall=1.0))
+    assert graph.settings["device"] == "cuda"
+    assert device[:2] == [("index", "resources", 0), ("knn", "resources")]
+    check(graph, x)
+    for left in (Faiss("hnsw"), Faiss("ivf", gpu=False)):
+        device.clear()
+        assert found(x, 5, left).settings["device"] == "cpu"
+        assert device == []
+
+
+def test_what_a_gpu_cannot_hold_or_search_is_left_to_the_cpu(device, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(3000, 4)).astype(np.float32)
+    assert found(x, 2100).settings["device"] == "cpu"
+    assert found(x, 5, Faiss("ivf", probes=2100, cells=2200)).settings["device"] == "cpu"
+    with pytest.raises(SettingError, match=r"21\d\d neighbours.*at most 2048"):
+        found(x, 2100, Faiss(gpu=True))
+    monkeypatch.setattr(faiss_search, "_free", lambda: 2**31)
+    assert found(x, 5, Faiss("ivf")).settings["device"] == "cpu"
+    with pytest.raises(SettingError, match="bytes that are free"):
+        found(x, 5, Faiss("ivf", gpu=True))
+    assert device == []
 
 
 def test_too_few_found_is_an_error():
