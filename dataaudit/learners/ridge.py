@@ -244,6 +244,8 @@ class RidgeTrial:
         t = counts.sum()
         total = sums.sum(axis=0)
         mean = total / t
+        # What float64 cannot tell from no penalty at all, whether or not LAPACK happens on a positive pivot.
+        lost = np.finfo(np.float64).eps * float(gram.trace()) / len(gram)
         gram -= mean[:, None] * total
         gram.flat[:: len(gram) + 1] += self.penalty
         size = float(gram.trace()) / len(gram)
@@ -252,7 +254,7 @@ class RidgeTrial:
         factor, weights, info = lapack.dposv(gram.T, right, lower=1, overwrite_a=1)
         if not exact and (info or size > CONDITION * _smallest(factor)):
             raise IllConditioned
-        if info:
+        if info or _smallest(factor) < lost:
             raise SettingError(
                 f"alpha={self.alpha!r}, which leaves the equations of a subset singular in float64",
                 "a penalty that the features' scale does not swallow",

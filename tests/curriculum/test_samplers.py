@@ -321,11 +321,18 @@ def test_accelerate_keeps_the_order_and_shards(world, kind):
         assert len(together) - len(expected) < world
 
 
-def test_accelerator_prepare():
+def accelerator():
+    """One on the CPU, whatever other tests left."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=True)
+
+
+def test_accelerator_prepare():
     data = TensorDataset(torch.arange(63))
-    loader = Accelerator(cpu=True).prepare(DataLoader(data, batch_size=8, sampler=single(replacement=False)))
+    loader = accelerator().prepare(DataLoader(data, batch_size=8, sampler=single(replacement=False)))
     loader.set_epoch(4)
     alone = single(replacement=False)
     alone.set_epoch(4)
@@ -334,10 +341,8 @@ def test_accelerator_prepare():
 
 def test_a_prepared_loader_reads_a_batch_ahead_without_workers():
     """As `state_dict` warns: there a position is needed."""
-    from accelerate import Accelerator
-
     sampler, other = single(), single()
-    batches = iter(Accelerator(cpu=True).prepare(DataLoader(TensorDataset(torch.arange(63)), 8, sampler=sampler)))
+    batches = iter(accelerator().prepare(DataLoader(TensorDataset(torch.arange(63)), 8, sampler=sampler)))
     used = next(batches)[0].tolist()
     assert sampler.state_dict()["reached"] == 16
     other.load_state_dict(sampler.state_dict(position=8))

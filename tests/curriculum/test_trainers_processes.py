@@ -101,6 +101,7 @@ def test_two_processes_record_what_one_does(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    shared["CUDA_VISIBLE_DEVICES"] = ""
     shared |= {"TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
     both = [
         subprocess.Popen(
