@@ -298,13 +298,18 @@ def summarise_decisions(rows: list[Row]) -> None:
         )
     head = ["", "errors", "estimated", "cleanlab", "precision / recall", "cleanlab's", "at precision .9", "suggestion"]
     table(head, lines)
-    counts = np.array(good)
+    counts = np.array(good).reshape(-1, 2)
     print(
-        f"rate within 20 % or .01: {counts[:, 0].mean():.0%} of {len(counts)} rows with symmetric or pair noise, "
-        f"cleanlab {counts[:, 1].mean():.0%}; interval holds the truth in {np.mean(covered):.0%}; precision within .05 "
-        f"of .9 in {np.mean(precise):.0%} of {len(precise)} planted rows where it is in reach; suggestion right for "
-        f"85 % or more in {np.mean(suggested):.0%} of {len(suggested)}"
+        f"rate within 20 % or .01: {mean(counts[:, 0]):.0%} of {len(counts)} rows with symmetric or pair noise, "
+        f"cleanlab {mean(counts[:, 1]):.0%}; interval holds the truth in {mean(covered):.0%}; precision within .05 "
+        f"of .9 in {mean(precise):.0%} of {len(precise)} planted rows where it is in reach; suggestion right for "
+        f"85 % or more in {mean(suggested):.0%} of {len(suggested)}"
     )
+
+
+def mean(values: Any) -> float:
+    """NaN of none: a run may be of kinds of noise that do not count."""
+    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def kept_rows(path: Path) -> list[Row]:
@@ -347,10 +352,10 @@ def main() -> None:
             rows += scores
             decisions.append(decision)
             print(f"{name}, {case.noise}, seed {case.seed}", flush=True)
-    summarise_scores(rows)
-    summarise_decisions(decisions)
     write(files[0], rows)
     write(files[1], decisions)
+    summarise_scores(rows)
+    summarise_decisions(decisions)
 
 
 if __name__ == "__main__":
