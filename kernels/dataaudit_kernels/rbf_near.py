@@ -142,7 +142,9 @@ class Near:
                 within, inside = work._sample(drawn), _places(n, drawn)
 
             alone = work._alone(group, size)
-            others = (shared, where) if alone is None else (work._sample(alone), _places(n, alone))
+            others = (shared, where) if alone is None else (work._sample(alone, True), _places(n, alone))
+            wider = self._wider(group, *others, False)
+            own_wider = 1.0 if within is None else self._wider(group, within, inside, True)
 
             def block(
                 start: int,
@@ -150,9 +152,12 @@ class Near:
                 within: Sample | None = within,
                 inside: Integers = inside,
                 others: tuple[Sample, Integers] = others,
+                wider: float = wider,
+                own_wider: float = own_wider,
             ) -> tuple[Integers, Estimate, Integers, Estimate | None, Integers]:
                 which = group.rows[start : start + BLOCK]
-                return which, *self._others(which, group, *others), *self._own(which, group, within, inside)
+                other, rest = self._others(which, group, wider, *others)
+                return which, other, rest, *self._own(which, group, own_wider, within, inside)
 
             for which, other, rest, same, left in in_order(block, range(0, len(group.rows), BLOCK), work.threads):
                 chosen = work.judged[which]
@@ -175,26 +180,36 @@ class Near:
         kernels = np.exp(-((self._distances[which] / work.bandwidth) ** 2))
         return near, counts, np.where(counts, kernels, 0.0).sum(1)
 
-    def _others(self, which: Integers, group: Group, sample: Sample, where: Integers) -> tuple[Estimate, Integers]:
+    def _wider(self, group: Group, sample: Sample, where: Integers, own: bool) -> float:
+        """What standard errors of a group's sums, over its own label or others, are to be multiplied by."""
+        rows = self._work.looked_at(group)
+        near, counts, _ = self._near(rows, own)
+        out = np.zeros((len(rows), len(sample)), bool) if own else sample.labels == self._work.labels[rows, None]
+        if own:
+            near, counts = np.column_stack([near, rows]), np.column_stack([counts, np.ones(len(rows), bool)])
+        _mark(out, *_listed(where[near], counts), np.arange(len(rows)))
+        return self._work.wider(rows, sample, out)
+
+    def _others(
+        self, which: Integers, group: Group, wider: float, sample: Sample, where: Integers
+    ) -> tuple[Estimate, Integers]:
         """Sums over other labels, and how many rows they are sampled from."""
         work = self._work
         x, labels = work.source.take(which), work.labels[which]
         near, counts, sums = self._near(which, False)
         population = work._population(labels, group) - counts.sum(1)
         start, members = _listed(where[near], counts)
-        sums_of = sample.moments(x, labels if sample.labelled else None, (start, members))
-        found = estimate(sums_of, population, None)
+        sums_of = sample.moments(x, labels, (start, members))
+        found = estimate(sums_of, population, None).widened(wider)
         low = np.flatnonzero(found.total < UNDERFLOW)
         if len(low):
-            out = np.zeros((len(low), len(sample)), bool)
-            if sample.labelled:
-                out |= sample.labels == labels[low, None]
+            out = sample.labels == labels[low, None]
             _mark(out, start, members, low)
             from_afar(found, low, x, sample, out, population)
         return _with_near(found, sums), population
 
     def _own(
-        self, which: Integers, group: Group, within: Sample | None, inside: Integers
+        self, which: Integers, group: Group, wider: float, within: Sample | None, inside: Integers
     ) -> tuple[Estimate | None, Integers]:
         """Sums over the same label where it is sampled, and from how many rows."""
         if within is None:
@@ -204,7 +219,7 @@ class Near:
         population = len(group.rows) - 1 - counts.sum(1)
         every = np.column_stack([inside[near], inside[which]])
         start, members = _listed(every, np.column_stack([counts, np.ones(len(which), bool)]))
-        found = estimate(within.moments(x, None, (start, members)), population, None)
+        found = estimate(within.moments(x, None, (start, members)), population, None).widened(wider)
         low = np.flatnonzero(found.total < UNDERFLOW)
         if len(low):
             out = np.zeros((len(low), len(within)), bool)

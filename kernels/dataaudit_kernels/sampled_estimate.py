@@ -9,8 +9,8 @@ has the mean Z.b + sum over the population of (k_j - z_j.b) = sum of k_j, for ev
 any other: it is unbiased, and its variance is N^2 (1 - n/N) V(b) / n, V the variance of the residuals k - z.b in the
 population. b is that of least squares on the sample, with an intercept. It depends on the sample, which biases A by
 terms of the order of 1/n of itself, against a standard error of the order of n^-1/2 (Cochran 1977, Sampling
-Techniques, section 7.3). V is estimated by the sum of squared residuals over n - 4, which is too small where a few
-members of skewed z hold much of the fit: with fewer than a thousand members, intervals cover less than they say.
+Techniques, section 7.3). V is estimated by the sum of squared residuals over n - 4, and corrected by
+`sampled_errors`, which also knows of samples that hold their share of every label.
 
 Members that are left out of a row's population (itself, its own label, rows whose value is known) are left out of
 its sample: given how many are left, these are again a simple random sample of the population that is left.
@@ -18,7 +18,7 @@ its sample: given how many are left, these are again a simple random sample of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,10 @@ class Estimate:
     members: Integers
     effective: Floats
 
+    def widened(self, by: float) -> Estimate:
+        """The same with standard errors multiplied."""
+        return replace(self, stderr=self.stderr * by)
+
 
 class Sample:
     """Rows drawn at random, packed for products with others.
@@ -88,7 +92,15 @@ class Sample:
     basis
         Directions of the second degree, and the bandwidth.
     labels
-        Whole numbers by which members can be left out, int64 [m]; None where they are not.
+        Whole numbers by which members can be left out, int64 [m]; None where they are not. The groups hold about as
+        many members of each.
+
+    Attributes
+    ----------
+    x, basis, labels
+        As given; labels are 0 where there are none.
+    groups
+        Group of each member, int64 [m].
 
     Memory: three copies of `x` at most.
     """
@@ -96,16 +108,16 @@ class Sample:
     def __init__(self, x: Singles, basis: Basis, labels: Integers | None = None) -> None:
         m = len(x)
         chunks = GROUPS * max(1, -(-m // (GROUPS * CHUNK)))
-        labelled = labels is not None
         labels = np.zeros(m, np.int64) if labels is None else labels
-        # Members are dealt out in turn, and sorted by label within a chunk: those of one label are a range of each.
-        parts = [np.arange(chunk, m, chunks) for chunk in range(chunks)]
-        parts = [part[np.argsort(labels[part], kind="stable")] for part in parts]
+        # Members are dealt out label by label, in turn: those of one label are a range of each chunk.
+        dealt = np.argsort(labels, kind="stable")
+        parts = [dealt[chunk::chunks] for chunk in range(chunks)]
         self.x, self.basis, self.labels = x, basis, labels
-        self.labelled = labelled
         self._counts = np.array([len(part) for part in parts], np.int64)
         self._panels = np.cumsum([0, *(-(-self._counts[:-1] // PANEL))]).astype(np.int64)
         self._groups = np.arange(chunks, dtype=np.int64) % GROUPS
+        self.groups = np.empty(m, np.int64)
+        self.groups[dealt] = np.arange(m) % chunks % GROUPS
         self._labels = [labels[part] for part in parts]
         places = int(self._panels[-1] + -(-self._counts[-1] // PANEL)) * PANEL
         order = np.zeros(places, np.int64)
@@ -129,6 +141,21 @@ class Sample:
     def __len__(self) -> int:
         """Number of members m."""
         return len(self.x)
+
+    def terms(self, x: Singles) -> Floats:
+        """Kernel value and control variates of each row with each member, float64 [b, m, 4]; for a few rows."""
+        low, members, their_low = self.basis.low(x), self.x.astype(np.float64), self.basis.low(self.x)
+        by, low_by = self.basis.factors(x, low)
+        mine = x.astype(np.float64)
+        products = mine @ members.T
+        squares = np.einsum("ij,ij->i", members, members)
+        apart = np.einsum("ij,ij->i", mine, mine)[:, None] + squares - 2 * products
+        found = np.empty((*products.shape, 4))
+        found[..., 0] = np.exp2(-self.basis.scale * np.maximum(apart, 0.0))
+        found[..., 1] = self.basis.weights(squares) if self.basis.helps else 0.0
+        found[..., 2] = found[..., 1] * products * by[:, None]
+        found[..., 3] = found[..., 1] * ((low.astype(np.float64) @ their_low.T) * low_by[:, None]) ** 2
+        return found
 
     def moments(
         self,
@@ -196,8 +223,7 @@ def from_afar(
     """
     wide = sample.x.astype(np.float64)
     squares = np.einsum("ij,ij->i", wide, wide)
-    # Members are dealt out to the groups in turn.
-    dealt = (np.arange(len(wide))[:, None] % GROUPS == np.arange(GROUPS)).astype(np.float64)
+    dealt = (sample.groups[:, None] == np.arange(GROUPS)).astype(np.float64)
     for start in range(0, len(which), 64):
         rows = which[start : start + 64]
         mine = x[rows].astype(np.float64)

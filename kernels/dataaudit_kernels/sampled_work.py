@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from dataaudit_kernels.agreement import estimated_agreement, without_unknown
 from dataaudit_kernels.rbf_cpu import rbf_sums
+from dataaudit_kernels.sampled_errors import LOOKED_AT, inflation, spread_order
 from dataaudit_kernels.sampled_estimate import SIGNS, Estimate, Sample, estimate, from_afar
 from dataaudit_kernels.sampled_source import Group, Source, groups_of
 from dataaudit_kernels.taylor import Basis, Moments, direct_sums
@@ -109,7 +111,7 @@ class Work:
         )
         n = len(self.labels)
         # One order, of which samples of every size are the beginning.
-        self._drawn = rng.permutation(n)
+        self._drawn = spread_order(self.labels, rng)
         self.judged = np.zeros(n, bool)
         self.judged[rng.choice(n, min(n, JUDGED), replace=False)] = True
 
@@ -155,12 +157,11 @@ class Work:
         """Sums of some rows of a group, over other labels and the same, with what `without_unknown` takes of both."""
         group, x, labels = self.groups[place], self.source.take(some), self.labels[some]
         alone = self._alone(group, size)
-        sample = shared if alone is None else self._sample(alone)
+        sample = shared if alone is None else self._sample(alone, True)
         others = self._others(x, labels, group, self._moments_of_others(place), sample, None)
         low = np.flatnonzero(others.total < UNDERFLOW)
         if len(low):
-            out = sample.labels == labels[low, None] if sample.labelled else None
-            from_afar(others, low, x, sample, out, self._population(labels, group))
+            from_afar(others, low, x, sample, sample.labels == labels[low, None], self._population(labels, group))
         known = others.halves, others.stderr, others.effective
         exact = np.zeros_like(others.halves), np.zeros(len(some)), np.full(len(some), np.inf)
         if not group.big:
@@ -184,7 +185,15 @@ class Work:
         if not group.big or size * (1 - len(group.rows) / len(self.labels)) >= ALONE:
             return None
         rest = np.flatnonzero(self.labels != self.labels[group.rows[0]])
-        return np.asarray(self._random(3).choice(rest, min(size, len(rest)), replace=False), np.int64)
+        return rest[spread_order(self.labels[rest], self._random(3))[:size]]
+
+    def looked_at(self, group: Group) -> Integers:
+        """Rows of a group on which its errors are looked at."""
+        return group.rows[:: max(1, len(group.rows) // LOOKED_AT)][:LOOKED_AT]
+
+    def wider(self, rows: Integers, sample: Sample, left_out: NDArray[np.bool_]) -> float:
+        """What standard errors are to be multiplied by, as seen on some rows; `left_out` as `inflation` takes it."""
+        return math.sqrt(inflation(self.source.take(rows), sample, left_out, self.control))
 
     def _moments_of_others(self, place: int) -> Moments:
         """Moments of all rows but those of a class that is big."""
@@ -208,8 +217,7 @@ class Work:
         controls = moments.sums(x, low, *self.basis.factors(x, low)) if self.control else None
         if controls is not None and among is not None:
             controls -= among
-        sums = sample.moments(x, labels if sample.labelled else None)
-        return estimate(sums, size, controls)
+        return estimate(sample.moments(x, labels), size, controls)
 
     def _within(self, x: Singles, which: Integers, drawn: Integers, sample: Sample, place: int) -> Estimate:
         """Sums over the same class from a sample of it, each row left out of its own."""
@@ -248,8 +256,10 @@ class Work:
                 drawn = self._random(2, place).choice(group.rows, min(size, len(group.rows)), replace=False)
                 within = self._sample(drawn)
             alone = self._alone(group, size)
-            sample = shared if alone is None else self._sample(alone)
-            others = self._moments_of_others(place)
+            sample = shared if alone is None else self._sample(alone, True)
+            others, seen = self._moments_of_others(place), self.looked_at(group)
+            wider = self.wider(seen, sample, sample.labels == self.labels[seen, None])
+            own_wider = 1.0 if within is None else self.wider(seen, within, drawn == seen[:, None])
 
             def work(
                 start: int,
@@ -259,16 +269,18 @@ class Work:
                 drawn: Integers = drawn,
                 sample: Sample = sample,
                 others: Moments = others,
+                wider: float = wider,
+                own_wider: float = own_wider,
             ) -> tuple[Integers, Estimate, Estimate | None]:
                 which = group.rows[start : start + BLOCK]
                 x, labels = self.source.take(which), self.labels[which]
                 among = None if group.big or not self.control else self._among(x, labels)
-                other = self._others(x, labels, group, others, sample, among)
-                same = None if within is None else self._within(x, which, drawn, within, place)
+                other = self._others(x, labels, group, others, sample, among).widened(wider)
+                same = None if within is None else self._within(x, which, drawn, within, place).widened(own_wider)
                 near = found[1, which] if same is None else same.total
                 low = np.flatnonzero(other.total + near < UNDERFLOW)
                 if len(low):
-                    out = sample.labels == labels[low, None] if sample.labelled else None
+                    out = sample.labels == labels[low, None]
                     from_afar(other, low, x, sample, out, self._population(labels, group))
                     if same is not None and within is not None:
                         from_afar(same, low, x, within, drawn == which[low, None], np.full(len(x), len(group.rows) - 1))

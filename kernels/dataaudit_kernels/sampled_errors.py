@@ -1,0 +1,123 @@
+"""Samples that hold their share of every label, and what their standard errors are to be multiplied by.
+
+A sample in which every label has its share leaves the differences between labels out of its error: what is left is how
+sums vary within them (proportional allocation, Cochran 1977, Sampling Techniques, section 5.6). The residuals from
+which `sampled_estimate` takes its errors do not know of labels, and are too small besides where a few members hold much
+of the fit. Both are looked at on some rows of each class, one by one: there the variance of the residuals
+
+    sum over strata s of m_s / n * sum over s of (e_j - mean of e over s)^2 / (m_s - 1)        e_j = r_j / (1 - l_j)
+
+is compared with the sum of r_j^2 over n - 4. e_j, with the leverage l_j of a member, is its residual from the fit to
+the others (the jackknife; HC3 of MacKinnon and White 1985). Strata are labels, small ones together with the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataaudit_kernels.sampled_estimate import FEWEST, Sample
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+LOOKED_AT = 32
+"""Rows of a class on which its errors are looked at."""
+
+STRATUM = 4
+"""Fewest members of a stratum."""
+
+ROUNDING = 1e-24
+"""Variance of residuals, in sums of squares, that is of rounding alone."""
+
+LEVERAGE = 0.99
+"""Most that a member's leverage counts for."""
+
+
+def spread_order(labels: Integers, rng: np.random.Generator) -> Integers:
+    """Rows in a random order, of which every beginning holds about its share of each label.
+
+    Of each label the order is random, and its rows are as far apart as they can be. How many of a label a beginning
+    holds differs from its share by less than one; where that is a fraction, chance decides.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers, int64 [n].
+
+    Returns
+    -------
+    order
+        Positions, int64 [n].
+
+    Examples
+    --------
+    >>> order = spread_order(np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.random.default_rng(0))
+    >>> sorted((order[:4] // 4).tolist())
+    [0, 0, 1, 1]
+    """
+    drawn = rng.permutation(len(labels))
+    drawn = drawn[np.argsort(labels[drawn], kind="stable")]
+    _, start, own, counts = np.unique(labels[drawn], return_index=True, return_inverse=True, return_counts=True)
+    place = (np.arange(len(labels)) - start[own] + rng.random(len(start))[own]) / counts[own]
+    return np.asarray(drawn[np.argsort(place, kind="stable")])
+
+
+def inflation(x: Singles, sample: Sample, left_out: NDArray[np.bool_], controls: bool) -> float:
+    """What the squares of standard errors are to be multiplied by.
+
+    Parameters
+    ----------
+    x
+        Rows, as those of the sample, float32 [b, d].
+    left_out
+        Members that are left out of each row's sample, bool [b, m].
+    controls
+        Whether control variates were fitted.
+
+    Returns
+    -------
+    factor
+        The mean over rows; 1 where none has enough members, or residuals that differ from 0.
+    """
+    ratios = []
+    terms = sample.terms(x)
+    for row, out in enumerate(left_out):
+        kept = np.flatnonzero(~out)
+        values, columns = terms[row, kept, 0], terms[row, kept, 1:] if controls else np.zeros((len(kept), 0))
+        if len(kept) < FEWEST:
+            continue
+        residuals, leverage = _fitted(values, columns)
+        pooled = residuals @ residuals / (len(kept) - 1 - columns.shape[1])
+        if pooled > ROUNDING * (values @ values):
+            alone = residuals / (1 - np.minimum(leverage, LEVERAGE))
+            ratios.append(_within_strata(alone, sample.labels[kept]) / pooled)
+    return float(np.mean(ratios)) if ratios else 1.0
+
+
+def _fitted(values: Floats, columns: Floats) -> tuple[Floats, Floats]:
+    """Residuals of least squares with an intercept, and leverages, [n] each."""
+    wide = np.column_stack([np.ones(len(values)), columns])
+    wide[:, 1:] -= wide[:, 1:].mean(0)
+    size = np.sqrt((wide**2).sum(0))
+    left, singular, _ = np.linalg.svd(wide[:, size > 0] / size[size > 0], full_matrices=False)
+    left = left[:, singular > 1e-8 * singular[0]]
+    return np.asarray(values - left @ (left.T @ values)), np.einsum("ij,ij->i", left, left)
+
+
+def _within_strata(values: Floats, labels: Integers) -> float:
+    """Mean over members of the variance within their strata."""
+    names, counts = np.unique(labels, return_counts=True)
+    strata, number, filled = np.zeros(len(names), np.int64), 0, 0
+    for place, count in enumerate(counts.tolist()):
+        if filled >= STRATUM:
+            number, filled = number + 1, 0
+        strata[place], filled = number, filled + count
+    if filled < STRATUM and number:
+        strata[strata == number] = number - 1
+    own = strata[np.searchsorted(names, labels)]
+    sizes = np.bincount(own).astype(np.float64)
+    means = np.bincount(own, values) / sizes
+    squares = np.bincount(own, (values - means[own]) ** 2)
+    return float((sizes * squares / np.maximum(sizes - 1, 1)).sum() / len(values))
