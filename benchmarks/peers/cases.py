@@ -211,8 +211,8 @@ def words(path: Path, cache: Path) -> Source:
     return Source(f"{path.stem} words", model, lines, vectors, labels, nearest_partner(vectors, labels), given)
 
 
-def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
-    """A factory of BERT's kind, 2 layers of 128 units, and a tokenizer whose words are the 5000 commonest of the texts.
+def small_transformer(words: list[str], classes: int, layers: int = 2, units: int = 128) -> tuple[Any, Any]:
+    """A factory of BERT's kind, and a tokenizer whose words are the 5000 commonest of the texts.
 
     Pieces of words would be learned in an order that differs from run to run.
     """
@@ -232,10 +232,10 @@ def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
     )
     config = BertConfig(
         vocab_size=spelled.get_vocab_size(),
-        hidden_size=128,
-        num_hidden_layers=2,
+        hidden_size=units,
+        num_hidden_layers=layers,
         num_attention_heads=2,
-        intermediate_size=512,
+        intermediate_size=4 * units,
         max_position_embeddings=64,
         num_labels=classes,
     )
@@ -246,10 +246,10 @@ def small_transformer(words: list[str], classes: int) -> tuple[Any, Any]:
 
 
 def transformer(path: Path, cache: Path) -> Source:
-    """A small transformer trained from its configuration; class means are those of sentence embeddings."""
+    """A transformer of one layer, trained from its configuration; class means are those of sentence embeddings."""
     words, labels, given = texts(path)
     vectors = embedded(path, words, cache)
-    model, tokenizer = small_transformer(words, int(labels.max()) + 1)
+    model, tokenizer = small_transformer(words, int(labels.max()) + 1, layers=1, units=64)
     partner = nearest_partner(vectors, labels)
     return Source(f"{path.stem} transformer", model, words, vectors, labels, partner, given, tokenizer)
 
