@@ -1,4 +1,7 @@
-"""Search by FAISS: all pairs in blocks, cells of k-means, or a graph that is walked."""
+"""Search by FAISS: all pairs in blocks, cells of k-means, or a graph that is walked.
+
+On the CPU the rows of cells are compared by our own kernel, `dataaudit.neighbours.cells`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from dataaudit.errors import SettingError, did_you_mean, require
 from dataaudit.neighbours.base import is_whole
+from dataaudit.neighbours.cells import PER_CELL, CellIndex
 from dataaudit.neighbours.rows import Rows
 from dataaudit.types import AnyArray, IntArray
 
@@ -17,9 +21,6 @@ INDICES = ("exact", "hnsw", "ivf", "auto")
 
 VALUES = 2**24
 """Values of the rows that are held at a time beside an index: 64 MiB."""
-
-PER_CELL = 64
-"""Rows a cell that k-means is trained on."""
 
 TRIALS = 256
 """Rows on which the number of probes, or the effort, is tried."""
@@ -55,7 +56,7 @@ class Faiss:
     """Search by FAISS: all pairs, or an index that leaves most of them out.
 
     Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
-    stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 8 bytes a row ("ivf") or 8 a link ("hnsw"), and
+    stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 12 bytes a row ("ivf") or 8 a link ("hnsw"), and
     are filled block by block; "ivf" on a device where the search runs there.
 
     Parameters
@@ -147,19 +148,14 @@ class Faiss:
         return None
 
     def _cells(self, faiss: Any, rows: Rows, depth: int, resources: Any) -> tuple[Any, dict[str, Any]]:
-        n, d = rows.shape
+        n = rows.shape[0]
         cells = min(n, self.cells or max(1, round(4 * n**0.5)))
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
-        index.own_fields = False
-        most = cells
-        if resources is not None:
-            index, most = faiss.index_cpu_to_gpu(resources, 0, index), min(cells, GPU_MOST)
-        index.cp.min_points_per_centroid = 1
-        index.cp.max_points_per_centroid = PER_CELL
         sample = _sample(n, min(n, PER_CELL * cells), 0)
-        index.train(np.ascontiguousarray(rows[sample]))
-        for block in _blocks(rows, 1):
-            index.add(np.ascontiguousarray(rows[block]))
+        index: Any
+        if resources is None:
+            index, most = CellIndex(faiss, rows, cells, sample, _blocks(rows, 1)), cells
+        else:
+            index, most = _cells_on_device(faiss, rows, cells, sample, resources), min(cells, GPU_MOST)
 
         def probe(number: int) -> None:
             index.nprobe = number
@@ -253,6 +249,18 @@ def _blocks(rows: Rows, least: int) -> Iterator[slice]:
     n, d = rows.shape
     step = max(least, VALUES // max(1, d))
     return (slice(first, min(first + step, n)) for first in range(0, n, step))
+
+
+def _cells_on_device(faiss: Any, rows: Rows, cells: int, sample: IntArray, resources: Any) -> Any:
+    """FAISS's own index of cells, on the first CUDA device."""
+    d = rows.shape[1]
+    index = faiss.index_cpu_to_gpu(resources, 0, faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells))
+    index.cp.min_points_per_centroid = 1
+    index.cp.max_points_per_centroid = PER_CELL
+    index.train(np.ascontiguousarray(rows[sample]))
+    for block in _blocks(rows, 1):
+        index.add(np.ascontiguousarray(rows[block]))
+    return index
 
 
 def _free() -> int:
