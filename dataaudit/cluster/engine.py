@@ -1,14 +1,15 @@
 """Exact kernel sums on a Ray cluster, block of pairs by block of pairs.
 
-    rows -> ranges; pairs of ranges -> tasks                 schedule
-    rows in memory, handed over once; files by name          source
-    tasks -> workers; lost ones again                        tasks
-    blocks -> a folder, added in one order                   folder, tally
+rows -> ranges; pairs of ranges -> tasks                 schedule
+rows in memory, handed over once; files by name          source
+tasks -> workers; lost ones again                        tasks
+blocks -> a folder, added in one order                   folder, tally
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -142,25 +143,32 @@ class RayEngine:
         ValueError
             What the engine of blocks refuses.
         """
+        from dataaudit_kernels.layers import LinearGradient
         from dataaudit_kernels.packing import centre_of
-        from dataaudit_kernels.validation import check_bandwidth, check_labels
+        from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
 
         h = check_bandwidth(bandwidth)
+        if are_rows(represented):
+            check_rows(represented, "x")
+        else:
+            check_layers([LinearGradient(*factors) for factors in represented])
         schedule = BlockSchedule(rows_of(represented), self.block_rows)
         given = check_labels(labels, schedule.rows, "labels")
         source = Source.of(represented)
         inner = self._inner.settled(represented, max(1, int(self.num_cpus)))
         centre = centre_of(np.asarray(represented)) if are_rows(represented) else None
         digests = tuple(source.digests(schedule))
-        folder = self._open(source, given, h, inner, digests)
+        folder = self._open(source, given, h, self._inner.settled(represented, 1), digests)
         told: dict[str, Any] = {}
         try:
             tally = Tally(schedule, folder, advance)
             if tally.missing:
                 job = BlockJob(inner, schedule, source, given, h, centre, digests)
                 with Crew(self._needs, "RayEngine") as crew:
-                    for place, block in crew.carry_out(_work, crew.share(job), tally.missing):
-                        tally.put(tally.missing[place], block)
+                    results = crew.carry_out(_work, crew.share(job), tally.missing)
+                    with closing(results):
+                        for place, block in results:
+                            tally.put(tally.missing[place], block)
                 told = {"nodes": len(crew.nodes), "blocks_begun": crew.begun, "blocks_lost": crew.lost}
             source.check_unchanged()
         finally:

@@ -11,7 +11,7 @@ from dataaudit.errors import SettingError
 from dataaudit.types import IntArray
 
 SQUARE = 8
-"""Ranges along a side of the squares in which blocks are taken: workers that take turns read 16 ranges for 64 blocks."""
+"""Ranges along a side of the squares in which blocks are taken: 64 blocks of a square read 16 ranges."""
 
 
 def whole(name: str, value: object, least: int) -> None:

@@ -1,4 +1,4 @@
-"""Rows for the workers of a cluster: files that are mapped go by their names, what lies in memory is handed over once."""
+"""Rows for the workers of a cluster: mapped files go by their names, what lies in memory is handed over once."""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ from dataaudit.cluster.folder import BlockFolder
 from dataaudit.cluster.schedule import BlockSchedule
 from dataaudit.types import FloatArray
 
+MARGIN = 2**20
+"""Bytes of blocks beside twice the sums that wait in the folder before they are added up there."""
+
 
 class Tally:
     """Sums float64 [2, n] over all others and over those of the same label, as far as blocks have come.
@@ -62,7 +65,7 @@ class Tally:
             self.done += 1
             self._bytes += block.nbytes
             last = self.done == self._schedule.tasks
-            if self._folder is not None and (last or self._bytes > 2 * self.sums.nbytes + 2**20):
+            if self._folder is not None and (last or self._bytes > 2 * self.sums.nbytes + MARGIN):
                 self._folder.add_up(self.sums, self.done)
                 self._bytes = 0
 

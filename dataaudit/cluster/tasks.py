@@ -6,7 +6,7 @@ import logging
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,7 +118,7 @@ class Crew:
 
     def carry_out(
         self, work: Callable[[Any, Any], Any], common: Any, tasks: Sequence[Any]
-    ) -> Iterator[tuple[int, Any]]:
+    ) -> Generator[tuple[int, Any], None, None]:
         """Yield (place, ``work(common, tasks[place])``) as they finish, never far ahead of the oldest unfinished.
 
         Parameters

@@ -73,7 +73,9 @@ def block_sums(
     if kind != "uint8":
         middle = centre_of(b) if centre is None else np.asarray(centre, np.float64)
         if middle.shape != (a.shape[1],):
-            raise ValueError(f"found a centre of shape {middle.shape}; expected [{a.shape[1]}]; pass one value a column")
+            raise ValueError(
+                f"found a centre of shape {middle.shape}; expected [{a.shape[1]}]; pass one value a column"
+            )
     unit, count = 1.0 if kind == "uint8" else unit_of(h), workers(threads)
     return _between(
         Pairs(scale_of(h, unit), threads, None),
@@ -117,7 +119,9 @@ def gradient_block_sums(
     order_b = by_label(check_labels(labels_b, check_layers(layers_b), "labels_b"))
     forms = [[(part.delta.shape[1], part.inputs.shape[1], part.bias) for part in side] for side in (layers_a, layers_b)]
     if forms[0] != forms[1]:
-        raise ValueError(f"found layers of {forms[0]} and of {forms[1]}; expected the same; pass the same layers to both")
+        raise ValueError(
+            f"found layers of {forms[0]} and of {forms[1]}; expected the same; pass the same layers to both"
+        )
     unit, count = unit_of(h), workers(threads)
     return _between(
         Pairs(scale_of(h, unit), threads, None),
