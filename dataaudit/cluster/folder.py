@@ -87,7 +87,7 @@ class BlockFolder:
                 "name another folder",
             )
         _recognise(root / ABOUT, dict(data))
-        told = {"layout": dict(layout), **belongs, "files": files}
+        told = {"layout": dict(layout), **belongs}
         for other in sorted(root.glob(f"sums-*/{ABOUT}")):
             there = durable.read(other)
             if files and there.get("files") == files and there.get("rows") != belongs["rows"]:
@@ -98,7 +98,7 @@ class BlockFolder:
             raise durable.unwritable(self.path, error) from error
         self._lock = durable.lock(self.path / LOCK)
         try:
-            _recognise(self.path / ABOUT, told)
+            _recognise(self.path / ABOUT, told, files)
             self._found = self._sound()
         except BaseException:
             self.close()
@@ -109,10 +109,9 @@ class BlockFolder:
         if self._lock is not None:
             self._lock.close()
 
-    @property
-    def finished(self) -> set[int]:
-        """Tasks whose blocks are there."""
-        return set(self._found)
+    def __contains__(self, task: int) -> bool:
+        """Whether the block of a task is there."""
+        return task in self._found
 
     def _sound(self) -> dict[int, Path]:
         """Files of blocks by task; damaged ones are removed, and so is what a killed writer left."""
@@ -190,8 +189,8 @@ class BlockFolder:
                 self._found.pop(task).unlink(missing_ok=True)
 
 
-def _recognise(path: Path, told: Mapping[str, Any]) -> None:
-    """Describe a folder, or see that it is described so.
+def _recognise(path: Path, told: Mapping[str, Any], files: list[str] | None = None) -> None:
+    """Describe a folder, or see that it is described so; `files`, where rows lie, may be others by now.
 
     Raises
     ------
@@ -199,7 +198,7 @@ def _recognise(path: Path, told: Mapping[str, Any]) -> None:
         If it is of something else; the first difference is named.
     """
     if not path.exists():
-        durable.replace(path, {"format": FORMAT, "version": VERSION, **told})
+        durable.replace(path, {"format": FORMAT, "version": VERSION, **told, "files": files or []})
         return
     there = durable.read(path)
     kind = (there.get("format"), there.get("version"))

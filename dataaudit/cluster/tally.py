@@ -36,8 +36,8 @@ class Tally:
         if folder is not None:
             self.sums, self.done = folder.begin(schedule.rows)
         self._share(sum(map(schedule.pairs, range(self.done))))
-        stored = set() if folder is None else folder.finished
-        self.missing = [task for task in range(self.done, schedule.tasks) if task not in stored]
+        later = range(self.done, schedule.tasks)
+        self.missing = [task for task in later if folder is None or task not in folder]
         self.resumed = schedule.tasks - len(self.missing)
         self._add()
 
@@ -53,7 +53,7 @@ class Tally:
         while self.done < self._schedule.tasks:
             block = self._held.pop(self.done, None)
             if block is None:
-                if self._folder is None or self.done not in self._folder.finished:
+                if self._folder is None or self.done not in self._folder:
                     return
                 block = self._folder.read(self.done)
             a, b = self._schedule.ranges_of(self.done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 import warnings
 from collections import deque
@@ -111,10 +112,24 @@ class Crew:
             ray.shutdown()
 
     def share(self, common: Any) -> Any:
-        """Hand something over once; what it gives stands for it among the arguments of `carry_out`."""
+        """Hand something over once; what it gives stands for it among the arguments of `carry_out`.
+
+        Raises
+        ------
+        ClusterError
+            If it does not fit.
+        """
         import ray
 
-        return ray.put(common)
+        try:
+            return ray.put(common)
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"rows that do not fit in Ray's object store ({type(error).__name__}: {error})",
+                "room for one copy of them on every node",
+                "pass rows that are memory-mapped, which workers open by themselves, or start Ray with a larger "
+                "object_store_memory=",
+            ) from error
 
     def carry_out(
         self, work: Callable[[Any, Any], Any], common: Any, tasks: Sequence[Any]
@@ -146,18 +161,31 @@ class Crew:
             max_retries=0,
         )(_with_node)
         waiting: deque[tuple[int, int]] = deque((place, 0) for place in range(len(tasks)))
+        resting: list[tuple[float, int, int]] = []
         pending: dict[Any, tuple[int, int]] = {}
         try:
-            while waiting or pending:
+            while waiting or resting or pending:
+                rest = min(resting)[0] - time.monotonic() if resting else None
+                if rest is not None and rest <= 0:
+                    _, place, losses = due = min(resting)
+                    resting.remove(due)
+                    waiting.appendleft((place, losses))
+                    continue
                 slots = self._slots(ray)
                 while waiting and len(pending) < started(slots):
-                    oldest = min((place for place, _ in pending.values()), default=waiting[0][0])
-                    if waiting[0][0] - oldest >= ahead(slots):
+                    unfinished = [*(place for place, _ in pending.values()), *(place for _, place, _ in resting)]
+                    if waiting[0][0] - min(unfinished, default=waiting[0][0]) >= ahead(slots):
                         break
                     place, losses = waiting.popleft()
                     pending[task.remote(work, common, tasks[place])] = place, losses
                     self.begun += 1
-                (finished,), _ = ray.wait(list(pending), num_returns=1)
+                if not pending:
+                    time.sleep(rest or 0.0)
+                    continue
+                ready, _ = ray.wait(list(pending), num_returns=1, timeout=rest)
+                if not ready:
+                    continue
+                finished = ready[0]
                 place, losses = pending.pop(finished)
                 try:
                     node, result = ray.get(finished)
@@ -172,7 +200,8 @@ class Crew:
                             "nodes that stay up, with memory for a task",
                             "make its blocks smaller, or call again: finished blocks in a folder are kept",
                         ) from error
-                    waiting.appendleft((place, losses + 1))
+                    # It takes a cluster up to 15 seconds to notice that a node is dead, and not to ask it again.
+                    resting.append((time.monotonic() + 4.0**losses, place, losses + 1))
                     continue
                 self.nodes[node] = self.nodes.get(node, 0) + 1
                 yield place, result

@@ -136,6 +136,12 @@ def test_a_mapped_file_that_changed_is_refused_at_any_bandwidth(tmp_path):
         opened(tmp_path, files=["/rows.npy"], rows="x", layout={"bandwidth": 3.0})
 
 
+def test_rows_that_lie_elsewhere_now_are_the_same(tmp_path):
+    opened(tmp_path, files=["/rows.npy"]).close()
+    opened(tmp_path, files=["/moved.npy"]).close()
+    opened(tmp_path).close()
+
+
 def test_one_process_writes_a_folder(tmp_path):
     first = opened(tmp_path)
     with pytest.raises(StorageError, match="another process"):

@@ -26,7 +26,9 @@ def cluster():
 
     # Workers cannot import this module.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "resources": {"first": 1}})
+    # A dead node is noticed after 5 seconds instead of 15.
+    head = {"num_cpus": 1, "resources": {"first": 1}, "_system_config": {"health_check_period_ms": 1000}}
+    made = Cluster(initialize_head=True, head_node_args=head)
     mortal = made.add_node(num_cpus=1)
     ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
     yield made, mortal
@@ -64,6 +66,32 @@ class Failing(ReferenceEngine):
         raise RuntimeError("no such device")
 
 
+@dataclass(frozen=True)
+class Opened:
+    """All distances to rows, in float64."""
+
+    rows: np.ndarray
+    settings: dict
+    exact: bool = True
+
+    def __call__(self, queries, depth):
+        apart = ((queries[:, None].astype(np.float64) - self.rows[None]) ** 2).sum(-1)
+        return np.argsort(apart, axis=1, kind="stable")[:, :depth]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A search that is quick to load."""
+
+    name: str = "plain"
+
+    def check(self):
+        """Runs everywhere."""
+
+    def open(self, rows, depth):
+        return Opened(np.asarray(rows[:]), {"index": "exact"})
+
+
 def ignored(share):
     pass
 
@@ -77,17 +105,21 @@ class TestRayEngine(EngineContract):
 
 class TestRaySearch(SearchContract):
     def search(self):
-        return RaySearch("torch", block_queries=40)
+        return RaySearch(Plain(), block_queries=40)
 
 
 def test_two_nodes_give_the_bits_of_one_whatever_block_ends_first(rows, tmp_path):
     """Rows lie in a file."""
+    traces = tmp_path / "traces"
+    traces.mkdir()
     np.save(tmp_path / "x.npy", rows[0])
     x = np.load(tmp_path / "x.npy", mmap_mode="r")
-    two = RayEngine("reference", block_rows=10).accounted(x, rows[1], 2.0, ignored)
-    one = RayEngine("reference", block_rows=10, resources={"first": 0.01}).accounted(x, rows[1], 2.0, ignored)
+    # Long enough for the second node to start a worker.
+    slow = Traced(folder=str(traces), wait=0.1)
+    two = RayEngine(slow, block_rows=20).accounted(x, rows[1], 2.0, ignored)
+    one = RayEngine("reference", block_rows=20, resources={"first": 0.01}).accounted(x, rows[1], 2.0, ignored)
     assert (two.settings["nodes"], one.settings["nodes"]) == (2, 1)
-    assert two.settings["blocks_begun"] == one.settings["blocks_begun"] == 120
+    assert two.settings["blocks_begun"] == one.settings["blocks_begun"] == 36
     np.testing.assert_array_equal(two.total, one.total)
     np.testing.assert_array_equal(two.same, one.same)
     np.testing.assert_allclose(two.total, reference.sums(*rows, 2.0, ignored)[0], rtol=1e-12)
@@ -142,10 +174,12 @@ def test_densities_and_neighbours_of_an_audit(rows, tmp_path):
     names = ["density/input", "parzen/input", "knn_c_score/input"]
     engine = RayEngine("reference", folder=tmp_path, block_rows=60)
     here = dataaudit.score(None, rows, names, engine="reference", search="torch", progress=False)
-    there = dataaudit.score(None, rows, names, engine=engine, search=RaySearch(block_queries=50), progress=False)
+    there = dataaudit.score(
+        None, rows, names, engine=engine, search=RaySearch(Plain(), block_queries=50), progress=False
+    )
     for name in names:
         np.testing.assert_allclose(there.columns[name], here.columns[name], rtol=1e-9)
-    (told,) = there.settings["densities"]
+    (told,) = there.settings["density"]["parzen/input"]
     assert (told["engine"], told["block_engine"], told["blocks"]) == ("ray", "reference", 6)
     with pytest.raises(DataError, match="NaN"):
         dataaudit.score(None, (rows[0] * np.nan, rows[1]), names[:1], engine=engine, progress=False)
