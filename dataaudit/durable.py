@@ -49,8 +49,8 @@ def replace(path: Path, told: Mapping[str, Any]) -> None:
     put(path, json.dumps(told, indent=1).encode())
 
 
-def put(path: Path, content: Any) -> None:
-    """Write a file, whole or not at all, to the disk.
+def put(path: Path, *contents: Any) -> None:
+    """Write a file, one part after the other, whole or not at all, to the disk.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def put(path: Path, content: Any) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            file.writelines(contents)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

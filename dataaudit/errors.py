@@ -65,6 +65,10 @@ class StorageError(DataAuditError, OSError):
     """A folder cannot be read or written as an audit."""
 
 
+class ClusterError(DataAuditError, RuntimeError):
+    """A cluster did not carry out a task."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training; what was recorded so far can be kept.
 

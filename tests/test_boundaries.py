@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "learners": {"learners", "data", "holdout.base"},
     "embedding": {"embedding", "data", "learners.devices", "learners.tokens"},
     "representations": {"representations", "data"},
+    # Engines and searches whose work goes to a cluster: they hand it to those of one machine.
+    "cluster": {"cluster", "density", "neighbours", "representations.base"},
     # One engine sums over neighbours first, of the graph that neighbour scores use.
     "density": {"density", "neighbours", "representations.base", "registry"},
     "neighbours": {"neighbours", "representations.base", "registry"},
@@ -77,7 +79,7 @@ MAY_IMPORT = {
         "representations.input",
     },
 }
-CORRIDOR = {"durable", "errors", "fingerprints", "types", "progress", "interrupts", "shares"}
+CORRIDOR = {"durable", "errors", "fingerprints", "types", "progress", "interrupts", "mapped", "shares"}
 
 
 def imports(path, *, at_run_time):

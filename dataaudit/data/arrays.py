@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import NUMBERS, as_array, stack, transformed
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError
+from dataaudit.mapped import MappedFile
 from dataaudit.types import AnyArray, IntArray
 
 _ADVICE = "name numbers only, or turn each row into numbers with transform="
@@ -66,11 +65,11 @@ class ArrayExamples(LabelledExamples):
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
-        return {**super().__getstate__(), "_inputs": _MappedFile.of(self._inputs) or self._inputs}
+        return {**super().__getstate__(), "_inputs": MappedFile.of(self._inputs) or self._inputs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         inputs = state["_inputs"]
-        self.__dict__.update(state, _inputs=inputs.open() if isinstance(inputs, _MappedFile) else inputs)
+        self.__dict__.update(state, _inputs=inputs.open() if isinstance(inputs, MappedFile) else inputs)
 
     def show(self, index: int) -> Any:
         """Row `index` as it was passed: an array, a text, or another object."""
@@ -86,34 +85,6 @@ class ArrayExamples(LabelledExamples):
             return as_array(_take(self._inputs, indices))
         made = [transformed(self._transform, self._inputs[row], row) for row in indices.tolist()]
         return stack(made, indices)
-
-
-@dataclass(frozen=True)
-class _MappedFile:
-    """Where a memory-mapped array, or a view of one, lies."""
-
-    path: str
-    dtype: Any
-    start: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    @classmethod
-    def of(cls, inputs: Any) -> _MappedFile | None:
-        """Place of an array that is mapped from a file; None for others, and for copies that are written on."""
-        root = inputs
-        while isinstance(root, np.ndarray) and not (isinstance(root, np.memmap) and isinstance(root.base, mmap)):
-            root = root.base
-        if not isinstance(root, np.memmap) or root.filename is None or root.mode not in ("r", "r+"):
-            return None
-        root.flush()
-        first, begin = (array.__array_interface__["data"][0] for array in (inputs, root))
-        return cls(str(root.filename), inputs.dtype, root.offset + first - begin, inputs.shape, inputs.strides)
-
-    def open(self) -> AnyArray:
-        """The array, read-only."""
-        whole = np.memmap(self.path, np.uint8, "r")
-        return np.ndarray(self.shape, self.dtype, whole, self.start, self.strides)
 
 
 def _take(inputs: Any, indices: IntArray) -> Any:

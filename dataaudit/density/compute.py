@@ -10,6 +10,7 @@ import numpy as np
 
 from dataaudit.density import bandwidth
 from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.blocks import AccountingEngine
 from dataaudit.density.engines import AutomaticEngine, DensityEngine, EstimatingEngine, NearEngine
 from dataaudit.errors import DataAuditError, DataError
 from dataaudit.neighbours.base import Neighbours
@@ -66,6 +67,8 @@ def density_sums(
                 found = engine.estimates(represented, labels, h.value, seed, share, graph)
             elif isinstance(engine, EstimatingEngine):
                 found = engine.estimates(represented, labels, h.value, seed, share)
+            elif isinstance(engine, AccountingEngine):
+                found = engine.accounted(represented, labels, h.value, share)
             else:
                 found = DensitySums(*engine.sums(represented, labels, h.value, share))
         except DataAuditError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -24,6 +24,7 @@ REGISTRY = Registry(
         **{name: f"dataaudit.density.engines:{name}" for name in ("reference", "cpu", "triton")},
         "sampled": "dataaudit.density.sampled:sampled",
         "faiss": "dataaudit.density.near:faiss",
+        "ray": "dataaudit.cluster.engine:ray",
     },
     group="dataaudit.engines",
 )
@@ -164,6 +165,24 @@ class ReferenceEngine:
         advance(1.0)
         return found
 
+    def settled(self, represented: Represented, threads: int) -> ReferenceEngine:
+        """As `dataaudit.density.blocks.BlockEngine.settled`: there is nothing to choose."""
+        return self
+
+    def block_sums(
+        self, a: Represented, labels_a: IntArray, b: Represented, labels_b: IntArray, bandwidth: float, centre: Any
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `dataaudit.density.blocks.BlockEngine.block_sums`; gradients are written out."""
+        from dataaudit_kernels import layers as kernel
+        from dataaudit_kernels import reference
+
+        rows = [
+            part if are_rows(part) else reference.written_out([kernel.LinearGradient(*factors) for factors in part])
+            for part in (a, b)
+        ]
+        of_a = reference.rbf_sums(rows[0], labels_a, bandwidth, rows[1], labels_b)
+        return np.stack(of_a), np.stack(reference.rbf_sums(rows[1], labels_b, bandwidth, rows[0], labels_a))
+
 
 @dataclass(frozen=True)
 class CpuEngine:
@@ -214,6 +233,23 @@ class CpuEngine:
             return rbf_cpu.rbf_sums(represented, labels, bandwidth, precision=self.precision, **options)
         layers = [kernel.LinearGradient(*factors) for factors in represented]
         return rbf_cpu.gradient_rbf_sums(layers, labels, bandwidth, **options)
+
+    def settled(self, represented: Represented, threads: int) -> CpuEngine:
+        """As `dataaudit.density.blocks.BlockEngine.settled`."""
+        return replace(self, precision=self.describe(represented)["precision"], threads=self.threads or threads)
+
+    def block_sums(
+        self, a: Represented, labels_a: IntArray, b: Represented, labels_b: IntArray, bandwidth: float, centre: Any
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `dataaudit.density.blocks.BlockEngine.block_sums`."""
+        from dataaudit_kernels import layers as kernel
+        from dataaudit_kernels import rbf_blocks
+
+        if are_rows(a) and are_rows(b):
+            options: dict[str, Any] = {"centre": centre, "precision": self.precision, "threads": self.threads}
+            return rbf_blocks.block_sums(a, labels_a, b, labels_b, bandwidth, **options)
+        ours, theirs = ([kernel.LinearGradient(*factors) for factors in part] for part in (a, b))
+        return rbf_blocks.gradient_block_sums(ours, labels_a, theirs, labels_b, bandwidth, threads=self.threads)
 
 
 @dataclass(frozen=True)
@@ -274,6 +310,22 @@ class TritonEngine:
             return rbf_triton.rbf_sums(represented, labels, bandwidth, precision=self.precision, **options)
         layers = [kernel.LinearGradient(*factors) for factors in represented]
         return rbf_triton.gradient_rbf_sums(layers, labels, bandwidth, precision=self._of_gradients(), **options)
+
+    def settled(self, represented: Represented, threads: int) -> TritonEngine:
+        """As `dataaudit.density.blocks.BlockEngine.settled`: the device is that of the worker."""
+        return self
+
+    def block_sums(
+        self, a: Represented, labels_a: IntArray, b: Represented, labels_b: IntArray, bandwidth: float, centre: Any
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `dataaudit.density.blocks.BlockEngine.block_sums`: every pair twice, and rows alone."""
+        from dataaudit_kernels import rbf_triton
+
+        if not (are_rows(a) and are_rows(b)):
+            raise SettingError("factors of gradients for blocks of engine 'triton'", "rows", "pass engine='cpu'")
+        options: dict[str, Any] = {"precision": self.precision, "device": self.device}
+        of_a = rbf_triton.rbf_sums(a, labels_a, bandwidth, b, labels_b, **options)
+        return np.stack(of_a), np.stack(rbf_triton.rbf_sums(b, labels_b, bandwidth, a, labels_a, **options))
 
 
 reference, cpu, triton = ReferenceEngine(), CpuEngine(), TritonEngine()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dataaudit.errors import DataError, rows
+from dataaudit.mapped import MappedFile
 from dataaudit.types import AnyArray, IntArray
 
 VALUES = 2**22
@@ -76,6 +77,19 @@ class CentredRows:
                 "squared distances that float32 can hold",
                 "divide the inputs by a constant",
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
+        return {**self.__dict__, "_given": MappedFile.of(self._given) or self._given}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        given = state["_given"]
+        self.__dict__.update(state, _given=given.open() if isinstance(given, MappedFile) else given)
+
+    @property
+    def given(self) -> Any:
+        """Rows as they were given."""
+        return self._given
 
     def __len__(self) -> int:
         """Number of rows n."""

@@ -20,7 +20,10 @@ __all__ = ["REGISTRY", "Faiss", "NeighbourSearch", "Torch", "resolve"]
 
 REGISTRY = Registry(
     "search",
-    {name: f"dataaudit.neighbours.search:{name}" for name in ("faiss", "hnsw", "ivf", "torch")},
+    {
+        **{name: f"dataaudit.neighbours.search:{name}" for name in ("faiss", "hnsw", "ivf", "torch")},
+        "ray": "dataaudit.cluster.search:ray",
+    },
     group="dataaudit.searches",
 )
 

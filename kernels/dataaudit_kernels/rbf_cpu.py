@@ -44,7 +44,7 @@ Advance = Callable[[float], Any]
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """Rows or columns of the pairs, sorted: packed factors (one, or two a layer) and squared norms."""
 
     kind: Kind
@@ -108,27 +108,18 @@ def rbf_sums(
     kind = kind_of(precision, [rows] if others is None else [rows, others])
     centre = None if kind == "uint8" else centre_of(rows if others is None else others)
     unit = 1.0 if kind == "uint8" else unit_of(h)
+    scale, count = scale_of(h, unit), workers(threads)
 
-    def side(chosen: Integers, of: NDArray[Any], name: str) -> _Side:
-        packed = pack(of, chosen, kind, centre, unit, name, workers(threads))
-        if packed.sums is None:
-            norms = packed.squares.astype(np.float32)
-            return _Side(kind, (packed,), (0.0,), norms, norms, len(chosen))
-        # A product is (a + shift) b: the sum of b leaves with the column's norm. Differences wrap to exact values.
-        columns = (packed.squares + 2 * pixel_shift() * packed.sums).astype(np.int64).astype(np.int32)
-        return _Side(kind, (packed,), (0.0,), packed.squares.astype(np.int32), columns, len(chosen))
+    def mine(chosen: Integers) -> Side:
+        return row_side(chosen, rows, kind, centre, unit, "x", count)
 
-    # Beyond this bound pixels that differ are out of reach anyhow, and float32 would overflow.
-    scale = min(float(np.log2(np.e) * (unit / h) ** 2), 1e25)
     if others is None or their is None:
-        order = by_label(given)
-        return _Pairs(scale, threads, advance).within(lambda chosen: side(chosen, rows, "x"), order)
-    return _Pairs(scale, threads, advance).across(
-        lambda chosen: side(chosen, rows, "x"),
-        given,
-        lambda chosen: side(chosen, others, "references"),
-        by_label(their),
-    )
+        return Pairs(scale, threads, advance).within(mine, by_label(given))
+
+    def references_of(chosen: Integers) -> Side:
+        return row_side(chosen, others, kind, centre, unit, "references", count)
+
+    return Pairs(scale, threads, advance).across(mine, given, references_of, by_label(their))
 
 
 def gradient_rbf_sums(
@@ -165,21 +156,46 @@ def gradient_rbf_sums(
     given = check_labels(labels, n, "labels")
     unit, count = unit_of(h), workers(threads)
 
-    def side(chosen: Integers) -> _Side:
-        factors: list[Packed] = []
-        norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)
-        for number, (delta, inputs, bias) in enumerate(layers):
-            outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", count)
-            inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", count)
-            norms += outer.squares * (inner.squares + float(bias))
-            factors += [outer, inner]
-        check_reach(norms, chosen)
-        single = norms.astype(np.float32)
-        biases = tuple(float(layer.bias) for layer in layers)
-        return _Side("float32", tuple(factors), biases, single, single, len(chosen))
+    def side(chosen: Integers) -> Side:
+        return gradient_side(chosen, layers, unit, count)
 
-    scale = float(np.log2(np.e) * (unit / h) ** 2)
-    return _Pairs(scale, threads, advance).within(side, by_label(given))
+    return Pairs(scale_of(h, unit), threads, advance).within(side, by_label(given))
+
+
+def row_side(
+    chosen: Integers, rows: NDArray[Any], kind: Kind, centre: Floats | None, unit: float, name: str, count: int
+) -> Side:
+    """Rows at the positions `chosen`, packed, on `count` threads."""
+    packed = pack(rows, chosen, kind, centre, unit, name, count)
+    if packed.sums is None:
+        norms = packed.squares.astype(np.float32)
+        return Side(kind, (packed,), (0.0,), norms, norms, len(chosen))
+    # A product is (a + shift) b: the sum of b leaves with the column's norm. Differences wrap to exact values.
+    columns = (packed.squares + 2 * pixel_shift() * packed.sums).astype(np.int64).astype(np.int32)
+    return Side(kind, (packed,), (0.0,), packed.squares.astype(np.int32), columns, len(chosen))
+
+
+def gradient_side(chosen: Integers, layers: Sequence[LinearGradient], unit: float, count: int) -> Side:
+    """Factors of the gradients at the positions `chosen`, packed, on `count` threads."""
+    factors: list[Packed] = []
+    norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)
+    for number, (delta, inputs, bias) in enumerate(layers):
+        outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", count)
+        inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", count)
+        norms += outer.squares * (inner.squares + float(bias))
+        factors += [outer, inner]
+    check_reach(norms, chosen)
+    single = norms.astype(np.float32)
+    biases = tuple(float(layer.bias) for layer in layers)
+    return Side("float32", tuple(factors), biases, single, single, len(chosen))
+
+
+def scale_of(bandwidth: float, unit: float) -> float:
+    """What squared distances in units are multiplied by for the exponent of 2.
+
+    At most 1e25: beyond, pixels that differ are out of reach anyhow, and float32 would overflow.
+    """
+    return min(float(np.log2(np.e) * (unit / bandwidth) ** 2), 1e25)
 
 
 def kind_of(precision: str, arrays: Sequence[NDArray[Any]]) -> Kind:
@@ -202,14 +218,14 @@ def kind_of(precision: str, arrays: Sequence[NDArray[Any]]) -> Kind:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
     """All blocks of pairs, in tasks over threads."""
 
     scale: float
     threads: int | None
     advance: Advance | None
 
-    def within(self, side: Callable[[Integers], _Side], order: Order) -> tuple[Floats, Floats]:
+    def within(self, side: Callable[[Integers], Side], order: Order) -> tuple[Floats, Floats]:
         """Sums over all other rows."""
         n = len(order.rows)
         sums = np.zeros((2, n))
@@ -217,17 +233,17 @@ class _Pairs:
             rows = side(order.rows)
             first, end = order.ranges(order.labels)
             positions = np.arange(n, dtype=np.int64)
-            for start, begin, down, across in self._tasks(rows, rows, first, end, positions, symmetric=True):
+            for start, begin, down, across in self.tasks(rows, rows, first, end, positions, symmetric=True):
                 sums[:, start : start + down.shape[1]] += down
                 sums[:, begin : begin + across.shape[1]] += across
             low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
             if len(low):
                 few = side(order.rows[low])
-                sums[:, low] = self._again(few, rows, first[low], end[low], low)
+                sums[:, low] = self.again(few, rows, first[low], end[low], low)
         return _unsorted(sums, order)
 
     def across(
-        self, side: Callable[[Integers], _Side], labels: Integers, their: Callable[[Integers], _Side], order: Order
+        self, side: Callable[[Integers], Side], labels: Integers, their: Callable[[Integers], Side], order: Order
     ) -> tuple[Floats, Floats]:
         """Sums over references."""
         mine = by_label(labels)
@@ -236,16 +252,16 @@ class _Pairs:
             queries, references = side(mine.rows), their(order.rows)
             first, end = order.ranges(mine.labels)
             nobody = np.full(len(labels), -1, np.int64)
-            for start, _, down, _ in self._tasks(queries, references, first, end, nobody, symmetric=False):
+            for start, _, down, _ in self.tasks(queries, references, first, end, nobody, symmetric=False):
                 sums[:, start : start + down.shape[1]] += down
             low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
             if len(low):
                 few = side(mine.rows[low])
-                sums[:, low] = self._again(few, references, first[low], end[low], nobody[low])
+                sums[:, low] = self.again(few, references, first[low], end[low], nobody[low])
         return _unsorted(sums, mine)
 
-    def _tasks(
-        self, rows: _Side, columns: _Side, first: Integers, end: Integers, skip: Integers, symmetric: bool
+    def tasks(
+        self, rows: Side, columns: Side, first: Integers, end: Integers, skip: Integers, symmetric: bool
     ) -> Iterator[tuple[int, int, Floats, Floats]]:
         """(first row, first column, sums of rows, sums of columns) of every task, in order."""
         compute = strip_sums(rows.kind, len(rows.factors) // 2, False)
@@ -271,7 +287,7 @@ class _Pairs:
                 self.advance(-(-(task[2] - task[1]) // TILE) / blocks)
             yield result
 
-    def _again(self, rows: _Side, columns: _Side, first: Integers, end: Integers, skip: Integers) -> Floats:
+    def again(self, rows: Side, columns: Side, first: Integers, end: Integers, skip: Integers) -> Floats:
         """Sums [2, n] of rows whose every kernel value may underflow float32."""
         compute = strip_sums(rows.kind, len(rows.factors) // 2, True)
 
@@ -297,11 +313,11 @@ def workers(threads: int | None) -> int:
     return int(threads)
 
 
-def _words(side: _Side) -> tuple[NDArray[Any], ...]:
+def _words(side: Side) -> tuple[NDArray[Any], ...]:
     return tuple(packed.words for packed in side.factors)
 
 
-def _depths(side: _Side) -> tuple[int, ...]:
+def _depths(side: Side) -> tuple[int, ...]:
     return tuple(packed.depth for packed in side.factors)
 
 

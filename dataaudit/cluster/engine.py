@@ -1,0 +1,258 @@
+"""Exact kernel sums on a Ray cluster, block of pairs by block of pairs.
+
+rows -> ranges; pairs of ranges -> tasks                 schedule
+rows in memory, handed over once; files by name          source
+tasks -> workers; lost ones again                        tasks
+blocks -> a folder, added in one order                   folder, tally
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataaudit.cluster.folder import BlockFolder
+from dataaudit.cluster.schedule import BlockSchedule, whole
+from dataaudit.cluster.source import Source, changed
+from dataaudit.cluster.tally import Tally
+from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.density import engines
+from dataaudit.density.base import DensitySums
+from dataaudit.density.blocks import BlockEngine
+from dataaudit.errors import SettingError, require
+from dataaudit.fingerprints import fingerprint_of
+from dataaudit.representations.base import Represented, are_rows, rows_of
+from dataaudit.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Exact sums over all pairs, in blocks on the workers of a Ray cluster.
+
+    A block that was lost with its worker or node is computed again, and no other; results do not depend on who
+    computed what, or how many. Rows that are memory-mapped are opened by the workers under the same path; rows in
+    memory are handed over once, and every node holds a copy. Memory of the driver: 32 bytes a row, and some blocks.
+
+    A Ray that is running in this process is used as it is. Otherwise one is started, or connected to, and left when
+    the sums are made.
+
+    Parameters
+    ----------
+    engine
+        What computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.blocks.BlockEngine`. The CPU's
+        threads are `num_cpus` where it does not say.
+    folder
+        Keeps finished blocks: killed, interrupted or stopped by a full disk, the same call goes on from them. It
+        serves every representation and bandwidth of a data set. None keeps nothing.
+    block_rows
+        Rows of a range; a block is the pairs of two.
+    num_cpus, num_gpus, resources
+        What a block takes; as in ``ray.remote``.
+    address
+        Of a cluster to connect to, as in ``ray.init``; a local Ray if None.
+    retries
+        How often a block is computed again whose worker or node was lost.
+
+    Raises
+    ------
+    SettingError
+        If a number is none, or out of its range.
+    """
+
+    engine: str | BlockEngine = "cpu"
+    folder: str | Path | None = None
+    block_rows: int = 32768
+    num_cpus: float = 1
+    num_gpus: float = 0
+    resources: Mapping[str, float] | None = None
+    address: str | None = None
+    retries: int = 3
+    name: str = "ray"
+
+    def __post_init__(self) -> None:
+        whole("block_rows", self.block_rows, 1)
+        _ = self._needs
+        if self.folder is not None and not isinstance(self.folder, (str, Path)):
+            raise SettingError(f"folder={self.folder!r}", "a path, or None", "pass folder='blocks'")
+
+    @property
+    def _needs(self) -> Needs:
+        return Needs(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries)
+
+    @property
+    def _inner(self) -> BlockEngine:
+        found = engines.REGISTRY.get(self.engine) if isinstance(self.engine, str) else self.engine
+        if not isinstance(found, BlockEngine) or isinstance(found, type):
+            raise SettingError(
+                f"engine={self.engine!r} for blocks of RayEngine",
+                "an engine that sums over the pairs of two ranges",
+                "pass engine='cpu', 'triton' or 'reference'",
+            )
+        return found
+
+    def check(self) -> None:
+        """Raise unless Ray is installed, and the engine of blocks knows blocks.
+
+        Whether that engine runs is for the workers to say: this machine may have no GPU where they have.
+        """
+        require("ray", "ray", "engine 'ray'")
+        inner = self._inner
+        if not self.num_gpus:
+            inner.check()
+
+    def describe(self, represented: Represented) -> dict[str, Any]:
+        """What computes blocks, and how many there are."""
+        inner, schedule = self._inner, BlockSchedule(rows_of(represented), self.block_rows)
+        # Where blocks take a GPU, it is the workers that have one.
+        told = {} if self.num_gpus else inner.describe(represented)
+        return {
+            "block_engine": inner.name,
+            **told,
+            "block_rows": self.block_rows,
+            "blocks": schedule.tasks,
+            "num_cpus": self.num_cpus,
+            "num_gpus": self.num_gpus,
+            **({"resources": dict(self.resources)} if self.resources else {}),
+        }
+
+    def sums(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `dataaudit.density.engines.DensityEngine.sums`; see `accounted`."""
+        found = self.accounted(represented, labels, bandwidth, advance)
+        return found.total, found.same
+
+    def accounted(
+        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+    ) -> DensitySums:
+        """As `dataaudit.density.blocks.AccountingEngine.accounted`.
+
+        Raises
+        ------
+        StorageError
+            If a mapped file changes or cannot be opened by a worker, the folder is of something else, or it cannot be
+            written; finished blocks are kept.
+        ClusterError
+            If a block was lost more often than `retries`, or failed.
+        ValueError
+            What the engine of blocks refuses.
+        """
+        from dataaudit_kernels.layers import LinearGradient
+        from dataaudit_kernels.packing import centre_of
+        from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
+
+        h = check_bandwidth(bandwidth)
+        if are_rows(represented):
+            check_rows(represented, "x")
+        else:
+            check_layers([LinearGradient(*factors) for factors in represented])
+        schedule = BlockSchedule(rows_of(represented), self.block_rows)
+        given = check_labels(labels, schedule.rows, "labels")
+        source = Source.of(represented)
+        inner = self._inner.settled(represented, max(1, int(self.num_cpus)))
+        centre = centre_of(np.asarray(represented)) if are_rows(represented) else None
+        digests = tuple(source.digests(schedule))
+        folder = self._open(source, given, h, self._inner.settled(represented, 1), digests)
+        told: dict[str, Any] = {}
+        try:
+            tally = Tally(schedule, folder, advance)
+            if tally.missing:
+                job = BlockJob(inner, schedule, source, given, h, centre, digests)
+                with Crew(self._needs, "RayEngine") as crew:
+                    results = crew.carry_out(_work, crew.share(job), tally.missing)
+                    with closing(results):
+                        for place, block in results:
+                            tally.put(tally.missing[place], block)
+                told = {"nodes": len(crew.nodes), "blocks_begun": crew.begun, "blocks_lost": crew.lost}
+            source.check_unchanged()
+        finally:
+            if folder is not None:
+                folder.close()
+        none = {"nodes": 0, "blocks_begun": 0, "blocks_lost": 0}
+        damaged = [] if folder is None else folder.damaged
+        told = {**none, **told, "blocks_from_folder": tally.resumed, "damaged_blocks": damaged}
+        return DensitySums(tally.sums[0], tally.sums[1], told)
+
+    def _open(
+        self, source: Source, labels: IntArray, h: float, inner: BlockEngine, digests: tuple[str, ...]
+    ) -> BlockFolder | None:
+        if self.folder is None:
+            return None
+        layout = {"form": source.form, "biases": source.biases and list(source.biases), "bandwidth": h}
+        settings = {
+            "block_rows": self.block_rows,
+            "engine": inner.name,
+            "engine's settings": fingerprint_of(inner),
+            "dataaudit": version("dataaudit"),
+        }
+        data = {"labels": fingerprint_of(labels)}
+        return BlockFolder(
+            self.folder, data, layout, {"rows": fingerprint_of(list(digests)), "settings": settings}, source.files
+        )
+
+
+@dataclass(frozen=True)
+class BlockJob:
+    """What every worker is handed.
+
+    Parameters
+    ----------
+    engine
+        Computes blocks.
+    schedule, source, labels, bandwidth
+        Which rows, their labels int64 [n], and h.
+    centre
+        Middle of the bulk of all rows, float64 [d]; None for gradients.
+    digests
+        Of the rows of every range.
+    """
+
+    engine: BlockEngine
+    schedule: BlockSchedule
+    source: Source
+    labels: IntArray
+    bandwidth: float
+    centre: FloatArray | None
+    digests: tuple[str, ...]
+
+    def __call__(self, task: int) -> FloatArray:
+        """Sums of a task, float64 [2, rows of a and then of b].
+
+        Raises
+        ------
+        StorageError
+            If a mapped file is not the one that the call began with.
+        """
+        a, b = self.schedule.ranges_of(task)
+        self.source.check_unchanged()
+        place, other = self.schedule.place(a), self.schedule.place(b)
+        ours = self.source.part(place)
+        if a == b:
+            if self.source.files and self.source.digest(place) != self.digests[a]:
+                raise changed(self.source.files[0], f"another digest of rows {place.start} on", self.digests[a])
+            found = np.stack(self.engine.sums(ours, self.labels[place], self.bandwidth, _unheard))
+        else:
+            theirs = self.source.part(other)
+            both = self.engine.block_sums(
+                ours, self.labels[place], theirs, self.labels[other], self.bandwidth, self.centre
+            )
+            found = np.concatenate(both, axis=1)
+        self.source.check_unchanged()
+        return np.ascontiguousarray(found)
+
+
+def _unheard(share: float) -> None:
+    """Nobody asks how far a block is."""
+
+
+def _work(job: BlockJob, task: int) -> FloatArray:
+    return job(task)
+
+
+ray = RayEngine()

@@ -1,0 +1,229 @@
+"""Finished blocks in a folder: a call that was killed, or stopped by a full disk, goes on from them.
+
+    blocks.json                    which data set the sums are of
+    sums-<layout>/blocks.json      of which rows, at which bandwidth, by which settings
+        000017-<digest>.npy        sums of one task
+        sums-000016-<digest>.npy   sums of all tasks before 16, added; their files are removed
+
+One folder serves every representation and bandwidth of a data set. Files appear whole or not at all and their names
+hold their digest. Added sums are written whenever the blocks since the last ones take more room: the folder holds at
+most some three times the sums, however many blocks there are.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dataaudit import durable
+from dataaudit.cluster.source import changed
+from dataaudit.errors import StorageError
+from dataaudit.fingerprints import fingerprint_of
+from dataaudit.types import FloatArray
+
+ABOUT = "blocks.json"
+LOCK = "blocks.lock"
+FORMAT = "dataaudit block sums"
+VERSION = 1
+_FILE = re.compile(r"(sums-)?(\d{6,})-([0-9a-f]{32})\.npy")
+
+
+class BlockFolder:
+    """A folder of finished blocks, held by this process until it is closed.
+
+    Parameters
+    ----------
+    folder
+        Where; made if it does not exist.
+    data
+        What all sums in the folder are of: digests, as JSON values.
+    layout
+        What tells these sums from others of the same data: form of the rows, bandwidth.
+    belongs
+        "rows", "settings": what finished blocks must have been made of and by. JSON values.
+    files
+        Paths of rows that are mapped.
+
+    Attributes
+    ----------
+    damaged
+        Files that were not what had been written there, and were removed.
+
+    Raises
+    ------
+    StorageError
+        If the folder holds other things, sums of other labels, rows or settings, or cannot be written, or another
+        process has it.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        data: Mapping[str, Any],
+        layout: Mapping[str, Any],
+        belongs: Mapping[str, Any],
+        files: list[str],
+    ) -> None:
+        root = Path(folder)
+        self.path = root / f"sums-{fingerprint_of(dict(layout))[:16]}"
+        self.damaged: list[str] = []
+        self._lock: BinaryIO | None = None
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            inside = sorted(path.name for path in root.iterdir())
+        except OSError as error:
+            raise durable.unwritable(root, error) from error
+        strangers = [name for name in inside if name != ABOUT and not name.endswith(".partial")]
+        if ABOUT not in inside and strangers:
+            raise StorageError(
+                f"the folder {folder} with {strangers[0]!r} in it",
+                "an empty folder, a new one, or one of block sums",
+                "name another folder",
+            )
+        _recognise(root / ABOUT, dict(data))
+        told = {"layout": dict(layout), **belongs}
+        for other in sorted(root.glob(f"sums-*/{ABOUT}")):
+            there = durable.read(other)
+            if files and there.get("files") == files and there.get("rows") != belongs["rows"]:
+                raise changed(files[0], f"digest {belongs['rows']}", f"digest {there.get('rows')} in {other.parent}")
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise durable.unwritable(self.path, error) from error
+        self._lock = durable.lock(self.path / LOCK)
+        try:
+            _recognise(self.path / ABOUT, told, files)
+            self._found = self._sound()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let another process have it."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def __contains__(self, task: int) -> bool:
+        """Whether the block of a task is there."""
+        return task in self._found
+
+    def _sound(self) -> dict[int, Path]:
+        """Files of blocks by task; damaged ones are removed, and so is what a killed writer left."""
+        found: dict[int, Path] = {}
+        for path in sorted(self.path.iterdir()):
+            if path.name.endswith(".partial"):
+                path.unlink(missing_ok=True)
+            match = _FILE.fullmatch(path.name)
+            if match is None:
+                continue
+            if self._load(path) is None:
+                self.damaged.append(path.name)
+                path.unlink(missing_ok=True)
+            elif not match[1]:
+                found[int(match[2])] = path
+        return found
+
+    def _load(self, path: Path) -> FloatArray | None:
+        """Array in a file; None if it is not what its name says."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise durable.unwritable(path, error) from error
+        try:
+            array = np.load(io.BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError, OSError):
+            return None
+        good = isinstance(array, np.ndarray) and array.dtype == np.float64 and array.ndim == 2
+        return array if good and _name(array) == path.stem.rsplit("-", 1)[-1] else None
+
+    def begin(self, rows: int) -> tuple[FloatArray, int]:
+        """Added sums float64 [2, rows], and the number of tasks that are in them; zeros and 0 where there are none."""
+        best, done = np.zeros((2, rows)), 0
+        for path in sorted(self.path.glob("sums-*.npy")):
+            number = int(path.stem.split("-")[1])
+            array = self._load(path)
+            if array is not None and array.shape == (2, rows) and number > done:
+                best, done = array, number
+        return best, done
+
+    def write(self, task: int, block: FloatArray) -> None:
+        """Keep the sums of a task.
+
+        Raises
+        ------
+        StorageError
+            If they cannot be written; what is there is kept.
+        """
+        path = self.path / f"{task:06d}-{_name(block)}.npy"
+        _put(path, block)
+        self._found[task] = path
+
+    def read(self, task: int) -> FloatArray:
+        """Sums of a finished task.
+
+        Raises
+        ------
+        StorageError
+            If they are not what was written.
+        """
+        block = self._load(self._found[task])
+        if block is None:
+            raise StorageError(f"{self._found[task]}, which was changed", "what was written there", "call again")
+        return block
+
+    def add_up(self, sums: FloatArray, done: int) -> None:
+        """Write the added sums of the first `done` tasks in place of their blocks, and of earlier sums."""
+        path = self.path / f"sums-{done:06d}-{_name(sums)}.npy"
+        _put(path, sums)
+        with suppress(OSError):
+            for older in self.path.glob("sums-*.npy"):
+                if older != path:
+                    older.unlink(missing_ok=True)
+            for task in [task for task in self._found if task < done]:
+                self._found.pop(task).unlink(missing_ok=True)
+
+
+def _recognise(path: Path, told: Mapping[str, Any], files: list[str] | None = None) -> None:
+    """Describe a folder, or see that it is described so; `files`, where rows lie, may be others by now.
+
+    Raises
+    ------
+    StorageError
+        If it is of something else; the first difference is named.
+    """
+    if not path.exists():
+        durable.replace(path, {"format": FORMAT, "version": VERSION, **told, "files": files or []})
+        return
+    there = durable.read(path)
+    kind = (there.get("format"), there.get("version"))
+    if kind != (FORMAT, VERSION):
+        raise StorageError(
+            f"a folder of format {kind!r} at {path.parent}",
+            f"format {(FORMAT, VERSION)!r}",
+            "use the version of dataaudit that wrote it, or name another folder",
+        )
+    for part, value in told.items():
+        if there.get(part) != value:
+            here, other = (found if isinstance(found, dict) else {part: found} for found in (value, there.get(part)))
+            key = next(key for key in {**here, **other} if here.get(key) != other.get(key))
+            raise StorageError(
+                f"block sums of other {part} at {path.parent}: {key} {other.get(key)!r} there",
+                f"{key} {here.get(key)!r}",
+                "name another folder, or pass what that one was begun with",
+            )
+
+
+def _name(array: FloatArray) -> str:
+    return durable.digest(np.ascontiguousarray(array).data)
+
+
+def _put(path: Path, array: FloatArray) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    durable.put(path, header.getvalue(), np.ascontiguousarray(array).data)

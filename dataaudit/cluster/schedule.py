@@ -1,0 +1,117 @@
+"""Which blocks of pairs there are, in which order: arithmetic alone, for the engine and for simulations of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dataaudit.errors import SettingError
+from dataaudit.types import IntArray
+
+SQUARE = 8
+"""Ranges along a side of the squares in which blocks are taken: 64 blocks of a square read 16 ranges."""
+
+
+def whole(name: str, value: object, least: int) -> None:
+    """Raise `SettingError` unless a setting is a whole number of at least `least`."""
+    number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not number or value < least:  # type: ignore[operator]
+        raise SettingError(f"{name}={value!r}", f"a whole number of at least {least}", f"leave out {name}=")
+
+
+def started(slots: int) -> int:
+    """Tasks that wait or run at a time on a cluster that runs `slots` of them: none has to wait for the driver."""
+    return 2 * slots
+
+
+def ahead(slots: int) -> int:
+    """Tasks beyond the oldest unfinished one that may be started: what a slow one makes the driver hold."""
+    return 8 * slots
+
+
+@dataclass(frozen=True)
+class BlockSchedule:
+    """Rows cut into ranges; each unordered pair of ranges, a range with itself too, is a task.
+
+    Tasks are numbered in an order that depends on nothing else: by squares of `SQUARE` by `SQUARE` ranges, so that
+    those that run at one time share what they read. Sums are added in the order of the numbers.
+
+    Parameters
+    ----------
+    rows
+        Number of rows n.
+    block_rows
+        Rows of a range; the last may have fewer.
+
+    Raises
+    ------
+    SettingError
+        If they are not whole numbers, or a range has no rows.
+
+    Examples
+    --------
+    >>> schedule = BlockSchedule(rows=10, block_rows=4)
+    >>> [schedule.ranges_of(task) for task in range(schedule.tasks)]
+    [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    >>> schedule.place(2), schedule.pairs(2), schedule.pairs(5)
+    (slice(8, 10, None), 8, 1)
+    """
+
+    rows: int
+    block_rows: int
+
+    def __post_init__(self) -> None:
+        whole("rows", self.rows, 0)
+        whole("block_rows", self.block_rows, 1)
+
+    @property
+    def ranges(self) -> int:
+        """Number of ranges."""
+        return -(-self.rows // self.block_rows)
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks."""
+        return self.ranges * (self.ranges + 1) // 2
+
+    @cached_property
+    def order(self) -> IntArray:
+        """Ranges (a, b), a <= b, of every task, int64 [tasks, 2]."""
+        a, b = (part.astype(np.int64) for part in np.triu_indices(self.ranges))
+        return np.stack([a, b], 1)[np.lexsort((b, a, b // SQUARE, a // SQUARE))]
+
+    def ranges_of(self, task: int) -> tuple[int, int]:
+        """Ranges (a, b) of a task, a <= b."""
+        a, b = self.order[task].tolist()
+        return a, b
+
+    def place(self, number: int) -> slice:
+        """Rows of a range."""
+        return slice(number * self.block_rows, min((number + 1) * self.block_rows, self.rows))
+
+    def size(self, number: int) -> int:
+        """Number of rows of a range."""
+        place = self.place(number)
+        return int(place.stop - place.start)
+
+    def pairs(self, task: int) -> int:
+        """Unordered pairs of different rows that a task computes."""
+        a, b = self.ranges_of(task)
+        return self.size(a) * (self.size(a) - 1) // 2 if a == b else self.size(a) * self.size(b)
+
+    @property
+    def all_pairs(self) -> int:
+        """Unordered pairs of different rows."""
+        return self.rows * (self.rows - 1) // 2
+
+    def read(self, task: int) -> int:
+        """Rows that a task reads."""
+        a, b = self.ranges_of(task)
+        return self.size(a) + (self.size(b) if a != b else 0)
+
+    @property
+    def all_read(self) -> int:
+        """Rows that all tasks read together, where each reads its own: every range once for each range."""
+        return self.rows * self.ranges

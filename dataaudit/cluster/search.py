@@ -1,0 +1,191 @@
+"""Neighbours on a Ray cluster: queries in shards, each answered by a search of one machine."""
+
+from __future__ import annotations
+
+import uuid
+import weakref
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dataaudit.cluster.schedule import whole
+from dataaudit.cluster.source import Source
+from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.errors import SettingError, require
+from dataaudit.mapped import MappedFile
+from dataaudit.neighbours import search as searches
+from dataaudit.neighbours.protocol import Index, NeighbourSearch
+from dataaudit.neighbours.rows import CentredRows, Rows
+from dataaudit.types import AnyArray, IntArray
+
+
+@dataclass(frozen=True)
+class RaySearch:
+    """A neighbour search whose queries are sharded over the workers of a Ray cluster.
+
+    Every worker opens the rows once: memory-mapped ones from their file, those in memory from the copy of its node.
+    An approximate search is built by each of them. A shard that was lost with its worker or node is answered again,
+    and no other. Shards begin at multiples of `block_queries`: answers do not depend on the number of workers.
+
+    Parameters
+    ----------
+    search
+        What answers a shard: a name, or a `dataaudit.neighbours.search.NeighbourSearch`.
+    block_queries
+        Queries of a shard.
+    num_cpus, num_gpus, resources
+        What a shard takes; as in ``ray.remote``.
+    address
+        Of a cluster to connect to, as in ``ray.init``; the Ray of this process, or a local one that lives as long as
+        the index, if None.
+    retries
+        How often a shard is answered again whose worker or node was lost.
+
+    Raises
+    ------
+    SettingError
+        If a number is none, or out of its range.
+    """
+
+    search: str | NeighbourSearch = "torch"
+    block_queries: int = 1024
+    num_cpus: float = 1
+    num_gpus: float = 0
+    resources: Mapping[str, float] | None = None
+    address: str | None = None
+    retries: int = 3
+    name: str = "ray"
+
+    def __post_init__(self) -> None:
+        whole("block_queries", self.block_queries, 1)
+        _ = self._needs
+
+    @property
+    def _needs(self) -> Needs:
+        return Needs(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries)
+
+    @property
+    def _inner(self) -> NeighbourSearch:
+        if self.search == "ray" or isinstance(self.search, RaySearch):
+            raise SettingError(
+                f"search={self.search!r} for shards of RaySearch", "a search of one machine", "pass search='torch'"
+            )
+        if self.num_gpus and not isinstance(self.search, str):
+            return self.search
+        return searches.resolve(self.search)
+
+    def check(self) -> None:
+        """Raise unless Ray is installed, and the search of shards runs."""
+        require("ray", "ray", "search 'ray'")
+        _ = self._inner
+
+    def open(self, rows: Rows, depth: int) -> RayIndex:
+        """As `dataaudit.neighbours.protocol.NeighbourSearch.open`."""
+        given: Any = rows.given if isinstance(rows, CentredRows) else rows
+        mapped = MappedFile.of(given) is not None
+        held = MappedFile.of(rows) or rows
+        job = SearchJob(self._inner, held, depth, Source.of(given) if mapped else None, uuid.uuid4().hex)
+        crew = Crew(self._needs, "RaySearch")
+        crew.__enter__()
+        try:
+            common = crew.share(job)
+            ((_, (exact, settings)),) = crew.carry_out(_told, common, [None])
+        except BaseException:
+            crew.close()
+            raise
+        told = {"shard_search": job.search.name, **settings, "block_queries": self.block_queries}
+        index = RayIndex(exact, told, crew, common, self.block_queries)
+        weakref.finalize(index, crew.close)
+        return index
+
+
+@dataclass(frozen=True, eq=False)
+class RayIndex:
+    """Rows that workers have open."""
+
+    exact: bool
+    settings: dict[str, Any]
+    crew: Crew
+    common: Any
+    block: int
+
+    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
+        """As `dataaudit.neighbours.protocol.Index`.
+
+        Raises
+        ------
+        StorageError
+            If a mapped file changes or cannot be opened by a worker.
+        ClusterError
+            If a shard was lost more often than `retries`, or failed.
+        """
+        found = np.empty((len(queries), depth), np.int64)
+        starts = range(0, len(queries), self.block)
+        shards = [(queries[start : start + self.block], depth) for start in starts]
+        with closing(self.crew.carry_out(_answered, self.common, shards)) as answers:
+            for place, near in answers:
+                found[starts[place] : starts[place] + self.block] = near
+        return found
+
+
+@dataclass(frozen=True)
+class SearchJob:
+    """What every worker is handed.
+
+    Parameters
+    ----------
+    search
+        Answers shards.
+    rows
+        What it searches.
+    depth
+        The most neighbours that are asked for.
+    watched
+        The file that the rows are mapped from; None for rows in memory.
+    key
+        Tells open rows from others.
+    """
+
+    search: NeighbourSearch
+    rows: Rows | MappedFile
+    depth: int
+    watched: Source | None
+    key: str
+
+    def opened(self) -> Index:
+        """Rows ready to be searched, kept by this process until it is asked for others."""
+        if self.watched is not None:
+            self.watched.check_unchanged()
+        if _OPEN.key != self.key:
+            rows = self.rows.open() if isinstance(self.rows, MappedFile) else self.rows
+            _OPEN.index, _OPEN.key = self.search.open(rows, self.depth), self.key
+        assert _OPEN.index is not None
+        return _OPEN.index
+
+
+@dataclass
+class _Opened:
+    key: str = ""
+    index: Index | None = field(default=None)
+
+
+_OPEN = _Opened()
+
+
+def _told(job: SearchJob, nothing: None) -> tuple[bool, dict[str, Any]]:
+    index = job.opened()
+    return index.exact, index.settings
+
+
+def _answered(job: SearchJob, shard: tuple[AnyArray, int]) -> IntArray:
+    queries, depth = shard
+    found = job.opened()(np.ascontiguousarray(queries), depth)
+    if job.watched is not None:
+        job.watched.check_unchanged()
+    return found
+
+
+ray = RaySearch()

@@ -1,0 +1,131 @@
+"""Rows for the workers of a cluster: mapped files go by their names, what lies in memory is handed over once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit import durable
+from dataaudit.cluster.schedule import BlockSchedule
+from dataaudit.errors import StorageError
+from dataaudit.mapped import MappedFile
+from dataaudit.representations.base import Factors, Represented, are_rows
+from dataaudit.types import AnyArray
+
+Held = AnyArray | MappedFile
+
+
+@dataclass(frozen=True)
+class Source:
+    """A representation as workers get it.
+
+    Attributes
+    ----------
+    held
+        The rows; or delta and inputs, layer after layer.
+    biases
+        Whether each layer has a bias; None for rows.
+    stamps
+        Size and time of every mapped file when the call began; None for arrays in memory.
+    """
+
+    held: tuple[Held, ...]
+    biases: tuple[bool, ...] | None
+    stamps: tuple[tuple[int, int] | None, ...]
+
+    @classmethod
+    def of(cls, represented: Represented) -> Source:
+        """Source of rows, or of factors of gradients."""
+        if are_rows(represented):
+            arrays, biases = [np.asarray(represented)], None
+        else:
+            arrays = [np.asarray(part) for delta, inputs, _ in represented for part in (delta, inputs)]
+            biases = tuple(bool(bias) for _, _, bias in represented)
+        held = tuple(MappedFile.of(array) or np.ascontiguousarray(array) for array in arrays)
+        return cls(held, biases, tuple(part.stamp() if isinstance(part, MappedFile) else None for part in held))
+
+    @property
+    def form(self) -> list[list[object]]:
+        """Shape and type of every array, as JSON values."""
+        return [[list(part.shape), np.dtype(part.dtype).str] for part in self.held]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, or of its factors."""
+        return sum(int(np.prod(part.shape[1:])) * np.dtype(part.dtype).itemsize for part in self.held)
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of what is mapped."""
+        return [part.path for part in self.held if isinstance(part, MappedFile)]
+
+    def part(self, place: slice) -> Represented:
+        """Rows, or factors, of a range.
+
+        Raises
+        ------
+        StorageError
+            If a file cannot be opened here.
+        """
+        arrays = [self._open(part)[place] for part in self.held]
+        if self.biases is None:
+            return arrays[0]
+        pairs = zip(arrays[::2], arrays[1::2], self.biases, strict=True)
+        return [Factors(delta, inputs, bias) for delta, inputs, bias in pairs]
+
+    @staticmethod
+    def _open(held: Held) -> AnyArray:
+        if not isinstance(held, MappedFile):
+            return held
+        try:
+            return held.open()
+        except (OSError, ValueError, TypeError) as error:
+            raise StorageError(
+                f"the memory-mapped file {held.path}, which cannot be opened on {socket.gethostname()} "
+                f"({type(error).__name__}: {error})",
+                "rows that every node finds under the same path, as on a shared file system",
+                "put the file there, or load the rows into memory, from where they are handed to the workers",
+            ) from error
+
+    def check_unchanged(self) -> None:
+        """Raise `StorageError` if a mapped file was written to since the call began, or is another one here."""
+        for part, stamp in zip(self.held, self.stamps, strict=True):
+            if not isinstance(part, MappedFile):
+                continue
+            try:
+                found = part.stamp()
+            except OSError:
+                self._open(part)
+                raise
+            if found != stamp:
+                raise changed(part.path, f"{found[0]} bytes, last written at {found[1]} ns", f"{stamp}")
+
+    def digest(self, place: slice) -> str:
+        """Digest of the rows, or factors, of a range."""
+        found = []
+        for part in self.held:
+            rows = self._open(part)[place]
+            step = max(1, 2**24 // max(1, rows[:1].nbytes))
+            blocks = (np.ascontiguousarray(rows[first : first + step]) for first in range(0, len(rows), step))
+            found.append("".join(durable.digest(block.data) for block in blocks if block.size))
+        return durable.digest("-".join(found).encode())
+
+    def digests(self, schedule: BlockSchedule) -> Sequence[str]:
+        """Digest of every range: one pass over all rows, on as many threads as there are cores."""
+        from dataaudit_kernels.threads import in_order
+
+        numbers = range(schedule.ranges)
+        return list(in_order(lambda number: self.digest(schedule.place(number)), numbers, min(os.cpu_count() or 1, 8)))
+
+
+def changed(path: str, found: str, expected: str) -> StorageError:
+    """What to tell of a file whose rows are not those that the call began with."""
+    return StorageError(
+        f"{path}, which was changed while its rows were read, or is another file on {socket.gethostname()}: {found}",
+        f"the rows that the call began with: {expected}",
+        "let nothing write to it and call again; finished blocks of the former rows are of no use then",
+    )
