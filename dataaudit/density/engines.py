@@ -370,9 +370,8 @@ automatic = AutomaticEngine()
 def resolve(engine: str | DensityEngine) -> DensityEngine:
     """Engine by name or instance, checked.
 
-    "auto" chooses by the number of rows, `AutomaticEngine`, and never the GPU: the Triton kernels are checked in
-    Triton's interpreter and compiled ahead of time, but no table of benchmarks/kernels/gpu.py has shown yet what they
-    give on a GPU.
+    "auto" chooses by the number of rows, `AutomaticEngine`, and never a GPU, which others may be using and whose memory
+    has to hold all rows: whoever has one to spare asks for "triton".
 
     Raises
     ------

@@ -56,8 +56,8 @@ class Faiss:
     """Search by FAISS: all pairs, or an index that leaves most of them out.
 
     Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
-    stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 12 bytes a row or 8 a link, and are filled block by
-    block; "ivf" on a device where the search runs there.
+    stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 12 bytes a row or 8 a link, and are filled
+    block by block; "ivf" on a device where the search runs there.
 
     Parameters
     ----------
