@@ -176,7 +176,7 @@ class RayEngine:
                 folder.close()
         none = {"nodes": 0, "blocks_begun": 0, "blocks_lost": 0}
         damaged = [] if folder is None else folder.damaged
-        told = {**none, **told, "blocks_from_folder": tally.resumed, "damaged_blocks": damaged}
+        told = {**none, **told, "mapped_files": source.files, "blocks_from_folder": tally.resumed, "damaged_blocks": damaged}
         return DensitySums(tally.sums[0], tally.sums[1], told)
 
     def _open(

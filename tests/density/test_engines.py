@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import dataaudit
+from dataaudit.density.blocks import BlockEngine
 from dataaudit.density.engines import CpuEngine, DensityEngine, ReferenceEngine, TritonEngine, resolve
 from dataaudit.errors import MissingPackageError, SettingError
 from dataaudit.representations.base import Factors
@@ -104,3 +105,28 @@ def test_triton_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "triton", None)
     with pytest.raises(MissingPackageError, match=r"dataaudit\[gpu\]"):
         resolve("triton")
+
+
+@pytest.mark.parametrize("engine", [ReferenceEngine(), CpuEngine(), TritonEngine()], ids=lambda engine: engine.name)
+def test_sums_over_two_ranges_and_between_them_add_up(engine):
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(100, 9)).astype(np.float32), rng.integers(3, size=100)
+    settled = engine.settled(rows, 1)
+    assert isinstance(settled, BlockEngine)
+    a, b = slice(None, 37), slice(37, None)
+    found = np.zeros((2, 100))
+    for part in (a, b):
+        found[:, part] = settled.sums(rows[part], labels[part], 2.0, lambda share: None)
+    for part, sums in zip((a, b), settled.block_sums(rows[a], labels[a], rows[b], labels[b], 2.0, None), strict=True):
+        assert sums.shape == found[:, part].shape
+        found[:, part] += sums
+    np.testing.assert_allclose(found, ReferenceEngine().sums(rows, labels, 2.0, lambda share: None), rtol=1e-4)
+
+
+def test_what_an_engine_would_choose_by_machine_is_settled():
+    gradients = [Factors(np.ones((4, 2), np.float32), np.ones((4, 3), np.float32), True)]
+    assert CpuEngine().settled(np.zeros((4, 2), np.float64), 3) == CpuEngine("float32", 3)
+    assert CpuEngine(threads=2).settled(gradients, 3) == CpuEngine("float32", 2)
+    labels = np.zeros(4, int)
+    with pytest.raises(SettingError, match="factors of gradients for blocks of engine 'triton'"):
+        TritonEngine().block_sums(gradients, labels, gradients, labels, 1.0, None)
