@@ -174,9 +174,15 @@ class RayEngine:
         finally:
             if folder is not None:
                 folder.close()
-        none = {"nodes": 0, "blocks_begun": 0, "blocks_lost": 0}
-        damaged = [] if folder is None else folder.damaged
-        told = {**none, **told, "mapped_files": source.files, "blocks_from_folder": tally.resumed, "damaged_blocks": damaged}
+        told = {
+            "nodes": 0,
+            "blocks_begun": 0,
+            "blocks_lost": 0,
+            **told,
+            "mapped_files": source.files,
+            "blocks_from_folder": tally.resumed,
+            "damaged_blocks": [] if folder is None else folder.damaged,
+        }
         return DensitySums(tally.sums[0], tally.sums[1], told)
 
     def _open(
