@@ -218,6 +218,7 @@ def main() -> None:
         child(options.folder, options.child, options.tolerance)
         return
     rows: list[dict[str, Any]] = []
+    Path(options.folder).mkdir(parents=True, exist_ok=True)
     for n in options.sizes:
         path = Path(options.folder) / f"rows{n}.npy"
         try:
