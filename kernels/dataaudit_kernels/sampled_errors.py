@@ -25,6 +25,9 @@ Integers = NDArray[np.int64]
 LOOKED_AT = 32
 """Rows of a class on which its errors are looked at."""
 
+TOGETHER = 8
+"""Of them, rows that are compared with the sample at a time: 256 bytes a member."""
+
 STRATUM = 4
 """Fewest members of a stratum."""
 
@@ -82,12 +85,14 @@ def inflation(x: Singles, sample: Sample, left_out: NDArray[np.bool_], controls:
         The mean over rows; 1 where none has enough members, or residuals that differ from 0.
     """
     ratios = []
-    terms = sample.terms(x)
     for row, out in enumerate(left_out):
+        if row % TOGETHER == 0:
+            terms = sample.terms(x[row : row + TOGETHER])
         kept = np.flatnonzero(~out)
-        values, columns = terms[row, kept, 0], terms[row, kept, 1:] if controls else np.zeros((len(kept), 0))
         if len(kept) < FEWEST:
             continue
+        mine = terms[row % TOGETHER, kept]
+        values, columns = mine[:, 0], mine[:, 1 : 4 if controls else 1]
         residuals, leverage = _fitted(values, columns)
         pooled = residuals @ residuals / (len(kept) - 1 - columns.shape[1])
         if pooled > ROUNDING * (values @ values):

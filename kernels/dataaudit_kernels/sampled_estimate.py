@@ -45,6 +45,9 @@ SIGNS = np.array(
 )
 """Ways to part the groups in halves, [repeats, GROUPS]; each parts the halves of the others in halves."""
 
+MEMBERS = 4096
+"""Members that are held in float64 at a time."""
+
 FEWEST = 32
 """Members of a row's sample from which on control variates are fitted."""
 
@@ -144,17 +147,20 @@ class Sample:
 
     def terms(self, x: Singles) -> Floats:
         """Kernel value and control variates of each row with each member, float64 [b, m, 4]; for a few rows."""
-        low, members, their_low = self.basis.low(x), self.x.astype(np.float64), self.basis.low(self.x)
-        by, low_by = self.basis.factors(x, low)
-        mine = x.astype(np.float64)
-        products = mine @ members.T
-        squares = np.einsum("ij,ij->i", members, members)
-        apart = np.einsum("ij,ij->i", mine, mine)[:, None] + squares - 2 * products
-        found = np.empty((*products.shape, 4))
-        found[..., 0] = np.exp2(-self.basis.scale * np.maximum(apart, 0.0))
-        found[..., 1] = self.basis.weights(squares) if self.basis.helps else 0.0
-        found[..., 2] = found[..., 1] * products * by[:, None]
-        found[..., 3] = found[..., 1] * ((low.astype(np.float64) @ their_low.T) * low_by[:, None]) ** 2
+        by, low_by = self.basis.factors(x, self.basis.low(x))
+        mine, mine_low = x.astype(np.float64), self.basis.low(x).astype(np.float64)
+        found = np.empty((len(x), len(self), 4))
+        for start in range(0, len(self), MEMBERS):
+            part = self.x[start : start + MEMBERS]
+            members, squares = part.astype(np.float64), np.einsum("ij,ij->i", part, part, dtype=np.float64)
+            products = mine @ members.T
+            apart = np.einsum("ij,ij->i", mine, mine)[:, None] + squares - 2 * products
+            weights = self.basis.weights(squares) if self.basis.helps else np.zeros(len(part))
+            to = found[:, start : start + MEMBERS]
+            to[..., 0] = np.exp2(-self.basis.scale * np.maximum(apart, 0.0))
+            to[..., 1] = weights
+            to[..., 2] = weights * products * by[:, None]
+            to[..., 3] = weights * ((mine_low @ self.basis.low(part).T) * low_by[:, None]) ** 2
         return found
 
     def moments(
