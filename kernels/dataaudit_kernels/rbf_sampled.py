@@ -6,10 +6,10 @@
         sums over its own rows: all pairs, or a sample of the class     rbf_cpu, sampled_estimate
         sums over all other rows: the shared sample without its own     sampled_estimate
 
-Memory beyond the arguments: about 150 bytes a row; the samples (12 bytes a value of the shared one and of one class's, and
-256 a member);
-moments (8 (d + r^2) bytes a class of over 512 rows, at most 256 MiB + 8 C d); one class that is summed exactly (at
-most 512 MiB); blocks of a few MiB a thread. Rows are read by position, a block at a time, three times over.
+Memory beyond the arguments: about 150 bytes a row; the samples (12 bytes a value of the shared one and of one class's,
+and 256 a member); moments (8 (d + r^2) bytes a class of over 512 rows, at most 256 MiB + 8 C d); one class that is
+summed exactly (at most 512 MiB); blocks of a few MiB a thread. Rows are read by position, a block at a time, three
+times over.
 """
 
 from __future__ import annotations
