@@ -1,4 +1,7 @@
-"""Cells of k-means: rows sorted by the nearest centre, of which the cells nearest to a query are searched."""
+"""Cells of k-means: rows sorted by the nearest centre, of which the cells nearest to a query are searched.
+
+Rows that are found there lead to others in further cells, by links between near rows.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,17 @@ PER_CELL = 64
 ITERATIONS = 10
 """Of k-means."""
 
+LINKS = 24
+"""Links of a row."""
+
+LINK_PROBES = 16
+"""Cells in which they are looked for."""
+
 
 class CellIndex:
     """Rows by cell, searched by `dataaudit_kernels.cells`; FAISS finds the centres, and those near a query.
 
-    Memory: a float32 copy of the rows, and 12 bytes a row.
+    Memory: a float32 copy of the rows, and 12 bytes a row; with links 200 more, and as many while they are made.
 
     Parameters
     ----------
@@ -34,6 +43,8 @@ class CellIndex:
         Rows that k-means is trained on, int64.
     blocks
         Slices of all rows: as many as are read at a time.
+    linked
+        Whether rows that are found lead to others, by `dataaudit_kernels.cell_links`.
 
     Attributes
     ----------
@@ -41,7 +52,12 @@ class CellIndex:
         How many cells are searched, as FAISS calls it; 1 at first.
     """
 
-    def __init__(self, faiss: Any, rows: Rows, cells: int, sample: IntArray, blocks: Iterable[slice]) -> None:
+    def __init__(
+        self, faiss: Any, rows: Rows, cells: int, sample: IntArray, blocks: Iterable[slice], linked: bool
+    ) -> None:
+        from numba.core import config
+
+        from dataaudit_kernels import cell_links
         from dataaudit_kernels.cells import Cells
 
         n, d = rows.shape
@@ -60,12 +76,23 @@ class CellIndex:
         sorted_rows = np.empty((n, d), np.float32)
         for block in blocks:
             sorted_rows[place[block]] = rows[block]
-        self._cells = Cells(sorted_rows, order, np.concatenate([[0], np.cumsum(np.bincount(own, minlength=cells))]))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=cells))])
+        self._names, self._cells = order, Cells(sorted_rows, np.arange(n), starts)
+        self._threads = config.NUMBA_NUM_THREADS
+        self._links = None
+        if linked:
+            few = min(cells, LINK_PROBES)
+            self._links = cell_links.linked(self._cells, lambda some: self._near(some, few), LINKS, self._threads)
+
+    def _near(self, queries: AnyArray, count: int) -> IntArray:
+        """Cells nearest to each, [b, count]."""
+        return np.asarray(self._nearest(queries, self._centres, count)[1])
 
     def search(self, queries: AnyArray, depth: int) -> tuple[AnyArray, IntArray]:
         """Squared distances float32 [b, depth], ascending, and rows; infinite and -1 where there are no more."""
-        from numba.core import config
-
-        near = self._nearest(queries, self._centres, self.nprobe)[1]
-        names, apart = self._cells.search(queries, near, depth, config.NUMBA_NUM_THREADS)
+        near = self._near(queries, self.nprobe)
+        places, apart = self._cells.search(queries, near, depth, self._threads)
+        if self._links is not None:
+            places, apart = self._links.expand(queries, places, apart, self._threads)
+        names = np.where(places < 0, -1, self._names[places])
         return apart + np.einsum("ij,ij->i", queries, queries)[:, None], names

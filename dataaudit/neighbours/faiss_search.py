@@ -13,7 +13,7 @@ import numpy as np
 
 from dataaudit.errors import SettingError, did_you_mean, require
 from dataaudit.neighbours.base import is_whole
-from dataaudit.neighbours.cells import PER_CELL, CellIndex
+from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
 from dataaudit.neighbours.rows import Rows
 from dataaudit.types import AnyArray, IntArray
 
@@ -30,6 +30,9 @@ ALL_PAIRS = 4e11
 
 benchmarks/scale/neighbours.py measures exact against "ivf" up to 100000 rows, in seconds by rows and features.
 """
+
+LINKED_ROWS = 200_000
+"""Fewest rows of which "ivf" on the CPU follows links as well: below, cells alone are searched in seconds."""
 
 GPU_MOST = 2048
 """Most neighbours, and most cells, that FAISS's kernels for CUDA search for a query."""
@@ -57,7 +60,8 @@ class Faiss:
 
     Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
     stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 12 bytes a row or 8 a link, and are filled
-    block by block; "ivf" on a device where the search runs there.
+    block by block; "ivf" on a device where the search runs there. From 200000 rows on "ivf" holds links on the CPU, 200
+    bytes a row, and 200 more while it makes them.
 
     Parameters
     ----------
@@ -153,7 +157,8 @@ class Faiss:
         sample = _sample(n, min(n, PER_CELL * cells), 0)
         index: Any
         if resources is None:
-            index, most = CellIndex(faiss, rows, cells, sample, _blocks(rows, 1)), cells
+            linked = n >= LINKED_ROWS
+            index, most = CellIndex(faiss, rows, cells, sample, _blocks(rows, 1), linked), cells
         else:
             index, most = _cells_on_device(faiss, rows, cells, sample, resources), min(cells, GPU_MOST)
 
@@ -161,6 +166,8 @@ class Faiss:
             index.nprobe = number
 
         told: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
+        if resources is None and linked:
+            told["links"] = LINKS
         if self.probes is None:
             probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, most), resources)
             return index, {**told, "probes": probes, **self._tried(reached, depth)}

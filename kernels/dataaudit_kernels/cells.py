@@ -100,7 +100,7 @@ class Cells:
         early = min(near.shape[1], max(FIRST, near.shape[1] // 16))
         for part in (near[:, :early], near[:, early:]):
             self._add(queries, part, apart, places)
-        _sort(apart, places)
+        sort(apart, places)
         names[:] = np.where(places < 0, -1, self.names[places])
 
     def _add(self, queries: Singles, near: NDArray[np.integer], apart: Singles, places: NDArray[np.integer]) -> None:
@@ -136,15 +136,15 @@ def _keep(products, squares, first, which, apart, places):  # type: ignore[no-un
                 for j in range(start, start + STRIP):
                     value = squares[j] - np.float32(2.0) * mine[j]
                     if value < values[0]:
-                        _push(values, kept, value, first + j)
+                        push(values, kept, value, first + j)
         for j in range(whole, rows):
             value = squares[j] - np.float32(2.0) * mine[j]
             if value < values[0]:
-                _push(values, kept, value, first + j)
+                push(values, kept, value, first + j)
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _push(values, kept, value, place):  # type: ignore[no-untyped-def]
+def push(values, kept, value, place):  # type: ignore[no-untyped-def]
     """Put a value in the place of the largest."""
     i, size = 0, len(values)
     while True:
@@ -161,7 +161,7 @@ def _push(values, kept, value, place):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _sort(apart, places):  # type: ignore[no-untyped-def]
+def sort(apart, places):  # type: ignore[no-untyped-def]
     """Heaps by value, and by place where values are equal."""
     for i in range(len(apart)):
         by_place = np.argsort(places[i], kind="mergesort")

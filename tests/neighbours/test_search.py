@@ -39,6 +39,17 @@ class TestIvf(SearchContract):
         return Faiss("ivf", cells=4, probes=3)
 
 
+class TestLinkedIvf(SearchContract):
+    recall = 0.6
+
+    @pytest.fixture(autouse=True)
+    def _few(self, monkeypatch):
+        monkeypatch.setattr(faiss_search, "LINKED_ROWS", 0)
+
+    def search(self):
+        return Faiss("ivf", cells=6, probes=2)
+
+
 SEARCHES = pytest.mark.parametrize("search", [Faiss(), Torch()], ids=lambda search: search.name)
 
 
@@ -163,6 +174,20 @@ def test_probes_and_effort_are_as_few_as_the_recall_takes(index):
         assert 0 < settings["recall_stderr"] < 0.02
     again = found(x, 20, Faiss(index, links=8, recall=0.7)).settings
     assert {**again, "seconds": 0} == {**few, "seconds": 0}
+
+
+def test_links_find_as_much_with_fewer_probes(monkeypatch):
+    rng = np.random.default_rng(0)
+    surfaces = rng.normal(size=(20, 6, 32))
+    inner = rng.normal(size=(6000, 6))
+    x = np.einsum("nk,nkd->nd", inner, surfaces[rng.integers(20, size=6000)]).astype(np.float32)
+    plain = found(x, 20, Faiss("ivf")).settings
+    assert "links" not in plain
+    monkeypatch.setattr(faiss_search, "LINKED_ROWS", 6000)
+    linked = found(x, 20, Faiss("ivf")).settings
+    assert linked["links"] == 24
+    assert linked["probes"] < 0.7 * plain["probes"]
+    assert min(linked["recall"], plain["recall"]) > 0.93
 
 
 def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose(monkeypatch):
