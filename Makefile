@@ -13,7 +13,8 @@ test:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
+	$(BIN)/python -m pytest tests/cluster tests/holdout
 
 clean:
 	rm -rf .venv demo-results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -33,13 +33,13 @@ def bayes():
     return GaussianNB()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_ray():
-    """One Ray of two CPUs for all tests."""
+    """A Ray of two CPUs for the tests of a module; other modules begin one of their own kind."""
     import logging
 
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     yield ray
     ray.shutdown()
