@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(code, folder):
-    return subprocess.run([sys.executable, *code], capture_output=True, text=True, cwd=folder, timeout=300)
+    return subprocess.run([sys.executable, *code], capture_output=True, text=True, cwd=folder, timeout=900)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
