@@ -136,22 +136,68 @@ class ResNet18(nn.Sequential):
         Input channels.
     classes
         Number of outputs.
+    width
+        Channels of the first stage, doubled at each of the three that follow; 16 is a quarter of the usual network.
+    """
+
+    def __init__(self, channels: int, classes: int, width: int = 64) -> None:
+        layers: list[nn.Module] = [_conv(channels, width, 3)]
+        inputs = width
+        for outputs, stride in ((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, 2)):
+            layers += [_Residual(inputs, outputs, stride), _Residual(outputs, outputs, 1)]
+            inputs = outputs
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes))
+
+
+class _Pair(nn.Sequential):
+    """Two convolutions with batch normalisation and GELU, the first followed by halving pooling."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(outputs),
+            nn.GELU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.GELU(),
+        )
+
+
+class BlockCNN(nn.Sequential):
+    """Three blocks of convolutions that halve the image: natural images on a CPU, of 9 pixels a side or more.
+
+    Parameters
+    ----------
+    channels
+        Input channels.
+    classes
+        Number of outputs.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
-        layers: list[nn.Module] = [_conv(channels, 64, 3)]
-        width = 64
-        for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            layers += [_Residual(width, outputs, stride), _Residual(outputs, outputs, 1)]
-            width = outputs
-        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+        super().__init__(
+            nn.Conv2d(channels, 24, 2),
+            nn.GELU(),
+            _Pair(24, 64),
+            _Pair(64, 128),
+            _Pair(128, 128),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+            nn.Linear(128, classes),
+        )
 
 
 _IMAGE: dict[str, Callable[[int, int], nn.Module]] = {
     "small_cnn": SmallCNN,
+    "block_cnn": BlockCNN,
     "small_inception": SmallInception,
     "resnet18": ResNet18,
 }
+
+
+SMALLEST: dict[str, int] = {"block_cnn": 9}
+"""Fewest pixels a side of networks that halve an image so often that nothing would be left of a smaller one."""
 
 
 def names() -> list[str]:
@@ -190,5 +236,11 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> Callable[[], n
             f"network {name!r} for inputs of shape {tuple(input_shape)}",
             "images (channels, height, width)",
             "use network 'mlp', or add a channel axis",
+        )
+    if min(input_shape[1:]) < SMALLEST.get(name, 1):
+        raise SettingError(
+            f"network {name!r} for images of {input_shape[1]} x {input_shape[2]} pixels",
+            f"at least {SMALLEST[name]} pixels a side",
+            "use network 'small_cnn', or resize the images",
         )
     return lambda: _IMAGE[name](int(input_shape[0]), classes)
