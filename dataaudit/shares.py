@@ -111,6 +111,23 @@ class ClassShares:
 
 
 @dataclass(frozen=True)
+class Averaged:
+    """Mean of several sources' probabilities.
+
+    Attributes
+    ----------
+    parts
+        The sources.
+    """
+
+    parts: tuple[ClassBeliefs, ...]
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows."""
+        return np.asarray(sum(part.dense(rows) for part in self.parts) / len(self.parts))
+
+
+@dataclass(frozen=True)
 class Believed:
     """What several sources together say about the classes of n examples.
 
