@@ -107,7 +107,10 @@ def score(
     inputs: Annotated[
         list[str] | None, typer.Option(help="Input columns, separated by commas or given one by one.")
     ] = None,
-    network: Annotated[str | None, typer.Option(help="Network; by default block_cnn or, below 24 pixels a side, small_cnn for images, else mlp.")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="Network; by default block_cnn or, below 24 pixels a side, small_cnn for images, else mlp."),
+    ] = None,
     recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "auto",
     epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
     scorers: Annotated[str, typer.Option(help="Scores, separated by commas.")] = "auto",

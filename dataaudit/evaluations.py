@@ -1,4 +1,4 @@
-"""Evaluation passes of a network in training, in its last epochs: what it says of examples as they are, and mirrored."""
+"""Evaluation passes after the last epochs of a run: what the network says of examples as they are, and mirrored."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.errors import ModelError
+from dataaudit.evaluations import Evaluations, Show, show_all
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
 from dataaudit.representations.input import InputRows
-from dataaudit.evaluations import Evaluations, Show, show_all
 from dataaudit.shares import Averaged, Believed, ClassBeliefs
 from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
@@ -116,9 +116,12 @@ class Evidence:
 
     @property
     def run(self) -> ClassBeliefs | None:
-        """Probabilities of the classes by the training run: its passes, and evaluations in the same measure."""
+        """Probabilities of the classes by the training run: every pass by what it says, whatever kind it is of."""
         parts = [part for part in (self.dynamics, self.evaluations) if part is not None]
-        return Averaged(tuple(parts)) if len(parts) > 1 else self.dynamics
+        if not parts:
+            return None
+        weights = tuple(float((part.epoch_weights**2).sum()) for part in parts)
+        return Averaged(tuple(part.informed for part in parts), weights)
 
     def has(self, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> bool:
         """Whether that part is there."""

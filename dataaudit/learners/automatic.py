@@ -1,4 +1,4 @@
-"""The recipe that is chosen where none is named: rules of module, shape, size and number of classes, never of a clock."""
+"""The recipe that is chosen where none is named: by rules of module, shape and size, never by a clock."""
 
 from __future__ import annotations
 
@@ -89,4 +89,3 @@ def crop(shape: tuple[int, ...]) -> int:
 def batch_size(n: int, epochs: int) -> int:
     """Largest of `BATCHES` that leaves `FEWEST_STEPS` steps to a run over `n` examples, or the smallest."""
     return next((size for size in BATCHES if epochs * n // size >= FEWEST_STEPS), BATCHES[-1])
-

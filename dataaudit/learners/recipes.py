@@ -217,7 +217,7 @@ class CropFlip:
 
 
 PLAIN = Recipe()
-"""For networks without convolutions of images: chosen by benchmarks/peers/label_errors.py among rates, lengths and optimisers."""
+"""For networks that convolve no images: by benchmarks/peers/defaults.py among rates, lengths and optimisers."""
 
 TRANSFORMER = Recipe(epochs=5, batch_size=32, optimizer="adamw", learning_rate=1e-3, schedule="linear", warmup=0.1)
 """For a small transformer from random weights: chosen by benchmarks/peers/defaults.py transformer.

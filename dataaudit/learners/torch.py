@@ -406,9 +406,7 @@ class TorchLearner:
             inputs = self.recipe.augment(inputs, generator)
         labels = self._labels[batch]
         logits = self._run(module, inputs)
-        loss = functional.cross_entropy(
-            logits, labels.to(self.device), label_smoothing=self.recipe.label_smoothing
-        )
+        loss = functional.cross_entropy(logits, labels.to(self.device), label_smoothing=self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
