@@ -74,6 +74,9 @@ def assemble(
         array.flags.writeable = False
     if evidence.around is not None:
         settings["around"] = evidence.around.settings
+    if evidence.agreement is not None:
+        settings["agreement"] = evidence.agreement.to_dict()
+        settings["notes"] = [*settings["notes"], *evidence.agreement.notes()]
     if judgement is not None:
         settings["notes"] = [*settings["notes"], *judgement_notes(judgement)]
     settings["fingerprint"] = inspection.fingerprint if inspection is not None else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from dataaudit.agreement import Agreement, measured, under_view
 from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.outcomes import PredictionTable
@@ -85,6 +86,8 @@ class Evidence:
         See `dataaudit.dynamics.summary`.
     evaluations
         Means over the evaluation passes of the last epochs, where the recipe makes any; see `Dynamics`.
+    agreement
+        How many labels the model agrees with, trained on them and not.
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
     left_out
@@ -113,6 +116,7 @@ class Evidence:
     beliefs: Believed | None = None
     model: TrainedModel | None = None
     evaluations: Dynamics | None = None
+    agreement: Agreement | None = None
 
     @property
     def run(self) -> ClassBeliefs | None:
@@ -350,6 +354,11 @@ def collect(
             else:
                 learner = _needed(learner, Need.HELDOUT)
                 heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS)
+    augmented = None
+    if dynamics_needed and fitted is not None and learner is not None:
+        with timer.stage("evaluate"):
+            view = learner.unseen_view(seed)
+            augmented = None if view is None else under_view(fitted, labels, view, seed)
     left_out = None
     if Need.LEFT_OUT in needs:
         assert inputs is not None
@@ -372,6 +381,7 @@ def collect(
         around=crowds.around,
         model=model,
         evaluations=evaluations,
+        agreement=measured(labels, dynamics, predictions, heldout, augmented),
         **found,
     )
 

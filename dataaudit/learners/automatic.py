@@ -57,8 +57,7 @@ def choose(asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples
     seed
         Of that look.
     """
-    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
-    if not convolves:
+    if not convolves(module):
         return Choice(of_length(PLAIN, asked), {"rule": "network without two-dimensional convolutions"})
     if len(shape) != 3:
         note = f"inputs of shape {shape} are no images [channels, height, width]: they are not cropped or mirrored"
@@ -78,6 +77,11 @@ def choose(asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples
     if padding or flip:
         recipe = replace(recipe, augment=CropFlip(padding, flip))
     return Choice(recipe, reasons, tuple(notes))
+
+
+def convolves(module: nn.Module) -> bool:
+    """Whether a network has two-dimensional convolutions."""
+    return any(isinstance(part, nn.Conv2d) for part in module.modules())
 
 
 def crop(shape: tuple[int, ...]) -> int:

@@ -136,6 +136,9 @@ class SklearnLearner:
         """Rows as they are."""
         return (None,)
 
+    def unseen_view(self, seed: int) -> None:
+        """None: rows of a table have no other look."""
+
     @property
     def allows_missing(self) -> bool:
         """Whether the first step takes NaN, by its own tags; a column transformer decides for itself."""

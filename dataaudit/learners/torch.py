@@ -19,13 +19,14 @@ from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
-from dataaudit.learners.automatic import Choice
+from dataaudit.learners.automatic import Choice, convolves
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
-from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, of_length
+from dataaudit.learners.mirrors import mirror_test
+from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
 from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
@@ -106,6 +107,7 @@ class TorchLearner:
         self._automatic = recipe if isinstance(recipe, Automatic) else None
         self._choice: Choice | None = None
         self.format = MemoryFormat()
+        self._convolves_images = False
         self.device = device
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
@@ -131,6 +133,12 @@ class TorchLearner:
     def views(self) -> tuple[View | None, ...]:
         """Views of the recipe."""
         return self.recipe.views
+
+    def unseen_view(self, seed: int) -> View | None:
+        """Mirror images, of networks that convolve images and are trained without augmentation, if there is no side."""
+        if self.recipe.augment is not None or not self._convolves_images:
+            return None
+        return mirror if mirror_test(self.examples, seed).alike else None
 
     @property
     def allows_missing(self) -> bool:
@@ -233,6 +241,7 @@ class TorchLearner:
                 f"give the last layer {self._classes} outputs (num_labels={self._classes} in transformers)",
             )
         self.format = choose_format(module, inputs)
+        self._convolves_images = inputs.ndim == 4 and convolves(module)
         if self._automatic is not None and self._choice is None and self.feed is None:
             self._choice = choose_recipe(self._automatic, module, tuple(inputs.shape[1:]), self.examples, seed)
             self.recipe = self._choice.recipe
