@@ -228,12 +228,15 @@ def _network(name: str | None, examples: Examples) -> Any:
     import numpy as np
 
     import dataaudit
+    from dataaudit.learners.layout import channels_first
 
     shape = np.asarray(examples.read(np.zeros(1, np.int64))).shape[1:]
     if name is None:
         name = "small_cnn" if len(shape) == 3 else "mlp"
     if name not in dataaudit.networks.names():
         raise SettingError(f"--network {name}", "a named network", did_you_mean(name, dataaudit.networks.names()))
+    if name != "mlp":
+        shape = channels_first(shape)
     return dataaudit.networks.build(name, shape, len(examples.class_names))
 
 

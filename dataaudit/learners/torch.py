@@ -21,6 +21,8 @@ from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
+from dataaudit.learners.layout import GIVEN, fitting
+from dataaudit.learners.outputs import check_outputs
 from dataaudit.learners.recipes import Recipe
 from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
@@ -61,6 +63,8 @@ class TorchFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
         learner = copy.copy(self._learner)
         learner.examples = examples
+        if learner.feed is not None:
+            learner.feed = learner.feed.on(examples)
         return TorchFitted(self.module, learner)
 
     @torch.inference_mode()
@@ -109,6 +113,7 @@ class TorchLearner:
         self._default_dtype = torch.get_default_dtype()
         self._takes_tokens = False
         self._dtype = torch.float32
+        self.layout = GIVEN
 
     @property
     def epochs(self) -> int:
@@ -129,6 +134,7 @@ class TorchLearner:
             "device": str(self.device),
             "precision": self.precision,
             "engine": "torch",
+            **self.layout.settings,
             "notes": [self._precision_reason, *(self.feed.notes if self.feed is not None else ())],
         }
 
@@ -164,7 +170,7 @@ class TorchLearner:
         return made.to(self.device)
 
     def check(self, seed: int) -> None:
-        """Run two rows through the model and look at what comes out."""
+        """Run two rows through the model and look at what comes out; settles how images lie before it."""
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
         if self.feed is not None:
@@ -183,30 +189,16 @@ class TorchLearner:
                 "a model that can be trained",
                 "unfreeze some parameters (requires_grad_(True))",
             )
-        inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
-        try:
-            with torch.inference_mode():
-                outputs = module(inputs)
-        except ModelError:
-            raise
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise ModelError(
-                f"a {self._name} that fails on inputs {tuple(inputs.shape)} of {inputs.dtype}: {error}",
-                "a model that takes a batch of the data set's inputs",
-                "change the model's first layer, or reshape the inputs (transform=)",
-            ) from error
-        if not isinstance(outputs, Tensor):
-            raise ModelError(
-                f"a {self._name} that returns {type(outputs).__name__}",
-                "logits: one tensor [batch, classes]",
-                "wrap the model so that it returns its logits only",
-            )
-        if outputs.shape != (len(inputs), self._classes):
-            raise ModelError(
-                f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
-                f"{(len(inputs), self._classes)}: one logit for each of the {self._classes} classes",
-                f"give the last layer {self._classes} outputs (num_labels={self._classes} in transformers)",
-            )
+        self.layout = GIVEN
+
+        def try_on(tried: nn.Module, inputs: Tensor) -> None:
+            check_outputs(tried, inputs, self._name, self._classes)
+
+        if self.feed is None:
+            self.layout = fitting(module, self.inputs, len(self.examples), try_on)
+        else:
+            self.layout = self.feed.layout
+            try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
 
     def already_fits(self, seed: int) -> float | None:
         """Accuracy of the model as passed, if it shows training on these data; None if it does not.
@@ -282,7 +274,7 @@ class TorchLearner:
 
             read = as_numbers(read)
         refuse_texts(read, self.examples.source, "a torch module")
-        array = np.ascontiguousarray(read)
+        array = np.ascontiguousarray(self.layout.turn(read))
         # Torch cannot mark its memory read-only, and warns of arrays that are.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
         if tensor.dtype == torch.uint8:
