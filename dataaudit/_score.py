@@ -89,7 +89,8 @@ def score(
     dataset
         ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``,
         ``DatasetDict`` or (with `representations`) ``IterableDataset``, or a pandas DataFrame. Labels are whole
-        numbers, strings or booleans.
+        numbers, strings or booleans. Images [n, H, W] and [n, H, W, c] with c of 1, 3 or 4 are turned to
+        [n, c, H, W], batch by batch, for a torch model that takes these and not those; the audit's settings say so.
     scorers
         "auto" (everything that this model supports), names from `dataaudit.scorers`, scorer objects, or a list.
     split

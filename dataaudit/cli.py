@@ -235,12 +235,15 @@ def _network(name: str | None, examples: Examples) -> Any:
     import numpy as np
 
     import dataaudit
+    from dataaudit.learners.layout import channels_first
 
     shape = np.asarray(examples.read(np.zeros(1, np.int64))).shape[1:]
     if name is None:
         name = "mlp" if len(shape) != 3 else "block_cnn" if min(shape[1:]) >= BLOCKS_FROM else "small_cnn"
     if name not in dataaudit.networks.names():
         raise SettingError(f"--network {name}", "a named network", did_you_mean(name, dataaudit.networks.names()))
+    if name != "mlp":
+        shape = channels_first(shape)
     return dataaudit.networks.build(name, shape, len(examples.class_names))
 
 

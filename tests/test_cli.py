@@ -9,13 +9,15 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import dataaudit
 from dataaudit import Audit
-from dataaudit.cli import app
+from dataaudit.cli import _network, app
+from dataaudit.data import as_examples
 from dataaudit.density import engines
 from dataaudit.neighbours import search
 
@@ -53,6 +55,13 @@ def test_a_table_is_audited(table, tmp_path):
     assert len(Audit.load(out / "audit")) == 120
     again = call("score", table, "--label", "kind", "--out", out, "--epochs", 1, "--no-progress")
     assert again.exit_code == 0
+
+
+@pytest.mark.parametrize(("shape", "first"), [((12, 10, 3), (3, 12, 10)), ((12, 10), (1, 12, 10))])
+def test_a_network_of_images_is_built_for_channels_first(shape, first):
+    examples = as_examples((np.zeros((4, *shape), np.uint8), [0, 1, 0, 1]))
+    network = _network("small_cnn", examples)()
+    assert network(torch.zeros(2, *first)).shape == (2, 2)
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".parquet"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 from dataaudit.data.examples import Examples
 from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, of_length
+from dataaudit.types import AnyArray
 
 IMAGES = Recipe(epochs=12, weight_decay=5e-4)
 """For convolutional networks of images, before crops: by benchmarks/peers/recipes.py."""
@@ -41,7 +43,14 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-def choose(asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples: Examples, seed: int) -> Choice:
+def choose(
+    asked: Automatic,
+    module: nn.Module,
+    shape: tuple[int, ...],
+    examples: Examples,
+    turn: Callable[[AnyArray], AnyArray],
+    seed: int,
+) -> Choice:
     """Recipe for a torch module and a data set.
 
     Parameters
@@ -54,6 +63,8 @@ def choose(asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples
         Shape of one input as the module takes it.
     examples
         The data set; of images some are looked at, see `mirror_test`.
+    turn
+        Brings them from the data set's layout to [b, c, H, W].
     seed
         Of that look.
     """
@@ -68,7 +79,7 @@ def choose(asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples
     notes: list[str] = []
     padding, flip = crop(shape), False
     if shape[2] > 1:
-        test = mirror_test(examples, seed)
+        test = mirror_test(examples, seed, turn)
         flip = test.alike
         reasons["mirrored images told from the others"] = None if test.share != test.share else round(test.share, 3)
         reasons["images looked at"] = test.images

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dataaudit.types import IntArray
+
+if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
+    from dataaudit.learners.layout import Layout
 
 SMALLEST = sys.float_info.epsilon
 """Probability below which a logit is cut off, as scikit-learn's log_loss does."""
@@ -30,6 +34,15 @@ class Feed(Protocol):
     @abstractmethod
     def identity(self) -> str:
         """Digest of what the inputs depend on beside the data set."""
+
+    @property
+    @abstractmethod
+    def layout(self) -> Layout:
+        """How images are turned; settled by `prepare`."""
+
+    @abstractmethod
+    def on(self, examples: Examples) -> Feed:
+        """The same way for the rows of another data set with inputs of the same kind."""
 
     @abstractmethod
     def prepare(self) -> None:

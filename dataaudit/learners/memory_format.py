@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 WORKING_SET = 32 * 2**20
 """Bytes of the largest layer's outputs in an evaluation batch: what lies beyond caches is slower for every row."""
@@ -44,8 +46,10 @@ def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
     """Memory format for a module in evaluation mode that takes `inputs` [b, ...].
 
     Channels lie together where there are two-dimensional convolutions of images; a module that then fails, as one does
-    that takes a ``view`` of a layer's output, keeps torch's own layout.
+    that takes a ``view`` of a layer's output, keeps torch's own layout; so does one with lazy layers.
     """
+    if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
+        return MemoryFormat()
     images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
     if images and inputs.device.type in ("cpu", "cuda"):
         last = MemoryFormat(channels_last=True)

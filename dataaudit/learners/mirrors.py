@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,9 @@ class MirrorTest:
     alike: bool
 
 
-def mirror_test(examples: Examples, seed: int) -> MirrorTest:
+def mirror_test(
+    examples: Examples, seed: int, turn: Callable[[AnyArray], AnyArray] = lambda images: images
+) -> MirrorTest:
     """Look whether mirrored images are like the images of their class.
 
     What is looked at is the difference between the left half and the mirrored right half, averaged over an 8 x 8
@@ -55,9 +58,11 @@ def mirror_test(examples: Examples, seed: int) -> MirrorTest:
     Parameters
     ----------
     examples
-        Images [c, H, W] and labels; at most `ROWS` of them are read.
+        Images and labels; at most `ROWS` of them are read.
     seed
         Of the choice of images.
+    turn
+        Brings images as they are read to [b, c, H, W].
     """
     n = len(examples)
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:ROWS])
@@ -65,7 +70,7 @@ def mirror_test(examples: Examples, seed: int) -> MirrorTest:
     if not parts:
         return MirrorTest(float("nan"), 0, False)
     labels = examples.labels[np.concatenate([rows for rows, _ in parts])]
-    odd = np.concatenate([odd_part(np.asarray(images)) for _, images in parts])
+    odd = np.concatenate([odd_part(np.asarray(turn(images))) for _, images in parts])
     return _tested(odd, labels)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError
 from dataaudit.learners.hooks import give_logits
+from dataaudit.learners.layout import GIVEN, Layout, turned
 from dataaudit.types import IntArray
 
 VALUES = 2**22
@@ -25,7 +28,8 @@ class PixelFeed:
     Parameters
     ----------
     examples
-        The data set; its rows are images [channels, height, width], uint8, or floats from 0 to 1.
+        The data set; its rows are images, uint8, or floats from 0 to 1: [channels, height, width], or with the channels
+        last or, grey, without any, which is turned.
     processor
         A transformers image processor; None for pixels divided by 255 and nothing else.
     channels
@@ -35,6 +39,7 @@ class PixelFeed:
     def __init__(self, examples: Examples, processor: Any, channels: int) -> None:
         self._examples, self._processor, self._channels = examples, processor, channels
         self._size = 0
+        self.layout: Layout = GIVEN
 
     @property
     def rows(self) -> int:
@@ -55,14 +60,28 @@ class PixelFeed:
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> None:
-        """Look at one image.
+        """Look at one image; settles how it is turned.
 
         Raises
         ------
         DataError
             If the inputs are no images, or have another number of channels than the model takes.
         """
+        shape = np.shape(self._examples.read(np.zeros(1, np.int64)))
+        other = turned(shape)
+        self.layout = GIVEN
+        if other is not None and not self._takes(shape) and self._takes(other.turn(np.empty(shape)).shape):
+            self.layout = other
         self._size = self.batch(np.zeros(1, np.int64)).numel()
+
+    def _takes(self, shape: Sequence[int]) -> bool:
+        return len(shape) == 4 and shape[1] in (1, self._channels)
+
+    def on(self, examples: Examples) -> PixelFeed:
+        """Images of another data set, through the same processor and turned in the same way."""
+        found = copy.copy(self)
+        found._examples = examples
+        return found
 
     def attach(self, module: Any) -> None:
         """Have the model return its logits; it takes pixels as they come."""
@@ -70,7 +89,7 @@ class PixelFeed:
 
     def batch(self, indices: IntArray) -> Tensor:
         """Pixels of the rows `indices`, float32 [b, channels, height, width]."""
-        images = np.asarray(self._examples.read(indices))
+        images = np.ascontiguousarray(self.layout.turn(np.asarray(self._examples.read(indices))))
         whole = images.dtype == np.uint8
         if images.ndim != 4 or not (whole or images.dtype.kind == "f"):
             raise DataError(

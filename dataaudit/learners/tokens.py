@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
@@ -16,6 +17,7 @@ from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError
 from dataaudit.errors import rows as named
 from dataaudit.learners.hooks import give_logits, take_packed
+from dataaudit.learners.layout import GIVEN, Layout
 from dataaudit.types import AnyArray, IntArray
 
 CACHE_BYTES = 256 * 2**20
@@ -108,6 +110,8 @@ class TokenFeed:
         Tokens beyond which a text is cut; None for no limit.
     """
 
+    layout: Layout = GIVEN
+
     def __init__(self, examples: Examples, tokenizer: Any, takes: Sequence[str], limit: int | None) -> None:
         self.takes = tuple(takes)
         self._examples, self._tokenizer, self._limit = examples, tokenizer, limit
@@ -174,6 +178,14 @@ class TokenFeed:
             self._kept = Ragged(np.concatenate(parts, axis=1), np.concatenate([[0], np.cumsum(lengths)]))
         self._longest = int(lengths.max())
         self._full = int((lengths >= self._limit).sum()) if self._limit is not None else 0
+
+    def on(self, examples: Examples) -> TokenFeed:
+        """Texts of another data set, by the same tokenizer."""
+        found = copy.copy(self)
+        found._examples = examples
+        found._kept, found._longest, found._full = None, None, 0
+        found.prepare()
+        return found
 
     def attach(self, module: Any) -> None:
         """Have the model take what `batch` gives."""

@@ -23,9 +23,11 @@ from dataaudit.learners.automatic import Choice, convolves
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
+from dataaudit.learners.layout import GIVEN, fitting
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.mirrors import mirror_test
+from dataaudit.learners.outputs import check_outputs
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
 from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
@@ -65,6 +67,8 @@ class TorchFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
         learner = copy.copy(self._learner)
         learner.examples = examples
+        if learner.feed is not None:
+            learner.feed = learner.feed.on(examples)
         return TorchFitted(self.module, learner)
 
     @torch.inference_mode()
@@ -118,6 +122,7 @@ class TorchLearner:
         self._default_dtype = torch.get_default_dtype()
         self._takes_tokens = False
         self._dtype = torch.float32
+        self.layout = GIVEN
 
     @property
     def epochs(self) -> int:
@@ -138,7 +143,7 @@ class TorchLearner:
         """Mirror images, of networks that convolve images and are trained without augmentation, if there is no side."""
         if self.recipe.augment is not None or not self._convolves_images:
             return None
-        return mirror if mirror_test(self.examples, seed).alike else None
+        return mirror if mirror_test(self.examples, seed, self.layout.turn).alike else None
 
     @property
     def allows_missing(self) -> bool:
@@ -159,6 +164,7 @@ class TorchLearner:
             "device": str(self.device),
             "precision": self.precision,
             "engine": "torch",
+            **self.layout.settings,
             "notes": notes,
         }
 
@@ -194,9 +200,9 @@ class TorchLearner:
         return self.format.prepare(made.to(self.device))
 
     def check(self, seed: int) -> None:
-        """Run two rows through the model and look at what comes out; choose what is left to choose.
+        """Run rows through the model and look at what comes out; choose what is left to choose.
 
-        That is how batches lie in memory and, unless one was given, the recipe.
+        That is how images lie before it and in memory and, unless one was given, the recipe.
         """
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
@@ -216,34 +222,23 @@ class TorchLearner:
                 "a model that can be trained",
                 "unfreeze some parameters (requires_grad_(True))",
             )
+        self.layout = GIVEN
+
+        def try_on(tried: nn.Module, inputs: Tensor) -> None:
+            check_outputs(tried, inputs, self._name, self._classes)
+
+        if self.feed is None:
+            self.layout = fitting(module, self.inputs, len(self.examples), try_on)
+        else:
+            self.layout = self.feed.layout
+            try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
         inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
-        try:
-            with torch.inference_mode():
-                outputs = module(inputs)
-        except ModelError:
-            raise
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise ModelError(
-                f"a {self._name} that fails on inputs {tuple(inputs.shape)} of {inputs.dtype}: {error}",
-                "a model that takes a batch of the data set's inputs",
-                "change the model's first layer, or reshape the inputs (transform=)",
-            ) from error
-        if not isinstance(outputs, Tensor):
-            raise ModelError(
-                f"a {self._name} that returns {type(outputs).__name__}",
-                "logits: one tensor [batch, classes]",
-                "wrap the model so that it returns its logits only",
-            )
-        if outputs.shape != (len(inputs), self._classes):
-            raise ModelError(
-                f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
-                f"{(len(inputs), self._classes)}: one logit for each of the {self._classes} classes",
-                f"give the last layer {self._classes} outputs (num_labels={self._classes} in transformers)",
-            )
         self.format = choose_format(module, inputs)
         self._convolves_images = inputs.ndim == 4 and convolves(module)
         if self._automatic is not None and self._choice is None and self.feed is None:
-            self._choice = choose_recipe(self._automatic, module, tuple(inputs.shape[1:]), self.examples, seed)
+            self._choice = choose_recipe(
+                self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed
+            )
             self.recipe = self._choice.recipe
         self._check_augmentation(tuple(inputs.shape[1:]))
 
@@ -330,7 +325,7 @@ class TorchLearner:
 
             read = as_numbers(read)
         refuse_texts(read, self.examples.source, "a torch module")
-        array = np.ascontiguousarray(read)
+        array = np.ascontiguousarray(self.layout.turn(read))
         # Torch cannot mark its memory read-only, and warns of arrays that are.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
         if tensor.dtype == torch.uint8:

@@ -14,6 +14,9 @@ import numpy as np
 
 from dataaudit.types import AnyArray, BoolArray, FloatArray
 
+CHANNELS = (1, 3, 4)
+"""Lengths of an axis that can be channels: grey, RGB, RGBA."""
+
 LARGEST = 224
 """Pixels along an embedded picture's longer side; larger ones are thinned out."""
 
@@ -24,9 +27,9 @@ def picture(shown: Any) -> str | None:
     Parameters
     ----------
     shown
-        PIL image, or array [H, W], [1, H, W], [3, H, W] or [H, W, 3]: uint8 pixels, or floats that are scaled
-        from their own range unless they lie in [0, 1]. Floats in two dimensions may be anything and are no
-        picture.
+        PIL image, or array [H, W], [c, H, W] or [H, W, c] with c of 1, 3 or 4: uint8 pixels, or floats that are
+        scaled from their own range unless they lie in [0, 1]. Of four channels the last, alpha, is dropped. Floats in
+        two dimensions may be anything and are no picture.
     """
     if hasattr(shown, "convert") and hasattr(shown, "thumbnail"):
         # Pillow clips deep grey to 8 bits, which leaves little but black and white.
@@ -45,12 +48,15 @@ def picture(shown: Any) -> str | None:
 
 def _pixels(array: AnyArray) -> AnyArray | None:
     """uint8 [H, W] or [H, W, 3] of an array that is a picture."""
-    if array.ndim == 3 and array.shape[0] in (1, 3) and min(array.shape[1:]) > 3:
-        array = array[0] if array.shape[0] == 1 else array.transpose(1, 2, 0)
-    elif not (array.ndim == 3 and array.shape[2] == 3 and min(array.shape[:2]) > 3) and not (
-        array.ndim == 2 and array.dtype == np.uint8 and min(array.shape) > 3
-    ):
+    if array.ndim == 3 and array.shape[0] in CHANNELS and min(array.shape[1:]) > 3:
+        array = array.transpose(1, 2, 0)
+    elif array.ndim == 3:
+        if array.shape[2] not in CHANNELS or min(array.shape[:2]) <= 3:
+            return None
+    elif array.ndim != 2 or array.dtype != np.uint8 or min(array.shape) <= 3:
         return None
+    if array.ndim == 3:
+        array = array[..., 0] if array.shape[2] == 1 else array[..., :3]
     return array if array.dtype == np.uint8 else _scaled(array)
 
 

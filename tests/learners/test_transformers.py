@@ -365,6 +365,35 @@ def test_images_with_and_without_a_processor(make, channels):
     assert "classifier" in str(hidden.settings["density"])
 
 
+@pytest.mark.parametrize("processor", [None, image_processor()])
+def test_images_with_channels_last_or_none_are_turned(processor):
+    pixels, labels = images()
+    told = {"recipe": SHORT, "processor": processor, "progress": False}
+    audit = dataaudit.score(vit, (np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)), labels), "el2n", **told)
+    by_hand = dataaudit.score(vit, (pixels, labels), "el2n", **told)
+    np.testing.assert_array_equal(audit.columns["el2n"], by_hand.columns["el2n"])
+    assert audit.settings["layout"] == "images [n, H, W, c] turned to [n, c, H, W]"
+    assert "layout" not in by_hand.settings
+    grey = dataaudit.score(vit, (pixels[:, 0], labels), "el2n", **told)
+    by_hand = dataaudit.score(vit, (pixels[:, :1], labels), "el2n", **told)
+    np.testing.assert_array_equal(grey.columns["el2n"], by_hand.columns["el2n"])
+    assert grey.settings["layout"] == "images [n, H, W] turned to [n, 1, H, W]"
+
+
+def test_new_images_and_texts_are_those_that_are_judged(words):
+    pixels, labels = images()
+    audit = dataaudit.score(vit, (pixels.transpose(0, 2, 3, 1), labels), "el2n", recipe=SHORT, progress=False)
+    every = audit.score_new(pixels.transpose(0, 2, 3, 1))["max_confidence"].to_numpy()
+    some = audit.score_new(pixels[[9, 4, 7]].transpose(0, 2, 3, 1))["max_confidence"].to_numpy()
+    np.testing.assert_allclose(some, every[[9, 4, 7]], rtol=1e-5)
+    assert len(np.unique(every)) > 30
+    texts, _ = words
+    audit = dataaudit.score(bert, words, "el2n", processor=tokenizer(), recipe=SHORT, progress=False)
+    every = audit.score_new(texts, by="hidden")["max_confidence"].to_numpy()
+    some = audit.score_new([texts[row] for row in (9, 4, 7)], by="hidden")["max_confidence"].to_numpy()
+    np.testing.assert_allclose(some, every[[9, 4, 7]], rtol=1e-5)
+
+
 def test_pixels_are_those_of_the_processor():
     pixels, labels = images()
     for given in (pixels, (pixels / 255).astype(np.float32)):

@@ -27,6 +27,10 @@ def test_pictures_of_every_kind():
     colour = np.stack([gray] * 3)
     np.testing.assert_array_equal(decoded(picture(colour)), colour.transpose(1, 2, 0))
     np.testing.assert_array_equal(decoded(picture(colour.transpose(1, 2, 0))), colour.transpose(1, 2, 0))
+    np.testing.assert_array_equal(decoded(picture(gray[..., None])), gray)
+    clear = np.stack([gray, gray, gray, gray.T])
+    np.testing.assert_array_equal(decoded(picture(clear)), colour.transpose(1, 2, 0))
+    np.testing.assert_array_equal(decoded(picture(clear.transpose(1, 2, 0))), colour.transpose(1, 2, 0))
     unit = gray[None].astype(np.float32) / 255
     np.testing.assert_array_equal(decoded(picture(unit)), gray)
     standardised = (unit - 0.5) * 8
@@ -36,7 +40,19 @@ def test_pictures_of_every_kind():
     assert max(decoded(picture(np.zeros((1000, 300), np.uint8))).shape) <= LARGEST
 
 
-@pytest.mark.parametrize("shown", [np.zeros(4), np.zeros((8, 8)), np.zeros((5, 8, 8)), "a text", {"a": 1}, None])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        np.zeros(4),
+        np.zeros((8, 8)),
+        np.zeros((5, 8, 8)),
+        np.zeros((8, 8, 5)),
+        np.zeros((3, 8, 3)),
+        "a text",
+        {"a": 1},
+        None,
+    ],
+)
 def test_other_things_are_no_pictures(shown):
     assert picture(shown) is None
 

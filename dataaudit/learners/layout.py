@@ -1,0 +1,166 @@
+"""How images lie before a torch model: as they are given, or turned to channels first; running the model decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from dataaudit.learners.weights import copied
+from dataaudit.types import IntArray
+
+CHANNELS = (1, 3, 4)
+"""Lengths of a last axis that can be channels: grey, RGB, RGBA."""
+
+_TURNS = {
+    "last": "images [n, H, W, c] turned to [n, c, H, W]",
+    "none": "images [n, H, W] turned to [n, 1, H, W]",
+}
+_BY_LOOK = "; by look: the model has lazy layers, which take any number of channels"
+_LAZY = (nn.LazyConv2d, nn.LazyConvTranspose2d, nn.LazyBatchNorm2d, nn.LazyInstanceNorm2d)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Order of the axes that a model sees.
+
+    Attributes
+    ----------
+    channels
+        Where the data set has them: "given" for inputs that stay as they are, "last" for [n, H, W, c] and "none" for
+        [n, H, W], which become [n, c, H, W].
+    by_look
+        Whether the model would have taken the images as they are given as well.
+    """
+
+    channels: Literal["given", "last", "none"] = "given"
+    by_look: bool = False
+
+    def turn(self, batch: Any) -> Any:
+        """An array or a tensor [b, ...] as the model takes it; a view wherever the rows lie in one block."""
+        if self.channels == "given":
+            return batch
+        if self.channels == "none" or batch.shape[3] == 1:
+            # Strides as of an array that was made so: by others, torch would choose other kernels.
+            return batch.reshape(batch.shape[0], 1, *batch.shape[1:3])
+        return batch.swapaxes(1, 3).swapaxes(2, 3)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What an audit records; nothing of inputs that stay as they are."""
+        told = _TURNS.get(self.channels)
+        return {} if told is None else {"layout": told + _BY_LOOK * self.by_look}
+
+
+GIVEN = Layout()
+
+
+def turned(shape: Sequence[int]) -> Layout | None:
+    """The other layout that inputs of this shape, [n, ...], can have; None where they can be no images.
+
+    Examples
+    --------
+    >>> turned((9, 28, 28))
+    Layout(channels='none', by_look=False)
+    >>> turned((9, 3, 32, 32))
+    """
+    if len(shape) == 4 and shape[3] in CHANNELS:
+        return Layout("last")
+    return Layout("none") if len(shape) == 3 else None
+
+
+def looks_last(shape: Sequence[int]) -> bool:
+    """Whether inputs of this shape, [n, ...], look like images whose channels come last."""
+    return len(shape) == 4 and shape[3] in CHANNELS and shape[1] not in CHANNELS
+
+
+def channels_first(shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape of one input as a network of images takes it, by look; any other shape stays.
+
+    Examples
+    --------
+    >>> channels_first((32, 32, 3)), channels_first((28, 28)), channels_first((3, 32, 32))
+    ((3, 32, 32), (1, 28, 28), (3, 32, 32))
+    """
+    if looks_last((1, *shape)):
+        return (shape[2], shape[0], shape[1])
+    return (1, *shape) if len(shape) == 2 else tuple(shape)
+
+
+def fitting(
+    module: nn.Module,
+    inputs: Callable[[IntArray], Tensor],
+    examples: int,
+    try_on: Callable[[nn.Module, Tensor], None],
+) -> Layout:
+    """The layout that a model takes: the given one if it does, otherwise the turned one.
+
+    Layers of images also take one image without a batch axis, [c, H, W]. A batch is not taken for that: where inputs
+    can be images, two and three of them must give two and three outputs. Lazy convolutions and normalisations take
+    anything; they get channels first where the images look like channels last and the model does not turn them itself.
+
+    Parameters
+    ----------
+    module
+        In evaluation mode; one with lazy layers is left as it is.
+    inputs
+        Inputs [b, ...] of given rows, as they lie in the data set.
+    examples
+        How many rows there are.
+    try_on
+        Raises if a module does not take a batch.
+
+    Raises
+    ------
+    ModelError
+        As `try_on` does for the given layout, if neither is taken.
+    """
+    first = inputs(np.arange(min(2, examples), dtype=np.int64))
+    other = turned(first.shape)
+    lazy = any(is_lazy(part) for part in chain(module.parameters(), module.buffers()))
+    # Lazy layers are initialised by what they see first, at random.
+    with torch.random.fork_rng(devices=[]):
+        batches = [first] if other is None else [first, inputs(np.arange(3, dtype=np.int64) % examples)]
+        tried = copied(module) if lazy else module
+        channels = _channels_met(tried) if lazy else []
+        refused = _refusal(tried, batches, try_on)
+        taken_for = lazy and looks_last(first.shape) and channels[:1] == [first.shape[1]]
+        if refused is None and not taken_for:
+            return GIVEN
+        if other is not None:
+            tried = copied(module) if lazy else module
+            if _refusal(tried, [other.turn(batch).contiguous() for batch in batches], try_on) is None:
+                return Layout(other.channels, by_look=refused is None)
+    if refused is not None:
+        raise refused
+    return GIVEN
+
+
+def _refusal(
+    module: nn.Module, batches: Sequence[Tensor], try_on: Callable[[nn.Module, Tensor], None]
+) -> Exception | None:
+    for batch in batches:
+        try:
+            try_on(module, batch)
+        except Exception as error:  # A caller's model raises whatever it likes.
+            return error
+    return None
+
+
+def _channels_met(module: nn.Module) -> list[int]:
+    """Filled, when the module runs, with the length of the second axis of what its lazy layers of images meet."""
+    met: list[int] = []
+
+    def look(part: nn.Module, arguments: tuple[Any, ...]) -> None:
+        met.append(int(arguments[0].shape[1]))
+
+    for part in module.modules():
+        if isinstance(part, _LAZY):
+            part.register_forward_pre_hook(look)
+    return met

@@ -1,0 +1,41 @@
+"""What a torch module gives for a few rows, looked at before any training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dataaudit.errors import ModelError
+
+
+def check_outputs(module: nn.Module, inputs: Tensor, name: str, classes: int) -> None:
+    """Run a batch through a module and look at what comes out.
+
+    Raises
+    ------
+    ModelError
+        If the module fails, or gives anything but one logit for each row and class.
+    """
+    try:
+        with torch.inference_mode():
+            outputs = module(inputs)
+    except ModelError:
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ModelError(
+            f"a {name} that fails on inputs {tuple(inputs.shape)} of {inputs.dtype}: {error}",
+            "a model that takes a batch of the data set's inputs",
+            "change the model's first layer, or reshape the inputs (transform=)",
+        ) from error
+    if not isinstance(outputs, Tensor):
+        raise ModelError(
+            f"a {name} that returns {type(outputs).__name__}",
+            "logits: one tensor [batch, classes]",
+            "wrap the model so that it returns its logits only",
+        )
+    if outputs.shape != (len(inputs), classes):
+        raise ModelError(
+            f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
+            f"{(len(inputs), classes)}: one logit for each of the {classes} classes",
+            f"give the last layer {classes} outputs (num_labels={classes} in transformers)",
+        )
