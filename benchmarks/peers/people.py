@@ -17,10 +17,11 @@ DATA = "cifar10_human"
 LABELLINGS = ("careless", "one_annotator", "very_careless")
 
 
-def labels_of(folder: Path, labelling: str, n: int) -> tuple[Array, Array]:
-    """True and given labels of the first `n` images, int64 [n]."""
+def labels_of(folder: Path, labelling: str, n: int, first: int = 0) -> tuple[Array, Array]:
+    """True and given labels of `n` images from the `first` on, int64 [n]."""
+    chosen = slice(first, first + n)
     with np.load(folder / f"{DATA}.npz") as found:
-        return found["clean_label"][:n].astype(np.int64), found[labelling][:n].astype(np.int64)
+        return found["clean_label"][chosen].astype(np.int64), found[labelling][chosen].astype(np.int64)
 
 
 def block_cnn() -> Any:
@@ -34,11 +35,11 @@ def narrow_resnet() -> Any:
 NETWORKS: dict[str, Callable[[], Any]] = {"cnn": block_cnn, "resnet18": narrow_resnet}
 
 
-def pictures(folder: Path, labelling: str, network: str = "cnn", n: int = 10000) -> Source:
-    """The first `n` images and a network; three seeds of the careless labelling of all, one of any other."""
-    true, given = labels_of(folder, labelling, n)
+def pictures(folder: Path, labelling: str, network: str = "cnn", n: int = 10000, first: int = 0) -> Source:
+    """`n` images from the `first` on and a network; three seeds of the careless labelling of all, else one."""
+    true, given = labels_of(folder, labelling, n, first)
     with np.load(folder / f"{DATA}.npz") as found:
-        images = channels_first(found["images"][:n])
+        images = channels_first(found["images"][first : first + n])
     vectors = images.reshape(len(images), -1).astype(np.float32) / 255
     return Source(
         DATA,
@@ -69,6 +70,7 @@ def people(folder: Path) -> dict[str, Callable[[], Source]]:
     """By name: labellings with the network, fewer rows, another network, features."""
     networks: dict[str, Callable[[], Source]] = {
         **{f"{labelling} cnn": partial(pictures, folder, labelling) for labelling in LABELLINGS},
+        "careless last 5000 cnn": partial(pictures, folder, "careless", n=5000, first=5000),
         "careless 3000 cnn": partial(pictures, folder, "careless", n=3000),
         "careless 1000 cnn": partial(pictures, folder, "careless", n=1000),
         "careless 3000 resnet18": partial(pictures, folder, "careless", "resnet18", 3000),

@@ -19,14 +19,17 @@ from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
+from dataaudit.learners.automatic import Choice
+from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
-from dataaudit.learners.recipes import Recipe
+from dataaudit.learners.memory_format import MemoryFormat
+from dataaudit.learners.memory_format import choose as choose_format
+from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, of_length
 from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
-EVALUATION_ROWS = 1024
 PRETRAINED_ROWS = 2000
 SHUFFLED_COPIES = 16
 
@@ -50,8 +53,8 @@ class TorchFitted:
     @property
     def rows(self) -> int:
         """Examples that run through the model at a time."""
-        feed = self._learner.feed
-        return EVALUATION_ROWS if feed is None else min(EVALUATION_ROWS, feed.rows)
+        rows, feed = self._learner.format.rows, self._learner.feed
+        return rows if feed is None else min(rows, feed.rows)
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
@@ -64,10 +67,10 @@ class TorchFitted:
         return TorchFitted(self.module, learner)
 
     @torch.inference_mode()
-    def logits(self, indices: IntArray) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`, on the model's device."""
+    def logits(self, indices: IntArray, view: View | None = None) -> Tensor:
+        """Logits float32 [b, C] of the rows `indices`, seen as they are or as `view` shows them; on its device."""
         parts = [
-            self._learner.forward(self.module, batch)
+            self._learner.forward(self.module, batch, view)
             for batch in np.array_split(indices, -(-len(indices) // self.rows))
         ]
         return torch.cat(parts)
@@ -92,19 +95,23 @@ class TorchLearner:
         self,
         model: nn.Module | Callable[[], nn.Module],
         examples: Examples,
-        recipe: Recipe,
+        recipe: Recipe | Automatic,
         device: torch.device,
         feed: Feed | None = None,
     ) -> None:
         self.feed = feed
         self.examples = examples
-        self.recipe = recipe
+        # What is to be chosen is chosen in `check`, which sees the inputs.
+        self.recipe = recipe if isinstance(recipe, Recipe) else of_length(PLAIN, recipe)
+        self._automatic = recipe if isinstance(recipe, Automatic) else None
+        self._choice: Choice | None = None
+        self.format = MemoryFormat()
         self.device = device
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
-        self.precision, self._precision_reason = resolve_precision(recipe.precision, device)
+        self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
         self._default_dtype = torch.get_default_dtype()
         self._takes_tokens = False
@@ -116,6 +123,16 @@ class TorchLearner:
         return self.recipe.epochs
 
     @property
+    def evaluations(self) -> int:
+        """Evaluations of the recipe."""
+        return self.recipe.evaluations
+
+    @property
+    def views(self) -> tuple[View | None, ...]:
+        """Views of the recipe."""
+        return self.recipe.views
+
+    @property
     def allows_missing(self) -> bool:
         """Never: NaN inputs would end as NaN weights."""
         return False
@@ -123,13 +140,18 @@ class TorchLearner:
     @property
     def description(self) -> dict[str, Any]:
         """Model, recipe, device and precision as JSON values."""
+        chosen, notes = {}, [self._precision_reason, *(self.feed.notes if self.feed is not None else ())]
+        if self._choice is not None:
+            chosen, notes = {"recipe_chosen": self._choice.reasons}, [*notes, *self._choice.notes]
         return {
             "model": self._name,
             "recipe": self.recipe.to_dict(),
+            **chosen,
+            "passes": round(self.recipe.passes + (0 if self.recipe.evaluations else 1 / 3), 2),
             "device": str(self.device),
             "precision": self.precision,
             "engine": "torch",
-            "notes": [self._precision_reason, *(self.feed.notes if self.feed is not None else ())],
+            "notes": notes,
         }
 
     def module(self, seed: int) -> nn.Module:
@@ -161,10 +183,13 @@ class TorchLearner:
             self.feed.attach(made)
         for parameter in made.parameters():
             parameter.grad = None
-        return made.to(self.device)
+        return self.format.prepare(made.to(self.device))
 
     def check(self, seed: int) -> None:
-        """Run two rows through the model and look at what comes out."""
+        """Run two rows through the model and look at what comes out; choose what is left to choose.
+
+        That is how batches lie in memory and, unless one was given, the recipe.
+        """
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
         if self.feed is not None:
@@ -206,6 +231,20 @@ class TorchLearner:
                 f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
                 f"{(len(inputs), self._classes)}: one logit for each of the {self._classes} classes",
                 f"give the last layer {self._classes} outputs (num_labels={self._classes} in transformers)",
+            )
+        self.format = choose_format(module, inputs)
+        if self._automatic is not None and self._choice is None and self.feed is None:
+            self._choice = choose_recipe(self._automatic, module, tuple(inputs.shape[1:]), self.examples, seed)
+            self.recipe = self._choice.recipe
+        self._check_augmentation(tuple(inputs.shape[1:]))
+
+    def _check_augmentation(self, shape: tuple[int, ...]) -> None:
+        augment = self.recipe.augment
+        if isinstance(augment, CropFlip) and not augment.takes(shape):
+            raise ModelError(
+                f"inputs of shape {shape}, for {augment}",
+                f"images [channels, height, width] of more than {augment.padding} pixels a side",
+                "pass a recipe with augment=None or a smaller padding, or recipe='auto', which looks at the inputs",
             )
 
     def already_fits(self, seed: int) -> float | None:
@@ -291,12 +330,14 @@ class TorchLearner:
             return tensor.to(self._dtype)
         return tensor.to(torch.int64)
 
-    def forward(self, module: nn.Module, indices: IntArray) -> Tensor:
+    def forward(self, module: nn.Module, indices: IntArray, view: View | None = None) -> Tensor:
         """Logits float32 [b, C] of the rows `indices`, computed in the model's own precision: only training rounds."""
-        outputs: Tensor = module(self.inputs(indices))
+        inputs = self.inputs(indices)
+        outputs: Tensor = module(self.format.lay(inputs if view is None else view(inputs)))
         return outputs.float()
 
     def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        inputs = self.format.lay(inputs)
         if self.precision == "bfloat16":
             with torch.autocast(self.device.type, torch.bfloat16):
                 outputs: Tensor = module(inputs)
@@ -365,7 +406,7 @@ class TorchLearner:
             inputs = self.recipe.augment(inputs, generator)
         labels = self._labels[batch]
         logits = self._run(module, inputs)
-        loss = functional.cross_entropy(logits, labels.to(self.device))
+        loss = functional.cross_entropy(logits, labels.to(self.device), label_smoothing=self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
