@@ -15,7 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import dataaudit
-from dataaudit import Audit
+from dataaudit import Audit, networks
 from dataaudit.cli import _network, app
 from dataaudit.data import as_examples
 from dataaudit.density import engines
@@ -224,6 +224,20 @@ def speak(self):
 Recorder.end_epoch = speak
 cli.main()
 """
+
+
+@pytest.mark.parametrize(("side", "network"), [(24, networks.BlockCNN), (23, networks.SmallCNN)])
+def test_images_of_24_pixels_and_more_get_the_network_of_blocks(side, network):
+    examples = as_examples((np.zeros((4, 3, side, 40), np.uint8), [0, 1, 0, 1]))
+    assert isinstance(_network(None, examples)(), network)
+
+
+def test_the_length_of_the_automatic_recipe_can_be_set(table, tmp_path):
+    done = call("score", table, "--label", "kind", "--out", tmp_path / "r", "--recipe", "auto", "--epochs", 3)
+    assert done.exit_code == 0, done.output
+    settings = Audit.load(tmp_path / "r" / "audit").settings
+    assert settings["recipe"]["epochs"] == 3
+    assert settings["recipe_chosen"]["rule"] == "network without two-dimensional convolutions"
 
 
 def test_ctrl_c_keeps_complete_epochs(table, tmp_path):

@@ -21,6 +21,9 @@ WEIGHTS: dict[frozenset[str], dict[str, float]] = {
 """Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/decisions.py and, the last
 pair, small_tables.py. Those of sources that never saw the label are where `fitted_weights` starts from."""
 
+HIDDEN = {"dynamics": 0.9, "neighbours": 0.36}
+"""Exponents where neighbours lie in a layer of the network that was trained on the labels: they repeat what it says."""
+
 STAGED = 0.6
 """Exponent of boosting stages beside both other sources: they remember less than epochs. By small_tables.py."""
 
@@ -54,6 +57,8 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     parts, labels, classes = sources(evidence), evidence.labels, len(evidence.class_names)
     apart = outsiders(evidence, parts)
     weights = exponents(parts)
+    if len(parts) == 2 and not apart:
+        weights = dict(HIDDEN)
     if len(parts) == 3 and evidence.ways.get("dynamics") == STAGES:
         weights["dynamics"] = STAGED
     power = BOUNDED if evidence.ways.get("heldout") == LEFT_OUT else 0.0
