@@ -22,7 +22,7 @@ class Constants:
     structure, floor
         As in `dataaudit.LabelQuality`.
     el2n, margin, odds
-        Weights of EL2N, taken off, and of the margin and the log odds, added to the posterior.
+        Weights of EL2N, taken off, and of the margin and the posterior's log odds, added to the posterior.
     """
 
     structure: float
@@ -32,7 +32,7 @@ class Constants:
     odds: float
 
 
-CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.2)
+CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.1)
 """By benchmarks/peers/decisions.py; the last by small_tables.py."""
 
 
@@ -69,7 +69,7 @@ class Judged:
     rival
         That other class by Bayes' rule, int64 [n].
     odds
-        Log of the odds of the given label against the likeliest other class, float64 [n].
+        Log odds of the posterior, float64 [n].
     """
 
     posterior: FloatArray
@@ -98,7 +98,7 @@ def judged(
         See `noise_weights`.
     """
     n = len(labels)
-    posterior, el2n, margin, odds = (np.empty(n) for _ in range(4))
+    posterior, el2n, margin = (np.empty(n) for _ in range(3))
     rival = np.empty(n, np.int64)
     for rows in blocks(n, classes):
         probability = beliefs.dense(rows)
@@ -112,10 +112,9 @@ def judged(
         posterior[rows] = against[places, given] / against.sum(1)
         against[places, given] = -1.0
         probability[places, given] = -1.0
-        other = probability.max(1)
-        margin[rows] = own - other
-        odds[rows] = np.log(np.maximum(own, SMALLEST)) - np.log(np.maximum(other, SMALLEST))
+        margin[rows] = own - probability.max(1)
         rival[rows] = against.argmax(1)
+    odds = np.log(np.maximum(posterior, SMALLEST)) - np.log(np.maximum(1.0 - posterior, SMALLEST))
     return Judged(posterior, el2n, margin, rival, odds)
 
 
