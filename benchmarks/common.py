@@ -66,10 +66,23 @@ def merit(scores: Array, wrong: Array) -> tuple[float, float]:
     return float(roc_auc_score(wrong, -scores)), float(average_precision_score(wrong, -scores))
 
 
+def missed(scores: Array, wrong: Array) -> float:
+    """Share of the errors not among the lowest `scores` when as many are looked at as there are errors.
+
+    Of equal scores at the limit it is unknown which are looked at: each counts by its chance.
+    """
+    looked = int(wrong.sum())
+    limit = np.partition(scores, looked - 1)[looked - 1]
+    below, at = scores < limit, scores == limit
+    found = wrong[below].sum() + wrong[at].mean() * (looked - below.sum())
+    return float(1 - found / looked)
+
+
 def machine() -> dict[str, str]:
-    """Machine, commit and versions, for every row of a results file."""
+    """Machine, commit and versions, for every row of a results file; results files are no changes."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=False).stdout
+    status = ["git", "status", "--porcelain", "--", ":/", ":(top,exclude,glob)**/results/*"]
+    changed = subprocess.run(status, capture_output=True, text=True, check=False).stdout
     return {
         "commit": commit.stdout.strip() + ("+changes" if changed.strip() else ""),
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads",

@@ -92,6 +92,8 @@ def belief_needs(
         return {Need.HELDOUT} if heldout else found
     elif learner is not None:
         found.add(Need.DYNAMICS if learner.epochs else Need.HELDOUT)
+        if learner.evaluations:
+            found.add(Need.EVALUATIONS)
         flat = inspection is not None and len(inspection.shape) == 1 and inspection.dtype != TEXT
         quick = flat and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1
         if quick and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
@@ -169,4 +171,5 @@ def automatic_needs(learner: Learner | None, recorder: Recorder | None, trained:
     assert learner is not None
     if trained:
         return {Need.PREDICTIONS}
-    return {Need.DYNAMICS, Need.PREDICTIONS} if learner.epochs else {Need.HELDOUT}
+    evaluated = {Need.EVALUATIONS} if learner.evaluations else set()
+    return {Need.DYNAMICS, Need.PREDICTIONS} | evaluated if learner.epochs else {Need.HELDOUT}

@@ -52,7 +52,7 @@ from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores
 
 if TYPE_CHECKING:
-    from dataaudit.learners.recipes import Recipe
+    from dataaudit.learners.recipes import Automatic, Recipe
 
 
 def score(
@@ -66,7 +66,7 @@ def score(
     transform: Callable[[Any], Any] | None = None,
     processor: Any = None,
     on_bad_rows: str = "raise",
-    recipe: str | Recipe | None = None,
+    recipe: str | Recipe | Automatic | None = None,
     device: str = "auto",
     engine: str | DensityEngine = "auto",
     search: str | NeighbourSearch = "auto",
@@ -106,8 +106,9 @@ def score(
         that the model does not take, are found in one more pass and left out. The audit's settings name them, and
         `Audit.rows` says which rows of the data set its examples are.
     recipe
-        How a torch model is trained: a `Recipe` or the name of one. scikit-learn models with ``partial_fit``
-        take its epochs and batch size.
+        How a torch model is trained: a `Recipe`, the name of one, ``dataaudit.recipes.auto(epochs=...)``, or None
+        ("auto"): chosen by rules of module, shape, size and number of classes, and written in the audit's settings.
+        scikit-learn models with ``partial_fit`` take its epochs and batch size.
     device
         "auto" (CUDA where there is one), or a torch device.
     engine

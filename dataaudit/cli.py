@@ -26,6 +26,8 @@ app = typer.Typer(
 
 OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv", ".report.html.partial"}
 WRONG_INPUT, INTERRUPTED = 2, 130
+BLOCKS_FROM = 24
+"""Fewest pixels a side of images for which the network of blocks is the default."""
 
 
 def main() -> None:
@@ -105,8 +107,11 @@ def score(
     inputs: Annotated[
         list[str] | None, typer.Option(help="Input columns, separated by commas or given one by one.")
     ] = None,
-    network: Annotated[str | None, typer.Option(help="Network; small_cnn for images, otherwise mlp.")] = None,
-    recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "default",
+    network: Annotated[
+        str | None,
+        typer.Option(help="Network; by default block_cnn or, below 24 pixels a side, small_cnn for images, else mlp."),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "auto",
     epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
     scorers: Annotated[str, typer.Option(help="Scores, separated by commas.")] = "auto",
     split: Annotated[str | None, typer.Option(help="Split of a saved DatasetDict.")] = None,
@@ -192,9 +197,11 @@ def list_() -> None:
     rows = []
     for name in dataaudit.recipes.names():
         way = dataaudit.recipes.get(name)
-        rows.append(
-            [name, str(way.epochs), str(way.batch_size), f"{way.optimizer} {way.learning_rate:g} {way.schedule}"]
-        )
+        if isinstance(way, dataaudit.Recipe):
+            how = f"{way.optimizer} {way.learning_rate:g} {way.schedule}"
+            rows.append([name, str(way.epochs), str(way.batch_size), how])
+        else:
+            rows.append([name, "", "", "chosen by network, inputs and size"])
     _table("Recipes", ["name", "epochs", "batch", "optimiser, rate, schedule"], rows)
 
 
@@ -232,7 +239,7 @@ def _network(name: str | None, examples: Examples) -> Any:
 
     shape = np.asarray(examples.read(np.zeros(1, np.int64))).shape[1:]
     if name is None:
-        name = "small_cnn" if len(shape) == 3 else "mlp"
+        name = "mlp" if len(shape) != 3 else "block_cnn" if min(shape[1:]) >= BLOCKS_FROM else "small_cnn"
     if name not in dataaudit.networks.names():
         raise SettingError(f"--network {name}", "a named network", did_you_mean(name, dataaudit.networks.names()))
     if name != "mlp":

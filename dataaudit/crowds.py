@@ -15,6 +15,7 @@ from dataaudit.types import IntArray
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
     from dataaudit.density.engines import DensityEngine
+    from dataaudit.evaluations import Show
     from dataaudit.evidence import Timer
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.neighbours.protocol import NeighbourSearch
@@ -125,13 +126,19 @@ class Crowds:
         if self._store is not None:
             self._store.check_unchanged()
 
-    def take(self, fitted: Fitted, epoch: int | None) -> None:
-        """Find what lies in the model as it is after `epoch` (None: at the end)."""
+    def take(self, fitted: Fitted, epoch: int | None, shows: Sequence[Show] = ()) -> bool:
+        """Find what lies in the model as it is after `epoch` (None: at the end), in a pass that others see too.
+
+        Returns
+        -------
+        bool
+            Whether there was a pass.
+        """
         from dataaudit.representations.collect import Wanted, represent, weights_of
 
         now = [need for need in self.of_model if need.epoch == epoch]
         if not now:
-            return
+            return False
         model, keeps = cast("TorchModel", fitted), None
         with self._timer.stage("represent"):
             if self._store is not None:
@@ -141,11 +148,12 @@ class Crowds:
                     of = {"layer": one.layer, "loss": one.loss, "epoch": epoch}
                     return store.keeper(one.space, len(self._labels), of, weights)
 
-            made = represent(model, _wanted(now), self._labels, self._seed, self._progress, keeps)
+            made = represent(model, _wanted(now), self._labels, self._seed, self._progress, keeps, shows)
         for need in now:
             self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
         if self._store is not None:
             self._store.check_unchanged()
+        return True
 
     def _add(
         self, need: DensityNeed | NeighbourNeed | AroundNeed, represented: Represented, described: dict[str, Any]

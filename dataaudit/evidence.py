@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,12 +15,13 @@ from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.errors import ModelError
+from dataaudit.evaluations import Evaluations, Show, show_all
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.progress import progress_bar
 from dataaudit.representations.input import InputRows
-from dataaudit.shares import Believed
+from dataaudit.shares import Averaged, Believed, ClassBeliefs
 from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from dataaudit.dynamics.recorder import Recorder
     from dataaudit.dynamics.summary import Dynamics, Predictions
     from dataaudit.holdout.summary import HoldoutScores
-    from dataaudit.learners.base import Fitted, Learner
+    from dataaudit.learners.base import Fitted, Learner, Watch
     from dataaudit.learners.linear_probe import LinearProbe
     from dataaudit.neighbours.around import Around
     from dataaudit.neighbours.protocol import NeighbourSearch
@@ -56,6 +57,8 @@ class Need(StrEnum):
     """Training dynamics: one training run."""
     PREDICTIONS = "predictions"
     """One evaluation pass of the trained model."""
+    EVALUATIONS = "evaluations"
+    """Evaluation passes after the last epochs of a training run, of examples as they are and mirrored."""
     HELDOUT = "heldout"
     """Predictions of models that did not train on the example: three folds, or leave-one-out in closed form."""
     LEFT_OUT = "left_out"
@@ -80,6 +83,8 @@ class Evidence:
         Names of the classes [C].
     dynamics, predictions, heldout
         See `dataaudit.dynamics.summary`.
+    evaluations
+        Means over the evaluation passes of the last epochs, where the recipe makes any; see `Dynamics`.
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
     left_out
@@ -107,6 +112,16 @@ class Evidence:
     around: Around | None = None
     beliefs: Believed | None = None
     model: TrainedModel | None = None
+    evaluations: Dynamics | None = None
+
+    @property
+    def run(self) -> ClassBeliefs | None:
+        """Probabilities of the classes by the training run: every pass by what it says, whatever kind it is of."""
+        parts = [part for part in (self.dynamics, self.evaluations) if part is not None]
+        if not parts:
+            return None
+        weights = tuple(float((part.epoch_weights**2).sum()) for part in parts)
+        return Averaged(tuple(part.informed for part in parts), weights)
 
     def has(self, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> bool:
         """Whether that part is there."""
@@ -133,22 +148,6 @@ class Timer:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-
-def predict(
-    fitted: Fitted,
-    rows: IntArray,
-    labels: IntArray,
-    recorder: Recorder,
-    progress: bool,
-    text: str = "predicting",
-) -> None:
-    """Show `recorder` the predictions of `fitted` for `rows`, block by block."""
-    with progress_bar(text, len(rows), progress) as advance:
-        for start in range(0, len(rows), EVALUATION_ROWS):
-            block = rows[start : start + EVALUATION_ROWS]
-            recorder.evaluate(block, fitted.logits(block), labels[block])
-            advance(len(block))
 
 
 def heldout_predictions(
@@ -300,12 +299,22 @@ def collect(
     inputs = None if examples is None else InputRows(examples)
     crowds.of_inputs(inputs)
     rows = np.arange(len(labels), dtype=np.int64)
-    fitted = None
+    fitted, evaluating = None, None
+    if Need.EVALUATIONS in needs:
+        learner = _needed(learner, Need.EVALUATIONS)
+        if keeps or not learner.evaluations:
+            raise ModelError(
+                "a run without evaluations after its last epochs",
+                "a training run of a torch module, by a recipe with evaluations",
+                "pass recipe=Recipe(evaluations=...), or leave scorers='auto'",
+            )
+        evaluating = Evaluations(labels, len(class_names), learner.epochs, learner.evaluations, learner.views)
     dynamics_needed = Need.DYNAMICS in needs and not recorded
-    if dynamics_needed or (crowds.of_model and not keeps):
+    if dynamics_needed or evaluating is not None or (crowds.of_model and not keeps):
         learner = _needed(learner, Need.DYNAMICS)
+        watch = _watching([crowds.watch, None if evaluating is None else evaluating.watch])
         with timer.stage("train"):
-            fitted = learner.fit(rows, seed, recorder if dynamics_needed else None, progress, crowds.watch)
+            fitted = learner.fit(rows, seed, recorder if dynamics_needed else None, progress, watch)
     dynamics = recorder.dynamics() if Need.DYNAMICS in needs else None
     if Need.DYNAMICS in needs and dynamics is None:
         raise ModelError(
@@ -314,17 +323,25 @@ def collect(
             "call recorder.end_epoch() after an epoch",
         )
     predictions = recorder.predictions() if Need.PREDICTIONS in needs and recorded else None
-    if Need.PREDICTIONS in needs and predictions is None:
+    predicting = Need.PREDICTIONS in needs and predictions is None
+    if predicting and fitted is None and not keeps:
         learner = _needed(learner, Need.PREDICTIONS)
-        if fitted is None and not keeps:
-            with timer.stage("train"):
-                fitted = learner.fit(rows, seed, None, progress)
+        with timer.stage("train"):
+            fitted = learner.fit(rows, seed, None, progress)
+    # Whoever looks at the model as it is at the end does so in one pass.
+    shows: list[Show] = [recorder.evaluate] if predicting else []
+    shows += [evaluating.show] if evaluating is not None else []
+    last = fitted
+    if last is None and (shows or crowds.of_model):
+        last = _needed(learner, Need.PREDICTIONS if predicting else crowds.of_model[0]).untrained()
+    if last is not None and not crowds.take(last, None, shows) and shows:
         with timer.stage("evaluate"):
-            predict(fitted or learner.untrained(), rows, labels, recorder, progress)
-            predictions = recorder.predictions()
-    if crowds.of_model:
-        learner = _needed(learner, crowds.of_model[0])
-        crowds.take(fitted or learner.untrained(), None)
+            show_all(last, labels, shows, progress)
+    predictions = recorder.predictions() if predicting else predictions
+    evaluations = None
+    if evaluating is not None and last is not None:
+        with timer.stage("evaluate"):
+            evaluations = evaluating.finish(last)
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
@@ -354,8 +371,22 @@ def collect(
         crowds.neighbours,
         around=crowds.around,
         model=model,
+        evaluations=evaluations,
         **found,
     )
+
+
+def _watching(watches: Sequence[Watch | None]) -> Watch | None:
+    """One who looks after every epoch, for all who do; None without any."""
+    eyes = [watch for watch in watches if watch is not None]
+    if not eyes:
+        return None
+
+    def look(epoch: int, fitted: Fitted) -> None:
+        for eye in eyes:
+            eye(epoch, fitted)
+
+    return look
 
 
 def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> Learner:

@@ -111,6 +111,27 @@ class ClassShares:
 
 
 @dataclass(frozen=True)
+class Averaged:
+    """Weighted mean of several sources' probabilities.
+
+    Attributes
+    ----------
+    parts
+        The sources.
+    weights
+        How much each counts, more than 0.
+    """
+
+    parts: tuple[ClassBeliefs, ...]
+    weights: tuple[float, ...]
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows."""
+        total = sum(weight * part.dense(rows) for part, weight in zip(self.parts, self.weights, strict=True))
+        return np.asarray(total / sum(self.weights))
+
+
+@dataclass(frozen=True)
 class Believed:
     """What several sources together say about the classes of n examples.
 

@@ -24,12 +24,13 @@ from dataaudit.scoring.base import Uncertainty
 
 MANIFEST = "audit.json"
 FORMAT = "dataaudit audit"
-VERSION = 1
+VERSION = 2
 _FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits|pairs)-[0-9a-f]{16}\.parquet(\.partial)?")
 _TIES, _SCORE = "ties of ", "score "
 _KNOWN = ("stderr", "lower", "upper", "holdouts")
 _RATES = ("rate", "lower", "upper", "estimates", "independent", "skilled")
 _VOTE = ("same", "leading", "votes")
+_BY_EPOCH = ("kept_epochs", "epoch_weights")
 _MATRICES = ("margin_by_epoch", "confidence_by_epoch", "max_confidence_by_epoch")
 
 
@@ -173,7 +174,7 @@ def _described(audit: Audit) -> dict[str, Any]:
     if audit.dynamics is not None:
         described["dynamics"] = {
             "epochs": audit.dynamics.epochs,
-            "kept_epochs": audit.dynamics.kept_epochs.tolist(),
+            **{name: getattr(audit.dynamics, name).tolist() for name in _BY_EPOCH},
         }
     return described
 
@@ -197,7 +198,7 @@ def _tables(audit: Audit) -> dict[str, dict[str, Any]]:
     single = {
         field.name: getattr(dynamics, field.name)
         for field in fields(Dynamics)
-        if np.shape(getattr(dynamics, field.name)) == (len(audit),) and field.name != "kept_epochs"
+        if np.shape(getattr(dynamics, field.name)) == (len(audit),) and field.name not in _BY_EPOCH
     }
     means = {f"mean {slot}": column for slot, column in enumerate(dynamics.mean_probabilities.T)}
     if dynamics.probability_classes is not None:
@@ -244,6 +245,7 @@ def _dynamics(manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Dy
         epochs=manifest["dynamics"]["epochs"],
         classes=len(manifest["class_names"]),
         kept_epochs=np.asarray(kept, np.int64),
+        epoch_weights=np.asarray(manifest["dynamics"]["epoch_weights"], np.float64),
         mean_probabilities=np.stack([_array(means, f"mean {slot}") for slot in range(slots)], 1),
         probability_classes=classes,
         correct_bits=np.stack([_array(bits, f"correct {epoch}") for epoch in epochs]),

@@ -32,7 +32,7 @@ import dataaudit
 from benchmarks.common import FASHION, Array, fashion, fashion_test, symmetric, table, write
 from benchmarks.peers.cases import embedded, texts
 from dataaudit.learners.networks import MLP
-from dataaudit.learners.recipes import DEFAULT
+from dataaudit.learners.recipes import PLAIN
 
 BATCH = 128
 
@@ -135,7 +135,7 @@ def accuracies(source: Source, given: Array, audit: dataaudit.Audit, epochs: int
     }
     stack = [value.requires_grad_() for value in weights.values()]
     outputs = torch.func.vmap(lambda own, rows: torch.func.functional_call(module, own, (rows,)))
-    optimizer = torch.optim.SGD(stack, DEFAULT.learning_rate, DEFAULT.momentum, nesterov=True)
+    optimizer = torch.optim.SGD(stack, PLAIN.learning_rate, PLAIN.momentum, nesterov=True)
     x, y = torch.tensor(source.inputs), torch.tensor(given)
     recorders = [dataaudit.Recorder(n, classes) for _ in WAYS]
     steps, step = -(-n // BATCH) * epochs, 0
@@ -151,7 +151,7 @@ def accuracies(source: Source, given: Array, audit: dataaudit.Audit, epochs: int
         factor = torch.tensor(np.array(factors), dtype=torch.float32)
         for batch in torch.tensor(drawn).split(BATCH, dim=1):
             for group in optimizer.param_groups:
-                group["lr"] = DEFAULT.learning_rate * DEFAULT.rate(step, steps)
+                group["lr"] = PLAIN.learning_rate * PLAIN.rate(step, steps)
             logits = outputs(weights, x[batch])
             losses = functional.cross_entropy(logits.flatten(0, 1), y[batch].flatten(), reduction="none")
             optimizer.zero_grad()

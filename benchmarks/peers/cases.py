@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import dataaudit
 from benchmarks.common import PAIRS, Array, fashion, paired, symmetric
 
 NOISES = ("symmetric 5%", "symmetric 20%", "symmetric 40%", "pairs 10%", "pairs 20%", "nearest 10%")
+THREE = ("symmetric 20%", "pairs 20%", "nearest 10%")
 REAL = "real"
 
 
@@ -27,8 +28,10 @@ class Source:
 
     Attributes
     ----------
-    name
-        Data set and model.
+    data
+        Name of the data set.
+    network
+        Name of the model, or of what stands in for one.
     model
         What `dataaudit.score` takes.
     inputs
@@ -43,9 +46,20 @@ class Source:
         Labels with real errors, or None.
     processor
         Tokenizer of a transformers model.
+    labelling
+        Who gave the labels `given`.
+    peers
+        Models that cleanlab gets predictions of, by name; `model` where there is none.
+    noises
+        Kinds of noise that are planted, of a source without `given`.
+    seeds
+        How many of the seeds are run.
+    images
+        Whether a network learns from images, so that cleanlab also gets a recipe that is usual for them.
     """
 
-    name: str
+    data: str
+    network: str
     model: Any
     inputs: Any
     vectors: Array
@@ -53,11 +67,21 @@ class Source:
     partner: dict[int, int]
     given: Array | None = None
     processor: Any = None
+    labelling: str = REAL
+    peers: dict[str, Any] = field(default_factory=dict)
+    noises: tuple[str, ...] = NOISES
+    seeds: int = 3
+    images: bool = False
+
+    @property
+    def name(self) -> str:
+        """Data set, rows and model."""
+        return f"{self.data} {len(self.true)} {self.network}"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A source with one kind of noise."""
+    """A source with one kind of noise, or the labelling that it came with."""
 
     source: Source
     noise: str
@@ -69,10 +93,10 @@ class Case:
         """Which labels are errors, bool [n]."""
         return np.asarray(self.given != self.source.true)
 
-    @property
-    def key(self) -> str:
-        """A file name."""
-        return f"{self.source.name} {self.noise} {self.seed}".replace(" ", "_").replace("%", "")
+
+def planted(noise: str) -> bool:
+    """Whether errors of this kind were planted; all others were made by people or rules."""
+    return noise in NOISES
 
 
 def class_means(vectors: Array, labels: Array) -> Array:
@@ -108,8 +132,7 @@ def nearest(vectors: Array, labels: Array, share: float, seed: int) -> Array:
 
 def plant(source: Source, noise: str, seed: int) -> Array:
     """Labels of `source` with errors of the kind `noise`."""
-    if noise == REAL:
-        assert source.given is not None
+    if source.given is not None:
         return source.given
     kind, share = noise.split()[0], float(noise.split()[1].rstrip("%")) / 100
     if kind == "symmetric":
@@ -120,18 +143,34 @@ def plant(source: Source, noise: str, seed: int) -> Array:
 
 
 def cases(source: Source, seeds: list[int], noises: Sequence[str] | None = None) -> Iterator[Case]:
-    """Every kind of noise, or those of `noises`, and seed; real errors for every seed."""
-    for seed in seeds:
-        for noise in NOISES if source.given is None else (REAL,):
+    """Every kind of noise that the source has, or those of them in `noises`, and seed."""
+    for seed in seeds[: source.seeds]:
+        for noise in source.noises if source.given is None else (source.labelling,):
             if noises is None or noise in noises:
                 yield Case(source, noise, seed, plant(source, noise, seed))
 
 
+def channels_first(images: Array) -> Array:
+    """Images [n, height, width, 3] as networks take them."""
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+
 def fashion_cnn(folder: str, n: int) -> Source:
+    """Three kinds of noise; of more than 10000 rows two, and one seed."""
     images, labels = fashion(folder, n)
     vectors = images.reshape(len(images), -1).astype(np.float32) / 255
+    model, big = dataaudit.networks.build("small_cnn", (1, 28, 28), 10), n > 10000
     return Source(
-        "fashion cnn", dataaudit.networks.build("small_cnn", (1, 28, 28), 10), images, vectors, labels, dict(PAIRS)
+        "fashion",
+        "cnn",
+        model,
+        images,
+        vectors,
+        labels,
+        dict(PAIRS),
+        noises=THREE[:2] if big else THREE,
+        seeds=1 if big else 3,
+        images=True,
     )
 
 
@@ -139,7 +178,7 @@ def digits_mlp() -> Source:
     digits = load_digits()
     inputs, labels = (digits.data / 16).astype(np.float32), digits.target.astype(np.int64)
     model = dataaudit.networks.build("mlp", (64,), 10)
-    return Source("digits mlp", model, inputs, inputs, labels, nearest_partner(inputs, labels))
+    return Source("digits", "mlp", model, inputs, inputs, labels, nearest_partner(inputs, labels))
 
 
 def satellite(path: Path) -> tuple[Array, Array]:
@@ -153,7 +192,7 @@ def satellite(path: Path) -> tuple[Array, Array]:
 def satellite_mlp(folder: Path) -> Source:
     inputs, labels = satellite(folder / "satellite.csv")
     model = dataaudit.networks.build("mlp", (inputs.shape[1],), int(labels.max()) + 1)
-    return Source("satellite mlp", model, inputs, inputs, labels, nearest_partner(inputs, labels))
+    return Source("satellite", "mlp", model, inputs, inputs, labels, nearest_partner(inputs, labels))
 
 
 def satellite_boosting(folder: Path) -> Source:
@@ -161,7 +200,7 @@ def satellite_boosting(folder: Path) -> Source:
 
     inputs, labels = satellite(folder / "satellite.csv")
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
-    return Source("satellite boosting", model, inputs, inputs, labels, nearest_partner(inputs, labels))
+    return Source("satellite", "boosting", model, inputs, inputs, labels, nearest_partner(inputs, labels))
 
 
 def texts(path: Path) -> tuple[list[str], Array, Array | None]:
@@ -191,12 +230,19 @@ def embedded(path: Path, words: list[str], cache: Path) -> Array:
     return found
 
 
-def probe(path: Path, cache: Path) -> Source:
-    """Sentence embeddings with a linear probe."""
+def feature_peers() -> dict[str, Any]:
+    """What a user of cleanlab trains on features."""
+    from sklearn.linear_model import LogisticRegression
+
+    return {"probe": dataaudit.LinearProbe(), "logistic": LogisticRegression(max_iter=1000)}
+
+
+def embeddings(path: Path, cache: Path) -> Source:
+    """Sentence embeddings without a model; the peers get a linear probe and logistic regression."""
     words, labels, given = texts(path)
     vectors = embedded(path, words, cache)
     partner = nearest_partner(vectors, labels)
-    return Source(f"{path.stem} probe", dataaudit.LinearProbe(), vectors, vectors, labels, partner, given)
+    return Source(path.stem, "embeddings", None, vectors, vectors, labels, partner, given, peers=feature_peers())
 
 
 def words(path: Path, cache: Path) -> Source:
@@ -208,7 +254,8 @@ def words(path: Path, cache: Path) -> Source:
     lines, labels, given = texts(path)
     vectors = embedded(path, lines, cache)
     model = make_pipeline(TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)), LogisticRegression(max_iter=1000))
-    return Source(f"{path.stem} words", model, lines, vectors, labels, nearest_partner(vectors, labels), given)
+    partner = nearest_partner(vectors, labels)
+    return Source(path.stem, "words", None, lines, vectors, labels, partner, given, peers={"tf-idf": model})
 
 
 def small_transformer(words: list[str], classes: int, layers: int = 2, units: int = 128) -> tuple[Any, Any]:
@@ -251,22 +298,26 @@ def transformer(path: Path, cache: Path) -> Source:
     vectors = embedded(path, words, cache)
     model, tokenizer = small_transformer(words, int(labels.max()) + 1, layers=1, units=64)
     partner = nearest_partner(vectors, labels)
-    return Source(f"{path.stem} transformer", model, words, vectors, labels, partner, given, tokenizer)
+    return Source(path.stem, "transformer", model, words, vectors, labels, partner, given, tokenizer)
 
 
 def sources(options: Any) -> dict[str, Callable[[], Source]]:
-    """By name."""
+    """By name, those with real errors first."""
+    from benchmarks.peers.people import people
+
     data, cache = Path(options.data), Path(options.cache)
     return {
+        **people(data),
+        "hausa_news embeddings": lambda: embeddings(data / "hausa_news.csv", cache),
+        "yoruba_news embeddings": lambda: embeddings(data / "yoruba_news.csv", cache),
+        "hausa_news words": lambda: words(data / "hausa_news.csv", cache),
+        "yoruba_news words": lambda: words(data / "yoruba_news.csv", cache),
         "digits mlp": digits_mlp,
         "satellite mlp": lambda: satellite_mlp(data),
         "satellite boosting": lambda: satellite_boosting(data),
-        "trec probe": lambda: probe(data / "trec.csv", cache),
-        "hausa_news probe": lambda: probe(data / "hausa_news.csv", cache),
-        "yoruba_news probe": lambda: probe(data / "yoruba_news.csv", cache),
+        "trec embeddings": lambda: embeddings(data / "trec.csv", cache),
         "trec words": lambda: words(data / "trec.csv", cache),
-        "hausa_news words": lambda: words(data / "hausa_news.csv", cache),
-        "yoruba_news words": lambda: words(data / "yoruba_news.csv", cache),
         "trec transformer": lambda: transformer(data / "trec.csv", cache),
-        "fashion cnn": lambda: fashion_cnn(options.fashion, options.examples),
+        "fashion 10000 cnn": lambda: fashion_cnn(options.fashion, 10000),
+        "fashion 60000 cnn": lambda: fashion_cnn(options.fashion, 60000),
     }

@@ -23,7 +23,7 @@ from torch.nn import functional
 import dataaudit
 from benchmarks.common import FASHION, PAIRS, Array, fashion, paired, symmetric, table, write
 from benchmarks.peers.cases import nearest_partner, satellite
-from dataaudit.learners.recipes import DEFAULT
+from dataaudit.learners.recipes import PLAIN
 
 TRAINED = 6000
 WAYS = ("given", "drop", "relabel", "weight", "true")
@@ -64,12 +64,12 @@ def accuracy(
     """Of a network trained by the default recipe, its loss weighted."""
     torch.manual_seed(seed)
     module, x, y, w = model(), tensors(inputs), torch.tensor(labels), torch.tensor(weights, dtype=torch.float32)
-    optimizer = torch.optim.SGD(module.parameters(), DEFAULT.learning_rate, DEFAULT.momentum, nesterov=True)
-    steps, step = -(-len(y) // DEFAULT.batch_size) * DEFAULT.epochs, 0
-    for _ in range(DEFAULT.epochs):
-        for batch in torch.randperm(len(y)).split(DEFAULT.batch_size):
+    optimizer = torch.optim.SGD(module.parameters(), PLAIN.learning_rate, PLAIN.momentum, nesterov=True)
+    steps, step = -(-len(y) // PLAIN.batch_size) * PLAIN.epochs, 0
+    for _ in range(PLAIN.epochs):
+        for batch in torch.randperm(len(y)).split(PLAIN.batch_size):
             for group in optimizer.param_groups:
-                group["lr"] = DEFAULT.learning_rate * DEFAULT.rate(step, steps)
+                group["lr"] = PLAIN.learning_rate * PLAIN.rate(step, steps)
             loss = functional.cross_entropy(module(x[batch]), y[batch], reduction="none")
             optimizer.zero_grad()
             (loss * w[batch]).mean().backward()

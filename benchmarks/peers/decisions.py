@@ -2,7 +2,8 @@
 
     python -m benchmarks.peers.decisions --data FOLDER [--fashion FOLDER] [--cache FOLDER] [--seeds 0]
 
-Cases and training runs are those of benchmarks/peers/label_errors.py, which leaves them in --cache. Three tables: the
+Cases are those of benchmarks/peers/label_errors.py, and so are cleanlab's folds, which it leaves in --cache; our runs
+are made again. Of networks on images cleanlab gets the predictions by what "auto" chose. Three tables: the
 weights and constants of the consensus, for every set of sources; estimates of the number of errors; and how sharp error
 probabilities are. A variant of the consensus is judged by its gain over cleanlab's best score and the k-NN vote, AUROC
 and average precision, each clipped to -.02 and .01: never to lose counts for more than to win high. For each family of
@@ -23,9 +24,9 @@ from sklearn.mixture import GaussianMixture
 
 import dataaudit
 from benchmarks.common import FASHION, Array, merit, symmetric, table, write
-from benchmarks.peers.cases import REAL, Case, cases, sources
-from benchmarks.peers.collect import collect
-from benchmarks.peers.label_errors import audited, cleanlab_scores, folds, trusted, vote
+from benchmarks.peers.cases import Case, cases, planted, sources
+from benchmarks.peers.collect import Folds, Way, kept_at, out_of_fold, ways
+from benchmarks.peers.tools import DATALAB_ROWS, audited, cleanlab_scores, datalab, nearest_others, trusted, vote
 from dataaudit.labels import beliefs, judgement
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, Constants, consensus_values, judged
@@ -141,11 +142,11 @@ def second_run(case: Case, audit: dataaudit.Audit) -> Row:
     return found
 
 
-def count_row(case: Case, found: dict[str, Any], audit: dataaudit.Audit, runs: bool) -> Row:
+def count_row(case: Case, folds: Folds, audit: dataaudit.Audit, runs: bool) -> Row:
     """Every estimate of the share of errors."""
     from cleanlab.count import estimate_joint, num_label_issues
 
-    trust = trusted(found, folds(found)[-1])
+    trust = trusted(folds)
     quality = audit.columns.get("label_quality", audit.columns[audit.default])
     noise = audit.noise_rate()
     row: Row = {
@@ -163,7 +164,7 @@ def count_row(case: Case, found: dict[str, Any], audit: dataaudit.Audit, runs: b
         "lower": noise.lower,
         "upper": noise.upper,
     }
-    if runs and "recorder" in found and len(case.given) <= 10000 and isinstance(case.source.inputs, np.ndarray):
+    if runs and audit.dynamics is not None and len(case.given) <= 10000 and isinstance(case.source.inputs, np.ndarray):
         row |= second_run(case, audit)
     return row
 
@@ -262,10 +263,10 @@ def tell_counts(rows: list[Row]) -> None:
 
 def tell_precision(rows: list[Row]) -> None:
     lines = []
-    planted = [row for row in rows if row["noise"] != REAL]
+    known = [row for row in rows if planted(row["noise"])]
     for dynamics in (True, False):
         for temperature in TEMPERATURES:
-            own = [row for row in planted if row["dynamics"] == dynamics and row["temperature"] == temperature]
+            own = [row for row in known if row["dynamics"] == dynamics and row["temperature"] == temperature]
             if not own:
                 continue
             reached = np.array([row["precision"] for row in own if row["precision"] != ""], np.float64)
@@ -283,15 +284,27 @@ def tell_precision(rows: list[Row]) -> None:
     table(["", "reached", "within .05", "median precision"], lines)
 
 
+def all_there(case: Case, trained: list[Way], cache: Path) -> bool:
+    return all(kept_at(case, way, cache).exists() for way in trained)
+
+
+def best_of_peers(case: Case, found: list[Folds], near: Array) -> Array:
+    """Best AUROC and average precision of cleanlab's scores and the k-NN vote."""
+    peers = [values for folds in found for _, values in cleanlab_scores(case, folds)]
+    if len(case.given) <= DATALAB_ROWS:
+        peers.append(datalab(case.given, features=case.source.vectors))
+    peers.append(vote(case, near))
+    return np.asarray(np.array([merit(values, case.wrong) for values in peers]).max(0))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="data", metavar="FOLDER")
     parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
     parser.add_argument("--cache", default="label_error_cache", metavar="FOLDER")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--examples", type=int, default=60000, help="of Fashion-MNIST")
     parser.add_argument("--only", nargs="+", help="names of data sets with models")
-    parser.add_argument("--cached", action="store_true", help="only cases that were trained before")
+    parser.add_argument("--cached", action="store_true", help="only cases whose folds are all there")
     parser.add_argument("--runs", action="store_true", help="also estimates that need runs of their own")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
     options = parser.parse_args()
@@ -301,18 +314,21 @@ def main() -> None:
     made = sources(options)
     for name in options.only or made:
         source = made[name]()
-        kept: dict[str, Array] = {}
+        near = nearest_others(source)
         for case in cases(source, options.seeds):
-            if options.cached and not (cache / f"{case.key}.pt").exists():
+            # Networks wait for the recipe that `score` chooses; the rest can be told before.
+            if options.cached and not all_there(case, list(ways(case, None)), cache):
                 continue
-            found = collect(case, cache)
-            audit = audited(case, found)
-            peers = [values for _, values, _ in cleanlab_scores(case, found)]
-            peers.append((case.given[vote(source, kept)] == case.given[:, None]).mean(1))
-            best = np.array([merit(values, case.wrong) for values in peers]).max(0)
+            audit = audited(case)
+            trained = [way for way in ways(case, audit.settings.get("recipe")) if way.name != "12 epochs"]
+            if options.cached and not all_there(case, trained, cache):
+                continue
+            found = [out_of_fold(case, way, cache) for way in trained]
             assert audit._evidence is not None
-            parts["consensus"] += consensus_rows(case, beliefs.sources(audit._evidence), best)
-            parts["counts"].append(count_row(case, found, audit, options.runs))
+            parts["consensus"] += consensus_rows(
+                case, beliefs.sources(audit._evidence), best_of_peers(case, found, near)
+            )
+            parts["counts"].append(count_row(case, found[-1], audit, options.runs))
             parts["precision"] += precision_rows(case, audit)
             print(f"{name}, {case.noise}, seed {case.seed}", flush=True)
     tell_consensus(parts["consensus"])

@@ -27,15 +27,15 @@ from benchmarks.common import FASHION, PAIRS, Array, fashion, merit, paired, sym
 from benchmarks.peers.cases import small_transformer, texts
 from dataaudit import scoring
 from dataaudit.evidence import Evidence, Need
-from dataaudit.learners.recipes import DEFAULT, TRANSFORMER, Recipe
+from dataaudit.learners.recipes import PLAIN, TRANSFORMER, Recipe
 
 SEEDS = (0, 1, 2)
 RECIPES: dict[str, Recipe] = {
-    "sgd 0.1, 10 epochs (default)": DEFAULT,
-    "sgd 0.1, 5 epochs": replace(DEFAULT, epochs=5),
-    "sgd 0.1, 20 epochs": replace(DEFAULT, epochs=20),
-    "sgd 0.03, 10 epochs": replace(DEFAULT, learning_rate=0.03),
-    "adamw 0.001, 10 epochs": replace(DEFAULT, optimizer="adamw", learning_rate=0.001),
+    "sgd 0.1, 10 epochs (default)": PLAIN,
+    "sgd 0.1, 5 epochs": replace(PLAIN, epochs=5),
+    "sgd 0.1, 20 epochs": replace(PLAIN, epochs=20),
+    "sgd 0.03, 10 epochs": replace(PLAIN, learning_rate=0.03),
+    "adamw 0.001, 10 epochs": replace(PLAIN, optimizer="adamw", learning_rate=0.001),
 }
 TRANSFORMERS: dict[str, Recipe] = {
     "adamw 0.0003, 10 epochs": replace(TRANSFORMER, learning_rate=3e-4, epochs=10),
@@ -43,7 +43,7 @@ TRANSFORMERS: dict[str, Recipe] = {
     "adamw 0.0003, 5 epochs": replace(TRANSFORMER, learning_rate=3e-4, epochs=5),
     "adamw 0.001, 5 epochs": replace(TRANSFORMER, learning_rate=1e-3, epochs=5),
     "adamw 0.00005, 5 epochs (finetune)": replace(TRANSFORMER, learning_rate=5e-5, epochs=5),
-    "sgd 0.1, batch 128, 10 epochs (other networks' default)": DEFAULT,
+    "sgd 0.1, batch 128, 10 epochs (other networks' default)": PLAIN,
 }
 Case = tuple[str, Any, Array, Array, Array]
 

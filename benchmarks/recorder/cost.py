@@ -25,7 +25,7 @@ import dataaudit
 from benchmarks.common import FASHION, fashion, table, write
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.learners.recipes import DEFAULT
+from dataaudit.learners.recipes import PLAIN
 from dataaudit.learners.torch import TorchLearner
 
 
@@ -56,7 +56,7 @@ def share(folder: str, repeats: int) -> list[dict[str, Any]]:
     examples, rows = as_examples((images, labels)), []
     for network in ("mlp", "small_cnn"):
         factory = dataaudit.networks.build(network, (1, 28, 28), 10)
-        learner = TorchLearner(factory, examples, DEFAULT, torch.device("cpu"))
+        learner = TorchLearner(factory, examples, PLAIN, torch.device("cpu"))
         for repeat in range(repeats):
             timed = Timed(Recorder(20000, 10))
             start = time.perf_counter()

@@ -21,7 +21,7 @@ import dataaudit
 from benchmarks.common import FASHION, fashion, table, write
 from dataaudit.data import as_examples
 from dataaudit.learners.devices import native_bfloat16
-from dataaudit.learners.recipes import DEFAULT
+from dataaudit.learners.recipes import PLAIN
 from dataaudit.learners.torch import TorchLearner
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     for repeat in range(options.repeats):
         for network in ("mlp", "small_cnn"):
             for precision in ("float32", "bfloat16"):
-                recipe = replace(DEFAULT, epochs=1, precision=precision)
+                recipe = replace(PLAIN, epochs=1, precision=precision)
                 factory = dataaudit.networks.build(network, (1, 28, 28), 10)
                 learner = TorchLearner(factory, examples, recipe, device)
                 start = time.perf_counter()

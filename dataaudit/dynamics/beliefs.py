@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dataaudit.dynamics.periods import Periods
+
 DENSE_ELEMENTS = 2**24
 """Largest n x C that is always summed exactly (64 MiB of sums and as much again for the current epoch)."""
 
@@ -37,6 +39,7 @@ class Beliefs:
         self.classes = None if self.exact else torch.full((n, width), -1, dtype=torch.int32, device=device)
         self._staged = torch.zeros(n + 1, offered, device=device)
         self._staged_classes = None if self.exact else torch.zeros(n + 1, offered, dtype=torch.int32, device=device)
+        self.periods = Periods(n, classes, device)
 
     def stage(self, target: Tensor, probabilities: Tensor) -> None:
         """Set this epoch's probabilities [b, C] of the rows `target` [b] (row n takes what is superseded)."""
@@ -51,6 +54,7 @@ class Beliefs:
         """Add the staged rows where `seen` (bool [n])."""
         if self.classes is None:
             self.mass.addcmul_(self._staged[:-1], seen.unsqueeze(1))
+            self.periods.add(self._staged[:-1], seen)
             return
         assert self._staged_classes is not None
         self._absorb(self._staged_classes[:-1], self._staged[:-1], seen)
@@ -76,6 +80,7 @@ class Beliefs:
         """Add another's sums; both must have been made for the same n and C."""
         if self.classes is None:
             self.mass += other.mass.to(self.mass.device)
+            self.periods.merge(other.periods)
             return
         assert other.classes is not None
         everything = torch.ones(len(self.mass), dtype=torch.bool, device=self.mass.device)
@@ -91,14 +96,15 @@ class Beliefs:
 
     def state(self) -> dict[str, Tensor]:
         """Tensors to save; `load` takes them."""
-        state = {"mass": self.mass, "staged": self._staged}
+        state = {"mass": self.mass, "staged": self._staged, "periods": self.periods.sums}
         if self.classes is not None and self._staged_classes is not None:
             state |= {"classes": self.classes, "staged_classes": self._staged_classes}
         return {name: tensor.cpu().clone() for name, tensor in state.items()}
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Restore what `state` gave."""
+    def load(self, state: dict[str, Tensor], epochs: int) -> None:
+        """Restore what `state` gave after `epochs` epochs."""
         self.mass.copy_(state["mass"])
+        self.periods.load(state["periods"], epochs)
         self._staged.copy_(state["staged"])
         if self.classes is not None and self._staged_classes is not None:
             self.classes.copy_(state["classes"])

@@ -114,7 +114,7 @@ def _tensors(state: dict[str, Any]) -> list[Tensor]:
     sums = [state["labels"], state["sums"], state["final"], state["losses"], *bits, state["history"]["block"]]
     if bits:
         # Before the first epoch a process that saw nothing has none of these.
-        sums += [state["beliefs"][name] for name in ("mass", "classes") if name in state["beliefs"]]
+        sums += [state["beliefs"][name] for name in ("mass", "classes", "periods") if name in state["beliefs"]]
     return sums
 
 

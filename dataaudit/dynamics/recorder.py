@@ -32,6 +32,7 @@ from dataaudit.dynamics.measure import (
     refuse_shapes,
 )
 from dataaudit.dynamics.pending import Pending
+from dataaudit.dynamics.periods import informedness
 from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError
@@ -61,7 +62,8 @@ class Recorder:
     Notes
     -----
     Memory: about 154 bytes an example, the history budget, one quarter byte an example and epoch, and the class
-    sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see `dataaudit.dynamics.beliefs`).
+    sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see `dataaudit.dynamics.beliefs`),
+    and 64 MiB at most for what lets epochs be weighed (see `dataaudit.dynamics.periods`).
 
     Examples
     --------
@@ -257,6 +259,7 @@ class Recorder:
         classes, mass = self._beliefs.classes, self._beliefs.mass.cpu().numpy()
         means = mass / visits.astype(np.float32)[:, None]
         history = self._history.view()
+        weights = informedness(correct_bits, seen_bits, suggested == self._labels)
         return Dynamics(
             epochs=self.epochs,
             classes=self.classes,
@@ -279,6 +282,8 @@ class Recorder:
             max_confidence_by_epoch=history.max_confidence,
             correct_bits=correct_bits,
             seen_bits=seen_bits,
+            epoch_weights=weights,
+            informed_probabilities=self._beliefs.periods.mean(weights**2, seen_bits),
         )
 
     def predictions(self) -> Predictions | None:
@@ -345,7 +350,7 @@ class Recorder:
         """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
         self._flush()
         state: dict[str, Any] = {
-            "version": 2,
+            "version": 3,
             "n": self.n,
             "classes": self.classes,
             "labels": torch.from_numpy(self._labels.copy()),
@@ -373,10 +378,10 @@ class Recorder:
             If it was recorded for another n or number of classes.
         """
         theirs = (state.get("version"), state.get("n"), state.get("classes"))
-        if theirs != (2, self.n, self.classes):
+        if theirs != (3, self.n, self.classes):
             raise DataError(
                 f"a state of (version, n, classes) {theirs}",
-                f"{(2, self.n, self.classes)}",
+                f"{(3, self.n, self.classes)}",
                 "make the Recorder for the data set that the state was recorded on",
             )
         self._pending.clear()
@@ -394,5 +399,5 @@ class Recorder:
             self._position.copy_(state["position"])
             self._staged.copy_(state["staged"])
             self._staged_labels.copy_(state["staged_labels"])
-            self._beliefs.load(state["beliefs"])
+            self._beliefs.load(state["beliefs"], self.epochs)
             self._written = int(state["written"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit.shares import ClassShares, spread
+from dataaudit.shares import ClassBeliefs, ClassShares, spread
 from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
 
 
@@ -75,6 +75,12 @@ class Dynamics:
         float16 [k, n], NaN where the example was not seen in that epoch.
     correct_bits, seen_bits
         One bit an example and epoch, uint8 [E, ceil(n / 8)], as `numpy.packbits` lays them.
+    epoch_weights
+        What the predictions of each epoch say about labels beyond having learned them, float64 [E], 0..1; see
+        `dataaudit.dynamics.periods.informedness`.
+    informed_probabilities
+        Mean softmax over epochs weighed by the square of that, float32 [n, C]; None with very many classes, or where
+        it was not kept.
     """
 
     epochs: int
@@ -98,6 +104,8 @@ class Dynamics:
     max_confidence_by_epoch: AnyArray
     correct_bits: AnyArray
     seen_bits: AnyArray
+    epoch_weights: FloatArray
+    informed_probabilities: AnyArray | None = None
 
     def __len__(self) -> int:
         """Number of examples n."""
@@ -114,6 +122,13 @@ class Dynamics:
         """Mean probabilities of all classes float64 [b, C] of a block of rows; uniform where never seen."""
         kept = None if self.probability_classes is None else self.probability_classes[rows]
         return spread(kept, self.mean_probabilities[rows], self.classes)
+
+    @property
+    def informed(self) -> ClassBeliefs:
+        """Mean probabilities by what each epoch says; the plain means where no others were kept."""
+        if self.informed_probabilities is None:
+            return self
+        return ClassShares(self.informed_probabilities, None, self.classes)
 
     def correct_in(self, epoch: int) -> BoolArray:
         """Whether each example was classified correctly in `epoch` (from 1), bool [n]; unseen is False."""

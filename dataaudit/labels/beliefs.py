@@ -25,8 +25,8 @@ SMALLEST = 1e-9
 def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
     """What says something about classes, by name: "dynamics", "heldout", "neighbours"."""
     found: dict[str, ClassBeliefs] = {}
-    if evidence.dynamics is not None:
-        found["dynamics"] = evidence.dynamics
+    if evidence.run is not None:
+        found["dynamics"] = evidence.run
     heldout = evidence.heldout or evidence.left_out
     if heldout is not None and heldout.probabilities is not None:
         found["heldout"] = heldout.probabilities

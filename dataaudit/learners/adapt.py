@@ -9,26 +9,28 @@ from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import Learner
 from dataaudit.learners.linear_probe import LinearProbe, LinearProbeLearner
 from dataaudit.learners.nearest import NearestNeighbours, NearestNeighboursLearner
-from dataaudit.learners.recipes import DEFAULT, Recipe, get
+from dataaudit.learners.recipes import Automatic, Recipe, get
 
 
-def resolve_recipe(recipe: str | Recipe | None) -> Recipe | None:
-    """Recipe by name or as it is; None stays None, for the learner's own default.
+def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automatic | None:
+    """Recipe by name or as it is; None, which "auto" is too, for the learner's own choice.
 
     Raises
     ------
     SettingError
         If the name is unknown, or the object is no recipe.
     """
-    if recipe is None or isinstance(recipe, Recipe):
-        return recipe
     if isinstance(recipe, str):
-        return get(recipe)
+        recipe = get(recipe)
+    if recipe == Automatic():
+        return None
+    if recipe is None or isinstance(recipe, (Recipe, Automatic)):
+        return recipe
     raise SettingError(f"recipe={recipe!r}", "a Recipe, the name of one, or None", "pass dataaudit.Recipe(epochs=...)")
 
 
 def as_learner(
-    model: Any, examples: Examples, recipe: Recipe | None, device: str, processor: Any = None
+    model: Any, examples: Examples, recipe: Recipe | Automatic | None, device: str, processor: Any = None
 ) -> Learner | None:
     """Learner for `model`; None for None.
 
@@ -85,7 +87,7 @@ def as_learner(
     if is_transformer(made):
         return transformers_learner(model, made, examples, recipe, place, processor)
     _refuse_processor(processor, type(made).__name__)
-    return TorchLearner(model, examples, recipe or DEFAULT, place)
+    return TorchLearner(model, examples, recipe or Automatic(), place)
 
 
 def _refuse_processor(processor: Any, name: str) -> None:
@@ -96,7 +98,7 @@ def _refuse_processor(processor: Any, name: str) -> None:
 
 
 def _of_features(
-    model: LinearProbe | NearestNeighbours, examples: Examples, recipe: Recipe | None, device: str
+    model: LinearProbe | NearestNeighbours, examples: Examples, recipe: Recipe | Automatic | None, device: str
 ) -> Learner:
     name = type(model).__name__
     if recipe is not None:

@@ -107,6 +107,16 @@ class Learner(Protocol):
 
     @property
     @abstractmethod
+    def evaluations(self) -> int:
+        """After how many of the last epochs of `fit` all rows are evaluated, as evidence of its own; 0 for none."""
+
+    @property
+    @abstractmethod
+    def views(self) -> tuple[Any, ...]:
+        """How rows look in each of these: None as they are, others as ``logits(rows, view)`` shows them."""
+
+    @property
+    @abstractmethod
     def allows_missing(self) -> bool:
         """Whether the model takes NaN as a missing value."""
 

@@ -71,6 +71,16 @@ class FeatureLearner(ABC):
         return 0
 
     @property
+    def evaluations(self) -> int:
+        """None: what training shows is taken after each epoch as it is."""
+        return 0
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """Rows as they are."""
+        return (None,)
+
+    @property
     def allows_missing(self) -> bool:
         """Never."""
         return False

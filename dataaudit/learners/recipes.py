@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from dataaudit.errors import SettingError, did_you_mean
 
 Augment = Callable[[Any, Any], Any]
 """(inputs [b, ...], torch.Generator) -> inputs of the same shape."""
+
+View = Callable[[Any], Any]
+"""Inputs [b, ...] -> inputs of the same shape, the same every time."""
+
+
+def mirror(inputs: Any) -> Any:
+    """Images [b, C, H, W], left and right exchanged."""
+    return inputs.flip(3)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,11 @@ class Recipe:
         Called on every training batch: (inputs, generator) -> inputs; None for no augmentation.
     precision
         "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies it natively.
+    evaluations
+        After how many of the last epochs every example is evaluated, as it is and, where `augment` mirrors, mirrored:
+        evidence beside that of the training passes. An evaluation costs about a third of a training pass.
+    label_smoothing
+        Share of the label's probability that the loss spreads over all classes.
     init
         "keep" trains on from the weights as passed; "reset" calls every layer's reset_parameters first, and makes a
         transformers model anew from its configuration; "auto" keeps for the one run of training dynamics and resets
@@ -69,6 +82,8 @@ class Recipe:
     decay: float = 0.1
     augment: Augment | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    evaluations: int = 0
+    label_smoothing: float = 0.0
     init: Literal["auto", "keep", "reset"] = "auto"
 
     def __post_init__(self) -> None:
@@ -76,6 +91,14 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SettingError(f"{name}={value!r}", "a whole number of at least 1", f"pass Recipe({name}=...)")
+        evaluations = self.evaluations
+        if isinstance(evaluations, bool) or not isinstance(evaluations, int) or not 0 <= evaluations <= self.epochs:
+            raise SettingError(
+                f"evaluations={evaluations!r}",
+                f"a whole number from 0 to the {self.epochs} epochs",
+                "pass Recipe(evaluations=...)",
+            )
+        self._within("label_smoothing", 0.0, 1.0)
         self._within("learning_rate", 0.0, float("inf"), open_low=True)
         self._within("momentum", 0.0, 1.0)
         self._within("weight_decay", 0.0, float("inf"))
@@ -115,6 +138,17 @@ class Recipe:
         if value not in choices:
             raise SettingError(f"{name}={value!r}", "a known value", did_you_mean(value, choices))
 
+    @property
+    def views(self) -> tuple[View | None, ...]:
+        """How examples look in an evaluation: as they are (None) and, where the augmentation mirrors, mirrored."""
+        flips = isinstance(self.augment, CropFlip) and self.augment.flip
+        return (None, mirror) if flips else (None,)
+
+    @property
+    def passes(self) -> float:
+        """Passes over the examples that a run costs: 1 a training pass, a third an evaluation."""
+        return self.epochs + self.evaluations * len(self.views) / 3
+
     def rate(self, step: int, total: int) -> float:
         """Learning rate of `step` (from 0) of `total`, as a share of the base rate."""
         import math
@@ -153,13 +187,24 @@ class CropFlip:
     padding: int = 4
     flip: bool = True
 
+    def __post_init__(self) -> None:
+        if isinstance(self.padding, bool) or not isinstance(self.padding, int) or self.padding < 0:
+            raise SettingError(
+                f"padding={self.padding!r}", "a whole number of pixels, 0 for no crops", "pass CropFlip(4)"
+            )
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether inputs of `shape`, without the batch, are images that can be moved so far: [C, H, W]."""
+        return len(shape) == 3 and min(shape[1:]) > self.padding
+
     def __call__(self, inputs: Any, generator: Any) -> Any:
         """Crop and flip a batch [b, C, H, W]; every image by its own draw."""
         import torch
         from torch.nn.functional import pad
 
         b, _, height, width = inputs.shape
-        padded = pad(inputs, (self.padding,) * 4)
+        # A pixel's channels lie together, so that a crop copies whole pixels.
+        padded = pad(inputs.permute(0, 2, 3, 1), (0, 0, *(self.padding,) * 4))
         span = 2 * self.padding + 1
         top = torch.randint(span, (b, 1), generator=generator) + torch.arange(height)
         left = torch.randint(span, (b, 1), generator=generator) + torch.arange(width)
@@ -167,16 +212,12 @@ class CropFlip:
             mirrored = torch.rand(b, 1, generator=generator) < 0.5
             left = torch.where(mirrored, left.flip(1), left)
         device = inputs.device
-        return padded[
-            torch.arange(b, device=device)[:, None, None],
-            :,
-            top.to(device)[:, :, None],
-            left.to(device)[:, None, :],
-        ].permute(0, 3, 1, 2)
+        rows = torch.arange(b, device=device)[:, None, None]
+        return padded[rows, top.to(device)[:, :, None], left.to(device)[:, None, :]].permute(0, 3, 1, 2)
 
 
-DEFAULT = Recipe()
-"""What `score` trains by: chosen by benchmarks/peers/label_errors.py among rates, lengths and optimisers."""
+PLAIN = Recipe()
+"""For networks that convolve no images: by benchmarks/peers/defaults.py among rates, lengths and optimisers."""
 
 TRANSFORMER = Recipe(epochs=5, batch_size=32, optimizer="adamw", learning_rate=1e-3, schedule="linear", warmup=0.1)
 """For a small transformer from random weights: chosen by benchmarks/peers/defaults.py transformer.
@@ -190,7 +231,7 @@ FINETUNE = Recipe(
 """For pretrained transformers; holdout runs start from the pretrained weights as well."""
 
 _NAMED: dict[str, Recipe] = {
-    "default": DEFAULT,
+    "plain": PLAIN,
     "transformer": TRANSFORMER,
     "finetune": FINETUNE,
     "mnist": Recipe(epochs=20, batch_size=256, learning_rate=0.1, nesterov=False),
@@ -221,13 +262,61 @@ _NAMED: dict[str, Recipe] = {
 }
 
 
+@dataclass(frozen=True)
+class Automatic:
+    """A recipe to be chosen by rules of module, shape, size and number of classes; see `auto`.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the data, where the caller says how many; the rules' own number if None.
+    """
+
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            Recipe(epochs=self.epochs)
+
+
+AUTO = "auto"
+
+
+def auto(epochs: int | None = None) -> Automatic:
+    """Recipe that `score` chooses by module, shape, size and number of classes, of a length of your own.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the data; the rules' own number if None.
+
+    Raises
+    ------
+    SettingError
+        If it is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> auto(epochs=36)
+    Automatic(epochs=36)
+    """
+    return Automatic(epochs)
+
+
+def of_length(recipe: Recipe, asked: Recipe | Automatic | None) -> Recipe:
+    """The recipe that was asked for, or `recipe` where none was, of the length that was asked for."""
+    if isinstance(asked, Recipe):
+        return asked
+    return recipe if asked is None or asked.epochs is None else replace(recipe, epochs=asked.epochs)
+
+
 def names() -> list[str]:
-    """Names that `get` and ``score(recipe=...)`` take."""
-    return list(_NAMED)
+    """Names that `get` and ``score(recipe=...)`` take: "auto", which chooses, and recipes."""
+    return [AUTO, *_NAMED]
 
 
-def get(name: str) -> Recipe:
-    """Recipe called `name`: the default, one for transformers, or the paper's (table 2; "resnet18": appendix A).
+def get(name: str) -> Recipe | Automatic:
+    """Recipe called `name`: "auto", one for plain networks or transformers, or the paper's (table 2, appendix A).
 
     Raises
     ------
@@ -239,6 +328,8 @@ def get(name: str) -> Recipe:
     >>> get("mnist").batch_size
     256
     """
+    if name == AUTO:
+        return auto()
     if name not in _NAMED:
         raise SettingError(f"recipe {name!r}", "a named recipe or a Recipe", did_you_mean(name, names()))
     return _NAMED[name]

@@ -19,7 +19,7 @@ from dataaudit.errors import ModelError, SettingError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.learners.base import SMALLEST, Recording, Watch
 from dataaudit.learners.pipelines import first_step, kind_taken, remedy
-from dataaudit.learners.recipes import DEFAULT, Recipe
+from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray, FloatArray, IntArray
 
@@ -78,7 +78,7 @@ class SklearnLearner:
         If a recipe is given that this model cannot follow.
     """
 
-    def __init__(self, model: Any, examples: Examples, recipe: Recipe | None) -> None:
+    def __init__(self, model: Any, examples: Examples, recipe: Recipe | Automatic | None) -> None:
         self.examples = examples
         self.classes = len(examples.class_names)
         self._model = model
@@ -92,13 +92,13 @@ class SklearnLearner:
         self._kind = self._find_kind()
         self._first = first_step(model)
         self._takes = kind_taken(self._first)
-        if recipe is not None and (self._kind != "partial_fit" or _beyond_batches(recipe)):
+        if recipe is not None and (self._kind != "partial_fit" or _beyond_batches(of_length(PLAIN, recipe))):
             raise SettingError(
                 f"a recipe for {type(self._last).__name__}",
                 "one for a torch model, or epochs and batch_size alone for a model with partial_fit",
                 "set the estimator's own parameters instead, and leave recipe=None",
             )
-        self.recipe = recipe or DEFAULT
+        self.recipe = of_length(PLAIN, recipe)
         self._given = recipe is not None
 
     def _find_kind(self) -> str:
@@ -125,6 +125,16 @@ class SklearnLearner:
             parameters = self._last.get_params()
             return int(parameters.get("n_estimators", parameters.get("max_iter", 1)))
         return self.recipe.epochs if self._kind == "partial_fit" else 0
+
+    @property
+    def evaluations(self) -> int:
+        """None: what training shows is taken after each epoch as it is."""
+        return 0
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """Rows as they are."""
+        return (None,)
 
     @property
     def allows_missing(self) -> bool:
@@ -331,7 +341,7 @@ class SklearnLearner:
 
 
 def _beyond_batches(recipe: Recipe) -> bool:
-    return replace(recipe, epochs=DEFAULT.epochs, batch_size=DEFAULT.batch_size) != DEFAULT
+    return replace(recipe, epochs=PLAIN.epochs, batch_size=PLAIN.batch_size) != PLAIN
 
 
 def _stages(classifier: Any, inputs: Any, classes: int) -> Iterator[FloatArray]:

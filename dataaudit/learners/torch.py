@@ -19,16 +19,19 @@ from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
+from dataaudit.learners.automatic import Choice
+from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
 from dataaudit.learners.layout import GIVEN, fitting
+from dataaudit.learners.memory_format import MemoryFormat
+from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.outputs import check_outputs
-from dataaudit.learners.recipes import Recipe
+from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, of_length
 from dataaudit.learners.weights import copied, reset, shuffle_weights
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
-EVALUATION_ROWS = 1024
 PRETRAINED_ROWS = 2000
 SHUFFLED_COPIES = 16
 
@@ -52,8 +55,8 @@ class TorchFitted:
     @property
     def rows(self) -> int:
         """Examples that run through the model at a time."""
-        feed = self._learner.feed
-        return EVALUATION_ROWS if feed is None else min(EVALUATION_ROWS, feed.rows)
+        rows, feed = self._learner.format.rows, self._learner.feed
+        return rows if feed is None else min(rows, feed.rows)
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
@@ -68,10 +71,10 @@ class TorchFitted:
         return TorchFitted(self.module, learner)
 
     @torch.inference_mode()
-    def logits(self, indices: IntArray) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`, on the model's device."""
+    def logits(self, indices: IntArray, view: View | None = None) -> Tensor:
+        """Logits float32 [b, C] of the rows `indices`, seen as they are or as `view` shows them; on its device."""
         parts = [
-            self._learner.forward(self.module, batch)
+            self._learner.forward(self.module, batch, view)
             for batch in np.array_split(indices, -(-len(indices) // self.rows))
         ]
         return torch.cat(parts)
@@ -96,19 +99,23 @@ class TorchLearner:
         self,
         model: nn.Module | Callable[[], nn.Module],
         examples: Examples,
-        recipe: Recipe,
+        recipe: Recipe | Automatic,
         device: torch.device,
         feed: Feed | None = None,
     ) -> None:
         self.feed = feed
         self.examples = examples
-        self.recipe = recipe
+        # What is to be chosen is chosen in `check`, which sees the inputs.
+        self.recipe = recipe if isinstance(recipe, Recipe) else of_length(PLAIN, recipe)
+        self._automatic = recipe if isinstance(recipe, Automatic) else None
+        self._choice: Choice | None = None
+        self.format = MemoryFormat()
         self.device = device
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
-        self.precision, self._precision_reason = resolve_precision(recipe.precision, device)
+        self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
         self._default_dtype = torch.get_default_dtype()
         self._takes_tokens = False
@@ -121,6 +128,16 @@ class TorchLearner:
         return self.recipe.epochs
 
     @property
+    def evaluations(self) -> int:
+        """Evaluations of the recipe."""
+        return self.recipe.evaluations
+
+    @property
+    def views(self) -> tuple[View | None, ...]:
+        """Views of the recipe."""
+        return self.recipe.views
+
+    @property
     def allows_missing(self) -> bool:
         """Never: NaN inputs would end as NaN weights."""
         return False
@@ -128,14 +145,19 @@ class TorchLearner:
     @property
     def description(self) -> dict[str, Any]:
         """Model, recipe, device and precision as JSON values."""
+        chosen, notes = {}, [self._precision_reason, *(self.feed.notes if self.feed is not None else ())]
+        if self._choice is not None:
+            chosen, notes = {"recipe_chosen": self._choice.reasons}, [*notes, *self._choice.notes]
         return {
             "model": self._name,
             "recipe": self.recipe.to_dict(),
+            **chosen,
+            "passes": round(self.recipe.passes + (0 if self.recipe.evaluations else 1 / 3), 2),
             "device": str(self.device),
             "precision": self.precision,
             "engine": "torch",
             **self.layout.settings,
-            "notes": [self._precision_reason, *(self.feed.notes if self.feed is not None else ())],
+            "notes": notes,
         }
 
     def module(self, seed: int) -> nn.Module:
@@ -167,10 +189,13 @@ class TorchLearner:
             self.feed.attach(made)
         for parameter in made.parameters():
             parameter.grad = None
-        return made.to(self.device)
+        return self.format.prepare(made.to(self.device))
 
     def check(self, seed: int) -> None:
-        """Run two rows through the model and look at what comes out; settles how images lie before it."""
+        """Run two rows through the model and look at what comes out; choose what is left to choose.
+
+        That is how images lie before the module, how batches lie in memory and, unless one was given, the recipe.
+        """
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
         if self.feed is not None:
@@ -189,7 +214,8 @@ class TorchLearner:
                 "a model that can be trained",
                 "unfreeze some parameters (requires_grad_(True))",
             )
-        self.layout = GIVEN
+        self.layout = GIVEN if self.feed is None else self.feed.layout
+        rows = np.arange(min(2, len(self.examples)), dtype=np.int64)
 
         def try_on(tried: nn.Module, inputs: Tensor) -> None:
             check_outputs(tried, inputs, self._name, self._classes)
@@ -197,8 +223,24 @@ class TorchLearner:
         if self.feed is None:
             self.layout = fitting(module, self.inputs, len(self.examples), try_on)
         else:
-            self.layout = self.feed.layout
-            try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
+            try_on(module, self.inputs(rows))
+        inputs = self.inputs(rows)
+        self.format = choose_format(module, inputs)
+        if self._automatic is not None and self._choice is None and self.feed is None:
+            self._choice = choose_recipe(
+                self._automatic, module, tuple(inputs.shape[1:]), self.examples, seed, self.layout
+            )
+            self.recipe = self._choice.recipe
+        self._check_augmentation(tuple(inputs.shape[1:]))
+
+    def _check_augmentation(self, shape: tuple[int, ...]) -> None:
+        augment = self.recipe.augment
+        if isinstance(augment, CropFlip) and not augment.takes(shape):
+            raise ModelError(
+                f"inputs of shape {shape}, for {augment}",
+                f"images [channels, height, width] of more than {augment.padding} pixels a side",
+                "pass a recipe with augment=None or a smaller padding, or recipe='auto', which looks at the inputs",
+            )
 
     def already_fits(self, seed: int) -> float | None:
         """Accuracy of the model as passed, if it shows training on these data; None if it does not.
@@ -283,12 +325,14 @@ class TorchLearner:
             return tensor.to(self._dtype)
         return tensor.to(torch.int64)
 
-    def forward(self, module: nn.Module, indices: IntArray) -> Tensor:
+    def forward(self, module: nn.Module, indices: IntArray, view: View | None = None) -> Tensor:
         """Logits float32 [b, C] of the rows `indices`, computed in the model's own precision: only training rounds."""
-        outputs: Tensor = module(self.inputs(indices))
+        inputs = self.inputs(indices)
+        outputs: Tensor = module(self.format.lay(inputs if view is None else view(inputs)))
         return outputs.float()
 
     def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        inputs = self.format.lay(inputs)
         if self.precision == "bfloat16":
             with torch.autocast(self.device.type, torch.bfloat16):
                 outputs: Tensor = module(inputs)
@@ -357,7 +401,7 @@ class TorchLearner:
             inputs = self.recipe.augment(inputs, generator)
         labels = self._labels[batch]
         logits = self._run(module, inputs)
-        loss = functional.cross_entropy(logits, labels.to(self.device))
+        loss = functional.cross_entropy(logits, labels.to(self.device), label_smoothing=self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -15,7 +15,7 @@ from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import Feed
 from dataaudit.learners.hooks import HEAD
 from dataaudit.learners.pixels import PixelFeed
-from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Recipe
+from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Automatic, Recipe, of_length
 from dataaudit.learners.tokens import MASK, TYPES, TokenFeed, length_limit
 from dataaudit.learners.torch import TorchLearner
 
@@ -29,7 +29,7 @@ def transformers_learner(
     model: nn.Module | Callable[[], nn.Module],
     made: Any,
     examples: Examples,
-    recipe: Recipe | None,
+    recipe: Recipe | Automatic | None,
     device: torch.device,
     processor: Any,
 ) -> TorchLearner:
@@ -67,7 +67,7 @@ def transformers_learner(
     _check_order(made, examples)
     if made.main_input_name == "input_ids":
         feed: Feed = _of_texts(made, examples, processor)
-        if recipe is not None and recipe.augment is not None:
+        if isinstance(recipe, Recipe) and recipe.augment is not None:
             raise SettingError("a recipe with augment= for texts", "one without", "pass Recipe(augment=None, ...)")
     elif made.main_input_name == "pixel_values":
         feed = _of_images(made, examples, processor)
@@ -77,8 +77,7 @@ def transformers_learner(
             "a model of texts (input_ids) or images (pixel_values)",
             f"pass a model of {HEAD}",
         )
-    if recipe is None:
-        recipe = FINETUNE if trained_before(made) else TRANSFORMER
+    recipe = of_length(FINETUNE if trained_before(made) else TRANSFORMER, recipe)
     return TorchLearner(model, examples, recipe, device, feed)
 
 

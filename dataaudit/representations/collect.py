@@ -103,11 +103,13 @@ def represent(
     seed: int,
     progress: bool,
     keeps: Callable[[Wanted], Keep] | None = None,
+    shows: Sequence[Callable[[IntArray, Tensor, IntArray], None]] = (),
 ) -> dict[Wanted, tuple[Represented, dict[str, Any]]]:
     """Representations with what to record of each, in float32 and evaluation mode.
 
     Memory: what a batch of `ROWS` examples takes, and the representations, unless `keeps` puts them elsewhere. Batches
-    whose rows are all kept already are not run again.
+    whose rows are all kept already are not run again, unless `shows` want their logits: each is called with rows [b],
+    logits [b, C] and labels [b] of every batch.
 
     Raises
     ------
@@ -132,10 +134,11 @@ def represent(
     ):
         for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             part = slice(start, end)
-            if end <= done:
+            if end <= done and not shows:
                 advance(end - start)
                 continue
-            inputs = fitted.inputs(np.arange(part.start, part.stop, dtype=np.int64))
+            indices = np.arange(part.start, part.stop, dtype=np.int64)
+            inputs = fitted.inputs(indices)
             captured.clear()
             logits = module(inputs).float()
             if not torch.isfinite(logits).all():
@@ -143,9 +146,13 @@ def represent(
                 raise ModelError(
                     f"NaN or infinite logits in {rows(bad)}", "finite ones", "lower the recipe's learning_rate"
                 )
+            for show in shows:
+                show(indices, logits, labels[indices])
+            advance(part.stop - part.start)
+            if end <= done:
+                continue
             given = torch.tensor(labels[part], device=logits.device)
             batch = Batch(part, inputs, given, logits, softmax_delta(logits, given), captured)
             for reader in found:
                 reader.read(batch)
-            advance(part.stop - part.start)
     return {one: (reader.represented(), reader.described) for one, reader in zip(wanted, found, strict=True)}

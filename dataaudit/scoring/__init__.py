@@ -24,6 +24,7 @@ REGISTRY = Registry(
         "consensus": "dataaudit.scoring.consensus:consensus",
         "label_quality": "dataaudit.scoring.quality:label_quality",
         "el2n": f"{_DYNAMICS}:el2n",
+        "augmented_el2n": f"{_DYNAMICS}:augmented_el2n",
         "mean_margin": f"{_DYNAMICS}:mean_margin",
         "mean_confidence": f"{_DYNAMICS}:mean_confidence",
         "learning_speed": f"{_DYNAMICS}:learning_speed",

@@ -25,21 +25,24 @@ class DynamicsScore:
         Values [n], higher = more regular.
     ties
         What orders equal values, [n].
+    of
+        Passes that it reads: those of training, or ``Need.EVALUATIONS``.
     """
 
     name: str
     summary: str
     read: Callable[[Dynamics], AnyArray]
     ties: Callable[[Dynamics], FloatArray] | None = None
+    of: Need = Need.DYNAMICS
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Training dynamics."""
-        return frozenset({Need.DYNAMICS})
+        """Training dynamics, or evaluations."""
+        return frozenset({self.of})
 
     def score(self, evidence: Evidence) -> Scores:
         """Values of all examples; NaN where an example was never seen."""
-        dynamics = evidence.dynamics
+        dynamics = evidence.dynamics if self.of is Need.DYNAMICS else evidence.evaluations
         assert dynamics is not None
         values = np.where(dynamics.seen > 0, self.read(dynamics), np.nan).astype(np.float64)
         return Scores(values, None if self.ties is None else self.ties(dynamics))
@@ -55,6 +58,12 @@ mean_margin = DynamicsScore(
     "mean_margin",
     "mean over epochs of the label's logit minus the largest other (area under the margin, AUM)",
     lambda dynamics: dynamics.mean_margin,
+)
+augmented_el2n = DynamicsScore(
+    "augmented_el2n",
+    "minus the mean EL2N of evaluations after the last epochs, of examples as they are and mirrored",
+    lambda evaluations: -evaluations.mean_el2n,
+    of=Need.EVALUATIONS,
 )
 mean_confidence = DynamicsScore(
     "mean_confidence",

@@ -10,7 +10,8 @@ from dataaudit.learners.recipes import CropFlip, Recipe, get, names
 
 def test_the_papers_recipes_are_there():
     assert set(names()) == {
-        "default",
+        "auto",
+        "plain",
         "transformer",
         "finetune",
         "mnist",
@@ -27,7 +28,8 @@ def test_the_papers_recipes_are_there():
     assert (imagenet.epochs, imagenet.batch_size, imagenet.milestones) == (100, 896, (0.3, 0.6, 0.9))
     residual = get("resnet18")
     assert (residual.epochs, residual.batch_size, residual.weight_decay, residual.decay) == (200, 32, 5e-4, 0.2)
-    assert dataaudit.recipes.get("default") == Recipe()
+    assert dataaudit.recipes.get("plain") == Recipe()
+    assert dataaudit.recipes.get("auto") == dataaudit.recipes.auto()
 
 
 def test_the_schedule_rises_then_falls():
@@ -65,11 +67,34 @@ def test_the_schedule_rises_then_falls():
         {"schedule": "step"},
         {"schedule": "step", "milestones": (0.7, 0.3)},
         {"augment": "flip"},
+        {"evaluations": -1},
+        {"evaluations": 11},
+        {"evaluations": True},
+        {"label_smoothing": 1.5},
     ],
 )
 def test_wrong_values_are_refused(wrong):
     with pytest.raises(SettingError, match="expected"):
         Recipe(**wrong)
+
+
+@pytest.mark.parametrize("epochs", [0, 1.5, True])
+def test_a_length_that_is_none_is_refused(epochs):
+    with pytest.raises(SettingError, match="whole number of at least 1"):
+        dataaudit.recipes.auto(epochs=epochs)
+
+
+@pytest.mark.parametrize("padding", [-1, 1.5, True])
+def test_a_padding_that_is_none_is_refused(padding):
+    with pytest.raises(SettingError, match="whole number of pixels"):
+        CropFlip(padding)
+
+
+def test_what_a_run_costs_is_counted_in_passes():
+    assert Recipe(epochs=12).passes == 12
+    assert Recipe(epochs=12, evaluations=6).passes == 14
+    assert Recipe(epochs=12, evaluations=6, augment=CropFlip(4, True)).passes == 16
+    assert Recipe(epochs=12, evaluations=6, augment=CropFlip(4, False)).passes == 14
 
 
 def test_an_unknown_recipe_is_suggested_for():

@@ -1,0 +1,107 @@
+"""Sums of class probabilities over stretches of epochs, so that epochs can be weighed once all have been seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataaudit.types import AnyArray, BoolArray, FloatArray
+
+PERIODS = 8
+"""Stretches that are kept at the most."""
+
+ELEMENTS = 2**24
+"""Largest periods x n x C that is kept (64 MiB)."""
+
+
+class Periods:
+    """Sums over periods of equally many epochs: whenever there is no room for another, neighbours become one.
+
+    Parameters
+    ----------
+    n, classes
+        Number of examples and of classes. Where not even two periods of n x C find room, none is kept.
+    device
+        Where the sums live.
+    """
+
+    def __init__(self, n: int, classes: int, device: torch.device) -> None:
+        room = min(PERIODS, ELEMENTS // max(1, n * classes)) // 2 * 2
+        self.sums = torch.zeros(room, n, classes, device=device)
+        self.epochs = 0
+        self.width = 1
+
+    def add(self, probabilities: Tensor, seen: Tensor) -> None:
+        """Add an epoch's probabilities [n, C] where `seen` [n]."""
+        room = len(self.sums)
+        if not room:
+            return
+        if self.epochs == room * self.width:
+            self.sums[: room // 2] = self.sums[::2] + self.sums[1::2]
+            self.sums[room // 2 :] = 0.0
+            self.width *= 2
+        self.sums[self.epochs // self.width].addcmul_(probabilities, seen.unsqueeze(1))
+        self.epochs += 1
+
+    def load(self, sums: Tensor, epochs: int) -> None:
+        """Restore the sums over `epochs` epochs."""
+        self.sums.copy_(sums)
+        self.epochs = epochs if len(self.sums) else 0
+        self.width = 1
+        while self.epochs > len(self.sums) * self.width:
+            self.width *= 2
+
+    def merge(self, other: Periods) -> None:
+        """Add another's sums over the same epochs of the same examples."""
+        self.sums += other.sums.to(self.sums.device)
+
+    def mean(self, weights: FloatArray, seen_bits: AnyArray) -> AnyArray | None:
+        """Weighted mean over epochs, float32 [n, C]; None where no periods are kept.
+
+        Parameters
+        ----------
+        weights
+            A weight of at least 0 for every epoch, [E]; within a period their mean counts.
+        seen_bits
+            One bit an example and epoch, uint8 [E, ceil(n / 8)].
+        """
+        room, n, classes = self.sums.shape
+        if not room or not self.epochs:
+            return None
+        place = np.arange(self.epochs) // self.width
+        levels = np.bincount(place, weights) / np.bincount(place)
+        total = np.zeros(n)
+        for epoch, level in enumerate(levels[place]):
+            total += level * np.unpackbits(seen_bits[epoch], count=n)
+        found = torch.zeros(n, classes, device=self.sums.device)
+        for period, level in zip(self.sums, levels.tolist(), strict=False):
+            found.add_(period, alpha=level)
+        known = total > 0
+        return np.where(known[:, None], found.cpu().numpy() / np.where(known, total, 1.0)[:, None], 0.0).astype(
+            np.float32
+        )
+
+
+def informedness(correct_bits: AnyArray, seen_bits: AnyArray, agrees: BoolArray) -> FloatArray:
+    """How much the predictions of each epoch say about labels beyond having learned them, float64 [E] in 0..1.
+
+    All epochs together agree with some labels and not with others. An epoch says much if it agrees with the former and
+    not with the latter: the difference between the two shares (Youden's J, "informedness"). It is small while a model
+    knows little, and small again once it repeats every label. All zeros become ones.
+
+    Parameters
+    ----------
+    correct_bits, seen_bits
+        One bit an example and epoch, uint8 [E, ceil(n / 8)].
+    agrees
+        Whether the likeliest class of all epochs together is the given label, bool [n].
+    """
+    n, found = len(agrees), np.zeros(len(correct_bits))
+    for epoch, (correct, seen) in enumerate(zip(correct_bits, seen_bits, strict=True)):
+        visited, right = (np.unpackbits(bits, count=n).astype(bool) for bits in (seen, correct))
+        sizes = (visited & agrees).sum(), (visited & ~agrees).sum()
+        if all(sizes):
+            found[epoch] = right[visited & agrees].mean() - right[visited & ~agrees].mean()
+    found = np.maximum(found, 0.0)
+    return found if found.any() else np.ones(len(found))

@@ -1,0 +1,97 @@
+"""The recipe that is chosen where none is named: by rules of module, shape and size, never by a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from dataaudit.data.examples import Examples
+from dataaudit.learners.layout import GIVEN, Layout, looks_last
+from dataaudit.learners.mirrors import mirror_test
+from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, of_length
+
+IMAGES = Recipe(epochs=12, weight_decay=5e-4)
+"""For convolutional networks of images, before crops: by benchmarks/peers/recipes.py."""
+
+LARGEST_SMALL = 64
+"""Shorter side in pixels of images that are moved by `SMALL_PADDING` pixels at most."""
+
+SMALL_PADDING = 4
+FEWEST_STEPS = 400
+BATCHES = (128, 64, 32)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A recipe and why it was chosen.
+
+    Attributes
+    ----------
+    recipe
+        What trains the module.
+    reasons
+        Why, as JSON values, for the audit's settings.
+    notes
+        What was left out.
+    """
+
+    recipe: Recipe
+    reasons: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def choose(
+    asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples: Examples, seed: int, layout: Layout = GIVEN
+) -> Choice:
+    """Recipe for a torch module and a data set.
+
+    Parameters
+    ----------
+    asked
+        What the caller set of it.
+    module
+        What is trained.
+    shape
+        Shape of one input as the module takes it.
+    examples
+        The data set; of images some are looked at, see `mirror_test`.
+    seed
+        Of that look.
+    layout
+        How images are turned for the module.
+    """
+    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
+    if not convolves:
+        return Choice(of_length(PLAIN, asked), {"rule": "network without two-dimensional convolutions"})
+    # A module that turns images itself gets them with the channels last, where crops and mirrors do not look for them.
+    if len(shape) != 3 or looks_last((1, *shape)):
+        note = f"inputs of shape {shape} are no images [channels, height, width]: they are not cropped or mirrored"
+        return Choice(of_length(PLAIN, asked), {"rule": "convolutions, but no images"}, (note,))
+    recipe = of_length(IMAGES, asked)
+    recipe = replace(recipe, batch_size=batch_size(len(examples), recipe.epochs), evaluations=recipe.epochs // 2)
+    reasons: dict[str, Any] = {"rule": "convolutional network of images"}
+    notes: list[str] = []
+    padding, flip = crop(shape), False
+    if shape[2] > 1:
+        test = mirror_test(examples, seed, layout.turn)
+        flip = test.alike
+        reasons["mirrored images told from the others"] = None if test.share != test.share else round(test.share, 3)
+        reasons["images looked at"] = test.images
+    if not padding:
+        notes.append(f"images of {shape[1]} x {shape[2]} pixels are too small to be cropped")
+    if padding or flip:
+        recipe = replace(recipe, augment=CropFlip(padding, flip))
+    return Choice(recipe, reasons, tuple(notes))
+
+
+def crop(shape: tuple[int, ...]) -> int:
+    """Pixels by which images [c, H, W] are moved at most: an eighth of the shorter side, small images 4 at most."""
+    side = min(shape[1:])
+    return min(SMALL_PADDING, side // 8) if side <= LARGEST_SMALL else side // 8
+
+
+def batch_size(n: int, epochs: int) -> int:
+    """Largest of `BATCHES` that leaves `FEWEST_STEPS` steps to a run over `n` examples, or the smallest."""
+    return next((size for size in BATCHES if epochs * n // size >= FEWEST_STEPS), BATCHES[-1])

@@ -1,0 +1,112 @@
+"""Whether images may be mirrored: left and right exchanged, would anybody notice? Found out from the images alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import readable
+from dataaudit.types import AnyArray, FloatArray, IntArray
+
+ROWS = 2000
+"""Most images that are looked at."""
+
+LEAST = 20
+"""Fewest images of a class that it can be judged by."""
+
+TOLERATED = 0.6
+"""Share of mirrored images told from the others up to which they count as alike; a half is chance."""
+
+SIDE = 8
+SHRINKAGE = 0.3
+
+
+@dataclass(frozen=True)
+class MirrorTest:
+    """How well mirrored images can be told from the images as they are, class by class.
+
+    Attributes
+    ----------
+    share
+        Share of images that a linear rule of their class, found on other images, tells from their mirror image; NaN
+        where no class has enough of them.
+    images
+        Images looked at.
+    alike
+        Whether mirrored images are like the others: neither all classes together nor any one class is told apart
+        more often than `TOLERATED`, by two standard errors.
+    """
+
+    share: float
+    images: int
+    alike: bool
+
+
+def mirror_test(
+    examples: Examples, seed: int, turn: Callable[[AnyArray], AnyArray] = lambda images: images
+) -> MirrorTest:
+    """Look whether mirrored images are like the images of their class.
+
+    What is looked at is the difference between the left half and the mirrored right half, averaged over an 8 x 8
+    grid. A mirror image has the same with the other sign, so a rule is a direction: found on one half of a class by
+    shrunken linear discriminants, tried on the other half. A class by itself, because what sets two classes apart may
+    be the side alone. Rows that cannot be read are left out.
+
+    Parameters
+    ----------
+    examples
+        Images and labels; at most `ROWS` of them are read.
+    seed
+        Of the choice of images.
+    turn
+        Makes [b, c, H, W] of a batch of them.
+    """
+    n = len(examples)
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:ROWS])
+    parts = readable(examples, chosen, [])
+    if not parts:
+        return MirrorTest(float("nan"), 0, False)
+    labels = examples.labels[np.concatenate([rows for rows, _ in parts])]
+    odd = np.concatenate([odd_part(turn(np.asarray(images))) for _, images in parts])
+    return _tested(odd, labels)
+
+
+def odd_part(images: AnyArray) -> FloatArray:
+    """Left half minus mirrored right half of images [b, c, H, W], averaged over a grid, float64 [b, f]."""
+    half = images.shape[3] // 2
+    if half == 0:
+        return np.zeros((len(images), 1))
+    difference = images[..., :half].astype(np.float32) - images[..., ::-1][..., :half].astype(np.float32)
+    for axis, most in ((2, SIDE), (3, SIDE // 2)):
+        size = difference.shape[axis]
+        edges = np.arange(min(most, size)) * size // min(most, size)
+        difference = np.add.reduceat(difference, edges, axis)
+    return np.nan_to_num(difference.reshape(len(images), -1).astype(np.float64))
+
+
+def _tested(odd: FloatArray, labels: IntArray) -> MirrorTest:
+    hits, sizes = [], []
+    power = (odd**2).mean(0)
+    odd = odd / np.sqrt(power + 1e-6 * power.mean() + np.finfo(float).tiny)
+    for label in np.unique(labels):
+        own = odd[labels == label]
+        if len(own) >= LEAST:
+            hits.append(_told_apart(own[::2], own[1::2]) + _told_apart(own[1::2], own[::2]))
+            sizes.append(len(own))
+    if not hits:
+        return MirrorTest(float("nan"), len(labels), False)
+    right, total = np.array([*hits, sum(hits)]), np.array([*sizes, sum(sizes)])
+    alike = bool((right / total - 1.0 / np.sqrt(total) <= TOLERATED).all())
+    return MirrorTest(float(right[-1] / total[-1]), len(labels), alike)
+
+
+def _told_apart(known: FloatArray, others: FloatArray) -> float:
+    """How many of the others lie on the side that the known ones lie on; one that lies on neither counts half."""
+    scatter = known.T @ known / len(known)
+    level = max(float(np.trace(scatter)) / len(scatter), np.finfo(float).tiny)
+    direction = np.linalg.solve(scatter + SHRINKAGE * level * np.eye(len(scatter)), known.mean(0))
+    side = others @ direction
+    return float((side > 0).sum() + 0.5 * (side == 0).sum())

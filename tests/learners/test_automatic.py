@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import dataaudit
+from dataaudit import networks, recipes
+from dataaudit.data import as_examples
+from dataaudit.errors import ModelError
+from dataaudit.learners.adapt import as_learner, resolve_recipe
+from dataaudit.learners.automatic import batch_size, crop
+from dataaudit.learners.recipes import CropFlip, Recipe
+
+
+def natural(n=400, side=32, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, 3, side, side), dtype=np.uint8), np.arange(n) % 4
+
+
+def learner(model, data, recipe=None):
+    found = as_learner(model, as_examples(data), resolve_recipe(recipe), "cpu")
+    found.check(0)
+    return found
+
+
+def test_images_are_cropped_mirrored_and_evaluated():
+    recipe = learner(networks.BlockCNN(3, 4), natural()).recipe
+    assert recipe.augment == CropFlip(4, True)
+    assert recipe.weight_decay > 0
+    assert recipe.evaluations == recipe.epochs // 2
+    assert recipe.passes <= 16.1
+
+
+def test_images_with_a_side_are_not_mirrored():
+    inputs, labels = natural()
+    inputs[..., :16] //= 4
+    found = learner(networks.BlockCNN(3, 4), (inputs, labels))
+    assert found.recipe.augment == CropFlip(4, False)
+    assert found.description["recipe_chosen"]["mirrored images told from the others"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels"),
+    [((3, 32, 32), 4), ((1, 8, 8), 1), ((1, 28, 28), 3), ((3, 64, 48), 4), ((3, 224, 256), 28), ((3, 3, 3), 0)],
+)
+def test_crops_go_by_an_eighth_of_the_shorter_side(shape, pixels):
+    assert crop(shape) == pixels
+
+
+def test_few_examples_are_trained_on_in_smaller_batches():
+    assert batch_size(60000, 12) == batch_size(10000, 12) == 128
+    assert batch_size(1000, 12) == 32
+    assert batch_size(3000, 12) == 64
+
+
+def test_networks_without_convolutions_train_as_they_did():
+    inputs, labels = natural(60)
+    assert learner(networks.MLP(3 * 32 * 32, 4), (inputs, labels)).recipe == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("shape", "model"),
+    [
+        ((3, 3, 3), nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(36, 4))),
+        ((3, 1, 20), nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(80, 4))),
+        ((3, 20, 1), nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(80, 4))),
+        ((12, 25), nn.Sequential(nn.Unflatten(1, (3, 4)), nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(400, 4))),
+    ],
+)
+def test_an_augmentation_that_inputs_cannot_take_is_left_out_with_a_note(shape, model):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(80, *shape)).astype(np.float32)
+    audit = dataaudit.score(model, (inputs, np.arange(80) % 4), recipe=recipes.auto(epochs=2), progress=False)
+    assert np.isfinite(audit.columns["consensus"]).all()
+    assert any("cropped" in note for note in audit.settings["notes"])
+
+
+def test_a_recipe_that_was_asked_for_means_what_it_says():
+    data = natural(40)
+    assert learner(networks.BlockCNN(3, 4), data, Recipe(epochs=3)).recipe == Recipe(epochs=3)
+    assert learner(networks.BlockCNN(3, 4), data, "plain").recipe == Recipe()
+    small = np.zeros((40, 3, 3, 3), np.float32), data[1]
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(36, 4))
+    with pytest.raises(ModelError, match=r"of more than 4 pixels a side"):
+        learner(model, small, Recipe(augment=CropFlip(4, True)))
+
+
+def test_the_length_is_all_that_auto_takes():
+    short, usual = (learner(networks.BlockCNN(3, 4), natural(), recipes.auto(epochs=e)).recipe for e in (6, None))
+    assert short.epochs == 6
+    assert short.evaluations == 3
+    assert short.weight_decay == usual.weight_decay
+    assert resolve_recipe("auto") is resolve_recipe(recipes.auto()) is resolve_recipe(None) is None
+
+
+def test_holdout_runs_share_the_choice_that_was_made_for_all_rows():
+    found = learner(networks.BlockCNN(3, 4), natural())
+    scratch = found.from_scratch()
+    scratch.check(1)
+    assert scratch.recipe.augment == found.recipe.augment
+    assert scratch.recipe.batch_size == found.recipe.batch_size
+
+
+def test_evaluations_are_evidence_beside_training_passes_and_cost_no_pass_twice():
+    inputs, labels = natural(64)
+    seen = []
+
+    class Watched(networks.BlockCNN):
+        def forward(self, x):
+            if not self.training:
+                seen.append(len(x))
+            return super().forward(x)
+
+    recipe = Recipe(epochs=4, evaluations=2, augment=CropFlip(4, True))
+    audit = dataaudit.score(lambda: Watched(3, 4), (inputs, labels), recipe=recipe, progress=False)
+    assert audit.settings["passes"] == round(4 + 4 / 3, 2)
+    # One look for earlier training; two epochs of two views, of which the last as it is gives predictions and layers.
+    assert sum(size for size in seen if size > 2) == 64 + 4 * 64
+    assert "augmented_el2n" in audit.columns
+
+
+def test_a_network_is_the_same_whether_evaluated_on_the_way_or_not():
+    inputs, labels = natural(64)
+    plain, watched = (
+        dataaudit.score(
+            lambda: networks.BlockCNN(3, 4),
+            (inputs, labels),
+            ["mean_margin", "confidence"],
+            recipe=Recipe(epochs=3, evaluations=e),
+            progress=False,
+        )
+        for e in (0, 2)
+    )
+    for name in plain.columns:
+        assert np.array_equal(plain.columns[name], watched.columns[name])
+
+
+def test_modules_that_view_their_outputs_keep_torchs_layout():
+    class Viewing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.linear = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 32 * 32, 4)
+
+        def forward(self, x):
+            return self.linear(self.convolution(x).view(len(x), -1))
+
+    viewing, flat = learner(Viewing(), natural(40)), learner(networks.BlockCNN(3, 4), natural(40))
+    assert not viewing.format.channels_last
+    assert flat.format.channels_last
+    assert flat.module(0)[0].weight.is_contiguous(memory_format=torch.channels_last)
+    fitted = viewing.fit(np.arange(40), 0, None, False)
+    assert fitted.logits(np.arange(40)).shape == (40, 4)
