@@ -10,7 +10,7 @@ import numpy as np
 from dataaudit import scoring
 from dataaudit._choice import automatic_needs, belief_needs, check_believing
 from dataaudit._holdout import HoldoutWork
-from dataaudit._settings import judgement_notes, run_settings
+from dataaudit._settings import consensus_settings, judgement_notes, run_settings
 from dataaudit.audit import Audit
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import Inspection
@@ -74,6 +74,11 @@ def assemble(
         array.flags.writeable = False
     if evidence.around is not None:
         settings["around"] = evidence.around.settings
+    if evidence.beliefs is not None and evidence.beliefs.weights:
+        settings["consensus"] = consensus_settings(evidence)
+    if evidence.agreement is not None:
+        settings["agreement"] = evidence.agreement.to_dict()
+        settings["notes"] = [*settings["notes"], *evidence.agreement.notes()]
     if judgement is not None:
         settings["notes"] = [*settings["notes"], *judgement_notes(judgement)]
     settings["fingerprint"] = inspection.fingerprint if inspection is not None else None

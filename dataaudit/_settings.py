@@ -182,3 +182,12 @@ def judgement_notes(found: Judgement) -> list[str]:
             "them by heart hides errors, and they are more"
         ]
     return []
+
+
+def consensus_settings(evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """What the consensus is taken over: weight of every source, and how it came about."""
+    assert evidence.beliefs is not None
+    return {
+        name: {"weight": round(weight, 4), **({"way": evidence.ways[name]} if name in evidence.ways else {})}
+        for name, weight in evidence.beliefs.weights.items()
+    }

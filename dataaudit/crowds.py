@@ -120,8 +120,8 @@ class Crowds:
                 "no data set, for a score of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
             )
         with self._timer.stage("represent"):
-            represented, described = inputs.found
-        for need in self._of_inputs:
+            found = {need: inputs.level if isinstance(need, AroundNeed) else inputs.found for need in self._of_inputs}
+        for need, (represented, described) in found.items():
             self._add(need, cast("Represented", represented), described)
         if self._store is not None:
             self._store.check_unchanged()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from dataaudit.agreement import Agreement, measured, under_view
 from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.errors import ModelError
 from dataaudit.evaluations import Evaluations, Show, show_all
-from dataaudit.holdout.plan import stratified_folds
+from dataaudit.folds import FOLDS, draws_of, heldout_predictions
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
-from dataaudit.progress import progress_bar
 from dataaudit.representations.input import InputRows
 from dataaudit.shares import Averaged, Believed, ClassBeliefs
 from dataaudit.trained import TrainedModel
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.representations.store import RowStore
 
-FOLDS = 3
-EVALUATION_ROWS = 4096
+LEFT_OUT, BROUGHT = "ridge regression, each left out", "brought along"
+STAGES, EPOCHS = "boosting stages", "epochs"
+"""How sources come about, in `Evidence.ways`."""
 SHARPNESS = 10.0
 ABSENT = -50.0
 """Logit of a class that no example carries."""
@@ -85,6 +86,8 @@ class Evidence:
         See `dataaudit.dynamics.summary`.
     evaluations
         Means over the evaluation passes of the last epochs, where the recipe makes any; see `Dynamics`.
+    agreement
+        How many labels the model agrees with, trained on them and not.
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
     left_out
@@ -97,6 +100,8 @@ class Evidence:
         Probabilities of the classes by all sources together.
     model
         What was trained on all rows, or can be, for rows not seen; no scorer reads it.
+    ways
+        How sources came about, by name: "dynamics", "heldout"; JSON values.
     """
 
     labels: IntArray
@@ -112,7 +117,9 @@ class Evidence:
     around: Around | None = None
     beliefs: Believed | None = None
     model: TrainedModel | None = None
+    ways: Mapping[str, str] = field(default_factory=dict)
     evaluations: Dynamics | None = None
+    agreement: Agreement | None = None
 
     @property
     def run(self) -> ClassBeliefs | None:
@@ -150,37 +157,6 @@ class Timer:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def heldout_predictions(
-    learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool, folds: int = FOLDS
-) -> Predictions | None:
-    """Out-of-sample predictions by k-fold training from scratch, with fold and training seed `seed`.
-
-    Raises
-    ------
-    ModelError
-        If training would start from weights that have seen these labels.
-    """
-    learner = learner.from_scratch()
-    share = learner.already_fits(seed)
-    if share is not None:
-        raise ModelError(
-            f"a model that already classifies {share:.1%} of these labels correctly, to predict them held out",
-            "weights that have not seen these labels",
-            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
-        )
-    fold = stratified_folds(labels, folds, seed)
-    table = PredictionTable(labels, classes)
-    for number in range(folds):
-        fitted = learner.fit(np.flatnonzero(fold != number), seed, None, progress)
-        rows = np.flatnonzero(fold == number)
-        with progress_bar("predicting", len(rows), progress) as advance:
-            for start in range(0, len(rows), EVALUATION_ROWS):
-                block = rows[start : start + EVALUATION_ROWS]
-                table.add(block, fitted.logits(block))
-                advance(len(block))
-    return table.result()
-
-
 def _leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> bool:
     """Whether held-out predictions come from leaving out one example at a time."""
     if learner is None:
@@ -202,7 +178,7 @@ def left_out_predictions(inputs: InputRows, probe: LinearProbe | None, labels: I
     from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
 
     # A probe takes columns of tables as they are.
-    given = within_rows(all_features(inputs.examples)) if probe is not None else inputs.found[0]
+    given = within_rows(all_features(inputs.examples)) if probe is not None else inputs.level[0]
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
     table = PredictionTable(labels, classes)
     absent = np.bincount(labels, minlength=classes) == 0
@@ -342,19 +318,31 @@ def collect(
     if evaluating is not None and last is not None:
         with timer.stage("evaluate"):
             evaluations = evaluating.finish(last)
+    ways = {} if heldout is None else {"heldout": BROUGHT}
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
             if inputs is not None and folds is None and _leaves_out(probe, learner, len(labels)):
                 heldout = left_out_predictions(inputs, probe, labels, len(class_names))
+                ways["heldout"] = LEFT_OUT
             else:
                 learner = _needed(learner, Need.HELDOUT)
-                heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS)
+                draws = draws_of(learner, labels, len(class_names)) if folds is None else 1
+                heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS, draws)
+                ways["heldout"] = f"{folds or FOLDS} folds, drawn {draws} time{'s' if draws > 1 else ''}"
+    augmented = None
+    if dynamics_needed and fitted is not None and learner is not None:
+        with timer.stage("evaluate"):
+            view = learner.unseen_view(seed)
+            augmented = None if view is None else under_view(fitted, labels, view, seed)
     left_out = None
     if Need.LEFT_OUT in needs:
         assert inputs is not None
         with timer.stage("holdout"):
             left_out = left_out_predictions(inputs, None, labels, len(class_names))
+            ways.setdefault("heldout", LEFT_OUT)
+    if dynamics is not None:
+        ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
     if holdout is not None:
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
@@ -372,6 +360,8 @@ def collect(
         around=crowds.around,
         model=model,
         evaluations=evaluations,
+        agreement=measured(labels, dynamics, predictions, heldout, augmented),
+        ways=ways,
         **found,
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -62,6 +62,12 @@ def spread(classes: AnyArray | None, values: AnyArray, total: int) -> FloatArray
         found[row, classes[row, slot]] = given[row, slot]
     mass = found.sum(1, keepdims=True)
     return np.where(mass > 0, found / np.where(mass > 0, mass, 1.0), 1.0 / total)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Rows that add up to 1."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -145,9 +151,12 @@ class Believed:
         Examples that something is known about, bool [n].
     remembered
         Whether training dynamics, which have seen the label, are among the sources.
+    weights
+        Exponents of the sources, by name.
     """
 
     shares: ClassShares
     outside: ClassShares | None
     known: BoolArray
     remembered: bool
+    weights: Mapping[str, float] = field(default_factory=dict)

@@ -107,11 +107,17 @@ def augmentation(text: str) -> Any:
 
 def kept_at(case: Case, way: Way, cache: Path) -> Path:
     """File of the folds."""
-    labels = hashlib.blake2b(case.given.tobytes(), digest_size=4).hexdigest()
-    described = "own" if way.recipe is None else json.dumps(way.recipe.to_dict(), sort_keys=True, default=str)
-    recipe = "own" if way.recipe is None else hashlib.blake2b(described.encode(), digest_size=4).hexdigest()
+    labels, recipe = digest(case.given.tobytes()), "own"
+    if way.recipe is not None:
+        # What is off is left out: a setting that recipes did not have yet was off.
+        settings = {name: value for name, value in way.recipe.to_dict().items() if value}
+        recipe = digest(json.dumps(settings, sort_keys=True, default=str).encode())
     name = f"{case.source.data} {len(case.given)} {labels} {way.network} {recipe} {case.seed}.npz"
     return cache / name.replace(" ", "_")
+
+
+def digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=4).hexdigest()
 
 
 def probabilities(logits: Any) -> Array:

@@ -30,7 +30,7 @@ from benchmarks.peers.tools import DATALAB_ROWS, audited, cleanlab_scores, datal
 from dataaudit.labels import beliefs, judgement
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, Constants, consensus_values, judged
-from dataaudit.shares import ClassShares, blocks
+from dataaudit.shares import ClassShares, blocks, softmax
 
 Row = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
@@ -65,7 +65,7 @@ class Variant:
 def variants(names: frozenset[str]) -> Iterator[Variant]:
     for weights in GRID[names]:
         for structure, el2n, margin in itertools.product(STRUCTURES, EL2N, MARGIN):
-            yield Variant(weights, Constants(structure, 0.02, el2n, margin))
+            yield Variant(weights, Constants(structure, 0.02, el2n, margin, CONSTANTS.odds))
 
 
 def shipped(names: frozenset[str]) -> Variant:
@@ -80,7 +80,7 @@ def multiplied(parts: dict[str, Any], weights: tuple[float, ...], labels: Array,
             weight * np.log(np.maximum(parts[name].dense(rows), beliefs.SMALLEST))
             for name, weight in zip(sorted(parts), weights, strict=True)
         )
-        found.put(rows, beliefs.softmax(np.asarray(logits)), labels[rows])
+        found.put(rows, softmax(np.asarray(logits)), labels[rows])
     return found
 
 

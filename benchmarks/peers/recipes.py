@@ -31,13 +31,16 @@ HALF = 5000
 THIRD = 16.12
 """A third of the passes that cross-validation of 12 epochs takes: (48 + 1/3) / 3."""
 
-BASE = Recipe(epochs=12, evaluations=6, weight_decay=5e-4)
+BASE = Recipe(epochs=14, evaluations=3, batch_size=64, learning_rate=0.05, weight_decay=2e-3, label_smoothing=0.1)
 CANDIDATES: dict[str, Recipe] = {
     "plain": PLAIN,
-    "weight decay 5e-4": BASE,
-    "weight decay 5e-4, batch 64": replace(BASE, batch_size=64),
-    "weight decay 2e-3, batch 64": replace(BASE, batch_size=64, weight_decay=2e-3),
-    "label smoothing .1, batch 64": replace(BASE, batch_size=64, label_smoothing=0.1),
+    "base": BASE,
+    "twelve epochs, six evaluated": replace(BASE, epochs=12, evaluations=6),
+    "without smoothing": replace(BASE, label_smoothing=0.0),
+    "smoothing .2": replace(BASE, label_smoothing=0.2),
+    "weight decay 5e-4": replace(BASE, weight_decay=5e-4),
+    "batches of 128, rate .1": replace(BASE, batch_size=128, learning_rate=0.1),
+    "batches of 32, rate .025": replace(BASE, batch_size=32, learning_rate=0.025),
 }
 """Crops, and mirrors where the data have no side, are added to all but the first."""
 

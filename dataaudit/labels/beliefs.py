@@ -7,19 +7,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from dataaudit.evidence import Evidence
-from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.evidence import LEFT_OUT, STAGES, Evidence
+from dataaudit.labels.stacking import SMALLEST, fitted_weights
+from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks, softmax
+from dataaudit.types import IntArray
 
 WEIGHTS: dict[frozenset[str], dict[str, float]] = {
     frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.3, "neighbours": 0.5},
     frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
     frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
-    frozenset({"heldout", "neighbours"}): {"heldout": 0.6, "neighbours": 0.5},
+    frozenset({"heldout", "neighbours"}): {"heldout": 0.5, "neighbours": 0.4},
 }
-"""Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/decisions.py."""
+"""Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/decisions.py and, the last
+pair, small_tables.py. Those of sources that never saw the label are where `fitted_weights` starts from."""
 
-SMALLEST = 1e-9
+STAGED = 0.6
+"""Exponent of boosting stages beside both other sources: they remember less than epochs. By small_tables.py."""
+
+BOUNDED = 0.7
+"""Power of the loss by which weights beside a ridge regression are fitted; beside other models it is 0, log loss."""
 
 
 def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
@@ -35,22 +41,42 @@ def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
     return found
 
 
-def with_beliefs(evidence: Evidence) -> Evidence:
-    """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
-    parts, classes = sources(evidence), len(evidence.class_names)
+def outsiders(evidence: Evidence, parts: Mapping[str, ClassBeliefs]) -> dict[str, ClassBeliefs]:
+    """The sources that the example's own label played no part in."""
     # A hidden layer was trained on the label: who is near in it is no outsider.
     trained = evidence.around is not None and evidence.around.settings["representation"] != "input"
     saw = {"dynamics", "neighbours"} if trained else {"dynamics"}
-    apart = {name: part for name, part in parts.items() if name not in saw}
-    together = combined(parts, evidence.labels, classes)
+    return {name: part for name, part in parts.items() if name not in saw}
+
+
+def with_beliefs(evidence: Evidence) -> Evidence:
+    """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
+    parts, labels, classes = sources(evidence), evidence.labels, len(evidence.class_names)
+    apart = outsiders(evidence, parts)
+    weights = exponents(parts)
+    if len(parts) == 3 and evidence.ways.get("dynamics") == STAGES:
+        weights["dynamics"] = STAGED
+    power = BOUNDED if evidence.ways.get("heldout") == LEFT_OUT else 0.0
+    weights |= fitted_weights(apart, labels, classes, weights, power)
+    together = combined(parts, labels, classes, weights)
     if together is None:
         return evidence
-    known = np.ones(len(evidence.labels), bool) if evidence.dynamics is None else evidence.dynamics.seen > 0
-    outside = together if len(apart) == len(parts) else combined(apart, evidence.labels, classes)
-    return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None))
+    known = np.ones(len(labels), bool) if evidence.dynamics is None else evidence.dynamics.seen > 0
+    outside: ClassShares | None = together
+    if len(apart) < len(parts):
+        whole, share = sum(exponents(apart).values()), sum(weights[name] for name in apart)
+        outside = combined(apart, labels, classes, {name: weights[name] * whole / share for name in apart})
+    return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None, weights))
 
 
-def combined(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int) -> ClassShares | None:
+def exponents(parts: Mapping[str, ClassBeliefs]) -> dict[str, float]:
+    """Fixed weights of the sources, by name."""
+    return dict(WEIGHTS.get(frozenset(parts), dict.fromkeys(parts, 1.0)))
+
+
+def combined(
+    parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int, weights: Mapping[str, float] | None = None
+) -> ClassShares | None:
     """Weighted geometric mean of the sources, normalised; None without any.
 
     Parameters
@@ -61,21 +87,17 @@ def combined(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int) 
         Given labels, int64 [n].
     classes
         Number of classes C.
+    weights
+        Exponents by name; the fixed ones if None.
     """
     if not parts:
         return None
-    weights = WEIGHTS.get(frozenset(parts), dict.fromkeys(parts, 1.0))
+    weights = exponents(parts) if weights is None else weights
     found = ClassShares.empty(len(labels), classes)
     for rows in blocks(len(labels), classes):
         logits = sum(weights[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
         found.put(rows, softmax(np.asarray(logits)), labels[rows])
     return found
-
-
-def softmax(logits: FloatArray) -> FloatArray:
-    """Rows that add up to 1."""
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
 def likeliest(beliefs: ClassShares) -> IntArray:

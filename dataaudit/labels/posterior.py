@@ -10,6 +10,8 @@ from dataaudit.labels.noise import NoiseRates
 from dataaudit.shares import ClassBeliefs, blocks
 from dataaudit.types import FloatArray, IntArray
 
+SMALLEST = 1e-9
+
 
 @dataclass(frozen=True)
 class Constants:
@@ -19,18 +21,19 @@ class Constants:
     ----------
     structure, floor
         As in `dataaudit.LabelQuality`.
-    el2n, margin
-        Weights of EL2N, taken off, and of the margin, added to the posterior.
+    el2n, margin, odds
+        Weights of EL2N, taken off, and of the margin and the log odds, added to the posterior.
     """
 
     structure: float
     floor: float
     el2n: float
     margin: float
+    odds: float
 
 
-CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25)
-"""By benchmarks/peers/decisions.py."""
+CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.2)
+"""By benchmarks/peers/decisions.py; the last by small_tables.py."""
 
 
 def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:
@@ -65,12 +68,15 @@ class Judged:
         Probability of the given label minus that of the likeliest other class, float64 [n].
     rival
         That other class by Bayes' rule, int64 [n].
+    odds
+        Log of the odds of the given label against the likeliest other class, float64 [n].
     """
 
     posterior: FloatArray
     el2n: FloatArray
     margin: FloatArray
     rival: IntArray
+    odds: FloatArray
 
 
 def judged(
@@ -92,7 +98,8 @@ def judged(
         See `noise_weights`.
     """
     n = len(labels)
-    posterior, el2n, margin, rival = np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
+    posterior, el2n, margin, odds = (np.empty(n) for _ in range(4))
+    rival = np.empty(n, np.int64)
     for rows in blocks(n, classes):
         probability = beliefs.dense(rows)
         given, places = labels[rows], np.arange(len(probability))
@@ -105,11 +112,14 @@ def judged(
         posterior[rows] = against[places, given] / against.sum(1)
         against[places, given] = -1.0
         probability[places, given] = -1.0
-        margin[rows] = own - probability.max(1)
+        other = probability.max(1)
+        margin[rows] = own - other
+        odds[rows] = np.log(np.maximum(own, SMALLEST)) - np.log(np.maximum(other, SMALLEST))
         rival[rows] = against.argmax(1)
-    return Judged(posterior, el2n, margin, rival)
+    return Judged(posterior, el2n, margin, rival, odds)
 
 
 def consensus_values(found: Judged, constants: Constants) -> FloatArray:
-    """Posterior - el2n x EL2N + margin x margin, float64 [n]."""
-    return found.posterior - constants.el2n * found.el2n + constants.margin * found.margin
+    """Posterior - el2n x EL2N + margin x margin + odds x log odds, float64 [n]."""
+    value = found.posterior - constants.el2n * found.el2n + constants.margin * found.margin
+    return np.asarray(value + constants.odds * found.odds)

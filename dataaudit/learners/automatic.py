@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from dataaudit.data.examples import Examples
-from dataaudit.learners.layout import GIVEN, Layout, looks_last
+from dataaudit.learners.layout import looks_last
 from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, of_length
+from dataaudit.types import AnyArray
 
 IMAGES = Recipe(epochs=12, weight_decay=5e-4)
 """For convolutional networks of images, before crops: by benchmarks/peers/recipes.py."""
@@ -43,7 +45,12 @@ class Choice:
 
 
 def choose(
-    asked: Automatic, module: nn.Module, shape: tuple[int, ...], examples: Examples, seed: int, layout: Layout = GIVEN
+    asked: Automatic,
+    module: nn.Module,
+    shape: tuple[int, ...],
+    examples: Examples,
+    turn: Callable[[AnyArray], AnyArray],
+    seed: int,
 ) -> Choice:
     """Recipe for a torch module and a data set.
 
@@ -57,13 +64,12 @@ def choose(
         Shape of one input as the module takes it.
     examples
         The data set; of images some are looked at, see `mirror_test`.
+    turn
+        Brings them from the data set's layout to [b, c, H, W].
     seed
         Of that look.
-    layout
-        How images are turned for the module.
     """
-    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
-    if not convolves:
+    if not convolves(module):
         return Choice(of_length(PLAIN, asked), {"rule": "network without two-dimensional convolutions"})
     # A module that turns images itself gets them with the channels last, where crops and mirrors do not look for them.
     if len(shape) != 3 or looks_last((1, *shape)):
@@ -75,7 +81,7 @@ def choose(
     notes: list[str] = []
     padding, flip = crop(shape), False
     if shape[2] > 1:
-        test = mirror_test(examples, seed, layout.turn)
+        test = mirror_test(examples, seed, turn)
         flip = test.alike
         reasons["mirrored images told from the others"] = None if test.share != test.share else round(test.share, 3)
         reasons["images looked at"] = test.images
@@ -84,6 +90,11 @@ def choose(
     if padding or flip:
         recipe = replace(recipe, augment=CropFlip(padding, flip))
     return Choice(recipe, reasons, tuple(notes))
+
+
+def convolves(module: nn.Module) -> bool:
+    """Whether a network has two-dimensional convolutions."""
+    return any(isinstance(part, nn.Conv2d) for part in module.modules())
 
 
 def crop(shape: tuple[int, ...]) -> int:

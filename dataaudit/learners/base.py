@@ -115,6 +115,10 @@ class Learner(Protocol):
     def views(self) -> tuple[Any, ...]:
         """How rows look in each of these: None as they are, others as ``logits(rows, view)`` shows them."""
 
+    @abstractmethod
+    def unseen_view(self, seed: int) -> Any:
+        """How rows look that keep their labels and were not trained on: tells memorising; None where no view does."""
+
     @property
     @abstractmethod
     def allows_missing(self) -> bool:

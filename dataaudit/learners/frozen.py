@@ -80,6 +80,10 @@ class FeatureLearner(ABC):
         """Rows as they are."""
         return (None,)
 
+    def unseen_view(self, seed: int) -> None:
+        """None: rows of features have no other look."""
+        return
+
     @property
     def allows_missing(self) -> bool:
         """Never."""

@@ -108,7 +108,7 @@ def fitting(
     Parameters
     ----------
     module
-        In evaluation mode; lazy layers are initialised by the layout that is chosen.
+        In evaluation mode; one with lazy layers is left as it is.
     inputs
         Inputs [b, ...] of given rows, as they lie in the data set.
     examples
@@ -130,17 +130,16 @@ def fitting(
         tried = copied(module) if lazy else module
         channels = _channels_met(tried) if lazy else []
         refused = _refusal(tried, batches, try_on)
-        taken_for = looks_last(first.shape) and channels[:1] == [first.shape[1]]
-        found = GIVEN
-        if other is not None and (refused is not None or taken_for):
+        taken_for = lazy and looks_last(first.shape) and channels[:1] == [first.shape[1]]
+        if refused is None and not taken_for:
+            return GIVEN
+        if other is not None:
             tried = copied(module) if lazy else module
             if _refusal(tried, [other.turn(batch).contiguous() for batch in batches], try_on) is None:
-                found = Layout(other.channels, by_look=refused is None)
-        if refused is not None and found == GIVEN:
-            raise refused
-        if lazy:
-            try_on(module, found.turn(first))
-    return found
+                return Layout(other.channels, by_look=refused is None)
+    if refused is not None:
+        raise refused
+    return GIVEN
 
 
 def _refusal(

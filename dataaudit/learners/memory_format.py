@@ -37,9 +37,7 @@ class MemoryFormat:
         return inputs.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        """The module, its weights in this layout; lazy ones have none yet."""
-        if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
-            return module
+        """The module, its weights in this layout."""
         # torch's stub of Module.to knows no memory_format alone.
         return module.to(memory_format=torch.channels_last) if self.channels_last else module  # type: ignore[call-overload]
 
@@ -48,8 +46,10 @@ def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
     """Memory format for a module in evaluation mode that takes `inputs` [b, ...].
 
     Channels lie together where there are two-dimensional convolutions of images; a module that then fails, as one does
-    that takes a ``view`` of a layer's output, keeps torch's own layout.
+    that takes a ``view`` of a layer's output, keeps torch's own layout; so does one with lazy layers.
     """
+    if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
+        return MemoryFormat()
     images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
     if images and inputs.device.type in ("cpu", "cuda"):
         last = MemoryFormat(channels_last=True)

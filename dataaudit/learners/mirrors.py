@@ -62,7 +62,7 @@ def mirror_test(
     seed
         Of the choice of images.
     turn
-        Makes [b, c, H, W] of a batch of them.
+        Brings images as they are read to [b, c, H, W].
     """
     n = len(examples)
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:ROWS])
@@ -70,7 +70,7 @@ def mirror_test(
     if not parts:
         return MirrorTest(float("nan"), 0, False)
     labels = examples.labels[np.concatenate([rows for rows, _ in parts])]
-    odd = np.concatenate([odd_part(turn(np.asarray(images))) for _, images in parts])
+    odd = np.concatenate([odd_part(np.asarray(turn(images))) for _, images in parts])
     return _tested(odd, labels)
 
 

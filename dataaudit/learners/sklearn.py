@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.ensemble._forest import BaseForest
+from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
@@ -22,6 +24,9 @@ from dataaudit.learners.pipelines import first_step, kind_taken, remedy
 from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray, FloatArray, IntArray
+
+SOLVER_STEPS, UNKNOWN_STEPS = 20, 1000
+"""What `SklearnLearner.rounds` says of linear models, and of those whose cost nobody knows."""
 
 
 class SklearnFitted:
@@ -135,6 +140,31 @@ class SklearnLearner:
     def views(self) -> tuple[Any, ...]:
         """Rows as they are."""
         return (None,)
+
+    def unseen_view(self, seed: int) -> None:
+        """None: rows of a table have no other look."""
+
+    @property
+    def staged(self) -> bool:
+        """Whether epochs are stages of boosting."""
+        return self._kind == "staged"
+
+    @property
+    def rounds(self) -> int:
+        """Rounds over the data and classes that training takes, roughly: how often folds are drawn depends on it.
+
+        Stages of boosting, trees of a forest, steps of a linear model's solver; a model of unknown cost counts as
+        a dear one.
+        """
+        parameters = self._last.get_params(deep=False)
+        if self._kind == "staged":
+            return self.epochs
+        if isinstance(self._last, BaseForest):
+            # A tree looks at all classes at once.
+            return max(1, int(parameters["n_estimators"]) // self.classes)
+        if isinstance(self._last, LinearClassifierMixin) and not type(self._last).__name__.endswith("CV"):
+            return SOLVER_STEPS
+        return UNKNOWN_STEPS
 
     @property
     def allows_missing(self) -> bool:

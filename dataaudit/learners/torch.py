@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,21 +19,21 @@ from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.interrupts import deferred_interrupt, released_interrupt
-from dataaudit.learners.automatic import Choice
+from dataaudit.learners.automatic import Choice, convolves
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
-from dataaudit.learners.layout import GIVEN, fitting
+from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
+from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.outputs import check_outputs
-from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, of_length
-from dataaudit.learners.weights import copied, reset, shuffle_weights
+from dataaudit.learners.pretrained import shows_training
+from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
+from dataaudit.learners.steps import optimizer_of, shuffled_batches
+from dataaudit.learners.weights import copied, reset
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
-
-PRETRAINED_ROWS = 2000
-SHUFFLED_COPIES = 16
 
 
 def made_by(model: nn.Module | Callable[[], Any]) -> Any:
@@ -110,6 +110,7 @@ class TorchLearner:
         self._automatic = recipe if isinstance(recipe, Automatic) else None
         self._choice: Choice | None = None
         self.format = MemoryFormat()
+        self._convolves_images = False
         self.device = device
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
@@ -136,6 +137,12 @@ class TorchLearner:
     def views(self) -> tuple[View | None, ...]:
         """Views of the recipe."""
         return self.recipe.views
+
+    def unseen_view(self, seed: int) -> View | None:
+        """Mirror images, of networks that convolve images and are trained without augmentation, if there is no side."""
+        if self.recipe.augment is not None or not self._convolves_images:
+            return None
+        return mirror if mirror_test(self.examples, seed, self.layout.turn).alike else None
 
     @property
     def allows_missing(self) -> bool:
@@ -192,9 +199,9 @@ class TorchLearner:
         return self.format.prepare(made.to(self.device))
 
     def check(self, seed: int) -> None:
-        """Run two rows through the model and look at what comes out; choose what is left to choose.
+        """Run rows through the model and look at what comes out; choose what is left to choose.
 
-        That is how images lie before the module, how batches lie in memory and, unless one was given, the recipe.
+        That is how images lie before it and in memory and, unless one was given, the recipe.
         """
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
@@ -214,8 +221,7 @@ class TorchLearner:
                 "a model that can be trained",
                 "unfreeze some parameters (requires_grad_(True))",
             )
-        self.layout = GIVEN if self.feed is None else self.feed.layout
-        rows = np.arange(min(2, len(self.examples)), dtype=np.int64)
+        self.layout = GIVEN
 
         def try_on(tried: nn.Module, inputs: Tensor) -> None:
             check_outputs(tried, inputs, self._name, self._classes)
@@ -223,12 +229,14 @@ class TorchLearner:
         if self.feed is None:
             self.layout = fitting(module, self.inputs, len(self.examples), try_on)
         else:
-            try_on(module, self.inputs(rows))
-        inputs = self.inputs(rows)
+            self.layout = self.feed.layout
+            try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
+        inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
         self.format = choose_format(module, inputs)
+        self._convolves_images = inputs.ndim == 4 and not looks_last(inputs.shape) and convolves(module)
         if self._automatic is not None and self._choice is None and self.feed is None:
             self._choice = choose_recipe(
-                self._automatic, module, tuple(inputs.shape[1:]), self.examples, seed, self.layout
+                self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed
             )
             self.recipe = self._choice.recipe
         self._check_augmentation(tuple(inputs.shape[1:]))
@@ -243,36 +251,13 @@ class TorchLearner:
             )
 
     def already_fits(self, seed: int) -> float | None:
-        """Accuracy of the model as passed, if it shows training on these data; None if it does not.
-
-        The model must beat the majority class significantly (five standard errors), and must give the labels more
-        probability than half way between chance and certainty, or more than all copies of itself whose weights are
-        shuffled within each tensor, by three of their standard deviations: an untrained network is one such copy among
-        others, and may beat the majority by luck.
-        """
-        labels = self.examples.labels
-        count = min(PRETRAINED_ROWS, len(labels))
-        chosen = np.sort(np.random.default_rng(seed).choice(len(labels), count, replace=False))
+        """Accuracy of the model as passed, if it shows training on these data; None if not: see `pretrained`."""
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
-            accuracy, confidence = self._agreement(module, chosen)
-            majority = np.bincount(labels).max() / len(labels)
-            if accuracy <= majority + 5 * np.sqrt(majority * (1 - majority) / count):
-                return None
-            null = []
-            for copy_number in range(SHUFFLED_COPIES):
-                shuffled = shuffle_weights(copy.deepcopy(module), seed + copy_number)
-                null.append(self._agreement(shuffled, chosen[:: max(1, count // 500)])[1])
-        clear = float(np.mean(null)) + 3 * max(float(np.std(null)), 0.01)
-        known = confidence > max(*null, clear) or confidence > (1 + 1 / self._classes) / 2
-        return accuracy if known else None
+            return shows_training(module, self._probabilities, self.examples.labels, self._classes, seed)
 
-    def _agreement(self, module: nn.Module, rows: IntArray) -> tuple[float, float]:
-        """Accuracy and mean probability of the given labels on `rows`."""
-        probabilities = TorchFitted(module, self).logits(rows).softmax(1).cpu()
-        given = self._labels[rows]
-        accuracy = (probabilities.argmax(1) == given).double().mean()
-        return float(accuracy), float(probabilities.gather(1, given[:, None]).double().nanmean())
+    def _probabilities(self, module: nn.Module, rows: IntArray) -> Tensor:
+        return TorchFitted(module, self).logits(rows).softmax(1).cpu()
 
     @property
     def fresh(self) -> bool:
@@ -361,7 +346,7 @@ class TorchLearner:
         with torch.random.fork_rng(devices=cuda_devices(self.device)), deferred_interrupt() as check:
             module = self.module(seed).train()
             order = torch.Generator().manual_seed(seed)
-            optimizer = _optimizer(recipe, module)
+            optimizer = optimizer_of(recipe, module)
             steps = -(-len(indices) // recipe.batch_size) * recipe.epochs
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimizer, lambda step: recipe.rate(min(step, steps - 1), steps)
@@ -370,7 +355,7 @@ class TorchLearner:
             try:
                 with progress_bar("training", recipe.epochs * len(rows), progress) as advance:
                     for epoch in range(1, recipe.epochs + 1):
-                        for batch in _batches(rows, recipe.batch_size, order):
+                        for batch in shuffled_batches(rows, recipe.batch_size, order):
                             check()
                             self._step(module, batch, optimizer, order, recorder)
                             schedule.step()
@@ -407,27 +392,3 @@ class TorchLearner:
         optimizer.step()
         if recorder is not None:
             recorder.update(batch, logits, labels)
-
-
-def _batches(rows: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Shuffled batches; a last batch of one row joins the one before, for batch normalisation needs two."""
-    batches = list(torch.split(rows[torch.randperm(len(rows), generator=generator)], size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return iter(batches)
-
-
-def _optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    # One kernel for all of an update, where there is one.
-    fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=fused)
-    return torch.optim.SGD(
-        parameters,
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        weight_decay=recipe.weight_decay,
-        fused=fused,
-    )

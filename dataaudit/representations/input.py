@@ -14,6 +14,7 @@ from dataaudit.data.stored import StoredExamples
 from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
 from dataaudit.progress import progress_bar
+from dataaudit.representations.columns import levelled, share_a_scale
 from dataaudit.representations.keep import Keep
 from dataaudit.representations.words import DESCRIBED, word_rows
 from dataaudit.types import AnyArray
@@ -42,6 +43,28 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
     return _standardised(found, *_scale(found)), {"inputs": "columns standardised", "features": found.shape[1]}
 
 
+def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
+    """Inputs as rows [n, d] whose columns have comparable scales, and what to record of them.
+
+    What lies near and what a ridge regression makes of its penalty depend on units: tables, and arrays of one
+    dimension whose columns do not share a scale, are levelled, see `dataaudit.representations.columns`. Embeddings
+    and images are as in `input_rows`, and not copied. For texts, which have no columns, ask `input_rows`.
+
+    Raises
+    ------
+    DataError
+        As `input_rows`.
+    """
+    found, table = _plain_rows(examples)
+    if not table and (_of_many_dimensions(examples) or share_a_scale(found)):
+        return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
+    return levelled(found), {"inputs": "columns standardised", "features": found.shape[1]}
+
+
+def _of_many_dimensions(examples: Examples) -> bool:
+    return np.ndim(examples.read(np.zeros(1, np.int64))) > 2
+
+
 class InputRows:
     """Inputs as rows, found when they are first asked for, and kept.
 
@@ -56,8 +79,13 @@ class InputRows:
 
     @cached_property
     def found(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
-        """What `input_rows` gives."""
+        """What `input_rows` gives: for densities and graphs of neighbours."""
         return input_rows(self.examples)
+
+    @cached_property
+    def level(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
+        """What `level_rows` gives: for the labels around an example and for ridge regression."""
+        return self.found if inputs_are_texts(self.examples) else level_rows(self.examples)
 
 
 def input_rows_beside(examples: Examples, audited: Examples) -> tuple[AnyArray, AnyArray]:

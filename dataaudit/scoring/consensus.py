@@ -14,12 +14,13 @@ from dataaudit.scoring.base import Scores
 
 @dataclass(frozen=True)
 class Consensus:
-    """Posterior of the given label under the combined beliefs, minus their EL2N and plus a share of their margin.
+    """Posterior of the given label under the combined beliefs, minus their EL2N, plus shares of margin and log odds.
 
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
-    multiplied with fixed exponents and normalised; Bayes' rule with the noise found between classes gives the
-    posterior, as in `dataaudit.LabelQuality`. Exponents were fixed by a table over several data sets
-    (benchmarks/peers/decisions.py), never by the data at hand.
+    multiplied with exponents and normalised; Bayes' rule with the noise found between classes gives the posterior, as
+    in `dataaudit.LabelQuality`. Exponents were fixed by tables over several data sets (benchmarks/peers/decisions.py,
+    small_tables.py); among sources that never saw the label they follow what each shows on the data at hand, see
+    `dataaudit.labels.stacking`. The audit's settings record them as "consensus".
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Consensus:
         return frozenset({Need.BELIEFS})
 
     def score(self, evidence: Evidence) -> Scores:
-        """Values [n], at most 1.25; ties by the margin of the probabilities; NaN where an example was never seen."""
+        """Values [n], at most 5.4; ties by the margin of the probabilities; NaN where an example was never seen."""
         beliefs, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
         assert beliefs is not None
         known, shares = beliefs.known, beliefs.shares

@@ -330,6 +330,7 @@ def test_images_that_a_model_turns_itself_are_neither_cropped_nor_mirrored():
     pixels, labels = images(sides=(16, 16))
     audit = dataaudit.score(lambda: nn.Sequential(Turns(), cnn()), (pixels, labels), "el2n", progress=False)
     assert audit.settings["recipe"]["augment"] is None
+    assert checked(lambda: nn.Sequential(Turns(), cnn()), (pixels, labels)).unseen_view(0) is None
     assert any("(16, 16, 3) are no images [channels, height, width]" in note for note in audit.settings["notes"])
 
 

@@ -1,0 +1,105 @@
+"""How much each source counts that never saw the label, by how well it tells the labels at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dataaudit.shares import ClassBeliefs, softmax
+from dataaudit.types import FloatArray, IntArray
+
+SMALLEST = 1e-9
+
+ROWS, VALUES = 20000, 2**22
+"""Most rows, and most probabilities of one source, that weights are fitted on."""
+
+PULL = 10.0
+"""Pull of the fixed weights, in examples: the loss of that many against a squared distance of 1."""
+
+
+def fitted_weights(
+    parts: Mapping[str, ClassBeliefs],
+    labels: IntArray,
+    classes: int,
+    fixed: Mapping[str, float],
+    power: float = 0.0,
+) -> dict[str, float]:
+    """Weights of the sources under which their product tells the given labels best, near the fixed ones.
+
+    With P[i] the normalised product over sources s of p_s[i] ^ w_s and y the given labels, weights w >= 0 minimise::
+
+        sum over i of (1 - P[i, y_i] ^ power) / power  +  PULL x sum over s of (w_s - fixed_s) ^ 2
+
+    (power 0: -log P, stacking by log loss; Wolpert 1992. Beyond: Zhang & Sabuncu 2018, equation 6.) They are then
+    scaled to the fixed ones' sum, for what is measured is which source to trust more and not how sharp the product
+    should be. Few examples hardly move the weights; one source alone keeps its own.
+
+    Log loss asks that a source be calibrated to the labels as given, errors included: it favours neighbours, whose
+    shares are, over regression by least squares with a fixed temperature, which may rank better. The bounded loss of
+    such sources is not led by examples that they find impossible.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C] that its example's own label played no part in.
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    fixed
+        Weights to stay near, by the sources' names.
+    power
+        In [0, 1].
+
+    Returns
+    -------
+    dict
+        Weights >= 0, by name, with the sum of the fixed ones.
+    """
+    names = list(parts)
+    near = np.array([fixed[name] for name in names], np.float64)
+    if len(names) < 2 or len(labels) == 0 or classes < 2:
+        return dict(zip(names, near.tolist(), strict=True))
+    from scipy.optimize import minimize
+
+    n = len(labels)
+    rows = slice(0, n, -(-n // max(1, min(ROWS, VALUES // classes))))
+    logs = [np.log(np.maximum(parts[name].dense(rows), SMALLEST)) for name in names]
+    given = labels[rows]
+    every = n / len(given)
+
+    def objective(weights: FloatArray) -> tuple[float, FloatArray]:
+        loss, slope = stacking_loss(weights, logs, given, power)
+        away = weights - near
+        return every * loss + PULL * float(away @ away), every * slope + 2.0 * PULL * away
+
+    found = minimize(objective, near, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names)).x
+    total = float(found.sum())
+    found = found * (near.sum() / total) if total > 0 else near
+    return dict(zip(names, found.tolist(), strict=True))
+
+
+def stacking_loss(
+    weights: FloatArray, logs: list[FloatArray], labels: IntArray, power: float
+) -> tuple[float, FloatArray]:
+    """Loss of the product of the sources, and its gradient by the weights; see `fitted_weights`.
+
+    Parameters
+    ----------
+    weights
+        float64 [s].
+    logs
+        Log-probabilities of the s sources, [m, C] each.
+    labels
+        int64 [m].
+    power
+        In [0, 1].
+    """
+    every = np.arange(len(labels))
+    product = softmax(np.asarray(sum(weight * log for weight, log in zip(weights, logs, strict=True))))
+    own = np.maximum(product[every, labels], np.finfo(np.float64).tiny)
+    loss = -np.log(own).sum() if power == 0 else ((1.0 - own**power) / power).sum()
+    counts = own**power
+    slope = [float((counts * ((product * log).sum(1) - log[every, labels])).sum()) for log in logs]
+    return float(loss), np.array(slope)

@@ -1,0 +1,104 @@
+"""Columns of units of their own, brought to comparable scales; columns that share one are told from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dataaudit.types import AnyArray, FloatArray, IntArray
+
+FEWEST = 32
+"""Columns from which on rows may be an embedding."""
+
+WIDEST_RATIO = 5.0
+"""Largest ratio of a large (90 %) to a small (10 %) standard deviation of columns that share a scale: 1 to 3 among the
+columns of embeddings, tens to thousands among those of tables."""
+
+JUDGED = 4096
+"""Rows by which that is decided."""
+
+MEASURED = 20000
+"""Rows by which columns are measured."""
+
+TAIL = 0.01
+"""Share of a column's values, at either end, that is cut off."""
+
+BLOCK = 2**21
+"""Values worked on at a time."""
+
+
+def share_a_scale(found: Any) -> bool:
+    """Whether columns are in one unit, so that their differences may be added up as they are.
+
+    Bytes are pixels. Else there must be many columns of fractions whose standard deviations are nearly equal, as in
+    embeddings: counts and measurements are taken for columns of a table even where these happen to be of one size.
+
+    Parameters
+    ----------
+    found
+        Rows [n, d], finite, in an array or in chunks.
+    """
+    if found.dtype in (np.uint8, np.int8, np.bool_):
+        return True
+    if found.dtype.kind != "f" or found.shape[1] < FEWEST:
+        return False
+    some = _spread_out(found, JUDGED)
+    if _whole(some):
+        return False
+    deviations = some.std(0)
+    deviations = deviations[deviations > 0]
+    if len(deviations) == 0:
+        return True
+    small, large = np.quantile(deviations, [0.1, 0.9])
+    return bool(large <= WIDEST_RATIO * small)
+
+
+def levelled(found: Any) -> AnyArray:
+    """Columns at comparable scales, float32 [n, d]; a factor or an offset of a column changes nothing but rounding.
+
+    From each column its median is taken, what is left is divided by the distance between its 1st and 99th percentile,
+    and what lies beyond those is cut off there. A column whose percentiles coincide, as one that is hardly ever other
+    than 0, is divided by its whole range; a constant one becomes 0. Standard deviations would blow up the rare values
+    of such columns: among pixels near an edge, neighbours then find fewer errors.
+
+    Parameters
+    ----------
+    found
+        Rows [n, d], finite, in an array or in chunks.
+    """
+    low, middle, high, scale = _measures(_spread_out(found, MEASURED))
+    n, d = found.shape
+    rows = np.empty((n, d), np.float32)
+    step = max(1, BLOCK // d)
+    for start in range(0, n, step):
+        part = np.asarray(found[start : start + step], np.float64)
+        rows[start : start + step] = (np.clip(part, low, high) - middle) / scale
+    return rows
+
+
+def _measures(some: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Of each column: where to cut off below, the median, where to cut off above, and the unit."""
+    low, middle, high = np.quantile(some, [TAIL, 0.5, 1.0 - TAIL], axis=0)
+    least, most = some.min(0), some.max(0)
+    rare = high <= low
+    # Rows that were not measured may lie beyond: a column of rare values has no tails to cut off.
+    low, high = np.where(rare, -np.inf, low), np.where(rare, np.inf, high)
+    scale = np.where(rare, most - least, high - low)
+    return low, middle, high, np.where(scale > 0, scale, 1.0)
+
+
+def _spread_out(found: Any, most: int) -> FloatArray:
+    """At most that many rows, evenly spaced, float64."""
+    n = len(found)
+    return np.asarray(found[_places(n, min(n, most))], np.float64)
+
+
+def _places(n: int, wanted: int) -> IntArray:
+    return np.linspace(0, n - 1, wanted).round().astype(np.int64)
+
+
+def _whole(some: FloatArray) -> bool:
+    """Whether most values other than 0 are whole numbers."""
+    other = some[some != 0]
+    return bool(len(other) == 0 or (other == np.round(other)).mean() > 0.5)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import dataaudit
+from dataaudit import networks
+from dataaudit.agreement import MEMORISED, Agreement
+from dataaudit.learners.recipes import CropFlip, Recipe
+
+SAYS = "memorises"
+
+
+def noted(audit):
+    return any(SAYS in note for note in audit.settings["notes"])
+
+
+@pytest.mark.parametrize(
+    ("agreement", "memorised"),
+    [
+        (Agreement(0.95, 0.8, None), 0.75),
+        (Agreement(0.9, None, 0.6), 0.75),
+        (Agreement(0.9, 0.85, 0.6), 1 / 3),
+        (Agreement(0.6, 0.7, None), 0.0),
+        (Agreement(1.0, 1.0, None), 0.0),
+        (Agreement(0.9, None, None), 0.0),
+        (Agreement(None, 0.5, 0.5), 0.0),
+    ],
+)
+def test_what_was_not_trained_on_tells_what_is_memorised(agreement, memorised):
+    assert agreement.memorised == pytest.approx(memorised)
+    assert bool(agreement.notes()) == (memorised > MEMORISED)
+
+
+def noisy_digits(n, share, seed=0):
+    digits = load_digits()
+    inputs, labels = (digits.data[:n] / 16).astype(np.float32), digits.target[:n].copy()
+    rng = np.random.default_rng(seed)
+    wrong = rng.choice(n, round(share * n), replace=False)
+    labels[wrong] = (labels[wrong] + rng.integers(1, 10, len(wrong))) % 10
+    return inputs, labels
+
+
+def test_a_network_that_repeats_wrong_labels_of_a_table_is_told_by_its_folds():
+    audit = dataaudit.score(
+        lambda: networks.MLP(64, 10),
+        noisy_digits(600, 0.3),
+        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.05),
+        progress=False,
+    )
+    agreement = audit.settings["agreement"]
+    assert agreement["trained"] > agreement["held_out"] + 0.2
+    assert noted(audit)
+
+
+def test_one_that_was_trained_briefly_is_not():
+    audit = dataaudit.score(
+        lambda: networks.MLP(64, 10), noisy_digits(600, 0.1), recipe=Recipe(epochs=4), progress=False
+    )
+    assert not noted(audit), audit.settings["agreement"]
+
+
+def two_sided(n=240, seed=0):
+    """Images that are nothing but noise: whatever a network agrees with beyond chance, it has memorised."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 1, 16, 16)).astype(np.float32), rng.integers(2, size=n)
+
+
+def test_a_network_that_learns_noise_is_told_by_mirror_images():
+    audit = dataaudit.score(
+        lambda: networks.SmallCNN(1, 2), two_sided(), recipe=Recipe(epochs=40, batch_size=16), progress=False
+    )
+    assert audit.settings["agreement"]["trained"] > 0.9
+    assert audit.settings["agreement"]["augmented"] < 0.75
+    assert noted(audit)
+
+
+def test_mirror_images_say_nothing_where_they_were_trained_on():
+    audit = dataaudit.score(
+        lambda: networks.SmallCNN(1, 2), two_sided(), recipe=Recipe(epochs=2, augment=CropFlip(0, True)), progress=False
+    )
+    assert "augmented" not in audit.settings["agreement"]
