@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from dataaudit.data.examples import Examples
+from dataaudit.learners.layout import looks_last
 from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, of_length
 from dataaudit.types import AnyArray
@@ -72,7 +73,8 @@ def choose(
     """
     if not convolves(module):
         return Choice(of_length(PLAIN, asked), {"rule": "network without two-dimensional convolutions"})
-    if len(shape) != 3:
+    # A module that turns images itself gets them with the channels last, where crops and mirrors do not look for them.
+    if len(shape) != 3 or looks_last((1, *shape)):
         note = f"inputs of shape {shape} are no images [channels, height, width]: they are not cropped or mirrored"
         return Choice(of_length(PLAIN, asked), {"rule": "convolutions, but no images"}, (note,))
     recipe = of_length(IMAGES, asked)

@@ -23,7 +23,7 @@ from dataaudit.learners.automatic import Choice, convolves
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import Feed, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
-from dataaudit.learners.layout import GIVEN, fitting
+from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.mirrors import mirror_test
@@ -233,7 +233,7 @@ class TorchLearner:
             try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
         inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
         self.format = choose_format(module, inputs)
-        self._convolves_images = inputs.ndim == 4 and convolves(module)
+        self._convolves_images = inputs.ndim == 4 and not looks_last(inputs.shape) and convolves(module)
         if self._automatic is not None and self._choice is None and self.feed is None:
             self._choice = choose_recipe(
                 self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed

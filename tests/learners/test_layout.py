@@ -202,6 +202,7 @@ def test_lazy_convolutions_get_channels_first_by_look():
     assert checked(lazy(Turns()), (pixels, labels)).layout == GIVEN
     assert checked(lazy(nn.Conv2d(3, 10, 1)), (pixels, labels)).layout == Layout("last")
     assert checked(lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), (pixels, labels)).layout == GIVEN
+    assert nn.parameter.is_lazy(learner.module(0)[0].weight)
     module = lazy()()
     audit = scored(module, (pixels, labels), "el2n")
     assert nn.parameter.is_lazy(module[0].weight)
@@ -310,6 +311,27 @@ def test_augmentation_sees_turned_images():
 
     dataaudit.score(cnn, (pixels, labels), "el2n", recipe=Recipe(epochs=1, augment=augment), progress=False)
     assert seen == {(3, 10, 9)}
+
+
+def test_the_chosen_recipe_looks_at_turned_images():
+    pixels, labels = images(1, n=120, sides=(16, 16))
+    pixels[:, :, :8] //= 2
+    for channels, given in ((1, pixels), (1, pixels[..., 0]), (3, pixels.repeat(3, axis=3))):
+        model = lambda: cnn(channels)  # noqa: B023, E731
+        audits = [
+            dataaudit.score(model, (one, labels), "el2n", progress=False)
+            for one in (given, first(given if given.ndim == 4 else given[..., None]))
+        ]
+        assert audits[0].settings["recipe"] == audits[1].settings["recipe"]
+        assert_equal(*audits)
+
+
+def test_images_that_a_model_turns_itself_are_neither_cropped_nor_mirrored():
+    pixels, labels = images(sides=(16, 16))
+    audit = dataaudit.score(lambda: nn.Sequential(Turns(), cnn()), (pixels, labels), "el2n", progress=False)
+    assert audit.settings["recipe"]["augment"] is None
+    assert checked(lambda: nn.Sequential(Turns(), cnn()), (pixels, labels)).unseen_view(0) is None
+    assert any("(16, 16, 3) are no images [channels, height, width]" in note for note in audit.settings["notes"])
 
 
 def test_scikit_learn_models_keep_the_given_layout():
