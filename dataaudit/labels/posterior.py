@@ -32,7 +32,7 @@ class Constants:
     odds: float
 
 
-CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.1)
+CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.05)
 """By benchmarks/peers/decisions.py; the last by small_tables.py."""
 
 

@@ -17,6 +17,11 @@ from dataaudit.types import AnyArray
 IMAGES = Recipe(epochs=14, weight_decay=2e-3, label_smoothing=0.1)
 """For convolutional networks of images, before crops: by benchmarks/peers/recipes.py."""
 
+SHALLOW = replace(IMAGES, weight_decay=5e-4)
+"""For those of fewer than `DEEP` convolutions, which crops of the usual size and strong decay keep from learning."""
+
+DEEP = 4
+
 EVALUATED = 0.25
 """Share of the epochs, the last ones, after which everything is evaluated."""
 
@@ -26,6 +31,7 @@ LARGEST_SMALL = 64
 SMALL_PADDING = 4
 STEPS = {128: 4000, 64: 400}
 """Fewest steps of a run for which batches are as large as that; 32 otherwise."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -77,15 +83,16 @@ def choose(
     if len(shape) != 3 or looks_last((1, *shape)):
         note = f"inputs of shape {shape} are no images [channels, height, width]: they are not cropped or mirrored"
         return Choice(of_length(PLAIN, asked), {"rule": "convolutions, but no images"}, (note,))
-    recipe = of_length(IMAGES, asked)
-    size = batch_size(len(examples), recipe.epochs)
+    deep = convolutions(module) >= DEEP
+    recipe = of_length(IMAGES if deep else SHALLOW, asked)
+    size = batch_size(len(examples), recipe.epochs, deep)
     # Smaller batches take smaller steps: what a pass over the data changes stays the same.
     rate = recipe.learning_rate * size / recipe.batch_size
     evaluations = int(EVALUATED * recipe.epochs)
     recipe = replace(recipe, batch_size=size, learning_rate=rate, evaluations=evaluations)
-    reasons: dict[str, Any] = {"rule": "convolutional network of images"}
+    reasons: dict[str, Any] = {"rule": f"images, network of {convolutions(module)} convolutions"}
     notes: list[str] = []
-    padding, flip = crop(shape), False
+    padding, flip = crop(shape, deep), False
     if shape[2] > 1:
         test = mirror_test(examples, seed, turn)
         flip = test.alike
@@ -98,17 +105,27 @@ def choose(
     return Choice(recipe, reasons, tuple(notes))
 
 
+def convolutions(module: nn.Module) -> int:
+    """Number of two-dimensional convolutions of a network."""
+    return sum(isinstance(part, nn.Conv2d) for part in module.modules())
+
+
 def convolves(module: nn.Module) -> bool:
-    """Whether a network has two-dimensional convolutions."""
-    return any(isinstance(part, nn.Conv2d) for part in module.modules())
+    """Whether a network has any."""
+    return convolutions(module) > 0
 
 
-def crop(shape: tuple[int, ...]) -> int:
-    """Pixels by which images [c, H, W] are moved at most: an eighth of the shorter side, small images 4 at most."""
+def crop(shape: tuple[int, ...], deep: bool = True) -> int:
+    """Pixels by which images [c, H, W] are moved at most.
+
+    An eighth of the shorter side, small images 4 at most; half of that, at least one, for shallow networks.
+    """
     side = min(shape[1:])
-    return min(SMALL_PADDING, side // 8) if side <= LARGEST_SMALL else side // 8
+    usual = min(SMALL_PADDING, side // 8) if side <= LARGEST_SMALL else side // 8
+    return usual if deep or usual < 2 else usual // 2
 
 
-def batch_size(n: int, epochs: int) -> int:
+def batch_size(n: int, epochs: int, deep: bool = True) -> int:
     """Examples a step: fewer for few examples, so that a run over `n` of them has enough steps."""
-    return next((size for size, steps in STEPS.items() if epochs * n // size >= steps), 32)
+    steps = STEPS if deep else {**STEPS, 128: STEPS[64]}
+    return next((size for size, least in steps.items() if epochs * n // size >= least), 32)

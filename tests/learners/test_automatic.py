@@ -45,10 +45,12 @@ def test_images_with_a_side_are_not_mirrored():
 )
 def test_crops_go_by_an_eighth_of_the_shorter_side(shape, pixels):
     assert crop(shape) == pixels
+    assert pixels // 2 <= crop(shape, deep=False) <= -(-pixels // 2)
 
 
 def test_few_examples_are_trained_on_in_smaller_batches():
     assert [batch_size(n, 14) for n in (300, 1000, 3000, 10000, 60000)] == [32, 32, 64, 64, 128]
+    assert [batch_size(n, 14, deep=False) for n in (300, 3000, 10000)] == [32, 64, 128]
     few, many = (learner(networks.BlockCNN(3, 4), natural(n, 9)).recipe for n in (200, 3000))
     assert few.learning_rate / few.batch_size == many.learning_rate / many.batch_size
 
