@@ -68,7 +68,7 @@ def test_settings_say_how_sources_came_about_and_what_each_counts():
 
 
 def test_asked_for_folds_are_drawn_once():
-    asked = dataaudit.Holdout(runs=5, folds=5)
+    asked = dataaudit.Holdout(folds=5)
     scorers = ["consensus", "heldout_confidence"]
     audit = dataaudit.score(LogisticRegression(max_iter=500), (INPUTS, LABELS), scorers, holdout=asked, progress=False)
     assert audit.settings["consensus"]["heldout"]["way"] == "5 folds, drawn 1 time"
