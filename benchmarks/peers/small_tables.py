@@ -48,6 +48,8 @@ METHODS = [
     ("confidence_weighted_entropy", False),
 ]
 SPREAD = 10
+OTHER = ("source ", "audit seed", "rank correlation")
+"""What figures that are no score's own begin with."""
 KEY = ("code", "data", "model", "noise", "seed")
 FIELDS = [*KEY, "score", "value", "seconds", "commit", "machine", "versions"]
 
@@ -275,7 +277,7 @@ def tables(seeds: list[int]) -> None:
 def _line(key: tuple[str, ...], cells: list[dict[str, float]]) -> list[Any]:
     own = [max(v for k, v in one.items() if k.startswith("source ")) for one in cells]
     single = [
-        max(v for k, v in one.items() if k not in ("consensus", "before", "cleanlab") and not k.startswith("source "))
+        max(v for k, v in one.items() if k not in ("consensus", "before", "cleanlab") and not k.startswith(OTHER))
         for one in cells
     ]
     values = np.array([one["consensus"] for one in cells])
