@@ -48,6 +48,8 @@ METHODS = [
     ("confidence_weighted_entropy", False),
 ]
 SPREAD = 10
+OTHER = ("source ", "audit seed", "rank correlation")
+"""What figures that are no score's own begin with."""
 KEY = ("code", "data", "model", "noise", "seed")
 FIELDS = [*KEY, "score", "value", "seconds", "commit", "machine", "versions"]
 
@@ -258,7 +260,7 @@ def tables(seeds: list[int]) -> None:
             groups.setdefault(key[1:4], []).append({**scores, "before": earlier})
     lines = [_line(key, cells) for key, cells in sorted(groups.items())]
     print("\nMedians over seeds: average precision, and differences of it in each cell")
-    head = ["cell", "seeds", "before", "consensus", "- best source", "- best score", "- cleanlab"]
+    head = ["cell", "seeds (before)", "before", "consensus", "- best source", "- best score", "- cleanlab"]
     table(head, ([line[0], line[1], *(f"{v:.3f}" for v in line[2:])] for line in lines))
     for place, text, least in ((4, "at most .01 below its best source", -0.01), (6, "above cleanlab's best", 0.0)):
         known = [line[place] for line in lines if not np.isnan(line[place])]
@@ -275,14 +277,15 @@ def tables(seeds: list[int]) -> None:
 def _line(key: tuple[str, ...], cells: list[dict[str, float]]) -> list[Any]:
     own = [max(v for k, v in one.items() if k.startswith("source ")) for one in cells]
     single = [
-        max(v for k, v in one.items() if k not in ("consensus", "before", "cleanlab") and not k.startswith("source "))
+        max(v for k, v in one.items() if k not in ("consensus", "before", "cleanlab") and not k.startswith(OTHER))
         for one in cells
     ]
     values = np.array([one["consensus"] for one in cells])
     peer = np.array([one.get("cleanlab", np.nan) for one in cells])
-    before = np.median([one["before"] for one in cells])
+    earlier = [one["before"] for one in cells if not np.isnan(one["before"])]
+    before = float(np.median(earlier)) if earlier else np.nan
     differences = (float(np.median(values - np.array(other))) for other in (own, single, peer))
-    return [" ".join(key), len(cells), before, float(np.median(values)), *differences]
+    return [" ".join(key), f"{len(cells)} ({len(earlier)})", before, float(np.median(values)), *differences]
 
 
 def _paired(found: dict[tuple[str, ...], dict[str, float]], score: str, summary: Any) -> list[list[str]]:

@@ -35,9 +35,9 @@ def fitted_weights(
     scaled to the fixed ones' sum, for what is measured is which source to trust more and not how sharp the product
     should be. Few examples hardly move the weights; one source alone keeps its own.
 
-    Log loss asks that a source be calibrated to the labels as given, errors included: it favours neighbours, whose
-    shares are, over regression by least squares with a fixed temperature, which may rank better. The bounded loss of
-    such sources is not led by examples that they find impossible.
+    A loss against labels with errors need not rank errors best. Beside ridge regression, whose outputs are sharpened by
+    a fixed temperature, log loss took neighbours for the better source where they find fewer of the errors that people
+    make; the bounded loss moves weights less and did not.
 
     Parameters
     ----------

@@ -1,0 +1,97 @@
+"""Columns of units of their own, and those that share one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataaudit.data import as_examples
+from dataaudit.data.chunks import ChunkedRows
+from dataaudit.representations import columns
+from dataaudit.representations.columns import levelled, share_a_scale
+from dataaudit.representations.input import InputRows, level_rows
+
+
+def cloud(n=63, d=20, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+@pytest.mark.parametrize(
+    ("rows", "shared"),
+    [
+        (cloud(257, 64), True),
+        (np.maximum(cloud(257, 64), 0).astype(np.float16), True),
+        (cloud(257, 64) * np.logspace(-3, 3, 64), False),
+        (np.round(20 * cloud(257, 64)), False),
+        (cloud(257, 5), False),
+        ((100 * cloud(257, 64)).astype(np.int64), False),
+        (np.zeros((63, 64), np.uint8), True),
+        (np.full((63, 64), 0.5), True),
+        (ChunkedRows([cloud(60, 64), cloud(3, 64, 1)]), True),
+    ],
+    ids=["embedding", "rectified", "units", "measurements", "few", "counts", "bytes", "constant", "chunks"],
+)
+def test_columns_that_share_a_scale_are_told_from_those_that_do_not(rows, shared):
+    assert share_a_scale(rows) is shared
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 257])
+def test_levels_are_those_of_a_plain_loop(n):
+    rows = cloud(n, 3) * [1e-3, 1.0, 1e3] + [5.0, 0.0, -7.0]
+    found = levelled(rows)
+    for place in range(3):
+        column = rows[:, place]
+        low, high = np.quantile(column, [0.01, 0.99])
+        expected = (np.clip(column, low, high) - np.median(column)) / ((high - low) or 1.0)
+        np.testing.assert_allclose(found[:, place], expected, atol=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 257))
+def test_factors_and_offsets_of_columns_change_nothing(seed, n):
+    rng = np.random.default_rng(seed)
+    rows = np.maximum(rng.normal(size=(n, 6)), -0.3)
+    moved = rows * 10.0 ** rng.uniform(-3, 3, 6) + rng.normal(size=6)
+    np.testing.assert_allclose(levelled(moved), levelled(rows), atol=1e-4)
+
+
+def test_rare_values_are_not_blown_up_and_far_ones_are_cut_off():
+    rows = np.zeros((1000, 2))
+    rows[7, 0] = 3.0
+    rows[:, 1] = np.linspace(0, 1, 1000)
+    rows[3, 1] = 1e9
+    found = levelled(rows)
+    assert found[7, 0] == 1.0
+    assert np.abs(found[:, 1]).max() < 0.52
+    assert (levelled(np.ones((5, 2))) == 0).all()
+
+
+def test_blocks_make_no_difference(monkeypatch):
+    rows = cloud(257, 7)
+    whole = levelled(rows)
+    monkeypatch.setattr(columns, "BLOCK", 70)
+    np.testing.assert_array_equal(levelled(rows), whole)
+    np.testing.assert_array_equal(levelled(ChunkedRows([rows[:100], rows[100:]])), whole)
+
+
+def test_settings_say_what_was_done_and_what_is_left_alone_is_not_copied(tmp_path):
+    labels = np.arange(63) % 3
+    np.save(tmp_path / "rows.npy", cloud(63, 64).astype(np.float32))
+    kept = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    found, how = level_rows(as_examples((kept, labels)))
+    assert np.shares_memory(found, kept)
+    assert how["inputs"] == "flattened, as they are"
+    tall = cloud() * np.arange(1, 21)
+    found, how = level_rows(as_examples((tall, labels)))
+    assert how["inputs"] == "columns standardised"
+    images = cloud(63, 64).reshape(63, 8, 8) * np.arange(1, 9)
+    assert level_rows(as_examples((images, labels)))[1]["inputs"] == "flattened, as they are"
+
+
+def test_tables_and_arrays_are_levelled_alike():
+    pd = pytest.importorskip("pandas")
+    rows, labels = cloud(63, 4) * [1, 10, 100, 1000], np.arange(63) % 3
+    frame = pd.DataFrame(rows, columns=list("abcd")).assign(label=labels)
+    inputs = InputRows(as_examples(frame, label="label"))
+    np.testing.assert_allclose(inputs.level[0], levelled(rows), atol=1e-6)
+    np.testing.assert_allclose(inputs.found[0].std(0), 1.0, atol=1e-5)
