@@ -263,10 +263,7 @@ class Recorder:
         return Dynamics(
             epochs=self.epochs,
             classes=self.classes,
-            seen=counts.seen,
-            correct=counts.correct,
-            first_correct=counts.first_correct,
-            forgetting=counts.forgetting,
+            **vars(counts),
             mean_margin=margin,
             mean_confidence=confidence,
             variability=np.sqrt(np.maximum(square - confidence**2, 0.0)),
