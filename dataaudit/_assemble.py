@@ -17,7 +17,7 @@ from dataaudit.data.inspection import Inspection
 from dataaudit.density.base import DensityNeed
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
-from dataaudit.evidence import Evidence, Need, Timer, collect
+from dataaudit.evidence import Evidence, Need, collect
 from dataaudit.labels.beliefs import with_beliefs
 from dataaudit.labels.judgement import Judgement, Vote, judge
 from dataaudit.labels.suggestions import suggest
@@ -25,6 +25,7 @@ from dataaudit.learners.base import Learner
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.scoring import Scorer
+from dataaudit.timing import Timer
 
 
 def needs_of(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed | AroundNeed]:
@@ -76,6 +77,11 @@ def assemble(
         settings["around"] = evidence.around.settings
     if evidence.beliefs is not None and evidence.beliefs.weights:
         settings["consensus"] = consensus_settings(evidence)
+    if evidence.passes is None:
+        # Nothing was trained by it.
+        settings.pop("recipe_chosen", None)
+    else:
+        settings["passes"] = round(evidence.passes, 2)
     if evidence.agreement is not None:
         settings["agreement"] = evidence.agreement.to_dict()
         settings["notes"] = [*settings["notes"], *evidence.agreement.notes()]

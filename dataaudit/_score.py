@@ -39,7 +39,7 @@ from dataaudit.density.engines import DensityEngine, NearEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import Interrupted, ModelError, SettingError
-from dataaudit.evidence import Need, Timer, collect
+from dataaudit.evidence import Need, collect
 from dataaudit.fingerprints import fingerprint_of
 from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.adapt import as_learner, resolve_recipe
@@ -50,6 +50,7 @@ from dataaudit.neighbours.search import resolve as resolve_search
 from dataaudit.representations.store import RowStore
 from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores
+from dataaudit.timing import Timer
 
 if TYPE_CHECKING:
     from dataaudit.learners.recipes import Automatic, Recipe

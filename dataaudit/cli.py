@@ -238,6 +238,8 @@ def _network(name: str | None, examples: Examples) -> Any:
     from dataaudit.learners.layout import channels_first
 
     shape = np.asarray(examples.read(np.zeros(1, np.int64))).shape[1:]
+    if len(shape) == 3:
+        shape = channels_first(shape)
     if name is None:
         name = "mlp" if len(shape) != 3 else "block_cnn" if min(shape[1:]) >= BLOCKS_FROM else "small_cnn"
     if name not in dataaudit.networks.names():

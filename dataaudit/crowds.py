@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
     from dataaudit.density.engines import DensityEngine
     from dataaudit.evaluations import Show
-    from dataaudit.evidence import Timer
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.representations.base import Represented
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from dataaudit.representations.input import InputRows
     from dataaudit.representations.keep import Keep
     from dataaudit.representations.store import RowStore
+    from dataaudit.timing import Timer
 
 
 class Crowds:
@@ -224,9 +224,11 @@ def check_readable(
     learner: Learner, needs: Sequence[DensityNeed | NeighbourNeed | AroundNeed], n: int, seed: int
 ) -> None:
     """Raise `ModelError` unless the model's layers give every representation of `needs`."""
+    from dataaudit.evaluations import own_generator
     from dataaudit.representations.collect import readers
 
-    readers(cast("TorchModel", learner.untrained()), _wanted(needs), n, seed)
+    with own_generator(seed):
+        readers(cast("TorchModel", learner.untrained()), _wanted(needs), n, seed)
 
 
 def _place(need: DensityNeed | NeighbourNeed) -> NeighbourNeed:

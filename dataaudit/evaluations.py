@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +25,16 @@ class Viewed(Protocol):
 
     def logits(self, indices: IntArray, view: Any = None) -> Any:
         """Logits float [b, C]."""
+
+
+@contextmanager
+def own_generator(seed: int) -> Iterator[None]:
+    """Seed what a model draws at random while it is evaluated, and leave the caller's generator as it is."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def show_all(

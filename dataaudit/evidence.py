@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
@@ -16,18 +14,17 @@ from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.errors import ModelError
-from dataaudit.evaluations import Evaluations, Show, show_all
+from dataaudit.evaluations import Evaluations, Show, own_generator, show_all
 from dataaudit.folds import FOLDS, draws_of, heldout_predictions
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.representations.input import InputRows
 from dataaudit.shares import Averaged, Believed, ClassBeliefs
+from dataaudit.timing import Timer
 from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dataaudit._holdout import HoldoutWork
     from dataaudit.data.examples import Examples
     from dataaudit.density.engines import DensityEngine
@@ -88,6 +85,8 @@ class Evidence:
         Means over the evaluation passes of the last epochs, where the recipe makes any; see `Dynamics`.
     agreement
         How many labels the model agrees with, trained on them and not.
+    passes
+        What the training run of a torch model on all rows cost: 1 a training pass, a third an evaluation.
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
     left_out
@@ -120,6 +119,7 @@ class Evidence:
     ways: Mapping[str, str] = field(default_factory=dict)
     evaluations: Dynamics | None = None
     agreement: Agreement | None = None
+    passes: float | None = None
 
     @property
     def run(self) -> ClassBeliefs | None:
@@ -128,6 +128,8 @@ class Evidence:
         if not parts:
             return None
         weights = tuple(float((part.epoch_weights**2).sum()) for part in parts)
+        if not any(weights):
+            weights = tuple(float(part.epochs) for part in parts)
         return Averaged(tuple(part.informed for part in parts), weights)
 
     def has(self, need: Need | DensityNeed | NeighbourNeed | AroundNeed) -> bool:
@@ -139,22 +141,6 @@ class Evidence:
         if isinstance(need, DensityNeed):
             return need in self.densities
         return getattr(self, need.value) is not None
-
-
-@dataclass
-class Timer:
-    """Seconds spent in every stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time inside the block to stage `name`, also when it is left by an exception."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 def _leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> bool:
@@ -310,14 +296,19 @@ def collect(
     last = fitted
     if last is None and (shows or crowds.of_model):
         last = _needed(learner, Need.PREDICTIONS if predicting else crowds.of_model[0]).untrained()
-    if last is not None and not crowds.take(last, None, shows) and shows:
-        with timer.stage("evaluate"):
-            show_all(last, labels, shows, progress)
-    predictions = recorder.predictions() if predicting else predictions
     evaluations = None
-    if evaluating is not None and last is not None:
-        with timer.stage("evaluate"):
-            evaluations = evaluating.finish(last)
+    with own_generator(seed):
+        if last is not None and not crowds.take(last, None, shows) and shows:
+            with timer.stage("evaluate"):
+                show_all(last, labels, shows, progress)
+        if evaluating is not None and last is not None:
+            with timer.stage("evaluate"):
+                evaluations = evaluating.finish(last)
+    predictions = recorder.predictions() if predicting else predictions
+    passes = None
+    if fitted is not None and learner is not None and hasattr(learner, "module"):
+        looks = evaluating.passes if evaluating is not None else bool(shows or crowds.of_model)
+        passes = learner.epochs + looks / 3
     ways = {} if heldout is None else {"heldout": BROUGHT}
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
@@ -332,7 +323,7 @@ def collect(
                 ways["heldout"] = f"{folds or FOLDS} folds, drawn {draws} time{'s' if draws > 1 else ''}"
     augmented = None
     if dynamics_needed and fitted is not None and learner is not None:
-        with timer.stage("evaluate"):
+        with timer.stage("evaluate"), own_generator(seed):
             view = learner.unseen_view(seed)
             augmented = None if view is None else under_view(fitted, labels, view, seed)
     left_out = None
@@ -360,6 +351,7 @@ def collect(
         around=crowds.around,
         model=model,
         evaluations=evaluations,
+        passes=passes,
         agreement=measured(labels, dynamics, predictions, heldout, augmented),
         ways=ways,
         **found,

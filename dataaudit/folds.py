@@ -35,7 +35,8 @@ def draws_of(learner: Any, labels: IntArray, classes: int) -> int:
     """Number of draws of folds, from 1 to `MOST`: the same on every machine, for it looks at sizes and at no clock.
 
     One training run is taken to look at n x d numbers in every round and for every class. Learners say in `rounds` how
-    many they take; folds of one that does not say (a torch module, texts, which have no columns) are drawn once.
+    many they take; folds of one that does not say (a torch module, a search over settings, texts, which have no
+    columns) are drawn once.
 
     Parameters
     ----------
@@ -88,9 +89,11 @@ def heldout_predictions(
             table.add(rows, logits)
         return table.result()
     total = np.zeros((len(labels), classes))
-    for number in range(draws):
-        for rows, logits in _by_folds(learner, labels, folds, fold_seed(seed, number), progress):
-            total[rows] += softmax(np.asarray(logits, np.float64)) / draws
+    with progress_bar("training on folds", draws, progress) as advance:
+        for number in range(draws):
+            for rows, logits in _by_folds(learner, labels, folds, fold_seed(seed, number), False):
+                total[rows] += softmax(np.asarray(logits, np.float64)) / draws
+            advance(1)
     for start in range(0, len(labels), EVALUATION_ROWS):
         block = np.arange(start, min(start + EVALUATION_ROWS, len(labels)))
         table.add(block, np.log(np.maximum(total[block], np.finfo(np.float64).tiny)))

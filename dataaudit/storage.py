@@ -201,6 +201,8 @@ def _tables(audit: Audit) -> dict[str, dict[str, Any]]:
         if np.shape(getattr(dynamics, field.name)) == (len(audit),) and field.name not in _BY_EPOCH
     }
     means = {f"mean {slot}": column for slot, column in enumerate(dynamics.mean_probabilities.T)}
+    if dynamics.informed_probabilities is not None:
+        means |= {f"informed {slot}": column for slot, column in enumerate(dynamics.informed_probabilities.T)}
     if dynamics.probability_classes is not None:
         means |= {f"class {slot}": column for slot, column in enumerate(dynamics.probability_classes.T)}
     epochs = {
@@ -239,20 +241,25 @@ def _dynamics(manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Dy
     slots = sum(name.startswith("mean ") for name in means.column_names)
     classes = None
     if "class 0" in means.column_names:
-        classes = np.stack([_array(means, f"class {slot}") for slot in range(slots)], 1)
+        classes = _columns(means, "class", slots)
     epochs = range(1, manifest["dynamics"]["epochs"] + 1)
     return Dynamics(
         epochs=manifest["dynamics"]["epochs"],
         classes=len(manifest["class_names"]),
         kept_epochs=np.asarray(kept, np.int64),
         epoch_weights=np.asarray(manifest["dynamics"]["epoch_weights"], np.float64),
-        mean_probabilities=np.stack([_array(means, f"mean {slot}") for slot in range(slots)], 1),
+        mean_probabilities=_columns(means, "mean", slots),
         probability_classes=classes,
+        informed_probabilities=_columns(means, "informed", slots) if "informed 0" in means.column_names else None,
         correct_bits=np.stack([_array(bits, f"correct {epoch}") for epoch in epochs]),
         seen_bits=np.stack([_array(bits, f"seen {epoch}") for epoch in epochs]),
         **matrices,
         **single,
     )
+
+
+def _columns(table: pa.Table, name: str, slots: int) -> Any:
+    return np.stack([_array(table, f"{name} {slot}") for slot in range(slots)], 1)
 
 
 def _array(table: pa.Table, name: str) -> Any:

@@ -79,7 +79,7 @@ MAY_IMPORT = {
         "representations.input",
     },
 }
-CORRIDOR = {"durable", "errors", "fingerprints", "types", "progress", "interrupts", "mapped", "shares"}
+CORRIDOR = {"durable", "errors", "fingerprints", "types", "progress", "interrupts", "mapped", "shares", "timing"}
 
 
 def imports(path, *, at_run_time):

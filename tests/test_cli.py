@@ -228,8 +228,9 @@ cli.main()
 
 @pytest.mark.parametrize(("side", "network"), [(24, networks.BlockCNN), (23, networks.SmallCNN)])
 def test_images_of_24_pixels_and_more_get_the_network_of_blocks(side, network):
-    examples = as_examples((np.zeros((4, 3, side, 40), np.uint8), [0, 1, 0, 1]))
-    assert isinstance(_network(None, examples)(), network)
+    for shape in ((3, side, 40), (side, 40, 3)):
+        examples = as_examples((np.zeros((4, *shape), np.uint8), [0, 1, 0, 1]))
+        assert isinstance(_network(None, examples)(), network)
 
 
 def test_the_length_of_the_automatic_recipe_can_be_set(table, tmp_path):

@@ -94,7 +94,9 @@ def main() -> None:
     chosen = parser.parse_args()
     with np.load(chosen.file) as archive:
         images, labels = archive["images"][: chosen.examples], archive["labels"][: chosen.examples].astype(np.int64)
-    recipe = replace(dataaudit.recipes.get("mnist"), epochs=chosen.epochs, precision="float32")
+    named = dataaudit.recipes.get("mnist")
+    assert isinstance(named, dataaudit.Recipe)
+    recipe = replace(named, epochs=chosen.epochs, precision="float32")
     x, y = torch.tensor(images).float() / 255, torch.tensor(labels)
     plan = Plan(labels, 0)
     runs = [Run(RATIO, number) for number in range(chosen.runs)]

@@ -29,7 +29,7 @@ from benchmarks.peers.collect import Folds, Way, kept_at, out_of_fold, ways
 from benchmarks.peers.tools import DATALAB_ROWS, audited, cleanlab_scores, datalab, nearest_others, trusted, vote
 from dataaudit.labels import beliefs, judgement
 from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import CONSTANTS, Constants, consensus_values, judged
+from dataaudit.labels.posterior import CONSTANTS, SMALLEST, Constants, consensus_values, judged
 from dataaudit.shares import ClassShares, blocks, softmax
 
 Row = dict[str, Any]
@@ -77,7 +77,7 @@ def multiplied(parts: dict[str, Any], weights: tuple[float, ...], labels: Array,
     found = ClassShares.empty(len(labels), classes)
     for rows in blocks(len(labels), classes):
         logits = sum(
-            weight * np.log(np.maximum(parts[name].dense(rows), beliefs.SMALLEST))
+            weight * np.log(np.maximum(parts[name].dense(rows), SMALLEST))
             for name, weight in zip(sorted(parts), weights, strict=True)
         )
         found.put(rows, softmax(np.asarray(logits)), labels[rows])

@@ -62,13 +62,14 @@ class Periods:
         Parameters
         ----------
         weights
-            A weight of at least 0 for every epoch, [E]; within a period their mean counts.
+            A weight of at least 0 for every epoch, [E]; within a period their mean counts. All zeros count as ones.
         seen_bits
             One bit an example and epoch, uint8 [E, ceil(n / 8)].
         """
         room, n, classes = self.sums.shape
         if not room or not self.epochs:
             return None
+        weights = weights if weights.any() else np.ones(len(weights))
         place = np.arange(self.epochs) // self.width
         levels = np.bincount(place, weights) / np.bincount(place)
         total = np.zeros(n)
@@ -88,7 +89,7 @@ def informedness(correct_bits: AnyArray, seen_bits: AnyArray, agrees: BoolArray)
 
     All epochs together agree with some labels and not with others. An epoch says much if it agrees with the former and
     not with the latter: the difference between the two shares (Youden's J, "informedness"). It is small while a model
-    knows little, and small again once it repeats every label. All zeros become ones.
+    knows little, and small again once it repeats labels that the other epochs disputed. All zeros: nothing tells.
 
     Parameters
     ----------
@@ -103,5 +104,4 @@ def informedness(correct_bits: AnyArray, seen_bits: AnyArray, agrees: BoolArray)
         sizes = (visited & agrees).sum(), (visited & ~agrees).sum()
         if all(sizes):
             found[epoch] = right[visited & agrees].mean() - right[visited & ~agrees].mean()
-    found = np.maximum(found, 0.0)
-    return found if found.any() else np.ones(len(found))
+    return np.maximum(found, 0.0)

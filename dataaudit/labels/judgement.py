@@ -14,7 +14,7 @@ from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
 from dataaudit.shares import Believed, ClassShares
 from dataaudit.types import BoolArray, FloatArray, IntArray
 
-TEMPERATURE = {True: 0.5, False: 1.2}
+TEMPERATURE = {True: 0.5, False: 1.0}
 """Divides the log-odds of errors, by whether training dynamics are among the beliefs; by
 benchmarks/peers/decisions.py."""
 

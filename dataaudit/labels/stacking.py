@@ -55,7 +55,7 @@ def fitted_weights(
     Returns
     -------
     dict
-        Weights >= 0, by name, with the sum of the fixed ones.
+        Weights >= 0, by name, with the sum of the fixed ones; the fixed ones where no source tells the labels at all.
     """
     names = list(parts)
     near = np.array([fixed[name] for name in names], np.float64)

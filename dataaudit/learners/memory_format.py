@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from dataaudit.learners.weights import copied
+
 WORKING_SET = 32 * 2**20
 """Bytes of the largest layer's outputs in an evaluation batch: what lies beyond caches is slower for every row."""
 
@@ -37,37 +39,50 @@ class MemoryFormat:
         return inputs.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        """The module, its weights in this layout."""
-        # torch's stub of Module.to knows no memory_format alone.
-        return module.to(memory_format=torch.channels_last) if self.channels_last else module  # type: ignore[call-overload]
+        """The module, the weights of its two-dimensional convolutions in this layout."""
+        if self.channels_last:
+            for part in module.modules():
+                if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
+                    part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last)
+        return module
 
 
 def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
     """Memory format for a module in evaluation mode that takes `inputs` [b, ...].
 
-    Channels lie together where there are two-dimensional convolutions of images; a module that then fails, as one does
-    that takes a ``view`` of a layer's output, keeps torch's own layout; so does one with lazy layers.
+    Channels lie together where there are two-dimensional convolutions of images and the module gives the same outputs
+    so. One that fails or gives others, as one may that takes a ``view`` of a layer's output, keeps torch's own layout;
+    so does one with lazy layers. The module and the global generator are left as they are.
     """
     if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
         return MemoryFormat()
-    images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
-    if images and inputs.device.type in ("cpu", "cuda"):
-        last = MemoryFormat(channels_last=True)
-        widest = _widest(last.prepare(module), last.lay(inputs))
-        if widest is not None:
-            return MemoryFormat(True, _rows(widest))
-        module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return MemoryFormat(False, _rows(_widest(module, inputs)))
+    with torch.random.fork_rng(devices=[]):
+        expected, widest = _run(module, inputs)
+        images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
+        takes = images and inputs.device.type in ("cpu", "cuda") and _takes_channels_last(module, inputs, expected)
+    return MemoryFormat(takes, _rows(widest))
 
 
-def _rows(bytes_a_row: int | None) -> int:
+def _takes_channels_last(module: nn.Module, inputs: Tensor, expected: Tensor) -> bool:
+    last = MemoryFormat(channels_last=True)
+    tried, laid = last.prepare(copied(module)), last.lay(inputs)
+    try:
+        found, _ = _run(tried, laid)
+        # What is done in training alone may fail as well.
+        _run(tried.train(), laid)
+    except Exception:  # A caller's model raises whatever it likes.
+        return False
+    return torch.allclose(found, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
+
+
+def _rows(bytes_a_row: int) -> int:
     if not bytes_a_row:
         return LARGEST_BATCH
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, WORKING_SET // bytes_a_row))
 
 
-def _widest(module: nn.Module, inputs: Tensor) -> int | None:
-    """Bytes an example of the largest output of any part; None if the module fails."""
+def _run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, int]:
+    """Outputs, and bytes an example of the largest output of any part."""
     found = [0]
 
     def look(part: nn.Module, arguments: Any, output: Any) -> None:
@@ -77,10 +92,8 @@ def _widest(module: nn.Module, inputs: Tensor) -> int | None:
     hooks = [part.register_forward_hook(look) for part in module.modules() if not list(part.children())]
     try:
         with torch.inference_mode():
-            module(inputs)
-    except RuntimeError:
-        return None
+            outputs: Tensor = module(inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    return max(found)
+    return outputs.float(), max(found)

@@ -14,6 +14,9 @@ from dataaudit.types import AnyArray, FloatArray, IntArray
 ROWS = 2000
 """Most images that are looked at."""
 
+BLOCK = 64
+"""Images in memory at a time."""
+
 LEAST = 20
 """Fewest images of a class that it can be judged by."""
 
@@ -66,12 +69,14 @@ def mirror_test(
     """
     n = len(examples)
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:ROWS])
-    parts = readable(examples, chosen, [])
-    if not parts:
+    rows, odd = [], []
+    for start in range(0, len(chosen), BLOCK):
+        for part, images in readable(examples, chosen[start : start + BLOCK], []):
+            rows.append(part)
+            odd.append(odd_part(np.asarray(turn(images))))
+    if not rows:
         return MirrorTest(float("nan"), 0, False)
-    labels = examples.labels[np.concatenate([rows for rows, _ in parts])]
-    odd = np.concatenate([odd_part(np.asarray(turn(images))) for _, images in parts])
-    return _tested(odd, labels)
+    return _tested(np.concatenate(odd), examples.labels[np.concatenate(rows)])
 
 
 def odd_part(images: AnyArray) -> FloatArray:

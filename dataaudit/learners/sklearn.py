@@ -25,7 +25,7 @@ from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
 from dataaudit.progress import progress_bar
 from dataaudit.types import AnyArray, FloatArray, IntArray
 
-SOLVER_STEPS, UNKNOWN_STEPS = 20, 1000
+SOLVER_STEPS = 20
 """What `SklearnLearner.rounds` says of linear models, and of those whose cost nobody knows."""
 
 
@@ -150,11 +150,10 @@ class SklearnLearner:
         return self._kind == "staged"
 
     @property
-    def rounds(self) -> int:
+    def rounds(self) -> int | None:
         """Rounds over the data and classes that training takes, roughly: how often folds are drawn depends on it.
 
-        Stages of boosting, trees of a forest, steps of a linear model's solver; a model of unknown cost counts as
-        a dear one.
+        Stages of boosting, trees of a forest, steps of a linear model's solver; None for a model of unknown cost.
         """
         parameters = self._last.get_params(deep=False)
         if self._kind == "staged":
@@ -164,7 +163,7 @@ class SklearnLearner:
             return max(1, int(parameters["n_estimators"]) // self.classes)
         if isinstance(self._last, LinearClassifierMixin) and not type(self._last).__name__.endswith("CV"):
             return SOLVER_STEPS
-        return UNKNOWN_STEPS
+        return None
 
     @property
     def allows_missing(self) -> bool:

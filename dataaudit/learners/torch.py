@@ -110,7 +110,7 @@ class TorchLearner:
         self._automatic = recipe if isinstance(recipe, Automatic) else None
         self._choice: Choice | None = None
         self.format = MemoryFormat()
-        self._convolves_images = False
+        self._has_sides = False
         self.device = device
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
@@ -140,7 +140,7 @@ class TorchLearner:
 
     def unseen_view(self, seed: int) -> View | None:
         """Mirror images, of networks that convolve images and are trained without augmentation, if there is no side."""
-        if self.recipe.augment is not None or not self._convolves_images:
+        if self.recipe.augment is not None or not self._has_sides:
             return None
         return mirror if mirror_test(self.examples, seed, self.layout.turn).alike else None
 
@@ -159,7 +159,6 @@ class TorchLearner:
             "model": self._name,
             "recipe": self.recipe.to_dict(),
             **chosen,
-            "passes": round(self.recipe.passes + (0 if self.recipe.evaluations else 1 / 3), 2),
             "device": str(self.device),
             "precision": self.precision,
             "engine": "torch",
@@ -233,7 +232,8 @@ class TorchLearner:
             try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
         inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
         self.format = choose_format(module, inputs)
-        self._convolves_images = inputs.ndim == 4 and not looks_last(inputs.shape) and convolves(module)
+        sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
+        self._has_sides = sided and convolves(module)
         if self._automatic is not None and self._choice is None and self.feed is None:
             self._choice = choose_recipe(
                 self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed
@@ -243,7 +243,7 @@ class TorchLearner:
 
     def _check_augmentation(self, shape: tuple[int, ...]) -> None:
         augment = self.recipe.augment
-        if isinstance(augment, CropFlip) and not augment.takes(shape):
+        if isinstance(augment, CropFlip) and (not augment.takes(shape) or looks_last((1, *shape))):
             raise ModelError(
                 f"inputs of shape {shape}, for {augment}",
                 f"images [channels, height, width] of more than {augment.padding} pixels a side",

@@ -31,17 +31,21 @@ BLOCK = 2**21
 def share_a_scale(found: Any) -> bool:
     """Whether columns are in one unit, so that their differences may be added up as they are.
 
-    Bytes are pixels. Else there must be many columns of fractions whose standard deviations are nearly equal, as in
-    embeddings: counts and measurements are taken for columns of a table even where these happen to be of one size.
+    Many bytes are pixels. Else there must be many columns of fractions whose standard deviations are nearly equal, as
+    in embeddings: counts and measurements are taken for columns of a table even where these happen to be of one size.
 
     Parameters
     ----------
     found
         Rows [n, d], finite, in an array or in chunks.
     """
-    if found.dtype in (np.uint8, np.int8, np.bool_):
+    if found.dtype == np.bool_:
         return True
-    if found.dtype.kind != "f" or found.shape[1] < FEWEST:
+    if found.shape[1] < FEWEST:
+        return False
+    if found.dtype in (np.uint8, np.int8):
+        return True
+    if found.dtype.kind != "f":
         return False
     some = _spread_out(found, JUDGED)
     if _whole(some):

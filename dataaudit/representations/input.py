@@ -58,7 +58,7 @@ def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
     found, table = _plain_rows(examples)
     if not table and (_of_many_dimensions(examples) or share_a_scale(found)):
         return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
-    return levelled(found), {"inputs": "columns standardised", "features": found.shape[1]}
+    return levelled(found), {"inputs": "columns levelled", "features": found.shape[1]}
 
 
 def _of_many_dimensions(examples: Examples) -> bool:

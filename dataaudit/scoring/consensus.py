@@ -41,7 +41,7 @@ class Consensus:
         return frozenset({Need.BELIEFS})
 
     def score(self, evidence: Evidence) -> Scores:
-        """Values [n], at most 5.4; ties by the margin of the probabilities; NaN where an example was never seen."""
+        """Values [n], at most 2.3; ties by the margin of the probabilities; NaN where an example was never seen."""
         beliefs, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
         assert beliefs is not None
         known, shares = beliefs.known, beliefs.shares

@@ -69,6 +69,7 @@ def example_evidence(
         labels=labels,
         class_names=tuple(f"class {c}" for c in range(classes)),
         dynamics=dynamics,
+        evaluations=dynamics,
         predictions=recorder.predictions(),
         heldout=heldout.predictions(),
         densities=densities,

@@ -16,6 +16,7 @@ from dataaudit.actions.labels import _how_many
 from dataaudit.demo import plant_label_errors
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.labels.judgement import Judgement, Vote
+from dataaudit.representations.columns import levelled
 
 NAMES = np.array(["ant", "bee", "cat"])
 
@@ -237,6 +238,7 @@ def test_without_beliefs_there_are_no_decisions(noisy, ask):
 
 def test_reasons_are_told_in_words(noisy, trained):
     inputs, labels, wrong = noisy
+    rows = levelled(inputs)
     flagged = trained.mislabeled().set_index("index")
     assert set(np.flatnonzero(wrong)) <= set(flagged.index)
     for row in np.flatnonzero(wrong):
@@ -244,8 +246,8 @@ def test_reasons_are_told_in_words(noisy, trained):
         rival = (labels[row] - 1) % 3
         given, suggested = str(NAMES[labels[row]]), str(NAMES[rival])
         assert flagged["suggested"][row] == suggested
-        # By the distances themselves.
-        near = np.argsort(((inputs - inputs[row]) ** 2).sum(1))[1:101]
+        # By the distances themselves, between columns at comparable scales.
+        near = np.argsort(((rows - rows[row]) ** 2).sum(1))[1:101]
         votes = int((labels[near] == rival).sum())
         assert neighbours == f"{votes} of 100 input neighbours are {suggested!r}"
         epochs = int(trained.dynamics.correct[row])

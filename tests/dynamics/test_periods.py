@@ -58,7 +58,9 @@ def test_an_epoch_says_much_where_it_agrees_with_right_labels_and_not_with_wrong
 @pytest.mark.parametrize("agrees", [np.ones(8, bool), np.zeros(8, bool)])
 def test_epochs_count_alike_where_nothing_tells_them_apart(agrees):
     correct = bits(np.random.default_rng(0).random((3, 8)) < 0.5)
-    np.testing.assert_array_equal(informedness(correct, bits(np.ones((3, 8), bool)), agrees), np.ones(3))
+    np.testing.assert_array_equal(informedness(correct, bits(np.ones((3, 8), bool)), agrees), np.zeros(3))
+    values, seen = np.random.default_rng(1).dirichlet(np.ones(3), (5, 8)).astype(np.float32), np.ones((5, 8), bool)
+    np.testing.assert_allclose(summed(values, seen).mean(np.zeros(5), bits(seen)), values.mean(0), atol=1e-6)
 
 
 def memorising(recorder, epochs=12, n=200, seed=0):

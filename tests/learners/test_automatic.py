@@ -152,3 +152,83 @@ def test_modules_that_view_their_outputs_keep_torchs_layout():
     assert flat.module(0)[0].weight.is_contiguous(memory_format=torch.channels_last)
     fitted = viewing.fit(np.arange(40), 0, None, False)
     assert fitted.logits(np.arange(40)).shape == (40, 4)
+
+
+def test_what_gives_other_outputs_or_fails_with_channels_last_keeps_torchs_layout():
+    class Strided(networks.SmallCNN):
+        def forward(self, x):
+            return super().forward(torch.as_strided(x, x.shape, (3072, 1024, 32, 1)))
+
+    class Asserting(networks.SmallCNN):
+        def forward(self, x):
+            assert x.is_contiguous()
+            return super().forward(x)
+
+    class OnlyInTraining(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.linear = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 32 * 32, 4)
+
+        def forward(self, x):
+            x = self.convolution(x)
+            return self.linear(x.view(len(x), -1) if self.training else x.flatten(1))
+
+    for model in (Strided(3, 4), Asserting(3, 4), OnlyInTraining()):
+        found = learner(model, natural(40))
+        assert not found.format.channels_last
+        found.fit(np.arange(40), 0, None, False)
+
+
+def test_parameters_of_five_dimensions_stay_as_they_are():
+    class Five(networks.SmallCNN):
+        def __init__(self):
+            super().__init__(3, 4)
+            self.spare = nn.Parameter(torch.zeros(1, 1, 1, 1, 1))
+
+        def forward(self, x):
+            return super().forward(x) + self.spare.sum()
+
+    assert learner(lambda: Five(), natural(40)).format.channels_last
+
+
+def test_crops_of_a_module_that_turns_images_itself_are_refused():
+    class Turning(networks.SmallCNN):
+        def forward(self, x):
+            return super().forward(x.permute(0, 3, 1, 2))
+
+    inputs, labels = natural(40)
+    inputs = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))
+    with pytest.raises(ModelError, match="channels, height, width"):
+        learner(Turning(3, 4), (inputs, labels), Recipe(augment=CropFlip(2, True)))
+
+
+def test_a_model_that_was_trained_before_has_no_recipe_that_was_chosen():
+    torch.manual_seed(0)
+    inputs, labels = natural(200)
+    module, target = networks.SmallCNN(3, 4), torch.tensor(labels)
+    optimizer = torch.optim.Adam(module.parameters(), 0.003)
+    for _ in range(60):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(module(torch.tensor(inputs) / 255), target).backward()
+        optimizer.step()
+    audit = dataaudit.score(module, (inputs, labels), progress=False)
+    assert "passes" not in audit.settings
+    assert "recipe_chosen" not in audit.settings
+
+
+def test_what_a_model_draws_while_it_is_evaluated_goes_by_the_seed():
+    class Dropping(networks.SmallCNN):
+        def forward(self, x):
+            return super().forward(torch.nn.functional.dropout(x, 0.2, True))
+
+    def audit():
+        return dataaudit.score(lambda: Dropping(3, 4), natural(60), recipe=recipes.auto(epochs=4), progress=False)
+
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first = audit()
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(6)
+    second = audit()
+    for name, values in first.columns.items():
+        np.testing.assert_array_equal(values, second.columns[name], err_msg=name)

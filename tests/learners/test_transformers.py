@@ -465,7 +465,7 @@ def test_numbers_for_a_tokenizer_and_channels_that_do_not_fit_are_refused():
     numbers = as_examples((np.zeros((6, 4), np.float32), [0, 1, 2] * 2))
     with pytest.raises(DataError, match=r"for a tokenizer.*one text an example"):
         as_learner(bert, numbers, None, "cpu", tokenizer()).check(0)
-    last = as_examples((np.zeros((6, 16, 16, 3), np.uint8), [0, 1] * 3))
+    last = as_examples((np.zeros((6, 16, 16, 2), np.uint8), [0, 1] * 3))
     with pytest.raises(DataError, match="transpose them"):
         as_learner(vit, last, None, "cpu").check(0)
     bare = tokenizer()

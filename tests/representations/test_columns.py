@@ -83,7 +83,7 @@ def test_settings_say_what_was_done_and_what_is_left_alone_is_not_copied(tmp_pat
     assert how["inputs"] == "flattened, as they are"
     tall = cloud() * np.arange(1, 21)
     found, how = level_rows(as_examples((tall, labels)))
-    assert how["inputs"] == "columns standardised"
+    assert how["inputs"] == "columns levelled"
     images = cloud(63, 64).reshape(63, 8, 8) * np.arange(1, 9)
     assert level_rows(as_examples((images, labels)))[1]["inputs"] == "flattened, as they are"
 
