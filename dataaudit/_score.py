@@ -47,6 +47,7 @@ from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
+from dataaudit.repeats import check_repeats
 from dataaudit.representations.store import RowStore
 from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores
@@ -76,6 +77,7 @@ def score(
     holdout: Holdout | None = None,
     precomputed: Recorder | Mapping[str, Any] | None = None,
     representations: str | Path | None = None,
+    repeats: int = 1,
 ) -> Audit:
     """Score every example of a labelled data set by how regular it is, in one training run.
 
@@ -140,6 +142,10 @@ def score(
         is written there in one pass. After a crash, or a full disk, the same call goes on from what is complete. A
         folder of another data set, model, recipe or seed is refused, and so are files that something else changed.
         What is kept depends on the folder alone: remove it when it is not needed any more.
+    repeats
+        Training runs, each with a seed of its own, whose dynamics are taken together: errors are ranked better, for as
+        many times the cost. Neighbours in hidden layers, the trained model's predictions and per-epoch matrices are
+        those of the first.
 
     Returns
     -------
@@ -250,6 +256,8 @@ def score(
         if Need.BELIEFS in needs:
             check_believing(believing, trained, recorded)
             needs |= believing
+        records = recorded is None and not trained and bool(needs & {Need.DYNAMICS, Need.EVALUATIONS})
+        check_repeats(repeats, learner, records)
         graphs = isinstance(computing, NearEngine) or any(isinstance(need, AroundNeed) for need in needs)
         if searching is None and graphs:
             searching = resolve_search("auto")
@@ -273,6 +281,7 @@ def score(
                 fingerprint=inspection.fingerprint,
                 heldout=heldout,
                 store=store,
+                repeats=int(repeats),
             )
         except KeyboardInterrupt as error:
             runs = work.runs if work is not None else 0
@@ -285,6 +294,8 @@ def score(
             if store is not None:
                 store.close()
     settings = run_settings(names_of(plan), examples, learner, seed, recorded is not None, notes, evidence.dynamics)
+    if repeats > 1:
+        settings["repeats"] = int(repeats)
     settings |= density_settings(plan, evidence, settings["notes"])
     settings |= neighbour_settings(plan, evidence, settings["notes"])
     if store is not None:

@@ -127,6 +127,7 @@ def score(
     representations: Annotated[
         Path | None, typer.Option(help="Folder that keeps representations, for rows that exceed memory; resumed from.")
     ] = None,
+    repeats: Annotated[int, typer.Option(help="Training runs whose evidence is taken together.", min=1)] = 1,
     top: Annotated[int, typer.Option(help="How many suspects to print and write.", min=1)] = 20,
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:
@@ -161,6 +162,7 @@ def score(
                 progress=progress,
                 holdout=holdout,
                 representations=representations,
+                repeats=repeats,
             )
         except Interrupted as stopped:
             if not stopped.epochs and not stopped.runs:

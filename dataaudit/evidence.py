@@ -18,6 +18,7 @@ from dataaudit.evaluations import Evaluations, Show, own_generator, show_all
 from dataaudit.folds import FOLDS, draws_of, heldout_predictions
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.repeats import Shown, further
 from dataaudit.representations.input import InputRows
 from dataaudit.shares import Averaged, Believed, ClassBeliefs
 from dataaudit.timing import Timer
@@ -195,6 +196,7 @@ def collect(
     fingerprint: str = "",
     heldout: Predictions | None = None,
     store: RowStore | None = None,
+    repeats: int = 1,
 ) -> Evidence:
     """Compute every need once.
 
@@ -226,6 +228,8 @@ def collect(
         Out-of-sample predictions, where the caller has them.
     store
         Where representations are kept, and inputs that lie in no array; in memory if None.
+    repeats
+        Training runs that are recorded; see `dataaudit.repeats`.
 
     Raises
     ------
@@ -305,10 +309,16 @@ def collect(
             with timer.stage("evaluate"):
                 evaluations = evaluating.finish(last)
     predictions = recorder.predictions() if predicting else predictions
+    made = int(bool(shows or crowds.of_model)) if evaluating is None else evaluating.passes
+    run = Shown(dynamics, evaluations, made)
+    if learner is not None and repeats > 1:
+        with timer.stage("train"):
+            others = further(learner, labels, len(class_names), seed, repeats, evaluating is not None, progress)
+            run = run.with_(list(others), labels)
+        dynamics, evaluations = (run.dynamics if dynamics_needed else None), run.evaluations
     passes = None
     if fitted is not None and learner is not None and hasattr(learner, "module"):
-        looks = evaluating.passes if evaluating is not None else bool(shows or crowds.of_model)
-        passes = learner.epochs + looks / 3
+        passes = learner.epochs * repeats + run.looks / 3
     ways = {} if heldout is None else {"heldout": BROUGHT}
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)

@@ -1,0 +1,99 @@
+"""Several training runs in one audit."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+import dataaudit
+from dataaudit.dynamics.several import joined
+from dataaudit.errors import Interrupted, SettingError
+from dataaudit.folds import fold_seed
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 3, 90)
+IMAGES = (RNG.normal(size=(90, 1, 12, 12)) + LABELS[:, None, None, None]).astype(np.float32)
+RECIPE = dataaudit.Recipe(epochs=4, evaluations=2, batch_size=32)
+
+
+NETWORK = dataaudit.networks.build("small_cnn", (1, 12, 12), 3)
+
+
+def audited(repeats, seed=0, scorers="auto"):
+    data = IMAGES, LABELS
+    return dataaudit.score(NETWORK, data, scorers, recipe=RECIPE, seed=seed, repeats=repeats, progress=False)
+
+
+def same(found, expected):
+    for name in ("mean_margin", "mean_el2n", "correct", "first_correct", "forgetting", "informed_probabilities"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_each_run_is_the_one_of_its_seed():
+    audit = audited(3)
+    alone = [audited(1, fold_seed(0, number)) for number in range(3)]
+    same(audit.dynamics, joined([one.dynamics for one in alone], LABELS))
+    same(audit._evidence.evaluations, joined([one._evidence.evaluations for one in alone], LABELS))
+    assert audit.settings["repeats"] == 3
+    assert audit.settings["passes"] == pytest.approx(3 * (4 + 2 / 3), abs=0.01)
+    # What is read from the trained model is the first one's.
+    np.testing.assert_array_equal(audit.columns["confidence"], alone[0].columns["confidence"])
+    assert np.isfinite(audit.columns["consensus"]).all()
+    assert not np.array_equal(audit.columns["consensus"], alone[0].columns["consensus"])
+
+
+def test_one_run_says_nothing_of_repeats():
+    assert "repeats" not in audited(1, scorers="el2n").settings
+
+
+def test_evaluations_alone_are_repeated():
+    audit = audited(2, scorers="augmented_el2n")
+    alone = [audited(1, fold_seed(0, number), "augmented_el2n") for number in range(2)]
+    same(audit._evidence.evaluations, joined([one._evidence.evaluations for one in alone], LABELS))
+
+
+def test_boosting_stages_are_repeated():
+    model = HistGradientBoostingClassifier(max_iter=5, early_stopping=False)
+    data = IMAGES.reshape(90, -1), LABELS
+    audit = dataaudit.score(model, data, "el2n", repeats=2, progress=False)
+    assert audit.dynamics.epochs == 2 * dataaudit.score(model, data, "el2n", progress=False).dynamics.epochs
+
+
+def test_a_saved_audit_keeps_all_runs(tmp_path):
+    audit = audited(2)
+    audit.save(tmp_path / "audit")
+    found = dataaudit.Audit.load(tmp_path / "audit")
+    same(found.dynamics, audit.dynamics)
+    assert found.settings["repeats"] == 2
+
+
+@pytest.mark.parametrize("repeats", [0, -1, True, 1.5, "3", None])
+def test_other_than_whole_numbers_are_refused(repeats):
+    with pytest.raises(SettingError, match="a whole number of at least 1"):
+        audited(repeats)
+
+
+def test_what_has_no_epochs_is_refused():
+    data = IMAGES.reshape(90, -1), LABELS
+    with pytest.raises(SettingError, match="a model that has no epochs"):
+        dataaudit.score(LogisticRegression(), data, repeats=2, progress=False)
+    with pytest.raises(SettingError, match="nothing that is trained here"):
+        dataaudit.score(None, data, repeats=2, progress=False)
+    recorder = dataaudit.Recorder(90, 3)
+    recorder.update(np.arange(90), torch.zeros(90, 3), LABELS)
+    recorder.end_epoch()
+    with pytest.raises(SettingError, match="nothing that is trained here"):
+        dataaudit.score(None, data, precomputed=recorder, repeats=2, progress=False)
+
+
+def test_ctrl_c_in_a_later_run_keeps_the_first(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dataaudit.evidence.further", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        audited(2)
+    assert caught.value.epochs == 4
+    kept = caught.value.audit()
+    np.testing.assert_array_equal(kept.dynamics.mean_el2n, audited(1).dynamics.mean_el2n)
