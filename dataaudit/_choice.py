@@ -12,7 +12,7 @@ from dataaudit.crowds import check_readable
 from dataaudit.data.inspection import TEXT, Inspection
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
-from dataaudit.evidence import Need
+from dataaudit.evidence import LARGEST_TABLE, Need
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.scoring import Scorer
@@ -66,7 +66,8 @@ def belief_needs(
     """What the consensus is taken over: all that model and data allow at the cost of one training run.
 
     Small data sets of vectors or table rows, which train in seconds, get held-out predictions as well, if every fold
-    leaves two classes to train on. What the model does not allow is left out, and noted.
+    leaves two classes to train on, and vectors of numbers those of a ridge regression besides. What the model does not
+    allow is left out, and noted.
 
     Parameters
     ----------
@@ -98,6 +99,11 @@ def belief_needs(
         quick = flat and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1
         if quick and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
             found.add(Need.HELDOUT)
+            # A second, linear view of numbers costs little; a ridge regression is one already.
+            linear = getattr(getattr(learner, "probe", None), "kind", None) == "ridge"
+            width = inspection.shape[0] if inspection is not None else 0
+            if vectors and not linear and min(width, len(labels)) <= LARGEST_TABLE:
+                found.add(Need.LEFT_OUT)
     texts = inspection is not None and inspection.dtype == TEXT
     if heldout or (learner is None and recorded is None and (vectors or texts)):
         found.add(Need.HELDOUT)

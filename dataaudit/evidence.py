@@ -91,7 +91,7 @@ class Evidence:
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
     left_out
-        Predictions of ridge regression on the inputs, where a model that trains is no such thing.
+        Predictions of ridge regression on the inputs, beside a model that is none.
     holdout, holdout_integral
         Estimates from holdout runs of one subset ratio, and averaged over several.
     around
@@ -101,7 +101,7 @@ class Evidence:
     model
         What was trained on all rows, or can be, for rows not seen; no scorer reads it.
     ways
-        How sources came about, by name: "dynamics", "heldout"; JSON values.
+        How sources came about, by name: "dynamics", "heldout", "ridge"; JSON values.
     """
 
     labels: IntArray
@@ -341,7 +341,7 @@ def collect(
         assert inputs is not None
         with timer.stage("holdout"):
             left_out = left_out_predictions(inputs, None, labels, len(class_names))
-            ways.setdefault("heldout", LEFT_OUT)
+        ways["heldout" if heldout is None else "ridge"] = LEFT_OUT
     if dynamics is not None:
         ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
     if holdout is not None:

@@ -3,8 +3,8 @@
     python -m benchmarks.peers.cost_curve --data FOLDER [--epochs 3 6 12 24 48] [--repeats 2 3] [--seeds 0]
 
 Needs cifar10_human.npz in --data. The careless labelling and the network are those of benchmarks/peers/label_errors.py;
-the recipe is the one that `score` chooses by itself, made shorter or longer (--epochs), or left as it is and run several
-times (--repeats). A finished call is appended to results/cost_curve.csv, and skipped when it is there. With
+the recipe is the one that `score` chooses by itself, made shorter or longer (--epochs), or left as it is and run more
+than once (--repeats). A finished call is appended to results/cost_curve.csv, and skipped when it is there. With
 ``--labelling very_careless --rows 5000`` it looks at the half on which recipes are chosen.
 """
 

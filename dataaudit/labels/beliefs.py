@@ -13,6 +13,13 @@ from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks, softma
 from dataaudit.types import IntArray
 
 WEIGHTS: dict[frozenset[str], dict[str, float]] = {
+    frozenset({"dynamics", "heldout", "neighbours", "ridge"}): {
+        "dynamics": 0.3,
+        "heldout": 0.2,
+        "neighbours": 0.3,
+        "ridge": 0.3,
+    },
+    frozenset({"heldout", "neighbours", "ridge"}): {"heldout": 0.2, "neighbours": 0.3, "ridge": 0.3},
     frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.3, "neighbours": 0.5},
     frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
     frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
@@ -28,17 +35,22 @@ STAGED = 0.6
 """Exponent of boosting stages beside both other sources: they remember less than epochs. By small_tables.py."""
 
 BOUNDED = 0.7
-"""Power of the loss by which weights beside a ridge regression are fitted; beside other models it is 0, log loss."""
+"""Power of the loss by which weights beside a ridge regression are fitted; without one it is 0, log loss."""
 
 
 def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
-    """What says something about classes, by name: "dynamics", "heldout", "neighbours"."""
+    """What says something about classes, by name: "dynamics", "heldout", "neighbours", "ridge".
+
+    Ridge regression whose predictions are the only ones held out is "heldout".
+    """
     found: dict[str, ClassBeliefs] = {}
     if evidence.run is not None:
         found["dynamics"] = evidence.run
     heldout = evidence.heldout or evidence.left_out
     if heldout is not None and heldout.probabilities is not None:
         found["heldout"] = heldout.probabilities
+    if evidence.heldout is not None and evidence.left_out is not None and evidence.left_out.probabilities is not None:
+        found["ridge"] = evidence.left_out.probabilities
     if evidence.around is not None:
         found["neighbours"] = evidence.around.shares
     return found
@@ -59,9 +71,9 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     weights = exponents(parts)
     if len(parts) == 2 and not apart:
         weights = dict(HIDDEN)
-    if len(parts) == 3 and evidence.ways.get("dynamics") == STAGES:
+    if len(parts) > 2 and evidence.ways.get("dynamics") == STAGES:
         weights["dynamics"] = STAGED
-    power = BOUNDED if evidence.ways.get("heldout") == LEFT_OUT else 0.0
+    power = BOUNDED if LEFT_OUT in (evidence.ways.get("heldout"), evidence.ways.get("ridge")) else 0.0
     weights |= fitted_weights(apart, labels, classes, weights, power)
     together = combined(parts, labels, classes, weights)
     if together is None:
