@@ -144,7 +144,7 @@ def score(
         What is kept depends on the folder alone: remove it when it is not needed any more.
     repeats
         Training runs, each with a seed of its own, whose dynamics are taken together: errors are ranked better, for as
-        many times the cost. Neighbours in hidden layers, the trained model's predictions and per-epoch matrices are
+        many times the cost. The trained model's predictions, densities in its layers and per-epoch matrices are
         those of the first.
 
     Returns

@@ -52,6 +52,14 @@ class Crowds:
         self._depths = self._deepest(needs)
         self._graphs: dict[NeighbourNeed, Neighbours] = {}
 
+    def of_another_run(self, seed: int) -> Crowds:
+        """What looks for labels of neighbours alone in another run of the model, whose layers are kept nowhere."""
+        from dataaudit.timing import Timer
+
+        needs = [need for need in self.of_model if isinstance(need, AroundNeed)]
+        # The run's time is told as a whole.
+        return Crowds(needs, self._labels, self._classes, None, self._search, seed, self._progress, Timer())
+
     @property
     def watch(self) -> Any:
         """What looks at the model after every epoch; None where nothing is asked for before the last."""

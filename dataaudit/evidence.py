@@ -310,10 +310,13 @@ def collect(
                 evaluations = evaluating.finish(last)
     predictions = recorder.predictions() if predicting else predictions
     made = int(bool(shows or crowds.of_model)) if evaluating is None else evaluating.passes
-    run = Shown(dynamics, evaluations, made)
+    run = Shown(dynamics, evaluations, crowds.around, made)
     if learner is not None and repeats > 1:
         with timer.stage("train"):
-            others = further(learner, labels, len(class_names), seed, repeats, evaluating is not None, progress)
+            evaluates = evaluating is not None
+            others = further(
+                learner, labels, len(class_names), seed, repeats, evaluates, progress, crowds.of_another_run
+            )
             run = run.with_(list(others), labels)
         dynamics, evaluations = (run.dynamics if dynamics_needed else None), run.evaluations
     passes = None
@@ -358,7 +361,7 @@ def collect(
         left_out,
         crowds.densities,
         crowds.neighbours,
-        around=crowds.around,
+        around=run.around,
         model=model,
         evaluations=evaluations,
         passes=passes,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,33 +11,61 @@ import numpy as np
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.several import joined
 from dataaudit.errors import SettingError
-from dataaudit.evaluations import Evaluations, own_generator, show_all
+from dataaudit.evaluations import Evaluations, Show, own_generator, show_all
 from dataaudit.folds import fold_seed
+from dataaudit.shares import Averaged, ClassShares, blocks
 from dataaudit.types import IntArray
 
 if TYPE_CHECKING:
+    from dataaudit.crowds import Crowds
     from dataaudit.dynamics.summary import Dynamics
     from dataaudit.learners.base import Learner
+    from dataaudit.neighbours.around import Around
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What training runs show: means over training passes, over evaluation passes, and the evaluation passes made."""
+    """What training runs show.
+
+    Attributes
+    ----------
+    dynamics, evaluations
+        Means over training passes, and over evaluation passes.
+    around
+        Labels of the nearest neighbours in a hidden layer.
+    looks
+        Evaluation passes made.
+    """
 
     dynamics: Dynamics | None
     evaluations: Dynamics | None
-    looks: int = 0
+    around: Around | None
+    looks: int
 
-    def with_(self, others: list[Shown], labels: IntArray) -> Shown:
-        """This run and the others taken together."""
+    def with_(self, others: Sequence[Shown], labels: IntArray) -> Shown:
+        """This run and the others taken together; votes of single neighbours stay those of this one."""
         runs = [self, *others]
         dynamics = [run.dynamics for run in runs if run.dynamics is not None]
         evaluations = [run.evaluations for run in runs if run.evaluations is not None]
+        around = self.around
+        shares = [run.around.shares for run in runs if run.around is not None]
+        if around is not None and len(shares) == len(runs):
+            around = replace(around, shares=averaged(shares, labels))
         return Shown(
             joined(dynamics, labels) if dynamics else None,
             joined(evaluations, labels) if evaluations else None,
+            around,
             sum(run.looks for run in runs),
         )
+
+
+def averaged(shares: Sequence[ClassShares], labels: IntArray) -> ClassShares:
+    """Mean of several shares of the same n examples, whose labels are int64 [n]."""
+    classes = shares[0].total
+    mean, found = Averaged(tuple(shares), (1.0,) * len(shares)), ClassShares.empty(len(labels), classes)
+    for rows in blocks(len(labels), classes):
+        found.put(rows, mean.dense(rows), labels[rows])
+    return found
 
 
 def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
@@ -70,7 +98,14 @@ def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
 
 
 def further(
-    learner: Learner, labels: IntArray, classes: int, seed: int, repeats: int, evaluates: bool, progress: bool
+    learner: Learner,
+    labels: IntArray,
+    classes: int,
+    seed: int,
+    repeats: int,
+    evaluates: bool,
+    progress: bool,
+    crowds: Callable[[int], Crowds],
 ) -> Iterator[Shown]:
     """Training runs 2 to `repeats`; no per-epoch matrices are kept of them.
 
@@ -90,18 +125,23 @@ def further(
         Whether everything is evaluated after the last epochs, as after those of the first run.
     progress
         Whether to draw progress bars.
+    crowds
+        Makes, for the seed of a run, what looks for neighbours in its hidden layer, if any are wanted.
     """
     rows = np.arange(len(labels), dtype=np.int64)
     for number in range(1, repeats):
         own = fold_seed(seed, number)
-        recorder = Recorder(len(labels), classes, history_bytes=0)
+        recorder, near = Recorder(len(labels), classes, history_bytes=0), crowds(own)
         evaluating = None
         if evaluates:
             evaluating = Evaluations(labels, classes, learner.epochs, learner.evaluations, learner.views)
         fitted = learner.fit(rows, own, recorder, progress, None if evaluating is None else evaluating.watch)
-        evaluations = None
-        if evaluating is not None:
-            with own_generator(own):
-                show_all(fitted, labels, [evaluating.show], progress)
+        shows: list[Show] = [] if evaluating is None else [evaluating.show]
+        evaluations, looks = None, int(bool(near.of_model))
+        with own_generator(own):
+            if not near.take(fitted, None, shows) and shows:
+                show_all(fitted, labels, shows, progress)
+            if evaluating is not None:
                 evaluations = evaluating.finish(fitted)
-        yield Shown(recorder.dynamics(), evaluations, 0 if evaluating is None else evaluating.passes)
+                looks = evaluating.passes
+        yield Shown(recorder.dynamics(), evaluations, near.around, looks)

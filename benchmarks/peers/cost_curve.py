@@ -1,6 +1,6 @@
 """What more training buys: finding real label errors of images, against cost in passes over the rows.
 
-    python -m benchmarks.peers.cost_curve --data FOLDER [--epochs 3 6 12 24 48] [--repeats 2 3] [--seeds 0]
+    python -m benchmarks.peers.cost_curve --data FOLDER [--epochs 3 6 12 24 48] [--repeats 2 3] [--both]
 
 Needs cifar10_human.npz in --data. The careless labelling and the network are those of benchmarks/peers/label_errors.py;
 the recipe is the one that `score` chooses by itself, made shorter or longer (--epochs), or left as it is and run more
@@ -32,7 +32,10 @@ RESULTS = Path(__file__).parent / "results"
 def called(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Arguments of `score` by what a row calls them."""
     longer = {f"{epochs} epochs": {"recipe": dataaudit.recipes.auto(epochs=epochs)} for epochs in options.epochs}
-    return longer | {f"{repeats} runs": {"repeats": repeats} for repeats in options.repeats}
+    often = {f"{repeats} runs": {"repeats": repeats} for repeats in options.repeats}
+    if not options.both:
+        return longer | often
+    return {f"{one}, {two}": longer[one] | often[two] for one in longer for two in often}
 
 
 def rows_of(case: Case, name: str, arguments: dict[str, Any]) -> list[Row]:
@@ -78,6 +81,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER")
     parser.add_argument("--epochs", type=int, nargs="*", default=[3, 6, 12, 24, 48])
     parser.add_argument("--repeats", type=int, nargs="*", default=[2, 3])
+    parser.add_argument("--both", action="store_true", help="every length as often as every number of runs")
     parser.add_argument("--labelling", default="careless")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--rows", type=int, default=10000, help="the first so many images")
