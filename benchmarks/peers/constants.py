@@ -258,9 +258,11 @@ def built(family: str, factors: Factors) -> tuple[SourceWeights, Constants]:
     constants = Constants(**{name: factors[name] for name in asdict(CONSTANTS)})
     if family == HIDDEN:
         return replace(WEIGHTS, hidden=own), constants
-    weights = replace(WEIGHTS, fixed={**WEIGHTS.fixed, frozenset(own): own}, pull=factors["pull"])
+    staged = WEIGHTS.staged
     if family == STAGED:
-        weights = replace(weights, staged=own["dynamics"])
+        # The exponent of epochs, which share the others, stays.
+        staged, own["dynamics"] = own["dynamics"], WEIGHTS.fixed[ALL]["dynamics"]
+    weights = replace(WEIGHTS, fixed={**WEIGHTS.fixed, frozenset(own): own}, staged=staged, pull=factors["pull"])
     if family == RIDGE:
         weights = replace(weights, bounded=factors["power"])
     return weights, constants
