@@ -1,6 +1,6 @@
 """Constants of the consensus: chosen on one half of the data sets, reported on the other; the choice is printed.
 
-    python -m benchmarks.peers.constants --data FOLDER [--fashion FOLDER] [--cache FOLDER] [--table]
+    python -m benchmarks.peers.constants --data FOLDER [--fashion FOLDER] [--cache FOLDER] [--only NAME ...] [--table]
 
 The choosing half is digits, TREC, Fashion-MNIST, wine, breast cancer, and the first 5000 natural images with
 `very_careless` labels and a network. The reporting half is Hausa and Yoruba news, satellite readings, 3000 other
@@ -221,22 +221,36 @@ def kept(case: Case, cache: Path) -> Kept:
     return Kept.read(path)
 
 
-def cases_of(half: str, options: argparse.Namespace) -> Iterator[Case]:
-    """All cases of a half, small ones first."""
-    names, seeds = SMALL[half]
-    for name, model, noise, seed in product(names, small_tables.MODELS, small_tables.NOISES, seeds):
+def made_of(half: str, options: argparse.Namespace) -> dict[str, Callable[[], Iterator[Case]]]:
+    """All cases of a half, by the name of data set and model."""
+
+    def small(name: str, model: str, seeds: Sequence[int]) -> Iterator[Case]:
         x, y = small_tables.rows_of(name, options.data)
-        given = small_tables.planted(name, options.data, noise, seed)
         source = Source(name, model, small_tables.model_of(model), x, x, y, {})
-        yield Case(source, noise, seed, given)
-    made: dict[str, Callable[[], Source]] = sources(options)
-    for name, count in WHERE[half].items():
-        yield from cases(made[name](), list(range(count)))
+        for noise, seed in product(small_tables.NOISES, seeds):
+            yield Case(source, noise, seed, small_tables.planted(name, options.data, noise, seed))
+
+    def large(make: Callable[[], Source], count: int) -> Iterator[Case]:
+        yield from cases(make(), list(range(count)))
+
+    names, seeds = SMALL[half]
+    made = sources(options)
     network = {
         "choosing": partial(pictures, options.data, "very_careless", n=HALF),
         "reporting": partial(pictures, options.data, "careless", n=3000, first=HALF),
     }
-    yield from cases(network[half](), [0])
+    return {
+        **{f"{name} {model}": partial(small, name, model, seeds) for name in names for model in small_tables.MODELS},
+        **{name: partial(large, made[name], count) for name, count in WHERE[half].items()},
+        f"natural images {half}": partial(large, network[half], 1),
+    }
+
+
+def cases_of(half: str, options: argparse.Namespace) -> Iterator[Case]:
+    """All cases of a half, or those that were asked for."""
+    for name, make in made_of(half, options).items():
+        if not options.only or name in options.only:
+            yield from make()
 
 
 def shipped(family: str) -> Factors:
@@ -492,6 +506,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER")
     parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
     parser.add_argument("--cache", type=Path, default=Path("constants_cache"), metavar="FOLDER")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="of a data set and model; the others keep their cells"
+    )
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     options = parser.parse_args()
     book = Book(RESULTS, COLUMNS)
