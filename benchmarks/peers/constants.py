@@ -3,10 +3,10 @@
     python -m benchmarks.peers.constants --data FOLDER [--fashion FOLDER] [--cache FOLDER] [--only NAME ...] [--table]
 
 The choosing half is digits, TREC, Fashion-MNIST, wine, breast cancer, and the first 5000 natural images with
-`very_careless` labels and a network. The reporting half is Hausa and Yoruba news, satellite readings, 3000 other
-natural images with `careless` labels and a network, and the features of all 10000 natural images with each labelling.
-Real errors lie in both. No data set lies in both but the natural images: no image of a network does, but half of those
-whose features report are images that choose, and one labelling of the features is the one that the network learned.
+`very_careless` labels: a network's, and features of them. The reporting half is Hausa and Yoruba news, satellite
+readings, and natural images from the 5001st on: 3000 with `careless` labels and a network, and the features of 5000
+with each labelling. Errors that people made lie in both. No data set lies in both but the natural images, and of those
+no image; the people who labelled them are the same.
 
 Every case is audited once, by a plain call; what its sources say is kept in --cache, and the grid is evaluated from
 there by the library's own functions. Empty that folder after a change of what sources say. Cases fall into families, by
@@ -40,7 +40,7 @@ from benchmarks.common import FASHION, Array, merit, table
 from benchmarks.peers import small_tables
 from benchmarks.peers.cases import Case, Source, cases, sources
 from benchmarks.peers.cells import Book, Row, cell, key
-from benchmarks.peers.people import DATA, LABELLINGS, pictures
+from benchmarks.peers.people import DATA, LABELLINGS, features, pictures
 from benchmarks.peers.tools import audited
 from dataaudit.evidence import LEFT_OUT, STAGES
 from dataaudit.labels.beliefs import WEIGHTS, SourceWeights, combined, outsiders, source_weights
@@ -52,7 +52,7 @@ from dataaudit.scoring.consensus import consensus_scores
 RESULTS = Path(__file__).parent / "results" / "constants.csv"
 COLUMNS = ("half", "family", "average_precision", "best_single")
 CLIP, LEAST, ERRORS, BELOW = 0.02, 0.001, 2.0, 0.01
-HALF = 5000
+HALF, LINEAR = 5000, ("none", "probe", "logistic")
 
 Factors = dict[str, float]
 """Values of the constants that matter in a family, by name."""
@@ -87,7 +87,6 @@ SMALL = {"choosing": (("wine", "breast cancer", "digits 600"), (0, 1)), "reporti
 WHERE: dict[str, dict[str, int]] = {
     "choosing": {"digits mlp": 2, "trec embeddings": 1, "trec words": 1, "fashion 10000 cnn": 1},
     "reporting": {
-        **{f"{labelling} features {model}": 1 for labelling in LABELLINGS for model in ("none", "probe", "logistic")},
         **{f"{language}_news {kind}": 1 for language in ("hausa", "yoruba") for kind in ("embeddings", "words")},
         **{"satellite mlp": 1, "satellite boosting": 1},
     },
@@ -234,15 +233,24 @@ def made_of(half: str, options: argparse.Namespace) -> dict[str, Callable[[], It
         yield from cases(make(), list(range(count)))
 
     names, seeds = SMALL[half]
-    made = sources(options)
-    network = {
-        "choosing": partial(pictures, options.data, "very_careless", n=HALF),
-        "reporting": partial(pictures, options.data, "careless", n=3000, first=HALF),
+    made, data = sources(options), options.data
+    people: dict[str, dict[str, Callable[[], Source]]] = {
+        "choosing": {
+            **{f"first features {model}": partial(features, data, "very_careless", model, HALF) for model in LINEAR},
+            "first images cnn": partial(pictures, data, "very_careless", n=HALF),
+        },
+        "reporting": {
+            **{
+                f"last features {labelling} {model}": partial(features, data, labelling, model, HALF, HALF)
+                for labelling, model in product(LABELLINGS, LINEAR)
+            },
+            "last images cnn": partial(pictures, data, "careless", n=3000, first=HALF),
+        },
     }
     return {
         **{f"{name} {model}": partial(small, name, model, seeds) for name in names for model in small_tables.MODELS},
         **{name: partial(large, made[name], count) for name, count in WHERE[half].items()},
-        f"natural images {half}": partial(large, network[half], 1),
+        **{name: partial(large, make, 1) for name, make in people[half].items()},
     }
 
 
