@@ -158,8 +158,9 @@ def _leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> b
 def left_out_predictions(inputs: InputRows, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
-    Logits are ten times the outputs, which estimate the probabilities: the temperature by
-    benchmarks/peers/decisions.py. Without a probe, the penalty is chosen by the squared error.
+    Logits are ten times the outputs, which estimate the probabilities; another factor would be another exponent in the
+    consensus, of which benchmarks/peers/constants.py tries several. Without a probe, the penalty is chosen by the
+    squared error.
     """
     from dataaudit.learners.features import all_features
     from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows

@@ -1,21 +1,16 @@
-"""How the consensus and the count of label errors were chosen, each from its rivals, over several data sets.
+"""How the count of label errors and their probabilities were chosen, each from its rivals, over several data sets.
 
     python -m benchmarks.peers.decisions --data FOLDER [--fashion FOLDER] [--cache FOLDER] [--seeds 0]
 
 Cases are those of benchmarks/peers/label_errors.py, and so are cleanlab's folds, which it leaves in --cache; our runs
-are made again. Of networks on images cleanlab gets the predictions by what "auto" chose. Three tables: the
-weights and constants of the consensus, for every set of sources; estimates of the number of errors; and how sharp error
-probabilities are. A variant of the consensus is judged by its gain over cleanlab's best score and the k-NN vote, AUROC
-and average precision, each clipped to -.02 and .01: never to lose counts for more than to win high. For each family of
-data sets the best variant is also chosen on the others alone, and judged on it.
+are made again. Of networks on images cleanlab gets the predictions by what "auto" chose. Two tables: estimates of the
+number of errors, and how sharp error probabilities are.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,93 +18,16 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 
 import dataaudit
-from benchmarks.common import FASHION, Array, merit, symmetric, table, write
+from benchmarks.common import FASHION, Array, symmetric, table, write
 from benchmarks.peers.cases import Case, cases, planted, sources
 from benchmarks.peers.collect import Folds, Way, kept_at, out_of_fold, ways
-from benchmarks.peers.tools import DATALAB_ROWS, audited, cleanlab_scores, datalab, nearest_others, trusted, vote
-from dataaudit.labels import beliefs, judgement
-from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import CONSTANTS, SMALLEST, Constants, consensus_values, judged
-from dataaudit.shares import ClassShares, blocks, softmax
+from benchmarks.peers.tools import audited, trusted
+from dataaudit.labels import judgement
 
 Row = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
-GRID: dict[frozenset[str], list[tuple[float, ...]]] = {
-    frozenset({"dynamics", "heldout", "neighbours"}): [
-        (0.3, 0.4, 0.6),
-        (0.3, 0.3, 0.5),
-        (0.4, 0.4, 0.4),
-        (0.5, 0.5, 0.3),
-        (0.3, 0.6, 0.4),
-    ],
-    frozenset({"dynamics", "neighbours"}): [(0.6, 0.5), (0.8, 0.3), (0.4, 0.6), (0.8, 0.5), (1.0, 0.0)],
-    frozenset({"heldout", "neighbours"}): [(0.8, 0.5), (1.0, 0.5), (0.6, 0.5), (0.8, 0.3), (1.0, 0.0)],
-}
-STRUCTURES, EL2N, MARGIN = (0.05, 0.07, 0.1), (0.0, 1.0), (0.0, 0.25, 0.5)
 TEMPERATURES = (0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
 TARGET = 0.9
-
-
-@dataclass(frozen=True)
-class Variant:
-    """Weights in the order of the sources' names, and constants."""
-
-    weights: tuple[float, ...]
-    constants: Constants
-
-    def __str__(self) -> str:
-        c = self.constants
-        return f"weights {self.weights}, structure {c.structure}, EL2N {c.el2n}, margin {c.margin}"
-
-
-def variants(names: frozenset[str]) -> Iterator[Variant]:
-    for weights in GRID[names]:
-        for structure, el2n, margin in itertools.product(STRUCTURES, EL2N, MARGIN):
-            yield Variant(weights, Constants(structure, 0.02, el2n, margin, CONSTANTS.odds))
-
-
-def shipped(names: frozenset[str]) -> Variant:
-    weights = beliefs.WEIGHTS[names]
-    return Variant(tuple(weights[name] for name in sorted(names)), CONSTANTS)
-
-
-def multiplied(parts: dict[str, Any], weights: tuple[float, ...], labels: Array, classes: int) -> ClassShares:
-    found = ClassShares.empty(len(labels), classes)
-    for rows in blocks(len(labels), classes):
-        logits = sum(
-            weight * np.log(np.maximum(parts[name].dense(rows), SMALLEST))
-            for name, weight in zip(sorted(parts), weights, strict=True)
-        )
-        found.put(rows, softmax(np.asarray(logits)), labels[rows])
-    return found
-
-
-def consensus_rows(case: Case, parts: dict[str, Any], best: Array) -> Iterator[Row]:
-    """Gain of every variant over the peers' best."""
-    classes = int(max(case.given.max(), case.source.true.max())) + 1
-    for names in GRID:
-        if not names <= set(parts):
-            continue
-        chosen = {name: parts[name] for name in names}
-        looked: dict[tuple[Any, ...], Any] = {}
-        for variant in variants(names):
-            if variant.weights not in looked:
-                shares = multiplied(chosen, variant.weights, case.given, classes)
-                looked[variant.weights] = shares, noise_rates(shares, case.given, classes)
-            shares, noise = looked[variant.weights]
-            key = (variant.weights, variant.constants.structure)
-            if key not in looked:
-                looked[key] = judged(shares, case.given, classes, noise, variant.constants.structure, 0.02)
-            gain = np.array(merit(consensus_values(looked[key], variant.constants), case.wrong)) - best
-            yield {
-                "data": case.source.name,
-                "noise": case.noise,
-                "seed": case.seed,
-                "sources": " ".join(sorted(names)),
-                "variant": str(variant),
-                "auroc_gain": round(float(gain[0]), 5),
-                "ap_gain": round(float(gain[1]), 5),
-            }
 
 
 def mixture(values: Array) -> float:
@@ -195,55 +113,6 @@ def precision_rows(case: Case, audit: dataaudit.Audit) -> Iterator[Row]:
         }
 
 
-def family(name: str) -> str:
-    """Data sets that share their examples, or their kind."""
-    first = name.split()[0]
-    return "news" if first.endswith("_news") else first
-
-
-def clipped(rows: list[Row]) -> float:
-    return float(np.mean([np.clip([row["auroc_gain"], row["ap_gain"]], -0.02, 0.01).mean() for row in rows]))
-
-
-def tell_consensus(rows: list[Row]) -> None:
-    for names in GRID:
-        own = [row for row in rows if row["sources"] == " ".join(sorted(names))]
-        if not own:
-            continue
-        by: dict[str, list[Row]] = {}
-        for row in own:
-            by.setdefault(row["variant"], []).append(row)
-        default = str(shipped(names))
-        best = sorted(by, key=lambda name: -clipped(by[name]))
-        print(f"\n{' + '.join(sorted(names))}: {len(by[default])} cases, {len(by)} variants")
-        lines = [variant_line(name, by[name]) for name in best[:5]]
-        lines.append(variant_line(f"shipped (place {best.index(default) + 1}): {default}", by[default]))
-        held: list[Row] = []
-        for left in sorted({family(row["data"]) for row in own}):
-            others = {name: [row for row in part if family(row["data"]) != left] for name, part in by.items()}
-            if not others[default]:
-                continue
-            winner = max(others, key=lambda name: clipped(others[name]))
-            judged_on = [row for row in by[winner] if family(row["data"]) == left]
-            held += judged_on
-            lines.append(variant_line(f"chosen without {left}, on {left}: {winner}", judged_on))
-        if held:
-            lines.append(variant_line("all, each by what was chosen without it", held))
-        table(["variant", "clipped gain", "AUROC above", "AP above", "both > -.005", "lowest AUROC, AP"], lines)
-
-
-def variant_line(name: str, rows: list[Row]) -> list[str]:
-    gains = np.array([(row["auroc_gain"], row["ap_gain"]) for row in rows])
-    return [
-        name,
-        f"{clipped(rows):+.4f}",
-        f"{(gains[:, 0] > 0).mean():.0%}",
-        f"{(gains[:, 1] > 0).mean():.0%}",
-        f"{(gains > -0.005).all(1).mean():.0%}",
-        f"{gains[:, 0].min():+.4f}, {gains[:, 1].min():+.3f}",
-    ]
-
-
 def tell_counts(rows: list[Row]) -> None:
     counted = [row for row in rows if row["noise"].startswith(("symmetric", "pairs"))]
     fixed = ("data", "noise", "seed", "rate", "lower", "upper")
@@ -288,15 +157,6 @@ def all_there(case: Case, trained: list[Way], cache: Path) -> bool:
     return all(kept_at(case, way, cache).exists() for way in trained)
 
 
-def best_of_peers(case: Case, found: list[Folds], near: Array) -> Array:
-    """Best AUROC and average precision of cleanlab's scores and the k-NN vote."""
-    peers = [values for folds in found for _, values in cleanlab_scores(case, folds)]
-    if len(case.given) <= DATALAB_ROWS:
-        peers.append(datalab(case.given, features=case.source.vectors))
-    peers.append(vote(case, near))
-    return np.asarray(np.array([merit(values, case.wrong) for values in peers]).max(0))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="data", metavar="FOLDER")
@@ -310,11 +170,10 @@ def main() -> None:
     options = parser.parse_args()
     cache = Path(options.cache)
     cache.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, list[Row]] = {"consensus": [], "counts": [], "precision": []}
+    parts: dict[str, list[Row]] = {"counts": [], "precision": []}
     made = sources(options)
     for name in options.only or made:
         source = made[name]()
-        near = nearest_others(source)
         for case in cases(source, options.seeds):
             # Networks wait for the recipe that `score` chooses; the rest can be told before.
             if options.cached and not all_there(case, list(ways(case, None)), cache):
@@ -324,14 +183,9 @@ def main() -> None:
             if options.cached and not all_there(case, trained, cache):
                 continue
             found = [out_of_fold(case, way, cache) for way in trained]
-            assert audit._evidence is not None
-            parts["consensus"] += consensus_rows(
-                case, beliefs.sources(audit._evidence), best_of_peers(case, found, near)
-            )
             parts["counts"].append(count_row(case, found[-1], audit, options.runs))
             parts["precision"] += precision_rows(case, audit)
             print(f"{name}, {case.noise}, seed {case.seed}", flush=True)
-    tell_consensus(parts["consensus"])
     tell_counts(parts["counts"])
     tell_precision(parts["precision"])
     heads = list(dict.fromkeys(key for row in parts["counts"] for key in row))

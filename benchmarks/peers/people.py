@@ -56,13 +56,17 @@ def pictures(folder: Path, labelling: str, network: str = "cnn", n: int = 10000,
     )
 
 
-def features(folder: Path, labelling: str, model: str) -> Source:
-    """What a network that was trained on other images makes of these, with a linear model or none."""
-    vectors = np.load(folder / f"{DATA}_features.npy").astype(np.float32)
-    true, given = labels_of(folder, labelling, len(vectors))
+def features(folder: Path, labelling: str, model: str, n: int = 10000, first: int = 0) -> Source:
+    """What a network that was trained on other images makes of these, with a linear model or none.
+
+    `n` images from the `first` on; a labelling is named with where it begins, unless at the beginning.
+    """
+    vectors = np.load(folder / f"{DATA}_features.npy")[first : first + n].astype(np.float32)
+    true, given = labels_of(folder, labelling, n, first)
     peers = feature_peers()
+    named = f"{labelling} from {first}" if first else labelling
     return Source(
-        f"{DATA} features", model, peers.get(model), vectors, vectors, true, {}, given, labelling=labelling, peers=peers
+        f"{DATA} features", model, peers.get(model), vectors, vectors, true, {}, given, labelling=named, peers=peers
     )
 
 

@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dataaudit.evidence import LEFT_OUT, STAGES, Evidence
-from dataaudit.labels.stacking import SMALLEST, fitted_weights
+from dataaudit.labels.stacking import PULL, SMALLEST, fitted_weights
 from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks, softmax
 from dataaudit.types import IntArray
 
-WEIGHTS: dict[frozenset[str], dict[str, float]] = {
-    frozenset({"dynamics", "heldout", "neighbours", "ridge"}): {
-        "dynamics": 0.3,
-        "heldout": 0.2,
-        "neighbours": 0.3,
-        "ridge": 0.3,
+
+@dataclass(frozen=True)
+class SourceWeights:
+    """How much each source counts.
+
+    Attributes
+    ----------
+    fixed
+        Exponents of the sources, by which there are; of one alone it is 1. Those of sources that never saw the label
+        are where `fitted_weights` starts from.
+    hidden
+        Exponents where neighbours lie in a layer of the network that was trained on the labels: they repeat what it
+        says.
+    staged
+        Exponent of boosting stages beside all other sources: they remember less than epochs.
+    bounded
+        Power of the loss by which weights beside a ridge regression are fitted; without one it is 0, log loss.
+    pull
+        Pull of the fixed weights, see `fitted_weights`.
+    """
+
+    fixed: Mapping[frozenset[str], Mapping[str, float]]
+    hidden: Mapping[str, float]
+    staged: float
+    bounded: float
+    pull: float = PULL
+
+
+WEIGHTS = SourceWeights(
+    fixed={
+        frozenset({"dynamics", "heldout", "neighbours", "ridge"}): {
+            "dynamics": 0.3,
+            "heldout": 0.2,
+            "neighbours": 0.3,
+            "ridge": 0.3,
+        },
+        frozenset({"heldout", "neighbours", "ridge"}): {"heldout": 0.2, "neighbours": 0.3, "ridge": 0.3},
+        frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.3, "neighbours": 0.5},
+        frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
+        frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
+        frozenset({"heldout", "neighbours"}): {"heldout": 0.5, "neighbours": 0.4},
     },
-    frozenset({"heldout", "neighbours", "ridge"}): {"heldout": 0.2, "neighbours": 0.3, "ridge": 0.3},
-    frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.3, "neighbours": 0.5},
-    frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
-    frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
-    frozenset({"heldout", "neighbours"}): {"heldout": 0.5, "neighbours": 0.4},
-}
-"""Exponents of the sources, by which there are; of one alone it is 1. By benchmarks/peers/decisions.py and, the last
-pair, small_tables.py. Those of sources that never saw the label are where `fitted_weights` starts from."""
-
-HIDDEN = {"dynamics": 0.9, "neighbours": 0.3}
-"""Exponents where neighbours lie in a layer of the network that was trained on the labels: they repeat what it says."""
-
-STAGED = 0.6
-"""Exponent of boosting stages beside both other sources: they remember less than epochs. By small_tables.py."""
-
-BOUNDED = 0.7
-"""Power of the loss by which weights beside a ridge regression are fitted; without one it is 0, log loss."""
+    hidden={"dynamics": 0.9, "neighbours": 0.3},
+    staged=0.6,
+    bounded=0.7,
+)
+"""Compared with others by benchmarks/peers/constants.py, which prints the choice; but for models of inputs that are no
+vectors, such as rows with gaps, and for epochs beside one source that never saw the label: no case there has these."""
 
 
 def sources(evidence: Evidence) -> dict[str, ClassBeliefs]:
@@ -68,13 +92,7 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
     parts, labels, classes = sources(evidence), evidence.labels, len(evidence.class_names)
     apart = outsiders(evidence, parts)
-    weights = exponents(parts)
-    if len(parts) == 2 and not apart:
-        weights = dict(HIDDEN)
-    if len(parts) > 2 and evidence.ways.get("dynamics") == STAGES:
-        weights["dynamics"] = STAGED
-    power = BOUNDED if LEFT_OUT in (evidence.ways.get("heldout"), evidence.ways.get("ridge")) else 0.0
-    weights |= fitted_weights(apart, labels, classes, weights, power)
+    weights = source_weights(parts, apart, labels, classes, evidence.ways)
     together = combined(parts, labels, classes, weights)
     if together is None:
         return evidence
@@ -86,9 +104,43 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None, weights))
 
 
-def exponents(parts: Mapping[str, ClassBeliefs]) -> dict[str, float]:
+def source_weights(
+    parts: Mapping[str, ClassBeliefs],
+    apart: Mapping[str, ClassBeliefs],
+    labels: IntArray,
+    classes: int,
+    ways: Mapping[str, str],
+    constants: SourceWeights = WEIGHTS,
+) -> dict[str, float]:
+    """Exponents of the sources on the data at hand, by name.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C].
+    apart
+        Those of them that never saw the label.
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    ways
+        How sources came about, see `Evidence.ways`.
+    constants
+        What the weights are made of.
+    """
+    weights = exponents(parts, constants)
+    if len(parts) == 2 and not apart:
+        weights = dict(constants.hidden)
+    if len(parts) > 2 and ways.get("dynamics") == STAGES:
+        weights["dynamics"] = constants.staged
+    power = constants.bounded if LEFT_OUT in (ways.get("heldout"), ways.get("ridge")) else 0.0
+    return weights | fitted_weights(apart, labels, classes, weights, power, constants.pull)
+
+
+def exponents(parts: Mapping[str, ClassBeliefs], constants: SourceWeights = WEIGHTS) -> dict[str, float]:
     """Fixed weights of the sources, by name."""
-    return dict(WEIGHTS.get(frozenset(parts), dict.fromkeys(parts, 1.0)))
+    return dict(constants.fixed.get(frozenset(parts), dict.fromkeys(parts, 1.0)))
 
 
 def combined(

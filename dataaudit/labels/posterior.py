@@ -33,7 +33,7 @@ class Constants:
 
 
 CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.05)
-"""By benchmarks/peers/decisions.py; the last by small_tables.py."""
+"""Compared with others by benchmarks/peers/constants.py, which prints the choice."""
 
 
 def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:

@@ -15,7 +15,8 @@ ROWS, VALUES = 20000, 2**22
 """Most rows, and most probabilities of one source, that weights are fitted on."""
 
 PULL = 10.0
-"""Pull of the fixed weights, in examples: the loss of that many against a squared distance of 1."""
+"""Pull of the fixed weights, in examples: the loss of that many against a squared distance of 1. Compared with others
+by benchmarks/peers/constants.py."""
 
 
 def fitted_weights(
@@ -24,12 +25,13 @@ def fitted_weights(
     classes: int,
     fixed: Mapping[str, float],
     power: float = 0.0,
+    pull: float = PULL,
 ) -> dict[str, float]:
     """Weights of the sources under which their product tells the given labels best, near the fixed ones.
 
     With P[i] the normalised product over sources s of p_s[i] ^ w_s and y the given labels, weights w >= 0 minimise::
 
-        sum over i of (1 - P[i, y_i] ^ power) / power  +  PULL x sum over s of (w_s - fixed_s) ^ 2
+        sum over i of (1 - P[i, y_i] ^ power) / power  +  pull x sum over s of (w_s - fixed_s) ^ 2
 
     (power 0: -log P, stacking by log loss; Wolpert 1992. Beyond: Zhang & Sabuncu 2018, equation 6.) They are then
     scaled to the fixed ones' sum, for what is measured is which source to trust more and not how sharp the product
@@ -51,6 +53,8 @@ def fitted_weights(
         Weights to stay near, by the sources' names.
     power
         In [0, 1].
+    pull
+        Of the fixed weights, in examples.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def fitted_weights(
     def objective(weights: FloatArray) -> tuple[float, FloatArray]:
         loss, slope = stacking_loss(weights, logs, given, power)
         away = weights - near
-        return every * loss + PULL * float(away @ away), every * slope + 2.0 * PULL * away
+        return every * loss + pull * float(away @ away), every * slope + 2.0 * pull * away
 
     found = minimize(objective, near, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names)).x
     total = float(found.sum())

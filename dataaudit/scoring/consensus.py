@@ -8,8 +8,10 @@ import numpy as np
 
 from dataaudit.evidence import Evidence, Need
 from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
+from dataaudit.labels.posterior import CONSTANTS, Constants, consensus_values, judged
 from dataaudit.scoring.base import Scores
+from dataaudit.shares import ClassShares
+from dataaudit.types import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Consensus:
 
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
     multiplied with exponents and normalised; Bayes' rule with the noise found between classes gives the posterior, as
-    in `dataaudit.LabelQuality`. Exponents were fixed by tables over several data sets (benchmarks/peers/decisions.py,
-    small_tables.py); among sources that never saw the label they follow what each shows on the data at hand, see
+    in `dataaudit.LabelQuality`. Exponents were fixed by tables over several data sets (benchmarks/peers/constants.py);
+    among sources that never saw the label they follow what each shows on the data at hand, see
     `dataaudit.labels.stacking`. The audit's settings record them as "consensus".
 
     Parameters
@@ -44,10 +46,30 @@ class Consensus:
         """Values [n], at most 2.3; ties by the margin of the probabilities; NaN where an example was never seen."""
         beliefs, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
         assert beliefs is not None
-        known, shares = beliefs.known, beliefs.shares
-        noise = noise_rates(shares, labels, classes, known)
-        found = judged(shares, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
-        return Scores(np.where(known, consensus_values(found, CONSTANTS), np.nan), found.margin)
+        return consensus_scores(beliefs.shares, labels, classes, beliefs.known)
+
+
+def consensus_scores(
+    shares: ClassShares, labels: IntArray, classes: int, known: BoolArray, constants: Constants = CONSTANTS
+) -> Scores:
+    """Values and ties of the consensus, [n], from the combined beliefs.
+
+    Parameters
+    ----------
+    shares
+        Probabilities of the classes by all sources together.
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    known
+        Examples that something is known about, bool [n].
+    constants
+        Of the posterior and of what is added to it.
+    """
+    noise = noise_rates(shares, labels, classes, known)
+    found = judged(shares, labels, classes, noise, constants.structure, constants.floor)
+    return Scores(np.where(known, consensus_values(found, constants), np.nan), found.margin)
 
 
 consensus = Consensus()

@@ -124,7 +124,7 @@ def test_sources_are_multiplied_with_fixed_exponents():
     one, labels, _ = planted(50, seed=1)
     other, _, _ = planted(50, seed=2)
     found = combined({"heldout": one, "neighbours": other}, labels, 5)
-    weights = WEIGHTS[frozenset({"heldout", "neighbours"})]
+    weights = WEIGHTS.fixed[frozenset({"heldout", "neighbours"})]
     product = one.dense(slice(0, 50)) ** weights["heldout"] * other.dense(slice(0, 50)) ** weights["neighbours"]
     np.testing.assert_allclose(found.dense(slice(0, 50)), product / product.sum(1, keepdims=True), atol=1e-6)
     np.testing.assert_allclose(combined({"heldout": one}, labels, 5).values, one.values, atol=1e-6)

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 import dataaudit
 from dataaudit.evidence import LEFT_OUT
-from dataaudit.labels.beliefs import BOUNDED, WEIGHTS, outsiders, sources
+from dataaudit.labels.beliefs import WEIGHTS, outsiders, sources
 from dataaudit.labels.stacking import fitted_weights
 
 RNG = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def test_a_ridge_regression_joins_models_of_vectors_that_are_none(model, names):
         # It never saw the label, and is weighed by what it shows.
         parts = outsiders(audit._evidence, sources(audit._evidence))
         assert set(parts) == {"heldout", "neighbours", "ridge"}
-        expected = fitted_weights(parts, LABELS, 3, WEIGHTS[frozenset(names)], BOUNDED)
+        expected = fitted_weights(parts, LABELS, 3, WEIGHTS.fixed[frozenset(names)], WEIGHTS.bounded)
         assert {name: audit.settings["consensus"][name]["weight"] for name in parts} == pytest.approx(
             expected, abs=1e-4
         )

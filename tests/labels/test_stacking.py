@@ -1,12 +1,16 @@
 """Weights of sources against a plain optimum, and what they do where there is little to go by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from dataaudit.evidence import EPOCHS, LEFT_OUT, STAGES
 from dataaudit.labels import stacking
+from dataaudit.labels.beliefs import WEIGHTS, source_weights
 from dataaudit.labels.stacking import PULL, fitted_weights, stacking_loss
 from dataaudit.shares import ClassShares, softmax
 
@@ -108,3 +112,23 @@ def test_a_sample_of_the_rows_gives_nearly_the_same(monkeypatch):
     monkeypatch.setattr(stacking, "ROWS", 1000)
     part = fitted_weights(parts, labels, 5, FIXED)
     assert abs(whole["heldout"] - part["heldout"]) < 0.05
+
+
+def test_constants_that_are_passed_make_the_weights():
+    parts, labels = pair(300, 2.0, 0.5)
+    parts["dynamics"] = said(labels, 4, 3.0, 3)
+    apart = {name: parts[name] for name in FIXED}
+    changed = replace(WEIGHTS, staged=0.11, hidden={"dynamics": 0.2, "neighbours": 0.7}, pull=1e9)
+    fixed = WEIGHTS.fixed[frozenset(parts)]
+    for ways, dynamics in (({"dynamics": STAGES}, 0.11), ({"dynamics": EPOCHS}, fixed["dynamics"])):
+        found = source_weights(parts, apart, labels, 4, ways, changed)
+        assert found["dynamics"] == dynamics
+        np.testing.assert_allclose([found[name] for name in FIXED], [fixed[name] for name in FIXED], atol=1e-6)
+    learned = {"dynamics": parts["dynamics"], "neighbours": parts["neighbours"]}
+    assert source_weights(learned, {}, labels, 4, {}, changed) == changed.hidden
+    assert source_weights(learned, {}, labels, 4, {}) == WEIGHTS.hidden
+    other = replace(WEIGHTS, bounded=1.0, pull=0.1)
+    for ways, power in (({"heldout": LEFT_OUT}, 1.0), ({}, 0.0)):
+        found = source_weights(apart, apart, labels, 4, ways, other)
+        assert found == fitted_weights(apart, labels, 4, WEIGHTS.fixed[frozenset(apart)], power, 0.1)
+        assert found != source_weights(apart, apart, labels, 4, ways)
