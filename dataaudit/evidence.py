@@ -23,6 +23,7 @@ from dataaudit.shares import Averaged, Believed, ClassBeliefs
 from dataaudit.timing import Timer
 from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
+from dataaudit.underway import Underway
 
 if TYPE_CHECKING:
     from dataaudit._holdout import HoldoutWork
@@ -195,6 +196,7 @@ def collect(
     fingerprint: str = "",
     heldout: Predictions | None = None,
     store: RowStore | None = None,
+    underway: Underway | None = None,
 ) -> Evidence:
     """Compute every need once.
 
@@ -226,6 +228,8 @@ def collect(
         Out-of-sample predictions, where the caller has them.
     store
         Where representations are kept, and inputs that lie in no array; in memory if None.
+    underway
+        Told of each part as soon as it is complete.
 
     Raises
     ------
@@ -245,6 +249,10 @@ def collect(
         timer,
         store,
     )
+    underway = underway or Underway()
+    underway.crowds, ways = crowds, underway.ways
+    if heldout is not None:
+        underway.heldout, ways["heldout"] = heldout, BROUGHT
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
         learner = _needed(learner, Need.DYNAMICS)
@@ -271,10 +279,14 @@ def collect(
                 "pass recipe=Recipe(evaluations=...), or leave scorers='auto'",
             )
         evaluating = Evaluations(labels, len(class_names), learner.epochs, learner.evaluations, learner.views)
+        underway.evaluating = evaluating
+    if Need.DYNAMICS in needs:
+        ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
     dynamics_needed = Need.DYNAMICS in needs and not recorded
     if dynamics_needed or evaluating is not None or (crowds.of_model and not keeps):
         learner = _needed(learner, Need.DYNAMICS)
         watch = _watching([crowds.watch, None if evaluating is None else evaluating.watch])
+        underway.trains = hasattr(learner, "module")
         with timer.stage("train"):
             fitted = learner.fit(rows, seed, recorder if dynamics_needed else None, progress, watch)
     dynamics = recorder.dynamics() if Need.DYNAMICS in needs else None
@@ -288,6 +300,7 @@ def collect(
     predicting = Need.PREDICTIONS in needs and predictions is None
     if predicting and fitted is None and not keeps:
         learner = _needed(learner, Need.PREDICTIONS)
+        underway.trains = hasattr(learner, "module")
         with timer.stage("train"):
             fitted = learner.fit(rows, seed, None, progress)
     # Whoever looks at the model as it is at the end does so in one pass.
@@ -301,15 +314,11 @@ def collect(
         if last is not None and not crowds.take(last, None, shows) and shows:
             with timer.stage("evaluate"):
                 show_all(last, labels, shows, progress)
+        underway.looks = int(bool(shows or crowds.of_model))
         if evaluating is not None and last is not None:
             with timer.stage("evaluate"):
                 evaluations = evaluating.finish(last)
     predictions = recorder.predictions() if predicting else predictions
-    passes = None
-    if fitted is not None and learner is not None and hasattr(learner, "module"):
-        looks = evaluating.passes if evaluating is not None else bool(shows or crowds.of_model)
-        passes = learner.epochs + looks / 3
-    ways = {} if heldout is None else {"heldout": BROUGHT}
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
@@ -321,6 +330,7 @@ def collect(
                 draws = draws_of(learner, labels, len(class_names)) if folds is None else 1
                 heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS, draws)
                 ways["heldout"] = f"{folds or FOLDS} folds, drawn {draws} time{'s' if draws > 1 else ''}"
+        underway.heldout = heldout
     augmented = None
     if dynamics_needed and fitted is not None and learner is not None:
         with timer.stage("evaluate"), own_generator(seed):
@@ -332,8 +342,7 @@ def collect(
         with timer.stage("holdout"):
             left_out = left_out_predictions(inputs, None, labels, len(class_names))
             ways.setdefault("heldout", LEFT_OUT)
-    if dynamics is not None:
-        ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
+        underway.left_out = left_out
     if holdout is not None:
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
@@ -351,7 +360,7 @@ def collect(
         around=crowds.around,
         model=model,
         evaluations=evaluations,
-        passes=passes,
+        passes=None if learner is None else underway.passes(learner.epochs),
         agreement=measured(labels, dynamics, predictions, heldout, augmented),
         ways=ways,
         **found,
