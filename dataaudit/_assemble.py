@@ -10,7 +10,13 @@ import numpy as np
 from dataaudit import scoring
 from dataaudit._choice import automatic_needs, belief_needs, check_believing
 from dataaudit._holdout import HoldoutWork
-from dataaudit._settings import consensus_settings, judgement_notes, run_settings
+from dataaudit._settings import (
+    consensus_settings,
+    density_settings,
+    judgement_notes,
+    neighbour_settings,
+    run_settings,
+)
 from dataaudit.audit import Audit
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import Inspection
@@ -26,6 +32,7 @@ from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.scoring import Scorer
 from dataaudit.timing import Timer
+from dataaudit.underway import Underway
 
 
 def needs_of(plan: Sequence[Scorer]) -> set[Need | DensityNeed | NeighbourNeed | AroundNeed]:
@@ -121,6 +128,8 @@ def _judged(evidence: Evidence) -> Judgement | None:
 def so_far(
     plan: Sequence[Scorer],
     recorder: Recorder,
+    recorded: bool,
+    underway: Underway,
     work: HoldoutWork | None,
     examples: Examples,
     inspection: Inspection,
@@ -129,18 +138,21 @@ def so_far(
     notes: list[str],
     timer: Timer,
 ) -> Audit:
-    """Audit of the epochs and holdout runs that were complete when the rest was interrupted."""
+    """Audit of the epochs, evaluations, holdout runs and all else that was complete when the rest was interrupted."""
     runs = work.runs if work is not None else 0
-    dynamics = recorder.dynamics() if recorder.epochs else None
     found = work.found() if work is not None and runs else {}
-    evidence = with_beliefs(Evidence(examples.labels, examples.class_names, dynamics, recorder.predictions(), **found))
+    evidence = Evidence(examples.labels, examples.class_names, **underway.parts(recorder, recorded), **found)
+    evidence = with_beliefs(evidence)
     kept = [scorer for scorer in plan if scorer.needs and all(evidence.has(need) for need in scorer.needs)]
     if not kept:
         kept = scoring.supported({Need.DYNAMICS, Need.BELIEFS})
-    complete = [f"{recorder.epochs} complete epochs"] if recorder.epochs else []
+    epochs = underway.epochs(recorder)
+    complete = [f"{epochs} complete epochs"] if epochs else []
     complete += [f"{runs} complete holdout runs"] if runs else []
     notes = [*notes, f"interrupted after {' and '.join(complete)}"]
-    settings = run_settings(names_of(kept), examples, learner, seed, False, notes, dynamics)
+    settings = run_settings(names_of(kept), examples, learner, seed, recorded, notes, evidence.dynamics)
+    settings |= density_settings(kept, evidence, settings["notes"])
+    settings |= neighbour_settings(kept, evidence, settings["notes"])
     if work is not None and runs:
         settings |= {"holdout": work.settings(), "notes": [*settings["notes"], *work.notes()]}
     return assemble(kept, evidence, settings, timer, examples, inspection)

@@ -12,8 +12,9 @@ from dataaudit.crowds import check_readable
 from dataaudit.data.inspection import TEXT, Inspection
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
-from dataaudit.evidence import LARGEST_TABLE, Need
+from dataaudit.evidence import Need
 from dataaudit.learners.base import Learner
+from dataaudit.left_out import LARGEST_TABLE
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.scoring import Scorer
 from dataaudit.types import IntArray

@@ -52,6 +52,7 @@ from dataaudit.representations.store import RowStore
 from dataaudit.scoring import Scorer
 from dataaudit.scoring.saved import saved_scores
 from dataaudit.timing import Timer
+from dataaudit.underway import Underway
 
 if TYPE_CHECKING:
     from dataaudit.learners.recipes import Automatic, Recipe
@@ -158,7 +159,7 @@ def score(
         Before any training (but for a disk that becomes full), each with what arrived, what was expected and what to
         do.
     Interrupted
-        On Ctrl-C; its ``audit()`` makes an audit of the complete epochs.
+        On Ctrl-C; its ``audit()`` makes an audit of what was complete.
 
     Examples
     --------
@@ -261,6 +262,7 @@ def score(
         graphs = isinstance(computing, NearEngine) or any(isinstance(need, AroundNeed) for need in needs)
         if searching is None and graphs:
             searching = resolve_search("auto")
+        underway = Underway()
         try:
             evidence = collect(
                 needs,
@@ -282,14 +284,16 @@ def score(
                 heldout=heldout,
                 store=store,
                 repeats=int(repeats),
+                underway=underway,
             )
         except KeyboardInterrupt as error:
-            runs = work.runs if work is not None else 0
+            runs, epochs = work.runs if work is not None else 0, underway.epochs(recorder)
 
             def keep() -> Audit:
-                return so_far(plan, recorder, work, examples, inspection, learner, seed, notes, timer)
+                own = recorded is not None
+                return so_far(plan, recorder, own, underway, work, examples, inspection, learner, seed, notes, timer)
 
-            raise Interrupted(recorder.epochs, keep if recorder.epochs or runs else None, runs) from error
+            raise Interrupted(epochs, keep if epochs or runs else None, runs) from error
         finally:
             if store is not None:
                 store.close()

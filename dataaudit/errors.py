@@ -90,7 +90,7 @@ class Interrupted(KeyboardInterrupt):
         self._keep = keep
 
     def audit(self) -> Audit:
-        """Audit of the complete epochs.
+        """Audit of the complete epochs, and of all else that was complete.
 
         Raises
         ------

@@ -10,11 +10,15 @@ import numpy as np
 
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.summary import Dynamics
+from dataaudit.interrupts import unbroken
 from dataaudit.learners.base import Fitted
 from dataaudit.progress import progress_bar
 from dataaudit.types import IntArray
 
 ROWS = 4096
+
+LOOK = 1 / 3
+"""Passes over the examples that an evaluation costs: a training pass goes back through the network as well."""
 
 Show = Callable[[IntArray, Any, IntArray], None]
 """Takes rows [b], their logits [b, C] and labels [b]."""
@@ -56,6 +60,11 @@ def show_all(
             advance(len(block))
 
 
+def spent(epochs: int, looks: int) -> float:
+    """Passes over the examples that training and complete evaluations of all of them cost."""
+    return epochs + looks * LOOK
+
+
 class Evaluations:
     """Records evaluation passes after the last epochs of a run; each view of each epoch counts as one pass.
 
@@ -74,31 +83,44 @@ class Evaluations:
     """
 
     def __init__(self, labels: IntArray, classes: int, epochs: int, evaluations: int, views: Iterable[Any]) -> None:
-        self._labels, self._epochs, self._first = labels, epochs, epochs - evaluations + 1
+        self._labels, self._last, self._first = labels, epochs, epochs - evaluations + 1
         self._views = tuple(views)
         self._recorder = Recorder(len(labels), classes, history_bytes=0)
-        self.passes = 0
+        self._shown = 0
+        self.epochs = 0
+        """Epochs of the run that were complete when it was last looked at."""
+
+    @property
+    def passes(self) -> int:
+        """Complete evaluations so far."""
+        return self._recorder.epochs
 
     def watch(self, epoch: int, fitted: Fitted) -> None:
         """Look at the model after an epoch; after the last one `finish` does."""
-        if self._first <= epoch < self._epochs:
+        self.epochs = epoch
+        if self._first <= epoch < self._last:
             self._evaluate(fitted, self._views)
 
     def show(self, rows: IntArray, logits: Any, labels: IntArray) -> None:
-        """Take a block of the last evaluation of the examples as they are, which others make too."""
-        self._recorder.update(rows, logits, labels)
+        """Take a block of an evaluation, which is complete once all rows were shown."""
+        with unbroken():
+            self._recorder.update(rows, logits, labels)
+            self._shown += len(rows)
+            if self._shown == len(self._labels):
+                self._recorder.end_epoch()
+                self._shown = 0
 
     def finish(self, fitted: Fitted) -> Dynamics | None:
-        """Close the last evaluation of the examples as they are, make the others, and give what all passes show."""
-        self._close()
+        """Make the last evaluations but that of examples as they are, and give what all passes show."""
         self._evaluate(fitted, tuple(view for view in self._views if view is not None))
+        return self._recorder.dynamics()
+
+    def so_far(self) -> Dynamics | None:
+        """What the complete passes show; None without any. An open one is forgotten."""
+        self._recorder.discard_epoch()
+        self._shown = 0
         return self._recorder.dynamics()
 
     def _evaluate(self, fitted: Fitted, views: Sequence[Any]) -> None:
         for view in views:
-            show_all(fitted, self._labels, [self._recorder.update], view=view)
-            self._close()
-
-    def _close(self) -> None:
-        self._recorder.end_epoch()
-        self.passes += 1
+            show_all(fitted, self._labels, [self.show], view=view)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dataaudit.agreement import Agreement, measured, under_view
 from dataaudit.crowds import Crowds
 from dataaudit.density.base import DensityNeed, DensitySums
-from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.errors import ModelError
 from dataaudit.evaluations import Evaluations, Show, own_generator, show_all
 from dataaudit.folds import FOLDS, draws_of, heldout_predictions
+from dataaudit.left_out import leaves_out, left_out_predictions
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.repeats import Shown, further
@@ -24,6 +24,7 @@ from dataaudit.shares import Averaged, Believed, ClassBeliefs
 from dataaudit.timing import Timer
 from dataaudit.trained import TrainedModel
 from dataaudit.types import IntArray
+from dataaudit.underway import Underway
 
 if TYPE_CHECKING:
     from dataaudit._holdout import HoldoutWork
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from dataaudit.dynamics.summary import Dynamics, Predictions
     from dataaudit.holdout.summary import HoldoutScores
     from dataaudit.learners.base import Fitted, Learner, Watch
-    from dataaudit.learners.linear_probe import LinearProbe
     from dataaudit.neighbours.around import Around
     from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.representations.store import RowStore
@@ -41,12 +41,6 @@ if TYPE_CHECKING:
 LEFT_OUT, BROUGHT = "ridge regression, each left out", "brought along"
 STAGES, EPOCHS = "boosting stages", "epochs"
 """How sources come about, in `Evidence.ways`."""
-SHARPNESS = 10.0
-ABSENT = -50.0
-"""Logit of a class that no example carries."""
-LARGEST_TABLE = 2048
-"""Most rows of the table that leaving out one at a time decomposes, the fewer of features and examples; beyond, folds
-are quicker."""
 
 
 class Need(StrEnum):
@@ -144,39 +138,6 @@ class Evidence:
         return getattr(self, need.value) is not None
 
 
-def _leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> bool:
-    """Whether held-out predictions come from leaving out one example at a time."""
-    if learner is None:
-        return True
-    if probe is None or probe.kind != "ridge":
-        return False
-    trial: Any = cast("Any", learner)
-    features = np.asarray(trial.examples.read(np.zeros(1, np.int64)))
-    return min(features.size, n) <= LARGEST_TABLE
-
-
-def left_out_predictions(inputs: InputRows, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
-    """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
-
-    Logits are ten times the outputs, which estimate the probabilities; another factor would be another exponent in the
-    consensus, of which benchmarks/peers/constants.py tries several. Without a probe, the penalty is chosen by the
-    squared error.
-    """
-    from dataaudit.learners.features import all_features
-    from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
-
-    # A probe takes columns of tables as they are.
-    given = within_rows(all_features(inputs.examples)) if probe is not None else inputs.level[0]
-    outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
-    table = PredictionTable(labels, classes)
-    absent = np.bincount(labels, minlength=classes) == 0
-    for block in row_blocks(len(labels), classes):
-        logits = SHARPNESS * outputs(block)
-        logits[:, absent] = ABSENT
-        table.add(np.arange(block.start, block.stop), logits)
-    return table.result()
-
-
 def collect(
     needs: Collection[Need | DensityNeed | NeighbourNeed | AroundNeed],
     labels: IntArray,
@@ -198,6 +159,7 @@ def collect(
     heldout: Predictions | None = None,
     store: RowStore | None = None,
     repeats: int = 1,
+    underway: Underway | None = None,
 ) -> Evidence:
     """Compute every need once.
 
@@ -231,6 +193,8 @@ def collect(
         Where representations are kept, and inputs that lie in no array; in memory if None.
     repeats
         Training runs that are recorded; see `dataaudit.repeats`.
+    underway
+        Told of each part as soon as it is complete.
 
     Raises
     ------
@@ -250,6 +214,10 @@ def collect(
         timer,
         store,
     )
+    underway = underway or Underway()
+    underway.crowds, ways = crowds, underway.ways
+    if heldout is not None:
+        underway.heldout, ways["heldout"] = heldout, BROUGHT
     keeps = recorded or trained
     if Need.DYNAMICS in needs and not recorded:
         learner = _needed(learner, Need.DYNAMICS)
@@ -276,10 +244,14 @@ def collect(
                 "pass recipe=Recipe(evaluations=...), or leave scorers='auto'",
             )
         evaluating = Evaluations(labels, len(class_names), learner.epochs, learner.evaluations, learner.views)
+        underway.evaluating = evaluating
+    if Need.DYNAMICS in needs:
+        ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
     dynamics_needed = Need.DYNAMICS in needs and not recorded
     if dynamics_needed or evaluating is not None or (crowds.of_model and not keeps):
         learner = _needed(learner, Need.DYNAMICS)
         watch = _watching([crowds.watch, None if evaluating is None else evaluating.watch])
+        underway.trains = hasattr(learner, "module")
         with timer.stage("train"):
             fitted = learner.fit(rows, seed, recorder if dynamics_needed else None, progress, watch)
     dynamics = recorder.dynamics() if Need.DYNAMICS in needs else None
@@ -293,6 +265,7 @@ def collect(
     predicting = Need.PREDICTIONS in needs and predictions is None
     if predicting and fitted is None and not keeps:
         learner = _needed(learner, Need.PREDICTIONS)
+        underway.trains = hasattr(learner, "module")
         with timer.stage("train"):
             fitted = learner.fit(rows, seed, None, progress)
     # Whoever looks at the model as it is at the end does so in one pass.
@@ -306,12 +279,12 @@ def collect(
         if last is not None and not crowds.take(last, None, shows) and shows:
             with timer.stage("evaluate"):
                 show_all(last, labels, shows, progress)
+        underway.looks = int(bool(shows or crowds.of_model))
         if evaluating is not None and last is not None:
             with timer.stage("evaluate"):
                 evaluations = evaluating.finish(last)
     predictions = recorder.predictions() if predicting else predictions
-    made = int(bool(shows or crowds.of_model)) if evaluating is None else evaluating.passes
-    run = Shown(dynamics, evaluations, crowds.around, made)
+    run = Shown(dynamics, evaluations, crowds.around)
     if learner is not None and repeats > 1:
         with timer.stage("train"):
             evaluates = evaluating is not None
@@ -319,15 +292,12 @@ def collect(
                 learner, labels, len(class_names), seed, repeats, evaluates, progress, crowds.of_another_run
             )
             run = run.with_(list(others), labels)
+        underway.further = run.passes
         dynamics, evaluations = (run.dynamics if dynamics_needed else None), run.evaluations
-    passes = None
-    if fitted is not None and learner is not None and hasattr(learner, "module"):
-        passes = learner.epochs * repeats + run.looks / 3
-    ways = {} if heldout is None else {"heldout": BROUGHT}
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)
         with timer.stage("holdout"):
-            if inputs is not None and folds is None and _leaves_out(probe, learner, len(labels)):
+            if inputs is not None and folds is None and leaves_out(probe, learner, len(labels)):
                 heldout = left_out_predictions(inputs, probe, labels, len(class_names))
                 ways["heldout"] = LEFT_OUT
             else:
@@ -335,6 +305,7 @@ def collect(
                 draws = draws_of(learner, labels, len(class_names)) if folds is None else 1
                 heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS, draws)
                 ways["heldout"] = f"{folds or FOLDS} folds, drawn {draws} time{'s' if draws > 1 else ''}"
+        underway.heldout = heldout
     augmented = None
     if dynamics_needed and fitted is not None and learner is not None:
         with timer.stage("evaluate"), own_generator(seed):
@@ -345,9 +316,8 @@ def collect(
         assert inputs is not None
         with timer.stage("holdout"):
             left_out = left_out_predictions(inputs, None, labels, len(class_names))
-        ways["heldout" if heldout is None else "ridge"] = LEFT_OUT
-    if dynamics is not None:
-        ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
+        name = "heldout" if heldout is None else "ridge"
+        underway.left_out, ways[name] = left_out, LEFT_OUT
     if holdout is not None:
         with timer.stage("holdout"):
             holdout.carry_out(fingerprint)
@@ -365,7 +335,7 @@ def collect(
         around=run.around,
         model=model,
         evaluations=evaluations,
-        passes=passes,
+        passes=None if learner is None else underway.passes(learner.epochs),
         agreement=measured(labels, dynamics, predictions, heldout, augmented),
         ways=ways,
         **found,

@@ -53,3 +53,11 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Hold Ctrl-C back until what must not be left half done is over."""
+    with deferred_interrupt() as check:
+        yield
+    check()

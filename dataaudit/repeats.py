@@ -11,7 +11,7 @@ import numpy as np
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.several import joined
 from dataaudit.errors import SettingError
-from dataaudit.evaluations import Evaluations, Show, own_generator, show_all
+from dataaudit.evaluations import Evaluations, Show, own_generator, show_all, spent
 from dataaudit.folds import fold_seed
 from dataaudit.shares import Averaged, ClassShares, blocks
 from dataaudit.types import IntArray
@@ -33,14 +33,14 @@ class Shown:
         Means over training passes, and over evaluation passes.
     around
         Labels of the nearest neighbours in a hidden layer.
-    looks
-        Evaluation passes made.
+    passes
+        What all but the first of them cost: 1 a training pass over the examples, a third an evaluation.
     """
 
     dynamics: Dynamics | None
     evaluations: Dynamics | None
     around: Around | None
-    looks: int
+    passes: float = 0.0
 
     def with_(self, others: Sequence[Shown], labels: IntArray) -> Shown:
         """This run and the others taken together; votes of single neighbours stay those of this one."""
@@ -55,7 +55,7 @@ class Shown:
             joined(dynamics, labels) if dynamics else None,
             joined(evaluations, labels) if evaluations else None,
             around,
-            sum(run.looks for run in runs),
+            sum(run.passes for run in runs),
         )
 
 
@@ -144,4 +144,4 @@ def further(
             if evaluating is not None:
                 evaluations = evaluating.finish(fitted)
                 looks = evaluating.passes
-        yield Shown(recorder.dynamics(), evaluations, near.around, looks)
+        yield Shown(recorder.dynamics(), evaluations, near.around, spent(learner.epochs, looks))

@@ -61,9 +61,10 @@ class Places(ABC):
         k
             How many; all examples if there are fewer.
         by
-            "input" (the inputs, flattened; columns of tables standardised), "hidden" (the input of the model's last
-            linear layer) or "auto": inputs, or hidden neighbours that the audit has found where no data set is at
-            hand. A model that was trained on outliers often brings them close to the others.
+            "input" (the inputs, flattened; columns of tables standardised, those of arrays of vectors that do not
+            share a scale divided by the range of most of their values), "hidden" (the input of the model's last linear
+            layer) or "auto": inputs, or hidden neighbours that the audit has found where no data set is at hand. A
+            model that was trained on outliers often brings them close to the others.
         dataset
             The audited data set, for a loaded audit.
 
@@ -303,8 +304,9 @@ class Places(ABC):
         k
             Nearest neighbours that are looked at.
         by
-            "input", "hidden", or "auto": "hidden" for texts that a torch module was trained on, otherwise "input",
-            which tells foreign rows better in benchmarks/places/foreign.py than the hidden representation does.
+            "input" (as in `outliers`; columns are brought to the scale that the audited rows have), "hidden", or
+            "auto": "hidden" for texts that a torch module was trained on, otherwise "input", which tells foreign rows
+            better in benchmarks/places/foreign.py than the hidden representation does.
         bandwidth
             Of the densities, as for `dataaudit.Density`.
         audited
@@ -362,9 +364,9 @@ class Places(ABC):
             there = gather.hidden_rows(self._model, self.labels, seed, None, progress)
             queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
         else:
-            from dataaudit.representations.input import input_rows_beside
+            from dataaudit.representations.input import place_rows_beside
 
-            queries, there = input_rows_beside(new, known)
+            queries, there = place_rows_beside(new, known)
         placed = foreign.place(queries, there, self.labels, len(self.class_names), k, bandwidth, seed, progress)
         probabilities = None
         if self._model is not None:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from dataaudit.errors import ModelError
+from dataaudit.learners.outputs import OutputsError
 from dataaudit.learners.weights import copied
 from dataaudit.types import IntArray
 
@@ -119,7 +121,7 @@ def fitting(
     Raises
     ------
     ModelError
-        As `try_on` does for the given layout, if neither is taken.
+        As `try_on` does for the layout that the model runs on, of both if it runs on neither.
     """
     first = inputs(np.arange(min(2, examples), dtype=np.int64))
     other = turned(first.shape)
@@ -135,11 +137,31 @@ def fitting(
             return GIVEN
         if other is not None:
             tried = copied(module) if lazy else module
-            if _refusal(tried, [other.turn(batch).contiguous() for batch in batches], try_on) is None:
+            again = _refusal(tried, [other.turn(batch).contiguous() for batch in batches], try_on)
+            if again is None:
                 return Layout(other.channels, by_look=refused is None)
+            if refused is not None:
+                raise _told(refused, again, other)
     if refused is not None:
         raise refused
     return GIVEN
+
+
+def _told(given: Exception, turned: Exception, other: Layout) -> Exception:
+    """What is wrong: with the outputs, where the model runs on either layout, else with both."""
+    if isinstance(given, OutputsError):
+        return given
+    if isinstance(turned, OutputsError):
+        return OutputsError(f"{turned.arrived}, {_TURNS[other.channels]}", turned.expected, turned.action)
+    if not isinstance(given, ModelError) or not isinstance(turned, ModelError):
+        return given
+    if str(given.__cause__) == str(turned.__cause__):
+        return given
+    return ModelError(
+        f"{given.arrived}; turned, {turned.arrived}",
+        "a model that takes the data set's inputs: in neither layout does this one",
+        "change the model's first layer to the channels that the images have, or convert the images (transform=)",
+    )
 
 
 def _refusal(

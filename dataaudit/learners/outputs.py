@@ -8,13 +8,17 @@ from torch import Tensor, nn
 from dataaudit.errors import ModelError
 
 
+class OutputsError(ModelError):
+    """A module takes the inputs, and gives something else than logits of the classes."""
+
+
 def check_outputs(module: nn.Module, inputs: Tensor, name: str, classes: int) -> None:
     """Run a batch through a module and look at what comes out.
 
     Raises
     ------
     ModelError
-        If the module fails, or gives anything but one logit for each row and class.
+        If the module fails; an `OutputsError` if it gives anything but one logit for each row and class.
     """
     try:
         with torch.inference_mode():
@@ -28,13 +32,13 @@ def check_outputs(module: nn.Module, inputs: Tensor, name: str, classes: int) ->
             "change the model's first layer, or reshape the inputs (transform=)",
         ) from error
     if not isinstance(outputs, Tensor):
-        raise ModelError(
+        raise OutputsError(
             f"a {name} that returns {type(outputs).__name__}",
             "logits: one tensor [batch, classes]",
             "wrap the model so that it returns its logits only",
         )
     if outputs.shape != (len(inputs), classes):
-        raise ModelError(
+        raise OutputsError(
             f"model outputs of shape {tuple(outputs.shape)} for {len(inputs)} rows",
             f"{(len(inputs), classes)}: one logit for each of the {classes} classes",
             f"give the last layer {classes} outputs (num_labels={classes} in transformers)",

@@ -144,11 +144,6 @@ class Recipe:
         flips = isinstance(self.augment, CropFlip) and self.augment.flip
         return (None, mirror) if flips else (None,)
 
-    @property
-    def passes(self) -> float:
-        """Passes over the examples that a run costs: 1 a training pass, a third an evaluation."""
-        return self.epochs + self.evaluations * len(self.views) / 3
-
     def rate(self, step: int, total: int) -> float:
         """Learning rate of `step` (from 0) of `total`, as a share of the base rate."""
         import math

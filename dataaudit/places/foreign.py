@@ -114,5 +114,5 @@ def _others(indices: IntArray, distances: FloatArray, rows: IntArray) -> FloatAr
 
 def _differ(audited: AnyArray) -> bool:
     """Whether any row differs from the first."""
-    step = max(1, VALUES // max(1, audited.shape[1]))
-    return any(bool((audited[start : start + step] != audited[0]).any()) for start in range(0, len(audited), step))
+    step, first = max(1, VALUES // max(1, audited.shape[1])), audited[:1]
+    return any(bool((audited[start : start + step] != first).any()) for start in range(0, len(audited), step))

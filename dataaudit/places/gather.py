@@ -75,7 +75,7 @@ def graph(
     spaces = ("input", "hidden") if space == "auto" and examples is None else (chosen,)
     for one in spaces:
         known = known_graph(evidence, one)
-        if known is not None and known.depth >= most:
+        if known is not None and known.depth >= most and _in_place(known, examples):
             return known, one
     rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
     from dataaudit.neighbours.compute import neighbour_graph
@@ -110,9 +110,16 @@ def needed(examples: Examples | None, option: str = "dataset") -> Examples:
 
 
 def _inputs(examples: Examples | None) -> Any:
-    from dataaudit.representations.input import input_rows
+    from dataaudit.representations.input import place_rows
 
-    return input_rows(needed(examples))[0]
+    return place_rows(needed(examples))[0]
+
+
+def _in_place(known: Neighbours, examples: Examples | None) -> bool:
+    """Whether a graph of the audit is of the rows that places are told by: scores take arrays as they are."""
+    from dataaudit.representations.input import AS_THEY_ARE, in_one_unit
+
+    return examples is None or known.settings.get("inputs") != AS_THEY_ARE or in_one_unit(examples)
 
 
 def hidden_rows(

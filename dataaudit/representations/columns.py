@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,38 +59,106 @@ def share_a_scale(found: Any) -> bool:
     return bool(large <= WIDEST_RATIO * small)
 
 
-def levelled(found: Any) -> AnyArray:
-    """Columns at comparable scales, float32 [n, d]; a factor or an offset of a column changes nothing but rounding.
+@dataclass(frozen=True)
+class Levels:
+    """Scales of columns.
+
+    Attributes
+    ----------
+    low, high
+        Where tails are cut off, float64 [d]; infinite in columns that have none.
+    middle
+        Median, float64 [d].
+    scale
+        Unit, float64 [d], above 0.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    middle: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, found: Any) -> Levels:
+        """Measure at most `MEASURED` rows of [n, d], finite, in an array or in chunks; some columns at a time."""
+        some = found[_places(len(found), min(len(found), MEASURED))]
+        d = found.shape[1]
+        levels = cls(*(np.empty(d) for _ in range(4)))
+        step = max(1, BLOCK // len(some))
+        for start in range(0, d, step):
+            part = slice(start, start + step)
+            for kept, values in zip(
+                vars(levels).values(), _measures(np.asarray(some[:, part], np.float64)), strict=True
+            ):
+                kept[part] = values
+        return levels
+
+
+class LevelledRows:
+    """Rows whose columns are brought to comparable scales whenever they are read, float32.
 
     From each column its median is taken, what is left is divided by the distance between its 1st and 99th percentile,
     and what lies beyond those is cut off there. A column whose percentiles coincide, as one that is hardly ever other
     than 0, is divided by its whole range; a constant one becomes 0. Standard deviations would blow up the rare values
-    of such columns: among pixels near an edge, neighbours then find fewer errors.
+    of such columns: among pixels near an edge, neighbours then find fewer errors. A factor or an offset of a column
+    changes nothing but rounding.
 
     Parameters
     ----------
-    found
-        Rows [n, d], finite, in an array or in chunks.
+    given
+        Rows [n, d], finite, in an array, mapped or not, or in chunks; not copied.
+    levels
+        Scales of the columns.
+    cut
+        Whether tails are cut off. Where what lies far out is looked for, they are not.
     """
-    low, middle, high, scale = _measures(_spread_out(found, MEASURED))
-    n, d = found.shape
-    rows = np.empty((n, d), np.float32)
-    step = max(1, BLOCK // d)
-    for start in range(0, n, step):
-        part = np.asarray(found[start : start + step], np.float64)
-        rows[start : start + step] = (np.clip(part, low, high) - middle) / scale
-    return rows
+
+    ndim = 2
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, given: Any, levels: Levels, cut: bool = True) -> None:
+        self._given, self._levels, self._cut = given, levels, cut
+        self.shape: tuple[int, int] = (len(given), given.shape[1])
+
+    def __len__(self) -> int:
+        """Number of rows n."""
+        return self.shape[0]
+
+    def __getitem__(self, wanted: slice | IntArray) -> AnyArray:
+        """Rows of a slice or at positions, float32 [b, d], a new array."""
+        levels = self._levels
+        places = np.arange(*wanted.indices(len(self))) if isinstance(wanted, slice) else np.asarray(wanted)
+        made = np.empty((len(places), self.shape[1]), np.float32)
+        step = max(1, BLOCK // self.shape[1])
+        for start in range(0, len(places), step):
+            part = np.asarray(self._given[places[start : start + step]], np.float64)
+            if self._cut:
+                np.clip(part, levels.low, levels.high, part)
+            part -= levels.middle
+            np.divide(part, levels.scale, made[start : start + step], casting="same_kind")
+        return made
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        """All rows in one new array."""
+        if copy is False:
+            raise ValueError("rows that are levelled when they are read cannot be one array without a copy")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def levelled(found: Any, cut: bool = True) -> LevelledRows:
+    """Rows [n, d], finite, in an array or in chunks, at scales of their own."""
+    return LevelledRows(found, Levels.of(found), cut)
 
 
 def _measures(some: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Of each column: where to cut off below, the median, where to cut off above, and the unit."""
+    """Of each column: where to cut off below and above, the median, and the unit."""
     low, middle, high = np.quantile(some, [TAIL, 0.5, 1.0 - TAIL], axis=0)
     least, most = some.min(0), some.max(0)
     rare = high <= low
     # Rows that were not measured may lie beyond: a column of rare values has no tails to cut off.
     low, high = np.where(rare, -np.inf, low), np.where(rare, np.inf, high)
     scale = np.where(rare, most - least, high - low)
-    return low, middle, high, np.where(scale > 0, scale, 1.0)
+    return low, high, middle, np.where(scale > 0, scale, 1.0)
 
 
 def _spread_out(found: Any, most: int) -> FloatArray:

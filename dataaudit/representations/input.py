@@ -14,10 +14,12 @@ from dataaudit.data.stored import StoredExamples
 from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
 from dataaudit.progress import progress_bar
-from dataaudit.representations.columns import levelled, share_a_scale
+from dataaudit.representations.columns import LevelledRows, Levels, levelled, share_a_scale
 from dataaudit.representations.keep import Keep
 from dataaudit.representations.words import DESCRIBED, word_rows
 from dataaudit.types import AnyArray
+
+AS_THEY_ARE = "flattened, as they are"
 
 
 def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
@@ -39,16 +41,17 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
         return vectors, {"inputs": DESCRIBED, "features": vectors.shape[1]}
     found, table = _plain_rows(examples)
     if not table:
-        return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
+        return found, {"inputs": AS_THEY_ARE, "features": found.shape[1]}
     return _standardised(found, *_scale(found)), {"inputs": "columns standardised", "features": found.shape[1]}
 
 
-def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
+def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
     """Inputs as rows [n, d] whose columns have comparable scales, and what to record of them.
 
     What lies near and what a ridge regression makes of its penalty depend on units: tables, and arrays of one
     dimension whose columns do not share a scale, are levelled, see `dataaudit.representations.columns`. Embeddings
-    and images are as in `input_rows`, and not copied. For texts, which have no columns, ask `input_rows`.
+    and images are as in `input_rows`. Nothing is copied: columns are levelled as rows are read. For texts, which have
+    no columns, ask `input_rows`.
 
     Raises
     ------
@@ -56,13 +59,16 @@ def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
         As `input_rows`.
     """
     found, table = _plain_rows(examples)
-    if not table and (_of_many_dimensions(examples) or share_a_scale(found)):
-        return found, {"inputs": "flattened, as they are", "features": found.shape[1]}
+    if not table and in_one_unit(examples, found):
+        return found, {"inputs": AS_THEY_ARE, "features": found.shape[1]}
     return levelled(found), {"inputs": "columns levelled", "features": found.shape[1]}
 
 
-def _of_many_dimensions(examples: Examples) -> bool:
-    return np.ndim(examples.read(np.zeros(1, np.int64))) > 2
+def in_one_unit(examples: Examples, found: AnyArray | ChunkedRows | None = None) -> bool:
+    """Whether rows of an array, `found` if they are at hand, are images or vectors whose columns share a scale."""
+    if np.ndim(examples.read(np.zeros(1, np.int64))) > 2:
+        return True
+    return share_a_scale(_plain_rows(examples)[0] if found is None else found)
 
 
 class InputRows:
@@ -79,19 +85,37 @@ class InputRows:
 
     @cached_property
     def found(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
-        """What `input_rows` gives: for densities and graphs of neighbours."""
+        """What `input_rows` gives: for scores by densities and by graphs of neighbours."""
         return input_rows(self.examples)
 
     @cached_property
-    def level(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
+    def level(self) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
         """What `level_rows` gives: for the labels around an example and for ridge regression."""
         return self.found if inputs_are_texts(self.examples) else level_rows(self.examples)
 
 
-def input_rows_beside(examples: Examples, audited: Examples) -> tuple[AnyArray, AnyArray]:
+def place_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
+    """Inputs as rows [n, d] for looking at what lies far out, or twice, and what to record of them.
+
+    As `input_rows`, and columns of arrays in units of their own as in `level_rows`, but that tails, which are looked
+    for, are not cut off.
+
+    Raises
+    ------
+    DataError
+        As `input_rows`.
+    """
+    found, described = input_rows(examples)
+    if described["inputs"] != AS_THEY_ARE or in_one_unit(examples, found):
+        return found, described
+    return levelled(found, cut=False), {**described, "inputs": "columns levelled, tails left"}
+
+
+def place_rows_beside(examples: Examples, audited: Examples) -> tuple[Any, Any]:
     """Inputs of other examples as rows [m, d], and those of the audited ones [n, d], in one unit.
 
-    Columns of tables are centred and divided by what the audited ones have; texts are told by words that those have.
+    That is the audited ones' own, see `place_rows`: columns are brought to scale by what those have, and texts are told
+    by words that those have.
 
     Raises
     ------
@@ -102,10 +126,13 @@ def input_rows_beside(examples: Examples, audited: Examples) -> tuple[AnyArray, 
         return word_rows(examples, audited), word_rows(audited)
     given, table = _plain_rows(audited)
     found, _ = _plain_rows(examples)
-    if not table:
+    if table:
+        scale = _scale(given)
+        return _standardised(found, *scale), _standardised(given, *scale)
+    if in_one_unit(audited, given):
         return found, given
-    scale = _scale(given)
-    return _standardised(found, *scale), _standardised(given, *scale)
+    levels = Levels.of(given)
+    return LevelledRows(found, levels, cut=False), LevelledRows(given, levels, cut=False)
 
 
 def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -> Examples:

@@ -147,6 +147,34 @@ def test_tables_keep_their_columns_and_units(data):
         audit.score_new(new[["b"]], progress=False)
 
 
+@pytest.mark.parametrize("scorers", ["parzen/input", ["knn_c_score/input"]])
+def test_units_of_columns_change_no_place(data, scorers):
+    """The first column tells the classes apart and holds the far row; the second is noise in small units."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 2
+    rows = np.stack([truth + 0.05 * rng.normal(size=300), rng.normal(size=300)], 1)
+    rows[7], rows[9] = (4.0, 0.0), rows[8] + 0.001
+    new = np.array([[0.0, 0.5], [1.0, 0.5], [-3.0, 0.0]])
+    told = []
+    for units in ([1.0, 1.0], [0.001, 1000.0]):
+        audit = quietly(None, (rows * units, CLASSES[truth]), scorers)
+        found = audit.score_new(new * units, k=5, progress=False)
+        told.append(
+            (
+                audit.outliers(300),
+                audit.duplicates(),
+                audit.ambiguous(300, by="input"),
+                found,
+            )
+        )
+        assert audit.outliers(1)["index"].tolist() == [7]
+        assert {8, 9} <= set(audit.duplicates()["index"])
+        assert found["foreign"].idxmax() == 2
+        assert (audit.ambiguous(300, by="input")["first_probability"] > 0.8).mean() > 0.9
+    for plain, moved in zip(*told, strict=True):
+        pd.testing.assert_frame_equal(plain, moved, rtol=1e-4)
+
+
 def test_hugging_face_rows_need_no_label(data):
     datasets = pytest.importorskip("datasets")
     inputs, labels = data

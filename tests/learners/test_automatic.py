@@ -7,6 +7,7 @@ import dataaudit
 from dataaudit import networks, recipes
 from dataaudit.data import as_examples
 from dataaudit.errors import ModelError
+from dataaudit.evaluations import spent
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.automatic import batch_size, crop
 from dataaudit.learners.recipes import CropFlip, Recipe
@@ -28,7 +29,7 @@ def test_images_are_cropped_mirrored_and_evaluated():
     assert recipe.augment == CropFlip(4, True)
     assert recipe.weight_decay > 0
     assert recipe.evaluations == recipe.epochs // 4
-    assert recipe.passes <= 16.1
+    assert spent(recipe.epochs, recipe.evaluations * len(recipe.views)) <= 16.1
 
 
 def test_images_with_a_side_are_not_mirrored():
@@ -119,6 +120,23 @@ def test_evaluations_are_evidence_beside_training_passes_and_cost_no_pass_twice(
     # One look for earlier training; two epochs of two views, of which the last as it is gives predictions and layers.
     assert sum(size for size in seen if size > 2) == 64 + 4 * 64
     assert "augmented_el2n" in audit.columns
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "flip", "scorers", "passes"),
+    [
+        (0, True, "mean_margin", 3),
+        (0, True, "confidence", 3 + 1 / 3),
+        (1, False, "auto", 3 + 1 / 3),
+        (2, False, "auto", 3 + 2 / 3),
+        (2, True, "auto", 3 + 4 / 3),
+        (2, True, "mean_margin", 3),
+    ],
+)
+def test_what_a_run_costs_is_counted_in_passes(evaluations, flip, scorers, passes):
+    recipe = Recipe(epochs=3, evaluations=evaluations, augment=CropFlip(4, flip))
+    audit = dataaudit.score(lambda: networks.BlockCNN(3, 4), natural(40), scorers, recipe=recipe, progress=False)
+    assert audit.settings["passes"] == round(passes, 2)
 
 
 def test_a_network_is_the_same_whether_evaluated_on_the_way_or_not():

@@ -90,13 +90,6 @@ def test_a_padding_that_is_none_is_refused(padding):
         CropFlip(padding)
 
 
-def test_what_a_run_costs_is_counted_in_passes():
-    assert Recipe(epochs=12).passes == 12
-    assert Recipe(epochs=12, evaluations=6).passes == 14
-    assert Recipe(epochs=12, evaluations=6, augment=CropFlip(4, True)).passes == 16
-    assert Recipe(epochs=12, evaluations=6, augment=CropFlip(4, False)).passes == 14
-
-
 def test_an_unknown_recipe_is_suggested_for():
     with pytest.raises(SettingError, match="did you mean 'cifar10'"):
         get("cifar-10")

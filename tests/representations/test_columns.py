@@ -1,5 +1,7 @@
 """Columns of units of their own, and those that share one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,12 @@ from hypothesis import strategies as st
 
 from dataaudit.data import as_examples
 from dataaudit.data.chunks import ChunkedRows
+from dataaudit.left_out import left_out_predictions
+from dataaudit.neighbours import around
+from dataaudit.neighbours.search import Torch
 from dataaudit.representations import columns
 from dataaudit.representations.columns import levelled, share_a_scale
-from dataaudit.representations.input import InputRows, level_rows
+from dataaudit.representations.input import InputRows, level_rows, place_rows, place_rows_beside
 
 
 def cloud(n=63, d=20, seed=0):
@@ -38,7 +43,7 @@ def test_columns_that_share_a_scale_are_told_from_those_that_do_not(rows, shared
 @pytest.mark.parametrize("n", [1, 2, 63, 257])
 def test_levels_are_those_of_a_plain_loop(n):
     rows = cloud(n, 3) * [1e-3, 1.0, 1e3] + [5.0, 0.0, -7.0]
-    found = levelled(rows)
+    found = np.asarray(levelled(rows))
     for place in range(3):
         column = rows[:, place]
         low, high = np.quantile(column, [0.01, 0.99])
@@ -60,18 +65,25 @@ def test_rare_values_are_not_blown_up_and_far_ones_are_cut_off():
     rows[7, 0] = 3.0
     rows[:, 1] = np.linspace(0, 1, 1000)
     rows[3, 1] = 1e9
-    found = levelled(rows)
+    found = np.asarray(levelled(rows))
     assert found[7, 0] == 1.0
     assert np.abs(found[:, 1]).max() < 0.52
-    assert (levelled(np.ones((5, 2))) == 0).all()
+    assert (np.asarray(levelled(np.ones((5, 2)))) == 0).all()
+    left = np.asarray(levelled(rows, cut=False))
+    assert left[3, 1] > 1e8
+    np.testing.assert_array_equal(np.delete(left, 3, 0)[20:-20], np.delete(found, 3, 0)[20:-20])
 
 
 def test_blocks_make_no_difference(monkeypatch):
     rows = cloud(257, 7)
-    whole = levelled(rows)
+    whole = np.asarray(levelled(rows))
     monkeypatch.setattr(columns, "BLOCK", 70)
     np.testing.assert_array_equal(levelled(rows), whole)
-    np.testing.assert_array_equal(levelled(ChunkedRows([rows[:100], rows[100:]])), whole)
+    pieces = levelled(ChunkedRows([rows[:100], rows[100:]]))
+    np.testing.assert_array_equal(pieces, whole)
+    places = np.array([256, 3, 99, 3])
+    np.testing.assert_array_equal(pieces[places], whole[places])
+    np.testing.assert_array_equal(pieces[95:105], whole[95:105])
 
 
 def test_settings_say_what_was_done_and_what_is_left_alone_is_not_copied(tmp_path):
@@ -95,3 +107,59 @@ def test_tables_and_arrays_are_levelled_alike():
     inputs = InputRows(as_examples(frame, label="label"))
     np.testing.assert_allclose(inputs.level[0], levelled(rows), atol=1e-6)
     np.testing.assert_allclose(inputs.found[0].std(0), 1.0, atol=1e-5)
+
+
+def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path, monkeypatch):
+    """Columns of unlike units in 160 MB of float64: half of that, all of it in float32, would not pass unnoticed."""
+    n, d = 400_000, 50
+    kept = np.lib.format.open_memmap(tmp_path / "table.npy", "w+", np.float64, (n, d))
+    units, rng = np.logspace(-3, 3, d), np.random.default_rng(0)
+    for start in range(0, n, 20_000):
+        kept[start : start + 20_000] = rng.normal(size=(20_000, d)) * units
+    kept.flush()
+    labels = (np.asarray(kept[:, 0]) > 0).astype(np.int64)
+    monkeypatch.setattr(around, "AMONG", 300)
+    monkeypatch.setattr(around, "DEPTH", 5)
+    inputs = InputRows(as_examples((np.load(tmp_path / "table.npy", mmap_mode="r"), labels)))
+    peaks = []
+    tracemalloc.start()
+    try:
+        for step in (
+            lambda: inputs.level,
+            lambda: around.labels_around(around.AroundNeed("input"), *inputs.level, labels, 2, Torch(), 0, False),
+            lambda: left_out_predictions(inputs, None, labels, 2),
+            lambda: [place_rows_beside(inputs.examples, inputs.examples)[0][start : start + 10] for start in (0, 9)],
+        ):
+            tracemalloc.reset_peak()
+            step()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    assert inputs.level[1]["inputs"] == "columns levelled"
+    # Of each example 30 to 70 bytes are the answer.
+    assert max(peaks) < 60 * 10**6, peaks
+
+
+def test_new_rows_are_brought_to_the_scale_of_the_audited_ones():
+    rows, new = cloud(257, 4), 30 * cloud(9, 4, 1) + 5
+    factors, offsets = np.array([1e-3, 1, 1e3, 7]), np.array([0.0, -3, 5, 1e3])
+    labels = np.arange(257) % 2
+    audited = as_examples((rows, labels))
+    plain = place_rows_beside(as_examples((new, labels[:9])), audited)
+    moved = place_rows_beside(
+        as_examples((new * factors + offsets, labels[:9])), as_examples((rows * factors + offsets, labels))
+    )
+    for one, other in zip(plain, moved, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(plain[1], place_rows(audited)[0])
+    # What lies far out stays there.
+    assert np.abs(plain[0]).max() > 5
+
+
+def test_embeddings_and_images_are_places_as_they_are():
+    labels = np.arange(63) % 3
+    for rows in (cloud(63, 64), (cloud(63, 64) * np.arange(1, 65)).reshape(63, 1, 8, 8)):
+        known = as_examples((rows, labels))
+        new, audited = place_rows_beside(known, known)
+        np.testing.assert_array_equal(new, rows.reshape(63, -1))
+        assert np.shares_memory(audited, rows)

@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 import dataaudit
 from dataaudit.data import as_examples
 from dataaudit.representations import words
-from dataaudit.representations.input import InputRows, input_rows, input_rows_beside
+from dataaudit.representations.input import InputRows, input_rows, place_rows_beside
 from dataaudit.representations.words import KINDS, WordVectors, word_rows
 
 TOPICS = {
@@ -83,7 +83,7 @@ def test_blocks_and_samples_change_nothing_but_what_is_learned(monkeypatch):
 def test_texts_beside_the_audited_ones_are_told_by_the_words_of_these():
     texts, topics = corpus(100)
     audited, new = as_examples((texts, topics)), as_examples((["rain and wind", texts[3]] * 2, ["a", "b"] * 2))
-    queries, there = input_rows_beside(new, audited)
+    queries, there = place_rows_beside(new, audited)
     np.testing.assert_array_equal(there, input_rows(audited)[0])
     assert (queries @ there.T).argmax(1)[1] == np.flatnonzero([text == texts[3] for text in texts])[0]
 
