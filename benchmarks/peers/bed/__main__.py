@@ -124,7 +124,7 @@ def off(guess: Any, rate: Any, least: Any) -> str:
 
 
 def chosen(options: argparse.Namespace) -> list[Case]:
-    """Cases asked for, the cheap ones first."""
+    """Cases asked for, the cheap ones first, and those of the same data together."""
     found = [
         case
         for case in cases()
@@ -133,7 +133,7 @@ def chosen(options: argparse.Namespace) -> list[Case]:
     ]
     if not found:
         raise SystemExit(f"--only {options.only} --stratum {options.stratum} is no case: see --list")
-    return sorted(found, key=lambda case: case.cost)
+    return sorted(found, key=lambda case: (np.ceil(np.log2(case.cost)), case.kind, case.cost))
 
 
 def main() -> None:

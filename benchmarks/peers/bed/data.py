@@ -89,10 +89,10 @@ def cifar(folders: Folders, kind: str) -> Data:
     with np.load(folders.data / f"{people.DATA}.npz") as found:
         true = found["clean_label"].astype(np.int64)
         given = {name: found[name].astype(np.int64) for name in people.LABELLINGS}
+        if kind == "features":
+            vectors = np.load(folders.data / f"{people.DATA}_features.npy").astype(np.float32)
+            return Data(people.DATA, vectors, vectors, true, given)
         images = cases.channels_first(found["images"])
-    if kind == "features":
-        vectors = np.load(folders.data / f"{people.DATA}_features.npy").astype(np.float32)
-        return Data(people.DATA, vectors, vectors, true, given)
     return pictures(people.DATA, images, true, 4, kind == "pixels", given)
 
 
