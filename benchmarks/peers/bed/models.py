@@ -132,5 +132,8 @@ def cost(model: str, recipe: str, rows: int, classes: int) -> float:
         return NETWORKS[model] * (epochs + 1) * rows / 1000
     if "boosting" in model:
         stages = int(model.split()[-1])
-        return (20 if model.startswith("deep") else 4) * stages / 1000 * classes * (1 + rows / 1000)
-    return rows / 1000
+        return (20 if model.startswith("deep") else 3) * stages / 1000 * classes * (1 + rows / 1000)
+    if model.startswith("forest") or model.startswith("extra"):
+        trees = int(model.split(",")[0].split()[-1])
+        return trees / 10 * rows / 1000
+    return rows / 2000

@@ -123,8 +123,8 @@ cifar features | very_careless | logistic
 cifar features 5000 | careless | mlp
 cifar features 5000 | one_annotator | mlp
 cifar features 5000 | very_careless | mlp
-cifar features 3000 | careless | forest of 100
-cifar features 3000 | very_careless | forest of 300
+cifar features 2000 | careless | forest of 100
+cifar features 1000 | very_careless | forest of 300
 cifar features 3000 | one_annotator | forest of 10
 cifar features 3000 | careless | 5-NN
 cifar features 3000 | very_careless | 50-NN
@@ -145,7 +145,7 @@ cifar images 2000 | careless | block_cnn | 4 epochs
 cifar images 2000 | one_annotator | narrow resnet | 4 epochs
 cifar images 3000 | very_careless | mlp
 cifar pixels 3000 | careless | none
-cifar pixels 3000 | careless | forest of 100
+cifar pixels 2000 | careless | forest of 100
 hausa embeddings | real | none
 hausa embeddings | real | logistic
 hausa embeddings | real | mlp
@@ -256,7 +256,7 @@ OTHER = """
 blobs of 4, near 600 | symmetric 5% | forest of 3
 blobs of 4, near 600 | symmetric 5% | forest of 10
 blobs of 4, near 3000 | symmetric 5% | 5-NN
-blobs of 4, near 3000 | symmetric 10% | forest of 300
+blobs of 4, near 2000 | symmetric 10% | forest of 300
 blobs of 20 5000 | symmetric 20% | none
 blobs of 20 5000 | pairs 10% | 15-NN by distance
 blobs of 2 5000 | symmetric 10% | none
@@ -265,7 +265,7 @@ tangled 5 4000 | symmetric 20% | boosting 60
 tangled 5 5000 | hard 5% | mlp
 satellite | symmetric 10% | none
 satellite | pairs 20% | logistic
-satellite 4000 | symmetric 2% | forest of 100
+satellite 3000 | symmetric 2% | forest of 100
 satellite 3000 | hard 10% | boosting 60
 satellite | symmetric 20% | mlp
 satellite 4000 unbalanced | symmetric 10% | mlp
@@ -286,7 +286,7 @@ mnist images 5000 | symmetric 40% | small_cnn
 mnist images 5000 unbalanced | symmetric 10% | small_cnn
 mnist pixels 5000 | pairs 10% | none
 mnist pixels 3000 | symmetric 10% | 5-NN
-mnist pixels 3000 unbalanced | onto 10% | forest of 100
+mnist pixels 2000 unbalanced | onto 10% | forest of 100
 mnist hundred images 10000 | symmetric 10% | small_cnn
 mnist hundred images 10000 | symmetric 40% | small_cnn
 mnist hundred pixels 10000 | symmetric 10% | none
@@ -315,6 +315,14 @@ mnist pixels 60000 | symmetric 20% | none
 STRATA = {"weak": WEAK, "memorising": MEMORISING, "real": REAL, "clean": CLEAN, "small": SMALL, "other": OTHER}
 """Networks of an epoch, linear models of pixels, naive Bayes, shallow trees; what learns labels by heart; labels by
 people and rules; no errors; few rows; and the ordinary."""
+
+ROWS = {"wine": 178, "breast cancer": 569, "emotions": 593, "emotions sad": 593, "cifar features": 10000}
+CLASSES = {
+    **dict.fromkeys(("breast cancer", "emotions", "emotions sad", "yeast 1", "yeast 4", "blobs of 2", "tangled 2"), 2),
+    **dict.fromkeys(("wine", "blobs of 3", "blobs of 3, far"), 3),
+    **dict.fromkeys(("mnist hundred pixels", "mnist hundred images"), 100),
+}
+"""Where they are not about 2000 rows of about 10 classes; for the costs alone."""
 
 
 @dataclass(frozen=True)
@@ -354,8 +362,7 @@ class Case:
     @property
     def cost(self) -> float:
         """Processor seconds, roughly, to run cheap cases first."""
-        classes = 100 if "hundred" in self.kind else 10
-        return models.cost(self.model, self.recipe, self.rows or 3000, classes)
+        return models.cost(self.model, self.recipe, self.rows or ROWS.get(self.kind, 2000), CLASSES.get(self.kind, 10))
 
 
 def parsed(stratum: str, line: str) -> Case:
