@@ -26,8 +26,8 @@ from dataaudit.shares import ClassBeliefs, ClassShares
 PART = 4
 """Of so many parts of the rows a network is trained without one, to be judged on it."""
 
-LARGEST = 5000
-"""Most rows of a case for which that is done, and most for which cleanlab gets folds."""
+MOST_TRAINED, MOST_PEERS = 3000, 10000
+"""Most rows of a case for which that is done, and for which cleanlab gets folds."""
 
 FOLDS = 5
 
@@ -112,7 +112,7 @@ def cleanlab_of(case: Case, data: Data, given: Array, classes: int) -> tuple[dic
     """cleanlab's counts of five folds, and the folds; empty of networks, many rows, and too few of a class."""
     model = models.peer_of(case.model, isinstance(data.inputs, list))
     few = np.bincount(given, minlength=classes).min() < 2
-    if model is None or few or len(given) > 2 * LARGEST:
+    if model is None or few or len(given) > MOST_PEERS:
         return {}, {}
     from cleanlab.count import estimate_joint, num_label_issues
 
@@ -175,7 +175,7 @@ def run(case: Case, folders: Folders) -> None:
     count, folds = cleanlab_of(case, data, labels, len(audit.class_names))
     arrays |= folds
     with Clock() as part:
-        if models.is_network(case.model) and len(given) <= LARGEST:
+        if models.is_network(case.model) and len(given) <= MOST_TRAINED:
             arrays |= part_of(model, processor, recipe, data.inputs, labels)
     about = settings_of(case, data, audit)
     about |= {"error_rate": float((given != data.true).mean()), "today": rate, "cleanlab": count}

@@ -32,7 +32,7 @@ mnist images 4000 | pairs 10% | mlp | 1 epoch
 mnist pixels 3000 | symmetric 5% | naive Bayes
 mnist pixels 3000 | symmetric 10% | tree of depth 4
 mnist pixels 2000 | nearest 10% | boosting 5
-mnist pixels 3000 | symmetric 20% | forest of 50, depth 2
+mnist pixels 1500 | symmetric 20% | forest of 50, depth 2
 mnist hundred pixels 4000 | symmetric 10% | naive Bayes
 fashion images 3000 | symmetric 20% | small_cnn | 1 epoch
 fashion images 2000 | pairs 20% | linear | 1 epoch
@@ -123,8 +123,8 @@ cifar features | very_careless | logistic
 cifar features 5000 | careless | mlp
 cifar features 5000 | one_annotator | mlp
 cifar features 5000 | very_careless | mlp
-cifar features 2000 | careless | forest of 100
-cifar features 1000 | very_careless | forest of 300
+cifar features 1000 | careless | forest of 100
+cifar features 600 | very_careless | forest of 300
 cifar features 3000 | one_annotator | forest of 10
 cifar features 3000 | careless | 5-NN
 cifar features 3000 | very_careless | 50-NN
@@ -145,11 +145,11 @@ cifar images 2000 | careless | block_cnn | 4 epochs
 cifar images 2000 | one_annotator | narrow resnet | 4 epochs
 cifar images 3000 | very_careless | mlp
 cifar pixels 3000 | careless | none
-cifar pixels 2000 | careless | forest of 100
+cifar pixels 1000 | careless | forest of 100
 hausa embeddings | real | none
 hausa embeddings | real | logistic
 hausa embeddings | real | mlp
-hausa embeddings | real | forest of 100
+hausa embeddings 1000 | real | forest of 100
 hausa words | real | none
 hausa words | real | words
 hausa words 1500 | real | words naive Bayes
@@ -256,16 +256,16 @@ OTHER = """
 blobs of 4, near 600 | symmetric 5% | forest of 3
 blobs of 4, near 600 | symmetric 5% | forest of 10
 blobs of 4, near 3000 | symmetric 5% | 5-NN
-blobs of 4, near 2000 | symmetric 10% | forest of 300
+blobs of 4, near 1000 | symmetric 10% | forest of 300
 blobs of 20 5000 | symmetric 20% | none
 blobs of 20 5000 | pairs 10% | 15-NN by distance
 blobs of 2 5000 | symmetric 10% | none
-tangled 2 4000 | symmetric 10% | forest of 100
+tangled 2 1500 | symmetric 10% | forest of 100
 tangled 5 4000 | symmetric 20% | boosting 60
 tangled 5 5000 | hard 5% | mlp
 satellite | symmetric 10% | none
 satellite | pairs 20% | logistic
-satellite 3000 | symmetric 2% | forest of 100
+satellite 1500 | symmetric 2% | forest of 100
 satellite 3000 | hard 10% | boosting 60
 satellite | symmetric 20% | mlp
 satellite 4000 unbalanced | symmetric 10% | mlp
@@ -286,7 +286,7 @@ mnist images 5000 | symmetric 40% | small_cnn
 mnist images 5000 unbalanced | symmetric 10% | small_cnn
 mnist pixels 5000 | pairs 10% | none
 mnist pixels 3000 | symmetric 10% | 5-NN
-mnist pixels 2000 unbalanced | onto 10% | forest of 100
+mnist pixels 1000 unbalanced | onto 10% | forest of 100
 mnist hundred images 10000 | symmetric 10% | small_cnn
 mnist hundred images 10000 | symmetric 40% | small_cnn
 mnist hundred pixels 10000 | symmetric 10% | none
@@ -304,9 +304,9 @@ cifar features 5000 | symmetric 40% | logistic
 cifar features 3000 | pairs 10% | forest of 10
 cifar images 4000 | symmetric 10% | small_cnn
 air quality | symmetric 5% | none
-air quality 4000 | pairs 10% | forest of 100
+air quality 1500 | pairs 10% | forest of 100
 air quality 3000 | symmetric 20% | boosting 60
-yeast 4 2000 | symmetric 10% | forest of 100
+yeast 4 1000 | symmetric 10% | forest of 100
 fashion images 60000 | symmetric 10% | small_cnn | 4 epochs
 mnist images 60000 | pairs 10% | small_cnn | 4 epochs
 mnist pixels 60000 | symmetric 20% | none
