@@ -6,8 +6,8 @@
 Needs, in --data, the files that benchmarks/peers/label_errors.py needs, and mnist_cscores.npz, yeast.npz, emotions.npz,
 air_quality.csv and conll03_test.csv. Every case of benchmarks/peers/bed/strata.py is audited by a plain
 `dataaudit.score`; a file in --cache holds what it shows (see `benchmarks.peers.bed.shown.read`). Cheap cases come
-first; what is there already is skipped, so that an interrupted run goes on. Figures of all cases that are there are
-lines of results/bed.csv, and --table sums them up by stratum.
+first; what is there already is skipped, so that an interrupted run goes on. Figures are lines of results/bed.csv, and --table
+sums them up by stratum.
 """
 
 from __future__ import annotations
@@ -30,14 +30,12 @@ from benchmarks.peers.bed.data import Folders
 from benchmarks.peers.bed.strata import STRATA, Case, cases
 
 RESULTS = Path(__file__).parent.parent / "results" / "bed.csv"
-NONE = "clean"
-"""Stratum without errors, of which no ratio is taken."""
 
 
 def line_of(about: dict[str, Any]) -> dict[str, Any]:
     """Figures of a case for the CSV file."""
     today, peer, right = about["today"], about["cleanlab"], about["accuracy_on_true"]
-    rate, held = about["error_rate"], about["accuracy_on_true"].get("source_heldout", right.get("part", ""))
+    rate, held = about["error_rate"], right.get("source_heldout", right.get("part", ""))
     return {
         "case": about["case"],
         "family": about["family"],
@@ -65,9 +63,14 @@ def holds(rate: float, lower: float, upper: float, n: int) -> bool:
 
 
 def kept(folders: Folders) -> list[dict[str, Any]]:
-    """Figures of all cases that are there, in the order of the table."""
-    found = [folders.cache / case.file for case in cases()]
-    return [line_of(shown.about_of(path)) for path in found if path.exists()]
+    """Figures of all cases that are there, or were when the CSV file was written, in the order of the table."""
+    before: dict[str, dict[str, Any]] = {}
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            before = {line["case"]: line for line in csv.DictReader(file)}
+    there = [(case.name, folders.cache / case.file) for case in cases()]
+    found = [line_of(shown.about_of(path)) if path.exists() else before.get(name) for name, path in there]
+    return [line for line in found if line is not None]
 
 
 def write(lines: list[dict[str, Any]]) -> None:
