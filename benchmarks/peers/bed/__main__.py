@@ -6,8 +6,8 @@
 Needs, in --data, the files that benchmarks/peers/label_errors.py needs, and mnist_cscores.npz, yeast.npz, emotions.npz,
 air_quality.csv and conll03_test.csv. Every case of benchmarks/peers/bed/strata.py is audited by a plain
 `dataaudit.score`; a file in --cache holds what it shows (see `benchmarks.peers.bed.shown.read`). Cheap cases come
-first; what is there already is skipped, so that an interrupted run goes on. Figures are lines of results/bed.csv, and --table
-sums them up by stratum.
+first; what is there already is skipped, so that an interrupted run goes on. Figures are lines of results/bed.csv, and
+--table sums them up by stratum.
 """
 
 from __future__ import annotations
