@@ -171,15 +171,12 @@ def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[s
 
 def judgement_notes(found: Judgement) -> list[str]:
     """What limits the count of label errors."""
-    if not found.skilled:
-        return [
-            "nothing that was computed predicts labels better than their most frequent class does: label errors "
-            "cannot be told, and none is flagged"
-        ]
+    if not found.known:
+        return [f"how many labels are wrong is not known, and none is flagged: {found.unknown}"]
     if not found.independent:
         return [
-            "the number of label errors is estimated from a model that was trained on the labels: one that learned "
-            "them by heart hides errors, and they are more"
+            "the number of label errors is estimated from a model that was trained on the labels, which hides errors "
+            "where it has learned them by heart and finds too many where it has learned little"
         ]
     return []
 

@@ -184,7 +184,8 @@ def score(
         ],
     )
     if audit.judgement is not None:
-        typer.echo(f"\n{str(audit.noise_rate()).splitlines()[0]}: {(out / 'mislabeled.csv').resolve()}")
+        where = f": {(out / 'mislabeled.csv').resolve()}" if audit.judgement.known else ""
+        typer.echo(f"\n{str(audit.noise_rate()).splitlines()[0]}{where}")
     typer.echo(f"\nReport:   {(out / 'report.html').resolve()}\nSuspects: {(out / 'suspects.csv').resolve()}")
     typer.echo(f"Audit:    {(out / 'audit').resolve()}")
 
@@ -256,7 +257,7 @@ def _write(audit: Audit, out: Path, top: int) -> None:
     audit.report(out / "report.html")
     try:
         audit.suspects(top).to_csv(out / "suspects.csv", index=False)
-        if audit.judgement is not None:
+        if audit.judgement is not None and audit.judgement.known:
             audit.mislabeled().to_csv(out / "mislabeled.csv", index=False)
     except OSError as error:
         raise StorageError(f"{out} ({error})", "a folder that can be written", "free some room") from error

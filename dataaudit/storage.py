@@ -24,11 +24,11 @@ from dataaudit.scoring.base import Uncertainty
 
 MANIFEST = "audit.json"
 FORMAT = "dataaudit audit"
-VERSION = 2
+VERSION = 3
 _FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits|pairs)-[0-9a-f]{16}\.parquet(\.partial)?")
 _TIES, _SCORE = "ties of ", "score "
 _KNOWN = ("stderr", "lower", "upper", "holdouts")
-_RATES = ("rate", "lower", "upper", "estimates", "independent", "skilled")
+_RATES = ("rate", "lower", "upper", "estimates", "independent", "unknown")
 _VOTE = ("same", "leading", "votes")
 _BY_EPOCH = ("kept_epochs", "epoch_weights")
 _MATRICES = ("margin_by_epoch", "confidence_by_epoch", "max_confidence_by_epoch")
@@ -169,6 +169,8 @@ def _described(audit: Audit) -> dict[str, Any]:
     if found is not None:
         described["judgement"] = {
             **{name: getattr(found, name) for name in _RATES},
+            # JSON has no NaN.
+            "rate": found.rate if found.known else None,
             "vote": None if found.vote is None else {"depth": found.vote.depth, "space": found.vote.space},
         }
     if audit.dynamics is not None:
@@ -220,7 +222,8 @@ def _judgement(described: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> 
     return Judgement(
         _array(examples, "error probability"),
         _array(examples, "rival"),
-        **{name: described[name] for name in _RATES},
+        **{name: described[name] for name in _RATES if name != "rate"},
+        rate=float("nan") if described["rate"] is None else described["rate"],
         pairs=np.stack([_array(pairs, "true"), _array(pairs, "given")], axis=1),
         counts=_array(pairs, "count"),
         vote=None if vote is None else Vote(**{name: _array(examples, f"vote {name}") for name in _VOTE}, **vote),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dataaudit.errors import DataError, SettingError, did_you_mean, rows
+from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
 from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Exports(ABC):
 
         Every row is there, in its order. Added are a column for every score, called ``audit_`` and its name with "_"
         for "/"; ``suggested_label``, of the label column's type; and, where the audit has predictions,
-        ``error_probability`` and ``flagged``. All are null where nothing is known, as in rows that were dropped.
+        ``error_probability`` and ``flagged``. All are null where nothing is known, as in rows that were dropped, and
+        ``flagged`` where how many labels are wrong is not known.
         Columns of a Hugging Face data set stay where they are, memory-mapped; a selection or a shuffle is written out
         by ``datasets`` first, as by its own ``add_column``. Arrays become the columns "input" and "label", copied.
 
@@ -123,9 +124,10 @@ class Exports(ABC):
         if self._has_predictions:
             probability = self.error_probability()
             unknown = np.isnan(probability)
-            flagged = np.isin(kept, self._found_flags()[0])
             made["error_probability"] = export.spread(probability, kept, total, unknown), float64
-            made["flagged"] = export.spread(flagged, kept, total), Value("bool")
+            told = self.judgement is not None and self.judgement.known
+            flagged = np.isin(kept, self._found_flags()[0]) if told else np.zeros(len(kept), bool)
+            made["flagged"] = export.spread(flagged, kept, total, np.full(len(kept), not told)), Value("bool")
         return made
 
     def clean(
@@ -167,6 +169,8 @@ class Exports(ABC):
         ------
         DataError
             As `to_dataset`, or if flagged rows are not rows of the audit.
+        ModelError
+            If how many labels are wrong is not known, and no flagged rows are passed.
         SettingError
             If there is no such policy, or the audit has no predictions that tell errors and none are passed.
         """
@@ -183,6 +187,12 @@ class Exports(ABC):
                 f"an audit of {', '.join(self.columns)}, which says nothing about other classes",
                 "training dynamics, held-out predictions or neighbours, which tell label errors",
                 "score with a model, or pass flagged= with the rows that are wrong",
+            )
+        if flagged is None and self.judgement is not None and not self.judgement.known:
+            raise ModelError(
+                f"an audit that does not know how many labels are wrong: {self.judgement.unknown}",
+                "rows that are taken for errors",
+                "pass flagged=audit.mislabeled(count=20), or train a better model",
             )
         examples = self._original(dataset, split, label, inputs, transform)
         if policy == "weight":
@@ -226,7 +236,7 @@ class Exports(ABC):
     def _suggested(self) -> IntArray:
         """Class suggested for each example: the likeliest by all beliefs, another than given where that is flagged."""
         found = self.suggested.copy()
-        if self.judgement is not None:
+        if self.judgement is not None and self.judgement.known:
             flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())
             found[flagged] = self.judgement.rival[flagged]
         return found

@@ -11,12 +11,16 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.labels.judgement import METHOD_ERROR, Judgement
+from dataaudit.labels.judgement import Judgement
 from dataaudit.labels.reasons import reasons
 from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from dataaudit.dynamics.summary import Dynamics
+
+
+FLOOR = 0.5
+"""Probability below which no label is taken for wrong unless that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,15 @@ class NoiseRate:
     Attributes
     ----------
     rate, lower, upper
-        Share of all examples, with a 95 % interval.
+        Share of all examples, with a 95 % interval; NaN, 0 and 1 where it is not known.
     pairs
         One row a pair of classes, the most frequent first: given and suggested label, count (estimated number of
-        examples), share (of the examples with that given label), lower and upper (95 % interval of the share).
+        examples), share (of the examples with that given label), lower and upper (95 % interval of the share). Where
+        the rate is not known, count and share are NaN, and the order is that of the confusions.
     estimates
-        The estimates behind the rate, by name; it is the median of their logarithms, turned back.
+        The estimates behind the rate, by name; it is their median.
+    reason
+        Why the rate is not known, in words; empty where it is.
     """
 
     rate: float
@@ -39,8 +46,16 @@ class NoiseRate:
     upper: float
     pairs: pd.DataFrame
     estimates: Mapping[str, float]
+    reason: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the rate is known."""
+        return not self.reason
 
     def __repr__(self) -> str:
+        if not self.known:
+            return f"how many labels are wrong is not known: {self.reason}"
         told = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%})"
         return f"{told}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
 
@@ -73,7 +88,8 @@ class LabelDecisions(ABC):
     def error_probability(self) -> FloatArray:
         """Probability that each given label is wrong, float64 [n], NaN where nothing is known.
 
-        The probabilities add up to the estimated number of errors, and fall in the order of the consensus score.
+        The probabilities add up to the estimated number of errors, and fall in the order of the consensus score. Where
+        that number is not known (``noise_rate().known``), they only rank: how large they are means nothing.
 
         Raises
         ------
@@ -100,25 +116,29 @@ class LabelDecisions(ABC):
         The rate is the median of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean
         posterior after one step of expectation-maximisation and, where held-out predictions or neighbours among the
         inputs never saw the example's label, planted errors at two levels. A network that has learned its labels by
-        heart hides errors from the first two. The interval covers sampling, the disagreement of the estimates, and
-        their error over planted noise in benchmarks/peers/decisions.py.
+        heart hides errors from the first two. The interval is what such estimates were off by on data sets whose
+        errors are known, people's among them (benchmarks/peers/bed/counts.py): wide where the model disagrees with
+        many more labels than are estimated to be wrong, where the estimates disagree, and where it was trained on the
+        labels. Where the model is too weak to count by, the rate is not known.
         """
         found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
         true, given = found.pairs.T
         of_given = np.bincount(self.labels, minlength=len(names))[given]
-        spread = np.exp(1.96 * np.sqrt(METHOD_ERROR**2 + 1.0 / np.maximum(found.counts, 0.5)))
         share = np.minimum(found.counts / np.maximum(of_given, 1), 1.0)
+        # Logarithms of how far off the rate may be, and of what so few examples may be.
+        method = np.log(max(found.upper, 1e-12) / max(found.rate, 1e-12)) if found.known else 0.0
+        spread = np.exp(np.sqrt(method**2 + 1.96**2 / np.maximum(found.counts, 0.5)))
         pairs = pd.DataFrame(
             {
                 "given": names[given],
                 "suggested": names[true],
                 "count": found.counts,
                 "share": share,
-                "lower": share / spread,
-                "upper": np.minimum(share * spread, 1.0),
+                "lower": share / spread if found.known else 0.0,
+                "upper": np.minimum(share * spread, 1.0) if found.known else 1.0,
             }
         )
-        return NoiseRate(found.rate, found.lower, found.upper, pairs, dict(found.estimates))
+        return NoiseRate(found.rate, found.lower, found.upper, pairs, dict(found.estimates), found.unknown)
 
     def mislabeled(
         self,
@@ -127,19 +147,23 @@ class LabelDecisions(ABC):
         precision: float | None = None,
         recall: float | None = None,
         rate: float | None = None,
+        count: int | None = None,
     ) -> pd.DataFrame:
         """Return the examples whose labels are taken for wrong, the likeliest first.
 
         Parameters
         ----------
         how
-            "auto": as many as are estimated to be wrong. It is left out beside one of the following.
+            "auto": as many as are estimated to be wrong, of those that are likelier wrong than right. It is left out
+            beside one of the following.
         precision
             As many as possible while this share of them is expected to be wrong.
         recall
             As few as possible while this share of all errors is expected among them.
         rate
             This share of all examples.
+        count
+            So many examples.
 
         Returns
         -------
@@ -150,7 +174,8 @@ class LabelDecisions(ABC):
         Raises
         ------
         ModelError
-            If nothing that was computed says what class an example is of.
+            If nothing that was computed says what class an example is of, or how many labels are wrong is not known
+            and neither `rate` nor `count` is given.
         SettingError
             If more than one target is given, one is no share, or the precision cannot be reached; the best that can
             is told.
@@ -159,7 +184,8 @@ class LabelDecisions(ABC):
         order = np.argsort(-np.nan_to_num(found.probability, nan=-1.0), kind="stable")
         order = order[: int(np.isfinite(found.probability).sum())]
         falling = found.probability[order]
-        chosen = order[: _how_many(falling, found.rate, how, precision, recall, rate)]
+        targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}
+        chosen = order[: _how_many(falling, found, how, targets)]
         names = np.asarray(self.class_names, dtype=object)
         total = float(falling.sum())
         frame = pd.DataFrame(
@@ -172,45 +198,52 @@ class LabelDecisions(ABC):
                 **{name: values[chosen] for name, values in self.columns.items()},
             }
         )
-        expected = float(found.probability[chosen].sum())
+        # Probabilities that only rank expect nothing.
+        expected = float(found.probability[chosen].sum()) if found.known else np.nan
         frame.attrs["expected_precision"] = expected / max(len(chosen), 1)
         frame.attrs["expected_recall"] = expected / max(total, 1e-12)
         return frame
 
 
-def _how_many(
-    falling: FloatArray,
-    estimated: float,
-    how: str,
-    precision: float | None,
-    recall: float | None,
-    rate: float | None,
-) -> int:
+def _how_many(falling: FloatArray, found: Judgement, how: str, targets: Mapping[str, float | None]) -> int:
     """Number of examples to flag, of probabilities in falling order."""
-    targets = {"precision": precision, "recall": recall, "rate": rate}
     given = {name: value for name, value in targets.items() if value is not None}
     if how != "auto" or len(given) > 1:
         raise SettingError(
             f"mislabeled({', '.join([repr(how), *(f'{name}={value}' for name, value in given.items())])})",
-            "'auto', or one of precision=, recall= and rate=",
+            "'auto', or one of precision=, recall=, rate= and count=",
             "pass mislabeled(precision=0.9), for example",
         )
+    count = given.pop("count", None)
+    if count is not None:
+        whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+        if not whole or not 0 < count <= len(falling):
+            raise SettingError(
+                f"count={count!r}", f"a whole number from 1 to the {len(falling)} examples", "pass count=20"
+            )
+        return int(count)
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value <= 1:
             raise SettingError(f"{name}={value!r}", "a share above 0 and at most 1", f"pass {name}=0.9")
-    if rate is not None:
-        return round(rate * len(falling))
-    if recall is not None:
-        wanted = recall * falling.sum()
+    if "rate" in given:
+        return round(given["rate"] * len(falling))
+    if not found.known:
+        raise ModelError(
+            f"an audit that does not know how many labels are wrong: {found.unknown}",
+            "how many examples to return",
+            "pass mislabeled(count=20) or mislabeled(rate=0.05), or train a better model",
+        )
+    if "recall" in given:
+        wanted = given["recall"] * falling.sum()
         return min(int(np.searchsorted(np.cumsum(falling), wanted * (1 - 1e-12))) + 1, len(falling))
-    if precision is not None:
+    if "precision" in given:
         means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
-        reached = np.flatnonzero(means >= precision - 1e-12)
+        reached = np.flatnonzero(means >= given["precision"] - 1e-12)
         if len(reached) == 0:
             raise SettingError(
-                f"precision={precision}, which no set of these examples is expected to reach",
+                f"precision={given['precision']}, which no set of these examples is expected to reach",
                 f"at most {means.max(initial=0.0):.3f}, the probability of the most suspicious example",
-                "ask for less, or for the likeliest few with rate=",
+                "ask for less, or for the likeliest few with rate= or count=",
             )
         return int(reached[-1]) + 1
-    return round(estimated * len(falling))
+    return min(round(found.rate * len(falling)), int((falling >= FLOOR).sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.special import expit, logit
 
 from dataaudit.labels import count
 from dataaudit.labels.beliefs import likeliest
+from dataaudit.labels.calibration import CALIBRATION, Signs
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
 from dataaudit.shares import Believed, ClassShares
@@ -17,9 +19,6 @@ from dataaudit.types import BoolArray, FloatArray, IntArray
 TEMPERATURE = {True: 0.5, False: 1.0}
 """Divides the log-odds of errors, by whether training dynamics are among the beliefs; by
 benchmarks/peers/decisions.py."""
-
-METHOD_ERROR = 0.08
-"""Standard deviation of the logarithm of an estimated rate over the planted rows of that table."""
 
 MOST_CLASSES = 2048
 """Most classes for which tables of all pairs are made (32 MiB each); beyond, the confident joint counts alone."""
@@ -61,24 +60,23 @@ class Judgement:
     ----------
     probability
         Probability that the given label is wrong, float64 [n], NaN where nothing is known; they add up to the
-        estimated number of errors.
+        estimated number of errors, or only rank where that is not known.
     rival
         The likeliest other class, int64 [n].
     rate, lower, upper
-        Estimated share of wrong labels, with a 95 % interval.
+        Estimated share of wrong labels, with a 95 % interval; NaN, 0 and 1 where it is not known.
     estimates
         The estimates that it is the median of, by name.
     pairs
         (true class, given label), int64 [p, 2], the most frequent first.
     counts
-        Estimated number of examples of each pair, float64 [p].
+        Estimated number of examples of each pair, float64 [p]; NaN where the rate is not known.
     independent
         Whether the rate comes from beliefs that never saw the example's own label.
     vote
         Labels of the nearest neighbours, or None.
-    skilled
-        Whether anything predicts labels better than their largest class does; where not, no label is taken for wrong,
-        and the interval is all of 0 to 1.
+    unknown
+        Why the rate is not known, in words; empty where it is.
     """
 
     probability: FloatArray
@@ -91,7 +89,12 @@ class Judgement:
     counts: FloatArray
     independent: bool
     vote: Vote | None = None
-    skilled: bool = True
+    unknown: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the rate is known."""
+        return not self.unknown
 
 
 def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None = None) -> Judgement:
@@ -99,9 +102,10 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
 
     The rate is the median of several estimates: a strict confident joint; the mean posterior after one step of
     expectation-maximisation; and, where some beliefs never saw the example's label, planted errors at two levels, with
-    all estimates from those beliefs (beliefs that saw the label would give planted errors away). Posterior log-odds
-    from all beliefs are then shifted until the probabilities add up to it, and the probabilities are given out in the
-    order of the consensus score.
+    all estimates from those beliefs (beliefs that saw the label would give planted errors away). Its interval is what
+    such estimates were off by where the truth was known, see `dataaudit.labels.calibration`; beliefs that are too weak
+    to count by give none. Posterior log-odds from all beliefs are then shifted until the probabilities add up to the
+    rate, and the probabilities are given out in the order of the consensus score.
 
     Parameters
     ----------
@@ -120,7 +124,6 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
     source = beliefs if outside is None else outside
     apart = noise if outside is None or outside is beliefs else noise_rates(outside, labels, classes, known)
     estimates = {"confident joint": count.by_joint(apart, labels)}
-    skilled = has_skill(source, labels, known)
     if classes <= MOST_CLASSES:
         moved = count.transition(apart, labels, classes)
         wrong, pairs = count.true_classes(source, labels, classes, moved)
@@ -135,19 +138,17 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         clear = apart.truly >= 0
         cells, sizes = np.unique(apart.truly[clear] * classes + labels[clear], return_counts=True)
     n = int(known.sum())
-    logs = np.log(np.clip(list(estimates.values()), 0.5 / max(n, 1), 1.0))
-    rate = float(min(np.exp(np.median(logs)), 1.0 - 1.0 / classes))
-    if not skilled:
-        rate = 0.0
-    spread = np.sqrt(METHOD_ERROR**2 + logs.var() / 2.0 + (1.0 - rate) / max(rate * n, 1.0))
-    lower, upper = (float(np.clip(rate * np.exp(sign * 1.96 * spread), 0.0, 1.0)) for sign in (-1, 1))
-    if not skilled:
-        upper = 1.0
+    signs = signs_of(source, labels, known, tuple(estimates.values()), outside is not None)
+    unknown = too_weak(source, labels, known, signs)
+    rate, lower, upper = (np.nan, 0.0, 1.0) if unknown else CALIBRATION.estimate(signs)
     odds = -logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)) / TEMPERATURE[believed.remembered]
     probability = np.full(len(labels), np.nan)
     order = np.lexsort((found.margin[known], consensus_values(found, CONSTANTS)[known]))
     given_out = np.empty(n)
-    given_out[order] = -np.sort(-adding_up(odds[known], rate)) if rate > 0 else 0.0
+    if unknown:
+        given_out[order] = -np.sort(-expit(odds[known]))
+    else:
+        given_out[order] = -np.sort(-adding_up(odds[known], rate)) if rate > 0 else 0.0
     probability[known] = given_out
     other = cells // classes != cells % classes
     cells, sizes = cells[other], sizes[other].astype(np.float64)
@@ -164,8 +165,43 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         sizes,
         outside is not None,
         vote,
-        skilled,
+        unknown,
     )
+
+
+def signs_of(
+    source: ClassShares, labels: IntArray, known: BoolArray, estimates: Sequence[float], independent: bool
+) -> Signs:
+    """What can be seen of estimates without knowing the truth.
+
+    Parameters
+    ----------
+    source
+        Beliefs that the estimates come from.
+    labels
+        Given labels, int64 [n].
+    known
+        Examples that something is known about, bool [n].
+    estimates
+        Shares of wrong labels.
+    independent
+        Whether the beliefs never saw the example's label.
+    """
+    size = max(int(known.sum()), 1)
+    differ = float((likeliest(source) != labels)[known].sum()) / size
+    return Signs(tuple(estimates), differ, size, independent)
+
+
+def too_weak(source: ClassShares, labels: IntArray, known: BoolArray, signs: Signs) -> str:
+    """Why beliefs are too weak to count label errors by, in words; empty where they are not."""
+    if not has_skill(source, labels, known):
+        return "nothing that was computed predicts labels better than their most frequent class does"
+    if signs.disagreement > CALIBRATION.most:
+        return (
+            f"the model disagrees with {signs.disagreement:.0%} of the labels: it is too weak, or they are too bad, "
+            "to count errors by"
+        )
+    return ""
 
 
 def has_skill(beliefs: ClassShares, labels: IntArray, known: BoolArray) -> bool:

@@ -102,7 +102,7 @@ def today_of(audit: dataaudit.Audit) -> tuple[dict[str, Any], dict[str, Array]]:
     noise, judgement = audit.noise_rate(), audit.judgement
     assert judgement is not None
     rate = {"rate": noise.rate, "lower": noise.lower, "upper": noise.upper, "estimates": dict(noise.estimates)}
-    rate |= {"skilled": judgement.skilled, "independent": judgement.independent}
+    rate |= {"unknown": judgement.unknown, "independent": judgement.independent}
     flagged = np.zeros(len(audit), bool)
     flagged[audit.mislabeled()["index"].to_numpy()] = True
     return rate, {"error_probability": audit.error_probability(), "flagged": flagged}

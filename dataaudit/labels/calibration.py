@@ -1,0 +1,94 @@
+"""How far estimates of the share of wrong labels are off, by what they showed where the truth was known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.types import FloatArray
+
+SMALLEST = 0.003
+"""Added to shares before their logarithm is taken: smaller differences do not matter."""
+
+NARROWEST, WIDEST = -4.0, 2.0
+"""Bounds of the logarithm of a scale."""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What can be seen of estimates without knowing the truth.
+
+    Attributes
+    ----------
+    estimates
+        Shares of wrong labels by several methods.
+    disagreement
+        Share of the labels that are not the likeliest class.
+    n
+        Number of examples.
+    independent
+        Whether all of that comes from beliefs that never saw the example's label.
+    """
+
+    estimates: tuple[float, ...]
+    disagreement: float
+    n: int
+    independent: bool
+
+    @property
+    def middle(self) -> float:
+        """Median of the estimates' `log_share`."""
+        return float(np.median([log_share(value) for value in self.estimates]))
+
+    def values(self) -> FloatArray:
+        """What the scale of the error is told by, float64 [6].
+
+        One; by how much labels that the model disagrees with are more than those that are estimated to be wrong; by how
+        much the estimates disagree; how few errors there seem to be; their share; whether the label was seen.
+        """
+        gap = log_share(self.disagreement) - self.middle
+        spread = float(np.std([log_share(value) for value in self.estimates]))
+        few = 1.0 / np.sqrt(max(np.exp(self.middle) * self.n, 1.0))
+        return np.array([1.0, gap, spread, few, self.middle, 0.0 if self.independent else 1.0])
+
+
+def log_share(share: float) -> float:
+    """Logarithm of a share plus `SMALLEST`."""
+    return float(np.log(max(share, 0.0) + SMALLEST))
+
+
+def share_of(log: float) -> float:
+    """The share whose `log_share` is `log`, within 0 and 1."""
+    return float(np.clip(np.exp(min(log, 0.5)) - SMALLEST, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Intervals of the share of wrong labels, from signs.
+
+    `log_share` of the truth is taken to lie around the median of the estimates' by Student's t distribution, with the
+    scale exp(scale . `Signs.values`).
+
+    Attributes
+    ----------
+    scale
+        Coefficients [6].
+    reach
+        Scales to both sides that an interval takes in.
+    most
+        Largest disagreement with the labels at which a model is good enough to count by.
+    """
+
+    scale: tuple[float, ...]
+    reach: float
+    most: float
+
+    def estimate(self, signs: Signs) -> tuple[float, float, float]:
+        """The share, and the lower and upper bound of its interval."""
+        width = self.reach * float(np.exp(np.clip(signs.values() @ np.asarray(self.scale), NARROWEST, WIDEST)))
+        return share_of(signs.middle), share_of(signs.middle - width), share_of(signs.middle + width)
+
+
+CALIBRATION = Calibration(scale=(-1.158, 1.464, 2.004, 0.025, 0.666, 0.322), reach=2.25, most=0.5)
+"""By benchmarks/peers/bed/counts.py."""
