@@ -57,7 +57,7 @@ def test_a_case_is_kept_without_pickles_and_feeds_estimators(tmp_path):
     assert about["n"] == len(wrong) == 178
     assert wrong.mean() == pytest.approx(about["error_rate"]) == pytest.approx(0.1, abs=0.01)
     parts = shown.parts_of(about, arrays)
-    assert set(parts) == {"heldout", "neighbours"} == set(about["outside_sources"])
+    assert set(parts) == {"heldout", "neighbours", "ridge"} == set(about["outside_sources"])
     assert all(part.values.shape == (178, 3) for part in parts.values())
     np.testing.assert_allclose(arrays["source_heldout"].sum(1), 1.0, rtol=1e-5)
     np.testing.assert_allclose(np.nansum(arrays["error_probability"]) / 178, about["today"]["rate"], rtol=1e-6)

@@ -238,7 +238,7 @@ def test_without_beliefs_there_are_no_decisions(noisy, ask):
 
 def test_reasons_are_told_in_words(noisy, trained):
     inputs, labels, wrong = noisy
-    rows = levelled(inputs)
+    rows = np.asarray(levelled(inputs))
     flagged = trained.mislabeled().set_index("index")
     assert set(np.flatnonzero(wrong)) <= set(flagged.index)
     for row in np.flatnonzero(wrong):
