@@ -134,7 +134,7 @@ cifar features 2000 | careless | none
 cifar features 2000 | one_annotator | none
 cifar features 1000 | very_careless | none
 cifar features 500 | careless | none
-cifar features 5000 unbalanced | careless | logistic
+cifar features 2000 unbalanced | careless | logistic
 cifar images 2000 | careless | small_cnn
 cifar images 4000 | careless | small_cnn
 cifar images 4000 | one_annotator | small_cnn
@@ -268,7 +268,7 @@ satellite | pairs 20% | logistic
 satellite 1500 | symmetric 2% | forest of 100
 satellite 3000 | hard 10% | boosting 60
 satellite | symmetric 20% | mlp
-satellite 4000 unbalanced | symmetric 10% | mlp
+satellite 2000 unbalanced | symmetric 10% | mlp
 satellite 3000 | symmetric 40% | forest of 10
 digits | symmetric 2% | mlp
 digits | symmetric 40% | mlp
