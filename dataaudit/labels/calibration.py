@@ -42,15 +42,19 @@ class Signs:
         return float(np.median([log_share(value) for value in self.estimates]))
 
     def values(self) -> FloatArray:
-        """What the scale of the error is told by, float64 [6].
+        """What the scale of the error is told by, float64 [5].
 
         One; by how much labels that the model disagrees with are more than those that are estimated to be wrong; by how
-        much the estimates disagree; how few errors there seem to be; their share; whether the label was seen.
+        much the estimates disagree; the share that is estimated; whether the label was seen.
         """
         gap = log_share(self.disagreement) - self.middle
         spread = float(np.std([log_share(value) for value in self.estimates]))
-        few = 1.0 / np.sqrt(max(np.exp(self.middle) * self.n, 1.0))
-        return np.array([1.0, gap, spread, few, self.middle, 0.0 if self.independent else 1.0])
+        return np.array([1.0, gap, spread, self.middle, 0.0 if self.independent else 1.0])
+
+    @property
+    def few(self) -> float:
+        """How far so few errors are off by chance, relatively: one over the root of their number."""
+        return float(1.0 / np.sqrt(max(np.exp(self.middle) * self.n, 1.0)))
 
 
 def log_share(share: float) -> float:
@@ -68,12 +72,12 @@ class Calibration:
     """Intervals of the share of wrong labels, from signs.
 
     `log_share` of the truth is taken to lie around the median of the estimates' by Student's t distribution, with the
-    scale exp(scale . `Signs.values`).
+    scale exp(scale . `Signs.values`); `Signs.few` is added to the reach of the interval, in squares.
 
     Attributes
     ----------
     scale
-        Coefficients [6].
+        Coefficients [5].
     reach
         Scales to both sides that an interval takes in.
     most
@@ -86,9 +90,10 @@ class Calibration:
 
     def estimate(self, signs: Signs) -> tuple[float, float, float]:
         """The share, and the lower and upper bound of its interval."""
-        width = self.reach * float(np.exp(np.clip(signs.values() @ np.asarray(self.scale), NARROWEST, WIDEST)))
+        scale = float(np.exp(np.clip(signs.values() @ np.asarray(self.scale), NARROWEST, WIDEST)))
+        width = float(np.hypot(self.reach * scale, signs.few))
         return share_of(signs.middle), share_of(signs.middle - width), share_of(signs.middle + width)
 
 
-CALIBRATION = Calibration(scale=(-1.158, 1.464, 2.004, 0.025, 0.666, 0.322), reach=2.25, most=0.5)
+CALIBRATION = Calibration(scale=(-1.193, 1.403, 1.617, 0.619, 0.441), reach=2.25, most=0.5)
 """By benchmarks/peers/bed/counts.py."""

@@ -140,7 +140,7 @@ def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
     monkeypatch.setattr(judgement, "MOST_CLASSES", 4)
     found = judge(believed(beliefs, len(labels)), labels, 5)
     assert list(found.estimates) == ["confident joint"]
-    assert found.rate == full.estimates["confident joint"]
+    assert found.rate == pytest.approx(full.estimates["confident joint"])
     np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))
 
 
@@ -149,6 +149,22 @@ def test_without_skill_nothing_is_flagged():
     labels = np.arange(1000) % 2
     against = np.where(labels[:, None] == np.arange(2), 0.49, 0.51)
     found = judge(believed(shares(against, labels), 1000), labels, 2)
-    assert not found.skilled
-    assert (found.rate, found.lower, found.upper) == (0.0, 0.0, 1.0)
-    assert (found.probability == 0).all()
+    assert not found.known
+    assert "no better" not in found.unknown
+    assert "than their most frequent class does" in found.unknown
+    assert np.isnan(found.rate)
+    assert (found.lower, found.upper) == (0.0, 1.0)
+    assert np.isnan(found.counts).all()
+    # Probabilities still rank.
+    assert np.isfinite(found.probability).all()
+
+
+def test_a_model_that_disagrees_with_most_labels_is_too_weak_to_count_by():
+    """Better than the most frequent of ten classes, and wrong more often than right."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(2000) % 10
+    told = np.where(rng.random(2000) < 0.4, labels, rng.integers(0, 10, 2000))
+    found = judge(believed(shares(0.05 + 0.5 * np.eye(10)[told], labels), 2000), labels, 10)
+    assert not found.known
+    assert "disagrees with 5" in found.unknown
+    assert np.isnan(found.rate)

@@ -35,7 +35,7 @@ FREEDOM = 6.0
 """Degrees of freedom of the t distribution."""
 SHRINK = 0.5
 """Of the squared coefficients of the scale."""
-REACHES = (2.0, 2.25, 2.5, 2.75, 3.0)
+REACHES = (1.75, 2.0, 2.25, 2.5, 2.75)
 FAIR, GOOD, CHANCE = 0.6, 0.85, 1.5
 """Accuracies on true labels that targets are about."""
 ENOUGH = 0.02
@@ -75,11 +75,12 @@ def read(path: Path) -> Seen:
 def fitted(seen: Sequence[Seen], reach: float, most: float) -> Calibration:
     """Coefficients by maximum likelihood."""
     values = np.stack([case.signs.values() for case in seen])
+    few = np.array([case.signs.few for case in seen]) / reach
     away = np.array([log_share(case.rate) - case.signs.middle for case in seen])
 
     def loss(scale: Array) -> float:
-        logs = np.clip(values @ scale, NARROWEST, WIDEST)
-        likelihood = -(FREEDOM + 1) / 2 * np.log1p((away / np.exp(logs)) ** 2 / FREEDOM) - logs
+        width = np.hypot(np.exp(np.clip(values @ scale, NARROWEST, WIDEST)), few)
+        likelihood = -(FREEDOM + 1) / 2 * np.log1p((away / width) ** 2 / FREEDOM) - np.log(width)
         return float(-likelihood.sum() + SHRINK * (scale[1:] ** 2).sum())
 
     found = minimize(loss, np.zeros(values.shape[1]), method="L-BFGS-B", options={"maxiter": 2000}).x
