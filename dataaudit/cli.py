@@ -259,6 +259,9 @@ def _write(audit: Audit, out: Path, top: int) -> None:
         audit.suspects(top).to_csv(out / "suspects.csv", index=False)
         if audit.judgement is not None and audit.judgement.known:
             audit.mislabeled().to_csv(out / "mislabeled.csv", index=False)
+        else:
+            # An earlier audit's would be taken for this one's.
+            (out / "mislabeled.csv").unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"{out} ({error})", "a folder that can be written", "free some room") from error
 

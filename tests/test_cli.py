@@ -281,3 +281,21 @@ def test_list_and_version():
     for name in ("label_quality", "small_cnn", "cifar10"):
         assert name in listed.output
     assert call("--version").output.strip() == dataaudit.__version__
+
+
+def test_without_anything_to_learn_no_label_is_listed_as_wrong(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [{"a": value, "kind": "yes" if row % 2 else "no"} for row, value in enumerate(rng.normal(size=60))]
+    path = tmp_path / "noise.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    out = tmp_path / "r"
+    for _ in range(2):
+        done = call("score", path, "--label", "kind", "--out", out, "--epochs", 2)
+        assert done.exit_code == 0, done.output
+        assert not (out / "mislabeled.csv").exists()
+        (out / "mislabeled.csv").write_text("of an earlier audit")
+    done = call("score", path, "--label", "kind", "--out", out, "--epochs", 2)
+    assert "how many labels are wrong is not known" in done.output
+    assert not (out / "mislabeled.csv").exists()
+    assert (out / "suspects.csv").exists()
+    assert "how many labels are wrong is not known" in (out / "report.html").read_text()

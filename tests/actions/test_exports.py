@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import datasets
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 import dataaudit
 from dataaudit.audit import Audit
-from dataaudit.errors import DataError, SettingError
+from dataaudit.errors import DataError, ModelError, SettingError
 
 N = 30
 WRONG = [4, 11]
@@ -249,3 +249,17 @@ def test_a_torch_data_set_has_no_columns():
 def test_options_without_a_data_set_are_refused():
     with pytest.raises(SettingError, match="without dataset="):
         audited(hugging_face(), **HF).to_dataset(label="label")
+
+
+def test_where_the_number_of_errors_is_not_known_nothing_is_flagged_or_cleaned():
+    dataset = hugging_face()
+    audit = dataaudit.score(LogisticRegression(), dataset, "heldout_confidence", progress=False, **HF)
+    unknown = replace(audit.judgement, rate=float("nan"), lower=0.0, upper=1.0, unknown="the model is too weak")
+    audit = replace(audit, judgement=unknown)
+    made = audit.to_dataset()
+    assert made["flagged"][:] == [None] * N
+    assert None not in made["error_probability"][:]
+    for policy in ("drop", "relabel", "weight"):
+        with pytest.raises(ModelError, match=r"the model is too weak.*pass flagged=audit.mislabeled\(count=20\)"):
+            audit.clean(policy)
+    assert len(audit.clean("drop", flagged=audit.mislabeled(count=3))) == N - 3
