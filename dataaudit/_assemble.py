@@ -89,6 +89,9 @@ def assemble(
         settings.pop("recipe_chosen", None)
     else:
         settings["passes"] = round(evidence.passes, 2)
+    if "repeats" in evidence.ways:
+        told = "every training run showed the same: this model draws nothing at random, and repeats= only costs time"
+        settings["notes"] = [*settings["notes"], told]
     if evidence.agreement is not None:
         settings["agreement"] = evidence.agreement.to_dict()
         settings["notes"] = [*settings["notes"], *evidence.agreement.notes()]
@@ -145,12 +148,21 @@ def so_far(
     evidence = with_beliefs(evidence)
     kept = [scorer for scorer in plan if scorer.needs and all(evidence.has(need) for need in scorer.needs)]
     if not kept:
-        kept = scoring.supported({Need.DYNAMICS, Need.BELIEFS})
+        supported = scoring.supported({Need.DYNAMICS, Need.BELIEFS})
+        kept = [scorer for scorer in supported if all(evidence.has(need) for need in scorer.needs)]
+    if not kept:
+        raise DataError(
+            f"an interruption before anything was complete that {', '.join(names_of(plan))} could be told by",
+            "a complete evaluation, or recorded epochs",
+            "run score again and let more of it finish, or leave scorers='auto'",
+        )
     epochs = underway.epochs(recorder)
     complete = [f"{epochs} complete epochs"] if epochs else []
     complete += [f"{runs} complete holdout runs"] if runs else []
     notes = [*notes, f"interrupted after {' and '.join(complete)}"]
     settings = run_settings(names_of(kept), examples, learner, seed, recorded, notes, evidence.dynamics)
+    if underway.runs:
+        settings["repeats"] = 1 + len(underway.runs)
     settings |= density_settings(kept, evidence, settings["notes"])
     settings |= neighbour_settings(kept, evidence, settings["notes"])
     if work is not None and runs:

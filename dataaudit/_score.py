@@ -145,8 +145,9 @@ def score(
         What is kept depends on the folder alone: remove it when it is not needed any more.
     repeats
         Training runs, each with a seed of its own, whose dynamics are taken together: errors are ranked better, for as
-        many times the cost. The trained model's predictions, densities in its layers and per-epoch matrices are
-        those of the first.
+        many times the cost. A module starts each from the weights that it has, a factory makes fresh ones; a model that
+        draws nothing at random only repeats itself, which a note says. The trained model's predictions, densities in
+        its layers and per-epoch matrices are those of the first run.
 
     Returns
     -------

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT, BROUGHT = "ridge regression, each left out", "brought along"
 STAGES, EPOCHS = "boosting stages", "epochs"
+SAME = "each the same"
 """How sources come about, in `Evidence.ways`."""
 
 
@@ -95,7 +96,8 @@ class Evidence:
     model
         What was trained on all rows, or can be, for rows not seen; no scorer reads it.
     ways
-        How sources came about, by name: "dynamics", "heldout", "ridge"; JSON values.
+        How sources came about, by name: "dynamics", "heldout", "ridge"; JSON values. "repeats" where further training
+        runs were no others.
     """
 
     labels: IntArray
@@ -288,11 +290,12 @@ def collect(
     if learner is not None and repeats > 1:
         with timer.stage("train"):
             evaluates = evaluating is not None
-            others = further(
-                learner, labels, len(class_names), seed, repeats, evaluates, progress, crowds.of_another_run
-            )
-            run = run.with_(list(others), labels)
-        underway.further = run.passes
+            near = crowds.of_another_run
+            for one in further(learner, labels, len(class_names), seed, repeats, evaluates, progress, near):
+                underway.runs.append(one)
+        if all(one.repeats(run) for one in underway.runs):
+            ways["repeats"] = SAME
+        run = run.with_(underway.runs, labels)
         dynamics, evaluations = (run.dynamics if dynamics_needed else None), run.evaluations
     if Need.HELDOUT in needs and heldout is None:
         probe = getattr(learner, "probe", None)

@@ -42,6 +42,11 @@ class Shown:
     around: Around | None
     passes: float = 0.0
 
+    def repeats(self, first: Shown) -> bool:
+        """Whether training showed what the first run's showed, to the bit."""
+        one, other = self.dynamics, first.dynamics
+        return one is not None and other is not None and np.array_equal(one.mean_margin, other.mean_margin, True)
+
     def with_(self, others: Sequence[Shown], labels: IntArray) -> Shown:
         """This run and the others taken together; votes of single neighbours stay those of this one."""
         runs = [self, *others]
@@ -89,7 +94,8 @@ def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
         raise SettingError(f"repeats={repeats!r}", "a whole number of at least 1", "pass repeats=3")
     staged = learner is not None and learner.epochs > 0
     if repeats > 1 and not (staged and trains):
-        what = "nothing that is trained here" if learner is None or staged else "a model that has no epochs"
+        what = "a call that records no training run" if staged else "a model that has no epochs"
+        what = "nothing that is trained here" if learner is None else what
         raise SettingError(
             f"repeats={repeats} for {what}",
             "a torch module, a boosting model with staged predictions or a model with partial_fit, yet to be trained",

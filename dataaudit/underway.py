@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataaudit.agreement import measured
 from dataaudit.evaluations import Evaluations, spent
+from dataaudit.repeats import Shown
 
 if TYPE_CHECKING:
     from dataaudit.crowds import Crowds
@@ -28,8 +29,8 @@ class Underway:
         Complete passes of evaluation where `evaluating` is None.
     crowds
         Densities and neighbours.
-    further
-        What further training runs cost, in passes.
+    runs
+        What further training runs show that are complete.
     heldout, left_out, ways
         As in `dataaudit.evidence.Evidence`.
     """
@@ -37,21 +38,22 @@ class Underway:
     trains: bool = False
     evaluating: Evaluations | None = None
     looks: int = 0
-    further: float = 0.0
+    runs: list[Shown] = field(default_factory=list)
     crowds: Crowds | None = None
     heldout: Predictions | None = None
     left_out: Predictions | None = None
     ways: dict[str, str] = field(default_factory=dict)
 
     def epochs(self, recorder: Recorder) -> int:
-        """Complete epochs of training, recorded or looked at."""
+        """Complete epochs of the first training run, recorded or looked at."""
         return max(recorder.epochs, 0 if self.evaluating is None else self.evaluating.epochs)
 
     def passes(self, epochs: int) -> float | None:
-        """What `epochs` of training and the evaluations cost; None where no torch module is trained."""
+        """What `epochs` of training, the evaluations and further runs cost; None where no torch module is trained."""
         if not self.trains:
             return None
-        return self.further + spent(epochs, self.looks if self.evaluating is None else self.evaluating.passes)
+        looks = self.looks if self.evaluating is None else self.evaluating.passes
+        return spent(epochs, looks) + sum(run.passes for run in self.runs)
 
     def parts(self, recorder: Recorder, recorded: bool) -> dict[str, Any]:
         """Everything that is complete, as `dataaudit.evidence.Evidence` takes it.
@@ -69,13 +71,18 @@ class Underway:
         found: dict[str, Any] = {}
         if self.crowds is not None:
             found = {name: getattr(self.crowds, name) for name in ("densities", "neighbours", "around")}
+        evaluations = None if self.evaluating is None else self.evaluating.so_far()
+        if self.runs:
+            run = Shown(dynamics, evaluations, found.get("around")).with_(self.runs, recorder.labels)
+            dynamics, evaluations = (None if dynamics is None else run.dynamics), run.evaluations
+            found["around"] = run.around
         return {
             **found,
             "dynamics": dynamics,
             "predictions": predictions,
             "heldout": self.heldout,
             "left_out": self.left_out,
-            "evaluations": None if self.evaluating is None else self.evaluating.so_far(),
+            "evaluations": evaluations,
             "agreement": measured(recorder.labels, dynamics, predictions, self.heldout, None),
             "passes": self.passes(self.epochs(recorder)),
             "ways": self.ways,

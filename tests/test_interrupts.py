@@ -200,3 +200,23 @@ def test_a_recorder_that_was_brought_stays_one(noisy):
     settings = caught.value.audit().settings
     assert settings["engine"] == "recorder"
     assert "passes" not in settings
+
+
+def test_scores_of_evaluations_that_were_not_reached_leave_no_audit(noisy, network):
+    """Epochs are complete, and nothing that the score could be told by."""
+    inputs, labels, _ = noisy
+    recipe = Recipe(epochs=50_000, evaluations=1, batch_size=100, schedule="constant", warmup=0.0)
+    started = time.perf_counter()
+
+    def press():
+        time.sleep(2.0)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(network, (inputs, labels), "augmented_el2n", recipe=recipe, progress=False)
+    thread.join()
+    assert time.perf_counter() - started < 20.0
+    with pytest.raises(DataError, match=r"before (anything|the first epoch)"):
+        caught.value.audit()

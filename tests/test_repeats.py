@@ -89,13 +89,42 @@ def test_what_has_no_epochs_is_refused():
         dataaudit.score(None, data, precomputed=recorder, repeats=2, progress=False)
 
 
-def test_ctrl_c_in_a_later_run_keeps_the_first(monkeypatch):
-    def interrupted(*_):
+def test_ctrl_c_in_a_later_run_keeps_what_is_complete(monkeypatch):
+    from dataaudit import repeats
+
+    def interrupted(*given):
+        yield from list(repeats.further(*given))[:complete]
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dataaudit.evidence.further", interrupted)
-    with pytest.raises(Interrupted) as caught:
-        audited(2)
-    assert caught.value.epochs == 4
-    kept = caught.value.audit()
-    np.testing.assert_array_equal(kept.dynamics.mean_el2n, audited(1).dynamics.mean_el2n)
+    for complete in (0, 1):
+        with pytest.raises(Interrupted) as caught:
+            audited(3)
+        kept, whole = caught.value.audit(), audited_whole(1 + complete)
+        assert kept.settings["passes"] == pytest.approx((1 + complete) * (4 + 2 / 3), abs=0.01)
+        assert kept.settings.get("repeats", 1) == 1 + complete
+        same(kept.dynamics, whole.dynamics)
+        np.testing.assert_array_equal(kept.columns["consensus"], whole.columns["consensus"])
+
+
+def audited_whole(repeats):
+    """Without the interruption that a test has put in."""
+    with pytest.MonkeyPatch.context() as patch:
+        from dataaudit import repeats as runs
+
+        patch.setattr("dataaudit.evidence.further", runs.further)
+        return audited(repeats)
+
+
+def test_a_model_that_draws_nothing_at_random_is_told_of():
+    model = HistGradientBoostingClassifier(max_iter=5, early_stopping=False)
+    data = IMAGES.reshape(90, -1), LABELS
+    told = "every training run showed the same"
+    assert any(told in note for note in dataaudit.score(model, data, repeats=2, progress=False).settings["notes"])
+    assert not any(told in note for note in audited(2).settings["notes"])
+    assert not any(told in note for note in audited(1).settings["notes"])
+
+
+def test_scores_that_read_no_training_run_are_refused():
+    with pytest.raises(SettingError, match="repeats=2 for a call that records no training run"):
+        audited(2, scorers="knn_c_score/hidden")

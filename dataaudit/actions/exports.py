@@ -62,7 +62,7 @@ class Exports(ABC):
         Every row is there, in its order. Added are a column for every score, called ``audit_`` and its name with "_"
         for "/"; ``suggested_label``, of the label column's type; and, where the audit has predictions,
         ``error_probability`` and ``flagged``. All are null where nothing is known, as in rows that were dropped, and
-        ``flagged`` where how many labels are wrong is not known.
+        the last two where how many labels are wrong is not known.
         Columns of a Hugging Face data set stay where they are, memory-mapped; a selection or a shuffle is written out
         by ``datasets`` first, as by its own ``add_column``. Arrays become the columns "input" and "label", copied.
 
@@ -123,11 +123,11 @@ class Exports(ABC):
         made["suggested_label"] = spelled.take(suggestions), feature
         if self._has_predictions:
             probability = self.error_probability()
-            unknown = np.isnan(probability)
+            # Those that only rank are no probabilities.
+            unknown = np.isnan(probability) if self._counted else np.ones(len(kept), bool)
             made["error_probability"] = export.spread(probability, kept, total, unknown), float64
-            told = self.judgement is not None and self.judgement.known
-            flagged = np.isin(kept, self._found_flags()[0]) if told else np.zeros(len(kept), bool)
-            made["flagged"] = export.spread(flagged, kept, total, np.full(len(kept), not told)), Value("bool")
+            flagged = np.isin(kept, self._found_flags()[0]) if self._counted else np.zeros(len(kept), bool)
+            made["flagged"] = export.spread(flagged, kept, total, np.full(len(kept), not self._counted)), Value("bool")
         return made
 
     def clean(
@@ -191,8 +191,8 @@ class Exports(ABC):
         if flagged is None and self.judgement is not None and not self.judgement.known:
             raise ModelError(
                 f"an audit that does not know how many labels are wrong: {self.judgement.unknown}",
-                "rows that are taken for errors",
-                "pass flagged=audit.mislabeled(count=20), or train a better model",
+                "rows that are taken for errors" if policy != "weight" else "probabilities of error",
+                "pass flagged=audit.mislabeled(count=20) with policy 'drop' or 'relabel', or train a better model",
             )
         examples = self._original(dataset, split, label, inputs, transform)
         if policy == "weight":
@@ -227,6 +227,11 @@ class Exports(ABC):
     @property
     def _has_predictions(self) -> bool:
         return self.judgement is not None
+
+    @property
+    def _counted(self) -> bool:
+        """Whether how many labels are wrong is known."""
+        return self.judgement is None or self.judgement.known
 
     def _found_flags(self) -> tuple[IntArray, IntArray]:
         """Rows that the audit takes for label errors, ascending, and the classes it suggests for them."""

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.errors import ModelError, SettingError
+from dataaudit.labels.calibration import CHANCE, NONE_SEEN
 from dataaudit.labels.judgement import Judgement
 from dataaudit.labels.reasons import reasons
 from dataaudit.types import FloatArray, IntArray
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 FLOOR = 0.5
-"""Probability below which no label is taken for wrong unless that is asked for."""
+"""Probability below which no label is taken for wrong unless that is asked for: it is likelier right."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class NoiseRate:
         examples), share (of the examples with that given label), lower and upper (95 % interval of the share). Where
         the rate is not known, count and share are NaN, and the order is that of the confusions.
     estimates
-        The estimates behind the rate, by name; it is their median.
+        The estimates behind the rate, by name; it is the median of their logarithms, turned back.
     reason
         Why the rate is not known, in words; empty where it is.
     """
@@ -125,17 +126,15 @@ class LabelDecisions(ABC):
         true, given = found.pairs.T
         of_given = np.bincount(self.labels, minlength=len(names))[given]
         share = np.minimum(found.counts / np.maximum(of_given, 1), 1.0)
-        # Logarithms of how far off the rate may be, and of what so few examples may be.
-        method = np.log(max(found.upper, 1e-12) / max(found.rate, 1e-12)) if found.known else 0.0
-        spread = np.exp(np.sqrt(method**2 + 1.96**2 / np.maximum(found.counts, 0.5)))
+        lower, upper = _around(share, found, of_given)
         pairs = pd.DataFrame(
             {
                 "given": names[given],
                 "suggested": names[true],
                 "count": found.counts,
                 "share": share,
-                "lower": share / spread if found.known else 0.0,
-                "upper": np.minimum(share * spread, 1.0) if found.known else 1.0,
+                "lower": lower,
+                "upper": upper,
             }
         )
         return NoiseRate(found.rate, found.lower, found.upper, pairs, dict(found.estimates), found.unknown)
@@ -163,13 +162,14 @@ class LabelDecisions(ABC):
         rate
             This share of all examples.
         count
-            So many examples.
+            So many examples, or all there are.
 
         Returns
         -------
         DataFrame
             index (row of the data set), given and suggested label, probability (of being wrong), reason (in words),
-            and every score. Its ``attrs`` hold the expected precision and recall.
+            and every score. Its ``attrs`` hold the expected precision and recall: a recall far below 1 says that more
+            labels are expected to be wrong than any can be named by default.
 
         Raises
         ------
@@ -205,6 +205,18 @@ class LabelDecisions(ABC):
         return frame
 
 
+def _around(share: FloatArray, found: Judgement, of_given: IntArray) -> tuple[FloatArray, FloatArray]:
+    """95 % intervals of the shares of pairs [p]: as far off as the rate may be, and so few examples by chance."""
+    if not found.known:
+        return np.zeros(len(share)), np.ones(len(share))
+    chance = CHANCE**2 / np.maximum(found.counts, 0.5)
+    rate = max(found.rate, 1e-12)
+    below, above = (np.log(max(bound, 1e-12) / rate) for bound in (found.lower, found.upper))
+    lower = share * np.exp(-np.sqrt(below**2 + chance)) if found.lower > 0 else np.zeros(len(share))
+    upper = np.maximum(share * np.exp(np.sqrt(above**2 + chance)), share + NONE_SEEN / np.maximum(of_given, 1))
+    return np.asarray(lower), np.asarray(np.minimum(upper, 1.0))
+
+
 def _how_many(falling: FloatArray, found: Judgement, how: str, targets: Mapping[str, float | None]) -> int:
     """Number of examples to flag, of probabilities in falling order."""
     given = {name: value for name, value in targets.items() if value is not None}
@@ -216,12 +228,9 @@ def _how_many(falling: FloatArray, found: Judgement, how: str, targets: Mapping[
         )
     count = given.pop("count", None)
     if count is not None:
-        whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
-        if not whole or not 0 < count <= len(falling):
-            raise SettingError(
-                f"count={count!r}", f"a whole number from 1 to the {len(falling)} examples", "pass count=20"
-            )
-        return int(count)
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+            raise SettingError(f"count={count!r}", "a whole number of at least 1", "pass count=20")
+        return min(int(count), len(falling))
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value <= 1:
             raise SettingError(f"{name}={value!r}", "a share above 0 and at most 1", f"pass {name}=0.9")

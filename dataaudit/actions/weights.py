@@ -166,7 +166,8 @@ class TrainingWeights(ABC):
             scores=values,
             ties=self.ties.get(name, np.zeros(len(values))),
             labels=self.labels,
-            error_probability=None if found is None else found.probability,
-            noise_rate=None if found is None else found.rate,
+            error_probability=None if found is None or not found.known else found.probability,
+            noise_rate=None if found is None or not found.known else found.rate,
+            unknown="" if found is None else found.unknown,
             losses=losses,
         )

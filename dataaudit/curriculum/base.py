@@ -29,6 +29,8 @@ class ScoredExamples:
         says what class an example is of.
     noise_rate
         Estimated share of wrong labels; None as above.
+    unknown
+        Why that share is not known, in words; empty where it is, or nothing says what class an example is of.
     losses
         Mean loss of each example over the epochs of the audit's training run, float64 [n], NaN where it was never
         seen; None without training dynamics.
@@ -44,6 +46,7 @@ class ScoredExamples:
     losses: FloatArray | None = None
     positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     total: int = 0
+    unknown: str = ""
 
     def __post_init__(self) -> None:
         if self.total == 0:
@@ -171,8 +174,19 @@ def weighed(strategy: Strategy, examples: ScoredExamples, epoch: int | None, tot
     return raw
 
 
+def _check_known(name: str, examples: ScoredExamples) -> None:
+    """Raise a `ModelError` if how many labels are wrong is not known."""
+    if examples.unknown:
+        raise ModelError(
+            f"an audit that does not know how many labels are wrong, for the strategy {name!r}: {examples.unknown}",
+            "a model that is good enough to count errors by",
+            "train a better model, or choose 'drop_least_regular' with a share, which needs a score alone",
+        )
+
+
 def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
     """The examples' probabilities of error, or a `ModelError`."""
+    _check_known(name, examples)
     if examples.error_probability is None:
         raise ModelError(
             f"an audit without probabilities of error for the strategy {name!r}",
@@ -184,6 +198,7 @@ def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
 
 def needed_rate(name: str, examples: ScoredExamples) -> float:
     """The estimated share of wrong labels, or a `ModelError`."""
+    _check_known(name, examples)
     if examples.noise_rate is None:
         raise ModelError(
             f"an audit without an estimate of wrong labels for the strategy {name!r}",

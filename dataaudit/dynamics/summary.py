@@ -50,7 +50,8 @@ class Dynamics:
     seen, correct
         Epochs in which the example was seen, and was classified correctly, int64 [n].
     first_correct
-        First epoch (from 1) of a correct classification, E + 1 where there is none, int64 [n].
+        First epoch (from 1) of a correct classification, E + 1 where there is none, int64 [n]; of several training
+        runs, the sum over runs.
     forgetting
         Times a correct classification was followed by a wrong one at the next visit, int64 [n].
     mean_margin

@@ -66,7 +66,7 @@ class Judgement:
     rate, lower, upper
         Estimated share of wrong labels, with a 95 % interval; NaN, 0 and 1 where it is not known.
     estimates
-        The estimates that it is the median of, by name.
+        The estimates behind it, by name: it is the median of their logarithms, turned back.
     pairs
         (true class, given label), int64 [p, 2], the most frequent first.
     counts
@@ -148,7 +148,8 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
     if unknown:
         given_out[order] = -np.sort(-expit(odds[known]))
     else:
-        given_out[order] = -np.sort(-adding_up(odds[known], rate)) if rate > 0 else 0.0
+        # Where no label seems wrong, probabilities are next to nothing, and still rank.
+        given_out[order] = -np.sort(-adding_up(odds[known], max(rate, SMALLEST**2)))
     probability[known] = given_out
     other = cells // classes != cells % classes
     cells, sizes = cells[other], sizes[other].astype(np.float64)

@@ -25,6 +25,9 @@ MEASURED = 20000
 TAIL = 0.01
 """Share of a column's values, at either end, that is cut off."""
 
+FAR = 1e16
+"""Largest distance from the median, in scales of a column, that is told from larger ones."""
+
 BLOCK = 2**21
 """Values worked on at a time."""
 
@@ -127,7 +130,11 @@ class LevelledRows:
     def __getitem__(self, wanted: slice | IntArray) -> AnyArray:
         """Rows of a slice or at positions, float32 [b, d], a new array."""
         levels = self._levels
-        places = np.arange(*wanted.indices(len(self))) if isinstance(wanted, slice) else np.asarray(wanted)
+        places = np.arange(len(self))[wanted] if isinstance(wanted, slice) else np.asarray(wanted)
+        if places.ndim == 0:
+            return np.asarray(self[places[None]][0])
+        if places.dtype == bool:
+            places = np.flatnonzero(places)
         made = np.empty((len(places), self.shape[1]), np.float32)
         step = max(1, BLOCK // self.shape[1])
         for start in range(0, len(places), step):
@@ -135,7 +142,9 @@ class LevelledRows:
             if self._cut:
                 np.clip(part, levels.low, levels.high, part)
             part -= levels.middle
-            np.divide(part, levels.scale, made[start : start + step], casting="same_kind")
+            part /= levels.scale
+            # Float32 holds the squares of what lies that far out, and of nothing much further.
+            np.clip(part, -FAR, FAR, made[start : start + step], casting="same_kind")
         return made
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:

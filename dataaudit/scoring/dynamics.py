@@ -72,7 +72,7 @@ mean_confidence = DynamicsScore(
 )
 first_learned = DynamicsScore(
     "first_learned",
-    "minus the first epoch of a correct classification; ties by mean margin",
+    "minus the first epoch of a correct classification (of several runs, their sum); ties by mean margin",
     lambda dynamics: -dynamics.first_correct,
     lambda dynamics: dynamics.mean_margin,
 )

@@ -257,9 +257,12 @@ def test_where_the_number_of_errors_is_not_known_nothing_is_flagged_or_cleaned()
     unknown = replace(audit.judgement, rate=float("nan"), lower=0.0, upper=1.0, unknown="the model is too weak")
     audit = replace(audit, judgement=unknown)
     made = audit.to_dataset()
-    assert made["flagged"][:] == [None] * N
-    assert None not in made["error_probability"][:]
+    assert made["flagged"][:] == made["error_probability"][:] == [None] * N
     for policy in ("drop", "relabel", "weight"):
-        with pytest.raises(ModelError, match=r"the model is too weak.*pass flagged=audit.mislabeled\(count=20\)"):
+        with pytest.raises(ModelError, match=r"too weak.*flagged=audit.mislabeled\(count=20\) with policy 'drop'"):
             audit.clean(policy)
     assert len(audit.clean("drop", flagged=audit.mislabeled(count=3))) == N - 3
+    for strategy in ("suspects", "drop_least_regular"):
+        with pytest.raises(ModelError, match=r"how many labels are wrong, for the strategy.*the model is too weak"):
+            audit.weights(strategy, **({"share": None} if strategy != "suspects" else {}))
+    assert audit.weights("drop_least_regular", share=0.1).sum() > 0

@@ -22,7 +22,7 @@ def test_the_formula():
     assert signs.middle == pytest.approx(middle)
     expected = [1.0, np.log(0.3 + SMALLEST) - middle, logs.std(), middle, 1.0]
     np.testing.assert_allclose(signs.values(), expected)
-    assert signs.few == pytest.approx(1 / np.sqrt((0.2 + SMALLEST) * 50))
+    assert signs.few == pytest.approx(1.96 / np.sqrt((0.2 + SMALLEST) * 50))
     made = Calibration((-1.0, 0.5, 0.25, 0.1, 0.2), 2.0, 0.5)
     width = np.hypot(2.0 * np.exp(np.dot(expected, made.scale)), signs.few)
     rate, lower, upper = made.estimate(signs)
@@ -35,6 +35,19 @@ def test_the_formula():
 def test_an_interval_holds_its_estimate_and_stays_within_bounds(estimates, disagreement, n, independent):
     rate, lower, upper = CALIBRATION.estimate(Signs(tuple(estimates), disagreement, n, independent))
     assert 0.0 <= lower <= rate <= upper <= 1.0
+
+
+@pytest.mark.parametrize(("n", "upper"), [(10, 0.3), (30, 0.1), (300, 0.01)])
+def test_where_no_error_was_seen_there_may_be_three(n, upper):
+    rate, lower, found = CALIBRATION.estimate(Signs((0.0, 0.0), 0.0, n, True))
+    assert (rate, lower) == (0.0, 0.0)
+    assert found >= upper
+
+
+def test_one_estimate_alone_is_not_taken_for_agreement():
+    _, low, high = CALIBRATION.estimate(Signs((0.1,), 0.12, 5000, True))
+    _, lower, upper = CALIBRATION.estimate(Signs((0.1, 0.1), 0.12, 5000, True))
+    assert low < lower < upper < high
 
 
 def test_it_is_wider_where_less_is_known():

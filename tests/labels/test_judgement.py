@@ -159,6 +159,18 @@ def test_without_skill_nothing_is_flagged():
     assert np.isfinite(found.probability).all()
 
 
+def test_where_no_label_seems_wrong_examples_are_still_ranked():
+    labels = np.arange(300) % 3
+    sure = np.linspace(0.9, 0.999, 300)
+    others = (1 - sure[:, None]) / 2 * np.ones(3)
+    told = np.where(labels[:, None] == np.arange(3), sure[:, None], others)
+    found = judge(believed(shares(told, labels), 300), labels, 3)
+    assert found.rate == pytest.approx(0.0, abs=1e-12)
+    assert found.upper >= 3 / 300
+    assert found.probability.sum() < 1e-6
+    np.testing.assert_array_equal(np.argsort(-found.probability, kind="stable"), np.arange(300))
+
+
 def test_a_model_that_disagrees_with_most_labels_is_too_weak_to_count_by():
     """Better than the most frequent of ten classes, and wrong more often than right."""
     rng = np.random.default_rng(0)

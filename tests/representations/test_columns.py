@@ -163,3 +163,17 @@ def test_embeddings_and_images_are_places_as_they_are():
         new, audited = place_rows_beside(known, known)
         np.testing.assert_array_equal(new, rows.reshape(63, -1))
         assert np.shares_memory(audited, rows)
+
+
+def test_rows_are_read_like_those_of_an_array_and_stay_finite():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 3)) * np.array([1.0, 1e3, 1e-3])
+    found, whole = levelled(rows, cut=False), np.asarray(levelled(rows, cut=False))
+    some = np.array([3, 3, 59, 0])
+    for wanted in (3, -1, slice(5, 20, 4), some, rows[:, 0] > 0):
+        np.testing.assert_array_equal(found[wanted], whole[wanted])
+    for far in (1e40, 1e300):
+        rows[7, 1] = far
+        values = np.asarray(levelled(rows, cut=False))
+        assert np.isfinite((values.astype(np.float32) ** 2).sum(1)).all()
+        assert np.abs(values).max(1).argmax() == 7

@@ -75,6 +75,7 @@ def read(path: Path) -> Seen:
 def fitted(seen: Sequence[Seen], reach: float, most: float) -> Calibration:
     """Coefficients by maximum likelihood."""
     values = np.stack([case.signs.values() for case in seen])
+    # What chance alone takes in, as a scale.
     few = np.array([case.signs.few for case in seen]) / reach
     away = np.array([log_share(case.rate) - case.signs.middle for case in seen])
 
