@@ -44,7 +44,7 @@ def test_a_network_that_repeats_wrong_labels_of_a_table_is_told_by_its_folds():
     audit = dataaudit.score(
         lambda: networks.MLP(64, 10),
         noisy_digits(600, 0.3),
-        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.05),
+        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.05, precision="float32"),
         progress=False,
     )
     agreement = audit.settings["agreement"]
