@@ -293,7 +293,7 @@ def collect(
             near = crowds.of_another_run
             for one in further(learner, labels, len(class_names), seed, repeats, evaluates, progress, near):
                 underway.runs.append(one)
-        if all(one.repeats(run) for one in underway.runs):
+        if all(one.same_as(run) for one in underway.runs):
             ways["repeats"] = SAME
         run = run.with_(underway.runs, labels)
         dynamics, evaluations = (run.dynamics if dynamics_needed else None), run.evaluations

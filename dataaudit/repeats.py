@@ -42,9 +42,9 @@ class Shown:
     around: Around | None
     passes: float = 0.0
 
-    def repeats(self, first: Shown) -> bool:
-        """Whether training showed what the first run's showed, to the bit."""
-        one, other = self.dynamics, first.dynamics
+    def same_as(self, other_run: Shown) -> bool:
+        """Whether training showed what another run's showed, to the bit."""
+        one, other = self.dynamics, other_run.dynamics
         return one is not None and other is not None and np.array_equal(one.mean_margin, other.mean_margin, True)
 
     def with_(self, others: Sequence[Shown], labels: IntArray) -> Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -38,17 +39,17 @@ SKLEARN: dict[str, Callable[[], Any]] = {
     "naive Bayes": GaussianNB,
     "discriminant": LinearDiscriminantAnalysis,
     "stump": lambda: DecisionTreeClassifier(max_depth=1, random_state=0),
-    **{f"tree of depth {d}": lambda d=d: DecisionTreeClassifier(max_depth=d, random_state=0) for d in (2, 3, 4, 8)},  # type: ignore[misc]
+    **{f"tree of depth {d}": partial(DecisionTreeClassifier, max_depth=d, random_state=0) for d in (2, 3, 4, 8)},
     "tree": lambda: DecisionTreeClassifier(random_state=0),
-    **{f"forest of {n}": lambda n=n: RandomForestClassifier(n, random_state=0) for n in (3, 10, 100, 300)},  # type: ignore[misc]
+    **{f"forest of {n}": partial(RandomForestClassifier, n, random_state=0) for n in (3, 10, 100, 300)},
     "forest of 50, depth 2": lambda: RandomForestClassifier(50, max_depth=2, random_state=0),
     "extra trees of 10": lambda: ExtraTreesClassifier(10, random_state=0),
     **{
-        f"boosting {n}": lambda n=n: HistGradientBoostingClassifier(max_iter=n, early_stopping=False, random_state=0)  # type: ignore[misc]
+        f"boosting {n}": partial(HistGradientBoostingClassifier, max_iter=n, early_stopping=False, random_state=0)
         for n in (5, 60, 150, 300)
     },
     "deep boosting 100": lambda: GradientBoostingClassifier(n_estimators=100, max_depth=6, random_state=0),
-    **{f"{k}-NN": lambda k=k: KNeighborsClassifier(k) for k in (1, 5, 50)},  # type: ignore[misc]
+    **{f"{k}-NN": partial(KNeighborsClassifier, k) for k in (1, 5, 50)},
     "15-NN by distance": lambda: KNeighborsClassifier(15, weights="distance"),
     "MLP classifier": lambda: MLPClassifier((100,), max_iter=100, random_state=0),
     "words": lambda: of_words(LogisticRegression(max_iter=1000)),

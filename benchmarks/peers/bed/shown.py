@@ -186,7 +186,8 @@ def run(case: Case, folders: Folders) -> None:
 
 def write(path: Path, arrays: dict[str, Array], about: dict[str, Any]) -> None:
     unfinished = path.with_suffix(".part.npz")
-    np.savez(unfinished, **arrays, about=np.array(json.dumps(about, default=str)))  # type: ignore[arg-type]
+    every: dict[str, Any] = {**arrays, "about": json.dumps(about, default=str)}
+    np.savez(unfinished, **every)
     unfinished.replace(path)
 
 
