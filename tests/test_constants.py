@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import dataaudit
-from benchmarks.peers import constants
+from benchmarks.peers import constants, families
 from benchmarks.peers.cases import Case, Source
 from benchmarks.peers.cells import Book
-from benchmarks.peers.constants import FAMILIES, RIDGE, Section, built, grid, sections, shipped, variant
+from benchmarks.peers.constants import Section, built, grid, sections, shipped, variant
+from benchmarks.peers.families import FAMILIES, RIDGE, kept
 from dataaudit.labels.beliefs import WEIGHTS
 from dataaudit.labels.posterior import CONSTANTS
 
@@ -41,7 +42,7 @@ def test_every_section_varies_what_its_families_have():
 
 
 def test_an_audit_that_was_kept_gives_its_consensus_again(tmp_path):
-    found = constants.kept(case(), tmp_path)
+    found = kept(case(), tmp_path)
     expected = dataaudit.score(None, (case().source.inputs, case().given), progress=False).columns["consensus"]
     assert found.family == RIDGE
     np.testing.assert_array_equal(found.consensus(WEIGHTS, CONSTANTS), expected)
@@ -55,7 +56,7 @@ def test_cells_that_are_there_are_skipped(tmp_path, monkeypatch):
     few = {family: [{}, {"odds": 0.1}] for family in FAMILIES}
     constants.evaluate(case(), "choosing", {family: [{}] for family in FAMILIES}, book, tmp_path)
     assert len(book.rows()) == 1
-    monkeypatch.setattr(constants, "audited", None)
+    monkeypatch.setattr(families, "audited", None)
     for _ in range(2):
         constants.evaluate(case(), "choosing", few, book, tmp_path)
         assert [row["trained"] for row in book.rows()] == [variant(RIDGE, change) for change in few[RIDGE]]
@@ -101,7 +102,7 @@ def test_data_sets_weigh_the_same():
 
 
 def test_a_family_without_its_sources_is_refused(tmp_path):
-    found = constants.kept(case(), tmp_path)
+    found = kept(case(), tmp_path)
     found.parts.pop("neighbours")
     with pytest.raises(ValueError, match="expected those of a family"):
         assert found.family
