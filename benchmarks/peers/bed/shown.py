@@ -104,7 +104,8 @@ def today_of(audit: dataaudit.Audit) -> tuple[dict[str, Any], dict[str, Array]]:
     rate = {"rate": noise.rate, "lower": noise.lower, "upper": noise.upper, "estimates": dict(noise.estimates)}
     rate |= {"unknown": judgement.unknown, "independent": judgement.independent}
     flagged = np.zeros(len(audit), bool)
-    flagged[audit.mislabeled()["index"].to_numpy()] = True
+    if noise.known:
+        flagged[audit.mislabeled()["index"].to_numpy()] = True
     return rate, {"error_probability": audit.error_probability(), "flagged": flagged}
 
 
