@@ -125,7 +125,8 @@ def _judged(evidence: Evidence) -> Judgement | None:
     if around is not None:
         space = str(around.settings["representation"])
         vote = Vote(around.same, around.leading, around.votes, around.depth, space)
-    return judge(evidence.beliefs, evidence.labels, len(evidence.class_names), vote)
+    by_heart = "" if evidence.agreement is None else evidence.agreement.by_heart()
+    return judge(evidence.beliefs, evidence.labels, len(evidence.class_names), vote, by_heart)
 
 
 def so_far(

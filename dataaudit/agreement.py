@@ -54,16 +54,21 @@ class Agreement:
         """What was looked at, as JSON values."""
         return {name: round(share, 4) for name, share in vars(self).items() if share is not None}
 
-    def notes(self) -> list[str]:
-        """A warning of memorised labels where there is reason for one."""
+    def by_heart(self) -> str:
+        """That the model memorises labels, in words; empty where nothing tells so."""
         if self.memorised <= MEMORISED or self.trained is None or self.trained < MOST:
-            return []
+            return ""
         seen = (self.augmented, "their mirror images"), (self.held_out, "those held out from it")
         share, other = max((share, other) for share, other in seen if share is not None)
-        return [
+        return (
             f"the model memorises labels: it agrees with {self.trained:.0%} of those it was trained on and with "
-            f"{share:.0%} of {other}; its last epochs say little about which are wrong"
-        ]
+            f"{share:.0%} of {other}"
+        )
+
+    def notes(self) -> list[str]:
+        """A warning of memorised labels where there is reason for one."""
+        found = self.by_heart()
+        return [f"{found}; its last epochs say little about which are wrong"] if found else []
 
 
 def measured(

@@ -149,8 +149,9 @@ class Believed:
         By those alone that never saw the example's label; None without any.
     known
         Examples that something is known about, bool [n].
-    remembered
-        Whether training dynamics, which have seen the label, are among the sources.
+    contradicted
+        Labels instead of which all sources that never saw them (all there are, where each did) name one and the same
+        other class, bool [n].
     weights
         Exponents of the sources, by name.
     """
@@ -158,5 +159,5 @@ class Believed:
     shares: ClassShares
     outside: ClassShares | None
     known: BoolArray
-    remembered: bool
+    contradicted: BoolArray
     weights: Mapping[str, float] = field(default_factory=dict)

@@ -12,16 +12,12 @@ import pandas as pd
 
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.labels.calibration import CHANCE, NONE_SEEN
-from dataaudit.labels.judgement import Judgement
+from dataaudit.labels.judgement import CAUTION, FLOOR, Judgement, cautious
 from dataaudit.labels.reasons import reasons
 from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from dataaudit.dynamics.summary import Dynamics
-
-
-FLOOR = 0.5
-"""Probability below which no label is taken for wrong unless that is asked for: it is likelier right."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class NoiseRate:
         examples), share (of the examples with that given label), lower and upper (95 % interval of the share). Where
         the rate is not known, count and share are NaN, and the order is that of the confusions.
     estimates
-        The estimates behind the rate, by name; it is the median of their logarithms, turned back.
+        The estimates behind the rate, by name.
     reason
         Why the rate is not known, in words; empty where it is.
     """
@@ -114,13 +110,15 @@ class LabelDecisions(ABC):
 
         Notes
         -----
-        The rate is the median of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean
-        posterior after one step of expectation-maximisation and, where held-out predictions or neighbours among the
-        inputs never saw the example's label, planted errors at two levels. A network that has learned its labels by
-        heart hides errors from the first two. The interval is what such estimates were off by on data sets whose
-        errors are known, people's among them (benchmarks/peers/bed/counts.py): wide where the model disagrees with
-        many more labels than are estimated to be wrong, where the estimates disagree, and where it was trained on the
-        labels. Where the model is too weak to count by, the rate is not known.
+        The rate lies halfway, in logarithms, between two numbers. One is the median of a strict confident joint (after
+        Northcutt, Jiang and Chuang 2021), the mean posterior after one step of expectation-maximisation and, where
+        held-out predictions or neighbours among the inputs never saw the example's label, planted errors at two
+        levels; a network that has learned its labels by heart hides errors from the first two. The other is the share
+        of labels that all sources which never saw them contradict with the same class. The interval is what such
+        estimates were off by on data sets whose errors are known, people's among them
+        (benchmarks/peers/bed/counts.py): wide where the model disagrees with many more labels than are estimated to be
+        wrong, where the estimates disagree, and where it was trained on the labels. Where the model is too weak to
+        count by, the rate is not known.
         """
         found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
         true, given = found.pairs.T
@@ -156,7 +154,8 @@ class LabelDecisions(ABC):
             "auto": as many as are estimated to be wrong, of those that are likelier wrong than right. It is left out
             beside one of the following.
         precision
-            As many as possible while this share of them is expected to be wrong.
+            As many as possible while this share of them is expected to be wrong. Errors are counted cautiously,
+            halfway to the lower bound of their number.
         recall
             As few as possible while this share of all errors is expected among them.
         rate
@@ -246,12 +245,13 @@ def _how_many(falling: FloatArray, found: Judgement, how: str, targets: Mapping[
         wanted = given["recall"] * falling.sum()
         return min(int(np.searchsorted(np.cumsum(falling), wanted * (1 - 1e-12))) + 1, len(falling))
     if "precision" in given:
-        means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
+        fewer = cautious(falling, found.rate, found.lower, CAUTION)
+        means = np.cumsum(fewer) / np.arange(1, len(falling) + 1)
         reached = np.flatnonzero(means >= given["precision"] - 1e-12)
         if len(reached) == 0:
             raise SettingError(
                 f"precision={given['precision']}, which no set of these examples is expected to reach",
-                f"at most {means.max(initial=0.0):.3f}, the probability of the most suspicious example",
+                f"at most {means.max(initial=0.0):.3f}, the cautious probability of the most suspicious example",
                 "ask for less, or for the likeliest few with rate= or count=",
             )
         return int(reached[-1]) + 1

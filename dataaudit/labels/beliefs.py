@@ -10,7 +10,7 @@ import numpy as np
 from dataaudit.evidence import LEFT_OUT, STAGES, Evidence
 from dataaudit.labels.stacking import PULL, SMALLEST, fitted_weights
 from dataaudit.shares import Believed, ClassBeliefs, ClassShares, blocks, softmax
-from dataaudit.types import IntArray
+from dataaudit.types import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def with_beliefs(evidence: Evidence) -> Evidence:
     if len(apart) < len(parts):
         whole, share = sum(exponents(apart).values()), sum(weights[name] for name in apart)
         outside = combined(apart, labels, classes, {name: weights[name] * whole / share for name in apart})
-    return replace(evidence, beliefs=Believed(together, outside, known, evidence.dynamics is not None, weights))
+    against = contradicted(apart or parts, labels, classes)
+    return replace(evidence, beliefs=Believed(together, outside, known, against, weights))
 
 
 def source_weights(
@@ -166,6 +167,33 @@ def combined(
     for rows in blocks(len(labels), classes):
         logits = sum(weights[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
         found.put(rows, softmax(np.asarray(logits)), labels[rows])
+    return found
+
+
+def contradicted(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: int) -> BoolArray:
+    """Labels instead of which all sources name one and the same other class, bool [n]; a tie with the label names none.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C].
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    """
+    found = np.ones(len(labels), bool)
+    for rows in blocks(len(labels), classes):
+        given = labels[rows]
+        named = None
+        for part in parts.values():
+            probability = part.dense(rows)
+            best = probability.argmax(1)
+            every = np.arange(len(given))
+            found[rows] &= probability[every, given] < probability[every, best]
+            if named is not None:
+                found[rows] &= best == named
+            named = best
     return found
 
 

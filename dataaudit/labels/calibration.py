@@ -1,4 +1,4 @@
-"""How far estimates of the share of wrong labels are off, by what they showed where the truth was known."""
+"""How far estimates of the share of wrong labels are off, and how well one label's odds tell, where truth was known."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ SMALLEST = 0.003
 CHANCE, NONE_SEEN = 1.96, 3.0
 """Normal quantile of a 95 % interval; most errors expected where none was seen (the rule of three)."""
 
-ALONE = 0.5
-"""Standard deviation of the estimates' logarithms that one estimate alone is taken to have."""
+NO_LOSS = 0.01
+"""Added to the mean loss before its logarithm is taken."""
 
 NARROWEST, WIDEST = -4.0, 2.0
 """Bounds of the logarithm of a scale."""
+
+STEEPEST = 3.0
+"""Largest absolute logarithm of a factor of log odds."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,12 @@ class Signs:
     ----------
     estimates
         Shares of wrong labels by several methods.
+    contradicted
+        Share of the labels that every source contradicts with the same class.
     disagreement
         Share of the labels that are not the likeliest class.
+    loss
+        Mean of minus the logarithm of the given label's probability, nats.
     n
         Number of examples.
     independent
@@ -38,24 +45,33 @@ class Signs:
     """
 
     estimates: tuple[float, ...]
+    contradicted: float
     disagreement: float
+    loss: float
     n: int
     independent: bool
 
     @property
     def middle(self) -> float:
-        """Median of the estimates' `log_share`."""
-        return float(np.median([log_share(value) for value in self.estimates]))
+        """`log_share` of the geometric mean of the estimates' median and `contradicted`, each half an example more."""
+        median, half = share_of(float(np.median([log_share(value) for value in self.estimates]))), 0.5 / self.n
+        return log_share(float(np.sqrt((median + half) * (self.contradicted + half))) - half)
 
     def values(self) -> FloatArray:
-        """What the scale of the error is told by, float64 [5].
+        """What the scale of the error, and the worth of odds, is told by, float64 [6].
 
         One; by how much labels that the model disagrees with are more than those that are estimated to be wrong; by how
-        much the estimates disagree; the share that is estimated; whether the label was seen.
+        much the estimates disagree; the share that is estimated; whether the label was seen; the loss.
         """
-        gap = log_share(self.disagreement) - self.middle
-        spread = float(np.std([log_share(value) for value in self.estimates])) if len(self.estimates) > 1 else ALONE
-        return np.array([1.0, gap, spread, self.middle, 0.0 if self.independent else 1.0])
+        middle = self.middle
+        gap = log_share(self.disagreement) - middle
+        spread = float(np.std([log_share(value) for value in (*self.estimates, self.contradicted)]))
+        return np.array([1.0, gap, spread, middle, 0.0 if self.independent else 1.0, self.log_loss])
+
+    @property
+    def log_loss(self) -> float:
+        """Logarithm of the loss plus `NO_LOSS`."""
+        return float(np.log(self.loss + NO_LOSS))
 
     @property
     def few(self) -> float:
@@ -75,34 +91,53 @@ def share_of(log: float) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Intervals of the share of wrong labels, from signs.
+    """Counts of wrong labels with intervals, and the worth of single labels' odds, from signs.
 
-    `log_share` of the truth is taken to lie around the median of the estimates' by Student's t distribution, with the
-    scale exp(scale . `Signs.values`); `Signs.few` is added to the reach of the interval, in squares, and
-    an interval reaches at least three examples above the estimate and, where that is below three, down to 0.
+    `log_share` of the truth is taken to lie around `Signs.middle` + tilt x `Signs.log_loss` by Student's t
+    distribution, with the scale exp(scale . `Signs.values`); `Signs.few` is added to the reach of the interval, in
+    squares, and an interval reaches at least three examples above the estimate and, where that is below three, down
+    to 0.
 
     Attributes
     ----------
     scale
-        Coefficients [5].
+        Coefficients [6].
+    tilt
+        How much more is wrong where the loss is larger.
     reach
         Scales to both sides that an interval takes in.
+    sharpness
+        Coefficients [6] of the logarithm of the factor that turns log odds of beliefs into those of errors.
     most
         Largest disagreement with the labels at which a model is good enough to count by.
     """
 
     scale: tuple[float, ...]
+    tilt: float
     reach: float
+    sharpness: tuple[float, ...]
     most: float
 
     def estimate(self, signs: Signs) -> tuple[float, float, float]:
         """The share, and the lower and upper bound of its interval."""
         scale = float(np.exp(np.clip(signs.values() @ np.asarray(self.scale), NARROWEST, WIDEST)))
         width = float(np.hypot(self.reach * scale, signs.few))
-        rate, unseen = share_of(signs.middle), NONE_SEEN / max(signs.n, 1)
-        lower = share_of(signs.middle - width) if rate > unseen else 0.0
-        return rate, lower, float(min(max(share_of(signs.middle + width), rate + unseen), 1.0))
+        middle = signs.middle + self.tilt * signs.log_loss
+        rate, unseen = share_of(middle), NONE_SEEN / max(signs.n, 1)
+        lower = share_of(middle - width) if rate > unseen else 0.0
+        return rate, lower, float(min(max(share_of(middle + width), rate + unseen), 1.0))
+
+    def factor(self, signs: Signs) -> float:
+        """What log odds of beliefs are multiplied by."""
+        return float(np.exp(np.clip(signs.values() @ np.asarray(self.sharpness), -STEEPEST, STEEPEST)))
 
 
-CALIBRATION = Calibration(scale=(-1.081, 1.562, 1.545, 0.737, 0.462), reach=2.25, most=0.5)
-"""By benchmarks/peers/bed/counts.py; the reach is the shortest that holds the truth often in every stratum."""
+CALIBRATION = Calibration(
+    scale=(-0.816, 2.631, 1.208, 1.351, 0.42, -1.164),
+    tilt=0.069,
+    reach=2.2,
+    sharpness=(-0.192, -1.262, -0.484, -0.705, 0.197, 0.778),
+    most=0.5,
+)
+"""By benchmarks/peers/bed/counts.py and probabilities.py; the reach is the shortest that holds the truth often in every
+stratum."""

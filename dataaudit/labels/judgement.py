@@ -12,13 +12,9 @@ from dataaudit.labels import count
 from dataaudit.labels.beliefs import likeliest
 from dataaudit.labels.calibration import CALIBRATION, Signs
 from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
-from dataaudit.shares import Believed, ClassShares
+from dataaudit.labels.posterior import CONSTANTS, Judged, consensus_values, judged
+from dataaudit.shares import Believed, ClassShares, blocks
 from dataaudit.types import BoolArray, FloatArray, IntArray
-
-TEMPERATURE = {True: 0.5, False: 1.0}
-"""Divides the log-odds of errors, by whether training dynamics are among the beliefs; by
-benchmarks/peers/decisions.py."""
 
 MOST_CLASSES = 2048
 """Most classes for which tables of all pairs are made (32 MiB each); beyond, the confident joint counts alone."""
@@ -27,6 +23,22 @@ MOST_PAIRS = 4096
 """Pairs of classes that are kept, the most frequent first."""
 
 SMALLEST = 1e-6
+
+LEAST = 1e-3
+"""Smallest probability of a given label, for their mean loss."""
+
+RAREST = 1e-6
+"""Smallest share of wrong labels that is told from none."""
+
+FLOOR = 0.5
+"""Least probability at which a label is flagged where nothing else is asked for."""
+
+CAUTION = 0.5
+"""How cautiously errors are counted where a precision is asked for, see `cautious`; by
+benchmarks/peers/bed/probabilities.py."""
+
+CONTRADICTED = "contradicted by every source"
+"""Name of the estimate that stands beside the median of the others."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ class Judgement:
     rate, lower, upper
         Estimated share of wrong labels, with a 95 % interval; NaN, 0 and 1 where it is not known.
     estimates
-        The estimates behind it, by name: it is the median of their logarithms, turned back.
+        The estimates behind it, by name.
     pairs
         (true class, given label), int64 [p, 2], the most frequent first.
     counts
@@ -97,15 +109,19 @@ class Judgement:
         return not self.unknown
 
 
-def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None = None) -> Judgement:
+def judge(
+    believed: Believed, labels: IntArray, classes: int, vote: Vote | None = None, by_heart: str = ""
+) -> Judgement:
     """Estimate the rate of label errors and the probability of each.
 
-    The rate is the median of several estimates: a strict confident joint; the mean posterior after one step of
+    There are several estimates of the rate: a strict confident joint; the mean posterior after one step of
     expectation-maximisation; and, where some beliefs never saw the example's label, planted errors at two levels, with
-    all estimates from those beliefs (beliefs that saw the label would give planted errors away). Its interval is what
-    such estimates were off by where the truth was known, see `dataaudit.labels.calibration`; beliefs that are too weak
-    to count by give none. Posterior log-odds from all beliefs are then shifted until the probabilities add up to the
-    rate, and the probabilities are given out in the order of the consensus score.
+    all estimates from those beliefs (beliefs that saw the label would give planted errors away). The rate lies halfway,
+    in logarithms, between their median and the share of labels that every source contradicts with one class. Its
+    interval is what such estimates were off by where the truth was known, see `dataaudit.labels.calibration`; beliefs
+    that are too weak to count by give none. Posterior log-odds from all beliefs, times what odds were worth in such
+    cases, are then shifted until the probabilities add up to the rate, and the probabilities are given out in the order
+    of the consensus score.
 
     Parameters
     ----------
@@ -117,6 +133,9 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         Number of classes C.
     vote
         Labels of the nearest neighbours, to be kept.
+    by_heart
+        Why a model that was trained on the labels hides their errors, in words. Beside beliefs that never saw them it
+        may.
     """
     beliefs, outside, known = believed.shares, believed.outside, believed.known
     noise = noise_rates(beliefs, labels, classes, known)
@@ -138,18 +157,20 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
         clear = apart.truly >= 0
         cells, sizes = np.unique(apart.truly[clear] * classes + labels[clear], return_counts=True)
     n = int(known.sum())
-    signs = signs_of(source, labels, known, tuple(estimates.values()), outside is not None)
-    unknown = too_weak(source, labels, known, signs)
+    contradicted = float(believed.contradicted[known].mean())
+    signs = signs_of(source, labels, known, tuple(estimates.values()), contradicted, outside is not None)
+    estimates[CONTRADICTED] = contradicted
+    unknown = too_weak(source, labels, known, signs) or (by_heart if outside is None else "")
     rate, lower, upper = (np.nan, 0.0, 1.0) if unknown else CALIBRATION.estimate(signs)
-    odds = -logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)) / TEMPERATURE[believed.remembered]
+    odds = log_odds(found)[known] * CALIBRATION.factor(signs)
     probability = np.full(len(labels), np.nan)
-    order = np.lexsort((found.margin[known], consensus_values(found, CONSTANTS)[known]))
+    order = suspicion(found, known)
     given_out = np.empty(n)
     if unknown:
-        given_out[order] = -np.sort(-expit(odds[known]))
+        given_out[order] = -np.sort(-expit(odds))
     else:
         # Where no label seems wrong, probabilities are next to nothing, and still rank.
-        given_out[order] = -np.sort(-adding_up(odds[known], max(rate, SMALLEST**2)))
+        given_out[order] = -np.sort(-adding_up(odds, max(rate, SMALLEST**2)))
     probability[known] = given_out
     other = cells // classes != cells % classes
     cells, sizes = cells[other], sizes[other].astype(np.float64)
@@ -170,8 +191,41 @@ def judge(believed: Believed, labels: IntArray, classes: int, vote: Vote | None 
     )
 
 
+def log_odds(found: Judged) -> FloatArray:
+    """Log odds that given labels are wrong, float64 [n]."""
+    return np.asarray(-logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)))
+
+
+def suspicion(found: Judged, known: BoolArray) -> IntArray:
+    """Places among the known examples, the least consistent first, int64 [known]."""
+    return np.lexsort((found.margin[known], consensus_values(found, CONSTANTS)[known]))
+
+
+def cautious(probability: FloatArray, rate: float, lower: float, caution: float) -> FloatArray:
+    """Error probabilities as they would be if fewer labels were wrong, float64 [n].
+
+    Parameters
+    ----------
+    probability
+        float64 [n], adding up to rate x n.
+    rate, lower
+        Estimated share of wrong labels, and the lower bound of its interval.
+    caution
+        From 0, as many labels are wrong as estimated, to 1, as many as the lower bound says; between them on a
+        logarithmic scale.
+    """
+    fewer = np.exp((1.0 - caution) * np.log(max(rate, RAREST)) + caution * np.log(max(min(lower, rate), RAREST)))
+    # Next to nothing and next to 1 stay what they are.
+    return adding_up(logit(np.clip(probability, RAREST**2, 1.0 - np.finfo(float).eps)), float(fewer))
+
+
 def signs_of(
-    source: ClassShares, labels: IntArray, known: BoolArray, estimates: Sequence[float], independent: bool
+    source: ClassShares,
+    labels: IntArray,
+    known: BoolArray,
+    estimates: Sequence[float],
+    contradicted: float,
+    independent: bool,
 ) -> Signs:
     """What can be seen of estimates without knowing the truth.
 
@@ -185,12 +239,23 @@ def signs_of(
         Examples that something is known about, bool [n].
     estimates
         Shares of wrong labels.
+    contradicted
+        Share of the labels that every source contradicts.
     independent
         Whether the beliefs never saw the example's label.
     """
     size = max(int(known.sum()), 1)
     differ = float((likeliest(source) != labels)[known].sum()) / size
-    return Signs(tuple(estimates), differ, size, independent)
+    return Signs(tuple(estimates), contradicted, differ, mean_loss(source, labels, known), size, independent)
+
+
+def mean_loss(source: ClassShares, labels: IntArray, known: BoolArray) -> float:
+    """Mean of minus the logarithm of the given label's probability, which counts as `LEAST` at least, nats."""
+    own = np.empty(len(labels))
+    for rows in blocks(len(labels), source.total):
+        probability = source.dense(rows)
+        own[rows] = probability[np.arange(len(probability)), labels[rows]]
+    return float(-np.log(np.maximum(own[known], LEAST)).sum()) / max(int(known.sum()), 1)
 
 
 def too_weak(source: ClassShares, labels: IntArray, known: BoolArray, signs: Signs) -> str:

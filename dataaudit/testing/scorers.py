@@ -17,6 +17,7 @@ from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.tally import Tally, integrated
+from dataaudit.labels.beliefs import contradicted
 from dataaudit.neighbours.around import AroundNeed
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.scoring.base import Scorer
@@ -76,7 +77,7 @@ def example_evidence(
         holdout=estimates.scores(),
         holdout_integral=integrated([estimates, estimates]),
         neighbours=neighbours,
-        beliefs=Believed(shares, None, dynamics.seen > 0, True),
+        beliefs=Believed(shares, None, dynamics.seen > 0, contradicted({"dynamics": dynamics}, labels, classes)),
     )
 
 

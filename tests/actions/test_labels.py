@@ -12,10 +12,10 @@ from sklearn.metrics import roc_auc_score
 
 import dataaudit
 from dataaudit import Audit
-from dataaudit.actions.labels import FLOOR, _how_many
+from dataaudit.actions.labels import _how_many
 from dataaudit.demo import plant_label_errors
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.labels.judgement import Judgement, Vote
+from dataaudit.labels.judgement import CAUTION, FLOOR, Judgement, Vote, cautious
 from dataaudit.representations.columns import levelled
 
 NAMES = np.array(["ant", "bee", "cat"])
@@ -99,7 +99,9 @@ def test_the_noise_rate_tells_share_interval_and_pairs(digits, audit):
     found = audit.noise_rate()
     assert found.lower < wrong.mean() < found.upper
     assert found.rate == pytest.approx(wrong.mean(), rel=0.2)
-    assert found.rate == pytest.approx(np.median(list(found.estimates.values())), rel=0.01)
+    *others, contradicted = found.estimates.values()
+    low, high = sorted([np.median(others), contradicted])
+    assert 0.9 * low < found.rate < 1.1 * high
     assert found.known
     assert found.reason == ""
     pairs = found.pairs
@@ -163,7 +165,10 @@ def test_targets_are_met_by_what_is_expected(digits, audit):
     for precision in (0.5, 0.9):
         flagged = audit.mislabeled(precision=precision)
         assert flagged.attrs["expected_precision"] >= precision
-        assert np.sort(probability)[::-1][: len(flagged) + 1].mean() < precision
+        found = audit.noise_rate()
+        fewer = cautious(np.sort(probability)[::-1], found.rate, found.lower, CAUTION)
+        assert fewer[: len(flagged)].mean() >= precision - 1e-12
+        assert fewer[: len(flagged) + 1].mean() < precision
         assert wrong[flagged["index"]].mean() > precision - 0.1
     for recall in (0.5, 0.9, 1.0):
         flagged = audit.mislabeled(recall=recall)
@@ -184,9 +189,10 @@ def test_numbers_of_flags_are_the_best_of_all_numbers(values, target, data):
     numbers = np.arange(1, len(falling) + 1)
     expected = np.cumsum(falling)
     if target == "precision":
-        good = numbers[expected / numbers >= share - 1e-12]
+        fewer = cautious(falling, judgement.rate, judgement.lower, CAUTION)
+        good = numbers[np.cumsum(fewer) / numbers >= share - 1e-12]
         if len(good) == 0:
-            with pytest.raises(SettingError, match=f"at most {falling[0]:.3f}"):
+            with pytest.raises(SettingError, match=f"at most {fewer[0]:.3f}"):
                 _how_many(falling, judgement, "auto", targets)
             return
         wanted = good.max()
@@ -256,7 +262,7 @@ def test_examples_that_nothing_is_known_about_are_never_flagged():
         ({"how": "all", "rate": 0.5}, r"mislabeled\('all', rate=0.5\)"),
         (
             {"precision": 0.95},
-            r"precision=0.95, which no set.*at most 0.900, the probability of the most.*ask for less",
+            r"precision=0.95, which no set.*at most 0.550, the cautious probability.*ask for less",
         ),
         *(
             ({name: value}, rf"{name}={value!r}.*a share above 0 and at most 1.*pass {name}=0.9")
@@ -282,7 +288,7 @@ def test_without_beliefs_there_are_no_decisions(noisy, ask):
 def test_reasons_are_told_in_words(noisy, trained):
     inputs, labels, wrong = noisy
     rows = np.asarray(levelled(inputs))
-    flagged = trained.mislabeled().set_index("index")
+    flagged = trained.mislabeled(count=15).set_index("index")
     assert set(np.flatnonzero(wrong)) <= set(flagged.index)
     for row in np.flatnonzero(wrong):
         neighbours, learned, heldout = flagged["reason"][row].split("; ")

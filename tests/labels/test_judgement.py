@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataaudit.labels import count
-from dataaudit.labels.beliefs import WEIGHTS, combined, likeliest
-from dataaudit.labels.judgement import adding_up, judge
+from dataaudit.labels.beliefs import WEIGHTS, combined, contradicted, likeliest
+from dataaudit.labels.judgement import CONTRADICTED, adding_up, cautious, judge
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
 from dataaudit.shares import Believed, ClassShares
@@ -32,15 +32,16 @@ def planted(n=4000, classes=5, rate=0.2, seed=0, partner=None, sharpness=6.0):
     return shares(probabilities, labels), labels, true
 
 
-def believed(found, n, remembered=False, outside=True):
-    return Believed(found, found if outside else None, np.ones(n, bool), remembered)
+def believed(found, labels, classes, outside=True):
+    against = contradicted({"heldout": found}, labels, classes)
+    return Believed(found, found if outside else None, np.ones(len(labels), bool), against)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
 @pytest.mark.parametrize("partner", [None, 1])
 def test_the_rate_of_planted_errors_is_found(rate, partner):
     beliefs, labels, true = planted(rate=rate, partner=partner)
-    found = judge(believed(beliefs, len(labels)), labels, 5)
+    found = judge(believed(beliefs, labels, 5), labels, 5)
     assert found.rate == pytest.approx(rate, rel=0.15)
     assert found.lower < rate < found.upper
     assert found.probability.sum() == pytest.approx(found.rate * len(labels), rel=1e-6)
@@ -53,8 +54,8 @@ def test_the_rate_of_planted_errors_is_found(rate, partner):
 
 def test_without_outsiders_two_estimates_are_left():
     beliefs, labels, _ = planted()
-    found = judge(believed(beliefs, len(labels), True, outside=False), labels, 5)
-    assert list(found.estimates) == ["confident joint", "posterior"]
+    found = judge(believed(beliefs, labels, 5, outside=False), labels, 5)
+    assert list(found.estimates) == ["confident joint", "posterior", CONTRADICTED]
     assert not found.independent
     assert found.rate == pytest.approx(0.2, rel=0.2)
 
@@ -63,19 +64,19 @@ def test_examples_that_nothing_is_known_about_have_no_probability():
     beliefs, labels, _ = planted(500)
     known = np.ones(500, bool)
     known[3] = False
-    found = judge(Believed(beliefs, None, known, True), labels, 5)
+    found = judge(Believed(beliefs, None, known, contradicted({"dynamics": beliefs}, labels, 5)), labels, 5)
     assert np.isnan(found.probability[3])
     assert np.isfinite(np.delete(found.probability, 3)).all()
 
 
 def test_clean_labels_have_few_errors():
     beliefs, labels, _ = planted(rate=0.0)
-    assert judge(believed(beliefs, len(labels)), labels, 5).rate < 0.01
+    assert judge(believed(beliefs, labels, 5), labels, 5).rate < 0.01
 
 
 def test_probabilities_fall_in_the_order_of_the_consensus():
     beliefs, labels, _ = planted()
-    found = judge(believed(beliefs, len(labels), True), labels, 5)
+    found = judge(believed(beliefs, labels, 5), labels, 5)
     seen = judged(beliefs, labels, 5, noise_rates(beliefs, labels, 5), CONSTANTS.structure, CONSTANTS.floor)
     order = np.argsort(consensus_values(seen, CONSTANTS))
     assert (np.diff(found.probability[order]) <= 1e-12).all()
@@ -120,6 +121,26 @@ def test_shifted_odds_add_up(n, rate, seed):
     np.testing.assert_array_equal(np.argsort(odds, kind="stable"), np.argsort(found, kind="stable"))
 
 
+@settings(max_examples=30)
+@given(st.integers(1, 50), st.floats(0.001, 0.9), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.integers(0, 99))
+def test_caution_lowers_probabilities_between_the_rate_and_its_lower_bound(n, rate, part, caution, seed):
+    lower = part * rate
+    probability = adding_up(np.sort(np.random.default_rng(seed).normal(size=n))[::-1] * 3, rate)
+    found = cautious(probability, rate, lower, caution)
+    assert (found <= probability + 1e-9).all()
+    assert (np.diff(found) <= 1e-12).all()
+    expected = rate ** (1 - caution) * max(lower, 1e-6) ** caution
+    assert found.mean() == pytest.approx(expected, rel=1e-3)
+
+
+def test_labels_are_contradicted_by_all_sources_with_one_class():
+    labels = np.array([0, 0, 0, 0])
+    one = shares(np.array([[0.1, 0.8, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.45, 0.1, 0.45]]), labels)
+    other = shares(np.array([[0.2, 0.7, 0.1], [0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]), labels)
+    np.testing.assert_array_equal(contradicted({"a": one, "b": other}, labels, 3), [True, False, False, False])
+    np.testing.assert_array_equal(contradicted({"a": one}, labels, 3), [True, True, False, False])
+
+
 def test_sources_are_multiplied_with_fixed_exponents():
     one, labels, _ = planted(50, seed=1)
     other, _, _ = planted(50, seed=2)
@@ -136,11 +157,11 @@ def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
     from dataaudit.labels import judgement
 
     beliefs, labels, _ = planted(partner=1)
-    full = judge(believed(beliefs, len(labels)), labels, 5)
+    full = judge(believed(beliefs, labels, 5), labels, 5)
     monkeypatch.setattr(judgement, "MOST_CLASSES", 4)
-    found = judge(believed(beliefs, len(labels)), labels, 5)
-    assert list(found.estimates) == ["confident joint"]
-    assert found.rate == pytest.approx(full.estimates["confident joint"])
+    found = judge(believed(beliefs, labels, 5), labels, 5)
+    assert list(found.estimates) == ["confident joint", CONTRADICTED]
+    assert found.rate == pytest.approx(full.rate, rel=0.1)
     np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))
 
 
@@ -148,7 +169,7 @@ def test_without_skill_nothing_is_flagged():
     """Beliefs that leave out the own label bet against it where there is nothing to learn."""
     labels = np.arange(1000) % 2
     against = np.where(labels[:, None] == np.arange(2), 0.49, 0.51)
-    found = judge(believed(shares(against, labels), 1000), labels, 2)
+    found = judge(believed(shares(against, labels), labels, 2), labels, 2)
     assert not found.known
     assert "no better" not in found.unknown
     assert "than their most frequent class does" in found.unknown
@@ -164,7 +185,7 @@ def test_where_no_label_seems_wrong_examples_are_still_ranked():
     sure = np.linspace(0.9, 0.999, 300)
     others = (1 - sure[:, None]) / 2 * np.ones(3)
     told = np.where(labels[:, None] == np.arange(3), sure[:, None], others)
-    found = judge(believed(shares(told, labels), 300), labels, 3)
+    found = judge(believed(shares(told, labels), labels, 3), labels, 3)
     assert found.rate == pytest.approx(0.0, abs=1e-12)
     assert found.upper >= 3 / 300
     assert found.probability.sum() < 1e-6
@@ -176,7 +197,7 @@ def test_a_model_that_disagrees_with_most_labels_is_too_weak_to_count_by():
     rng = np.random.default_rng(0)
     labels = np.arange(2000) % 10
     told = np.where(rng.random(2000) < 0.4, labels, rng.integers(0, 10, 2000))
-    found = judge(believed(shares(0.05 + 0.5 * np.eye(10)[told], labels), 2000), labels, 10)
+    found = judge(believed(shares(0.05 + 0.5 * np.eye(10)[told], labels), labels, 10), labels, 10)
     assert not found.known
     assert "disagrees with 5" in found.unknown
     assert np.isnan(found.rate)

@@ -2,13 +2,13 @@
 
     python -m benchmarks.peers.bed.counts --cache FOLDER
 
-Needs what `python -m benchmarks.peers.bed` leaves in --cache. The share of wrong labels is estimated by the median of
-several estimates; how far it may be off is told by what can be seen without knowing the truth (`Signs` of
+Needs what `python -m benchmarks.peers.bed` leaves in --cache. The share of wrong labels is estimated from several
+estimates; how far it may be off is told by what can be seen without knowing the truth (`Signs` of
 dataaudit/labels/calibration.py): the logarithm of the truth lies around that of the estimate by Student's t
-distribution, whose scale is the exponential of a linear function of the signs, fitted by maximum likelihood to all
-cases about which something is said. Every figure of the table is of cases whose data set (all of its subsets,
-labellings and representations) took no part in the fit. Coefficients are printed, and beside them those that ship.
-Cases are written to results/bed_counts.csv.
+distribution, whose scale is the exponential of a linear function of the signs, and whose middle is moved by the mean
+loss of the given labels; both are fitted by maximum likelihood to all cases about which something is said. Every figure
+of the table is of cases whose data set (all of its subsets, labellings and representations) took no part in the fit.
+Coefficients are printed, and beside them those that ship. Cases are written to results/bed_counts.csv.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,18 @@ from scipy.optimize import minimize
 from benchmarks.common import Array, machine, table
 from benchmarks.peers.bed import shown
 from benchmarks.peers.bed.strata import STRATA, cases
+from dataaudit.agreement import Agreement
+from dataaudit.labels.beliefs import contradicted
 from dataaudit.labels.calibration import CALIBRATION, NARROWEST, WIDEST, Calibration, Signs, log_share
-from dataaudit.labels.judgement import signs_of
+from dataaudit.labels.judgement import CONTRADICTED, signs_of
 from dataaudit.shares import ClassShares
 
 RESULTS = Path(__file__).parent.parent / "results" / "bed_counts.csv"
 FREEDOM = 6.0
 """Degrees of freedom of the t distribution."""
-SHRINK = 0.5
-"""Of the squared coefficients of the scale."""
-REACHES = (1.75, 2.0, 2.25, 2.5, 2.75)
+SHRINK, SHRINK_TILT = 0.5, 4.0
+"""Of the squared coefficients of the scale, and of the squared tilt."""
+REACHES = (2.0, 2.1, 2.2, 2.3, 2.5)
 FAIR, GOOD, CHANCE = 0.6, 0.85, 1.5
 """Accuracies on true labels that targets are about."""
 ENOUGH = 0.02
@@ -54,6 +56,11 @@ class Seen:
     signs: Signs
     before: tuple[float, float, float]
     cleanlab: float
+    by_heart: bool
+
+    def counted(self, most: float) -> bool:
+        """Whether anything is said about how many labels are wrong."""
+        return self.signs.disagreement <= most and not self.by_heart
 
 
 def read(path: Path) -> Seen:
@@ -63,41 +70,50 @@ def read(path: Path) -> Seen:
     independent = bool(today["independent"])
     with np.load(path) as found:
         said, labels, known = found["outside" if independent else "beliefs"], found["given"], found["known"]
-    source = ClassShares(said, None, said.shape[1])
-    signs = signs_of(source, labels, known, tuple(today["estimates"].values()), independent)
+        names = about["outside_sources"] or about["sources"]
+        parts = {name: ClassShares(found[f"source_{name}"], None, said.shape[1]) for name in names}
+    source, against = ClassShares(said, None, said.shape[1]), contradicted(parts, labels, said.shape[1])
+    estimates = [value for name, value in today["estimates"].items() if name != CONTRADICTED]
+    signs = signs_of(source, labels, known, estimates, float(against[known].mean()), independent)
     held = right.get("part", right.get("outside" if independent else "beliefs"))
     peer = about["cleanlab"].get("issues", np.nan) if about["cleanlab"] else np.nan
     before = (today["rate"], today["lower"], today["upper"])
     named = (about["case"], about["family"], about["stratum"])
-    return Seen(*named, about["error_rate"], float(held), about["classes"], signs, before, peer)
+    seen = about.get("agreement", {})
+    agreement = Agreement(*(seen.get(name) for name in ("trained", "augmented", "held_out")))
+    by_heart = bool(agreement.by_heart()) and not independent
+    return Seen(*named, about["error_rate"], float(held), about["classes"], signs, before, peer, by_heart)
 
 
 def fitted(seen: Sequence[Seen], reach: float, most: float) -> Calibration:
     """Coefficients by maximum likelihood."""
     values = np.stack([case.signs.values() for case in seen])
+    losses = np.array([case.signs.log_loss for case in seen])
     # What chance alone takes in, as a scale.
     few = np.array([case.signs.few for case in seen]) / reach
     away = np.array([log_share(case.rate) - case.signs.middle for case in seen])
 
-    def loss(scale: Array) -> float:
+    def loss(chosen: Array) -> float:
+        *scale, tilt = chosen
         width = np.hypot(np.exp(np.clip(values @ scale, NARROWEST, WIDEST)), few)
-        likelihood = -(FREEDOM + 1) / 2 * np.log1p((away / width) ** 2 / FREEDOM) - np.log(width)
-        return float(-likelihood.sum() + SHRINK * (scale[1:] ** 2).sum())
+        likelihood = -(FREEDOM + 1) / 2 * np.log1p(((away - tilt * losses) / width) ** 2 / FREEDOM) - np.log(width)
+        return float(-likelihood.sum() + SHRINK * np.square(scale[1:]).sum() + SHRINK_TILT * tilt**2)
 
-    found = minimize(loss, np.zeros(values.shape[1]), method="L-BFGS-B", options={"maxiter": 2000}).x
-    return Calibration(tuple(np.round(found, 3).tolist()), reach, most)
+    found = minimize(loss, np.zeros(values.shape[1] + 1), method="L-BFGS-B", options={"maxiter": 2000}).x
+    *scale, tilt = np.round(found, 3).tolist()
+    return replace(CALIBRATION, scale=tuple(scale), tilt=tilt, reach=reach, most=most)
 
 
 def without_own(seen: Sequence[Seen], reach: float, most: float) -> list[tuple[float, float, float]]:
     """Rate, lower and upper bound of each case, by the others' data sets; all NaN where nothing is said."""
-    said = [case for case in seen if case.signs.disagreement <= most]
+    said = [case for case in seen if case.counted(most)]
     by = {
         family: fitted([case for case in said if case.family != family], reach, most)
         for family in {case.family for case in seen}
     }
     found = []
     for case in seen:
-        if case.signs.disagreement > most:
+        if not case.counted(most):
             found.append((np.nan, 0.0, 1.0))
         else:
             found.append(by[case.family].estimate(case.signs))
@@ -175,8 +191,9 @@ def main() -> None:
                 writer = csv.DictWriter(file, [*told[0], *here], lineterminator="\n")
                 writer.writeheader()
                 writer.writerows({**line, **here} for line in told)
-    every = fitted([case for case in seen if case.signs.disagreement <= most], CALIBRATION.reach, most)
-    print(f"\nfitted to all: {every.scale}\nshipped:       {CALIBRATION.scale}")
+    every = fitted([case for case in seen if case.counted(most)], CALIBRATION.reach, most)
+    print(f"\nfitted to all: {every.scale}, tilt {every.tilt}")
+    print(f"shipped:       {CALIBRATION.scale}, tilt {CALIBRATION.tilt}")
 
 
 if __name__ == "__main__":

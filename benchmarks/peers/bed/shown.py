@@ -46,7 +46,7 @@ def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
     found["beliefs"] = dense(evidence.beliefs.shares, n)
     if evidence.beliefs.outside is not None:
         found["outside"] = dense(evidence.beliefs.outside, n)
-    found["known"] = evidence.beliefs.known
+    found["known"], found["contradicted"] = evidence.beliefs.known, evidence.beliefs.contradicted
     for name in ("dynamics", "evaluations"):
         run = getattr(evidence, name)
         if run is not None:
@@ -89,7 +89,6 @@ def settings_of(case: Case, data: Data, audit: dataaudit.Audit) -> dict[str, Any
         "sources": sorted(parts),
         "outside_sources": sorted(outsiders(evidence, parts)),
         "weights": dict(evidence.beliefs.weights),
-        "remembered": evidence.beliefs.remembered,
         "ways": dict(evidence.ways),
         "around": {} if evidence.around is None else evidence.around.settings,
         "around_depth": None if evidence.around is None else evidence.around.depth,
