@@ -18,7 +18,7 @@ def folders(cache: Path) -> data.Folders:
 
 
 def test_every_line_of_the_table_names_what_there_is():
-    found = strata.cases()
+    found = [*strata.cases(), *strata.fresh()]
     assert {case.kind for case in found} <= set(data.KINDS)
     assert {case.model for case in found} <= {*models.SKLEARN, *models.OWN, *models.NETWORKS}
     assert {case.recipe for case in found} <= set(models.RECIPES)

@@ -195,7 +195,7 @@ def tell_decisions(rows: list[Row], scores: list[Row]) -> None:
             [
                 named(where),
                 f"{rate:.3f}",
-                f"{guess:.3f} [{lower:.3f}, {upper:.3f}]",
+                "not known" if np.isnan(guess) else f"{guess:.3f} [{lower:.3f}, {upper:.3f}]",
                 shown(other, 3),
                 *(f"{middle(part, 'precision'):.2f} / {middle(part, 'recall'):.2f}" for part in (own, theirs)),
                 "not reached" if np.isnan(at) else f"{at:.3f}",

@@ -128,8 +128,11 @@ def vote(case: Case, near: Array) -> Array:
 
 
 def our_decisions(case: Case, audit: dataaudit.Audit) -> Row:
-    """Count, flags and suggestions of an audit."""
+    """Count, flags and suggestions of an audit; no flags where it does not know how many labels are wrong."""
     wrong, noise = case.wrong, audit.noise_rate()
+    if not noise.known:
+        bounds = {"rate": round(float(wrong.mean()), 5), "estimated": noise.rate, "lower": 0.0, "upper": 1.0}
+        return {**cell(case, "dataaudit"), **bounds, "flagged": 0, "flagged_90": 0, "precision_90": "not reached"}
     flagged = audit.mislabeled()
     chosen = flagged["index"].to_numpy()
     hits = chosen[wrong[chosen]]

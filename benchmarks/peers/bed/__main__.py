@@ -7,7 +7,7 @@ Needs, in --data, the files that benchmarks/peers/label_errors.py needs, and mni
 air_quality.csv and conll03_test.csv. Every case of benchmarks/peers/bed/strata.py is audited by a plain
 `dataaudit.score`; a file in --cache holds what it shows (see `benchmarks.peers.bed.shown.read`). Cheap cases come
 first; what is there already is skipped, so that an interrupted run goes on. Figures are lines of results/bed.csv, and
---table sums them up by stratum.
+--table sums them up by stratum. `--stratum fresh` runs ten cases that nothing was fitted to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.common import FASHION, table
 from benchmarks.peers.bed import shown
 from benchmarks.peers.bed.data import Folders
-from benchmarks.peers.bed.strata import STRATA, Case, cases
+from benchmarks.peers.bed.strata import STRATA, Case, cases, fresh
 
 RESULTS = Path(__file__).parent.parent / "results" / "bed.csv"
 
@@ -68,7 +68,7 @@ def kept(folders: Folders) -> list[dict[str, Any]]:
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:
             before = {line["case"]: line for line in csv.DictReader(file)}
-    there = [(case.name, folders.cache / case.file) for case in cases()]
+    there = [(case.name, folders.cache / case.file) for case in (*cases(), *fresh())]
     found = [line_of(shown.about_of(path)) if path.exists() else before.get(name) for name, path in there]
     return [line for line in found if line is not None]
 
@@ -87,8 +87,8 @@ def tell(lines: list[dict[str, Any]]) -> None:
     """Today's estimates and cleanlab's, by stratum and in all."""
     head = ["stratum", "cases", "families", "holds", "upper / lower", "|log ratio|", "within 20 % or .01"]
     rows = []
-    for name in (*STRATA, "all"):
-        own = [line for line in lines if name in (line["stratum"], "all")]
+    for name in (*STRATA, "all", "fresh"):
+        own = [line for line in lines if name == line["stratum"] or (name == "all" and line["stratum"] in STRATA)]
         if own:
             rows.append(summary(name, own))
     table([*head, "cleanlab: cases", "its |log ratio|", "joint's", "ours on these"], rows)
@@ -130,7 +130,7 @@ def chosen(options: argparse.Namespace) -> list[Case]:
     """Cases asked for, the cheap ones first, and those of the same data together."""
     found = [
         case
-        for case in cases()
+        for case in (*cases(), *fresh())
         if case.stratum in (options.stratum or STRATA)
         and (not options.only or any(fnmatchcase(case.name, pattern) for pattern in options.only))
     ]
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--fashion", default=FASHION, metavar="FOLDER")
     parser.add_argument("--cache", type=Path, default=Path("bed_cache"), metavar="FOLDER")
     parser.add_argument("--only", nargs="+", metavar="PATTERN", help='names of cases, "*digits*"')
-    parser.add_argument("--stratum", nargs="+", choices=list(STRATA), metavar="NAME", help=", ".join(STRATA))
+    parser.add_argument("--stratum", nargs="+", choices=[*STRATA, "fresh"], metavar="NAME", help=", ".join(STRATA))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="name the cases, and run nothing")
     parser.add_argument("--table", action="store_true", help="print the table of what is there, and run nothing")
