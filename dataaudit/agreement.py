@@ -35,9 +35,9 @@ class Agreement:
         By models that were not trained on the example.
     """
 
-    trained: float | None
-    augmented: float | None
-    held_out: float | None
+    trained: float | None = None
+    augmented: float | None = None
+    held_out: float | None = None
 
     @property
     def memorised(self) -> float:
@@ -53,6 +53,11 @@ class Agreement:
     def to_dict(self) -> dict[str, float]:
         """What was looked at, as JSON values."""
         return {name: round(share, 4) for name, share in vars(self).items() if share is not None}
+
+    def __str__(self) -> str:
+        """Those that were looked at, in words; empty if none was."""
+        seen = (self.trained, "trained on them"), (self.augmented, "shown mirrored"), (self.held_out, "held out")
+        return ", ".join(f"{share:.1%} {how}" for share, how in seen if share is not None)
 
     def by_heart(self) -> str:
         """That the model memorises labels, in words; empty where nothing tells so."""

@@ -15,6 +15,7 @@ from dataaudit.actions.exports import Exports
 from dataaudit.actions.labels import LabelDecisions
 from dataaudit.actions.places import Places
 from dataaudit.actions.weights import TrainingWeights
+from dataaudit.agreement import Agreement
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.labels.judgement import Judgement
@@ -268,6 +269,11 @@ class Audit(LabelDecisions, Exports, Places, TrainingWeights):
 
         return load(folder)
 
+    @property
+    def agreement(self) -> Agreement:
+        """Shares of the labels that the model agrees with: trained on them, shown mirrored, and held out."""
+        return Agreement(**self.settings.get("agreement", {}))
+
     def _facts(self) -> list[tuple[str, str]]:
         settings = self.settings
         shown = [name for name in self.columns if name != self.default]
@@ -276,6 +282,7 @@ class Audit(LabelDecisions, Exports, Places, TrainingWeights):
             ("default score", f"{self.default} (higher = more regular)"),
             ("other scores", ", ".join(shown) or "none"),
             *([("label errors", str(self.noise_rate()).splitlines()[0])] if self.judgement is not None else []),
+            *([("labels it agrees with", str(self.agreement))] if str(self.agreement) else []),
             ("time", f"{self.timings.get('total', 0.0):.1f} s"),
             *(("note", note) for note in settings.get("notes", [])),
         ]

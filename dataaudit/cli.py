@@ -186,6 +186,8 @@ def score(
     if audit.judgement is not None:
         where = f": {(out / 'mislabeled.csv').resolve()}" if audit.judgement.known else ""
         typer.echo(f"\n{str(audit.noise_rate()).splitlines()[0]}{where}")
+    if str(audit.agreement):
+        typer.echo(f"Labels that the model agrees with: {audit.agreement}")
     typer.echo(f"\nReport:   {(out / 'report.html').resolve()}\nSuspects: {(out / 'suspects.csv').resolve()}")
     typer.echo(f"Audit:    {(out / 'audit').resolve()}")
 

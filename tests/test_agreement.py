@@ -49,6 +49,9 @@ def test_a_network_that_repeats_wrong_labels_of_a_table_is_told_by_its_folds():
     )
     agreement = audit.settings["agreement"]
     assert agreement["trained"] > agreement["held_out"] + 0.2
+    assert audit.agreement == Agreement(**agreement)
+    told = f"labels it agrees with: {agreement['trained']:.1%} trained on them, {agreement['held_out']:.1%} held out"
+    assert told in repr(audit)
     assert noted(audit)
 
 
