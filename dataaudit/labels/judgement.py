@@ -33,7 +33,7 @@ RAREST = 1e-6
 FLOOR = 0.5
 """Least probability at which a label is flagged where nothing else is asked for."""
 
-CAUTION = 0.5
+CAUTION = 0.6
 """How cautiously errors are counted where a precision is asked for, see `cautious`; by
 benchmarks/peers/bed/probabilities.py."""
 

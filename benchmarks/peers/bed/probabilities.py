@@ -43,7 +43,7 @@ from dataaudit.shares import ClassShares
 RESULTS = Path(__file__).parent.parent / "results" / "bed_probabilities.csv"
 BINS, FEW, TRUSTED, ENOUGH, NEAR = 20, 20, 0.85, 0.6, 0.1
 PRECISION = 0.9
-CAUTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+CAUTIONS = (0.0, 0.25, 0.5, 0.6, 0.75, 1.0)
 SHRINK = 0.002
 """Of the squared coefficients."""
 GROUPS = 150
