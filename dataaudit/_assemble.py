@@ -94,7 +94,10 @@ def assemble(
         settings["notes"] = [*settings["notes"], told]
     if evidence.agreement is not None:
         settings["agreement"] = evidence.agreement.to_dict()
-        settings["notes"] = [*settings["notes"], *evidence.agreement.notes()]
+        # Where that is why errors are not counted, it is told there.
+        why = "" if judgement is None else judgement.unknown
+        told_there = bool(why) and why == evidence.agreement.by_heart()
+        settings["notes"] = [*settings["notes"], *([] if told_there else evidence.agreement.notes())]
     if judgement is not None:
         settings["notes"] = [*settings["notes"], *judgement_notes(judgement)]
     settings["fingerprint"] = inspection.fingerprint if inspection is not None else None

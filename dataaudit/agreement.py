@@ -21,6 +21,10 @@ MOST = 0.9
 fewer, and folds, on which it is trained for fewer steps, may be far below that."""
 
 
+SHARES = ("trained", "augmented", "held_out")
+"""What settings keep of an `Agreement`."""
+
+
 @dataclass(frozen=True)
 class Agreement:
     """Shares of the labels that are a model's own predictions; None where that was not looked at.
@@ -33,11 +37,14 @@ class Agreement:
         At the end of training, on mirror images that it was not trained on.
     held_out
         By models that were not trained on the example.
+    complete
+        Whether all was looked at that was going to be.
     """
 
     trained: float | None = None
     augmented: float | None = None
     held_out: float | None = None
+    complete: bool = True
 
     @property
     def memorised(self) -> float:
@@ -52,7 +59,7 @@ class Agreement:
 
     def to_dict(self) -> dict[str, float]:
         """What was looked at, as JSON values."""
-        return {name: round(share, 4) for name, share in vars(self).items() if share is not None}
+        return {name: round(share, 4) for name in SHARES if (share := getattr(self, name)) is not None}
 
     def __str__(self) -> str:
         """Those that were looked at, in words; empty if none was."""
@@ -60,8 +67,15 @@ class Agreement:
         return ", ".join(f"{share:.1%} {how}" for share, how in seen if share is not None)
 
     def by_heart(self) -> str:
-        """That the model memorises labels, in words; empty where nothing tells so."""
-        if self.memorised <= MEMORISED or self.trained is None or self.trained < MOST:
+        """That the model memorises labels, or may as far as was looked, in words; empty where nothing tells so."""
+        if self.trained is None or self.trained < MOST:
+            return ""
+        if not self.complete and self.augmented is None and self.held_out is None:
+            return (
+                f"the model agrees with {self.trained:.0%} of the labels it was trained on, and the run was "
+                "interrupted before it was looked at whether it memorises them"
+            )
+        if self.memorised <= MEMORISED:
             return ""
         seen = (self.augmented, "their mirror images"), (self.held_out, "those held out from it")
         share, other = max((share, other) for share, other in seen if share is not None)
@@ -73,7 +87,7 @@ class Agreement:
     def notes(self) -> list[str]:
         """A warning of memorised labels where there is reason for one."""
         found = self.by_heart()
-        return [f"{found}; its last epochs say little about which are wrong"] if found else []
+        return [f"{found}; its last epochs say little about which are wrong"] if found and self.complete else []
 
 
 def measured(
@@ -82,6 +96,7 @@ def measured(
     predictions: Predictions | None,
     heldout: Predictions | None,
     augmented: float | None,
+    complete: bool = True,
 ) -> Agreement:
     """Agreement by what was computed anyway.
 
@@ -93,6 +108,8 @@ def measured(
         As in `dataaudit.evidence.Evidence`; predictions are those of the model that was trained on all examples.
     augmented
         See `under_view`.
+    complete
+        Whether the run was not interrupted.
     """
     trained = None
     if predictions is not None:
@@ -100,7 +117,7 @@ def measured(
     elif dynamics is not None:
         seen = np.unpackbits(dynamics.seen_bits[-1], count=len(labels)).astype(bool)
         trained = float(dynamics.correct_in(dynamics.epochs)[seen].mean()) if seen.any() else None
-    return Agreement(trained, augmented, None if heldout is None else _share(heldout.predicted, labels))
+    return Agreement(trained, augmented, None if heldout is None else _share(heldout.predicted, labels), complete)
 
 
 def under_view(fitted: Any, labels: IntArray, view: Any, seed: int) -> float:

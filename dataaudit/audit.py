@@ -15,7 +15,7 @@ from dataaudit.actions.exports import Exports
 from dataaudit.actions.labels import LabelDecisions
 from dataaudit.actions.places import Places
 from dataaudit.actions.weights import TrainingWeights
-from dataaudit.agreement import Agreement
+from dataaudit.agreement import SHARES, Agreement
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.labels.judgement import Judgement
@@ -272,7 +272,8 @@ class Audit(LabelDecisions, Exports, Places, TrainingWeights):
     @property
     def agreement(self) -> Agreement:
         """Shares of the labels that the model agrees with: trained on them, shown mirrored, and held out."""
-        return Agreement(**self.settings.get("agreement", {}))
+        found = self.settings.get("agreement", {})
+        return Agreement(*(found.get(name) for name in SHARES))
 
     def _facts(self) -> list[tuple[str, str]]:
         settings = self.settings

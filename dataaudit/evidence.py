@@ -314,6 +314,7 @@ def collect(
         with timer.stage("evaluate"), own_generator(seed):
             view = learner.unseen_view(seed)
             augmented = None if view is None else under_view(fitted, labels, view, seed)
+        underway.augmented, underway.looked = augmented, True
     left_out = None
     if Need.LEFT_OUT in needs:
         assert inputs is not None

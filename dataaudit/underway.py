@@ -31,6 +31,9 @@ class Underway:
         Densities and neighbours.
     runs
         What further training runs show that are complete.
+    augmented, looked
+        Share of the labels that the trained model gives to views that it was not trained on, where there are any; and
+        whether that was looked at.
     heldout, left_out, ways
         As in `dataaudit.evidence.Evidence`.
     """
@@ -40,6 +43,8 @@ class Underway:
     looks: int = 0
     runs: list[Shown] = field(default_factory=list)
     crowds: Crowds | None = None
+    augmented: float | None = None
+    looked: bool = False
     heldout: Predictions | None = None
     left_out: Predictions | None = None
     ways: dict[str, str] = field(default_factory=dict)
@@ -83,7 +88,9 @@ class Underway:
             "heldout": self.heldout,
             "left_out": self.left_out,
             "evaluations": evaluations,
-            "agreement": measured(recorder.labels, dynamics, predictions, self.heldout, None),
+            "agreement": measured(
+                recorder.labels, dynamics, predictions, self.heldout, self.augmented, complete=recorded or self.looked
+            ),
             "passes": self.passes(self.epochs(recorder)),
             "ways": self.ways,
         }

@@ -5,6 +5,7 @@ from sklearn.datasets import load_digits
 import dataaudit
 from dataaudit import networks
 from dataaudit.agreement import MEMORISED, Agreement
+from dataaudit.errors import Interrupted
 from dataaudit.learners.recipes import CropFlip, Recipe
 
 SAYS = "memorises"
@@ -74,7 +75,40 @@ def test_a_network_that_learns_noise_is_told_by_mirror_images():
     )
     assert audit.settings["agreement"]["trained"] > 0.9
     assert audit.settings["agreement"]["augmented"] < 0.75
-    assert noted(audit)
+    # There is nothing beside it that never saw the labels, and it is told once.
+    found = audit.noise_rate()
+    assert not found.known
+    assert SAYS in found.reason
+    assert sum(SAYS in note for note in audit.settings["notes"]) == 1
+
+
+class Stopping(networks.SmallCNN):
+    """A network that Ctrl-C meets after so many training batches."""
+
+    left = 0
+
+    def forward(self, inputs):
+        if self.training:
+            type(self).left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+        return super().forward(inputs)
+
+
+def test_a_run_that_was_stopped_before_anyone_looked_counts_no_errors(monkeypatch):
+    monkeypatch.setattr(Stopping, "left", 15 * 39 + 5)
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(lambda: Stopping(1, 2), two_sided(), recipe=Recipe(epochs=40, batch_size=16), progress=False)
+    audit = caught.value.audit()
+    assert audit.agreement.trained > 0.9
+    assert "interrupted before it was looked at" in audit.noise_rate().reason
+
+
+def test_settings_of_others_do_not_keep_an_audit_from_telling():
+    audit = dataaudit.score(None, noisy_digits(200, 0.1), progress=False)
+    audit.settings["agreement"] = {"held_out": 0.5, "somewhere else": 0.25}
+    assert audit.agreement == Agreement(held_out=0.5)
+    assert "labels it agrees with: 50.0% held out" in repr(audit)
 
 
 def test_mirror_images_say_nothing_where_they_were_trained_on():

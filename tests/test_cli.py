@@ -47,6 +47,10 @@ def test_a_table_is_audited(table, tmp_path):
     done = call("score", table, "--label", "kind", "--out", out, "--epochs", 15, "--no-progress", "--top", 3)
     assert done.exit_code == 0, done.output
     assert tree(out) == ["audit", "mislabeled.csv", "report.html", "suspects.csv"]
+    agreed = str(dataaudit.Audit.load(out / "audit").agreement)
+    assert "trained on them" in agreed
+    assert f"Labels that the model agrees with: {agreed}" in done.output
+    assert agreed in (out / "report.html").read_text()
     suspects = pd.read_csv(out / "suspects.csv", keep_default_na=False)
     assert suspects.loc[0, "index"] == 7
     assert suspects.loc[0, "given"] == "[bold]ant"

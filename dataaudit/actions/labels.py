@@ -110,15 +110,16 @@ class LabelDecisions(ABC):
 
         Notes
         -----
-        The rate lies halfway, in logarithms, between two numbers. One is the median of a strict confident joint (after
-        Northcutt, Jiang and Chuang 2021), the mean posterior after one step of expectation-maximisation and, where
-        held-out predictions or neighbours among the inputs never saw the example's label, planted errors at two
-        levels; a network that has learned its labels by heart hides errors from the first two. The other is the share
-        of labels that all sources which never saw them contradict with the same class. The interval is what such
-        estimates were off by on data sets whose errors are known, people's among them
-        (benchmarks/peers/bed/counts.py): wide where the model disagrees with many more labels than are estimated to be
-        wrong, where the estimates disagree, and where it was trained on the labels. Where the model is too weak to
-        count by, the rate is not known.
+        The rate lies halfway, in logarithms, between two numbers, moved a little by the mean loss of the labels. One is
+        the median of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean posterior after one
+        step of expectation-maximisation and, where held-out predictions or neighbours among the inputs never saw the
+        example's label, planted errors at two levels; a network that has learned its labels by heart hides errors from
+        the first two. The other is the share of labels that all sources which never saw them (all there are, where each
+        did) contradict with the same class. The interval is what such estimates were off by on data sets whose errors
+        are known, people's among them (benchmarks/peers/bed/counts.py): wide where the model disagrees with many more
+        labels than are estimated to be wrong, where the estimates disagree, and where it was trained on the labels.
+        Where the model is too weak to count by, or has learned its labels by heart beside nothing that never saw them,
+        or anything may be, the rate is not known.
         """
         found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
         true, given = found.pairs.T
@@ -151,11 +152,12 @@ class LabelDecisions(ABC):
         Parameters
         ----------
         how
-            "auto": as many as are estimated to be wrong, of those that are likelier wrong than right. It is left out
-            beside one of the following.
+            "auto": as many as are estimated to be wrong, of those that are likelier wrong than right, by a cautious
+            count where there may be no error at all. It is left out beside one of the following.
         precision
-            As many as possible while this share of them is expected to be wrong. Errors are counted cautiously,
-            halfway to the lower bound of their number.
+            As many as possible while this share of them is expected to be wrong. Errors are counted cautiously, six
+            tenths of the way, in logarithms, to the lower bound of their number; ``attrs`` hold what is expected by
+            the estimate itself.
         recall
             As few as possible while this share of all errors is expected among them.
         rate
@@ -251,8 +253,10 @@ def _how_many(falling: FloatArray, found: Judgement, how: str, targets: Mapping[
         if len(reached) == 0:
             raise SettingError(
                 f"precision={given['precision']}, which no set of these examples is expected to reach",
-                f"at most {means.max(initial=0.0):.3f}, the cautious probability of the most suspicious example",
+                f"at most {means.max(initial=0.0):.3f}, what the most suspicious example has where errors are counted "
+                f"cautiously, between {found.lower:.2%} and {found.rate:.2%} of the labels",
                 "ask for less, or for the likeliest few with rate= or count=",
             )
         return int(reached[-1]) + 1
-    return min(round(found.rate * len(falling)), int((falling >= FLOOR).sum()))
+    likelier = falling if found.lower > 0 else cautious(falling, found.rate, found.lower, CAUTION)
+    return min(round(found.rate * len(falling)), int((likelier >= FLOOR).sum()))

@@ -27,8 +27,11 @@ SMALLEST = 1e-6
 LEAST = 1e-3
 """Smallest probability of a given label, for their mean loss."""
 
-RAREST = 1e-6
+RAREST = 1e-12
 """Smallest share of wrong labels that is told from none."""
+
+VACUOUS = 0.5
+"""Upper bound from which on an interval that begins at none says nothing."""
 
 FLOOR = 0.5
 """Least probability at which a label is flagged where nothing else is asked for."""
@@ -117,11 +120,11 @@ def judge(
     There are several estimates of the rate: a strict confident joint; the mean posterior after one step of
     expectation-maximisation; and, where some beliefs never saw the example's label, planted errors at two levels, with
     all estimates from those beliefs (beliefs that saw the label would give planted errors away). The rate lies halfway,
-    in logarithms, between their median and the share of labels that every source contradicts with one class. Its
-    interval is what such estimates were off by where the truth was known, see `dataaudit.labels.calibration`; beliefs
-    that are too weak to count by give none. Posterior log-odds from all beliefs, times what odds were worth in such
-    cases, are then shifted until the probabilities add up to the rate, and the probabilities are given out in the order
-    of the consensus score.
+    in logarithms, between their median and the share of labels that every source contradicts with one class, and is
+    moved a little by the mean loss of the labels. Its interval is what such estimates were off by where the truth was
+    known, see `dataaudit.labels.calibration`; beliefs that are too weak to count by give none. Posterior log-odds from
+    all beliefs, times what odds were worth in such cases, are then shifted until the probabilities add up to the rate,
+    and the probabilities are given out in the order of the consensus score.
 
     Parameters
     ----------
@@ -161,7 +164,10 @@ def judge(
     signs = signs_of(source, labels, known, tuple(estimates.values()), contradicted, outside is not None)
     estimates[CONTRADICTED] = contradicted
     unknown = too_weak(source, labels, known, signs) or (by_heart if outside is None else "")
-    rate, lower, upper = (np.nan, 0.0, 1.0) if unknown else CALIBRATION.estimate(signs)
+    rate, lower, upper = CALIBRATION.estimate(signs)
+    unknown = unknown or too_wide(lower, upper)
+    if unknown:
+        rate, lower, upper = np.nan, 0.0, 1.0
     odds = log_odds(found)[known] * CALIBRATION.factor(signs)
     probability = np.full(len(labels), np.nan)
     order = suspicion(found, known)
@@ -209,14 +215,18 @@ def cautious(probability: FloatArray, rate: float, lower: float, caution: float)
     probability
         float64 [n], adding up to rate x n.
     rate, lower
-        Estimated share of wrong labels, and the lower bound of its interval.
+        Estimated share of wrong labels, and the lower bound of its interval; half an example counts for less.
     caution
         From 0, as many labels are wrong as estimated, to 1, as many as the lower bound says; between them on a
         logarithmic scale.
     """
-    fewer = np.exp((1.0 - caution) * np.log(max(rate, RAREST)) + caution * np.log(max(min(lower, rate), RAREST)))
+    if rate <= RAREST:
+        return probability
+    # Where there may be none, half an example is the lowest that is told from it.
+    least = min(max(lower, 0.5 / max(len(probability), 1)), rate)
+    fewer = float(np.exp((1.0 - caution) * np.log(rate) + caution * np.log(least)))
     # Next to nothing and next to 1 stay what they are.
-    return adding_up(logit(np.clip(probability, RAREST**2, 1.0 - np.finfo(float).eps)), float(fewer))
+    return adding_up(logit(np.clip(probability, RAREST, 1.0 - np.finfo(float).eps)), fewer)
 
 
 def signs_of(
@@ -268,6 +278,13 @@ def too_weak(source: ClassShares, labels: IntArray, known: BoolArray, signs: Sig
             "to count errors by"
         )
     return ""
+
+
+def too_wide(lower: float, upper: float) -> str:
+    """Why an interval says nothing, in words; empty where it does."""
+    if lower > 0 or upper < VACUOUS:
+        return ""
+    return f"by what can be seen anything from none to {upper:.0%} of the labels may be wrong"
 
 
 def has_skill(beliefs: ClassShares, labels: IntArray, known: BoolArray) -> bool:

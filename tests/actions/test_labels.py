@@ -262,7 +262,7 @@ def test_examples_that_nothing_is_known_about_are_never_flagged():
         ({"how": "all", "rate": 0.5}, r"mislabeled\('all', rate=0.5\)"),
         (
             {"precision": 0.95},
-            r"precision=0.95, which no set.*at most 0.480, the cautious probability.*ask for less",
+            r"precision=0.95, which no set.*at most 0.625, what the most.*between 10.00% and 46.67%.*ask for less",
         ),
         *(
             ({name: value}, rf"{name}={value!r}.*a share above 0 and at most 1.*pass {name}=0.9")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dataaudit.labels import count
 from dataaudit.labels.beliefs import WEIGHTS, combined, contradicted, likeliest
-from dataaudit.labels.judgement import CONTRADICTED, adding_up, cautious, judge
+from dataaudit.labels.judgement import CONTRADICTED, adding_up, cautious, judge, too_wide
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, consensus_values, judged
 from dataaudit.shares import Believed, ClassShares
@@ -122,14 +122,14 @@ def test_shifted_odds_add_up(n, rate, seed):
 
 
 @settings(max_examples=30)
-@given(st.integers(1, 50), st.floats(0.001, 0.9), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.integers(0, 99))
+@given(st.integers(1, 50), st.floats(1e-9, 0.9), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.integers(0, 99))
 def test_caution_lowers_probabilities_between_the_rate_and_its_lower_bound(n, rate, part, caution, seed):
     lower = part * rate
     probability = adding_up(np.sort(np.random.default_rng(seed).normal(size=n))[::-1] * 3, rate)
     found = cautious(probability, rate, lower, caution)
     assert (found <= probability + 1e-9).all()
     assert (np.diff(found) <= 1e-12).all()
-    expected = rate ** (1 - caution) * max(lower, 1e-6) ** caution
+    expected = rate ** (1 - caution) * min(max(lower, 0.5 / n), rate) ** caution
     assert found.mean() == pytest.approx(expected, rel=1e-3)
 
 
@@ -178,6 +178,28 @@ def test_without_skill_nothing_is_flagged():
     assert np.isnan(found.counts).all()
     # Probabilities still rank.
     assert np.isfinite(found.probability).all()
+
+
+def test_what_was_learned_by_heart_counts_only_beside_what_never_saw_the_labels():
+    beliefs, labels, _ = planted()
+    apart = judge(believed(beliefs, labels, 5), labels, 5, by_heart="it repeats them")
+    assert apart.known
+    alone = judge(believed(beliefs, labels, 5, outside=False), labels, 5, by_heart="it repeats them")
+    assert alone.unknown == "it repeats them"
+    assert np.isnan(alone.rate)
+
+
+def test_an_interval_from_none_to_most_is_no_count():
+    assert too_wide(0.0, 0.6) == "by what can be seen anything from none to 60% of the labels may be wrong"
+    assert too_wide(0.0, 0.4) == too_wide(0.1, 0.9) == ""
+
+
+def test_where_there_may_be_no_error_caution_stops_at_half_an_example():
+    probability = np.array([0.9, 0.05, 0.05])
+    np.testing.assert_array_equal(cautious(probability, 0.0, 0.0, 0.6), probability)
+    rate = float(probability.mean())
+    assert cautious(probability, rate, 0.0, 1.0).sum() == pytest.approx(0.5)
+    assert (cautious(probability, rate, 0.0, 1.0) < probability).all()
 
 
 def test_where_no_label_seems_wrong_examples_are_still_ranked():

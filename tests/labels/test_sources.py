@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 import dataaudit
 from dataaudit.evidence import LEFT_OUT
-from dataaudit.labels.beliefs import WEIGHTS, outsiders, sources
+from dataaudit.labels.beliefs import WEIGHTS, contradicted, outsiders, sources
 from dataaudit.labels.stacking import fitted_weights
 
 RNG = np.random.default_rng(0)
@@ -41,6 +41,10 @@ def test_a_ridge_regression_joins_models_of_vectors_that_are_none(model, names):
         # It never saw the label, and is weighed by what it shows.
         parts = outsiders(audit._evidence, sources(audit._evidence))
         assert set(parts) == {"heldout", "neighbours", "ridge"}
+        # What remembers the label has no say in whether it is contradicted.
+        against = audit._evidence.beliefs.contradicted
+        np.testing.assert_array_equal(against, contradicted(parts, LABELS, 3))
+        assert 0 < against.sum() <= (parts["ridge"].dense(EVERY).argmax(1) != LABELS).sum()
         expected = fitted_weights(parts, LABELS, 3, WEIGHTS.fixed[frozenset(names)], WEIGHTS.bounded)
         assert {name: audit.settings["consensus"][name]["weight"] for name in parts} == pytest.approx(
             expected, abs=1e-4

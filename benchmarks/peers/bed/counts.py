@@ -29,7 +29,7 @@ from benchmarks.peers.bed.strata import STRATA, cases
 from dataaudit.agreement import Agreement
 from dataaudit.labels.beliefs import contradicted
 from dataaudit.labels.calibration import CALIBRATION, NARROWEST, WIDEST, Calibration, Signs, log_share
-from dataaudit.labels.judgement import CONTRADICTED, signs_of
+from dataaudit.labels.judgement import CONTRADICTED, has_skill, signs_of, too_wide
 from dataaudit.shares import ClassShares
 
 RESULTS = Path(__file__).parent.parent / "results" / "bed_counts.csv"
@@ -56,11 +56,11 @@ class Seen:
     signs: Signs
     before: tuple[float, float, float]
     cleanlab: float
-    by_heart: bool
+    hopeless: bool
 
     def counted(self, most: float) -> bool:
         """Whether anything is said about how many labels are wrong."""
-        return self.signs.disagreement <= most and not self.by_heart
+        return self.signs.disagreement <= most and not self.hopeless
 
 
 def read(path: Path) -> Seen:
@@ -81,8 +81,8 @@ def read(path: Path) -> Seen:
     named = (about["case"], about["family"], about["stratum"])
     seen = about.get("agreement", {})
     agreement = Agreement(*(seen.get(name) for name in ("trained", "augmented", "held_out")))
-    by_heart = bool(agreement.by_heart()) and not independent
-    return Seen(*named, about["error_rate"], float(held), about["classes"], signs, before, peer, by_heart)
+    hopeless = not has_skill(source, labels, known) or (bool(agreement.by_heart()) and not independent)
+    return Seen(*named, about["error_rate"], float(held), about["classes"], signs, before, peer, hopeless)
 
 
 def fitted(seen: Sequence[Seen], reach: float, most: float) -> Calibration:
@@ -113,10 +113,8 @@ def without_own(seen: Sequence[Seen], reach: float, most: float) -> list[tuple[f
     }
     found = []
     for case in seen:
-        if not case.counted(most):
-            found.append((np.nan, 0.0, 1.0))
-        else:
-            found.append(by[case.family].estimate(case.signs))
+        rate, lower, upper = by[case.family].estimate(case.signs) if case.counted(most) else (np.nan, 0.0, 1.0)
+        found.append((np.nan, 0.0, 1.0) if too_wide(lower, upper) else (rate, lower, upper))
     return found
 
 

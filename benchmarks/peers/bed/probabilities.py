@@ -164,7 +164,8 @@ def figures(row: Row, probability: Array, bounds: tuple[float, float, float]) ->
     wrong, n = row.wrong, len(row.wrong)
     ranks = np.arange(1, n + 1)
     pure, expected = np.cumsum(wrong) / ranks, np.cumsum(probability) / ranks
-    flags = min(round(rate * n), int((probability >= FLOOR).sum()))
+    likelier = probability if lower > 0 else cautious(probability, rate, lower, CAUTION)
+    flags = min(round(rate * n), int((likelier >= FLOOR).sum()))
     average = average_precision_score(wrong, -ranks) if wrong.any() else np.nan
     bins = np.array_split(np.arange(n), BINS)
     gaps = [len(rows) * abs(probability[rows].mean() - wrong[rows].mean()) for rows in bins if len(rows)]
@@ -185,7 +186,7 @@ def share(values: Sequence[bool]) -> str:
 def tell(name: str, lines: Sequence[dict[str, Any]]) -> None:
     """Figures over the known cases, with those of `mislabeled()` by stratum."""
     print(f"\n{name}")
-    head = ["stratum", "cases", "ECE", "precision as expected", "too high", "too low", "flags .5 to 2"]
+    head = ["stratum", "cases", "ECE", "precision as expected", "too high", "too low", "below .5", "flags .5 to 2"]
     rows = []
     for stratum in (*STRATA, "all"):
         own = [line for line in lines if stratum in (line["stratum"], "all")]
@@ -194,6 +195,7 @@ def tell(name: str, lines: Sequence[dict[str, Any]]) -> None:
         within = share([abs(gap) <= NEAR for gap in many])
         sides = [share([gap > NEAR for gap in many]), share([gap < -NEAR for gap in many])]
         ece = f"{np.median([line['ece'] for line in own]):.4f}" if own else ""
+        sides.append(share([line["precision"] < 0.5 for line in own if line["flags"] >= FEW]))
         rows.append([stratum, len(own), ece, within, *sides, share([0.5 <= ratio <= 2 for ratio in clear])])
     table(head, rows)
 

@@ -46,7 +46,7 @@ def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
     found["beliefs"] = dense(evidence.beliefs.shares, n)
     if evidence.beliefs.outside is not None:
         found["outside"] = dense(evidence.beliefs.outside, n)
-    found["known"], found["contradicted"] = evidence.beliefs.known, evidence.beliefs.contradicted
+    found["known"] = evidence.beliefs.known
     for name in ("dynamics", "evaluations"):
         run = getattr(evidence, name)
         if run is not None:
