@@ -69,6 +69,12 @@ def test_a_case_is_kept_without_pickles_and_feeds_estimators(tmp_path, without_p
     np.testing.assert_allclose(np.nansum(arrays["error_probability"]) / 178, about["today"]["rate"], rtol=1e-6)
     assert about["cleanlab"] == {}
     assert "peer_folds" not in arrays
+    shown.judge_again(tmp_path / case.file)
+    again, judged = shown.read(tmp_path / case.file)
+    assert again["today"]["estimates"] == pytest.approx(about["today"]["estimates"], rel=1e-5)
+    for name in ("rate", "lower", "upper"):
+        assert again["today"][name] == pytest.approx(about["today"][name], rel=1e-5)
+    np.testing.assert_allclose(judged["error_probability"], arrays["error_probability"], rtol=1e-3, atol=1e-6)
     line = bed.line_of(about)
     assert line["holds"] == (about["today"]["lower"] - 0.5 / 178 <= wrong.mean() <= about["today"]["upper"] + 0.5 / 178)
 

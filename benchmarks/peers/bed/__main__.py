@@ -7,7 +7,8 @@ Needs, in --data, the files that benchmarks/peers/label_errors.py needs, and mni
 air_quality.csv and conll03_test.csv. Every case of benchmarks/peers/bed/strata.py is audited by a plain
 `dataaudit.score`; a file in --cache holds what it shows (see `benchmarks.peers.bed.shown.read`). Cheap cases come
 first; what is there already is skipped, so that an interrupted run goes on. Figures are lines of results/bed.csv, and
---table sums them up by stratum. `--stratum fresh` runs ten cases that nothing was fitted to.
+--table sums them up by stratum. `--stratum fresh` runs ten cases that nothing was fitted to. After a change of how
+beliefs are judged `--judge` does that anew for all that is there.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def chosen(options: argparse.Namespace) -> list[Case]:
     found = [
         case
         for case in (*cases(), *fresh())
-        if case.stratum in (options.stratum or STRATA)
+        if case.stratum in (options.stratum or ((*STRATA, "fresh") if options.judge else STRATA))
         and (not options.only or any(fnmatchcase(case.name, pattern) for pattern in options.only))
     ]
     if not found:
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--stratum", nargs="+", choices=[*STRATA, "fresh"], metavar="NAME", help=", ".join(STRATA))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="name the cases, and run nothing")
+    parser.add_argument("--judge", action="store_true", help="judge again what is there, and train nothing")
     parser.add_argument("--table", action="store_true", help="print the table of what is there, and run nothing")
     options = parser.parse_args()
     folders = Folders(options.data, options.fashion, options.cache)
@@ -157,7 +159,11 @@ def main() -> None:
             print(f"{case.name}  ({case.cost:.0f} s, {'there' if (folders.cache / case.file).exists() else 'missing'})")
         return
     failed: list[str] = []
-    if not options.table:
+    if options.judge:
+        for case in wanted:
+            if (folders.cache / case.file).exists():
+                shown.judge_again(folders.cache / case.file)
+    elif not options.table:
         torch.set_num_threads(options.threads)
         options.cache.mkdir(parents=True, exist_ok=True)
         with threadpool_limits(options.threads), warnings.catch_warnings():

@@ -17,11 +17,13 @@ from benchmarks.peers.bed.noise import given_of
 from benchmarks.peers.bed.strata import Case
 from benchmarks.peers.cells import here
 from benchmarks.peers.collect import Clock, probabilities
+from dataaudit.agreement import SHARES, Agreement
 from dataaudit.data import as_examples
 from dataaudit.evidence import Evidence
-from dataaudit.labels.beliefs import outsiders, sources
+from dataaudit.labels.beliefs import contradicted, outsiders, sources
+from dataaudit.labels.judgement import judge
 from dataaudit.learners.adapt import as_learner
-from dataaudit.shares import ClassBeliefs, ClassShares
+from dataaudit.shares import Believed, ClassBeliefs, ClassShares
 
 PART = 4
 """Of so many parts of the rows a network is trained without one, to be judged on it."""
@@ -102,10 +104,7 @@ def today_of(audit: dataaudit.Audit) -> tuple[dict[str, Any], dict[str, Array]]:
     assert judgement is not None
     rate = {"rate": noise.rate, "lower": noise.lower, "upper": noise.upper, "estimates": dict(noise.estimates)}
     rate |= {"unknown": judgement.unknown, "independent": judgement.independent}
-    flagged = np.zeros(len(audit), bool)
-    if noise.known:
-        flagged[audit.mislabeled()["index"].to_numpy()] = True
-    return rate, {"error_probability": audit.error_probability(), "flagged": flagged}
+    return rate, {"error_probability": audit.error_probability()}
 
 
 def cleanlab_of(case: Case, data: Data, given: Array, classes: int) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -205,6 +204,23 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
 def parts_of(about: dict[str, Any], arrays: dict[str, Array]) -> dict[str, ClassShares]:
     """Sources by name, as `dataaudit.labels.beliefs` takes them."""
     return {name: ClassShares(arrays[f"source_{name}"], None, int(about["classes"])) for name in about["sources"]}
+
+
+def judge_again(path: Path) -> None:
+    """Let the library at its present state judge what the beliefs of a case say, which are kept as they are."""
+    about, arrays = read(path)
+    labels, known, classes = arrays["given"], arrays["known"].astype(bool), int(about["classes"])
+    parts = parts_of(about, arrays)
+    apart = {name: parts[name] for name in about["outside_sources"]}
+    outside = ClassShares(arrays["outside"], None, classes) if "outside" in arrays else None
+    against = contradicted(apart or parts, labels, classes)
+    believed = Believed(ClassShares(arrays["beliefs"], None, classes), outside, known, against)
+    agreement = Agreement(*(about.get("agreement", {}).get(name) for name in SHARES))
+    found = judge(believed, labels, classes, by_heart=agreement.by_heart())
+    rate = {"rate": found.rate, "lower": found.lower, "upper": found.upper, "estimates": found.estimates}
+    about["today"] = {**rate, "unknown": found.unknown, "independent": found.independent}
+    arrays["error_probability"] = found.probability
+    write(path, arrays, {**about, **here()})
 
 
 def about_of(path: Path) -> dict[str, Any]:
