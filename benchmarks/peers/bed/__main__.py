@@ -85,7 +85,7 @@ def write(lines: list[dict[str, Any]]) -> None:
 
 
 def tell(lines: list[dict[str, Any]]) -> None:
-    """Today's estimates and cleanlab's, by stratum and in all."""
+    """The library's estimates, where it counts, and cleanlab's of the same cases, by stratum and in all."""
     head = ["stratum", "cases", "families", "holds", "upper / lower", "|log ratio|", "within 20 % or .01"]
     rows = []
     for name in (*STRATA, "all", "fresh"):
@@ -99,10 +99,10 @@ def summary(name: str, lines: list[dict[str, Any]]) -> list[str]:
     rate, guess, lower, upper, n = (
         np.array([float(line[key]) for line in lines]) for key in ("rate", "estimated", "lower", "upper", "n")
     )
-    least = 0.5 / n
-    width = np.median(np.maximum(upper, least) / np.maximum(lower, least))
+    least, counted = 0.5 / n, ~np.isnan(guess)
+    width = np.median((np.maximum(upper, least) / np.maximum(lower, least))[counted])
     near = np.abs(guess - rate) <= np.maximum(0.2 * rate, 0.01)
-    peers = np.array([line["cleanlab_issues"] != "" for line in lines]) & (rate > 0)
+    peers = np.array([line["cleanlab_issues"] != "" for line in lines]) & (rate > 0) & counted
     others = [
         np.array([float(line[key] or "nan") for line in lines])[peers]
         for key in ("cleanlab_issues", "cleanlab_joint", "estimated")
@@ -113,8 +113,8 @@ def summary(name: str, lines: list[dict[str, Any]]) -> list[str]:
         str(len({line["family"] for line in lines})),
         f"{np.mean([str(line['holds']) == 'True' for line in lines]):.0%}",
         f"{width:.2f}",
-        off(guess[rate > 0], rate[rate > 0], least[rate > 0]),
-        f"{near.mean():.0%}",
+        off(*(values[(rate > 0) & counted] for values in (guess, rate, least))),
+        f"{near[counted].mean():.0%}",
         str(peers.sum()),
         *(off(values, rate[peers], least[peers]) for values in others),
     ]
