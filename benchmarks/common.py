@@ -101,6 +101,24 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     print(f"\nwritten: {path}")
 
 
+def kept(path: Path) -> list[dict[str, str]]:
+    """Lines of a CSV file that earlier runs appended to; none without it."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: Path, fields: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> None:
+    """Add lines to a CSV file with these columns, which is made by the first."""
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerows(lines)
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table of left-aligned first and right-aligned other columns."""
     cells = [list(map(str, head)), *(list(map(str, row)) for row in rows)]

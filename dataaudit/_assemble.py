@@ -96,8 +96,8 @@ def assemble(
         settings["agreement"] = evidence.agreement.to_dict()
         # Where that is why errors are not counted, it is told there.
         why = "" if judgement is None else judgement.unknown
-        told_there = bool(why) and why == evidence.agreement.by_heart()
-        settings["notes"] = [*settings["notes"], *([] if told_there else evidence.agreement.notes())]
+        warned = [] if why == evidence.agreement.by_heart() else evidence.agreement.notes()
+        settings["notes"] = [*settings["notes"], *warned]
     if judgement is not None:
         settings["notes"] = [*settings["notes"], *judgement_notes(judgement)]
     settings["fingerprint"] = inspection.fingerprint if inspection is not None else None

@@ -24,7 +24,7 @@ def test_every_line_of_the_table_names_what_there_is():
     assert {case.recipe for case in found} <= set(models.RECIPES)
     known = {"real", "careless", "one_annotator", "very_careless", *noise.KINDS}
     assert {case.noise.split()[0] for case in found} <= known
-    assert len({case.name for case in found}) == len(found) >= 140
+    assert len({case.name for case in found}) == len({case.file for case in found}) == len(found) >= 140
     for stratum in strata.STRATA:
         assert sum(case.stratum == stratum for case in found) >= 22
     networks = {case.recipe for case in found if case.model not in models.NETWORKS}

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -36,7 +35,19 @@ from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
 import dataaudit
-from benchmarks.common import FASHION, PAIRS, Array, fashion, fashion_test, machine, paired, symmetric, table
+from benchmarks.common import (
+    FASHION,
+    PAIRS,
+    Array,
+    append,
+    fashion,
+    fashion_test,
+    kept,
+    machine,
+    paired,
+    symmetric,
+    table,
+)
 from benchmarks.peers.cases import channels_first, nearest_partner, satellite
 from benchmarks.peers.collect import probabilities
 from benchmarks.peers.people import labels_of
@@ -245,23 +256,6 @@ def data_sets(options: argparse.Namespace) -> dict[str, tuple[Callable[[str, int
     }
 
 
-def kept() -> list[dict[str, str]]:
-    """What earlier runs wrote."""
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(line: dict[str, Any]) -> None:
-    fresh = not RESULTS.exists()
-    with RESULTS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow(line)
-
-
 def wanted(options: argparse.Namespace) -> Iterator[tuple[tuple[str, str, str], Callable[[], Parts], int]]:
     for seed in options.seeds:
         for name, (make, noises) in data_sets(options).items():
@@ -276,20 +270,20 @@ def run(options: argparse.Namespace) -> None:
     """All cells that are not there yet."""
     here = machine()
     for key, make, seed in wanted(options):
-        there = {line["way"] for line in kept() if (line["data"], line["noise"], line["seed"]) == key}
+        there = {line["way"] for line in kept(RESULTS) if (line["data"], line["noise"], line["seed"]) == key}
         missing = [way for way in options.ways if way not in there]
         if not missing:
             continue
         cell = Cell(make(), seed)
         for way in missing:
             line = {**dict(zip(KEY, (*key, way), strict=True)), **cell.line(way), **here}
-            append(line)
+            append(RESULTS, FIELDS, [line])
             print(*key, way, line["accuracy"], line["touched"], flush=True)
 
 
 def tell() -> None:
     """Mean accuracies, and by how much each way is above training on the labels as given, with its standard error."""
-    lines = kept()
+    lines = kept(RESULTS)
     cases = dict.fromkeys((line["data"], line["noise"]) for line in lines)
     rows, gains = [], []
     for case in cases:

@@ -35,7 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmarks.common import Array, machine, symmetric, table
+from benchmarks.common import Array, append, kept, machine, symmetric, table
 
 RESULTS = Path(__file__).parent / "results" / "small_tables.csv"
 DATA = ("wine", "breast cancer", "satellite 700", "digits 600", "satellite 2000")
@@ -198,24 +198,11 @@ def spread(name: str, folder: Path, model: str, noise: str, seed: int) -> Iterat
         yield f"audit seed {number}", average_precision_score(given != y, -values), 0.0
 
 
-def kept() -> list[dict[str, str]]:
-    """What earlier runs wrote."""
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(key: tuple[str, ...], figures: list[tuple[str, float, float]], here: dict[str, str]) -> None:
-    """Write the figures of one cell, all of them or none."""
-    fresh = not RESULTS.exists()
-    with RESULTS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        for score, value, seconds in figures:
-            line = {"score": score, "value": round(value, 5), "seconds": round(seconds, 2)}
-            writer.writerow({**dict(zip(KEY, key, strict=True)), **line, **here})
+def lines_of(key: tuple[str, ...], figures: list[tuple[str, float, float]], here: dict[str, str]) -> Iterator[Any]:
+    """Lines of one cell."""
+    for score, value, seconds in figures:
+        line = {"score": score, "value": round(value, 5), "seconds": round(seconds, 2)}
+        yield {**dict(zip(KEY, key, strict=True)), **line, **here}
 
 
 def run(options: argparse.Namespace) -> None:
@@ -228,7 +215,7 @@ def run(options: argparse.Namespace) -> None:
         here["commit"] = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     code = "before" if options.code else "now"
     kinds: dict[str, Any] = {"cell": cell, "invariance": invariance, "spread": spread}
-    there = {(*(line[name] for name in KEY), _kind(line["score"])) for line in kept()}
+    there = {(*(line[name] for name in KEY), _kind(line["score"])) for line in kept(RESULTS)}
     for seed in options.seeds:
         for name in options.only:
             for model in options.models:
@@ -238,7 +225,7 @@ def run(options: argparse.Namespace) -> None:
                         continue
                     more = {"peer": code == "now"} if options.kind == "cell" else {}
                     figures = list(kinds[options.kind](name, options.data, model, noise, seed, **more))
-                    append(key, figures, here)
+                    append(RESULTS, FIELDS, lines_of(key, figures, here))
                     print(*key, options.kind, f"{figures[0][1]:.3f}", flush=True)
 
 
@@ -251,7 +238,7 @@ def _kind(score: str) -> str:
 def tables(seeds: list[int]) -> None:
     """Summaries of what is there."""
     found: dict[tuple[str, ...], dict[str, float]] = {}
-    for line in kept():
+    for line in kept(RESULTS):
         if int(line["seed"]) in seeds or _kind(line["score"]) != "cell":
             found.setdefault(tuple(line[name] for name in KEY), {})[line["score"]] = float(line["value"])
     groups: dict[tuple[str, ...], list[dict[str, float]]] = {}

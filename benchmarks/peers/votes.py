@@ -11,7 +11,6 @@ results/votes.csv, and skipped when it is there.
 from __future__ import annotations
 
 import argparse
-import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from torch import nn
 
-from benchmarks.common import Array, machine, table
+from benchmarks.common import Array, append, kept, machine, table
 
 RESULTS = Path(__file__).parent / "results" / "votes.csv"
 KEY = ("code", "rows", "seed")
@@ -47,14 +46,6 @@ def ranks(audit: Any, name: str) -> Array:
     return places
 
 
-def kept() -> list[dict[str, str]]:
-    """What earlier runs wrote."""
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def run(options: argparse.Namespace) -> None:
     """All runs that are not there yet."""
     here, code = machine(), "before" if options.code else "now"
@@ -73,26 +64,23 @@ def run(options: argparse.Namespace) -> None:
     share = votes[np.arange(len(labels)), labels] / votes.sum(1)
     for seed in options.seeds:
         key = (code, str(options.rows), str(seed))
-        if key in {tuple(row[name] for name in KEY) for row in kept()}:
+        if key in {tuple(row[name] for name in KEY) for row in kept(RESULTS)}:
             continue
         start = time.process_time()
         audit = dataaudit.score(network, (images, labels), seed=seed, progress=False)
         spent = round(time.process_time() - start, 1)
-        fresh = not RESULTS.exists()
-        with RESULTS.open("a", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-            if fresh:
-                writer.writeheader()
-            for name in audit.columns:
-                rho = float(spearmanr(ranks(audit, name), share).statistic)
-                line = {"score": name, "spearman": round(rho, 4), "processor": spent}
-                writer.writerow({**dict(zip(KEY, key, strict=True)), **line, **here})
+        lines = []
+        for name in audit.columns:
+            rho = float(spearmanr(ranks(audit, name), share).statistic)
+            line = {"score": name, "spearman": round(rho, 4), "processor": spent}
+            lines.append({**dict(zip(KEY, key, strict=True)), **line, **here})
+        append(RESULTS, FIELDS, lines)
 
 
 def tell() -> None:
     """Every score, before and now."""
     found: dict[tuple[str, str, str], dict[str, str]] = {}
-    for row in kept():
+    for row in kept(RESULTS):
         found.setdefault((row["rows"], row["seed"], row["score"]), {})[row["code"]] = row["spearman"]
     lines = [[*key, both.get("before", "-"), both.get("now", "-")] for key, both in found.items()]
     table(["rows", "seed", "score", "before", "now"], sorted(lines, key=lambda line: line[4], reverse=True))

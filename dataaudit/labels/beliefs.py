@@ -184,12 +184,11 @@ def contradicted(parts: Mapping[str, ClassBeliefs], labels: IntArray, classes: i
     """
     found = np.ones(len(labels), bool)
     for rows in blocks(len(labels), classes):
-        given = labels[rows]
-        named = None
+        given, named = labels[rows], None
+        every = np.arange(len(given))
         for part in parts.values():
             probability = part.dense(rows)
             best = probability.argmax(1)
-            every = np.arange(len(given))
             found[rows] &= probability[every, given] < probability[every, best]
             if named is not None:
                 found[rows] &= best == named

@@ -17,7 +17,8 @@ from dataaudit.shares import Believed, ClassShares, blocks
 from dataaudit.types import BoolArray, FloatArray, IntArray
 
 MOST_CLASSES = 2048
-"""Most classes for which tables of all pairs are made (32 MiB each); beyond, the confident joint counts alone."""
+"""Most classes for which tables of all pairs are made (32 MiB each); beyond, the confident joint stands for
+all estimates of pairs."""
 
 MOST_PAIRS = 4096
 """Pairs of classes that are kept, the most frequent first."""
@@ -176,7 +177,7 @@ def judge(
         given_out[order] = -np.sort(-expit(odds))
     else:
         # Where no label seems wrong, probabilities are next to nothing, and still rank.
-        given_out[order] = -np.sort(-adding_up(odds, max(rate, SMALLEST**2)))
+        given_out[order] = -np.sort(-adding_up(odds, max(rate, RAREST)))
     probability[known] = given_out
     other = cells // classes != cells % classes
     cells, sizes = cells[other], sizes[other].astype(np.float64)

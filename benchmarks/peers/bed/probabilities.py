@@ -35,7 +35,7 @@ from benchmarks.common import Array, machine, table
 from benchmarks.peers.bed import counts, shown
 from benchmarks.peers.bed.strata import STRATA, cases
 from dataaudit.labels.calibration import CALIBRATION, STEEPEST, Calibration
-from dataaudit.labels.judgement import CAUTION, FLOOR, SMALLEST, adding_up, cautious, log_odds, suspicion
+from dataaudit.labels.judgement import CAUTION, FLOOR, RAREST, adding_up, cautious, log_odds, suspicion
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, judged
 from dataaudit.shares import ClassShares
@@ -109,7 +109,7 @@ def grouped(row: Row, rate: float) -> Group:
     sizes = np.diff(edges)
     sums = [np.add.reduceat(values.astype(float), edges[:-1]) for values in (row.odds, row.wrong)]
     weight = 1.0 / max(float(row.wrong.sum()), rate * n, LEAST)
-    return Group(sums[0] / sizes, sizes, sums[1], max(rate, SMALLEST**2), row.seen.signs.values(), weight)
+    return Group(sums[0] / sizes, sizes, sums[1], max(rate, RAREST), row.seen.signs.values(), weight)
 
 
 def fitted(groups: Sequence[Group]) -> tuple[float, ...]:
@@ -155,7 +155,7 @@ def shifts(odds: Array, rows: Array, wanted: Array) -> Array:
 
 def told(row: Row, rate: float, factor: float) -> Array:
     """Falling probabilities that labels are wrong, [n]."""
-    return np.asarray(adding_up(row.odds * factor, max(rate, SMALLEST**2)))
+    return np.asarray(adding_up(row.odds * factor, max(rate, RAREST)))
 
 
 def figures(row: Row, probability: Array, bounds: tuple[float, float, float]) -> dict[str, Any]:
