@@ -18,4 +18,4 @@ for distribution in distributions():
             sys.exit(f"{path} is missing or damaged")
 if not {"dataaudit", "torch", "numpy", "pip"} <= names:
     sys.exit("packages are missing")
-import dataaudit._score  # noqa: E402, F401 (what a call of the library loads)
+import dataaudit.pipeline.score  # noqa: E402, F401 (what a call of the library loads)

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from dataaudit import curriculum as curriculum
     from dataaudit import errors as errors
     from dataaudit import holdout as holdout
-    from dataaudit._score import score as score
-    from dataaudit.audit import Audit as Audit
-    from dataaudit.curriculum.levels import LevelBatchSampler as LevelBatchSampler
+    from dataaudit.audit.base import Audit as Audit
+    from dataaudit.curriculum.difficulty_batches import LevelBatchSampler as LevelBatchSampler
     from dataaudit.curriculum.samplers import CurriculumSampler as CurriculumSampler
     from dataaudit.curriculum.samplers import DistributedCurriculumSampler as DistributedCurriculumSampler
     from dataaudit.curriculum.selfpaced import SelfPaced as SelfPaced
@@ -28,32 +27,33 @@ if TYPE_CHECKING:
     from dataaudit.dynamics.processes import gather_recorder as gather_recorder
     from dataaudit.dynamics.recorder import Recorder as Recorder
     from dataaudit.embedding.embed import embed as embed
-    from dataaudit.errors import Interrupted as Interrupted
     from dataaudit.holdout.settings import Holdout as Holdout
     from dataaudit.learners import networks as networks
     from dataaudit.learners import recipes as recipes
     from dataaudit.learners.linear_probe import LinearProbe as LinearProbe
     from dataaudit.learners.nearest import NearestNeighbours as NearestNeighbours
     from dataaudit.learners.recipes import Recipe as Recipe
-    from dataaudit.scoring import catalogue as scorers
-    from dataaudit.scoring.density import Density as Density
-    from dataaudit.scoring.neighbours import NeighbourCScore as NeighbourCScore
-    from dataaudit.scoring.quality import LabelQuality as LabelQuality
+    from dataaudit.pipeline.interrupted import Interrupted as Interrupted
+    from dataaudit.pipeline.score import score as score
+    from dataaudit.scores import catalogue as scorers
+    from dataaudit.scores.density import Density as Density
+    from dataaudit.scores.neighbours import NeighbourCScore as NeighbourCScore
+    from dataaudit.scores.quality import LabelQuality as LabelQuality
 
     __version__: str
 
 _PUBLIC = {
-    "Audit": "dataaudit.audit:Audit",
+    "Audit": "dataaudit.audit.base:Audit",
     "CurriculumSampler": "dataaudit.curriculum.samplers:CurriculumSampler",
-    "Density": "dataaudit.scoring.density:Density",
+    "Density": "dataaudit.scores.density:Density",
     "DistributedCurriculumSampler": "dataaudit.curriculum.samplers:DistributedCurriculumSampler",
     "Holdout": "dataaudit.holdout.settings:Holdout",
-    "Interrupted": "dataaudit.errors:Interrupted",
-    "LabelQuality": "dataaudit.scoring.quality:LabelQuality",
-    "LevelBatchSampler": "dataaudit.curriculum.levels:LevelBatchSampler",
+    "Interrupted": "dataaudit.pipeline.interrupted:Interrupted",
+    "LabelQuality": "dataaudit.scores.quality:LabelQuality",
+    "LevelBatchSampler": "dataaudit.curriculum.difficulty_batches:LevelBatchSampler",
     "LinearProbe": "dataaudit.learners.linear_probe:LinearProbe",
     "NearestNeighbours": "dataaudit.learners.nearest:NearestNeighbours",
-    "NeighbourCScore": "dataaudit.scoring.neighbours:NeighbourCScore",
+    "NeighbourCScore": "dataaudit.scores.neighbours:NeighbourCScore",
     "Recipe": "dataaudit.learners.recipes:Recipe",
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "SelfPaced": "dataaudit.curriculum.selfpaced:SelfPaced",
@@ -66,8 +66,8 @@ _PUBLIC = {
     "networks": "dataaudit.learners.networks",
     "preprocessor": "dataaudit.data.preprocessor:preprocessor",
     "recipes": "dataaudit.learners.recipes",
-    "score": "dataaudit._score:score",
-    "scorers": "dataaudit.scoring:catalogue",
+    "score": "dataaudit.pipeline.score:score",
+    "scorers": "dataaudit.scores:catalogue",
     "strategies": "dataaudit.curriculum.weights:catalogue",
 }
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dataaudit.density.engines import REGISTRY as ENGINES
-from dataaudit.errors import DataAuditError, Interrupted, SettingError, StorageError, did_you_mean
+from dataaudit.errors import DataAuditError, SettingError, StorageError, did_you_mean
 from dataaudit.neighbours.search import REGISTRY as SEARCHES
+from dataaudit.pipeline.interrupted import Interrupted
 
 if TYPE_CHECKING:
-    from dataaudit.audit import Audit
+    from dataaudit.audit.base import Audit
     from dataaudit.data.examples import Examples
 
 app = typer.Typer(

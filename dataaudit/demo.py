@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import dataaudit
-from dataaudit.types import BoolArray, IntArray
+from dataaudit.common.types import BoolArray, IntArray
 
 SHARE = 0.05
 

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.peers.bed import __main__ as bed
 from benchmarks.peers.bed import data, models, noise, shown, strata
-from dataaudit.labels.beliefs import with_beliefs
-from dataaudit.shares import ClassShares
+from dataaudit.common.probabilities import ClassProbabilities
+from dataaudit.labels.combine import with_consensus
 
 
 def folders(cache: Path) -> data.Folders:
@@ -82,7 +82,7 @@ def test_a_case_is_kept_without_pickles_and_feeds_estimators(tmp_path, without_p
 def test_what_is_kept_gives_the_beliefs_of_the_audit_again(tmp_path, without_peers):
     from types import SimpleNamespace
 
-    from dataaudit.evidence import Evidence
+    from dataaudit.evidence.base import Evidence
 
     case = strata.parsed("small", "breast cancer | symmetric 10% | none")
     shown.run(case, folders(tmp_path))
@@ -95,8 +95,8 @@ def test_what_is_kept_gives_the_beliefs_of_the_audit_again(tmp_path, without_pee
         around=SimpleNamespace(shares=parts["neighbours"], settings=about["around"]),
         ways=about["ways"],
     )
-    again = with_beliefs(evidence).beliefs
-    assert isinstance(again.shares, ClassShares)
+    again = with_consensus(evidence).beliefs
+    assert isinstance(again.shares, ClassProbabilities)
     np.testing.assert_allclose(again.shares.values, arrays["beliefs"], rtol=1e-5, atol=1e-7)
 
 

@@ -11,7 +11,7 @@ from benchmarks.peers.cases import Case, Source
 from benchmarks.peers.cells import Book
 from benchmarks.peers.constants import Section, built, grid, sections, shipped, variant
 from benchmarks.peers.families import FAMILIES, RIDGE, kept
-from dataaudit.labels.beliefs import WEIGHTS
+from dataaudit.labels.combine import WEIGHTS
 from dataaudit.labels.posterior import CONSTANTS
 
 SECTION = Section.of("made", (RIDGE,), [{}, {"odds": 0.1}, {"odds": 0.2}])

@@ -23,8 +23,8 @@ from scipy.stats import spearmanr
 
 import dataaudit
 from benchmarks.common import fashion, table, write
-from dataaudit import scoring
-from dataaudit.evidence import Need
+from dataaudit import scores
+from dataaudit.evidence.base import Need
 
 TRUTH = ["c_score", "holdout_probability"]
 
@@ -61,10 +61,10 @@ def main() -> None:
         for name in TRUTH
     ]
     print({name: round(value, 4) for name, value in truth.reliability.items()})
-    others = [name for name in scoring.REGISTRY.names() if not name.startswith(("c_score", "holdout_"))]
+    others = [name for name in scores.REGISTRY.names() if not name.startswith(("c_score", "holdout_"))]
     together: dict[str, list[str]] = {}
     for name in others:
-        shared = "dynamics" if scoring.REGISTRY.get(name).needs <= {Need.DYNAMICS} else name.rpartition("/")[2]
+        shared = "dynamics" if scores.REGISTRY.get(name).needs <= {Need.DYNAMICS} else name.rpartition("/")[2]
         together.setdefault(shared, []).append(name)
     scored(["parzen/input", "density/gradient"])  # Numba compiles now, and is not timed.
     for names in together.values():

@@ -19,10 +19,10 @@ from scipy.stats import spearmanr
 
 import dataaudit
 from benchmarks.common import table, write
-from dataaudit import scoring
+from dataaudit import scores as registered
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.evidence import Evidence, Need
+from dataaudit.evidence.base import Evidence, Need
 from dataaudit.learners.torch import TorchLearner
 
 
@@ -37,8 +37,8 @@ class EveryEpoch(Recorder):
     def end_epoch(self, group: Any = None) -> None:
         super().end_epoch(group)
         evidence = Evidence(self.given, self.names, dynamics=self.dynamics())
-        for name in scoring.REGISTRY.builtin_names():
-            scorer = scoring.REGISTRY.get(name)
+        for name in registered.REGISTRY.builtin_names():
+            scorer = registered.REGISTRY.get(name)
             if scorer.needs != {Need.DYNAMICS}:
                 continue
             scores = scorer.score(evidence)

@@ -12,7 +12,7 @@ Every case is audited once, by a plain call; what its sources say is kept in --c
 there by the library's own functions. Empty that folder after a change of what sources say. Cases fall into families, by
 which sources there are and how they came about. Of each family the grid goes through one constant at a time around
 those that ship, and through pairs that work against each other: the weights of two sources, all weights and the log
-odds, the loss's power and the pull. Variants are also judged over all families that share their constants.
+odds, the loss's power and the pull. Variants are also label_posterior over all families that share their constants.
 
 A variant is judged by its average precision minus the best, in hindsight, of the audit's other scores and of what each
 source alone says of the given label; clipped to -.02 and .02, so that no small table decides; the mean over the cases
@@ -40,7 +40,7 @@ from benchmarks.peers.cases import Case, Source, cases, sources
 from benchmarks.peers.cells import Book, Row, cell, key
 from benchmarks.peers.families import ALL, EPOCHS, FAMILIES, HIDDEN, NAMES, RIDGE, SETS, STAGED, kept
 from benchmarks.peers.people import DATA, LABELLINGS, features, pictures
-from dataaudit.labels.beliefs import WEIGHTS, SourceWeights
+from dataaudit.labels.combine import WEIGHTS, SourceWeights
 from dataaudit.labels.posterior import CONSTANTS, Constants
 
 RESULTS = Path(__file__).parent / "results" / "constants.csv"
@@ -48,7 +48,7 @@ COLUMNS = ("half", "family", "average_precision", "best_single")
 CLIP, LEAST, ERRORS, BELOW = 0.02, 0.001, 2.0, 0.01
 HALF, LINEAR = 5000, ("none", "probe", "logistic")
 
-Factors = dict[str, float]
+GradientFactors = dict[str, float]
 """Values of the constants that matter in a family, by name."""
 
 STEPS = (0.5, 0.75, 1.25, 1.5)
@@ -120,7 +120,7 @@ def cases_of(half: str, options: argparse.Namespace) -> Iterator[Case]:
             yield from make()
 
 
-def shipped(family: str) -> Factors:
+def shipped(family: str) -> GradientFactors:
     """The constants that matter in a family."""
     found = dict(WEIGHTS.hidden if family == HIDDEN else WEIGHTS.fixed[SETS[family]])
     if family == STAGED:
@@ -130,9 +130,9 @@ def shipped(family: str) -> Factors:
     return found | asdict(CONSTANTS)
 
 
-def built(family: str, factors: Factors) -> tuple[SourceWeights, Constants]:
+def built(family: str, factors: GradientFactors) -> tuple[SourceWeights, Constants]:
     """What the library takes."""
-    own: Factors = {name: factors[name] for name in NAMES if name in factors}
+    own: GradientFactors = {name: factors[name] for name in NAMES if name in factors}
     constants = Constants(**{name: factors[name] for name in asdict(CONSTANTS)})
     if family == HIDDEN:
         return replace(WEIGHTS, hidden=own), constants
@@ -145,7 +145,7 @@ def built(family: str, factors: Factors) -> tuple[SourceWeights, Constants]:
     return weights, constants
 
 
-def steps_of(factors: Factors, names: Sequence[str]) -> Iterator[Factors]:
+def steps_of(factors: GradientFactors, names: Sequence[str]) -> Iterator[GradientFactors]:
     """Weights one at a time, and the last two of `names` together."""
     every = {name: [round(factors[name] * step, 4) for step in STEPS] for name in names}
     for name, values in every.items():
@@ -154,17 +154,17 @@ def steps_of(factors: Factors, names: Sequence[str]) -> Iterator[Factors]:
     yield from ({one: a, other: b} for a, b in product(every[one], every[other]))
 
 
-def values_of(factors: Factors) -> Iterator[Factors]:
+def values_of(factors: GradientFactors) -> Iterator[GradientFactors]:
     """Shared constants, one at a time."""
     for name, values in {**VALUES, "power": POWERS}.items():
         yield from ({name: value} for value in values if name in factors)
 
 
-def grid(family: str) -> list[Factors]:
+def grid(family: str) -> list[GradientFactors]:
     """What is changed in the variants of a family, the shipped one first."""
     factors = shipped(family)
     names = [name for name in NAMES if name in factors]
-    found: list[Factors] = [{}, *steps_of(factors, names), *values_of(factors)]
+    found: list[GradientFactors] = [{}, *steps_of(factors, names), *values_of(factors)]
     for scale, odds in product(SCALES, (CONSTANTS.odds, *VALUES["odds"])):
         found.append({**{name: round(factors[name] * scale, 4) for name in names}, "odds": odds})
     if family != HIDDEN:
@@ -179,10 +179,10 @@ class Section:
 
     title: str
     families: tuple[str, ...]
-    changes: tuple[Factors, ...]
+    changes: tuple[GradientFactors, ...]
 
     @classmethod
-    def of(cls, title: str, families: Sequence[str], changes: Sequence[Factors]) -> Section:
+    def of(cls, title: str, families: Sequence[str], changes: Sequence[GradientFactors]) -> Section:
         """Without what ships, or comes twice."""
         different = {variant(families[0], change): change for change in changes}
         return cls(title, tuple(families), tuple(different.values()))
@@ -197,21 +197,21 @@ def sections() -> list[Section]:
     return [*found, Section.of("all families", shared, [{}, *values_of(shipped(RIDGE))])]
 
 
-def variant(family: str, change: Factors) -> str:
+def variant(family: str, change: GradientFactors) -> str:
     """Every constant that matters in a family, as the cell is named by."""
     factors = shipped(family)
     factors |= {name: value for name, value in change.items() if name in factors}
     return " ".join(f"{name} {value:g}" for name, value in factors.items())
 
 
-def said(family: str, change: Factors) -> str:
+def said(family: str, change: GradientFactors) -> str:
     """What differs from the shipped constants."""
     factors = shipped(family)
     different = (f"{name} {value:g}" for name, value in change.items() if factors.get(name) != value)
     return ", ".join(different) or "shipped"
 
 
-def evaluate(case: Case, half: str, changes: Mapping[str, Sequence[Factors]], book: Book, cache: Path) -> None:
+def evaluate(case: Case, half: str, changes: Mapping[str, Sequence[GradientFactors]], book: Book, cache: Path) -> None:
     """Append the cells of a case that are not there.
 
     Parameters
@@ -266,7 +266,7 @@ class Gains:
     sets: int
 
     @classmethod
-    def of(cls, rows: Sequence[Row], half: str, section: Section, changes: Sequence[Factors]) -> Gains:
+    def of(cls, rows: Sequence[Row], half: str, section: Section, changes: Sequence[GradientFactors]) -> Gains:
         """Of cases that have every one of the variants."""
         columns, weights, sets = [], [], set()
         for family in section.families:
@@ -354,7 +354,7 @@ def run(options: argparse.Namespace, book: Book) -> None:
     """All cells that are not there: the choosing half by the whole grid, the other by what that leaves."""
     for case in cases_of("choosing", options):
         evaluate(case, "choosing", {family: grid(family) for family in FAMILIES}, book, options.cache)
-    rows, left = book.rows(), {family: [Factors()] for family in FAMILIES}
+    rows, left = book.rows(), {family: [GradientFactors()] for family in FAMILIES}
     for section in sections():
         best = leading(section, rows)
         for family in section.families if best is not None else ():

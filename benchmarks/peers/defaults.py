@@ -25,8 +25,8 @@ from sklearn.datasets import load_digits
 import dataaudit
 from benchmarks.common import FASHION, PAIRS, Array, fashion, merit, paired, symmetric, table, write
 from benchmarks.peers.cases import small_transformer, texts
-from dataaudit import scoring
-from dataaudit.evidence import Evidence, Need
+from dataaudit import scores
+from dataaudit.evidence.base import Evidence, Need
 from dataaudit.learners.recipes import PLAIN, TRANSFORMER, Recipe
 
 SEEDS = (0, 1, 2)
@@ -93,8 +93,8 @@ def score_cases(folder: str, satellite: Path | None, seed: int) -> Iterator[Case
 def variants(evidence: Evidence) -> Iterator[tuple[str, Array]]:
     """Every score of the training dynamics, and the default score with other constants and weights."""
     assert evidence.dynamics is not None
-    for name in scoring.REGISTRY.builtin_names():
-        scorer = scoring.REGISTRY.get(name)
+    for name in scores.REGISTRY.builtin_names():
+        scorer = scores.REGISTRY.get(name)
         if scorer.needs == {Need.DYNAMICS}:
             yield name, scorer.score(evidence).values
     el2n = evidence.dynamics.mean_el2n

@@ -12,12 +12,12 @@ import numpy as np
 from benchmarks.common import Array, merit
 from benchmarks.peers.cases import Case
 from benchmarks.peers.tools import audited
-from dataaudit.evidence import LEFT_OUT, STAGES
-from dataaudit.labels.beliefs import WEIGHTS, SourceWeights, combined, outsiders, source_weights
-from dataaudit.labels.beliefs import sources as sources_of
+from dataaudit.evidence.base import LEFT_OUT, STAGES
+from dataaudit.labels.combine import WEIGHTS, SourceWeights, combined, outsiders, source_weights
+from dataaudit.labels.combine import sources as sources_of
 from dataaudit.labels.noise import own_probability
 from dataaudit.labels.posterior import CONSTANTS, Constants
-from dataaudit.scoring.consensus import consensus_scores
+from dataaudit.scores.consensus import consensus_scores
 
 HIDDEN = "epochs and neighbours in a hidden layer"
 EPOCHS = "epochs, held-out predictions, neighbours and ridge regression"

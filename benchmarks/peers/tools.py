@@ -48,7 +48,7 @@ def audited(case: Case) -> dataaudit.Audit:
 
 
 def ranks(audit: dataaudit.Audit, name: str) -> Array:
-    """Places in `ranking`, which breaks ties."""
+    """Findings in `ranking`, which breaks ties."""
     places = np.empty(len(audit))
     places[audit.ranking(name)] = np.arange(len(audit))
     return places

@@ -40,7 +40,7 @@ def network() -> nn.Module:
 
 
 def ranks(audit: Any, name: str) -> Array:
-    """Places in `ranking`, which breaks ties."""
+    """Findings in `ranking`, which breaks ties."""
     places = np.empty(len(audit))
     places[audit.ranking(name)] = np.arange(len(audit))
     return places

@@ -22,13 +22,13 @@ from dataaudit.cluster.schedule import BlockSchedule, whole
 from dataaudit.cluster.source import Source, changed
 from dataaudit.cluster.tally import Tally
 from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density import engines
 from dataaudit.density.base import DensitySums
 from dataaudit.density.blocks import BlockEngine
 from dataaudit.errors import SettingError, require
-from dataaudit.fingerprints import fingerprint_of
-from dataaudit.representations.base import Represented, are_rows, rows_of
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.representations.base import Features, are_rows, rows_of
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class RayEngine:
         if not self.num_gpus:
             inner.check()
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """What computes blocks, and how many there are."""
         inner, schedule = self._inner, BlockSchedule(rows_of(represented), self.block_rows)
         # Where blocks take a GPU, it is the workers that have one.
@@ -122,14 +122,14 @@ class RayEngine:
         }
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `dataaudit.density.engines.DensityEngine.sums`; see `accounted`."""
         found = self.accounted(represented, labels, bandwidth, advance)
         return found.total, found.same
 
     def accounted(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> DensitySums:
         """As `dataaudit.density.blocks.AccountingEngine.accounted`.
 

@@ -21,11 +21,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dataaudit import durable
 from dataaudit.cluster.source import changed
+from dataaudit.common import folders
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.types import FloatArray
 from dataaudit.errors import StorageError
-from dataaudit.fingerprints import fingerprint_of
-from dataaudit.types import FloatArray
 
 ABOUT = "blocks.json"
 LOCK = "blocks.lock"
@@ -78,7 +78,7 @@ class BlockFolder:
             root.mkdir(parents=True, exist_ok=True)
             inside = sorted(path.name for path in root.iterdir())
         except OSError as error:
-            raise durable.unwritable(root, error) from error
+            raise folders.unwritable(root, error) from error
         strangers = [name for name in inside if name != ABOUT and not name.endswith(".partial")]
         if ABOUT not in inside and strangers:
             raise StorageError(
@@ -89,14 +89,14 @@ class BlockFolder:
         _recognise(root / ABOUT, dict(data))
         told = {"layout": dict(layout), **belongs}
         for other in sorted(root.glob(f"sums-*/{ABOUT}")):
-            there = durable.read(other)
+            there = folders.read(other)
             if files and there.get("files") == files and there.get("rows") != belongs["rows"]:
                 raise changed(files[0], f"digest {belongs['rows']}", f"digest {there.get('rows')} in {other.parent}")
         try:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise durable.unwritable(self.path, error) from error
-        self._lock = durable.lock(self.path / LOCK)
+            raise folders.unwritable(self.path, error) from error
+        self._lock = folders.lock(self.path / LOCK)
         try:
             _recognise(self.path / ABOUT, told, files)
             self._found = self._sound()
@@ -134,7 +134,7 @@ class BlockFolder:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise durable.unwritable(path, error) from error
+            raise folders.unwritable(path, error) from error
         try:
             array = np.load(io.BytesIO(content), allow_pickle=False)
         except (ValueError, EOFError, OSError):
@@ -198,9 +198,9 @@ def _recognise(path: Path, told: Mapping[str, Any], files: list[str] | None = No
         If it is of something else; the first difference is named.
     """
     if not path.exists():
-        durable.replace(path, {"format": FORMAT, "version": VERSION, **told, "files": files or []})
+        folders.replace(path, {"format": FORMAT, "version": VERSION, **told, "files": files or []})
         return
-    there = durable.read(path)
+    there = folders.read(path)
     kind = (there.get("format"), there.get("version"))
     if kind != (FORMAT, VERSION):
         raise StorageError(
@@ -220,10 +220,10 @@ def _recognise(path: Path, told: Mapping[str, Any], files: list[str] | None = No
 
 
 def _name(array: FloatArray) -> str:
-    return durable.digest(np.ascontiguousarray(array).data)
+    return folders.digest(np.ascontiguousarray(array).data)
 
 
 def _put(path: Path, array: FloatArray) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    durable.put(path, header.getvalue(), np.ascontiguousarray(array).data)
+    folders.put(path, header.getvalue(), np.ascontiguousarray(array).data)

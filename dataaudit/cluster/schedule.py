@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from dataaudit.common.types import IntArray
 from dataaudit.errors import SettingError
-from dataaudit.types import IntArray
 
 SQUARE = 8
 """Ranges along a side of the squares in which blocks are taken: 64 blocks of a square read 16 ranges."""

@@ -14,12 +14,12 @@ import numpy as np
 from dataaudit.cluster.schedule import whole
 from dataaudit.cluster.source import Source
 from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.common.mapped import MappedFile
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
-from dataaudit.mapped import MappedFile
 from dataaudit.neighbours import search as searches
 from dataaudit.neighbours.protocol import Index, NeighbourSearch
 from dataaudit.neighbours.rows import CentredRows, Rows
-from dataaudit.types import AnyArray, IntArray
 
 
 @dataclass(frozen=True)

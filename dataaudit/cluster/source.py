@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit import durable
 from dataaudit.cluster.schedule import BlockSchedule
+from dataaudit.common import folders
+from dataaudit.common.mapped import MappedFile
+from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError
-from dataaudit.mapped import MappedFile
-from dataaudit.representations.base import Factors, Represented, are_rows
-from dataaudit.types import AnyArray
+from dataaudit.representations.base import Features, GradientFactors, are_rows
 
 Held = AnyArray | MappedFile
 
@@ -38,7 +38,7 @@ class Source:
     stamps: tuple[tuple[int, int] | None, ...]
 
     @classmethod
-    def of(cls, represented: Represented) -> Source:
+    def of(cls, represented: Features) -> Source:
         """Source of rows, or of factors of gradients."""
         if are_rows(represented):
             arrays, biases = [np.asarray(represented)], None
@@ -63,7 +63,7 @@ class Source:
         """Paths of what is mapped."""
         return [part.path for part in self.held if isinstance(part, MappedFile)]
 
-    def part(self, place: slice) -> Represented:
+    def part(self, place: slice) -> Features:
         """Rows, or factors, of a range.
 
         Raises
@@ -75,7 +75,7 @@ class Source:
         if self.biases is None:
             return arrays[0]
         pairs = zip(arrays[::2], arrays[1::2], self.biases, strict=True)
-        return [Factors(delta, inputs, bias) for delta, inputs, bias in pairs]
+        return [GradientFactors(delta, inputs, bias) for delta, inputs, bias in pairs]
 
     @staticmethod
     def _open(held: Held) -> AnyArray:
@@ -111,8 +111,8 @@ class Source:
             rows = self._open(part)[place]
             step = max(1, 2**24 // max(1, rows[:1].nbytes))
             blocks = (np.ascontiguousarray(rows[first : first + step]) for first in range(0, len(rows), step))
-            found.append("".join(durable.digest(block.data) for block in blocks if block.size))
-        return durable.digest("-".join(found).encode())
+            found.append("".join(folders.digest(block.data) for block in blocks if block.size))
+        return folders.digest("-".join(found).encode())
 
     def digests(self, schedule: BlockSchedule) -> Sequence[str]:
         """Digest of every range: one pass over all rows, on as many threads as there are cores."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from dataaudit.cluster.folder import BlockFolder
 from dataaudit.cluster.schedule import BlockSchedule
-from dataaudit.types import FloatArray
+from dataaudit.common.types import FloatArray
 
 MARGIN = 2**20
 """Bytes of blocks beside twice the sums that wait in the folder before they are added up there."""

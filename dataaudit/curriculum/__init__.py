@@ -1,7 +1,7 @@
 """Scores drive training: strategies that turn scores into weights, and samplers that draw by weights.
 
 Importing this package loads NumPy only; the samplers, in `dataaudit.curriculum.samplers` and
-`dataaudit.curriculum.levels`, load torch.
+`dataaudit.curriculum.difficulty_batches`, load torch.
 """
 
 from __future__ import annotations

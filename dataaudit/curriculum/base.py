@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

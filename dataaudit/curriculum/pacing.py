@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed
 from dataaudit.errors import SettingError, did_you_mean
-from dataaudit.types import FloatArray, IntArray
 
 Pacing = Literal["linear", "sqrt", "step"]
 PACINGS = ("linear", "sqrt", "step")

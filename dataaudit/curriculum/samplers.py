@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import Strategy
-from dataaudit.curriculum.draws import draw
-from dataaudit.curriculum.passes import Passes, as_numbers, check_seed, check_whole, same_settings
-from dataaudit.curriculum.together import same_everywhere
+from dataaudit.curriculum.epoch_position import Passes, as_numbers, check_seed, check_whole, same_settings
+from dataaudit.curriculum.rank_check import same_everywhere
+from dataaudit.curriculum.sampling import draw
 from dataaudit.errors import DataError, SettingError, rows
-from dataaudit.fingerprints import fingerprint_of
-from dataaudit.types import FloatArray
 
 
 class _WeightedSampler(Sampler[int], ABC):
@@ -230,7 +230,7 @@ class CurriculumSampler(_WeightedSampler):
     Notes
     -----
     Without replacement by the keys of Efraimidis and Spirakis, from a counter-based generator; see
-    `dataaudit.curriculum.draws`. Memory: 8 bytes an example, 8 a draw of the pass under way, and
+    `dataaudit.curriculum.sampling`. Memory: 8 bytes an example, 8 a draw of the pass under way, and
     as it begins 24 more an example or a draw, whichever are more.
 
     Examples

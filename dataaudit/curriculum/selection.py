@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import (
     ScoredExamples,
     Strategy,
@@ -15,9 +16,8 @@ from dataaudit.curriculum.base import (
     needed_rate,
     weighed,
 )
-from dataaudit.curriculum.draws import scaled
+from dataaudit.curriculum.sampling import scaled
 from dataaudit.errors import DataError
-from dataaudit.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed, needed_rate
 from dataaudit.errors import DataError, ModelError, SettingError, rows
-from dataaudit.types import FloatArray, IntArray
 
 SMALLEST = 1e-9
 """Least first threshold, as a share of the largest loss: a constant factor leads nowhere from 0."""

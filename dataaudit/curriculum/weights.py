@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dataaudit.common.registry import Catalogue, Registry
+from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import ScoredExamples, Strategy, weighed
-from dataaudit.curriculum.draws import scaled
+from dataaudit.curriculum.sampling import scaled
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
-from dataaudit.registry import Catalogue, Registry
-from dataaudit.types import FloatArray
 
 Unscored = Literal["mean", "drop", "raise"]
 UNSCORED = ("mean", "drop", "raise")

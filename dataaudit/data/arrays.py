@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.mapped import MappedFile
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import check_lengths, encode_labels
 from dataaudit.data.kinds import is_a, is_image, is_tensor
 from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import NUMBERS, as_array, stack, transformed
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError
-from dataaudit.mapped import MappedFile
-from dataaudit.types import AnyArray, IntArray
 
 _ADVICE = "name numbers only, or turn each row into numbers with transform="
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.rows import as_array
 from dataaudit.errors import DataError, RowError, rows
-from dataaudit.types import AnyArray, IntArray
 
 
 def kind_of(feature: Any) -> str:

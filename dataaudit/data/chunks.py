@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.types import AnyArray, IntArray
+from dataaudit.common.types import AnyArray, IntArray
 
 
 class ChunkedRows:

@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common.types import IntArray
 from dataaudit.errors import DataError, rows
-from dataaudit.types import IntArray
 
 
 @runtime_checkable

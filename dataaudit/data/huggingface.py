@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrow import dense, kind_of, mixed, numbers, views, wide
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
@@ -17,7 +18,6 @@ from dataaudit.data.labelled import LabelledExamples
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError, require
-from dataaudit.types import AnyArray, IntArray
 
 
 class HuggingFaceExamples(LabelledExamples):

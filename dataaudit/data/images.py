@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.kinds import is_image
 from dataaudit.errors import DataError, RowError, SettingError, require
-from dataaudit.types import AnyArray, IntArray
 
 PROBED = 64
 """Images looked at to tell a grey set from a colour set."""

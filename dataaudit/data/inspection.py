@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.texts import digest_texts, is_text, unusable
 from dataaudit.errors import DataError, RowError, rows
-from dataaudit.types import AnyArray, BoolArray, IntArray
 
 READ_BYTES = 32 * 2**20
 """Bytes of inputs that one block of a streaming pass aims at."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples, NoLabels
 from dataaudit.data.kinds import is_tensor
 from dataaudit.errors import DataError
-from dataaudit.types import IntArray
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.columns import check_column, check_inputs
 from dataaudit.data.examples import encode_labels
 from dataaudit.data.labelled import LabelledExamples
 from dataaudit.errors import DataError
-from dataaudit.types import AnyArray, IntArray
 
 MOST_CATEGORIES = 50
 

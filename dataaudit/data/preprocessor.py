@@ -11,12 +11,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from dataaudit.common.types import AnyArray
 from dataaudit.data import as_examples
 from dataaudit.data.arrow import kind_of
 from dataaudit.data.columns import listed
 from dataaudit.data.texts import is_text
 from dataaudit.errors import DataError
-from dataaudit.types import AnyArray
 
 MOST_CATEGORIES = 100
 """Columns that one column of categories becomes at most; the rarest share the last."""

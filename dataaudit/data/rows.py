@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.images import to_pixels
 from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.errors import DataError, RowError
-from dataaudit.types import AnyArray, IntArray
 
 NUMBERS = "iubf"
 """Kinds of NumPy types that are inputs."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.labelled import LabelledExamples
-from dataaudit.types import AnyArray, IntArray
 
 STREAM = "stream"
 """Folder beside stored representations that holds a data set which arrived as a stream."""

@@ -14,12 +14,12 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from dataaudit import durable
+from dataaudit.common import folders
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.progress import progress_bar
 from dataaudit.data.columns import as_list, check_column, check_inputs
 from dataaudit.data.huggingface import infer_inputs, infer_label
 from dataaudit.errors import DataError, RowError, StorageError
-from dataaudit.fingerprints import fingerprint_of
-from dataaudit.progress import progress_bar
 
 MANIFEST = "stream.json"
 FORMAT = "dataaudit stream"
@@ -76,8 +76,8 @@ def stored_stream(stream: Any, folder: Path, label: Any, inputs: Any, progress: 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise durable.unwritable(folder, error) from error
-    with durable.lock(folder / "lock"):
+        raise folders.unwritable(folder, error) from error
+    with folders.lock(folder / "lock"):
         files = _write(plain.select_columns(columns), kept, folder, of, progress)
     return datasets.concatenate_datasets([datasets.Dataset.from_file(str(file)) for file in files])
 
@@ -96,7 +96,7 @@ def _write(stream: Any, features: Any, folder: Path, of: Mapping[str, Any], prog
     told: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, "version": VERSION, **of}))
     parts: list[dict[str, Any]] = []
     if (folder / MANIFEST).exists():
-        known = durable.read(folder / MANIFEST)
+        known = folders.read(folder / MANIFEST)
         differ = [key for key in told if known.get(key) != told[key]]
         if differ:
             raise StorageError(
@@ -117,20 +117,20 @@ def _write(stream: Any, features: Any, folder: Path, of: Mapping[str, Any], prog
             with pa.ipc.new_stream(sink, table.schema) as writer:
                 writer.write_table(table)
             content = sink.getvalue()
-            durable.put(folder / name, content)
-            parts.append({"file": name, "rows": len(table), "digest": durable.digest(content)})
-            durable.replace(folder / MANIFEST, {**told, "parts": parts, "complete": False})
+            folders.put(folder / name, content)
+            parts.append({"file": name, "rows": len(table), "digest": folders.digest(content)})
+            folders.replace(folder / MANIFEST, {**told, "parts": parts, "complete": False})
             advance(len(table))
-    durable.replace(folder / MANIFEST, {**told, "parts": parts, "complete": True})
+    folders.replace(folder / MANIFEST, {**told, "parts": parts, "complete": True})
     return [folder / part["file"] for part in parts]
 
 
 def _check(path: Path, digest: str) -> None:
     try:
         with pa.memory_map(str(path)) as content:
-            good = durable.digest(content.read_buffer()) == digest
+            good = folders.digest(content.read_buffer()) == digest
     except OSError as error:
-        raise durable.unwritable(path, error) from error
+        raise folders.unwritable(path, error) from error
     if not good:
         raise StorageError(
             f"{path}, which is not what was written there",

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import readable, rows_per_block, unfit
 from dataaudit.data.labelled import LabelledExamples
 from dataaudit.errors import DataError, RowError, rows
-from dataaudit.types import IntArray
 
 
 class SubsetExamples(LabelledExamples):

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dataaudit.common.types import IntArray
 from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
 from dataaudit.data.examples import check_lengths, encode_labels
 from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import stack, transformed
 from dataaudit.data.texts import as_texts, holds_texts
 from dataaudit.errors import DataError
-from dataaudit.types import IntArray
 
 
 class TableExamples(LabelledExamples):

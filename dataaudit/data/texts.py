@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, BoolArray
 from dataaudit.errors import DataError
-from dataaudit.types import AnyArray, BoolArray
 
 ADVICE = (
     "embed the texts with dataaudit.embed and pass the vectors, or pass a scikit-learn pipeline that starts with a "

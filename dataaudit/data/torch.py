@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrays import check_numbers
 from dataaudit.data.examples import encode_labels
 from dataaudit.data.images import is_gray, probed_rows, row_pixels
@@ -17,7 +18,6 @@ from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.data.labelled import LabelledExamples, label_values
 from dataaudit.data.rows import RESIZE, as_array, as_input, for_row, stack, transformed
 from dataaudit.errors import DataError, RowError
-from dataaudit.types import AnyArray, IntArray
 
 
 class TorchExamples(LabelledExamples):

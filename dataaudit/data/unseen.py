@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
 from dataaudit.data.columns import check_column, named_labels
 from dataaudit.data.examples import Examples, NoLabels, check_lengths
 from dataaudit.data.kinds import is_a
 from dataaudit.data.labelled import label_values
 from dataaudit.errors import DataError, did_you_mean, rows
-from dataaudit.types import IntArray
 
 
 def as_unseen(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, FloatArray
 from dataaudit.density.base import multiple_of
 from dataaudit.errors import DataError
-from dataaudit.representations.base import Factors, Represented, are_rows, rows_of
-from dataaudit.types import AnyArray, FloatArray
+from dataaudit.representations.base import Features, GradientFactors, are_rows, rows_of
 
 VALUES = 2**22
 """Values of the sample that are held in float64 at a time."""
@@ -35,7 +35,7 @@ class Bandwidth:
     stderr: float
 
 
-def find(represented: Represented, bandwidth: float | str, seed: int) -> Bandwidth:
+def find(represented: Features, bandwidth: float | str, seed: int) -> Bandwidth:
     """Bandwidth of a representation.
 
     Parameters
@@ -66,7 +66,7 @@ def find(represented: Represented, bandwidth: float | str, seed: int) -> Bandwid
     return Bandwidth(multiple * mean / 2, multiple * stderr / 2)
 
 
-def mean_distance(represented: Represented, seed: int) -> tuple[float, float]:
+def mean_distance(represented: Features, seed: int) -> tuple[float, float]:
     """Mean Euclidean distance over distinct pairs, with its standard error.
 
     All pairs of at most `SAMPLE` examples drawn without replacement; exact, with standard error 0, where there
@@ -88,7 +88,7 @@ def mean_distance(represented: Represented, seed: int) -> tuple[float, float]:
     return float(own.mean()), float(2 * own.std(ddof=1) / np.sqrt(m) * np.sqrt(1 - m / n))
 
 
-def _unit(represented: Represented, chosen: AnyArray) -> float:
+def _unit(represented: Features, chosen: AnyArray) -> float:
     """What the chosen rows are divided by, so that squares of huge and of tiny values stay in range."""
     if not isinstance(represented, np.ndarray) or represented.dtype.kind != "f" or represented.dtype.itemsize < 8:
         return 1.0
@@ -96,7 +96,7 @@ def _unit(represented: Represented, chosen: AnyArray) -> float:
     return largest if largest > 0 else 1.0
 
 
-def _squared_distances(represented: Represented, chosen: AnyArray, unit: float) -> FloatArray:
+def _squared_distances(represented: Features, chosen: AnyArray, unit: float) -> FloatArray:
     """Squared distances between the chosen examples in `unit`, float64 [m, m]."""
     if isinstance(represented, np.ndarray):
         gram = np.zeros((len(chosen), len(chosen)))
@@ -116,7 +116,7 @@ def _squared_distances(represented: Represented, chosen: AnyArray, unit: float) 
     return distances
 
 
-def _gram(layers: Sequence[Factors], chosen: AnyArray) -> FloatArray:
+def _gram(layers: Sequence[GradientFactors], chosen: AnyArray) -> FloatArray:
     gram = np.zeros((len(chosen), len(chosen)))
     for delta, inputs, bias in layers:
         outer, inner = delta[chosen].astype(np.float64), inputs[chosen].astype(np.float64)

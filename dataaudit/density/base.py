@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import SettingError, did_you_mean
-from dataaudit.types import FloatArray, IntArray
 
 SPACES = {
     "input": "the inputs themselves",

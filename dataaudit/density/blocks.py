@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensitySums
 from dataaudit.density.engines import DensityEngine
-from dataaudit.representations.base import Represented
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.representations.base import Features
 
 
 @runtime_checkable
@@ -24,7 +24,7 @@ class BlockEngine(DensityEngine, Protocol):
     """
 
     @abstractmethod
-    def settled(self, represented: Represented, threads: int) -> BlockEngine:
+    def settled(self, represented: Features, threads: int) -> BlockEngine:
         """The engine with every choice made that would depend on where it runs.
 
         Parameters
@@ -38,9 +38,9 @@ class BlockEngine(DensityEngine, Protocol):
     @abstractmethod
     def block_sums(
         self,
-        a: Represented,
+        a: Features,
         labels_a: IntArray,
-        b: Represented,
+        b: Features,
         labels_b: IntArray,
         bandwidth: float,
         centre: FloatArray | None,
@@ -70,7 +70,7 @@ class AccountingEngine(DensityEngine, Protocol):
 
     @abstractmethod
     def accounted(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> DensitySums:
         """Sums without errors, and what an audit records of this call; JSON values.
 

@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import IntArray
 from dataaudit.density import bandwidth
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.density.blocks import AccountingEngine
 from dataaudit.density.engines import AutomaticEngine, DensityEngine, EstimatingEngine, NearEngine
 from dataaudit.errors import DataAuditError, DataError
 from dataaudit.neighbours.base import Neighbours
-from dataaudit.progress import progress_bar
-from dataaudit.representations.base import Represented, are_rows
-from dataaudit.types import IntArray
+from dataaudit.representations.base import Features, are_rows
 
 STEPS = 1000
 
 
 def density_sums(
     need: DensityNeed,
-    represented: Represented,
+    represented: Features,
     described: Mapping[str, Any],
     labels: IntArray,
     engine: DensityEngine,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common.registry import Registry
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensitySums
 from dataaudit.errors import SettingError, did_you_mean, require
-from dataaudit.registry import Registry
-from dataaudit.representations.base import Represented, are_rows
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.representations.base import Features, are_rows
 
 if TYPE_CHECKING:
     from dataaudit.neighbours.base import Neighbours
@@ -50,7 +50,7 @@ class DensityEngine(Protocol):
         """Name, for the audit's settings."""
 
     @abstractmethod
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """What else an audit records of sums over `represented`; JSON values."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class DensityEngine(Protocol):
 
     @abstractmethod
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """Sums over all others and over those of the same label, float64 [n] each.
 
@@ -93,7 +93,7 @@ class EstimatingEngine(DensityEngine, Protocol):
     @abstractmethod
     def estimates(
         self,
-        represented: Represented,
+        represented: Features,
         labels: IntArray,
         bandwidth: float,
         seed: int,
@@ -127,7 +127,7 @@ class NearEngine(EstimatingEngine, Protocol):
     @abstractmethod
     def estimates(
         self,
-        represented: Represented,
+        represented: Features,
         labels: IntArray,
         bandwidth: float,
         seed: int,
@@ -143,7 +143,7 @@ class ReferenceEngine:
 
     name: str = "reference"
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """Precision."""
         return {"precision": "float64"}
 
@@ -151,7 +151,7 @@ class ReferenceEngine:
         """Runs everywhere."""
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `DensityEngine.sums`; gradients are written out."""
         from dataaudit_kernels import layers as kernel
@@ -165,12 +165,12 @@ class ReferenceEngine:
         advance(1.0)
         return found
 
-    def settled(self, represented: Represented, threads: int) -> ReferenceEngine:
+    def settled(self, represented: Features, threads: int) -> ReferenceEngine:
         """As `dataaudit.density.blocks.BlockEngine.settled`: there is nothing to choose."""
         return self
 
     def block_sums(
-        self, a: Represented, labels_a: IntArray, b: Represented, labels_b: IntArray, bandwidth: float, centre: Any
+        self, a: Features, labels_a: IntArray, b: Features, labels_b: IntArray, bandwidth: float, centre: Any
     ) -> tuple[FloatArray, FloatArray]:
         """As `dataaudit.density.blocks.BlockEngine.block_sums`; gradients are written out."""
         from dataaudit_kernels import layers as kernel
@@ -201,7 +201,7 @@ class CpuEngine:
     threads: int | None = None
     name: str = "cpu"
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """What products multiply."""
         from dataaudit_kernels.rbf_cpu import kind_of
 
@@ -222,7 +222,7 @@ class CpuEngine:
             raise SettingError(f"threads={self.threads!r}", "a whole number of at least 1, or None", "pass None")
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `DensityEngine.sums`."""
         from dataaudit_kernels import layers as kernel
@@ -234,12 +234,12 @@ class CpuEngine:
         layers = [kernel.LinearGradient(*factors) for factors in represented]
         return rbf_cpu.gradient_rbf_sums(layers, labels, bandwidth, **options)
 
-    def settled(self, represented: Represented, threads: int) -> CpuEngine:
+    def settled(self, represented: Features, threads: int) -> CpuEngine:
         """As `dataaudit.density.blocks.BlockEngine.settled`."""
         return replace(self, precision=self.describe(represented)["precision"], threads=self.threads or threads)
 
     def block_sums(
-        self, a: Represented, labels_a: IntArray, b: Represented, labels_b: IntArray, bandwidth: float, centre: Any
+        self, a: Features, labels_a: IntArray, b: Features, labels_b: IntArray, bandwidth: float, centre: Any
     ) -> tuple[FloatArray, FloatArray]:
         """As `dataaudit.density.blocks.BlockEngine.block_sums`."""
         from dataaudit_kernels import layers as kernel
@@ -269,7 +269,7 @@ class TritonEngine:
     device: str | None = None
     name: str = "triton"
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """What products multiply, and where."""
         from dataaudit_kernels.rbf_triton import device_name
 
@@ -299,7 +299,7 @@ class TritonEngine:
             ) from error
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `DensityEngine.sums`."""
         from dataaudit_kernels import layers as kernel
@@ -311,12 +311,12 @@ class TritonEngine:
         layers = [kernel.LinearGradient(*factors) for factors in represented]
         return rbf_triton.gradient_rbf_sums(layers, labels, bandwidth, precision=self._of_gradients(), **options)
 
-    def settled(self, represented: Represented, threads: int) -> TritonEngine:
+    def settled(self, represented: Features, threads: int) -> TritonEngine:
         """As `dataaudit.density.blocks.BlockEngine.settled`: the device is that of the worker."""
         return self
 
     def block_sums(
-        self, a: Represented, labels_a: IntArray, b: Represented, labels_b: IntArray, bandwidth: float, centre: Any
+        self, a: Features, labels_a: IntArray, b: Features, labels_b: IntArray, bandwidth: float, centre: Any
     ) -> tuple[FloatArray, FloatArray]:
         """As `dataaudit.density.blocks.BlockEngine.block_sums`: every pair twice, and rows alone."""
         from dataaudit_kernels import rbf_triton
@@ -343,12 +343,12 @@ class AutomaticEngine:
 
     name: str = "auto"
 
-    def choose(self, represented: Represented) -> DensityEngine:
+    def choose(self, represented: Features) -> DensityEngine:
         """Engine for a representation."""
         few = not are_rows(represented) or len(represented) <= EXACT_ROWS
         return cpu if few else _checked(REGISTRY.get("sampled"))
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """What the chosen engine records."""
         return self.choose(represented).describe(represented)
 
@@ -358,7 +358,7 @@ class AutomaticEngine:
         REGISTRY.get("sampled").check()
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `DensityEngine.sums`, by the engine that is chosen."""
         return self.choose(represented).sums(represented, labels, bandwidth, advance)

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensitySums, SumErrors
 from dataaudit.density.sampled import SampledEngine, WrittenOut
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import resolve
-from dataaudit.representations.base import Factors, Represented, are_rows
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.representations.base import Features, GradientFactors, are_rows
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FaissEngine:
     threads: int | None = None
     name: str = "faiss"
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """Precision, and what was asked for; `estimates` records how many neighbours there were."""
         return {"precision": "float32", "tolerance": self.tolerance, "most_members": self.sample, "near": self.depth}
 
@@ -63,7 +63,7 @@ class FaissEngine:
         SampledEngine(self.tolerance, self.sample, self.exact_class, True, self.seed, self.threads).check()
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `DensityEngine.sums`; seed 0 where the engine has none."""
         found = self.estimates(represented, labels, bandwidth, 0, advance)
@@ -71,7 +71,7 @@ class FaissEngine:
 
     def estimates(
         self,
-        represented: Represented,
+        represented: Features,
         labels: IntArray,
         bandwidth: float,
         seed: int,
@@ -90,7 +90,7 @@ class FaissEngine:
         from dataaudit_kernels.rbf_near import near_sums
 
         seed = seed if self.seed is None else self.seed
-        factors = cast("Sequence[Factors]", represented)
+        factors = cast("Sequence[GradientFactors]", represented)
         rows: Any = represented if are_rows(represented) else WrittenOut(factors, self.name)
         if graph is None and len(rows) > 1:
             graph = neighbour_graph(NeighbourNeed("input", depth=self.depth), rows, {}, resolve("auto"), seed, False)

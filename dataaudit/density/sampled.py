@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.density.base import DensitySums, SumErrors
 from dataaudit.errors import SettingError
-from dataaudit.representations.base import Factors, Represented, are_rows
-from dataaudit.types import AnyArray, FloatArray, IntArray
+from dataaudit.representations.base import Features, GradientFactors, are_rows
 
 WIDEST = 16384
 """Most numbers of a gradient that is written out."""
@@ -61,7 +61,7 @@ class SampledEngine:
     threads: int | None = None
     name: str = "sampled"
 
-    def describe(self, represented: Represented) -> dict[str, Any]:
+    def describe(self, represented: Features) -> dict[str, Any]:
         """Precision, and what was asked for."""
         return {"precision": "float32", "tolerance": self.tolerance, "most_members": self.sample}
 
@@ -89,7 +89,7 @@ class SampledEngine:
             raise SettingError(f"control={self.control!r}", "True or False", "leave control out")
 
     def sums(
-        self, represented: Represented, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
+        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
     ) -> tuple[FloatArray, FloatArray]:
         """As `DensityEngine.sums`; seed 0 where the engine has none."""
         found = self.estimates(represented, labels, bandwidth, 0, advance)
@@ -97,7 +97,7 @@ class SampledEngine:
 
     def estimates(
         self,
-        represented: Represented,
+        represented: Features,
         labels: IntArray,
         bandwidth: float,
         seed: int,
@@ -114,7 +114,11 @@ class SampledEngine:
         """
         from dataaudit_kernels.rbf_sampled import sampled_sums
 
-        rows = represented if are_rows(represented) else WrittenOut(cast("Sequence[Factors]", represented), self.name)
+        rows = (
+            represented
+            if are_rows(represented)
+            else WrittenOut(cast("Sequence[GradientFactors]", represented), self.name)
+        )
         found = sampled_sums(
             rows,
             labels,
@@ -145,7 +149,7 @@ class WrittenOut:
     Parameters
     ----------
     layers
-        Factors, one a layer.
+        GradientFactors, one a layer.
     engine
         Name of the engine that wants them, for the error.
 
@@ -156,12 +160,12 @@ class WrittenOut:
 
     Examples
     --------
-    >>> layer = Factors(np.array([[1.0], [2.0]]), np.array([[0.0], [3.0]]), bias=True)
+    >>> layer = GradientFactors(np.array([[1.0], [2.0]]), np.array([[0.0], [3.0]]), bias=True)
     >>> WrittenOut([layer])[np.array([1])].tolist()
     [[6.0, 2.0]]
     """
 
-    def __init__(self, layers: Sequence[Factors], engine: str = "sampled") -> None:
+    def __init__(self, layers: Sequence[GradientFactors], engine: str = "sampled") -> None:
         width = sum(delta.shape[1] * (inputs.shape[1] + bias) for delta, inputs, bias in layers)
         if width > WIDEST:
             raise SettingError(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dataaudit.types import AnyArray, IntArray
+from dataaudit.common.types import AnyArray, IntArray
 
 BYTES_PER_VALUE = 3 * 2
 MOST_EPOCHS = 4096

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray
 from dataaudit.dynamics.measure import last_seen
-from dataaudit.types import AnyArray, BoolArray, FloatArray
 
 
 class LatestLosses:

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.errors import DataError, SettingError, rows
-from dataaudit.types import AnyArray, BoolArray, IntArray
 
 WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 """Types of indices and labels."""

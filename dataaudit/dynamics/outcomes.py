@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from dataaudit.common.probabilities import ClassProbabilities
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import ModelError, rows
-from dataaudit.shares import ClassShares
-from dataaudit.types import FloatArray, IntArray
 
 
 class PredictionTable:
@@ -29,7 +29,7 @@ class PredictionTable:
         self._labels = labels
         self._confidence, self._largest, self._margin = (np.full(n, np.nan) for _ in range(3))
         self._predicted = np.full(n, -1, np.int64)
-        self._shares = ClassShares.empty(n, classes)
+        self._shares = ClassProbabilities.empty(n, classes)
 
     def add(self, chosen: IntArray, logits: Any) -> None:
         """Note the logits [b, C] of the rows `chosen` [b].

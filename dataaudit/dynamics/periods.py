@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dataaudit.types import AnyArray, BoolArray, FloatArray
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray
 
 PERIODS = 8
 """Stretches that are kept at the most."""

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dataaudit.dynamics.beliefs import Beliefs
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.history import History
 from dataaudit.dynamics.losses import LatestLosses
+from dataaudit.dynamics.mean_probabilities import MeanProbabilities
 from dataaudit.dynamics.measure import (
     CONFIDENCE,
     CORRECT,
@@ -36,10 +37,9 @@ from dataaudit.dynamics.periods import informedness
 from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError
-from dataaudit.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from dataaudit.audit import Audit
+    from dataaudit.audit.base import Audit
     from dataaudit.data.examples import Examples
 
 
@@ -62,8 +62,9 @@ class Recorder:
     Notes
     -----
     Memory: about 154 bytes an example, the history budget, one quarter byte an example and epoch, and the class
-    sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see `dataaudit.dynamics.beliefs`),
-    and 64 MiB at most for what lets epochs be weighed (see `dataaudit.dynamics.periods`).
+    sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see
+    `dataaudit.dynamics.mean_probabilities`), and 64 MiB at most for what lets epochs be weighed (see
+    `dataaudit.dynamics.periods`).
 
     Examples
     --------
@@ -241,7 +242,7 @@ class Recorder:
         self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
         self._staged = torch.zeros(self.n + 1, 8, device=device)
         self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
-        self._beliefs = Beliefs(self.n, self.classes, device)
+        self._beliefs = MeanProbabilities(self.n, self.classes, device)
 
     def _clear_epoch(self) -> None:
         self._position.fill_(-1)
@@ -255,7 +256,7 @@ class Recorder:
         counts = count(correct_bits, seen_bits, self.n)
         visits = np.where(self._sums[6] > 0, self._sums[6], np.nan)
         margin, confidence, square, probability_margin, el2n = self._sums[:5] / visits
-        suggested = self._beliefs.heaviest().cpu().numpy()
+        suggested = self._beliefs.argmax_mean_probability().cpu().numpy()
         classes, mass = self._beliefs.classes, self._beliefs.mass.cpu().numpy()
         means = mass / visits.astype(np.float32)[:, None]
         history = self._history.view()
@@ -314,7 +315,7 @@ class Recorder:
         DataError
             If nothing is complete yet: no epoch and no evaluation pass.
         """
-        from dataaudit._assemble import audit_recorded
+        from dataaudit.pipeline.assemble import audit_recorded
 
         return audit_recorded(self, scorers, class_names=class_names, examples=examples)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from dataaudit.common.probabilities import ClassProbabilities, blocks
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.dynamics.summary import Dynamics
-from dataaudit.shares import ClassShares, blocks
-from dataaudit.types import AnyArray, FloatArray, IntArray
 
 
 def joined(runs: Sequence[Dynamics], labels: IntArray) -> Dynamics:
@@ -75,10 +75,10 @@ def _total(runs: Sequence[Dynamics], read: Callable[[Dynamics], IntArray]) -> In
     return np.asarray(np.stack([read(run) for run in runs]).sum(0), np.int64)
 
 
-def _averaged(runs: Sequence[Dynamics], labels: IntArray, shares: FloatArray) -> ClassShares:
+def _averaged(runs: Sequence[Dynamics], labels: IntArray, shares: FloatArray) -> ClassProbabilities:
     """Mean probabilities of all epochs."""
     n, classes = len(labels), runs[0].classes
-    found = ClassShares.empty(n, classes)
+    found = ClassProbabilities.empty(n, classes)
     for rows in blocks(n, classes):
         total = np.zeros((len(labels[rows]), classes))
         for run, share in zip(runs, shares[:, rows], strict=True):
@@ -87,7 +87,7 @@ def _averaged(runs: Sequence[Dynamics], labels: IntArray, shares: FloatArray) ->
     return found
 
 
-def _likeliest(means: ClassShares, seen: IntArray) -> IntArray:
+def _likeliest(means: ClassProbabilities, seen: IntArray) -> IntArray:
     """Class of the largest mean probability, the lowest on ties; -1 where never seen."""
     places = means.values.argmax(1)
     found = places if means.classes is None else means.classes[np.arange(len(places)), places]

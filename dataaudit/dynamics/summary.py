@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit.shares import ClassBeliefs, ClassShares, spread
-from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
+from dataaudit.common.probabilities import ClassProbabilities, ProbabilityBlocks, spread
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Predictions:
     max_confidence: FloatArray
     margin: FloatArray
     predicted: IntArray
-    probabilities: ClassShares | None = None
+    probabilities: ClassProbabilities | None = None
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ class Dynamics:
         return spread(kept, self.mean_probabilities[rows], self.classes)
 
     @property
-    def informed(self) -> ClassBeliefs:
+    def informed(self) -> ProbabilityBlocks:
         """Mean probabilities by what each epoch says; the plain means where no others were kept."""
         if self.informed_probabilities is None:
             return self
-        return ClassShares(self.informed_probabilities, None, self.classes)
+        return ClassProbabilities(self.informed_probabilities, None, self.classes)
 
     def correct_in(self, epoch: int) -> BoolArray:
         """Whether each example was classified correctly in `epoch` (from 1), bool [n]; unseen is False."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import AnyArray
 from dataaudit.data.columns import check_column
 from dataaudit.data.kinds import is_a
 from dataaudit.embedding.encoder import Encoder, load
 from dataaudit.errors import DataError, SettingError, StorageError, rows
 from dataaudit.learners.tokens import Ragged, check_lengths
-from dataaudit.progress import progress_bar
-from dataaudit.types import AnyArray
 
 BLOCK = 8192
 """Texts that are read, tokenised and sorted by length at a time."""

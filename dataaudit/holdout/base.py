@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.holdout.plan import Run
-from dataaudit.types import AnyArray, BoolArray, IntArray
 
 Group: TypeAlias = tuple[Run, ...]
 """Runs that are made together."""
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     probability: AnyArray
 
 
-class Trial(Protocol):
+class FitPredict(Protocol):
     """Trains and predicts, picklable.
 
     Laws
@@ -44,7 +44,7 @@ class Trial(Protocol):
 
 
 @runtime_checkable
-class NestedTrial(Protocol):
+class NestedFitPredict(Protocol):
     """A trial that trains on many subsets of one permutation at once; see "nested" in `Plan`."""
 
     @abstractmethod

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.progress import Advance, progress_bar
 from dataaudit.errors import ModelError, StorageError
-from dataaudit.holdout.base import Failure, Group, Trial
+from dataaudit.holdout.base import Failure, FitPredict, Group
 from dataaudit.holdout.job import Job, grouped
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
@@ -26,7 +27,6 @@ from dataaudit.holdout.settings import FIRST, Holdout
 from dataaudit.holdout.store import DamagedRecordError, Store
 from dataaudit.holdout.summary import HoldoutScores
 from dataaudit.holdout.tally import Tally, integrated, runs_needed
-from dataaudit.progress import Advance, progress_bar
 
 HOPELESS = 10
 """Failures before any success after which no more runs are tried."""
@@ -50,7 +50,7 @@ class Execution:
         Scores that runs="auto" is to make reliable: by name, their ratios and field of `HoldoutScores`.
     """
 
-    trial: Trial
+    trial: FitPredict
     plan: Plan
     holdout: Holdout
     ratios: Sequence[float]

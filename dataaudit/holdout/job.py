@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from dataaudit.errors import StorageError
-from dataaudit.holdout.base import Failure, Group, NestedTrial, Outcome, Trial
+from dataaudit.holdout.base import Failure, FitPredict, Group, NestedFitPredict, Outcome
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.store import Store
@@ -30,7 +30,7 @@ class Job:
         Where records go; None if they are only returned.
     """
 
-    trial: Trial
+    trial: FitPredict
     plan: Plan
     store: Store | None
 
@@ -63,7 +63,7 @@ class Job:
         return Record.of(run, held_out, outcome, self._missing(held_out))
 
     def _nested(self, runs: Group) -> Iterator[Record]:
-        assert isinstance(self.trial, NestedTrial)
+        assert isinstance(self.trial, NestedFitPredict)
         forward = Run(runs[0].ratio, runs[0].number - runs[0].number % 2)
         sizes = sorted({self.plan.size(run.ratio) for run in runs})
         made = self.trial.nested(self.plan.order(forward), sizes)

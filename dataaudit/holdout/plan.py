@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from dataaudit.common.types import BoolArray, IntArray
 from dataaudit.errors import SettingError
-from dataaudit.types import BoolArray, IntArray
 
 Design = Literal["random", "stratified", "balanced", "nested", "folds"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, BoolArray
 from dataaudit.errors import StorageError
 from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Run
-from dataaudit.types import AnyArray, BoolArray
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.registry import Registry
+from dataaudit.common.types import IntArray
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.holdout.base import HoldoutBackend
 from dataaudit.holdout.plan import Design, Plan, check_ratio
 from dataaudit.holdout.store import Store
-from dataaudit.registry import Registry
-from dataaudit.types import IntArray
 
 REGISTRY = Registry(
     "backend",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.common.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

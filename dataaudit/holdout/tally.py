@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
+from dataaudit.common.types import AnyArray, FloatArray
 from dataaudit.holdout.plan import Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.summary import HoldoutScores
-from dataaudit.types import AnyArray, FloatArray
 
 SPLITS = 4
 """Random splits of the runs into halves, over which the reliability is the mean."""

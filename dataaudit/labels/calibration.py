@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit.types import FloatArray
+from dataaudit.common.types import FloatArray
 
 SMALLEST = 0.003
 """Added to shares before their logarithm is taken: smaller differences do not matter."""

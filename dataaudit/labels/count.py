@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataaudit.common.probabilities import ProbabilityBlocks, blocks
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.labels.noise import NoiseRates
-from dataaudit.shares import ClassBeliefs, blocks
-from dataaudit.types import FloatArray, IntArray
 
 SHARPNESS = 2.0
 """Exponent that turns beliefs about noisy labels into beliefs about true classes."""
@@ -34,7 +34,7 @@ def by_joint(noise: NoiseRates, labels: IntArray) -> float:
 
 
 def true_classes(
-    beliefs: ClassBeliefs, labels: IntArray, classes: int, moved: FloatArray
+    beliefs: ProbabilityBlocks, labels: IntArray, classes: int, moved: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """One step of expectation-maximisation: who is wrong, and between which classes.
 
@@ -66,7 +66,7 @@ def true_classes(
     return wrong, pairs
 
 
-def by_planting(beliefs: ClassBeliefs, labels: IntArray, classes: int, moved: FloatArray) -> FloatArray:
+def by_planting(beliefs: ProbabilityBlocks, labels: IntArray, classes: int, moved: FloatArray) -> FloatArray:
     """Share of errors by planting errors that cost nothing, at each of `LEVELS`.
 
     Beliefs that never saw the label stay what they are when the label is another, so that every example shows what it

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit.shares import ClassBeliefs, blocks
-from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
+from dataaudit.common.probabilities import ProbabilityBlocks, blocks
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray, IntArray
 
 PRIOR_COUNT = 20
 """Examples without any confusion that every class is taken to have besides its own."""
@@ -45,7 +45,7 @@ class NoiseRates:
         return self.between(np.arange(total), np.full(total, given), total)
 
 
-def own_probability(beliefs: ClassBeliefs, labels: IntArray, classes: int) -> FloatArray:
+def own_probability(beliefs: ProbabilityBlocks, labels: IntArray, classes: int) -> FloatArray:
     """Probability of the given label, float64 [n]."""
     found = np.empty(len(labels))
     for rows in blocks(len(labels), classes):
@@ -54,7 +54,11 @@ def own_probability(beliefs: ClassBeliefs, labels: IntArray, classes: int) -> Fl
 
 
 def noise_rates(
-    beliefs: ClassBeliefs, labels: IntArray, classes: int, known: BoolArray | None = None, prior: float = PRIOR_COUNT
+    beliefs: ProbabilityBlocks,
+    labels: IntArray,
+    classes: int,
+    known: BoolArray | None = None,
+    prior: float = PRIOR_COUNT,
 ) -> NoiseRates:
     """Estimate label noise between classes by a strict confident joint (after Northcutt, Jiang, Chuang 2021).
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dataaudit.common.probabilities import ProbabilityBlocks, blocks
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.labels.noise import NoiseRates
-from dataaudit.shares import ClassBeliefs, blocks
-from dataaudit.types import FloatArray, IntArray
 
 SMALLEST = 1e-9
 
@@ -55,7 +55,7 @@ def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float,
 
 
 @dataclass(frozen=True)
-class Judged:
+class LabelPosterior:
     """Given labels in the light of beliefs.
 
     Attributes
@@ -79,9 +79,9 @@ class Judged:
     odds: FloatArray
 
 
-def judged(
-    beliefs: ClassBeliefs, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
-) -> Judged:
+def label_posterior(
+    beliefs: ProbabilityBlocks, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
+) -> LabelPosterior:
     """Look at every given label; O(n + C) memory.
 
     Parameters
@@ -115,10 +115,10 @@ def judged(
         margin[rows] = own - probability.max(1)
         rival[rows] = against.argmax(1)
     odds = np.log(np.maximum(posterior, SMALLEST)) - np.log(np.maximum(1.0 - posterior, SMALLEST))
-    return Judged(posterior, el2n, margin, rival, odds)
+    return LabelPosterior(posterior, el2n, margin, rival, odds)
 
 
-def consensus_values(found: Judged, constants: Constants) -> FloatArray:
+def consensus_values(found: LabelPosterior, constants: Constants) -> FloatArray:
     """Posterior - el2n x EL2N + margin x margin + odds x log odds, float64 [n]."""
     value = found.posterior - constants.el2n * found.el2n + constants.margin * found.margin
     return np.asarray(value + constants.odds * found.odds)

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.summary import Dynamics
-from dataaudit.labels.judgement import Judgement
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.labels.label_errors import LabelErrors
 
 
 def reasons(
     chosen: IntArray,
     labels: IntArray,
     class_names: tuple[str, ...],
-    found: Judgement,
+    found: LabelErrors,
     dynamics: Dynamics | None,
     columns: Mapping[str, FloatArray],
 ) -> list[str]:
@@ -44,7 +44,7 @@ def _parts(
     row: int,
     labels: IntArray,
     names: tuple[str, ...],
-    found: Judgement,
+    found: LabelErrors,
     dynamics: Dynamics | None,
     columns: Mapping[str, FloatArray],
 ) -> list[str]:

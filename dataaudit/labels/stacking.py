@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dataaudit.shares import ClassBeliefs, softmax
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.common.probabilities import ProbabilityBlocks, softmax
+from dataaudit.common.types import FloatArray, IntArray
 
 SMALLEST = 1e-9
 
@@ -20,7 +20,7 @@ by benchmarks/peers/constants.py."""
 
 
 def fitted_weights(
-    parts: Mapping[str, ClassBeliefs],
+    parts: Mapping[str, ProbabilityBlocks],
     labels: IntArray,
     classes: int,
     fixed: Mapping[str, float],

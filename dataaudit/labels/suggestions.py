@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit.evidence import Evidence
-from dataaudit.labels.beliefs import likeliest
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.evidence.base import Evidence
+from dataaudit.labels.combine import likeliest
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
+from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.learners.layout import looks_last
 from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, of_length
-from dataaudit.types import AnyArray
 
 IMAGES = Recipe(epochs=14, weight_decay=2e-3, label_smoothing=0.1)
 """For convolutional networks of images, before crops: by benchmarks/peers/recipes.py."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataaudit.types import AnyArray, FloatArray
+from dataaudit.common.types import AnyArray, FloatArray
 
 BLOCK_VALUES = 2**21
 """Values that are held in float64 at a time."""

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from dataaudit.types import IntArray
+from dataaudit.common.types import IntArray
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
@@ -17,7 +17,7 @@ SMALLEST = sys.float_info.epsilon
 """Probability below which a logit is cut off, as scikit-learn's log_loss does."""
 
 
-class Feed(Protocol):
+class BatchBuilder(Protocol):
     """How the rows of a data set become what a torch model takes; picklable."""
 
     @property
@@ -41,7 +41,7 @@ class Feed(Protocol):
         """How images are turned; settled by `prepare`."""
 
     @abstractmethod
-    def on(self, examples: Examples) -> Feed:
+    def on(self, examples: Examples) -> BatchBuilder:
         """The same way for the rows of another data set with inputs of the same kind."""
 
     @abstractmethod

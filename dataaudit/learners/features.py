@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
-from dataaudit.types import AnyArray, IntArray
 
 
 def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:

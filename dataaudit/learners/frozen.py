@@ -9,15 +9,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
-from dataaudit.holdout.base import Trial
+from dataaudit.holdout.base import FitPredict
 from dataaudit.learners.base import Recording, Watch
 from dataaudit.learners.features import all_features, feature_rows
-from dataaudit.types import AnyArray, FloatArray, IntArray
 
 
-class FeatureTrial(Trial, Protocol):
+class FeatureTrial(FitPredict, Protocol):
     """A trial whose models can be kept."""
 
     @abstractmethod

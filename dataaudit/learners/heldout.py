@@ -8,10 +8,10 @@ from typing import Any, cast
 import numpy as np
 from scipy.special import log_softmax
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import ModelError, rows
-from dataaudit.holdout.base import Outcome, Trial
+from dataaudit.holdout.base import FitPredict, Outcome
 from dataaudit.learners.base import Learner
-from dataaudit.types import AnyArray, IntArray
 
 ROWS = 4096
 
@@ -32,7 +32,7 @@ class LearnerTrial:
     labels: IntArray
 
     def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
-        """As `Trial`.
+        """As `FitPredict`.
 
         Raises
         ------
@@ -56,10 +56,10 @@ class LearnerTrial:
         return Outcome(correct, probability)
 
 
-def trial_of(learner: Learner, labels: IntArray) -> Trial:
+def trial_of(learner: Learner, labels: IntArray) -> FitPredict:
     """Trial of a learner: its own where it has one that reuses work, otherwise one fit a run."""
     own = getattr(learner, "trial", None)
-    return cast("Trial", own()) if own is not None else LearnerTrial(learner, labels)
+    return cast("FitPredict", own()) if own is not None else LearnerTrial(learner, labels)
 
 
 def _numbers(logits: Any) -> AnyArray:

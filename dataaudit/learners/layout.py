@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from dataaudit.common.types import IntArray
 from dataaudit.errors import ModelError
 from dataaudit.learners.outputs import OutputsError
 from dataaudit.learners.weights import copied
-from dataaudit.types import IntArray
 
 CHANNELS = (1, 3, 4)
 """Lengths of a last axis that can be channels: grey, RGB, RGBA."""

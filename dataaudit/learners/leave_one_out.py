@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import DataError
-from dataaudit.types import AnyArray, FloatArray, IntArray
 
 BLOCK = 8192
 VALUES = 2**21

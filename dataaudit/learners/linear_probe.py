@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
-from dataaudit.types import AnyArray
 
 KINDS = {
     "ridge": "least squares on one-hot labels, penalty alpha, intercept without penalty; the probability of a class is "

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray, IntArray
 from dataaudit.holdout.base import Outcome
 from dataaudit.learners.base import SMALLEST
 from dataaudit.learners.blas import one_thread
-from dataaudit.types import AnyArray, BoolArray, FloatArray, IntArray
 
 STEPS = 1000
 """Most steps of the solver; scikit-learn warns where they do not suffice."""
@@ -19,7 +19,7 @@ STEPS = 1000
 
 @dataclass(frozen=True, eq=False)
 class LogisticTrial:
-    """Logistic regression bound to a data set; a `Trial`.
+    """Logistic regression bound to a data set; a `FitPredict`.
 
     Every fit starts from zero, so that no outcome depends on the runs before it.
 

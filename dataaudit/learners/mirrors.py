@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import readable
-from dataaudit.types import AnyArray, FloatArray, IntArray
 
 ROWS = 2000
 """Most images that are looked at."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError
 from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
-from dataaudit.types import AnyArray
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError
 from dataaudit.learners.hooks import give_logits
 from dataaudit.learners.layout import GIVEN, Layout, turned
-from dataaudit.types import IntArray
 
 VALUES = 2**22
 """Pixel values that run through a model at a time in evaluation."""

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dataaudit.common.types import IntArray
 from dataaudit.learners.weights import shuffle_weights
-from dataaudit.types import IntArray
 
 ROWS = 2000
 COPIES = 16

@@ -20,12 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import SettingError
 from dataaudit.holdout.base import Outcome
 from dataaudit.learners.axes import principal_axes
 from dataaudit.learners.base import SMALLEST
 from dataaudit.learners.blas import one_thread
-from dataaudit.types import AnyArray, FloatArray, IntArray
 from dataaudit_kernels.threads import in_order
 
 BLOCK = 4096
@@ -76,7 +76,7 @@ class IllConditioned(Exception):
 
 @dataclass(frozen=True, eq=False)
 class RidgeTrial:
-    """Ridge regression bound to a data set; a `Trial` and a `NestedTrial`.
+    """Ridge regression bound to a data set; a `FitPredict` and a `NestedFitPredict`.
 
     Holds the rows once, as float32 [n, r] with r = min(n, d), and the moments of all. A call needs besides, for each
     thread, three blocks of rows and four r x r float64 matrices, and 10 bytes for every row, size and direction.
@@ -145,7 +145,7 @@ class RidgeTrial:
         return Outcome(correct[held_out, 0], probability[held_out, 0])
 
     def nested(self, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[int, int, Outcome]]:
-        """Train on the first and on the last rows of a permutation; see `NestedTrial`.
+        """Train on the first and on the last rows of a permutation; see `NestedFitPredict`.
 
         Raises
         ------

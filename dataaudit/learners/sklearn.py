@@ -15,15 +15,15 @@ from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.texts import is_text, refuse_texts
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.fingerprints import fingerprint_of
 from dataaudit.learners.base import SMALLEST, Recording, Watch
 from dataaudit.learners.pipelines import first_step, kind_taken, remedy
 from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
-from dataaudit.progress import progress_bar
-from dataaudit.types import AnyArray, FloatArray, IntArray
 
 SOLVER_STEPS = 20
 """What `SklearnLearner.rounds` says of linear models, and of those whose cost nobody knows."""

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError
 from dataaudit.errors import rows as named
 from dataaudit.learners.hooks import give_logits, take_packed
 from dataaudit.learners.layout import GIVEN, Layout
-from dataaudit.types import AnyArray, IntArray
 
 CACHE_BYTES = 256 * 2**20
 """Token ids that are kept in memory; texts with more of them are tokenised again for every batch."""

@@ -14,14 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.interrupts import deferred_interrupt, released_interrupt
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
-from dataaudit.fingerprints import fingerprint_of
-from dataaudit.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.learners.automatic import Choice, convolves
 from dataaudit.learners.automatic import choose as choose_recipe
-from dataaudit.learners.base import Feed, Recording, Watch
+from dataaudit.learners.base import BatchBuilder, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
 from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
@@ -32,8 +34,6 @@ from dataaudit.learners.pretrained import shows_training
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
 from dataaudit.learners.steps import optimizer_of, shuffled_batches
 from dataaudit.learners.weights import copied, reset
-from dataaudit.progress import progress_bar
-from dataaudit.types import IntArray
 
 
 def made_by(model: nn.Module | Callable[[], Any]) -> Any:
@@ -101,7 +101,7 @@ class TorchLearner:
         examples: Examples,
         recipe: Recipe | Automatic,
         device: torch.device,
-        feed: Feed | None = None,
+        feed: BatchBuilder | None = None,
     ) -> None:
         self.feed = feed
         self.examples = examples

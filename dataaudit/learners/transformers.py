@@ -12,7 +12,7 @@ from torch import nn
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_a
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.base import Feed
+from dataaudit.learners.base import BatchBuilder
 from dataaudit.learners.hooks import HEAD
 from dataaudit.learners.pixels import PixelFeed
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Automatic, Recipe, of_length
@@ -66,7 +66,7 @@ def transformers_learner(
         )
     _check_order(made, examples)
     if made.main_input_name == "input_ids":
-        feed: Feed = _of_texts(made, examples, processor)
+        feed: BatchBuilder = _of_texts(made, examples, processor)
         if isinstance(recipe, Recipe) and recipe.augment is not None:
             raise SettingError("a recipe with augment= for texts", "one without", "pass Recipe(augment=None, ...)")
     elif made.main_input_name == "pixel_values":

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.holdout.base import Outcome
 from dataaudit.learners.base import SMALLEST
 from dataaudit.learners.blas import one_thread
-from dataaudit.types import AnyArray, FloatArray, IntArray
 from dataaudit_kernels.threads import in_order
 
 BLOCK_VALUES = 2**22
@@ -41,7 +41,7 @@ class Votes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTrial:
-    """Nearest neighbours bound to a data set; a `Trial`.
+    """Nearest neighbours bound to a data set; a `FitPredict`.
 
     A call holds, besides the features, a copy of the training rows and for each thread `BLOCK_VALUES` products.
 

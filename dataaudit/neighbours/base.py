@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.errors import SettingError, did_you_mean
-from dataaudit.types import BoolArray, FloatArray, IntArray
 
 SPACES = {"input": "the inputs themselves", "hidden": "the input of the last linear layer"}
 """Representations that have rows, by name, with a phrase each."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.neighbours.rows import Rows
-from dataaudit.types import AnyArray, IntArray
 
 PER_CELL = 64
 """Rows a cell that k-means is trained on."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.neighbours.base import Neighbours
 from dataaudit.neighbours.subsets import Ratio, first_weights, vote_weights
-from dataaudit.types import BoolArray, FloatArray, IntArray
 
 BLOCK = 512
 """Examples a task."""

@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import DataError, ModelError, SettingError, rows
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.faiss_search import advice
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import CentredRows, ConvertedRows
 from dataaudit.neighbours.search import Torch
-from dataaudit.progress import progress_bar
-from dataaudit.representations.base import Represented
-from dataaudit.types import AnyArray, FloatArray, IntArray
+from dataaudit.representations.base import Features
 
 SLACK = 16
 """Neighbours searched beyond the depth: room for itself, for float32 rounding, and to see ties that the depth cuts."""
@@ -36,7 +36,7 @@ VALUES = 2**23
 
 def neighbour_graph(
     need: NeighbourNeed,
-    represented: Represented,
+    represented: Features,
     described: Mapping[str, Any],
     search: NeighbourSearch,
     seed: int,

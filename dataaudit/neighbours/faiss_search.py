@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, did_you_mean, require
 from dataaudit.neighbours.base import is_whole
 from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
 from dataaudit.neighbours.rows import Rows
-from dataaudit.types import AnyArray, IntArray
 
 INDICES = ("exact", "hnsw", "ivf", "auto")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.neighbours.rows import Rows
-from dataaudit.types import AnyArray, IntArray
 
 
 class Index(Protocol):

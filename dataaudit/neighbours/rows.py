@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dataaudit.common.mapped import MappedFile
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import DataError, rows
-from dataaudit.mapped import MappedFile
-from dataaudit.types import AnyArray, IntArray
 
 VALUES = 2**22
 """Values of the given rows that are held in float64 at a time."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.registry import Registry
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import MissingPackageError, SettingError, did_you_mean, require
 from dataaudit.neighbours.base import is_whole
 from dataaudit.neighbours.faiss_search import Faiss
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import Rows
-from dataaudit.registry import Registry
-from dataaudit.types import AnyArray, IntArray
 
 __all__ = ["REGISTRY", "Faiss", "NeighbourSearch", "Torch", "resolve"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.common.types import FloatArray, IntArray
 
 Ratio = float | Sequence[float] | str
 """Subset ratio between 0 and 1, several of them, or "integral"."""

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dataaudit.types import FloatArray, IntArray
+from dataaudit.common.types import FloatArray, IntArray
 
 
 def scaled_choose(counts: ArrayLike, most: int, scale: float) -> FloatArray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.types import AnyArray, BoolArray, FloatArray
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray
 
 CHANNELS = (1, 3, 4)
 """Lengths of an axis that can be channels: grey, RGB, RGBA."""

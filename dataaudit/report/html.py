@@ -15,7 +15,7 @@ from dataaudit.errors import StorageError
 from dataaudit.report.figures import histogram, picture, sparkline
 
 if TYPE_CHECKING:
-    from dataaudit.audit import Audit
+    from dataaudit.audit.base import Audit
     from dataaudit.data.examples import Examples
 
 EXAMPLES = 60

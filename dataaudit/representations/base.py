@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias, TypeGuard
 
-from dataaudit.types import AnyArray
+from dataaudit.common.types import AnyArray
 
 
-class Factors(NamedTuple):
+class GradientFactors(NamedTuple):
     """Per-example gradients of one linear layer: outer(delta_i, [inputs_i, 1]), never written out.
 
     Parameters
@@ -26,15 +26,15 @@ class Factors(NamedTuple):
     bias: bool
 
 
-Represented: TypeAlias = AnyArray | Sequence[Factors]
+Features: TypeAlias = AnyArray | Sequence[GradientFactors]
 """Rows [n, d], which may lie on disk or in pieces that only give rows at positions; or factors, one a layer."""
 
 
-def are_rows(represented: Represented) -> TypeGuard[AnyArray]:
+def are_rows(represented: Features) -> TypeGuard[AnyArray]:
     """Whether these are rows: an array, or pieces with a shape and a type."""
     return hasattr(represented, "shape") and hasattr(represented, "dtype")
 
 
-def rows_of(represented: Represented) -> int:
+def rows_of(represented: Features) -> int:
     """Number of examples n."""
     return len(represented) if are_rows(represented) else len(represented[0].delta)

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import IntArray
 from dataaudit.errors import ModelError, rows
-from dataaudit.fingerprints import fingerprint_of
-from dataaudit.progress import progress_bar
-from dataaudit.representations.base import Represented
+from dataaudit.representations.base import Features
 from dataaudit.representations.keep import Keep, in_memory
 from dataaudit.representations.modules import watching
 from dataaudit.representations.readers import (
@@ -25,7 +26,6 @@ from dataaudit.representations.readers import (
     SketchReader,
     softmax_delta,
 )
-from dataaudit.types import IntArray
 
 ROWS = 1024
 
@@ -104,7 +104,7 @@ def represent(
     progress: bool,
     keeps: Callable[[Wanted], Keep] | None = None,
     shows: Sequence[Callable[[IntArray, Tensor, IntArray], None]] = (),
-) -> dict[Wanted, tuple[Represented, dict[str, Any]]]:
+) -> dict[Wanted, tuple[Features, dict[str, Any]]]:
     """Representations with what to record of each, in float32 and evaluation mode.
 
     Memory: what a batch of `ROWS` examples takes, and the representations, unless `keeps` puts them elsewhere. Batches

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.types import AnyArray, FloatArray, IntArray
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 
 FEWEST = 32
 """Columns from which on rows may be an embedding."""

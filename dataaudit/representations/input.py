@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import AnyArray
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.stored import StoredExamples
 from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
-from dataaudit.progress import progress_bar
 from dataaudit.representations.columns import LevelledRows, Levels, levelled, share_a_scale
 from dataaudit.representations.keep import Keep
 from dataaudit.representations.words import DESCRIBED, word_rows
-from dataaudit.types import AnyArray
 
 AS_THEY_ARE = "flattened, as they are"
 

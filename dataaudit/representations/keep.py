@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from dataaudit.types import AnyArray
+from dataaudit.common.types import AnyArray
 
 
 class Kept(Protocol):

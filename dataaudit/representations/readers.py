@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dataaudit.common.types import AnyArray
 from dataaudit.errors import ModelError
-from dataaudit.representations.base import Factors, Represented
+from dataaudit.representations.base import Features, GradientFactors
 from dataaudit.representations.keep import Keep, Kept
 from dataaudit.representations.modules import (
     Captured,
@@ -23,7 +24,6 @@ from dataaudit.representations.modules import (
     watching,
 )
 from dataaudit.representations.sketch import Sketch
-from dataaudit.types import AnyArray
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Reader(ABC):
         """Take what belongs to the batch's examples."""
 
     @abstractmethod
-    def represented(self) -> Represented:
+    def represented(self) -> Features:
         """Everything read."""
 
 
@@ -121,9 +121,9 @@ class LastLayerReader(Reader):
         _put(self.kept[0], batch, batch.delta)
         _put(self.kept[1], batch, batch.captured.inputs[self._layer][0])
 
-    def represented(self) -> list[Factors]:
+    def represented(self) -> list[GradientFactors]:
         """One layer's factors."""
-        return [Factors(self.kept[0].whole(), self.kept[1].whole(), self._bias)]
+        return [GradientFactors(self.kept[0].whole(), self.kept[1].whole(), self._bias)]
 
     def _check(self, captured: Captured, logits: Tensor) -> None:
         if not torch.equal(captured.outputs[self._layer][0].float(), logits.float()):
@@ -177,10 +177,10 @@ class LinearReader(Reader):
             _put(self._deltas[place], batch, delta)
             _put(self._inputs[place], batch, batch.captured.inputs[name][0])
 
-    def represented(self) -> list[Factors]:
-        """Factors, one a layer."""
+    def represented(self) -> list[GradientFactors]:
+        """GradientFactors, one a layer."""
         kept = zip(self._deltas, self._inputs, self._biases, strict=True)
-        return [Factors(deltas.whole(), inputs.whole(), bias) for deltas, inputs, bias in kept]
+        return [GradientFactors(deltas.whole(), inputs.whole(), bias) for deltas, inputs, bias in kept]
 
 
 class SketchReader(Reader):

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit import durable
+from dataaudit.common import folders
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.types import AnyArray
 from dataaudit.data.stored import STREAM
 from dataaudit.errors import StorageError
-from dataaudit.fingerprints import fingerprint_of
 from dataaudit.representations.keep import Keep
-from dataaudit.types import AnyArray
 
 MANIFEST = "representations.json"
 FORMAT = "dataaudit representations"
@@ -56,7 +56,7 @@ class RowStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             inside = sorted(path.name for path in self.folder.iterdir())
         except OSError as error:
-            raise durable.unwritable(self.folder, error) from error
+            raise folders.unwritable(self.folder, error) from error
         if MANIFEST not in inside:
             strangers = [name for name in inside if name != STREAM and not name.endswith(".partial")]
             if strangers:
@@ -65,9 +65,9 @@ class RowStore:
                     "an empty folder, a new one, or one of representations",
                     "name another folder with representations=",
                 )
-            durable.replace(self.folder / MANIFEST, {"format": FORMAT, "version": VERSION, "data": data})
+            folders.replace(self.folder / MANIFEST, {"format": FORMAT, "version": VERSION, "data": data})
             return
-        manifest = durable.read(self.folder / MANIFEST)
+        manifest = folders.read(self.folder / MANIFEST)
         if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
             raise StorageError(
                 f"a folder of format {(manifest.get('format'), manifest.get('version'))!r} at {folder}",
@@ -85,7 +85,7 @@ class RowStore:
 
     def _check_model(self) -> None:
         for path in sorted(self.folder.glob("*.json")):
-            told = durable.read(path) if path.name != MANIFEST else {}
+            told = folders.read(path) if path.name != MANIFEST else {}
             if told.get("model") not in (None, self._model):
                 raise StorageError(
                     f"representations of another model, recipe or seed at {self.folder}: fingerprint {told['model']}",
@@ -162,9 +162,9 @@ class OnDisk:
         self._shape: tuple[int, str] | None = None
         self._waiting: list[AnyArray] = []
         self._seen: tuple[int, ...] | None = None
-        self._lock = durable.lock(self.path)
+        self._lock = folders.lock(self.path)
         if self._about.exists():
-            told = durable.read(self._about)
+            told = folders.read(self._about)
             if {key: told.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
                 self._shape, self._blocks = self._described(told)
                 self._verify()
@@ -218,12 +218,12 @@ class OnDisk:
                 good = file.read(len(header)) == header
                 start = 0
                 for end, digest in self._blocks:
-                    good = good and durable.digest(file.read((end - start) * size)) == digest
+                    good = good and folders.digest(file.read((end - start) * size)) == digest
                     start = end
                 # Beyond the last of several blocks may lie what a crash left, beyond the last row nothing.
                 good = good and (start < self._n or not file.read(1))
         except OSError as error:
-            raise durable.unwritable(self.path, error) from error
+            raise folders.unwritable(self.path, error) from error
         if not good:
             raise StorageError(
                 f"{self.path}, which is not what was written there",
@@ -267,12 +267,12 @@ class OnDisk:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise durable.unwritable(self.path, error) from error
-        self._blocks.append((self.done + len(content), durable.digest(content.data)))
+            raise folders.unwritable(self.path, error) from error
+        self._blocks.append((self.done + len(content), folders.digest(content.data)))
         self._waiting = []
         features, kind = self._shape or (0, "")
         told = {"rows": self._n, "features": features, "dtype": kind, "blocks": self._blocks}
-        durable.replace(self._about, {**self._belongs, **told})
+        folders.replace(self._about, {**self._belongs, **told})
 
     def whole(self) -> AnyArray:
         """All rows [n, d], memory-mapped, read-only."""

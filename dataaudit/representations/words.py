@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
-from dataaudit.types import AnyArray
 
 DIMENSIONS = 512
 """Most dimensions of the vectors, by benchmarks/peers/words.py."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataaudit.common.types import IntArray
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.learners.base import Learner
-from dataaudit.types import IntArray
 
 
 class LearnerContract(ABC):

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.density.engines import DensityEngine
 from dataaudit.density.engines import reference as REFERENCE
 from dataaudit.neighbours.protocol import NeighbourSearch
-from dataaudit.representations.base import Factors, Represented
-from dataaudit.types import AnyArray, IntArray
+from dataaudit.representations.base import Features, GradientFactors
 
 
 class EngineContract(ABC):
@@ -24,7 +24,7 @@ class EngineContract(ABC):
     def engine(self) -> DensityEngine:
         """Return the engine under test, on a machine that can run it."""
 
-    def _sums(self, represented: Represented, labels: IntArray, h: float) -> list[float]:
+    def _sums(self, represented: Features, labels: IntArray, h: float) -> list[float]:
         shares: list[float] = []
         found = self.engine().sums(represented, labels, h, shares.append)
         wanted = REFERENCE.sums(represented, labels, h, lambda share: None)
@@ -57,7 +57,9 @@ class EngineContract(ABC):
         """Factors of one layer and of several, with bias and without."""
         rng = np.random.default_rng(1)
         made = [
-            Factors(rng.normal(size=(65, p)).astype(np.float32), rng.normal(size=(65, q)).astype(np.float32), bias)
+            GradientFactors(
+                rng.normal(size=(65, p)).astype(np.float32), rng.normal(size=(65, q)).astype(np.float32), bias
+            )
             for p, q, bias in ((3, 17, True), (5, 4, False))
         ]
         for layers in (made[:1], made[1:], made):

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities
+from dataaudit.common.types import IntArray
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.evidence import Evidence, Need
+from dataaudit.evidence.base import Evidence, Need
 from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.tally import Tally, integrated
-from dataaudit.labels.beliefs import contradicted
-from dataaudit.neighbours.around import AroundNeed
+from dataaudit.labels.combine import contradicted
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
-from dataaudit.scoring.base import Scorer
-from dataaudit.shares import Believed, ClassShares
-from dataaudit.types import IntArray
+from dataaudit.neighbours.labels import NeighbourLabelsNeed
+from dataaudit.scores.base import Scorer
 
 
 def example_evidence(
@@ -30,7 +30,7 @@ def example_evidence(
     classes: int = 4,
     epochs: int = 5,
     seed: int = 0,
-    needs: Collection[Need | DensityNeed | NeighbourNeed | AroundNeed] = (),
+    needs: Collection[Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed] = (),
 ) -> Evidence:
     """Evidence of a made-up training run, with every part present and one example never seen in training.
 
@@ -63,7 +63,7 @@ def example_evidence(
     estimates = _example_holdouts(labels, seed)
     dynamics = recorder.dynamics()
     assert dynamics is not None
-    shares = ClassShares.empty(n, classes)
+    shares = ClassProbabilities.empty(n, classes)
     shares.put(slice(0, n), dynamics.dense(slice(0, n)), labels)
     heldout.evaluate(everything, torch.tensor(logits[0]), labels)
     return Evidence(
@@ -77,7 +77,9 @@ def example_evidence(
         holdout=estimates.scores(),
         holdout_integral=integrated([estimates, estimates]),
         neighbours=neighbours,
-        beliefs=Believed(shares, None, dynamics.seen > 0, contradicted({"dynamics": dynamics}, labels, classes)),
+        beliefs=CombinedProbabilities(
+            shares, None, dynamics.seen > 0, contradicted({"dynamics": dynamics}, labels, classes)
+        ),
     )
 
 
@@ -93,7 +95,7 @@ def _example_holdouts(labels: IntArray, seed: int) -> Tally:
 
 
 class ScorerContract(ABC):
-    """Laws of a `dataaudit.scoring.base.Scorer`."""
+    """Laws of a `dataaudit.scores.base.Scorer`."""
 
     @abstractmethod
     def scorer(self) -> Scorer:
@@ -107,7 +109,7 @@ class ScorerContract(ABC):
         assert scorer.name.strip() == scorer.name
         assert scorer.summary
         assert "\n" not in scorer.summary
-        assert all(isinstance(need, (Need, DensityNeed, NeighbourNeed, AroundNeed)) for need in scorer.needs)
+        assert all(isinstance(need, (Need, DensityNeed, NeighbourNeed, NeighbourLabelsNeed)) for need in scorer.needs)
 
     def test_values_are_one_finite_number_an_example(self) -> None:
         """float64 [n], never infinite, for many and for few examples."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import ScoredExamples, Strategy
 from dataaudit.curriculum.weights import weights
-from dataaudit.types import FloatArray
 
 MOMENTS = ((0, 1), (0, 2), (1, 2), (0, 10), (4, 10), (9, 10))
 """Epochs and their number."""

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import dataaudit
-from dataaudit import durable
 from dataaudit.cluster import RayEngine
 from dataaudit.cluster.folder import BlockFolder
 from dataaudit.cluster.tally import Tally
+from dataaudit.common import folders
 from dataaudit.density.engines import CpuEngine, reference
 from dataaudit.errors import MissingPackageError, StorageError
 
@@ -94,20 +94,20 @@ def test_damaged_files_are_named_and_made_again(rows, job, tmp_path):
 def test_a_full_disk_keeps_what_is_finished(rows, job, tmp_path, monkeypatch):
     made = job(*rows)
     whole, count, _ = carried(made, None)
-    put, room = durable.put, [4]
+    put, room = folders.put, [4]
 
     def full(path, *contents):
         room[0] -= 1
         if room[0] < 0:
-            raise durable.unwritable(path, OSError(28, "No space left on device"))
+            raise folders.unwritable(path, OSError(28, "No space left on device"))
         put(path, *contents)
 
     folder = opened(tmp_path)
-    monkeypatch.setattr(durable, "put", full)
+    monkeypatch.setattr(folders, "put", full)
     with pytest.raises(StorageError, match=r"No space left.*next call goes on"):
         carried(made, folder)
     folder.close()
-    monkeypatch.setattr(durable, "put", put)
+    monkeypatch.setattr(folders, "put", put)
     folder = opened(tmp_path)
     tally, computed, _ = carried(made, folder)
     folder.close()
@@ -125,7 +125,7 @@ def test_sums_of_something_else_are_refused(tmp_path):
     (tmp_path / "strange/notes.txt").touch()
     with pytest.raises(StorageError, match=r"notes\.txt"):
         opened(tmp_path / "strange")
-    durable.replace(tmp_path / "own/blocks.json", {"format": "dataaudit block sums", "version": 99})
+    folders.replace(tmp_path / "own/blocks.json", {"format": "dataaudit block sums", "version": 99})
     with pytest.raises(StorageError, match="version of dataaudit that wrote it"):
         opened(tmp_path / "own")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataaudit import durable, score
+from dataaudit.common import folders, score
 from dataaudit.data import as_examples, streams
 from dataaudit.errors import DataError, RowError, StorageError
 
@@ -123,7 +123,7 @@ def test_a_full_disk_is_told_and_the_next_call_goes_on(whole, tmp_path, small_pa
             raise OSError(28, "No space left on device")
         sync(file)
 
-    monkeypatch.setattr(durable.os, "fsync", full)
+    monkeypatch.setattr(folders.os, "fsync", full)
     with pytest.raises(StorageError, match=r"No space left on device.*with room"):
         stored(whole.to_iterable_dataset(), tmp_path)
     # The file that did not fit has gone: a part, its description, and so on.

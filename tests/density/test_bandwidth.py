@@ -5,7 +5,7 @@ from scipy.spatial.distance import pdist
 from dataaudit.density.bandwidth import SAMPLE, find, mean_distance
 from dataaudit.density.base import multiple_of
 from dataaudit.errors import DataError, SettingError
-from dataaudit.representations.base import Factors
+from dataaudit.representations.base import GradientFactors
 from dataaudit_kernels.layers import LinearGradient
 from dataaudit_kernels.reference import written_out
 
@@ -34,7 +34,7 @@ def test_a_sample_covers_the_truth_as_often_as_its_standard_error_says():
 def test_gradients_in_factors_are_as_far_apart_as_those_written_out():
     rng = np.random.default_rng(2)
     layers = [
-        Factors(rng.normal(size=(40, p)), rng.normal(size=(40, q)), bias)
+        GradientFactors(rng.normal(size=(40, p)), rng.normal(size=(40, q)), bias)
         for p, q, bias in ((3, 5, True), (2, 4, False))
     ]
     written = written_out([LinearGradient(*layer) for layer in layers])

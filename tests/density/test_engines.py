@@ -8,7 +8,7 @@ import dataaudit
 from dataaudit.density.blocks import BlockEngine
 from dataaudit.density.engines import CpuEngine, DensityEngine, ReferenceEngine, TritonEngine, resolve
 from dataaudit.errors import MissingPackageError, SettingError
-from dataaudit.representations.base import Factors
+from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.products import supported
 
@@ -87,7 +87,7 @@ def test_triton_is_an_engine_by_name_that_says_where_it_ran():
 
 def test_gradients_keep_their_precision_on_triton():
     rng = np.random.default_rng(0)
-    layers = [Factors(rng.normal(size=(80, 4)).astype("f"), rng.normal(size=(80, 9)).astype("f"), True)]
+    layers = [GradientFactors(rng.normal(size=(80, 4)).astype("f"), rng.normal(size=(80, 9)).astype("f"), True)]
     labels = rng.integers(3, size=80)
     found = TritonEngine(precision="bfloat16").sums(layers, labels, 5.0, lambda share: None)
     np.testing.assert_allclose(found, ReferenceEngine().sums(layers, labels, 5.0, lambda share: None), rtol=1e-4)
@@ -124,7 +124,7 @@ def test_sums_over_two_ranges_and_between_them_add_up(engine):
 
 
 def test_what_an_engine_would_choose_by_machine_is_settled():
-    gradients = [Factors(np.ones((4, 2), np.float32), np.ones((4, 3), np.float32), True)]
+    gradients = [GradientFactors(np.ones((4, 2), np.float32), np.ones((4, 3), np.float32), True)]
     assert CpuEngine().settled(np.zeros((4, 2), np.float64), 3) == CpuEngine("float32", 3)
     assert CpuEngine(threads=2).settled(gradients, 3) == CpuEngine("float32", 2)
     labels = np.zeros(4, int)

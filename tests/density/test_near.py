@@ -12,7 +12,7 @@ from dataaudit.errors import SettingError
 from dataaudit.neighbours import compute
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import Faiss
-from dataaudit.representations.base import Factors
+from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import spearman
 from dataaudit_kernels.rbf_near import near_sums
@@ -198,6 +198,6 @@ def test_the_neighbours_that_were_summed_are_recorded():
 
 
 def test_gradients_too_wide_are_refused_in_the_name_of_the_engine_asked():
-    wide = [Factors(np.ones((5, 100), np.float32), np.ones((5, 200), np.float32), True)]
+    wide = [GradientFactors(np.ones((5, 100), np.float32), np.ones((5, 200), np.float32), True)]
     with pytest.raises(SettingError, match="engine 'faiss' for gradients of 20100 numbers"):
         FaissEngine().estimates(wide, np.zeros(5, int), 1.0, 0, lambda share: None)

@@ -8,14 +8,14 @@ import pytest
 
 import dataaudit
 from dataaudit import Density
-from dataaudit._settings import density_settings
 from dataaudit.density import bandwidth, engines
 from dataaudit.density.base import KINDS, DensityNeed, DensitySums, SumErrors
 from dataaudit.density.compute import density_sums
 from dataaudit.density.engines import EstimatingEngine, resolve
 from dataaudit.density.sampled import SampledEngine, WrittenOut
 from dataaudit.errors import DataError, SettingError
-from dataaudit.representations.base import Factors
+from dataaudit.pipeline.settings import density_settings
+from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import SCORES
 from dataaudit_kernels.layers import LinearGradient
@@ -142,13 +142,13 @@ def test_auto_sums_all_pairs_of_few_rows_and_samples_many(rows, monkeypatch):
     monkeypatch.setattr(engines, "EXACT_ROWS", 1000)
     found = density_sums(need, inputs, {}, labels, auto, 0, False)
     assert found.settings["engine"] == "sampled"
-    layers = [Factors(inputs[:, :2], inputs, False)]
+    layers = [GradientFactors(inputs[:, :2], inputs, False)]
     assert density_sums(DensityNeed("gradient"), layers, {}, labels, auto, 0, False).settings["engine"] == "cpu"
 
 
 def test_gradients_are_written_out_where_they_are_looked_at(rows):
     inputs, labels = rows
-    layers = [Factors(inputs[:, :3], inputs, True), Factors(inputs[:, 5:], inputs[:, :4], False)]
+    layers = [GradientFactors(inputs[:, :3], inputs, True), GradientFactors(inputs[:, 5:], inputs[:, :4], False)]
     rows_at = np.array([3, 700])
     want = written_out([LinearGradient(*layer) for layer in layers])
     np.testing.assert_allclose(WrittenOut(layers)[rows_at], want[rows_at], rtol=1e-6)
@@ -158,7 +158,7 @@ def test_gradients_are_written_out_where_they_are_looked_at(rows):
     assert np.median(np.abs(found.total / total - 1)) < 0.03
     # Sums of gradients have heavy tails: a few rows are known far worse than their error says.
     assert 0.3 < np.median(np.abs(found.total - total) / found.errors.other) < 1.5
-    wide = [Factors(np.zeros((3, 200)), np.zeros((3, 100)), True)]
+    wide = [GradientFactors(np.zeros((3, 200)), np.zeros((3, 100)), True)]
     with pytest.raises(SettingError, match="engine 'sampled' for gradients of 20200 numbers"):
         SMALL.sums(wide, np.zeros(3, int), 1.0, lambda share: None)
 

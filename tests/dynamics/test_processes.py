@@ -16,7 +16,7 @@ WORKER = """
 import datetime, re, sys
 import numpy as np, torch, torch.distributed as dist
 from dataaudit import gather_recorder
-from dataaudit.dynamics import beliefs, processes
+from dataaudit.dynamics import mean_probabilities, processes
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
 
@@ -31,7 +31,7 @@ def same(found, wanted, name, rtol):
 def case(seed, dense):
     rng = np.random.default_rng(seed)
     n, classes, epochs = int(rng.integers(1, 40)), int(rng.integers(2, 14)), int(rng.integers(1, 5))
-    beliefs.DENSE_ELEMENTS = 2**24 if dense else 1
+    mean_probabilities.DENSE_ELEMENTS = 2**24 if dense else 1
     logits = 3.0 * rng.normal(size=(epochs, 2, n, classes)).astype(np.float32)
     labels = rng.integers(classes, size=n)
     # Who sees a row in an epoch: rank 0, rank 1, both, or none.

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataaudit.dynamics import beliefs, pending
+from dataaudit.dynamics import mean_probabilities, pending
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
 
@@ -121,7 +121,7 @@ def test_the_last_values_of_a_row_seen_twice_count():
 
 
 def test_a_class_is_suggested_from_the_mean_over_epochs_within_bounded_memory(monkeypatch):
-    monkeypatch.setattr(beliefs, "DENSE_ELEMENTS", 100)
+    monkeypatch.setattr(mean_probabilities, "DENSE_ELEMENTS", 100)
     rng = np.random.default_rng(0)
     n, classes, epochs = 200, 40, 9
     labels, liked = rng.integers(classes, size=n), rng.integers(classes, size=n)
@@ -129,7 +129,7 @@ def test_a_class_is_suggested_from_the_mean_over_epochs_within_bounded_memory(mo
     seen = np.ones((epochs, n), bool)
     dynamics = record(logits, labels, seen, batch=64).dynamics()
     expected = oracle(logits, labels, seen)
-    assert dynamics.mean_probabilities.shape == (n, beliefs.SLOTS)
+    assert dynamics.mean_probabilities.shape == (n, mean_probabilities.SLOTS)
     # The sketch may lose mass that lies in unlikely classes, never the likeliest one.
     np.testing.assert_array_equal(dynamics.suggested, expected["mean_probabilities"].argmax(1))
     classes_kept, means = dynamics.probabilities(slice(0, n))
@@ -194,7 +194,7 @@ def test_a_state_goes_on_where_it_was_saved(tmp_path):
 @pytest.mark.parametrize("dense", [True, False])
 def test_processes_merge_to_the_whole(monkeypatch, dense):
     if not dense:
-        monkeypatch.setattr(beliefs, "DENSE_ELEMENTS", 10)
+        monkeypatch.setattr(mean_probabilities, "DENSE_ELEMENTS", 10)
     rng = np.random.default_rng(4)
     logits, labels = 3.0 * rng.normal(size=(4, 21, 12)), rng.integers(12, size=21)
     owner = rng.integers(2, size=(4, 21)).astype(bool)

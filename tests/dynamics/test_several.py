@@ -65,7 +65,10 @@ def test_a_run_counts_by_what_its_epochs_say():
 
 
 def test_of_many_classes_the_likeliest_are_kept(monkeypatch):
-    for place in ("dataaudit.dynamics.beliefs.DENSE_ELEMENTS", "dataaudit.shares.DENSE_ELEMENTS"):
+    for place in (
+        "dataaudit.dynamics.mean_probabilities.DENSE_ELEMENTS",
+        "dataaudit.common.probabilities.DENSE_ELEMENTS",
+    ):
         monkeypatch.setattr(place, 0)
     runs, labels = drawn(12)
     # One class of each example stands out in every epoch.

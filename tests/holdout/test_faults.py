@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from dataaudit import Holdout, Recipe
-from dataaudit.errors import Interrupted, ModelError, SettingError, StorageError
+from dataaudit.errors import ModelError, SettingError, StorageError
 from dataaudit.holdout import Joblib
+from dataaudit.pipeline.interrupted import Interrupted
 
 
 class Counted(GaussianNB):

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from dataaudit.evidence import EPOCHS, LEFT_OUT, STAGES
+from dataaudit.common.probabilities import ClassProbabilities, softmax
+from dataaudit.evidence.base import EPOCHS, LEFT_OUT, STAGES
 from dataaudit.labels import stacking
-from dataaudit.labels.beliefs import WEIGHTS, source_weights
+from dataaudit.labels.combine import WEIGHTS, source_weights
 from dataaudit.labels.stacking import PULL, fitted_weights, stacking_loss
-from dataaudit.shares import ClassShares, softmax
 
 FIXED = {"heldout": 0.5, "neighbours": 0.4}
 
@@ -21,7 +21,7 @@ def said(labels, classes, clear, seed):
     """Probabilities that lean towards the labels, the more the larger `clear` is."""
     logits = np.random.default_rng(seed).normal(size=(len(labels), classes))
     logits[np.arange(len(labels)), labels] += clear
-    return ClassShares(softmax(logits).astype(np.float32), None, classes)
+    return ClassProbabilities(softmax(logits).astype(np.float32), None, classes)
 
 
 def pair(n, clear, other, classes=4):

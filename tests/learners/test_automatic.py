@@ -7,10 +7,10 @@ import dataaudit
 from dataaudit import networks, recipes
 from dataaudit.data import as_examples
 from dataaudit.errors import ModelError
-from dataaudit.evaluations import spent
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.automatic import batch_size, crop
 from dataaudit.learners.recipes import CropFlip, Recipe
+from dataaudit.pipeline.evaluations import spent
 
 
 def natural(n=400, side=32, seed=0):

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 import dataaudit
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, ModelError, SettingError
-from dataaudit.holdout.base import NestedTrial
+from dataaudit.holdout.base import NestedFitPredict
 from dataaudit.learners import ridge
 from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.blas import one_thread
@@ -245,7 +245,7 @@ def test_blas_gets_its_threads_back():
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])
 def test_trials_can_be_pickled(kind, blobs, dumps):
     trial = LinearProbeLearner(LinearProbe(kind), blobs).trial()
-    assert isinstance(trial, NestedTrial) == (kind == "ridge")
+    assert isinstance(trial, NestedFitPredict) == (kind == "ridge")
     again = pickle.loads(dumps(trial))
     order = np.random.default_rng(0).permutation(90)
     mine, theirs = (one(np.sort(order[:45]), np.sort(order[45:]), 0) for one in (trial, again))
@@ -265,7 +265,7 @@ def test_logistic_is_scikit_learns(blobs):
     model = LogisticRegression(C=2.0, max_iter=1000).fit(blobs.read(train), blobs.labels[train])
     wanted = model.predict_proba(blobs.read(held))
     outcome = trial(train, held, 0)
-    assert not isinstance(trial, NestedTrial)
+    assert not isinstance(trial, NestedFitPredict)
     np.testing.assert_allclose(outcome.probability, wanted[np.arange(60), blobs.labels[held]], atol=1e-6)
     np.testing.assert_array_equal(outcome.correct, model.predict(blobs.read(held)) == blobs.labels[held])
     few = trial.fit(rows[blobs.labels != 1])

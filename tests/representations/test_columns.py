@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from dataaudit.data import as_examples
 from dataaudit.data.chunks import ChunkedRows
-from dataaudit.left_out import left_out_predictions
 from dataaudit.neighbours import around
 from dataaudit.neighbours.search import Torch
+from dataaudit.pipeline.ridge_loo import left_out_predictions
 from dataaudit.representations import columns
 from dataaudit.representations.columns import levelled, share_a_scale
 from dataaudit.representations.input import InputRows, level_rows, place_rows, place_rows_beside
@@ -126,7 +126,9 @@ def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path, monkeypatch):
     try:
         for step in (
             lambda: inputs.level,
-            lambda: around.labels_around(around.AroundNeed("input"), *inputs.level, labels, 2, Torch(), 0, False),
+            lambda: around.labels_around(
+                around.NeighbourLabelsNeed("input"), *inputs.level, labels, 2, Torch(), 0, False
+            ),
             lambda: left_out_predictions(inputs, None, labels, 2),
             lambda: [place_rows_beside(inputs.examples, inputs.examples)[0][start : start + 10] for start in (0, 9)],
         ):

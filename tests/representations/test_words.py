@@ -115,4 +115,4 @@ def test_new_texts_are_placed_among_the_audited_ones():
     audit = dataaudit.score(None, (texts, topics), progress=False)
     found = audit.score_new([texts[0], "quarterly earnings beat forecasts"], progress=False)
     assert found["nearest_distance"][0] < 1e-3
-    assert found["foreign"][1] > found["foreign"][0]
+    assert found["novelty"][1] > found["foreign"][0]

@@ -26,11 +26,11 @@ from scipy.optimize import minimize
 from benchmarks.common import Array, machine, table
 from benchmarks.peers.bed import shown
 from benchmarks.peers.bed.strata import STRATA, cases
-from dataaudit.agreement import Agreement
-from dataaudit.labels.beliefs import contradicted
+from dataaudit.common.probabilities import ClassProbabilities
+from dataaudit.evidence.agreement import Agreement
 from dataaudit.labels.calibration import CALIBRATION, NARROWEST, WIDEST, Calibration, Signs, log_share
-from dataaudit.labels.judgement import CONTRADICTED, has_skill, signs_of, too_wide
-from dataaudit.shares import ClassShares
+from dataaudit.labels.combine import contradicted
+from dataaudit.labels.label_errors import CONTRADICTED, has_skill, signs_of, too_wide
 
 RESULTS = Path(__file__).parent.parent / "results" / "bed_counts.csv"
 FREEDOM = 6.0
@@ -71,8 +71,8 @@ def read(path: Path) -> Seen:
     with np.load(path) as found:
         said, labels, known = found["outside" if independent else "beliefs"], found["given"], found["known"]
         names = about["outside_sources"] or about["sources"]
-        parts = {name: ClassShares(found[f"source_{name}"], None, said.shape[1]) for name in names}
-    source, against = ClassShares(said, None, said.shape[1]), contradicted(parts, labels, said.shape[1])
+        parts = {name: ClassProbabilities(found[f"source_{name}"], None, said.shape[1]) for name in names}
+    source, against = ClassProbabilities(said, None, said.shape[1]), contradicted(parts, labels, said.shape[1])
     estimates = [value for name, value in today["estimates"].items() if name != CONTRADICTED]
     signs = signs_of(source, labels, known, estimates, float(against[known].mean()), independent)
     held = right.get("part", right.get("outside" if independent else "beliefs"))

@@ -34,11 +34,11 @@ from sklearn.metrics import average_precision_score
 from benchmarks.common import Array, machine, table
 from benchmarks.peers.bed import counts, shown
 from benchmarks.peers.bed.strata import STRATA, cases
+from dataaudit.common.probabilities import ClassProbabilities
 from dataaudit.labels.calibration import CALIBRATION, STEEPEST, Calibration
-from dataaudit.labels.judgement import CAUTION, FLOOR, RAREST, adding_up, cautious, log_odds, suspicion
+from dataaudit.labels.label_errors import CAUTION, FLOOR, RAREST, adding_up, cautious, log_odds, suspicion
 from dataaudit.labels.noise import noise_rates
-from dataaudit.labels.posterior import CONSTANTS, judged
-from dataaudit.shares import ClassShares
+from dataaudit.labels.posterior import CONSTANTS, label_posterior
 
 RESULTS = Path(__file__).parent.parent / "results" / "bed_probabilities.csv"
 BINS, FEW, TRUSTED, ENOUGH, NEAR = 20, 20, 0.85, 0.6, 0.1
@@ -51,7 +51,7 @@ GROUPS = 150
 LEAST = 10.0
 """Fewest errors that a case counts by."""
 EARLIER = {True: 2.0, False: 1.0}
-"""Factors by whether training dynamics are among the sources."""
+"""GradientFactors by whether training dynamics are among the sources."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def read(path: Path) -> Row:
     """A case from its file."""
     about, arrays = shown.read(path)
     labels, known, classes = arrays["given"], arrays["known"].astype(bool), int(about["classes"])
-    beliefs = ClassShares(arrays["beliefs"], None, classes)
+    beliefs = ClassProbabilities(arrays["beliefs"], None, classes)
     noise = noise_rates(beliefs, labels, classes, known)
-    found = judged(beliefs, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
+    found = label_posterior(beliefs, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
     order = suspicion(found, known)
     wrong = (labels != arrays["true"])[known][order]
     return Row(counts.read(path), -np.sort(-log_odds(found)[known]), wrong, "dynamics" in about["sources"])

@@ -17,13 +17,13 @@ from benchmarks.peers.bed.noise import given_of
 from benchmarks.peers.bed.strata import Case
 from benchmarks.peers.cells import here
 from benchmarks.peers.collect import Clock, probabilities
-from dataaudit.agreement import SHARES, Agreement
+from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities, ProbabilityBlocks
 from dataaudit.data import as_examples
-from dataaudit.evidence import Evidence
-from dataaudit.labels.beliefs import contradicted, outsiders, sources
-from dataaudit.labels.judgement import judge
+from dataaudit.evidence.agreement import SHARES, Agreement
+from dataaudit.evidence.base import Evidence
+from dataaudit.labels.combine import contradicted, outsiders, sources
+from dataaudit.labels.label_errors import judge
 from dataaudit.learners.adapt import as_learner
-from dataaudit.shares import Believed, ClassBeliefs, ClassShares
 
 PART = 4
 """Of so many parts of the rows a network is trained without one, to be judged on it."""
@@ -34,7 +34,7 @@ MOST_TRAINED, MOST_PEERS = 3000, 10000
 FOLDS = 5
 
 
-def dense(beliefs: ClassBeliefs, n: int) -> Array:
+def dense(beliefs: ProbabilityBlocks, n: int) -> Array:
     return np.asarray(beliefs.dense(slice(0, n)), np.float32)
 
 
@@ -193,7 +193,7 @@ def write(path: Path, arrays: dict[str, Array], about: dict[str, Any]) -> None:
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """What a case shows: its settings and figures, and its arrays.
 
-    Sources as estimators take them are ``ClassShares(arrays["source_heldout"], None, about["classes"])``; see
+    Sources as estimators take them are ``ClassProbabilities(arrays["source_heldout"], None, about["classes"])``; see
     `parts_of`.
     """
     with np.load(path, allow_pickle=False) as found:
@@ -201,9 +201,11 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         return json.loads(str(found["about"])), arrays
 
 
-def parts_of(about: dict[str, Any], arrays: dict[str, Array]) -> dict[str, ClassShares]:
-    """Sources by name, as `dataaudit.labels.beliefs` takes them."""
-    return {name: ClassShares(arrays[f"source_{name}"], None, int(about["classes"])) for name in about["sources"]}
+def parts_of(about: dict[str, Any], arrays: dict[str, Array]) -> dict[str, ClassProbabilities]:
+    """Sources by name, as `dataaudit.labels.combine` takes them."""
+    return {
+        name: ClassProbabilities(arrays[f"source_{name}"], None, int(about["classes"])) for name in about["sources"]
+    }
 
 
 def judge_again(path: Path) -> None:
@@ -212,9 +214,9 @@ def judge_again(path: Path) -> None:
     labels, known, classes = arrays["given"], arrays["known"].astype(bool), int(about["classes"])
     parts = parts_of(about, arrays)
     apart = {name: parts[name] for name in about["outside_sources"]}
-    outside = ClassShares(arrays["outside"], None, classes) if "outside" in arrays else None
+    outside = ClassProbabilities(arrays["outside"], None, classes) if "outside" in arrays else None
     against = contradicted(apart or parts, labels, classes)
-    believed = Believed(ClassShares(arrays["beliefs"], None, classes), outside, known, against)
+    believed = CombinedProbabilities(ClassProbabilities(arrays["beliefs"], None, classes), outside, known, against)
     agreement = Agreement(*(about.get("agreement", {}).get(name) for name in SHARES))
     found = judge(believed, labels, classes, by_heart=agreement.by_heart())
     rate = {"rate": found.rate, "lower": found.lower, "upper": found.upper, "estimates": found.estimates}

@@ -18,7 +18,7 @@ from dataaudit.errors import DataError, ModelError, SettingError, require
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dataaudit.audit import Audit
+    from dataaudit.audit.base import Audit
 
 transformers: Any = require("transformers", "trainer", "recording in its Trainer")
 

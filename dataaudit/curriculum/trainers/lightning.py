@@ -16,7 +16,7 @@ from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, require
 
 if TYPE_CHECKING:
-    from dataaudit.audit import Audit
+    from dataaudit.audit.base import Audit
 
 lightning: Any = require("lightning.pytorch", "lightning", "recording in its Trainer")
 Callback: Any = lightning.Callback

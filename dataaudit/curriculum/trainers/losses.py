@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
-from dataaudit.types import FloatArray, IntArray
 
 
 class RecordedLosses:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import BatchSampler, Sampler, SubsetRandomSampler
 
-from dataaudit.curriculum.levels import LevelBatchSampler
+from dataaudit.curriculum.difficulty_batches import LevelBatchSampler
 from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers.huggingface import RecordDynamics, TrainerCallback, logits_of, transformers
 from dataaudit.curriculum.trainers.rows import (

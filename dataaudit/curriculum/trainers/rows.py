@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
+from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import Strategy
 from dataaudit.errors import DataError, SettingError, rows
-from dataaudit.types import FloatArray
 
 ROW = "row_index"
 """Key of the row indices in an example and in a batch."""

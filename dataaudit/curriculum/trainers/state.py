@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from dataaudit.common.types import FloatArray
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
-from dataaudit.types import FloatArray
 
 KEYS = {"recorder", "unfinished", "processes", "losses"}
 

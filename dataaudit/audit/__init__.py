@@ -1,0 +1,1 @@
+"""The frozen result, what is asked of it, and its folder on disk."""

@@ -1,0 +1,342 @@
+"""An audit's way back to the data: its columns added, its findings applied."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
+
+if TYPE_CHECKING:
+    import datasets
+    import pandas as pd
+
+    from dataaudit.data.examples import Examples
+    from dataaudit.data.labelled import LabelledExamples
+    from dataaudit.labels.label_errors import LabelErrors
+
+POLICIES = ("drop", "relabel", "weight")
+PREFIX = "audit_"
+"""Before the names of scores among the columns of a data set."""
+
+
+class Exports(ABC):
+    """Part of `dataaudit.Audit`: what needs the audited data set."""
+
+    columns: Mapping[str, FloatArray]
+    labels: IntArray
+    class_names: tuple[str, ...]
+    suggested: IntArray
+    settings: dict[str, Any]
+    judgement: LabelErrors | None
+    _examples: Examples | None
+
+    @property
+    @abstractmethod
+    def rows(self) -> IntArray:
+        """Rows of the data set that were audited, int64 [n]."""
+
+    @abstractmethod
+    def error_probability(self) -> FloatArray:
+        """Probability that each given label is wrong, float64 [n]."""
+
+    @abstractmethod
+    def mislabeled(self) -> pd.DataFrame:
+        """Rows (index) whose labels are taken for wrong, and the classes suggested for them."""
+
+    def to_dataset(
+        self,
+        dataset: Any = None,
+        *,
+        split: str | None = None,
+        label: str | None = None,
+        inputs: str | list[str] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> datasets.Dataset:
+        """Return the data set with the audit's columns beside its own.
+
+        Every row is there, in its order. Added are a column for every score, called ``audit_`` and its name with "_"
+        for "/"; ``suggested_label``, of the label column's type; and, where the audit has predictions,
+        ``error_probability`` and ``flagged``. All are null where nothing is known, as in rows that were dropped, and
+        the last two where how many labels are wrong is not known.
+        Columns of a Hugging Face data set stay where they are, memory-mapped; a selection or a shuffle is written out
+        by ``datasets`` first, as by its own ``add_column``. Arrays become the columns "input" and "label", copied.
+
+        Parameters
+        ----------
+        dataset
+            The audited data set; an audit that was just made remembers its own. Its fingerprint is checked.
+        split, label, inputs, transform
+            As in `dataaudit.score`.
+
+        Returns
+        -------
+        datasets.Dataset
+            A new one; ``push_to_hub`` publishes it.
+
+        Raises
+        ------
+        DataError
+            If `dataset` is not the audited one, it changed since, an audit from disk is given none, it has no columns,
+            or columns of those names.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> iris = load_iris(as_frame=True).frame
+        >>> audit = dataaudit.score(LogisticRegression(max_iter=500), iris, "heldout_confidence", progress=False)
+        >>> "audit_heldout_confidence" in audit.to_dataset().column_names
+        True
+        """
+        from dataaudit.data import export
+
+        examples = self._original(dataset, split, label, inputs, transform)
+        whole, name = export.as_dataset(examples)
+        return export.add_columns(whole, self._exported(whole, name))
+
+    def _exported(self, whole: Any, label: str) -> dict[str, tuple[Any, Any]]:
+        from datasets import Value
+
+        from dataaudit.data import export
+
+        total, kept, float64 = len(whole), self.rows, Value("float64")
+        made: dict[str, tuple[Any, Any]] = {}
+        for score, values in self.columns.items():
+            name = PREFIX + score.replace("/", "_")
+            if name in made:
+                raise DataError(
+                    f"two scores that would both be the column {name!r}", "a column for each", "ask for one of them"
+                )
+            made[name] = export.spread(values, kept, total, np.isnan(values)), float64
+        feature = whole.features[label]
+        spelled = export.class_values(
+            export.label_array(whole, label), feature, self.labels, kept, len(self.class_names)
+        )
+        suggested = self._suggested()
+        suggestions = export.spread(suggested, kept, total, suggested < 0)
+        made["suggested_label"] = spelled.take(suggestions), feature
+        if self._has_predictions:
+            probability = self.error_probability()
+            # Those that only rank are no probabilities.
+            unknown = np.isnan(probability) if self._counted else np.ones(len(kept), bool)
+            made["error_probability"] = export.spread(probability, kept, total, unknown), float64
+            flagged = np.isin(kept, self._found_flags()[0]) if self._counted else np.zeros(len(kept), bool)
+            made["flagged"] = export.spread(flagged, kept, total, np.full(len(kept), not self._counted)), Value("bool")
+        return made
+
+    def clean(
+        self,
+        policy: Literal["drop", "relabel", "weight"] = "drop",
+        dataset: Any = None,
+        *,
+        flagged: Any = None,
+        split: str | None = None,
+        label: str | None = None,
+        inputs: str | list[str] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> datasets.Dataset:
+        """Return the data set without its label errors.
+
+        Rows that the audit dropped as unusable are left out whatever the policy.
+
+        Parameters
+        ----------
+        policy
+            "drop": without the flagged rows. "relabel": flagged rows carry the label suggested; those for which no
+            other label is known are left out. "weight": all rows, with a float32 column ``weight``, 1 minus the
+            probability that the label is wrong (1 where none is known).
+        dataset
+            The audited data set; an audit that was just made remembers its own. Its fingerprint is checked.
+        flagged
+            Rows that are taken for errors: positions in the data set, one truth value for each of its rows, or a
+            DataFrame with a column ``index`` (as a person leaves it who went through one) whose column ``suggested``,
+            where there is one, names the labels to give. By default ``mislabeled("auto")``.
+        split, label, inputs, transform
+            As in `dataaudit.score`.
+
+        Returns
+        -------
+        datasets.Dataset
+            A new one. Columns on disk stay there, memory-mapped; "relabel" makes a new label column only.
+
+        Raises
+        ------
+        DataError
+            As `to_dataset`, or if flagged rows are not rows of the audit.
+        ModelError
+            If how many labels are wrong is not known, and no flagged rows are passed.
+        SettingError
+            If there is no such policy, or the audit has no predictions that tell errors and none are passed.
+        """
+        from dataaudit.data import export
+
+        if policy not in POLICIES:
+            raise SettingError(f"policy={policy!r}", "a known one", did_you_mean(policy, POLICIES))
+        if policy == "weight" and flagged is not None:
+            raise SettingError(
+                "flagged= for policy 'weight', which weighs every row", "policy 'drop' or 'relabel'", "drop flagged="
+            )
+        if flagged is None and not self._has_predictions:
+            raise SettingError(
+                f"an audit of {', '.join(self.columns)}, which says nothing about other classes",
+                "training dynamics, held-out predictions or neighbours, which tell label errors",
+                "score with a model, or pass flagged= with the rows that are wrong",
+            )
+        if flagged is None and self.judgement is not None and not self.judgement.known:
+            raise ModelError(
+                f"an audit that does not know how many labels are wrong: {self.judgement.unknown}",
+                "rows that are taken for errors" if policy != "weight" else "probabilities of error",
+                "pass flagged=audit.mislabeled(count=20) with policy 'drop' or 'relabel', or train a better model",
+            )
+        examples = self._original(dataset, split, label, inputs, transform)
+        if policy == "weight":
+            return self._weighed(examples)
+        found, suggested = self._found_flags() if flagged is None else self._given_flags(flagged)
+        whole, name = export.as_dataset(examples)
+        out = found
+        if policy == "relabel":
+            given = self.labels[np.searchsorted(self.rows, found)]
+            other = (suggested >= 0) & (suggested != given)
+            values = export.class_values(
+                export.label_array(whole, name), whole.features[name], self.labels, self.rows, len(self.class_names)
+            )
+            whole = export.relabelled(whole, name, found[other], suggested[other], values)
+            out = found[~other]
+        kept = np.setdiff1d(self.rows, out, assume_unique=True)
+        return whole if len(kept) == len(whole) else whole.select(kept)
+
+    def _weighed(self, examples: LabelledExamples) -> datasets.Dataset:
+        from datasets import Value
+
+        from dataaudit.data import export
+
+        probability = self.error_probability()
+        weight = 1 - np.where(np.isnan(probability), 0.0, probability)
+        whole, _ = export.as_dataset(examples)
+        weighed = export.add_columns(
+            whole, {"weight": (export.spread(weight.astype(np.float32), self.rows, len(whole)), Value("float32"))}
+        )
+        return weighed if len(self.rows) == len(whole) else weighed.select(self.rows)
+
+    @property
+    def _has_predictions(self) -> bool:
+        return self.judgement is not None
+
+    @property
+    def _counted(self) -> bool:
+        """Whether how many labels are wrong is known."""
+        return self.judgement is None or self.judgement.known
+
+    def _found_flags(self) -> tuple[IntArray, IntArray]:
+        """Rows that the audit takes for label errors, ascending, and the classes it suggests for them."""
+        place = np.sort(np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy()))
+        return self.rows[place], self._suggested()[place]
+
+    def _suggested(self) -> IntArray:
+        """Class suggested for each example: the likeliest by all beliefs, another than given where that is flagged."""
+        found = self.suggested.copy()
+        if self.judgement is not None and self.judgement.known:
+            flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())
+            found[flagged] = self.judgement.rival[flagged]
+        return found
+
+    def _given_flags(self, flagged: Any) -> tuple[IntArray, IntArray]:
+        """Rows in ascending order and suggested classes, -1 where none is known, of what a caller passed."""
+        named = hasattr(flagged, "columns")
+        if named and "index" not in flagged.columns:
+            raise DataError(
+                f"flagged= with the columns {', '.join(map(repr, flagged.columns))}",
+                "a column 'index' with rows of the data set",
+                "pass what audit.mislabeled() gives, or a list of rows",
+            )
+        found = np.asarray(flagged["index"] if named else flagged)
+        total = len(self.rows) + len(self.settings.get("dropped_rows", ()))
+        if found.dtype == bool and found.shape == (total,):
+            found = np.flatnonzero(found)
+        if found.ndim != 1 or (found.dtype.kind not in "iu" and len(found)):
+            raise DataError(
+                f"flagged= of type {found.dtype} and shape {found.shape}",
+                f"rows as whole numbers, or {total} truth values",
+                "pass what audit.mislabeled() gives, or a list of rows",
+            )
+        found = found.astype(np.int64)
+        wrong = np.unique(found[~np.isin(found, self.rows)])
+        if len(wrong):
+            raise DataError(f"flagged {rows(wrong)}", "rows that were audited, see audit.rows", "leave those out")
+        chosen, place = np.unique(found, return_index=True)
+        if named and "suggested" in flagged.columns:
+            return chosen, self._classes_named(flagged["suggested"].iloc[place].tolist())
+        return chosen, self._suggested()[np.searchsorted(self.rows, chosen)]
+
+    def _classes_named(self, names: list[Any]) -> IntArray:
+        known = {name: position for position, name in enumerate(self.class_names)}
+        blank = {"", None} - set(known)
+        for name in names:
+            if name not in blank and name == name and str(name) not in known:
+                raise DataError(
+                    f"{name!r} among the suggested labels", "a class of the audit", did_you_mean(name, known)
+                )
+        return np.array([-1 if name in blank else known.get(str(name), -1) for name in names], np.int64)
+
+    def _original(self, dataset: Any, *options: Any) -> LabelledExamples:
+        """The audited data set: the one that is passed, checked, or the one remembered."""
+        from dataaudit.data.labelled import LabelledExamples
+
+        examples = self._examples
+        if dataset is not None:
+            examples = self._recognised(dataset, *options)
+        elif examples is None:
+            raise DataError(
+                "an audit that has no data set with it (it was loaded from disk, or made by a Recorder)",
+                "the audited data set",
+                "pass dataset=, with split=, label=, inputs= and transform= as they were in score()",
+            )
+        elif any(option is not None for option in options):
+            raise SettingError("split=, label=, inputs= or transform= without dataset=", "both", "pass dataset= too")
+        if not isinstance(examples, LabelledExamples):
+            raise DataError(
+                f"an audit of {type(examples).__name__}",
+                "a Hugging Face Dataset, a DataFrame or (inputs, labels) arrays",
+                "select from your own data set by audit.rows, audit.labels and audit.suggested",
+            )
+        origin = examples.origin
+        if dataset is None and origin is not None and type(origin.dataset).__module__.split(".")[0] != "datasets":
+            # Arrays and tables can be written to; a Hugging Face data set cannot.
+            return self._read_again(origin)
+        return examples
+
+    def _read_again(self, origin: Any) -> LabelledExamples:
+        known: Any = self._recognised(origin.dataset, None, origin.label, origin.inputs, origin.transform)
+        made: LabelledExamples = known
+        return made
+
+    def _recognised(self, dataset: Any, *options: Any) -> Examples:
+        """Examples of a data set that has the rows, labels and fingerprint of the audited one."""
+        from dataaudit.data import as_examples
+        from dataaudit.data.inspection import inspect
+        from dataaudit.data.subset import SubsetExamples
+
+        split, label, inputs, transform = options
+        dropped = bool(self.settings.get("dropped_rows"))
+        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform, lenient=dropped)
+        if dropped:
+            whole = examples.whole if isinstance(examples, SubsetExamples) else examples
+            examples = SubsetExamples(whole, self.rows) if self.rows[-1] < len(whole) else whole
+        action = "pass the same rows in the same order, with the same label, inputs and transform"
+        if len(examples) != len(self.labels):
+            raise DataError(f"a data set of {len(examples)} rows", f"the {len(self.labels)} that were audited", action)
+        other = np.flatnonzero(examples.labels != self.labels)
+        if len(other) or tuple(examples.class_names) != tuple(self.class_names):
+            named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
+            raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)
+        known = self.settings.get("fingerprint")
+        found = None if known is None else inspect(examples, allow_missing=True).fingerprint
+        if found != known:
+            raise DataError(f"a data set with fingerprint {found}", f"the audited one, {known}", action)
+        return examples

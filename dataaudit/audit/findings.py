@@ -1,0 +1,399 @@
+"""Questions beyond label errors: what lies far out, between classes, twice, in the midst, and what is new."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.dynamics.summary import Dynamics
+from dataaudit.errors import DataError, SettingError, did_you_mean, rows
+from dataaudit.findings import gather
+
+if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
+    from dataaudit.data.labelled import LabelledExamples
+    from dataaudit.evidence.base import Evidence
+    from dataaudit.evidence.trained import TrainedModel
+
+
+class Findings(ABC):
+    """Part of `dataaudit.Audit`: where examples lie.
+
+    An audit that was just made remembers its data set (by reference), what was found on the way and the model that was
+    trained. A loaded one remembers none of these: pass the audited data set as `dataset`, whose fingerprint is
+    checked. A data set that needs options is passed as ``dataaudit.data.as_examples(dataset, label=..., ...)``.
+    """
+
+    labels: IntArray
+    class_names: tuple[str, ...]
+    columns: Mapping[str, FloatArray]
+    ties: Mapping[str, FloatArray]
+    default: str
+    settings: dict[str, Any]
+    dynamics: Dynamics | None
+    _examples: Examples | None
+    _evidence: Evidence | None
+    _model: TrainedModel | None
+
+    @property
+    @abstractmethod
+    def rows(self) -> IntArray:
+        """Rows of the data set that were audited, int64 [n]."""
+
+    @abstractmethod
+    def _recognised(self, dataset: Any, *options: Any) -> Examples:
+        """`dataset` as examples, known for the audited one."""
+
+    @abstractmethod
+    def _original(self, dataset: Any, *options: Any) -> LabelledExamples:
+        """The audited data set: the one that is passed, or the one remembered."""
+
+    def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
+        """Return the `k` examples that are furthest from everything, whatever their labels.
+
+        Parameters
+        ----------
+        k
+            How many; all examples if there are fewer.
+        by
+            "input" (the inputs, flattened; columns of tables standardised, those of arrays of vectors that do not
+            share a scale divided by the range of most of their values), "hidden" (the input of the model's last linear
+            layer) or "auto": inputs, or hidden neighbours that the audit has found where no data set is at hand. A
+            model that was trained on outliers often brings them close to the others.
+        dataset
+            The audited data set, for a loaded audit.
+
+        Returns
+        -------
+        DataFrame
+            index, label, score (mean distance to the 100 nearest others, or to all where there are fewer, in the
+            median of all examples: 1 is usual), nearest (distance to the nearest other), distance (that mean), usual
+            (its median over the other examples of the class), reason. Furthest first; equal scores in their order.
+
+        Raises
+        ------
+        SettingError
+            If `k` is not a whole number of at least 1, or `by` is not known.
+        DataError
+            If the data set is needed and not at hand, or is not the audited one.
+        ModelError
+            If by="hidden" and no model with layers is in memory.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> rows = np.array([[0.0], [0.1], [0.2], [9.0], [0.3], [0.4]])
+        >>> audit = dataaudit.score(None, (rows, [0, 0, 1, 0, 1, 1]), "parzen/input", progress=False)
+        >>> audit.outliers(1)["index"].tolist()
+        [3]
+        """
+        from dataaudit.findings import outliers
+
+        k = gather.check_count("k", k, "pass outliers(k=20)")
+        gather.check_space(by)
+        graph, _ = self._graph(by, outliers.NEAREST, dataset)
+        distance = outliers.mean_distance(graph.distances, outliers.NEAREST)
+        score = outliers.ratio(distance, np.asarray(np.median(distance)))
+        usual = outliers.usual_in_class(distance, self.labels, len(self.class_names))
+        chosen = np.argsort(-score, kind="stable")[:k]
+        times = outliers.ratio(distance, usual)[chosen]
+        return pd.DataFrame(
+            {
+                "index": self.rows[chosen],
+                "label": self._names()[self.labels[chosen]],
+                "score": score[chosen],
+                "nearest": graph.distances[chosen, 0],
+                "distance": distance[chosen],
+                "usual": usual[chosen],
+                "reason": outliers.reasons(times, min(graph.depth, outliers.NEAREST)),
+            }
+        )
+
+    def ambiguous(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
+        """Return the `k` examples that are most between two classes.
+
+        That is no list of label errors: where the model is sure of another class than the given one, nothing is
+        ambiguous.
+
+        Parameters
+        ----------
+        k
+            How many; all examples if there are fewer.
+        by
+            "dynamics" (mean class probabilities over the epochs of training), "input" or "hidden" (labels of the 20
+            nearest neighbours there), or "auto": the first of these that the audit has.
+        dataset
+            The audited data set, for neighbours of a loaded audit.
+
+        Returns
+        -------
+        DataFrame
+            index, given (label), first and second (likeliest classes), first_probability, second_probability, score
+            (the second probability, or with "dynamics" what the largest probability leaves to the others in the mean
+            over epochs where that is less; 0 to 0.5, higher = more ambiguous), reason. Examples that nothing is known
+            of are left out.
+
+        Raises
+        ------
+        SettingError
+            If `k` is not a whole number of at least 1, `by` is not known, or there are no dynamics to look at.
+        DataError, ModelError
+            As `outliers`.
+        """
+        from dataaudit.findings import ambiguous
+
+        k = gather.check_count("k", k, "pass ambiguous(k=20)")
+        gather.check_space(by, ("dynamics",))
+        if by == "dynamics" or (by == "auto" and self.dynamics is not None):
+            if self.dynamics is None:
+                raise SettingError(
+                    "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='input'"
+                )
+            found, what = ambiguous.of_dynamics(self.dynamics), "of the mean probability over epochs"
+        else:
+            graph, _ = self._graph(by, ambiguous.VOTERS, dataset)
+            found = ambiguous.of_neighbours(graph, self.labels, len(self.class_names))
+            what = f"of its {min(ambiguous.VOTERS, graph.depth)} nearest neighbours"
+        order = np.argsort(-np.nan_to_num(found.score, nan=-1.0), kind="stable")
+        chosen = order[np.isfinite(found.score[order])][:k]
+        names = np.append(self._names(), "")
+        first, second = names[found.first[chosen]], names[found.second[chosen]]
+        one, two = found.first_probability[chosen], found.second_probability[chosen]
+        return pd.DataFrame(
+            {
+                "index": self.rows[chosen],
+                "given": names[self.labels[chosen]],
+                "first": first,
+                "second": second,
+                "first_probability": one,
+                "second_probability": two,
+                "score": found.score[chosen],
+                "reason": [
+                    f"{p:.0%} {what} for {a!r}, {q:.0%} for {b!r}" if b else f"all {what} for {a!r}"
+                    for a, b, p, q in zip(first, second, one.tolist(), two.tolist(), strict=True)
+                ],
+            }
+        )
+
+    def duplicates(self, threshold: str | float = "auto", by: str = "input", *, dataset: Any = None) -> pd.DataFrame:
+        """Return groups of examples that are equal or nearly so, those with differing labels first.
+
+        Parameters
+        ----------
+        threshold
+            "auto", which is 0.4: two examples are near-duplicates if their distance is at most that share of what is
+            usual around both, the median distance to the 20 nearest others that are not equal. 0 for equal ones
+            alone. A shifted or a cropped picture lies too far away among the inputs to be found.
+        by
+            "input", "hidden", or "auto" as in `outliers`. The hidden representation brings examples of one class
+            together and holds more of them for the same.
+        dataset
+            The audited data set, for a loaded audit.
+
+        Returns
+        -------
+        DataFrame
+            group (from 0), index, label, distance (to the nearest other of its group), differing (whether the group's
+            labels differ). Groups with differing labels come first, then those at the smallest distance.
+
+        Raises
+        ------
+        SettingError
+            If `threshold` is neither "auto" nor a number from 0 to below 1, or `by` is not known.
+        DataError, ModelError
+            As `outliers`.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> rows = np.array([[0.0], [1.0], [2.1], [1.0], [3.2], [4.5]])
+        >>> audit = dataaudit.score(None, (rows, [0, 0, 1, 1, 1, 0]), "parzen/input", progress=False)
+        >>> audit.duplicates()[["group", "index", "label", "differing"]].values.tolist()
+        [[0, 1, '0', True], [0, 3, '1', True]]
+        """
+        from dataaudit.findings import duplicates
+
+        share = duplicates.AUTO if isinstance(threshold, str) and threshold == "auto" else threshold
+        number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
+        if not number or not 0 <= float(share) < 1:
+            raise SettingError(
+                f"threshold={threshold!r}", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
+            )
+        gather.check_space(by)
+        graph, _ = self._graph(by, duplicates.DEPTH, dataset)
+        found = duplicates.groups(graph.first(duplicates.DEPTH), self.labels, float(share))
+        return pd.DataFrame(
+            {
+                "group": found.group,
+                "index": self.rows[found.index],
+                "label": self._names()[self.labels[found.index]],
+                "distance": found.distance,
+                "differing": found.differing,
+            }
+        )
+
+    def typical(self, k: int = 5, by: str = "auto") -> pd.DataFrame:
+        """Return the `k` most typical examples of each class.
+
+        Parameters
+        ----------
+        k
+            How many of each class; all of a class that has fewer.
+        by
+            A score of this audit; "auto" takes the first that there is of "class_density/hidden",
+            "class_density/input", "c_score", "c_score_integral", "knn_c_score/hidden", "knn_c_score/input", and
+            otherwise the default score.
+
+        Returns
+        -------
+        DataFrame
+            class, index, score: class by class in the order of `class_names`, most typical first. Equal scores are
+            ordered by the score's own ties, then by position; examples without a score are left out.
+
+        Raises
+        ------
+        SettingError
+            If `k` is not a whole number of at least 1, or there is no such score.
+        """
+        from dataaudit.findings import typical
+
+        k = gather.check_count("k", k, "pass typical(k=5)")
+        name = typical.trusted(self.columns, self.default) if by == "auto" else by
+        if name not in self.columns:
+            raise SettingError(f"by={by!r}", "'auto', or a score of this audit", did_you_mean(name, self.columns))
+        values = self.columns[name]
+        ties = self.ties.get(name, np.zeros(len(values)))
+        chosen = typical.most_typical(values, ties, self.labels, len(self.class_names), k)
+        return pd.DataFrame(
+            {"class": self._names()[self.labels[chosen]], "index": self.rows[chosen], "score": values[chosen]}
+        )
+
+    def score_new(
+        self,
+        dataset: Any,
+        labels: Any = None,
+        *,
+        k: int = 10,
+        by: str = "auto",
+        bandwidth: float | str = "0.5x",
+        audited: Any = None,
+        split: str | None = None,
+        label: str | None = None,
+        inputs: str | list[str] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Score rows that were not audited: how foreign they are and, with labels, how well these fit.
+
+        Every new row is compared with every audited one, in float64. Memory: both data sets' rows in this
+        representation (a memory-mapped array of the audited inputs is not copied), about 200 MiB of blocks, and the
+        result.
+
+        Parameters
+        ----------
+        dataset
+            Inputs alone, or with labels whatever `dataaudit.score` takes. Tables and Hugging Face data sets need the
+            audited columns; they are labelled if they have the column `label`, or one that is called like a label.
+        labels
+            Labels of inputs alone, as the audited data set spells them.
+        k
+            Nearest neighbours that are looked at.
+        by
+            "input" (as in `outliers`; columns are brought to the scale that the audited rows have), "hidden", or
+            "auto": "hidden" for texts that a torch module was trained on, otherwise "input", which tells foreign rows
+            better in benchmarks/findings/novelty.py than the hidden representation does.
+        bandwidth
+            Of the densities, as for `dataaudit.Density`.
+        audited
+            The audited data set, for a loaded audit. Without the model, which is not saved, there are no predictions.
+        split, label, inputs
+            As in `dataaudit.score`, for the new rows.
+        transform
+            For the new rows; the audited data set's own if None.
+        progress
+            Whether to draw a progress bar.
+
+        Returns
+        -------
+        DataFrame
+            One row a new example. novelty: the mean distance to the `k` nearest audited rows, in the median of what
+            these have themselves: about 1 for what is known, higher = more novel. distance/... (that mean),
+            density/... (mean kernel value with the audited rows), nearest (row of the nearest audited example) and
+            nearest_distance. With the model of the audit: predicted, max_confidence. A model that the audit trained in
+            folds only is trained once more, on all rows. With labels: label, class_density/..., parzen/... (share of
+            the label in the kernel values), knn_agreement/... (share of the neighbours with this label), confidence
+            (the model's probability of the label) and suggested (class that the model, or without one the kernel
+            values, believe in; blank where it is the label).
+
+        Raises
+        ------
+        DataError
+            If inputs have another shape, type or columns than the audited ones, a label is none of the audited
+            classes, or the audited data set is not at hand.
+        SettingError
+            If `k`, `by`, `bandwidth` or `progress` is not as described.
+        ModelError
+            If by="hidden" and no model with layers is in memory.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> rows = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]])
+        >>> audit = dataaudit.score(None, (rows, list("aaabbb")), "parzen/input", progress=False)
+        >>> audit.score_new([[0.1], [5.0]], k=2, progress=False)["novelty"].round(1).tolist()
+        [0.4, 30.8]
+        """
+        from dataaudit.data.unseen import as_unseen
+        from dataaudit.density.base import multiple_of
+        from dataaudit.findings import novelty, unseen
+
+        k = gather.check_count("k", k, "pass score_new(..., k=10)")
+        gather.check_space(by)
+        multiple_of(bandwidth)
+        if not isinstance(progress, bool):
+            raise SettingError(f"progress={progress!r}", "True or False", "pass progress=False for silence")
+        known = gather.needed(self._data(audited), "audited")
+        new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
+        space, seed = gather.space_of(by, known, self._model), self._seed()
+        if space == "hidden":
+            there = gather.hidden_rows(self._model, self.labels, seed, None, progress)
+            queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
+        else:
+            from dataaudit.representations.input import place_rows_beside
+
+            queries, there = place_rows_beside(new, known)
+        placed = novelty.novelty(queries, there, self.labels, len(self.class_names), k, bandwidth, seed, progress)
+        probabilities = None
+        if self._model is not None:
+            probabilities = unseen.predictions(self._model.on(new, progress), len(new))
+        return unseen.frame(placed, space, probabilities, given, self.class_names)
+
+    def _names(self) -> Any:
+        return np.asarray(self.class_names, dtype=object)
+
+    def _seed(self) -> int:
+        return int(self.settings.get("seed") or 0)
+
+    def _data(self, dataset: Any) -> Examples | None:
+        """The audited data set: the one that is remembered, or `dataset`, recognised."""
+        if dataset is None:
+            origin = getattr(self._examples, "origin", None)
+            # Arrays may have been written to since.
+            return self._examples if origin is None else self._original(None, None, None, None, None)
+        found = self._recognised(dataset, None, None, None, None)
+        if len(found) != len(self.labels) or (found.labels != self.labels).any():
+            differ = np.flatnonzero(found.labels[: len(self.labels)] != self.labels[: len(found)])
+            raise DataError(
+                f"a data set of {len(found)} rows" + (f" with other labels in {rows(differ)}" if len(differ) else ""),
+                f"the {len(self.labels)} audited ones",
+                "pass the same rows in the same order, with the same labels",
+            )
+        return found
+
+    def _graph(self, by: str, depth: int, dataset: Any) -> Any:
+        return gather.graph(by, depth, self.labels, self._evidence, self._model, self._data(dataset), self._seed())

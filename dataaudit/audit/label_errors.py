@@ -1,0 +1,262 @@
+"""Decisions about labels: how many are wrong, which, and what they should be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.labels.calibration import CHANCE, NONE_SEEN
+from dataaudit.labels.label_errors import CAUTION, FLOOR, LabelErrors, cautious
+from dataaudit.labels.reasons import reasons
+
+if TYPE_CHECKING:
+    from dataaudit.dynamics.summary import Dynamics
+
+
+@dataclass(frozen=True)
+class NoiseRate:
+    """Estimated share of wrong labels.
+
+    Attributes
+    ----------
+    rate, lower, upper
+        Share of all examples, with a 95 % interval; NaN, 0 and 1 where it is not known.
+    pairs
+        One row a pair of classes, the most frequent first: given and suggested label, count (estimated number of
+        examples), share (of the examples with that given label), lower and upper (95 % interval of the share). Where
+        the rate is not known, count and share are NaN, and the order is that of the confusions.
+    estimates
+        The estimates behind the rate, by name.
+    reason
+        Why the rate is not known, in words; empty where it is.
+    """
+
+    rate: float
+    lower: float
+    upper: float
+    pairs: pd.DataFrame
+    estimates: Mapping[str, float]
+    reason: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the rate is known."""
+        return not self.reason
+
+    def __repr__(self) -> str:
+        if not self.known:
+            return f"how many labels are wrong is not known: {self.reason}"
+        told = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%})"
+        return f"{told}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
+
+
+class LabelDecisions(ABC):
+    """The part of `dataaudit.Audit` that decides about labels."""
+
+    labels: IntArray
+    class_names: tuple[str, ...]
+    columns: Mapping[str, FloatArray]
+    default: str
+
+    dynamics: Dynamics | None
+    judgement: LabelErrors | None
+
+    @property
+    @abstractmethod
+    def rows(self) -> IntArray:
+        """Rows of the data set that were audited, int64 [n]."""
+
+    def _judgement(self) -> LabelErrors:
+        if self.judgement is None:
+            raise ModelError(
+                f"an audit of {', '.join(self.columns)}, which say nothing about other classes",
+                "training dynamics, held-out predictions or neighbours",
+                "score again with scorers='auto', or with 'consensus' among the scorers",
+            )
+        return self.judgement
+
+    def error_probability(self) -> FloatArray:
+        """Probability that each given label is wrong, float64 [n], NaN where nothing is known.
+
+        The probabilities add up to the estimated number of errors, and fall in the order of the consensus score. Where
+        that number is not known (``noise_rate().known``), they only rank: how large they are means nothing.
+
+        Raises
+        ------
+        ModelError
+            If nothing that was computed says what class an example is of.
+        """
+        return self._judgement().probability.copy()
+
+    def noise_rate(self) -> NoiseRate:
+        """Estimate how many labels are wrong, overall and by pair of classes.
+
+        Returns
+        -------
+        NoiseRate
+            The rate with a 95 % interval, and the pairs (given label, suggested label).
+
+        Raises
+        ------
+        ModelError
+            If nothing that was computed says what class an example is of.
+
+        Notes
+        -----
+        The rate lies halfway, in logarithms, between two numbers, moved a little by the mean loss of the labels. One is
+        the median of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean posterior after one
+        step of expectation-maximisation and, where held-out predictions or neighbours among the inputs never saw the
+        example's label, planted errors at two levels; a network that has learned its labels by heart hides errors from
+        the first two. The other is the share of labels that all sources which never saw them (all there are, where each
+        did) contradict with the same class. The interval is what such estimates were off by on data sets whose errors
+        are known, people's among them (benchmarks/peers/bed/counts.py): wide where the model disagrees with many more
+        labels than are estimated to be wrong, where the estimates disagree, and where it was trained on the labels.
+        Where the model is too weak to count by, or has learned its labels by heart beside nothing that never saw them,
+        or anything may be, the rate is not known.
+        """
+        found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
+        true, given = found.pairs.T
+        of_given = np.bincount(self.labels, minlength=len(names))[given]
+        share = np.minimum(found.counts / np.maximum(of_given, 1), 1.0)
+        lower, upper = _around(share, found, of_given)
+        pairs = pd.DataFrame(
+            {
+                "given": names[given],
+                "suggested": names[true],
+                "count": found.counts,
+                "share": share,
+                "lower": lower,
+                "upper": upper,
+            }
+        )
+        return NoiseRate(found.rate, found.lower, found.upper, pairs, dict(found.estimates), found.unknown)
+
+    def mislabeled(
+        self,
+        how: str = "auto",
+        *,
+        precision: float | None = None,
+        recall: float | None = None,
+        rate: float | None = None,
+        count: int | None = None,
+    ) -> pd.DataFrame:
+        """Return the examples whose labels are taken for wrong, the likeliest first.
+
+        Parameters
+        ----------
+        how
+            "auto": as many as are estimated to be wrong, of those that are likelier wrong than right, by a cautious
+            count where there may be no error at all. It is left out beside one of the following.
+        precision
+            As many as possible while this share of them is expected to be wrong. Errors are counted cautiously, six
+            tenths of the way, in logarithms, to the lower bound of their number; ``attrs`` hold what is expected by
+            the estimate itself.
+        recall
+            As few as possible while this share of all errors is expected among them.
+        rate
+            This share of all examples.
+        count
+            So many examples, or all there are.
+
+        Returns
+        -------
+        DataFrame
+            index (row of the data set), given and suggested label, probability (of being wrong), reason (in words),
+            and every score. Its ``attrs`` hold the expected precision and recall: a recall far below 1 says that more
+            labels are expected to be wrong than any can be named by default.
+
+        Raises
+        ------
+        ModelError
+            If nothing that was computed says what class an example is of, or how many labels are wrong is not known
+            and neither `rate` nor `count` is given.
+        SettingError
+            If more than one target is given, one is no share, or the precision cannot be reached; the best that can
+            is told.
+        """
+        found = self._judgement()
+        order = np.argsort(-np.nan_to_num(found.probability, nan=-1.0), kind="stable")
+        order = order[: int(np.isfinite(found.probability).sum())]
+        falling = found.probability[order]
+        targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}
+        chosen = order[: _how_many(falling, found, how, targets)]
+        names = np.asarray(self.class_names, dtype=object)
+        total = float(falling.sum())
+        frame = pd.DataFrame(
+            {
+                "index": self.rows[chosen],
+                "given": names[self.labels[chosen]],
+                "suggested": names[found.rival[chosen]],
+                "probability": found.probability[chosen],
+                "reason": reasons(chosen, self.labels, self.class_names, found, self.dynamics, self.columns),
+                **{name: values[chosen] for name, values in self.columns.items()},
+            }
+        )
+        # Probabilities that only rank expect nothing.
+        expected = float(found.probability[chosen].sum()) if found.known else np.nan
+        frame.attrs["expected_precision"] = expected / max(len(chosen), 1)
+        frame.attrs["expected_recall"] = expected / max(total, 1e-12)
+        return frame
+
+
+def _around(share: FloatArray, found: LabelErrors, of_given: IntArray) -> tuple[FloatArray, FloatArray]:
+    """95 % intervals of the shares of pairs [p]: as far off as the rate may be, and so few examples by chance."""
+    if not found.known:
+        return np.zeros(len(share)), np.ones(len(share))
+    chance = CHANCE**2 / np.maximum(found.counts, 0.5)
+    rate = max(found.rate, 1e-12)
+    below, above = (np.log(max(bound, 1e-12) / rate) for bound in (found.lower, found.upper))
+    lower = share * np.exp(-np.sqrt(below**2 + chance)) if found.lower > 0 else np.zeros(len(share))
+    upper = np.maximum(share * np.exp(np.sqrt(above**2 + chance)), share + NONE_SEEN / np.maximum(of_given, 1))
+    return np.asarray(lower), np.asarray(np.minimum(upper, 1.0))
+
+
+def _how_many(falling: FloatArray, found: LabelErrors, how: str, targets: Mapping[str, float | None]) -> int:
+    """Number of examples to flag, of probabilities in falling order."""
+    given = {name: value for name, value in targets.items() if value is not None}
+    if how != "auto" or len(given) > 1:
+        raise SettingError(
+            f"mislabeled({', '.join([repr(how), *(f'{name}={value}' for name, value in given.items())])})",
+            "'auto', or one of precision=, recall=, rate= and count=",
+            "pass mislabeled(precision=0.9), for example",
+        )
+    count = given.pop("count", None)
+    if count is not None:
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+            raise SettingError(f"count={count!r}", "a whole number of at least 1", "pass count=20")
+        return min(int(count), len(falling))
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value <= 1:
+            raise SettingError(f"{name}={value!r}", "a share above 0 and at most 1", f"pass {name}=0.9")
+    if "rate" in given:
+        return round(given["rate"] * len(falling))
+    if not found.known:
+        raise ModelError(
+            f"an audit that does not know how many labels are wrong: {found.unknown}",
+            "how many examples to return",
+            "pass mislabeled(count=20) or mislabeled(rate=0.05), or train a better model",
+        )
+    if "recall" in given:
+        wanted = given["recall"] * falling.sum()
+        return min(int(np.searchsorted(np.cumsum(falling), wanted * (1 - 1e-12))) + 1, len(falling))
+    if "precision" in given:
+        fewer = cautious(falling, found.rate, found.lower, CAUTION)
+        means = np.cumsum(fewer) / np.arange(1, len(falling) + 1)
+        reached = np.flatnonzero(means >= given["precision"] - 1e-12)
+        if len(reached) == 0:
+            raise SettingError(
+                f"precision={given['precision']}, which no set of these examples is expected to reach",
+                f"at most {means.max(initial=0.0):.3f}, what the most suspicious example has where errors are counted "
+                f"cautiously, between {found.lower:.2%} and {found.rate:.2%} of the labels",
+                "ask for less, or for the likeliest few with rate= or count=",
+            )
+        return int(reached[-1]) + 1
+    likelier = falling if found.lower > 0 else cautious(falling, found.rate, found.lower, CAUTION)
+    return min(round(found.rate * len(falling)), int((likelier >= FLOOR).sum()))

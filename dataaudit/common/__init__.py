@@ -1,0 +1,1 @@
+"""Tools of every room: types, checks, progress, folders, registries."""

@@ -1,0 +1,163 @@
+"""Class probabilities of many examples, within bounded memory."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray, IntArray
+
+DENSE_ELEMENTS = 2**24
+"""Largest n x C of which every probability is kept (64 MiB)."""
+
+SLOTS = 8
+"""Classes kept of an example beyond that: its likeliest, and its own label."""
+
+BLOCK_ELEMENTS = 2**21
+"""Probabilities worked on at a time (16 MiB a float64 array)."""
+
+
+class ProbabilityBlocks(Protocol):
+    """Probabilities of the classes for n examples, read block by block."""
+
+    @abstractmethod
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows; rows add up to 1."""
+
+
+def blocks(n: int, classes: int) -> Iterator[slice]:
+    """Blocks of rows of which [b, C] fits in `BLOCK_ELEMENTS`."""
+    size = max(1, BLOCK_ELEMENTS // classes)
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def spread(classes: AnyArray | None, values: AnyArray, total: int) -> FloatArray:
+    """Probabilities float64 [b, total] of rows of which some classes are kept.
+
+    Classes that are not kept share what is left of a row's mass; a row without any mass is uniform.
+
+    Parameters
+    ----------
+    classes
+        Classes kept [b, s], -1 where unused; None where values are all classes in order.
+    values
+        Their probabilities [b, s].
+    total
+        Number of classes C.
+    """
+    given = np.maximum(np.nan_to_num(values.astype(np.float64)), 0.0)
+    if classes is None:
+        found = given.copy()
+    else:
+        kept = np.where(classes >= 0, given, 0.0)
+        used = (classes >= 0).sum(1)
+        rest = np.maximum(1.0 - kept.sum(1), 0.0) / np.maximum(total - used, 1)
+        found = np.repeat(rest[:, None], total, 1)
+        row, slot = np.nonzero(classes >= 0)
+        found[row, classes[row, slot]] = given[row, slot]
+    mass = found.sum(1, keepdims=True)
+    return np.where(mass > 0, found / np.where(mass > 0, mass, 1.0), 1.0 / total)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Rows that add up to 1."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class ClassProbabilities:
+    """Probabilities of the classes, all of them or the likeliest few.
+
+    Attributes
+    ----------
+    values
+        float32 [n, s].
+    classes
+        Classes of the values, int32 [n, s]; None where s = C and all are kept in order.
+    total
+        Number of classes C.
+    """
+
+    values: AnyArray
+    classes: AnyArray | None
+    total: int
+
+    @classmethod
+    def empty(cls, n: int, total: int) -> ClassProbabilities:
+        """Room for n examples, every class while n x C is at most `DENSE_ELEMENTS`."""
+        if n * total <= DENSE_ELEMENTS or total <= SLOTS:
+            return cls(np.zeros((n, total), np.float32), None, total)
+        return cls(np.zeros((n, SLOTS), np.float32), np.full((n, SLOTS), -1, np.int32), total)
+
+    def put(self, rows: slice | IntArray, probabilities: FloatArray, labels: IntArray) -> None:
+        """Store probabilities [b, C] of `rows`, whose own labels [b] are kept whatever their probability."""
+        if self.classes is None:
+            self.values[rows] = probabilities
+            return
+        top = np.argpartition(-probabilities, SLOTS - 1, axis=1)[:, :SLOTS]
+        order = np.argsort(-np.take_along_axis(probabilities, top, 1), axis=1, kind="stable")
+        top = np.take_along_axis(top, order, 1)
+        top[~(top == labels[:, None]).any(1), -1] = labels[~(top == labels[:, None]).any(1)]
+        self.classes[rows] = top
+        self.values[rows] = np.take_along_axis(probabilities, top, 1)
+
+    def __len__(self) -> int:
+        """Number of examples n."""
+        return len(self.values)
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows."""
+        return spread(None if self.classes is None else self.classes[rows], self.values[rows], self.total)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Weighted mean of several sources' probabilities.
+
+    Attributes
+    ----------
+    parts
+        The sources.
+    weights
+        How much each counts, more than 0.
+    """
+
+    parts: tuple[ProbabilityBlocks, ...]
+    weights: tuple[float, ...]
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows."""
+        total = sum(weight * part.dense(rows) for part, weight in zip(self.parts, self.weights, strict=True))
+        return np.asarray(total / sum(self.weights))
+
+
+@dataclass(frozen=True)
+class CombinedProbabilities:
+    """What several sources together say about the classes of n examples.
+
+    Attributes
+    ----------
+    shares
+        By all sources.
+    outside
+        By those alone that never saw the example's label; None without any.
+    known
+        Examples that something is known about, bool [n].
+    contradicted
+        Labels instead of which all sources that never saw them (all there are, where each did) name one and the same
+        other class, bool [n].
+    weights
+        Exponents of the sources, by name.
+    """
+
+    shares: ClassProbabilities
+    outside: ClassProbabilities | None
+    known: BoolArray
+    contradicted: BoolArray
+    weights: Mapping[str, float] = field(default_factory=dict)

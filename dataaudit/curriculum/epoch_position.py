@@ -1,0 +1,132 @@
+"""One rank's part of a sequence that all ranks share, and where in it a pass has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dataaudit.common.types import FloatArray
+from dataaudit.errors import DataError, SettingError
+
+
+def as_numbers(what: str, values: Any, action: str) -> FloatArray:
+    """Copy `values` into a float64 array of any shape, or raise a `DataError`."""
+    try:
+        if hasattr(values, "detach") and hasattr(values, "cpu"):
+            values = values.detach().cpu().double().numpy()
+        return np.array(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} that are no numbers ({error})", "one number for every example", action) from error
+
+
+def check_whole(name: str, value: Any, least: int, below: int | None = None) -> int:
+    """`value` as an int, or a `SettingError`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (below is not None and value >= below):
+        limits = f"at least {least}" if below is None else f"{least} to below {below}"
+        raise SettingError(f"{name}={value!r}", f"a whole number, {limits}", f"pass {name}={least}")
+    return int(value)
+
+
+def check_seed(seed: Any) -> int:
+    """A seed that a key of the generator can hold."""
+    return check_whole("seed", seed, 0, 2**64)
+
+
+class Passes:
+    """Passes over a sequence, one an epoch, split between ranks by turns.
+
+    Rank r of W takes the places r, r + W, r + 2 W, ...; the sequence goes on from its beginning until all ranks have
+    equally many, or with `drop_last` ends before.
+
+    Attributes
+    ----------
+    epoch
+        Number of the epoch.
+    reached
+        How much of the sequence all ranks together have been handed in the pass begun last.
+    """
+
+    def __init__(self, num_replicas: int, rank: int, drop_last: bool) -> None:
+        self.num_replicas = check_whole("num_replicas", num_replicas, 1)
+        self.rank = check_whole("rank", rank, 0, self.num_replicas)
+        if not isinstance(drop_last, bool):
+            raise SettingError(f"drop_last={drop_last!r}", "True or False", "pass drop_last=True to cut the rest off")
+        self.drop_last = drop_last
+        self.epoch = 0
+        self.reached = 0
+        self._start = 0
+        self._began = 0
+
+    def turn(self, epoch: int) -> None:
+        """Go to an epoch; another than before starts from the beginning."""
+        epoch = check_whole("epoch", epoch, 0, 2**64)
+        if epoch != self.epoch:
+            self.epoch, self._start, self._began, self.reached = epoch, 0, 0, 0
+
+    def length(self, count: int) -> int:
+        """Places of each rank in a whole pass over `count`."""
+        return count // self.num_replicas if self.drop_last else -(-count // self.num_replicas)
+
+    def places(self, count: int) -> Iterator[int]:
+        """This rank's places in a sequence of `count`, from where `load` said, once, or the beginning."""
+        start, self._start = min(self._start, count), 0
+        self.reached = self._began = start
+        return self._walk(start, count)
+
+    def _walk(self, start: int, count: int) -> Iterator[int]:
+        step = self.num_replicas
+        for turn in range(self.length(count - start)):
+            place = start + turn * step
+            self.reached = min(place + step, count)
+            yield (place + self.rank) % count
+
+    @property
+    def start(self) -> int:
+        """Place at which the next pass begins: 0, or where `load` said."""
+        return self._start
+
+    def state(self, position: int | None, count: int) -> dict[str, int]:
+        """Epoch and place in a sequence of `count`.
+
+        `position` is how many of its places this rank has used since the pass was begun, or resumed by `load`: ranks
+        may have been others before that.
+        """
+        if position is None:
+            return {"epoch": self.epoch, "reached": min(self.reached, count)}
+        most = self.length(count - self._began)
+        position = check_whole("position", position, 0)
+        if position > most:
+            raise SettingError(
+                f"position={position} in a pass that has {most} {'more' if self._began else 'in all'} for this rank",
+                f"0..{most}, counted since this pass was begun or resumed",
+                "count what this rank has used from 0 in every epoch, and again after load_state_dict",
+            )
+        return {"epoch": self.epoch, "reached": min(self._began + position * self.num_replicas, count)}
+
+    def load(self, state: dict[str, Any], count: int) -> None:
+        """Go on from what `state` gave, of any number of ranks, in a sequence of `count`."""
+        epoch = check_whole("epoch", state["epoch"], 0, 2**64)
+        reached = check_whole("reached", state["reached"], 0, count + 1)
+        self.epoch = epoch
+        self._start = self._began = self.reached = reached
+
+
+def same_settings(state: Any, own: dict[str, Any], needed: Sequence[str]) -> None:
+    """Raise unless a state was taken from a sampler with the settings `own`, and says `needed` as well."""
+    lacking = [name for name in (*own, *needed) if name not in state] if isinstance(state, dict) else []
+    if not isinstance(state, dict) or lacking:
+        raise DataError(
+            f"a state without {', '.join(map(repr, lacking))}" if lacking else f"a state of {state!r}",
+            "what state_dict() of such a sampler gave, whole",
+            "load what was saved of the sampler, not of the model or the loader",
+        )
+    differ = [name for name in own if state[name] != own[name]]
+    if differ:
+        raise DataError(
+            "a state of " + ", ".join(f"{name}={state[name]!r}" for name in differ),
+            ", ".join(f"{name}={own[name]!r}" for name in differ),
+            "make the sampler with the arguments of the one whose state_dict() was saved",
+        )

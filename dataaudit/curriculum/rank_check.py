@@ -1,0 +1,68 @@
+"""Whether all ranks would draw the same sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.types import FloatArray
+from dataaudit.dynamics.ranks import wire
+from dataaudit.errors import DataError
+
+REFUSED = bytes(16)
+"""What a rank sends in place of a digest when its own weights were refused."""
+
+
+def same_everywhere(
+    make: Callable[[], tuple[FloatArray, int]], settings: tuple[Any, ...], num_replicas: int
+) -> tuple[FloatArray, int]:
+    """What `make` gives, compared with what it gives in all other processes of the default group.
+
+    Compares nothing where there is no group, or one of another size than `num_replicas`: these ranks are not its.
+
+    Raises
+    ------
+    DataError
+        In every process, if weights, number of draws or `settings` differ, or `make` raised in another one.
+    """
+    if num_replicas == 1 or not (dist.is_available() and dist.is_initialized()):
+        return make()
+    if dist.get_world_size() != num_replicas:
+        return make()
+    try:
+        found = make()
+    except Exception:
+        # The others wait for this rank's digest, and would for ever.
+        _gathered(REFUSED)
+        raise
+    digests = _gathered(bytes.fromhex(fingerprint_of((*found, settings))))
+    refused = [rank for rank, digest in enumerate(digests) if digest == REFUSED]
+    if refused:
+        raise DataError(
+            f"weights that were refused on {_ranks(refused)}", "weights on every rank", "see the error of that rank"
+        )
+    others = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
+    if others:
+        raise DataError(
+            f"weights, settings, epoch or place in it that differ between rank 0 and {_ranks(others)}",
+            "the same on every rank, for each draws the whole sequence",
+            "weigh by one record of all ranks, SmallLoss(lambda: dataaudit.gather_recorder(recorder)) for example, "
+            "and load the same state on each",
+        )
+    return found
+
+
+def _gathered(digest: bytes) -> list[bytes]:
+    """The digest of every process, by rank."""
+    mine = torch.tensor(list(digest), dtype=torch.uint8, device=wire(None))
+    everyone = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(everyone, mine)
+    return [bytes(each.tolist()) for each in everyone]
+
+
+def _ranks(numbers: list[int]) -> str:
+    return f"{'rank' if len(numbers) == 1 else 'ranks'} {', '.join(map(str, numbers))}"

@@ -1,0 +1,142 @@
+"""Columns added to a Hugging Face data set, or one of them exchanged; what is on disk stays there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.data.columns import listed
+from dataaudit.data.kinds import is_a, is_tensor
+from dataaudit.data.labelled import LabelledExamples
+from dataaudit.data.rows import as_array
+from dataaudit.errors import DataError
+
+
+def as_dataset(examples: LabelledExamples) -> tuple[datasets.Dataset, str]:
+    """The caller's data set as a Hugging Face one, all of its columns and rows, and the name of its label column.
+
+    A Hugging Face data set is itself, without its format. Columns of a DataFrame are copied where Arrow cannot share
+    them, arrays are.
+
+    Raises
+    ------
+    DataError
+        If it is of a kind that has no columns.
+    """
+    origin = examples.origin
+    dataset: Any = None if origin is None else origin.dataset
+    if is_a(dataset, "datasets", "Dataset"):
+        return dataset.with_format(None), str(examples.label_column)
+    if is_a(dataset, "pandas", "DataFrame"):
+        return _of_frame(dataset), str(examples.label_column)
+    if isinstance(dataset, (tuple, list)):
+        inputs, labels = dataset
+        labels = as_array(labels) if is_tensor(labels) else labels
+        if is_a(inputs, "pandas", "DataFrame"):
+            _check_free(["label"], list(map(str, inputs.columns)))
+            frame = inputs.copy(deep=False)
+            frame["label"] = labels.to_numpy() if isinstance(labels, pd.Series) else labels
+            return _of_frame(frame), "label"
+        inputs = as_array(inputs) if is_tensor(inputs) else inputs
+        columns = {"input": inputs, "label": labels}
+        return datasets.Dataset.from_dict({name: _plain(values) for name, values in columns.items()}), "label"
+    raise DataError(
+        f"an audit of a data set without columns ({examples.source})",
+        "a Hugging Face Dataset, a DataFrame or (inputs, labels) arrays",
+        "select from your own data set by audit.rows, audit.labels and audit.suggested",
+    )
+
+
+def _plain(values: Any) -> Any:
+    """Arrays and lists as `Dataset.from_dict` takes them."""
+    if isinstance(values, pd.Series):
+        values = values.to_numpy()
+    if isinstance(values, np.ndarray) and values.dtype.kind in "OUT":
+        return values.tolist()
+    return list(values) if isinstance(values, (tuple, range)) else values
+
+
+def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
+    plain = frame.rename(columns=str)
+    for name in plain.columns:
+        if isinstance(plain[name].dtype, pd.CategoricalDtype):
+            # Hugging Face has no type for the dictionaries that Arrow would make of them.
+            plain[name] = plain[name].astype(object)
+    return datasets.Dataset.from_pandas(plain, preserve_index=False)
+
+
+def add_columns(dataset: datasets.Dataset, columns: Mapping[str, tuple[pa.Array, Any]]) -> datasets.Dataset:
+    """The data set with more columns, each an Arrow array with its feature; existing ones are not copied.
+
+    Raises
+    ------
+    DataError
+        If it has columns of those names.
+    """
+    _check_free(list(columns), dataset.column_names)
+    features = datasets.Features({name: feature for name, (_, feature) in columns.items()})
+    table = pa.table({name: array.cast(features.arrow_schema.field(name).type) for name, (array, _) in columns.items()})
+    added = datasets.Dataset(table, info=datasets.DatasetInfo(features=features))
+    return datasets.concatenate_datasets([dataset, added], axis=1)
+
+
+def _check_free(names: list[str], taken: list[str]) -> None:
+    clash = [name for name in names if name in taken]
+    if clash:
+        raise DataError(
+            f"a data set that has {listed(clash)} already",
+            "names that are free for new columns",
+            "rename those columns, or remove them where they come from an earlier audit",
+        )
+
+
+def label_array(dataset: datasets.Dataset, label: str) -> pa.Array:
+    """Label column of all rows, as stored."""
+    column = dataset.select_columns([label]).with_format("arrow")[:][label]
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def class_values(given: pa.Array, feature: Any, labels: IntArray, rows: IntArray, classes: int) -> pa.Array:
+    """How the label column spells each class [C]; null for a class that no row carries.
+
+    Parameters
+    ----------
+    given, feature
+        The label column and its feature.
+    labels, rows
+        Classes of the audited rows [n], and which rows they are.
+    classes
+        Number of classes C.
+    """
+    if isinstance(feature, datasets.ClassLabel):
+        return pa.array(np.arange(classes), given.type)
+    first = np.full(classes, -1, np.int64)
+    present, place = np.unique(labels, return_index=True)
+    first[present] = rows[place]
+    return given.take(pa.array(first, mask=first < 0))
+
+
+def spread(values: AnyArray, rows: IntArray, total: int, unknown: Any = None) -> pa.Array:
+    """Values [n] of `rows` as an Arrow array [total], null elsewhere and where `unknown`."""
+    made = np.zeros(total, values.dtype)
+    empty = np.ones(total, bool)
+    made[rows] = values
+    empty[rows] = np.zeros(len(rows), bool) if unknown is None else unknown
+    return pa.array(made, mask=empty)
+
+
+def relabelled(dataset: datasets.Dataset, label: str, rows: IntArray, classes: IntArray, values: pa.Array) -> Any:
+    """The data set with `rows` of the classes [b] in its label column; other columns are not copied."""
+    given = label_array(dataset, label)
+    take = np.arange(len(given))
+    take[rows] = len(given) + classes
+    # Concatenating by one name keeps text columns of two widths apart.
+    column = pa.concat_arrays([given, values.cast(given.type)]).take(pa.array(take))
+    order, feature = dataset.column_names, dataset.features[label]
+    return add_columns(dataset.remove_columns([label]), {label: (column, feature)}).select_columns(order)

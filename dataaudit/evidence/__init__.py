@@ -1,0 +1,1 @@
+"""What scorers may look at: values only."""

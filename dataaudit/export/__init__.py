@@ -1,1 +1,0 @@
-"""An audit's findings beside the data they are about."""

@@ -1,0 +1,104 @@
+"""Examples that are in the data set more than once, or nearly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.common.types import BoolArray, FloatArray, IntArray
+from dataaudit.neighbours.base import Neighbours
+
+DEPTH = 20
+"""Neighbours of each example that are looked at."""
+
+AUTO = 0.4
+"""Share of what is usual around two examples, up to which they are nearly the same; benchmarks/findings/novelty.py."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of near-duplicates, those with differing labels first, then those at the smallest distance.
+
+    Attributes
+    ----------
+    group
+        Number of the group, from 0, int64 [r], ascending.
+    index
+        Example, int64 [r], ascending in a group.
+    distance
+        To the nearest other example of the group, float64 [r].
+    differing
+        Whether the labels of the group differ, bool [r].
+    """
+
+    group: IntArray
+    index: IntArray
+    distance: FloatArray
+    differing: BoolArray
+
+
+def usual_distance(graph: Neighbours) -> FloatArray:
+    """Median distance to the neighbours that are not duplicates themselves, float64 [n].
+
+    The median over neighbours at a distance above 0; where there are none, the median over the data set of what the
+    others have, and 0 where nobody has.
+    """
+    apart = np.where(graph.distances > 0, graph.distances, np.nan)
+    some = np.isfinite(apart).any(1)
+    found = np.zeros(len(apart))
+    found[some] = np.nanmedian(apart[some], axis=1)
+    found[~some] = np.median(found[some]) if some.any() else 0.0
+    return found
+
+
+def near_pairs(graph: Neighbours, share: float) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs (i, j) of the graph that are duplicates, and their distances.
+
+    Parameters
+    ----------
+    graph
+        Nearest others of each example.
+    share
+        Most that the distance may be of what is usual around both examples.
+    """
+    limit = share * usual_distance(graph)
+    most = np.minimum(limit[:, None], limit[graph.indices])
+    near = (graph.distances <= most) | (graph.distances == 0)
+    first, place = np.nonzero(near)
+    return first.astype(np.int64), graph.indices[first, place].astype(np.int64), graph.distances[first, place]
+
+
+def groups(graph: Neighbours, labels: IntArray, share: float) -> Groups:
+    """Connected components of `near_pairs`; examples without a duplicate are left out.
+
+    Of many equal rows the graph holds some random ones each: enough to connect them.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(labels)
+    first, second, apart = near_pairs(graph, share)
+    pairs = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n)).tocsr()
+    component = connected_components(pairs, directed=False)[1].astype(np.int64)
+    nearest = np.full(n, np.inf)
+    np.minimum.at(nearest, first, apart)
+    np.minimum.at(nearest, second, apart)
+    chosen = np.flatnonzero(np.isfinite(nearest))
+    number, member = np.unique(component[chosen], return_inverse=True)
+    low, high = np.full(len(number), len(labels)), np.full(len(number), -1)
+    np.minimum.at(low, member, labels[chosen])
+    np.maximum.at(high, member, labels[chosen])
+    closest = np.full(len(number), np.inf)
+    np.minimum.at(closest, member, nearest[chosen])
+    start = np.full(len(number), n)
+    np.minimum.at(start, member, chosen)
+    rank = np.empty(len(number), np.int64)
+    rank[np.lexsort((start, closest, low == high))] = np.arange(len(number))
+    order = np.lexsort((chosen, rank[member]))
+    return Groups(
+        rank[member][order],
+        chosen[order].astype(np.int64),
+        nearest[chosen][order],
+        (low != high)[member][order],
+    )

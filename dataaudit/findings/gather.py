@@ -1,0 +1,150 @@
+"""What a question about places is answered from: what the audit found, its model, or its data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.data.texts import inputs_are_texts
+from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+
+if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
+    from dataaudit.evidence.base import Evidence
+    from dataaudit.evidence.trained import TrainedModel
+
+SPACES = ("auto", "input", "hidden")
+
+
+def check_space(by: Any, also: tuple[str, ...] = ()) -> None:
+    """Raise unless `by` is a representation, "auto", or one of `also`."""
+    if by not in (*SPACES, *also):
+        raise SettingError(f"by={by!r}", "a known choice", did_you_mean(by, (*SPACES, *also)))
+
+
+def check_count(name: str, value: Any, advice: str) -> int:
+    """`value` as a number of examples.
+
+    Raises
+    ------
+    SettingError
+        If it is no whole number of at least 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise SettingError(f"{name}={value!r}", "a whole number of at least 1", advice)
+    return int(value)
+
+
+def known_graph(evidence: Evidence | None, space: str) -> Neighbours | None:
+    """Deepest graph that the audit found in a representation, at the end of training and of the last layer."""
+    found = [
+        graph
+        for need, graph in (evidence.neighbours if evidence is not None else {}).items()
+        if (need.space, need.layer, need.epoch) == (space, None, None)
+    ]
+    return max(found, key=lambda graph: graph.depth, default=None)
+
+
+def graph(
+    space: str,
+    depth: int,
+    labels: IntArray,
+    evidence: Evidence | None,
+    model: TrainedModel | None,
+    examples: Examples | None,
+    seed: int,
+) -> tuple[Neighbours, str]:
+    """Neighbours of each example, at least `depth` where there are as many, and the representation they are in.
+
+    "auto" takes input neighbours that the audit has found, then the inputs of the data set, and only without either the
+    hidden neighbours that were found: among these, strangers that were trained on are no strangers any more
+    (benchmarks/findings/novelty.py).
+
+    Raises
+    ------
+    DataError
+        If neither neighbours nor a data set are at hand.
+    ModelError
+        If the hidden representation is asked for and no model is in memory.
+    """
+    most = min(depth, len(labels) - 1)
+    chosen = "input" if space == "auto" else space
+    spaces = ("input", "hidden") if space == "auto" and examples is None else (chosen,)
+    for one in spaces:
+        known = known_graph(evidence, one)
+        if known is not None and known.depth >= most and _in_place(known, examples):
+            return known, one
+    rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
+    from dataaudit.neighbours.compute import neighbour_graph
+    from dataaudit.neighbours.search import resolve
+
+    need = NeighbourNeed(chosen, depth=depth)
+    return neighbour_graph(need, rows, {}, resolve("auto"), seed, False), chosen
+
+
+def space_of(by: str, examples: Examples, model: TrainedModel | None) -> str:
+    """Representation that `by` stands for: "auto" is "hidden" for texts where a model with layers is in memory."""
+    if by != "auto":
+        return by
+    return "hidden" if model is not None and model.readable and inputs_are_texts(examples) else "input"
+
+
+def needed(examples: Examples | None, option: str = "dataset") -> Examples:
+    """The data set.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if examples is None:
+        raise DataError(
+            "an audit without its data set, which was loaded or recorded",
+            "the inputs, for distances between examples",
+            f"pass the audited data set: {option}=...",
+        )
+    return examples
+
+
+def _inputs(examples: Examples | None) -> Any:
+    from dataaudit.representations.input import place_rows
+
+    return place_rows(needed(examples))[0]
+
+
+def _in_place(known: Neighbours, examples: Examples | None) -> bool:
+    """Whether a graph of the audit is of the rows that places are told by: scores take arrays as they are."""
+    from dataaudit.representations.input import AS_THEY_ARE, in_one_unit
+
+    return examples is None or known.settings.get("inputs") != AS_THEY_ARE or in_one_unit(examples)
+
+
+def hidden_rows(
+    model: TrainedModel | None,
+    labels: IntArray,
+    seed: int,
+    examples: Examples | None = None,
+    progress: bool = False,
+) -> AnyArray:
+    """Input of the last linear layer, float32 [n, d], of the audited rows, or of other `examples`.
+
+    Raises
+    ------
+    ModelError
+        If there is no model in memory, or it has no layers that can be read.
+    """
+    if model is None or not model.readable:
+        raise ModelError(
+            "no model in memory" if model is None else f"a {model.described}",
+            "a torch module trained in this process, for its hidden representation",
+            "pass by='input', or run dataaudit.score with a torch module",
+        )
+    from dataaudit.representations.collect import TorchModel, Wanted, represent
+
+    fitted = model.fitted(progress) if examples is None else model.on(examples, progress)
+    wanted = Wanted("hidden")
+    found = represent(cast("TorchModel", fitted), [wanted], labels, seed, progress)[wanted][0]
+    return cast("AnyArray", found)

@@ -1,0 +1,118 @@
+"""How foreign rows are that an audit has not seen: what lies around them, and what the model makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.density import bandwidth
+from dataaudit.findings.cross import VALUES, surroundings
+from dataaudit.findings.outliers import local_ratio, mean_distance
+
+BANDWIDTH = "0.5x"
+"""Of the densities: the share of half the mean distance that ranks best in benchmarks/findings/novelty.py."""
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Where m new rows lie among n audited ones.
+
+    Attributes
+    ----------
+    distance
+        Mean distance to the k nearest, float64 [m].
+    nearest
+        Nearest audited row, int64 [m], and how far it is, float64 [m].
+    nearest_distance
+        See above.
+    ratio
+        `distance` in what is usual for these neighbours, float64 [m].
+    votes
+        Shares of the k neighbours by class, float64 [m, C].
+    kernels
+        Mean kernel values by class, sum over its rows / n, float64 [m, C].
+    """
+
+    distance: FloatArray
+    nearest: IntArray
+    nearest_distance: FloatArray
+    ratio: FloatArray
+    votes: FloatArray
+    kernels: FloatArray
+
+    @property
+    def density(self) -> FloatArray:
+        """Mean kernel value over all audited rows, [m]."""
+        return np.asarray(self.kernels.sum(1), np.float64)
+
+    @property
+    def parzen(self) -> FloatArray:
+        """Shares of the classes in the kernel values, [m, C]; of the neighbours where every kernel value is 0."""
+        total = self.kernels.sum(1, keepdims=True)
+        return np.where(total > 0, self.kernels / np.where(total > 0, total, 1.0), self.votes)
+
+
+def novelty(
+    queries: AnyArray,
+    audited: AnyArray,
+    labels: IntArray,
+    classes: int,
+    k: int,
+    width: float | str,
+    seed: int,
+    progress: bool,
+) -> Novelty:
+    """Place new rows among the audited ones.
+
+    Parameters
+    ----------
+    queries, audited
+        Rows [m, d] and [n, d] in one unit.
+    labels, classes
+        Of the audited rows.
+    k
+        Neighbours; all where there are fewer.
+    width
+        Bandwidth; where all audited rows are equal, so that the paper's rule has none, the smallest number.
+    seed
+        Of the sample that a bandwidth is found from.
+    progress
+        Whether to draw a progress bar.
+    """
+    n = len(audited)
+    depth = min(k, n)
+    h = bandwidth.find(audited, width, seed).value if _differ(audited) else float(np.finfo(np.float32).tiny)
+    around = surroundings(queries, audited, labels, classes, depth, h, progress)
+    assert around.kernels is not None
+    # Only what is a neighbour of a new row is measured itself; its nearest audited row is the row itself.
+    asked, back = np.unique(around.indices, return_inverse=True)
+    own = surroundings(audited[asked], audited, labels, classes, min(k + 1, n), None, progress)
+    usual = mean_distance(_others(own.indices, own.distances, asked), k)
+    distance = mean_distance(around.distances, k)
+    votes = np.zeros((len(queries), classes))
+    for column in labels[around.indices].T:
+        votes[np.arange(len(queries)), column] += 1 / depth
+    return Novelty(
+        distance,
+        around.indices[:, 0],
+        around.distances[:, 0],
+        local_ratio(distance, back.reshape(around.indices.shape), usual),
+        votes,
+        around.kernels / n,
+    )
+
+
+def _others(indices: IntArray, distances: FloatArray, rows: IntArray) -> FloatArray:
+    """Distances without the row itself, [m, depth - 1]; of many equal rows it may not be among those found."""
+    itself = indices == rows[:, None]
+    itself[~itself.any(1), 0] = True
+    kept: FloatArray = distances[~itself].reshape(len(rows), -1)
+    return kept
+
+
+def _differ(audited: AnyArray) -> bool:
+    """Whether any row differs from the first."""
+    step, first = max(1, VALUES // max(1, audited.shape[1])), audited[:1]
+    return any(bool((audited[start : start + step] != first).any()) for start in range(0, len(audited), step))

@@ -1,0 +1,204 @@
+"""What everything that was computed says about the class of every example, in one distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities, ProbabilityBlocks, blocks, softmax
+from dataaudit.common.types import BoolArray, IntArray
+from dataaudit.evidence.base import LEFT_OUT, STAGES, Evidence
+from dataaudit.labels.stacking import PULL, SMALLEST, fitted_weights
+
+
+@dataclass(frozen=True)
+class SourceWeights:
+    """How much each source counts.
+
+    Attributes
+    ----------
+    fixed
+        Exponents of the sources, by which there are; of one alone it is 1. Those of sources that never saw the label
+        are where `fitted_weights` starts from.
+    hidden
+        Exponents where neighbours lie in a layer of the network that was trained on the labels: they repeat what it
+        says.
+    staged
+        Exponent of boosting stages beside all other sources: they remember less than epochs.
+    bounded
+        Power of the loss by which weights beside a ridge regression are fitted; without one it is 0, log loss.
+    pull
+        Pull of the fixed weights, see `fitted_weights`.
+    """
+
+    fixed: Mapping[frozenset[str], Mapping[str, float]]
+    hidden: Mapping[str, float]
+    staged: float
+    bounded: float
+    pull: float = PULL
+
+
+WEIGHTS = SourceWeights(
+    fixed={
+        frozenset({"dynamics", "heldout", "neighbours", "ridge"}): {
+            "dynamics": 0.3,
+            "heldout": 0.2,
+            "neighbours": 0.3,
+            "ridge": 0.3,
+        },
+        frozenset({"heldout", "neighbours", "ridge"}): {"heldout": 0.2, "neighbours": 0.3, "ridge": 0.3},
+        frozenset({"dynamics", "heldout", "neighbours"}): {"dynamics": 0.3, "heldout": 0.3, "neighbours": 0.5},
+        frozenset({"dynamics", "neighbours"}): {"dynamics": 0.6, "neighbours": 0.5},
+        frozenset({"dynamics", "heldout"}): {"dynamics": 0.5, "heldout": 0.5},
+        frozenset({"heldout", "neighbours"}): {"heldout": 0.5, "neighbours": 0.4},
+    },
+    hidden={"dynamics": 0.9, "neighbours": 0.3},
+    staged=0.6,
+    bounded=0.7,
+)
+"""Compared with others by benchmarks/peers/constants.py, which prints the choice; but for models of inputs that are no
+vectors, such as rows with gaps, and for epochs beside one source that never saw the label: no case there has these."""
+
+
+def sources(evidence: Evidence) -> dict[str, ProbabilityBlocks]:
+    """What says something about classes, by name: "dynamics", "heldout", "neighbours", "ridge".
+
+    Ridge regression whose predictions are the only ones held out is "heldout".
+    """
+    found: dict[str, ProbabilityBlocks] = {}
+    if evidence.run is not None:
+        found["dynamics"] = evidence.run
+    heldout = evidence.heldout or evidence.left_out
+    if heldout is not None and heldout.probabilities is not None:
+        found["heldout"] = heldout.probabilities
+    if evidence.heldout is not None and evidence.left_out is not None and evidence.left_out.probabilities is not None:
+        found["ridge"] = evidence.left_out.probabilities
+    if evidence.around is not None:
+        found["neighbours"] = evidence.around.shares
+    return found
+
+
+def outsiders(evidence: Evidence, parts: Mapping[str, ProbabilityBlocks]) -> dict[str, ProbabilityBlocks]:
+    """The sources that the example's own label played no part in."""
+    # A hidden layer was trained on the label: who is near in it is no outsider.
+    trained = evidence.around is not None and evidence.around.settings["representation"] != "input"
+    saw = {"dynamics", "neighbours"} if trained else {"dynamics"}
+    return {name: part for name, part in parts.items() if name not in saw}
+
+
+def with_consensus(evidence: Evidence) -> Evidence:
+    """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
+    parts, labels, classes = sources(evidence), evidence.labels, len(evidence.class_names)
+    apart = outsiders(evidence, parts)
+    weights = source_weights(parts, apart, labels, classes, evidence.ways)
+    together = combined(parts, labels, classes, weights)
+    if together is None:
+        return evidence
+    known = np.ones(len(labels), bool) if evidence.dynamics is None else evidence.dynamics.seen > 0
+    outside: ClassProbabilities | None = together
+    if len(apart) < len(parts):
+        whole, share = sum(exponents(apart).values()), sum(weights[name] for name in apart)
+        outside = combined(apart, labels, classes, {name: weights[name] * whole / share for name in apart})
+    against = contradicted(apart or parts, labels, classes)
+    return replace(evidence, beliefs=CombinedProbabilities(together, outside, known, against, weights))
+
+
+def source_weights(
+    parts: Mapping[str, ProbabilityBlocks],
+    apart: Mapping[str, ProbabilityBlocks],
+    labels: IntArray,
+    classes: int,
+    ways: Mapping[str, str],
+    constants: SourceWeights = WEIGHTS,
+) -> dict[str, float]:
+    """Exponents of the sources on the data at hand, by name.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C].
+    apart
+        Those of them that never saw the label.
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    ways
+        How sources came about, see `Evidence.ways`.
+    constants
+        What the weights are made of.
+    """
+    weights = exponents(parts, constants)
+    if len(parts) == 2 and not apart:
+        weights = dict(constants.hidden)
+    if len(parts) > 2 and ways.get("dynamics") == STAGES:
+        weights["dynamics"] = constants.staged
+    power = constants.bounded if LEFT_OUT in (ways.get("heldout"), ways.get("ridge")) else 0.0
+    return weights | fitted_weights(apart, labels, classes, weights, power, constants.pull)
+
+
+def exponents(parts: Mapping[str, ProbabilityBlocks], constants: SourceWeights = WEIGHTS) -> dict[str, float]:
+    """Fixed weights of the sources, by name."""
+    return dict(constants.fixed.get(frozenset(parts), dict.fromkeys(parts, 1.0)))
+
+
+def combined(
+    parts: Mapping[str, ProbabilityBlocks], labels: IntArray, classes: int, weights: Mapping[str, float] | None = None
+) -> ClassProbabilities | None:
+    """Weighted geometric mean of the sources, normalised; None without any.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C].
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    weights
+        Exponents by name; the fixed ones if None.
+    """
+    if not parts:
+        return None
+    weights = exponents(parts) if weights is None else weights
+    found = ClassProbabilities.empty(len(labels), classes)
+    for rows in blocks(len(labels), classes):
+        logits = sum(weights[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
+        found.put(rows, softmax(np.asarray(logits)), labels[rows])
+    return found
+
+
+def contradicted(parts: Mapping[str, ProbabilityBlocks], labels: IntArray, classes: int) -> BoolArray:
+    """Labels instead of which all sources name one and the same other class, bool [n]; a tie with the label names none.
+
+    Parameters
+    ----------
+    parts
+        Sources by name, each with probabilities [n, C].
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    """
+    found = np.ones(len(labels), bool)
+    for rows in blocks(len(labels), classes):
+        given, named = labels[rows], None
+        every = np.arange(len(given))
+        for part in parts.values():
+            probability = part.dense(rows)
+            best = probability.argmax(1)
+            found[rows] &= probability[every, given] < probability[every, best]
+            if named is not None:
+                found[rows] &= best == named
+            named = best
+    return found
+
+
+def likeliest(beliefs: ClassProbabilities) -> IntArray:
+    """Class of the largest probability, int64 [n], the lowest on ties."""
+    best = beliefs.values.argmax(1)
+    if beliefs.classes is None:
+        return np.asarray(best, np.int64)
+    return np.asarray(beliefs.classes[np.arange(len(best)), best], np.int64)

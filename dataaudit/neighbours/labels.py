@@ -1,0 +1,175 @@
+"""Which classes lie around an example: shares of its nearest neighbours' labels, its own left out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dataaudit.common.probabilities import ClassProbabilities
+from dataaudit.common.progress import progress_bar
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.errors import DataError, ModelError
+from dataaudit.neighbours.base import SPACES
+from dataaudit.neighbours.protocol import NeighbourSearch
+
+DEPTH = 100
+"""Neighbours that vote."""
+
+AMONG = 20000
+"""Most examples among which neighbours are looked for: beyond, time grows with n alone."""
+
+QUERIES = 8192
+
+
+@dataclass(frozen=True)
+class NeighbourLabelsNeed:
+    """Labels around each example that a score asks for.
+
+    Parameters
+    ----------
+    space
+        Representation, a key of `dataaudit.neighbours.base.SPACES`.
+    """
+
+    space: str
+    layer: None = None
+    epoch: None = None
+    loss: None = None
+
+    def __post_init__(self) -> None:
+        assert self.space in SPACES
+
+
+@dataclass(frozen=True)
+class NeighbourLabels:
+    """Labels around n examples.
+
+    Attributes
+    ----------
+    shares
+        Probabilities of the classes [n, C]: the r-th nearest counts 1 / r, and the classes' shares of all other
+        examples count as one neighbour more. The example's own label plays no part.
+    same
+        How many of the neighbours carry the example's own label, int64 [n].
+    leading, votes
+        The class that most of the neighbours carry, int64 [n], and how many, int64 [n].
+    depth
+        Number of neighbours.
+    settings
+        How they came about; JSON values.
+    """
+
+    shares: ClassProbabilities
+    same: IntArray
+    leading: IntArray
+    votes: IntArray
+    depth: int
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def labels_around(
+    need: NeighbourLabelsNeed,
+    represented: Any,
+    described: Mapping[str, Any],
+    labels: IntArray,
+    classes: int,
+    search: NeighbourSearch,
+    seed: int,
+    progress: bool,
+) -> NeighbourLabels:
+    """Look at the labels of the `DEPTH` nearest others of each example, among a seeded sample of `AMONG` of them.
+
+    Memory: the sample in float32, one block of rows, and the answer; rows that are memory-mapped stay on disk.
+
+    Parameters
+    ----------
+    need
+        The representation's name.
+    represented, described
+        Rows [n, d], in an array or in chunks, and what to record of them.
+    labels
+        Given labels, int64 [n].
+    classes
+        Number of classes C.
+    search, seed, progress
+        As in `dataaudit.score`.
+
+    Raises
+    ------
+    DataError
+        If there is only one row.
+    """
+    if isinstance(represented, (list, tuple)):
+        raise ModelError(f"factors of {need.space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
+    begin = time.perf_counter()
+    n = len(represented)
+    if n < 2:
+        raise DataError(f"{n} example", "at least 2, for neighbours", "ask for scores of the model")
+    among = np.sort(np.random.default_rng(seed).permutation(n)[:AMONG])
+    depth = min(DEPTH, len(among) - 1)
+    mean = represented[among].mean(0, dtype=np.float64)
+    spread = float(np.abs(represented[among] - mean).max(initial=0.0))
+    if not np.isfinite(spread):
+        raise DataError(
+            "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
+        )
+    # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
+    scale = spread or 1.0
+    base = _centred(represented[among], mean, scale)
+    place = np.full(n, -1, np.int64)
+    place[among] = np.arange(len(among))
+    known = labels[among]
+    weights = 1.0 / np.arange(1, depth + 1)
+    counts = np.bincount(labels, minlength=classes)
+    shares = ClassProbabilities.empty(n, classes)
+    same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
+    index = search.open(base, depth + 1)
+    step = max(1, min(QUERIES, 2**22 // classes))
+    with progress_bar(f"labels around, in {need.space}", n, progress) as advance:
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            near = _others(index(_centred(represented[rows], mean, scale), depth + 1), place[rows])
+            around = np.where(near >= 0, known[near], -1)
+            count = _votes(around, np.ones(depth), classes)
+            given = labels[rows]
+            same[rows] = count[np.arange(len(given)), given]
+            leading[rows] = count.argmax(1)
+            votes[rows] = count.max(1)
+            found = _votes(around, weights, classes) + counts / (n - 1)
+            found[np.arange(len(given)), given] -= 1.0 / (n - 1)
+            shares.put(rows, found / found.sum(1, keepdims=True), given)
+            advance(len(given))
+    settings = {
+        "representation": need.space,
+        **described,
+        "search": search.name,
+        **index.settings,
+        "depth": depth,
+        "among": len(among),
+        "seconds": time.perf_counter() - begin,
+    }
+    return NeighbourLabels(shares, same, leading, votes, depth, settings)
+
+
+def _centred(rows: AnyArray, mean: FloatArray, scale: float) -> AnyArray:
+    return np.ascontiguousarray((rows - mean) / scale, np.float32)
+
+
+def _others(found: IntArray, own: IntArray) -> IntArray:
+    """Answers without the row that asks: where it is not among them, the furthest goes."""
+    itself = found == own[:, None]
+    itself[~itself.any(1), -1] = True
+    return np.asarray(found[~itself].reshape(len(found), -1))
+
+
+def _votes(around: IntArray, weights: FloatArray, classes: int) -> FloatArray:
+    """Sum of the weights by class [b, C] of labels [b, depth]; -1 votes for none."""
+    count = len(around)
+    cells = np.arange(count)[:, None] * (classes + 1) + np.where(around >= 0, around, classes)
+    spread = np.broadcast_to(weights, around.shape)
+    sums = np.bincount(cells.ravel(), spread.ravel(), count * (classes + 1))
+    return sums.reshape(count, classes + 1)[:, :classes].astype(np.float64)

@@ -1,0 +1,56 @@
+"""Ridge regression on the inputs that leaves out one example at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from dataaudit.common.types import IntArray
+from dataaudit.dynamics.outcomes import PredictionTable
+
+if TYPE_CHECKING:
+    from dataaudit.dynamics.summary import Predictions
+    from dataaudit.learners.base import Learner
+    from dataaudit.learners.linear_probe import LinearProbe
+    from dataaudit.representations.input import InputRows
+
+SHARPNESS = 10.0
+ABSENT = -50.0
+"""Logit of a class that no example carries."""
+LARGEST_TABLE = 2048
+"""Most rows of the table that leaving out one at a time decomposes, the fewer of features and examples; beyond, folds
+are quicker."""
+
+
+def leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> bool:
+    """Whether held-out predictions come from leaving out one example at a time."""
+    if learner is None:
+        return True
+    if probe is None or probe.kind != "ridge":
+        return False
+    trial: Any = cast("Any", learner)
+    features = np.asarray(trial.examples.read(np.zeros(1, np.int64)))
+    return min(features.size, n) <= LARGEST_TABLE
+
+
+def left_out_predictions(inputs: InputRows, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
+    """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
+
+    Logits are ten times the outputs, which estimate the probabilities; another factor would be another exponent in the
+    consensus, of which benchmarks/peers/constants.py tries several. Without a probe, the penalty is chosen by the
+    squared error.
+    """
+    from dataaudit.learners.features import all_features
+    from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
+
+    # A probe takes columns of tables as they are.
+    given = within_rows(all_features(inputs.examples)) if probe is not None else inputs.level[0]
+    outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
+    table = PredictionTable(labels, classes)
+    absent = np.bincount(labels, minlength=classes) == 0
+    for block in row_blocks(len(labels), classes):
+        logits = SHARPNESS * outputs(block)
+        logits[:, absent] = ABSENT
+        table.add(np.arange(block.start, block.stop), logits)
+    return table.result()

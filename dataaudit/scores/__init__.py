@@ -1,0 +1,114 @@
+"""Scores by name: the registry, how names are resolved, and which score leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dataaudit.common.registry import Catalogue, Registry
+from dataaudit.density.base import SPACES
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.evidence.base import Need
+from dataaudit.neighbours import base as neighbours
+from dataaudit.scores.base import Scorer, Scores
+
+__all__ = ["REGISTRY", "Catalogue", "Scorer", "Scores", "catalogue", "leading", "resolve", "supported"]
+
+_DYNAMICS = "dataaudit.scores.dynamics"
+_PREDICTIONS = "dataaudit.scores.predictions"
+_HOLDOUT = "dataaudit.scores.holdout"
+
+REGISTRY = Registry(
+    "scorer",
+    {
+        "consensus": "dataaudit.scores.consensus:consensus",
+        "label_quality": "dataaudit.scores.quality:label_quality",
+        "el2n": f"{_DYNAMICS}:el2n",
+        "augmented_el2n": f"{_DYNAMICS}:augmented_el2n",
+        "mean_margin": f"{_DYNAMICS}:mean_margin",
+        "mean_confidence": f"{_DYNAMICS}:mean_confidence",
+        "learning_speed": f"{_DYNAMICS}:learning_speed",
+        "cumulative_loss": f"{_DYNAMICS}:cumulative_loss",
+        "first_learned": f"{_DYNAMICS}:first_learned",
+        "forgetting": f"{_DYNAMICS}:forgetting",
+        "confidence": f"{_PREDICTIONS}:confidence",
+        "max_confidence": f"{_PREDICTIONS}:max_confidence",
+        "heldout_confidence": f"{_PREDICTIONS}:heldout_confidence",
+        "c_score": f"{_HOLDOUT}:c_score",
+        "c_score_integral": f"{_HOLDOUT}:c_score_integral",
+        "holdout_probability": f"{_HOLDOUT}:holdout_probability",
+        **{
+            f"{score}/{space}": f"dataaudit.scores.density:{score}/{space}"
+            for space in SPACES
+            for score in ("density", "class_density", "relative_density", "parzen")
+        },
+        **{f"knn_c_score/{space}": f"dataaudit.scores.neighbours:knn_c_score/{space}" for space in neighbours.SPACES},
+    },
+    group="dataaudit.scorers",
+)
+
+_LEADERS = ("consensus", "label_quality", "el2n", "c_score", "heldout_confidence", "confidence")
+"""Default score: the first of these that was computed, by benchmarks/peers/label_errors.py."""
+
+
+def catalogue() -> Catalogue:
+    """Every scorer that can be asked for by name, built in or registered by a plug-in, with one line each.
+
+    Examples
+    --------
+    >>> catalogue()["mean_confidence"]
+    "mean over epochs of the label's probability (data maps)"
+    """
+    return Catalogue({name: REGISTRY.get(name).summary for name in REGISTRY.names()})
+
+
+def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | None:
+    """Scorers by name or instance, in the order given; None for "auto".
+
+    Raises
+    ------
+    SettingError
+        If a name is unknown, an object is no scorer, a name comes twice, or there is none at all.
+    """
+    if isinstance(scorers, str) and scorers == "auto":
+        return None
+    asked: Iterable[Any]
+    if isinstance(scorers, (list, tuple)):
+        asked = scorers
+    elif isinstance(scorers, (str, Scorer)):
+        asked = [scorers]
+    else:
+        raise SettingError(
+            f"scorers={scorers!r}",
+            "'auto', a name, a scorer, or a list of them",
+            did_you_mean("", REGISTRY.names()),
+        )
+    found: list[Scorer] = []
+    for scorer in asked:
+        if isinstance(scorer, str):
+            scorer = REGISTRY.get(scorer)
+        if not isinstance(scorer, Scorer) or isinstance(scorer, type):
+            raise SettingError(
+                f"scorer {scorer!r}",
+                "a name or an object with name, summary, needs and score()",
+                did_you_mean(scorer, REGISTRY.names()),
+            )
+        found.append(scorer)
+    names = [scorer.name for scorer in found]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice or not found:
+        raise SettingError(
+            f"scorers {names}", "at least one, each name once", "drop the repeats, or pass scorers='auto'"
+        )
+    return found
+
+
+def supported(needs: set[Need]) -> list[Scorer]:
+    """Built-in scorers that need nothing beyond `needs`."""
+    built_in = [REGISTRY.get(name) for name in REGISTRY.builtin_names()]
+    return [scorer for scorer in built_in if set(scorer.needs) <= needs]
+
+
+def leading(names: Sequence[str]) -> str:
+    """Name of the score that ranks by default among those computed."""
+    return next((name for name in _LEADERS if name in names), names[0])

@@ -1,0 +1,150 @@
+"""Scores that were computed elsewhere, read from a file or an array."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.errors import DataError, SettingError, did_you_mean, rows
+from dataaudit.evidence.base import Evidence
+from dataaudit.scores.base import Scores
+
+VALUES = ("scores", "cscores", "values")
+"""Names under which an archive may hold its scores, besides the score's own; the paper's authors use "scores"."""
+
+
+@dataclass(frozen=True, eq=False)
+class SavedScore:
+    """A score from a file; it needs nothing else.
+
+    Parameters
+    ----------
+    name, summary
+        As in `dataaudit.scores.base.Scorer`.
+    values
+        float64 [n], higher = more regular.
+    """
+
+    name: str
+    summary: str
+    values: FloatArray
+
+    @property
+    def needs(self) -> frozenset[Any]:
+        """Nothing."""
+        return frozenset()
+
+    def score(self, evidence: Evidence) -> Scores:
+        """The values [n]."""
+        return Scores(self.values)
+
+
+def saved_scores(
+    given: Mapping[str, Any], known: list[str], labels: IntArray, class_names: tuple[str, ...], notes: list[str]
+) -> dict[str, SavedScore]:
+    """Scores by name from ``{"c_score": file or array}``; notes say whether labels were compared.
+
+    Parameters
+    ----------
+    given
+        Name of a score -> path of an .npz (values under the score's name or `VALUES`, and "labels" to compare, as in
+        the files that the paper's authors publish) or an .npy, or an array [n].
+    known
+        Names that scores may have.
+    labels, class_names
+        Of the data set.
+    notes
+        A note on each score is added.
+
+    Raises
+    ------
+    SettingError
+        If a name is unknown or a file cannot be read.
+    DataError
+        If lengths or labels differ from the data set's, or a value is infinite.
+    """
+    found = {}
+    for name, source in given.items():
+        if name not in known:
+            raise SettingError(f"precomputed={{{name!r}: ...}}", "the name of a score", did_you_mean(name, known))
+        values, theirs = _read(name, source)
+        where = f"precomputed {name!r}"
+        if values.shape != labels.shape:
+            raise DataError(
+                f"{where} of shape {values.shape}", f"{labels.shape}, one value an example", "pass that data set's own"
+            )
+        if np.isnan(values).all():
+            raise DataError(f"{where} with no value but NaN", "a value for some examples", "check the file")
+        if np.isinf(values).any():
+            raise DataError(
+                f"infinite values of {where} in {rows(np.flatnonzero(np.isinf(values)))}", "numbers", "drop them"
+            )
+        if theirs is None:
+            notes.append(f"{where} has no labels to compare with the data set's: the order of rows was not checked")
+        else:
+            _compare(where, theirs, labels, class_names)
+            notes.append(f"{where} was read from {_named(source)}; its labels are those of the data set")
+        found[name] = SavedScore(name, f"read from {_named(source)}", values)
+    return found
+
+
+def _named(source: Any) -> str:
+    return Path(source).name if isinstance(source, (str, PathLike)) else "an array"
+
+
+def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
+    if not isinstance(source, (str, PathLike)):
+        return _real(name, source.detach().cpu().numpy() if hasattr(source, "detach") else source), None
+    try:
+        loaded = np.load(source, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return _real(name, loaded), None
+        with loaded as archive:
+            key = next((key for key in (name, *VALUES) if key in archive.files), None)
+            if key is None:
+                raise SettingError(
+                    f"{source} with {', '.join(archive.files)}",
+                    f"an array called {' or '.join((name, *VALUES))}",
+                    "save the scores under that name",
+                )
+            return _real(name, archive[key]), archive["labels"] if "labels" in archive.files else None
+    except SettingError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise SettingError(
+            f"precomputed {name!r} from {source} ({error})", "an .npz or .npy file without pickle", "check the path"
+        ) from error
+
+
+def _real(name: str, given: Any) -> FloatArray:
+    try:
+        found = np.asarray(given)
+        if found.dtype.kind in "iubf":
+            return found.astype(np.float64)
+        kind = str(found.dtype)
+    except (TypeError, ValueError) as error:
+        kind = str(error)
+    arrived = f"precomputed {name!r} of {type(given).__name__} ({kind})"
+    raise SettingError(arrived, "a path, or numbers [n]", "pass one of these")
+
+
+def _compare(where: str, theirs: AnyArray, labels: IntArray, class_names: tuple[str, ...]) -> None:
+    if theirs.shape != labels.shape:
+        raise DataError(f"{len(theirs)} labels in {where}", f"{len(labels)}, as in the data set", "pass the same rows")
+    # Positions in the class names, or the names themselves where those are numbers.
+    spelled = np.asarray(class_names)[labels]
+    differ = min(np.flatnonzero(theirs != labels), np.flatnonzero(theirs.astype(str) != spelled), key=len)
+    if len(differ):
+        raise DataError(
+            f"{len(differ)} labels in {where} that differ from the data set's, in {rows(differ)}",
+            "the same examples in the same order",
+            "put the data set in the order of the file (the paper's files keep the original one)",
+        )

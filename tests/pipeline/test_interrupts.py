@@ -1,0 +1,223 @@
+"""Ctrl-C in the middle of training: it ends soon, and what was recorded can be kept."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+import dataaudit
+from dataaudit import Density, Recipe, Recorder, networks
+from dataaudit.density.engines import CpuEngine
+from dataaudit.errors import DataError
+from dataaudit.learners.recipes import CropFlip
+from dataaudit.pipeline.interrupted import Interrupted
+
+
+def interrupted(model, data, when):
+    """Run score and press Ctrl-C once `when()` holds."""
+    sent = []
+
+    def press():
+        while not when():
+            time.sleep(0.002)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        with pytest.raises(Interrupted) as caught:
+            dataaudit.score(
+                model,
+                data,
+                progress=False,
+                recipe=Recipe(epochs=100_000, batch_size=100, schedule="constant", warmup=0.0),
+            )
+        assert time.perf_counter() - sent[0] < 1.0
+    finally:
+        thread.join()
+    return caught.value
+
+
+def test_ctrl_c_keeps_what_was_recorded(noisy, network, monkeypatch):
+    inputs, labels, wrong = noisy
+    ended = []
+    end_epoch = Recorder.end_epoch
+    monkeypatch.setattr(Recorder, "end_epoch", lambda self: (end_epoch(self), ended.append(1))[0])
+    stopped = interrupted(network, (inputs, labels), lambda: len(ended) >= 20)
+    assert stopped.epochs >= 20
+    audit = stopped.audit()
+    assert audit.dynamics.epochs == stopped.epochs
+    assert roc_auc_score(wrong, -audit.scores["mean_margin"]) > 0.9
+    assert "confidence" not in audit.scores
+    assert audit.default == "consensus"
+    assert audit.suspects(15)["suggested"].ne("").any()
+
+
+def test_ctrl_c_before_the_first_epoch_has_nothing_to_keep(noisy):
+    inputs, labels, _ = noisy
+    begun = []
+
+    class Slow(nn.Linear):
+        def forward(self, x):
+            if self.training:
+                begun.append(1)
+                time.sleep(0.1)
+            return super().forward(x)
+
+    stopped = interrupted(lambda: Slow(6, 3), (inputs, labels), lambda: bool(begun))
+    assert stopped.epochs == 0
+    with pytest.raises(DataError, match="before the first epoch"):
+        stopped.audit()
+
+
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+class Pressing(networks.BlockCNN):
+    """Presses Ctrl-C in the evaluation pass over 40 images after as many as `let` of them."""
+
+    let = 0
+    passes = 0
+
+    def forward(self, x):
+        if not self.training and len(x) > 3:
+            type(self).passes += 1
+            if self.passes > self.let:
+                press()
+        return super().forward(x)
+
+
+def interrupted_after(passes, scorers="auto", **options):
+    class Network(Pressing):
+        let = passes
+
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 256, (40, 3, 16, 16), dtype=np.uint8), np.arange(40) % 2
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(lambda: Network(3, 2), data, scorers, progress=False, **options)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "epochs"),
+    [(0, 2), (1, 2), (2, 3), (3, 3), (4, 4), (5, 4)],
+)
+def test_evaluation_passes_that_were_complete_count(evaluations, epochs):
+    recipe = Recipe(epochs=4, evaluations=3, augment=CropFlip(2, True))
+    # The first pass of all looks for earlier training.
+    stopped = interrupted_after(evaluations + 1, recipe=recipe)
+    assert stopped.epochs == epochs
+    audit = stopped.audit()
+    assert audit.settings["passes"] == round(epochs + evaluations / 3, 2)
+    found = audit._evidence.evaluations
+    assert (0 if found is None else found.epochs) == evaluations
+    assert ("augmented_el2n" in audit.columns) == (evaluations > 0)
+    assert audit.settings["consensus"]["dynamics"]["way"] == "epochs"
+    predictions = audit._evidence.predictions
+    right = audit.dynamics.correct_in(epochs) if predictions is None else predictions.predicted == audit.labels
+    assert audit.settings["agreement"]["trained"] == pytest.approx(right.mean(), abs=1e-4)
+
+
+def test_a_complete_last_pass_counts_and_one_that_was_not_does_not():
+    recipe = Recipe(epochs=4, evaluations=1, augment=CropFlip(2, True))
+    audit = interrupted_after(2, recipe=recipe).audit()
+    assert "confidence" in audit.columns
+    assert audit.settings["passes"] == 4.33
+    begun = interrupted_after(1, recipe=recipe).audit()
+    assert "confidence" not in begun.columns
+    assert begun.settings["passes"] == 4
+
+
+def test_evaluations_are_kept_where_nothing_else_was_asked_for():
+    stopped = interrupted_after(3, ["augmented_el2n"], recipe=Recipe(epochs=3, evaluations=3))
+    assert stopped.epochs == 3
+    audit = stopped.audit()
+    assert list(audit.columns) == ["augmented_el2n"]
+    assert audit.settings["passes"] == round(3 + 2 / 3, 2)
+    assert any("interrupted after 3 complete epochs" in note for note in audit.settings["notes"])
+
+
+def test_what_was_chosen_and_spent_is_told(monkeypatch, noisy, network):
+    inputs, labels, _ = noisy
+    end_epoch = Recorder.end_epoch
+    monkeypatch.setattr(Recorder, "end_epoch", lambda self: (end_epoch(self), self.epochs == 3 and press())[0])
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(network, (inputs, labels), progress=False)
+    monkeypatch.undo()
+    settings = caught.value.audit().settings
+    assert settings["passes"] == 3
+    assert settings["recipe_chosen"]["rule"] == "network without two-dimensional convolutions"
+
+
+def test_what_was_found_or_brought_before_counts(monkeypatch, noisy, network):
+    inputs, labels, _ = noisy
+    brought = np.full((300, 3), 0.1)
+    brought[np.arange(300), np.argmax(inputs[:, :3], 1)] = 0.8
+    end_epoch = Recorder.end_epoch
+    monkeypatch.setattr(Recorder, "end_epoch", lambda self: (end_epoch(self), self.epochs == 3 and press())[0])
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(
+            network,
+            (inputs, labels),
+            ["consensus", "heldout_confidence", "density/input", "knn_c_score/input"],
+            precomputed={"probabilities": brought},
+            progress=False,
+        )
+    monkeypatch.undo()
+    audit = caught.value.audit()
+    assert list(audit.columns) == ["consensus", "heldout_confidence", "density/input", "knn_c_score/input"]
+    assert set(audit.settings["consensus"]) == {"dynamics", "heldout", "neighbours"}
+    assert audit.settings["consensus"]["heldout"]["way"] == "brought along"
+    assert "density/input" in audit.settings["density"]
+    assert "knn_c_score/input" in audit.settings["neighbours"]
+
+
+def test_a_recorder_that_was_brought_stays_one(noisy):
+    inputs, labels, _ = noisy
+    recorder = Recorder(300, 3)
+    recorder.update(np.arange(300), np.eye(3, dtype=np.float32)[labels], labels)
+    recorder.end_epoch()
+
+    class Pressed(CpuEngine):
+        def sums(self, *arguments):
+            press()
+
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(
+            None,
+            (inputs, labels),
+            ["el2n", Density("input")],
+            precomputed=recorder,
+            engine=Pressed(),
+            progress=False,
+        )
+    settings = caught.value.audit().settings
+    assert settings["engine"] == "recorder"
+    assert "passes" not in settings
+
+
+def test_scores_of_evaluations_that_were_not_reached_leave_no_audit(noisy, network):
+    """Epochs are complete, and nothing that the score could be told by."""
+    inputs, labels, _ = noisy
+    recipe = Recipe(epochs=50_000, evaluations=1, batch_size=100, schedule="constant", warmup=0.0)
+    started = time.perf_counter()
+
+    def press():
+        time.sleep(2.0)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(network, (inputs, labels), "augmented_el2n", recipe=recipe, progress=False)
+    thread.join()
+    assert time.perf_counter() - started < 20.0
+    with pytest.raises(DataError, match=r"before (anything|the first epoch)"):
+        caught.value.audit()
