@@ -80,8 +80,12 @@ def labels_around(
     search: NeighbourSearch,
     seed: int,
     progress: bool,
+    *,
+    depth: int = DEPTH,
+    among: int = AMONG,
+    queries: int = QUERIES,
 ) -> NeighbourLabels:
-    """Look at the labels of the `DEPTH` nearest others of each example, among a seeded sample of `AMONG` of them.
+    """Look at the labels of the nearest others of each example, among a seeded sample.
 
     Memory: the sample in float32, one block of rows, and the answer; rows that are memory-mapped stay on disk.
 
@@ -97,6 +101,8 @@ def labels_around(
         Number of classes C.
     search, seed, progress
         As in `dataaudit.score`.
+    depth, among, queries
+        Number of nearest others, size of the sample, and rows at a time.
 
     Raises
     ------
@@ -109,26 +115,26 @@ def labels_around(
     n = len(represented)
     if n < 2:
         raise DataError(f"{n} example", "at least 2, for neighbours", "ask for scores of the model")
-    among = np.sort(np.random.default_rng(seed).permutation(n)[:AMONG])
-    depth = min(DEPTH, len(among) - 1)
-    mean = represented[among].mean(0, dtype=np.float64)
-    spread = float(np.abs(represented[among] - mean).max(initial=0.0))
+    sample = np.sort(np.random.default_rng(seed).permutation(n)[:among])
+    depth = min(depth, len(sample) - 1)
+    mean = represented[sample].mean(0, dtype=np.float64)
+    spread = float(np.abs(represented[sample] - mean).max(initial=0.0))
     if not np.isfinite(spread):
         raise DataError(
             "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
         )
     # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
     scale = spread or 1.0
-    base = _centred(represented[among], mean, scale)
+    base = _centred(represented[sample], mean, scale)
     place = np.full(n, -1, np.int64)
-    place[among] = np.arange(len(among))
-    known = labels[among]
+    place[sample] = np.arange(len(sample))
+    known = labels[sample]
     weights = 1.0 / np.arange(1, depth + 1)
     counts = np.bincount(labels, minlength=classes)
     shares = ClassProbabilities.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
     index = search.open(base, depth + 1)
-    step = max(1, min(QUERIES, 2**22 // classes))
+    step = max(1, min(queries, 2**22 // classes))
     with progress_bar(f"labels around, in {need.space}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
@@ -149,7 +155,7 @@ def labels_around(
         "search": search.name,
         **index.settings,
         "depth": depth,
-        "among": len(among),
+        "among": len(sample),
         "seconds": time.perf_counter() - begin,
     }
     return NeighbourLabels(shares, same, leading, votes, depth, settings)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataaudit.common import folders, score
+from dataaudit import score
+from dataaudit.common import folders
 from dataaudit.data import as_examples, streams
 from dataaudit.errors import DataError, RowError, StorageError
 

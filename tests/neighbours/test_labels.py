@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from dataaudit.errors import DataError
-from dataaudit.neighbours import around
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Faiss, Torch
 
@@ -34,12 +33,9 @@ def plain(inputs, labels, classes, among, depth):
 
 @pytest.mark.parametrize("search", [Faiss(), Torch(block=500)])
 @pytest.mark.parametrize(("n", "among"), [(63, 20000), (257, 100)])
-def test_it_equals_a_plain_loop(search, n, among, monkeypatch):
-    monkeypatch.setattr(around, "AMONG", among)
-    monkeypatch.setattr(around, "DEPTH", 10)
-    monkeypatch.setattr(around, "QUERIES", 50)
+def test_it_equals_a_plain_loop(search, n, among):
     inputs, labels = cloud(n)
-    found = labels_around(NEED, inputs, {}, labels, 4, search, 3, False)
+    found = labels_around(NEED, inputs, {}, labels, 4, search, 3, False, depth=10, among=among, queries=50)
     chosen = np.sort(np.random.default_rng(3).permutation(n)[:among])
     shares, same, votes = plain(inputs, labels, 4, chosen, 10)
     np.testing.assert_allclose(found.shares.dense(slice(0, n)), shares, atol=1e-6)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dataaudit.data import as_examples
 from dataaudit.data.chunks import ChunkedRows
-from dataaudit.neighbours import around
+from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Torch
 from dataaudit.pipeline.ridge_loo import left_out_predictions
 from dataaudit.representations import columns
@@ -109,7 +109,7 @@ def test_tables_and_arrays_are_levelled_alike():
     np.testing.assert_allclose(inputs.found[0].std(0), 1.0, atol=1e-5)
 
 
-def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path, monkeypatch):
+def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path):
     """Columns of unlike units in 160 MB of float64: half of that, all of it in float32, would not pass unnoticed."""
     n, d = 400_000, 50
     kept = np.lib.format.open_memmap(tmp_path / "table.npy", "w+", np.float64, (n, d))
@@ -118,16 +118,14 @@ def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path, monkeypatch):
         kept[start : start + 20_000] = rng.normal(size=(20_000, d)) * units
     kept.flush()
     labels = (np.asarray(kept[:, 0]) > 0).astype(np.int64)
-    monkeypatch.setattr(around, "AMONG", 300)
-    monkeypatch.setattr(around, "DEPTH", 5)
     inputs = InputRows(as_examples((np.load(tmp_path / "table.npy", mmap_mode="r"), labels)))
     peaks = []
     tracemalloc.start()
     try:
         for step in (
             lambda: inputs.level,
-            lambda: around.labels_around(
-                around.NeighbourLabelsNeed("input"), *inputs.level, labels, 2, Torch(), 0, False
+            lambda: labels_around(
+                NeighbourLabelsNeed("input"), *inputs.level, labels, 2, Torch(), 0, False, depth=5, among=300
             ),
             lambda: left_out_predictions(inputs, None, labels, 2),
             lambda: [place_rows_beside(inputs.examples, inputs.examples)[0][start : start + 10] for start in (0, 9)],
