@@ -3,6 +3,8 @@
 >>> import dataaudit
 >>> callable(dataaudit.score)
 True
+>>> dataaudit.scorers.describe()["mean_confidence"]
+"mean over epochs of the label's probability (data maps)"
 
 Names are resolved when they are first used, so that importing this package loads none of its dependencies.
 """
@@ -10,37 +12,7 @@ Names are resolved when they are first used, so that importing this package load
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dataaudit import curriculum as curriculum
-    from dataaudit import errors as errors
-    from dataaudit import holdout as holdout
-    from dataaudit.audit.base import Audit as Audit
-    from dataaudit.curriculum.difficulty_batches import LevelBatchSampler as LevelBatchSampler
-    from dataaudit.curriculum.samplers import CurriculumSampler as CurriculumSampler
-    from dataaudit.curriculum.samplers import DistributedCurriculumSampler as DistributedCurriculumSampler
-    from dataaudit.curriculum.selfpaced import SelfPaced as SelfPaced
-    from dataaudit.curriculum.selfpaced import SmallLoss as SmallLoss
-    from dataaudit.curriculum.weights import catalogue as strategies
-    from dataaudit.data.preprocessor import preprocessor as preprocessor
-    from dataaudit.dynamics.processes import gather_recorder as gather_recorder
-    from dataaudit.dynamics.recorder import Recorder as Recorder
-    from dataaudit.embedding.embed import embed as embed
-    from dataaudit.holdout.settings import Holdout as Holdout
-    from dataaudit.learners import networks as networks
-    from dataaudit.learners import recipes as recipes
-    from dataaudit.learners.linear_probe import LinearProbe as LinearProbe
-    from dataaudit.learners.nearest import NearestNeighbours as NearestNeighbours
-    from dataaudit.learners.recipes import Recipe as Recipe
-    from dataaudit.pipeline.interrupted import Interrupted as Interrupted
-    from dataaudit.pipeline.score import score as score
-    from dataaudit.scores import catalogue as scorers
-    from dataaudit.scores.density import Density as Density
-    from dataaudit.scores.neighbours import NeighbourCScore as NeighbourCScore
-    from dataaudit.scores.quality import LabelQuality as LabelQuality
-
-    __version__: str
+from typing import Any
 
 _PUBLIC = {
     "Audit": "dataaudit.audit.base:Audit",
@@ -49,7 +21,6 @@ _PUBLIC = {
     "DistributedCurriculumSampler": "dataaudit.curriculum.samplers:DistributedCurriculumSampler",
     "Holdout": "dataaudit.holdout.settings:Holdout",
     "Interrupted": "dataaudit.pipeline.interrupted:Interrupted",
-    "LabelQuality": "dataaudit.scores.quality:LabelQuality",
     "LevelBatchSampler": "dataaudit.curriculum.difficulty_batches:LevelBatchSampler",
     "LinearProbe": "dataaudit.learners.linear_probe:LinearProbe",
     "NearestNeighbours": "dataaudit.learners.nearest:NearestNeighbours",
@@ -58,48 +29,26 @@ _PUBLIC = {
     "Recorder": "dataaudit.dynamics.recorder:Recorder",
     "SelfPaced": "dataaudit.curriculum.selfpaced:SelfPaced",
     "SmallLoss": "dataaudit.curriculum.selfpaced:SmallLoss",
-    "curriculum": "dataaudit.curriculum",
     "embed": "dataaudit.embedding.embed:embed",
-    "errors": "dataaudit.errors",
     "gather_recorder": "dataaudit.dynamics.processes:gather_recorder",
-    "holdout": "dataaudit.holdout",
-    "networks": "dataaudit.learners.networks",
     "preprocessor": "dataaudit.data.preprocessor:preprocessor",
-    "recipes": "dataaudit.learners.recipes",
     "score": "dataaudit.pipeline.score:score",
-    "scorers": "dataaudit.scores:catalogue",
-    "strategies": "dataaudit.curriculum.weights:catalogue",
+    "show_versions": "dataaudit.common.versions:show_versions",
+    # Namespaces.
+    "backends": "dataaudit.holdout.backends",
+    "engines": "dataaudit.density.engines",
+    "errors": "dataaudit.errors",
+    "networks": "dataaudit.learners.networks",
+    "recipes": "dataaudit.learners.recipes",
+    "scorers": "dataaudit.scores",
+    "searches": "dataaudit.neighbours.search",
+    "strategies": "dataaudit.curriculum",
+    "testing": "dataaudit.testing",
 }
+"""Public name -> "module:attribute", or a module. `__init__.pyi`, for type checkers and editors, is made of this table
+by tests/test_public_names.py."""
 
-__all__ = [
-    "Audit",
-    "CurriculumSampler",
-    "Density",
-    "DistributedCurriculumSampler",
-    "Holdout",
-    "Interrupted",
-    "LabelQuality",
-    "LevelBatchSampler",
-    "LinearProbe",
-    "NearestNeighbours",
-    "NeighbourCScore",
-    "Recipe",
-    "Recorder",
-    "SelfPaced",
-    "SmallLoss",
-    "__version__",
-    "curriculum",
-    "embed",
-    "errors",
-    "gather_recorder",
-    "holdout",
-    "networks",
-    "preprocessor",
-    "recipes",
-    "score",
-    "scorers",
-    "strategies",
-]
+__all__ = [*_PUBLIC, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

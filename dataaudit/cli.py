@@ -198,7 +198,7 @@ def list_() -> None:
     """List scores, networks and recipes."""
     import dataaudit
 
-    _table("Scores", ["name", "what it is"], [list(item) for item in dataaudit.scorers().items()])
+    _table("Scores", ["name", "what it is"], [list(item) for item in dataaudit.scorers.describe().items()])
     _table("Networks", ["name"], [[name] for name in dataaudit.networks.names()])
     rows = []
     for name in dataaudit.recipes.names():

@@ -100,7 +100,7 @@ def variants(evidence: Evidence) -> Iterator[tuple[str, Array]]:
     el2n = evidence.dynamics.mean_el2n
     for structure in (0.04, 0.07, 0.12):
         for floor in (0.01, 0.02, 0.05):
-            values = dataaudit.LabelQuality(structure, floor).score(evidence).values
+            values = dataaudit.scorers.LabelQuality(structure, floor).score(evidence).values
             yield f"label_quality, structure {structure}, floor {floor}", values
             if (structure, floor) == (0.07, 0.02):
                 for weight in (0.0, 0.5, 2.0):

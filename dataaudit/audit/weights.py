@@ -53,7 +53,7 @@ class TrainingWeights(ABC):
         Parameters
         ----------
         strategy
-            A name of ``dataaudit.strategies()``, or an instance, such as ``dataaudit.SmallLoss(recorder)``.
+            A name of ``dataaudit.strategies.names()``, or an instance, such as ``dataaudit.SmallLoss(recorder)``.
         epoch, total_epochs
             The epoch to come, 0..total_epochs - 1, and their number. Strategies that change with the epoch need them;
             the others give the same weights in every epoch.
@@ -92,7 +92,7 @@ class TrainingWeights(ABC):
         Notes
         -----
         Memory: about 40 bytes an example for a moment. The source of each strategy is told by its class in
-        `dataaudit.curriculum`; those whose order comes from scores cost a sort.
+        `dataaudit.strategies`; those whose order comes from scores cost a sort.
 
         Examples
         --------

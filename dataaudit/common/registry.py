@@ -6,6 +6,7 @@ A registry maps a name to ``"module:attribute"``. Third parties add names throug
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -49,6 +50,16 @@ class Registry:
     def names(self) -> list[str]:
         """Every registered name: built-in ones first, in their order, then plug-ins by name."""
         return [*self._builtin, *sorted(set(self._plugins()) - set(self._builtin))]
+
+    def describe(self) -> Catalogue:
+        """Every registered name with one line: the part's `summary`, or else the first line of its docstring."""
+        parts = {name: self.get(name) for name in self.names()}
+        return Catalogue(
+            {
+                name: getattr(part, "summary", "") or (inspect.getdoc(part) or "").partition("\n")[0]
+                for name, part in parts.items()
+            }
+        )
 
     def get(self, name: str) -> Any:
         """Part called `name`.

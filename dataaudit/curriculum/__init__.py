@@ -1,4 +1,4 @@
-"""Scores drive training: strategies that turn scores into weights, and samplers that draw by weights.
+"""Training strategies, which turn scores into weights: those that come with the library and those packages register.
 
 Importing this package loads NumPy only; the samplers, in `dataaudit.curriculum.samplers` and
 `dataaudit.curriculum.difficulty_batches`, load torch.
@@ -10,10 +10,9 @@ from dataaudit.curriculum.base import ScoredExamples, Strategy
 from dataaudit.curriculum.pacing import EasyToHard, HardToEasy
 from dataaudit.curriculum.selection import Balanced, DownweightSuspects, DropLeastRegular
 from dataaudit.curriculum.selfpaced import SelfPaced, SmallLoss
-from dataaudit.curriculum.weights import REGISTRY, catalogue, resolve, weights
+from dataaudit.curriculum.weights import REGISTRY
 
 __all__ = [
-    "REGISTRY",
     "Balanced",
     "DownweightSuspects",
     "DropLeastRegular",
@@ -23,7 +22,12 @@ __all__ = [
     "SelfPaced",
     "SmallLoss",
     "Strategy",
-    "catalogue",
-    "resolve",
-    "weights",
+    "describe",
+    "names",
 ]
+
+names, describe = REGISTRY.names, REGISTRY.describe
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dataaudit.common.registry import Catalogue, Registry
+from dataaudit.common.registry import Registry
 from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import ScoredExamples, Strategy, weighed
 from dataaudit.curriculum.sampling import scaled
@@ -31,17 +31,6 @@ REGISTRY = Registry(
     },
     group="dataaudit.strategies",
 )
-
-
-def catalogue() -> Catalogue:
-    """Every strategy that can be asked for by name, built in or registered by a plug-in, with one line each.
-
-    Examples
-    --------
-    >>> catalogue()["suspects"]
-    'every example by the probability that its label is right'
-    """
-    return Catalogue({name: REGISTRY.get(name).summary for name in REGISTRY.names()})
 
 
 def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:

@@ -20,7 +20,7 @@ class Constants:
     Attributes
     ----------
     structure, floor
-        As in `dataaudit.LabelQuality`.
+        As in `dataaudit.scorers.LabelQuality`.
     el2n, margin, odds
         Weights of EL2N, taken off, and of the margin and the posterior's log odds, added to the posterior.
     """

@@ -1,18 +1,21 @@
-"""Scores by name: the registry, how names are resolved, and which score leads."""
+"""Scores: those that come with the library and those that packages register, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dataaudit.common.registry import Catalogue, Registry
+from dataaudit.common.registry import Registry
 from dataaudit.density.base import SPACES
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence.base import Need
 from dataaudit.neighbours import base as neighbours
 from dataaudit.scores.base import Scorer, Scores
+from dataaudit.scores.density import Density
+from dataaudit.scores.neighbours import NeighbourCScore
+from dataaudit.scores.quality import LabelQuality
 
-__all__ = ["REGISTRY", "Catalogue", "Scorer", "Scores", "catalogue", "leading", "resolve", "supported"]
+__all__ = ["Density", "LabelQuality", "NeighbourCScore", "Scorer", "Scores", "describe", "names"]
 
 _DYNAMICS = "dataaudit.scores.dynamics"
 _PREDICTIONS = "dataaudit.scores.predictions"
@@ -51,15 +54,7 @@ _LEADERS = ("consensus", "label_quality", "el2n", "c_score", "heldout_confidence
 """Default score: the first of these that was computed, by benchmarks/peers/label_errors.py."""
 
 
-def catalogue() -> Catalogue:
-    """Every scorer that can be asked for by name, built in or registered by a plug-in, with one line each.
-
-    Examples
-    --------
-    >>> catalogue()["mean_confidence"]
-    "mean over epochs of the label's probability (data maps)"
-    """
-    return Catalogue({name: REGISTRY.get(name).summary for name in REGISTRY.names()})
+names, describe = REGISTRY.names, REGISTRY.describe
 
 
 def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | None:
@@ -112,3 +107,7 @@ def supported(needs: set[Need]) -> list[Scorer]:
 def leading(names: Sequence[str]) -> str:
     """Name of the score that ranks by default among those computed."""
     return next((name for name in _LEADERS if name in names), names[0])
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,9 +20,9 @@ class Consensus:
 
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
     multiplied with exponents and normalised; Bayes' rule with the noise found between classes gives the posterior, as
-    in `dataaudit.LabelQuality`. Exponents were fixed by tables over several data sets (benchmarks/peers/constants.py);
-    among sources that never saw the label they follow what each shows on the data at hand, see
-    `dataaudit.labels.stacking`. The audit's settings record them as "consensus".
+    in `dataaudit.scorers.LabelQuality`. Exponents were fixed by tables over several data sets
+    (benchmarks/peers/constants.py); among sources that never saw the label they follow what each shows on the data at
+    hand, see `dataaudit.labels.stacking`. The audit's settings record them as "consensus".
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import datetime, sys
 import numpy as np, torch, torch.distributed as dist
 from dataclasses import replace
 from dataaudit import DistributedCurriculumSampler, Recorder, SmallLoss, SelfPaced, gather_recorder
-from dataaudit.curriculum import weights
+from dataaudit.curriculum.weights import weights
 from dataaudit.errors import DataError
 from dataaudit.testing import example_scores
 

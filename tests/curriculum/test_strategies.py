@@ -17,11 +17,9 @@ from dataaudit.curriculum import (
     HardToEasy,
     SelfPaced,
     SmallLoss,
-    resolve,
-    weights,
 )
 from dataaudit.curriculum.pacing import competence
-from dataaudit.curriculum.weights import REGISTRY, catalogue
+from dataaudit.curriculum.weights import REGISTRY, resolve, weights
 from dataaudit.testing import example_scores
 
 shares = st.floats(0.01, 1.0)
@@ -303,7 +301,7 @@ def test_scores_that_are_all_missing_are_refused():
 
 
 def test_strategies_are_resolved_by_name_or_instance():
-    assert list(catalogue())[:2] == ["easy_to_hard", "hard_to_easy"]
+    assert REGISTRY.names()[:2] == ["easy_to_hard", "hard_to_easy"]
     assert all(REGISTRY.get(name).name == name for name in REGISTRY.builtin_names())
     assert resolve("easy_to_hard", {"start": 0.3}) == EasyToHard(start=0.3)
     own = EasyToHard()

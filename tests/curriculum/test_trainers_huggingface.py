@@ -447,7 +447,7 @@ def test_weights_that_do_not_fit_are_refused_before_training(tmp_path):
     with pytest.raises(ModelError, match="Narrow whose loss is not the cross-entropy"):
         trained(tmp_path, net=Narrow(1.5), extra={"loss_weights": np.ones(N)})
     for name in ("loss_weights", "sampling"):
-        for strategy in ("suspects", dataaudit.curriculum.DownweightSuspects(), dataaudit.SmallLoss):
+        for strategy in ("suspects", dataaudit.strategies.DownweightSuspects(), dataaudit.SmallLoss):
             with pytest.raises(SettingError, match=r"audit\.schedule"):
                 trained(tmp_path, extra={name: strategy})
         with pytest.raises(DataError, match="no array of numbers"):

@@ -29,7 +29,7 @@ def test_weights_of_every_built_in_strategy(audit, noisy):
     recorder = Recorder(300, 3)
     recorder.update(np.arange(300), torch.tensor(inputs[:, :3]), labels)
     recorder.end_epoch()
-    for name in dataaudit.strategies():
+    for name in dataaudit.strategies.names():
         options = {"recorder": recorder, "gradual": 1} if name == "small_loss" else {}
         found = audit.weights(name, 1, 10, **options)
         assert found.shape == (300,)

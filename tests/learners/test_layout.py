@@ -290,7 +290,7 @@ def test_a_model_may_refuse_a_layout_as_it_likes():
         checked(lambda: Strict((5, 5)), (pixels, labels))
 
 
-@pytest.mark.parametrize("backend", ["serial", dataaudit.holdout.Joblib(n_jobs=2)])
+@pytest.mark.parametrize("backend", ["serial", dataaudit.backends.Joblib(n_jobs=2)])
 def test_holdout_runs_see_the_turned_images(backend):
     pixels, labels = images()
     audit, by_hand = (

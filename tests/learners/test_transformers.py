@@ -295,7 +295,7 @@ def test_the_hidden_layer_is_what_the_classifier_sees(words, examples):
 def test_holdout_runs_in_processes_are_those_in_one(words):
     recipe = Recipe(epochs=1, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
     found = []
-    for backend in ("serial", dataaudit.holdout.Joblib(n_jobs=2)):
+    for backend in ("serial", dataaudit.backends.Joblib(n_jobs=2)):
         holdout = dataaudit.Holdout(runs=4, ratio=0.7, backend=backend)
         given = {"processor": tokenizer(), "recipe": recipe, "holdout": holdout, "progress": False}
         audit = dataaudit.score(bert, words, ["c_score", "holdout_probability"], **given)

@@ -68,7 +68,7 @@ def test_the_contract_refuses_a_broken_scorer(broken, law):
 
 
 def test_scorers_are_listed_with_a_line_each():
-    listed = dataaudit.scorers()
+    listed = dataaudit.scorers.describe()
     assert list(listed) == scores.REGISTRY.names()
     assert len(repr(listed).splitlines()) == len(listed)
 
@@ -81,7 +81,7 @@ def test_a_plug_in_is_found_by_its_entry_point(monkeypatch):
     point = EntryPoint("constant", f"{__name__}:Constant", "dataaudit.scorers")
     monkeypatch.setattr(EntryPoint, "load", lambda self: Constant())
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "dataaudit.scorers" else [])
-    assert dataaudit.scorers()["constant"] == "the same for all"
+    assert dataaudit.scorers.describe()["constant"] == "the same for all"
     assert [scorer.name for scorer in scores.resolve(["el2n", "constant"])] == ["el2n", "constant"]
 
 

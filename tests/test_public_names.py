@@ -1,0 +1,71 @@
+"""The library's face: one table of names, and the type stub that is made of it.
+
+``python tests/test_public_names.py`` writes dataaudit/__init__.pyi anew.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dataaudit
+
+STUB = Path(__file__).parents[1] / "dataaudit/__init__.pyi"
+
+
+def stub():
+    """Text of the type stub."""
+    lines, imports = ["# Made of the table in __init__.py by tests/test_public_names.py."], []
+    for name, target in dataaudit._PUBLIC.items():
+        module, _, attribute = target.rpartition(":" if ":" in target else ".")
+        imports.append(f"from {module} import {attribute} as {name}")
+    lines += sorted(imports)
+    lines += ["", "__version__: str", "", "__all__ = ["]
+    lines += [*(f'    "{name}",' for name in sorted(dataaudit.__all__)), "]"]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_stub_is_made_of_the_table():
+    assert STUB.read_text("utf-8") == stub(), "run python tests/test_public_names.py"
+
+
+@pytest.mark.parametrize("name", dataaudit.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    found = getattr(dataaudit, name)
+    assert name in dir(dataaudit)
+    assert name == "__version__" or found.__doc__
+
+
+@pytest.mark.parametrize("name", sorted({"backends", "scorers", "strategies"}))
+def test_a_namespace_names_and_describes_what_it_has(name):
+    space = getattr(dataaudit, name)
+    lines = space.describe()
+    assert list(lines) == space.names()
+    assert len(lines) >= 3
+    assert all(line and "\n" not in line for line in lines.values())
+    assert len(repr(lines).splitlines()) == len(lines)
+    for shown in dir(space):
+        assert getattr(space, shown) is not None
+
+
+def test_classes_stand_in_their_namespaces():
+    assert {"LabelQuality", "Density", "NeighbourCScore"} <= set(dir(dataaudit.scorers))
+    assert {"Joblib", "Ray", "Serial"} <= set(dir(dataaudit.backends))
+    assert {"EasyToHard", "SmallLoss"} <= set(dir(dataaudit.strategies))
+
+
+def test_versions_are_shown_without_loading_what_they_are_of():
+    code = (
+        "import sys, dataaudit; assert dataaudit.show_versions() is None; "
+        "assert not {'torch', 'numpy', 'faiss'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert shown["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}")
+    assert shown["dataaudit"] == dataaudit.__version__
+    assert {"numpy", "torch", "platform", "threads", "cards"} <= shown.keys()
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub(), "utf-8")
