@@ -24,14 +24,14 @@ from dataaudit.scores.base import Uncertainty
 
 MANIFEST = "audit.json"
 FORMAT = "dataaudit audit"
-VERSION = 3
+VERSION = 4
 _FILE = re.compile(r"(examples|dynamics|probabilities|epochs|bits|pairs)-[0-9a-f]{16}\.parquet(\.partial)?")
 _TIES, _SCORE = "ties of ", "score "
 _KNOWN = ("stderr", "lower", "upper", "holdouts")
 _RATES = ("rate", "lower", "upper", "estimates", "independent", "unknown")
 _VOTE = ("same", "leading", "votes")
 _BY_EPOCH = ("kept_epochs", "epoch_weights")
-_MATRICES = ("margin_by_epoch", "confidence_by_epoch", "max_confidence_by_epoch")
+_MATRICES = ("confidence_by_epoch", "max_confidence_by_epoch")
 
 
 def save(audit: Audit, folder: str | Path) -> Path:

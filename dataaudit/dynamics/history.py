@@ -10,42 +10,41 @@ import torch
 
 from dataaudit.common.types import AnyArray, IntArray
 
-BYTES_PER_VALUE = 3 * 2
+BYTES_PER_EXAMPLE = 2 * 2
 MOST_EPOCHS = 4096
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Read-only view of the kept epochs: numbers (from 1) [k] and three float16 matrices [k, n]."""
+    """Read-only view of the kept epochs: numbers (from 1) [k] and two float16 matrices [k, n]."""
 
     epochs: IntArray
-    margin: AnyArray
     confidence: AnyArray
     max_confidence: AnyArray
 
 
 class History:
-    """Margin, confidence and largest confidence of n examples, for as many epochs as the budget holds.
+    """Confidence and largest confidence of n examples, for as many epochs as the budget holds.
 
     Parameters
     ----------
     n
         Number of examples.
     budget
-        Bytes; epochs are kept while 6 n bytes each fit, then with twice the stride.
+        Bytes; epochs are kept while 4 n bytes each fit, then with twice the stride.
     """
 
     def __init__(self, n: int, budget: int) -> None:
         self._n = n
-        self._capacity = min(MOST_EPOCHS, budget // (BYTES_PER_VALUE * n))
+        self._capacity = min(MOST_EPOCHS, budget // (BYTES_PER_EXAMPLE * n))
         # Pages that are never written are never resident, so the whole budget costs nothing at first.
-        self._block = np.empty((3, self._capacity, n), np.float16)
+        self._block = np.empty((2, self._capacity, n), np.float16)
         self._epochs: list[int] = []
         self._stride = 1
         self._epoch = 0
         self._shared = False
 
-    def append(self, seen: AnyArray, margin: AnyArray, confidence: AnyArray, largest: AnyArray) -> None:
+    def append(self, seen: AnyArray, confidence: AnyArray, largest: AnyArray) -> None:
         """Add the next epoch: values [n], kept as NaN where not `seen`."""
         self._epoch += 1
         if self._capacity == 0 or self._epoch % self._stride:
@@ -56,9 +55,8 @@ class History:
                 return
         row = len(self._epochs)
         unseen = None if seen.all() else ~seen
-        for matrix, values in enumerate((margin, confidence, largest)):
-            # Margins beyond float16's range are kept as its largest number; probabilities are never that large.
-            self._block[matrix, row] = np.clip(values, -65504.0, 65504.0) if matrix == 0 else values
+        for matrix, values in enumerate((confidence, largest)):
+            self._block[matrix, row] = values
             if unseen is not None:
                 self._block[matrix, row, unseen] = np.nan
         self._epochs.append(self._epoch)
@@ -77,7 +75,7 @@ class History:
         self._shared = True
         matrices = self._block[:, : len(self._epochs)].view()
         matrices.flags.writeable = False
-        return Kept(np.asarray(self._epochs, np.int64), matrices[0], matrices[1], matrices[2])
+        return Kept(np.asarray(self._epochs, np.int64), matrices[0], matrices[1])
 
     def merge(self, other: History) -> None:
         """Fill what this process did not see (NaN) with what the other saw."""
@@ -103,7 +101,7 @@ class History:
     def load(self, state: dict[str, Any]) -> None:
         """Restore what `state` gave; its budget comes with it."""
         self._capacity = int(state["capacity"])
-        self._block = np.empty((3, self._capacity, self._n), np.float16)
+        self._block = np.empty((2, self._capacity, self._n), np.float16)
         self._epochs = list(state["epochs"])
         self._block[:, : len(self._epochs)] = state["block"].numpy()
         self._stride, self._epoch, self._shared = int(state["stride"]), int(state["epoch"]), False

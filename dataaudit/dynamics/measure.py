@@ -15,19 +15,18 @@ from dataaudit.errors import DataError, SettingError, rows
 WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 """Types of indices and labels."""
 
-MARGIN, CONFIDENCE, MAX_CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS, CORRECT, PREDICTED = range(8)
+MARGIN, CONFIDENCE, MAX_CONFIDENCE, EL2N, LOSS, CORRECT, PREDICTED = range(7)
 """Columns of the per-example measurements of one forward pass."""
 
 
 def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Measurements float32 [b, 8] (columns above) and probabilities [b, C] of logits [b, C]."""
+    """Measurements float32 [b, 7] (columns above) and probabilities [b, C] of logits [b, C]."""
     log_probabilities = logits.log_softmax(1)
     probabilities = log_probabilities.exp()
     label = labels.unsqueeze(1)
     given = logits.gather(1, label)
     other, rival = logits.scatter(1, label, -torch.inf).max(1, keepdim=True)
     confidence = probabilities.gather(1, label)
-    rival_confidence = probabilities.gather(1, rival)
     margin = given - other
     # As argmax: the lowest class wins a tie.
     right = (margin > 0) | ((margin == 0) & (label < rival))
@@ -35,8 +34,7 @@ def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     columns = (
         margin,
         confidence,
-        torch.maximum(confidence, rival_confidence),
-        confidence - rival_confidence,
+        torch.maximum(confidence, probabilities.gather(1, rival)),
         error.norm(dim=1, keepdim=True),
         -log_probabilities.gather(1, label),
         right.to(logits.dtype),
@@ -74,7 +72,7 @@ def check_range(what: str, values: Tensor, end: int) -> None:
 
 
 def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntArray, epoch: int) -> None:
-    """Raise if measurements [n, 8] of the rows `seen` [n] are not finite, or labels differ from the `known`."""
+    """Raise if measurements [n, 7] of the rows `seen` [n] are not finite, or labels differ from the `known`."""
     # A sum that is finite clears all rows at once; one that is not may only have overflowed.
     bad = np.empty(0, np.int64)
     if not np.isfinite(values[:, :EL2N].sum()):

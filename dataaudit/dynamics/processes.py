@@ -50,8 +50,8 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
 
     Notes
     -----
-    A process sends once, to `dst` or to all others, its labels, sums and predictions (84 bytes an example), a quarter
-    byte an example and epoch, 6 bytes an example and kept epoch, and the class sums (4 C bytes an example, 64 where
+    A process sends once, to `dst` or to all others, its labels, sums and predictions (76 bytes an example), a quarter
+    byte an example and epoch, 4 bytes an example and kept epoch, and the class sums (4 C bytes an example, 64 where
     n x C > 2**24 and C > 8). Processes send in turn: at most three records beside its own are in a process's memory.
 
     Examples

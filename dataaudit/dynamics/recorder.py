@@ -21,7 +21,6 @@ from dataaudit.dynamics.measure import (
     MARGIN,
     MAX_CONFIDENCE,
     PREDICTED,
-    PROBABILITY_MARGIN,
     WHOLE,
     check_disjoint,
     check_epoch,
@@ -56,12 +55,12 @@ class Recorder:
     n, classes
         Number of examples and of classes.
     history_bytes
-        Budget for the per-epoch matrices (6 bytes an example and epoch). When it is used up every second kept
+        Budget for the per-epoch matrices (4 bytes an example and epoch). When it is used up every second kept
         epoch is dropped, again and again; every score still uses all epochs.
 
     Notes
     -----
-    Memory: about 154 bytes an example, the history budget, one quarter byte an example and epoch, and the class
+    Memory: about 142 bytes an example, the history budget, one quarter byte an example and epoch, and the class
     sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see
     `dataaudit.dynamics.mean_probabilities`), and 64 MiB at most for what lets epochs be weighed (see
     `dataaudit.dynamics.periods`).
@@ -85,7 +84,7 @@ class Recorder:
         self._seen_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         self._correct_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         self._losses = LatestLosses(self.n)
-        self._sums = np.zeros((7, self.n), np.float64)
+        self._sums = np.zeros((6, self.n), np.float64)
         self._final = np.full((self.n, 4), np.nan, np.float32)
         self._pending = Pending(self.classes)
         self._pending_final = False
@@ -171,14 +170,14 @@ class Recorder:
         self._seen_bits.append(np.packbits(seen))
         self._correct_bits.append(np.packbits(seen & (values[:, CORRECT] > 0)))
         whole = bool(seen.all())
-        for row, column in enumerate((MARGIN, CONFIDENCE, CONFIDENCE, PROBABILITY_MARGIN, EL2N, LOSS)):
+        for row, column in enumerate((MARGIN, CONFIDENCE, CONFIDENCE, EL2N, LOSS)):
             part = values[:, column].astype(np.float64)
             if not whole:
                 part[~seen] = 0.0
             self._sums[row] += part * part if row == 2 else part
-        self._sums[6] += seen
+        self._sums[5] += seen
         self._losses.commit(seen, values[:, LOSS])
-        self._history.append(seen, values[:, MARGIN], values[:, CONFIDENCE], values[:, MAX_CONFIDENCE])
+        self._history.append(seen, values[:, CONFIDENCE], values[:, MAX_CONFIDENCE])
         self._beliefs.commit(seen_on_device)
         self._clear_epoch()
 
@@ -240,7 +239,7 @@ class Recorder:
     def _allocate(self, device: torch.device) -> None:
         self._device = device
         self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
-        self._staged = torch.zeros(self.n + 1, 8, device=device)
+        self._staged = torch.zeros(self.n + 1, 7, device=device)
         self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
         self._beliefs = MeanProbabilities(self.n, self.classes, device)
 
@@ -254,8 +253,8 @@ class Recorder:
             return None
         seen_bits, correct_bits = np.stack(self._seen_bits), np.stack(self._correct_bits)
         counts = count(correct_bits, seen_bits, self.n)
-        visits = np.where(self._sums[6] > 0, self._sums[6], np.nan)
-        margin, confidence, square, probability_margin, el2n = self._sums[:5] / visits
+        visits = np.where(self._sums[5] > 0, self._sums[5], np.nan)
+        margin, confidence, square, el2n = self._sums[:4] / visits
         suggested = self._beliefs.argmax_mean_probability().cpu().numpy()
         classes, mass = self._beliefs.classes, self._beliefs.mass.cpu().numpy()
         means = mass / visits.astype(np.float32)[:, None]
@@ -268,14 +267,12 @@ class Recorder:
             mean_margin=margin,
             mean_confidence=confidence,
             variability=np.sqrt(np.maximum(square - confidence**2, 0.0)),
-            mean_probability_margin=probability_margin,
             mean_el2n=el2n,
-            cumulative_loss=np.where(counts.seen > 0, self._sums[5], np.nan),
+            cumulative_loss=np.where(counts.seen > 0, self._sums[4], np.nan),
             suggested=np.where(counts.seen > 0, suggested, -1),
             mean_probabilities=means,
             probability_classes=None if classes is None else classes.cpu().numpy().copy(),
             kept_epochs=history.epochs,
-            margin_by_epoch=history.margin,
             confidence_by_epoch=history.confidence,
             max_confidence_by_epoch=history.max_confidence,
             correct_bits=correct_bits,
@@ -348,7 +345,7 @@ class Recorder:
         """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
         self._flush()
         state: dict[str, Any] = {
-            "version": 3,
+            "version": 4,
             "n": self.n,
             "classes": self.classes,
             "labels": torch.from_numpy(self._labels.copy()),
@@ -376,10 +373,10 @@ class Recorder:
             If it was recorded for another n or number of classes.
         """
         theirs = (state.get("version"), state.get("n"), state.get("classes"))
-        if theirs != (3, self.n, self.classes):
+        if theirs != (4, self.n, self.classes):
             raise DataError(
                 f"a state of (version, n, classes) {theirs}",
-                f"{(3, self.n, self.classes)}",
+                f"{(4, self.n, self.classes)}",
                 "make the Recorder for the data set that the state was recorded on",
             )
         self._pending.clear()

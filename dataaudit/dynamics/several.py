@@ -52,7 +52,6 @@ def joined(runs: Sequence[Dynamics], labels: IntArray) -> Dynamics:
         mean_margin=mean(lambda run: run.mean_margin),
         mean_confidence=confidence,
         variability=np.sqrt(np.maximum(squares - confidence**2, 0.0)),
-        mean_probability_margin=mean(lambda run: run.mean_probability_margin),
         mean_el2n=mean(lambda run: run.mean_el2n),
         cumulative_loss=np.where(
             seen > 0, np.stack([np.where(run.seen > 0, run.cumulative_loss, 0.0) for run in runs]).sum(0), np.nan
@@ -61,7 +60,6 @@ def joined(runs: Sequence[Dynamics], labels: IntArray) -> Dynamics:
         mean_probabilities=means.values,
         probability_classes=means.classes,
         kept_epochs=first.kept_epochs,
-        margin_by_epoch=first.margin_by_epoch,
         confidence_by_epoch=first.confidence_by_epoch,
         max_confidence_by_epoch=first.max_confidence_by_epoch,
         correct_bits=np.concatenate([run.correct_bits for run in runs]),

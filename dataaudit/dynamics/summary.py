@@ -58,8 +58,6 @@ class Dynamics:
         Mean of (logit of the given label - largest other logit), float64 [n].
     mean_confidence, variability
         Mean and population standard deviation of the given label's probability, float64 [n].
-    mean_probability_margin
-        Mean of (probability of the given label - largest other probability), float64 [n].
     mean_el2n
         Mean Euclidean norm of (probabilities - one-hot label), float64 [n].
     cumulative_loss
@@ -71,8 +69,8 @@ class Dynamics:
     probability_classes
         Classes of those entries, int32 [n, 8], -1 where unused; None where all classes are kept in order.
     kept_epochs
-        Epochs (from 1) whose rows stand in the three matrices below, int64 [k].
-    margin_by_epoch, confidence_by_epoch, max_confidence_by_epoch
+        Epochs (from 1) whose rows stand in the two matrices below, int64 [k].
+    confidence_by_epoch, max_confidence_by_epoch
         float16 [k, n], NaN where the example was not seen in that epoch.
     correct_bits, seen_bits
         One bit an example and epoch, uint8 [E, ceil(n / 8)], as `numpy.packbits` lays them.
@@ -93,14 +91,12 @@ class Dynamics:
     mean_margin: FloatArray
     mean_confidence: FloatArray
     variability: FloatArray
-    mean_probability_margin: FloatArray
     mean_el2n: FloatArray
     cumulative_loss: FloatArray
     suggested: IntArray
     mean_probabilities: AnyArray
     probability_classes: AnyArray | None
     kept_epochs: IntArray
-    margin_by_epoch: AnyArray
     confidence_by_epoch: AnyArray
     max_confidence_by_epoch: AnyArray
     correct_bits: AnyArray

@@ -113,7 +113,7 @@ class LabelErrors:
         return not self.unknown
 
 
-def judge(
+def estimate_label_errors(
     believed: CombinedProbabilities, labels: IntArray, classes: int, vote: Vote | None = None, by_heart: str = ""
 ) -> LabelErrors:
     """Estimate the rate of label errors and the probability of each.

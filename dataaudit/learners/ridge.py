@@ -271,7 +271,7 @@ class RidgeTrial:
         threads: int,
     ) -> tuple[AnyArray, AnyArray]:
         """Whether each model is right, bool [n, columns], and its probability of the label; models by piece."""
-        from dataaudit_kernels.outcomes import judge
+        from dataaudit_kernels.outcomes import score_outputs
 
         n, axes = self.rows.shape
         correct, probability = np.zeros((n, columns), bool), np.zeros((n, columns), np.float32)
@@ -279,7 +279,7 @@ class RidgeTrial:
         def work(task: tuple[int, int, AnyArray, AnyArray, IntArray]) -> None:
             start, stop, weights, offsets, models = task
             rows = order[start:stop]
-            judge(self.rows[rows] @ weights, offsets, self.labels, rows, models, correct, probability)
+            score_outputs(self.rows[rows] @ weights, offsets, self.labels, rows, models, correct, probability)
 
         def tasks() -> Iterator[tuple[int, int, AnyArray, AnyArray, IntArray]]:
             for start, stop, holding in pieces:

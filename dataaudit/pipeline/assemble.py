@@ -17,7 +17,7 @@ from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
 from dataaudit.evidence.base import Evidence, Need
 from dataaudit.labels.combine import with_consensus
-from dataaudit.labels.label_errors import LabelErrors, Vote, judge
+from dataaudit.labels.label_errors import LabelErrors, Vote, estimate_label_errors
 from dataaudit.labels.suggestions import suggest
 from dataaudit.learners.base import Learner
 from dataaudit.neighbours.base import NeighbourNeed
@@ -132,7 +132,7 @@ def _judged(evidence: Evidence) -> LabelErrors | None:
         space = str(around.settings["representation"])
         vote = Vote(around.same, around.leading, around.votes, around.depth, space)
     by_heart = "" if evidence.agreement is None else evidence.agreement.by_heart()
-    return judge(evidence.beliefs, evidence.labels, len(evidence.class_names), vote, by_heart)
+    return estimate_label_errors(evidence.beliefs, evidence.labels, len(evidence.class_names), vote, by_heart)
 
 
 def partial_audit(

@@ -30,6 +30,7 @@ REGISTRY = Registry(
         "augmented_el2n": f"{_DYNAMICS}:augmented_el2n",
         "mean_margin": f"{_DYNAMICS}:mean_margin",
         "mean_confidence": f"{_DYNAMICS}:mean_confidence",
+        "variability": f"{_DYNAMICS}:variability",
         "learning_speed": f"{_DYNAMICS}:learning_speed",
         "cumulative_loss": f"{_DYNAMICS}:cumulative_loss",
         "first_learned": f"{_DYNAMICS}:first_learned",

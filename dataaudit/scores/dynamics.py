@@ -70,6 +70,12 @@ mean_confidence = DynamicsScore(
     "mean over epochs of the label's probability (data maps)",
     lambda dynamics: dynamics.mean_confidence,
 )
+variability = DynamicsScore(
+    "variability",
+    "minus the standard deviation over epochs of the label's probability (data maps): low where training wavers",
+    # Swayamdipta et al. 2020: a wrong label that is never learned hardly varies either; mean_confidence tells the two.
+    lambda dynamics: -dynamics.variability,
+)
 first_learned = DynamicsScore(
     "first_learned",
     "minus the first epoch of a correct classification (of several runs, their sum); ties by mean margin",

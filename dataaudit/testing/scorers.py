@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from scipy.stats import rankdata
 
 from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities
-from dataaudit.common.types import IntArray
+from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.evidence.base import Evidence, Need
@@ -31,41 +33,33 @@ def example_evidence(
     epochs: int = 5,
     seed: int = 0,
     needs: Collection[Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed] = (),
+    wrong: BoolArray | None = None,
 ) -> Evidence:
     """Evidence of a made-up training run, with every part present and one example never seen in training.
 
     Densities and neighbours are there for those of `needs` that ask for one; the last example has no neighbour within
     reach of a density, and the neighbours of the first are all at one distance.
+
+    Where `wrong` (bool [n]), examples carry the next class's label, and are irregular in whatever a score may look at:
+    learned and forgotten by turns, mispredicted when held out, far from others, among neighbours of their true class.
     """
     rng = np.random.default_rng(seed)
-    labels = np.arange(n) % classes
+    true = np.arange(n) % classes
+    labels = true if wrong is None else np.where(wrong, (true + 1) % classes, true)
+    logits = _example_logits(true, labels, classes, epochs, rng, wrong)
     recorder, heldout = Recorder(n, classes), Recorder(n, classes)
-    logits = rng.normal(size=(epochs, n, classes)) + 2.0 * np.eye(classes)[labels]
     for epoch in range(epochs):
         seen = rng.permutation(n - 1)
         recorder.update(seen, torch.tensor(logits[epoch][seen]), labels[seen])
         recorder.end_epoch()
-    densities, neighbours = {}, {}
-    for need in needs:
-        if isinstance(need, DensityNeed):
-            same = rng.random(n) * (np.bincount(labels)[labels] - 1)
-            total = same + rng.random(n) * n
-            total[-1] = same[-1] = 0.0
-            densities[need] = DensitySums(total, same, {"bandwidth": 1.0, "out_of_reach": 1})
-        elif isinstance(need, NeighbourNeed):
-            apart = np.array([rng.permutation(n - 1) + 1 for _ in range(n)])[:, : need.depth]
-            distances = np.sort(rng.random(apart.shape), axis=1)
-            distances[0] = 0.0
-            graph = Neighbours((apart + np.arange(n)[:, None]) % n, distances, {"depth": apart.shape[1], "cut_ties": 0})
-            neighbours[need] = graph
     everything = np.arange(n)
     recorder.evaluate(everything, torch.tensor(logits[-1]), labels)
-    estimates = _example_holdouts(labels, seed)
+    heldout.evaluate(everything, torch.tensor(logits[0]), labels)
     dynamics = recorder.dynamics()
     assert dynamics is not None
-    shares = ClassProbabilities.empty(n, classes)
-    shares.put(slice(0, n), dynamics.dense(slice(0, n)), labels)
-    heldout.evaluate(everything, torch.tensor(logits[0]), labels)
+    combined = ClassProbabilities.empty(n, classes)
+    combined.put(slice(0, n), dynamics.dense(slice(0, n)), labels)
+    estimates = _example_holdouts(labels, seed, wrong)
     return Evidence(
         labels=labels,
         class_names=tuple(f"class {c}" for c in range(classes)),
@@ -73,25 +67,71 @@ def example_evidence(
         evaluations=dynamics,
         predictions=recorder.predictions(),
         heldout=heldout.predictions(),
-        densities=densities,
+        densities={need: _example_sums(labels, rng, wrong) for need in needs if isinstance(need, DensityNeed)},
         holdout=estimates.scores(),
         holdout_integral=integrated([estimates, estimates]),
-        neighbours=neighbours,
+        neighbours={
+            need: _example_neighbours(true, labels, rng, need.depth)
+            for need in needs
+            if isinstance(need, NeighbourNeed)
+        },
         beliefs=CombinedProbabilities(
-            shares, None, dynamics.seen > 0, contradicted({"dynamics": dynamics}, labels, classes)
+            combined, None, dynamics.seen > 0, contradicted({"dynamics": dynamics}, labels, classes)
         ),
     )
 
 
-def _example_holdouts(labels: IntArray, seed: int) -> Tally:
+def _example_logits(
+    true: IntArray, labels: IntArray, classes: int, epochs: int, rng: np.random.Generator, wrong: BoolArray | None
+) -> FloatArray:
+    """Logits [E, n, C] that lean to the label; to the true class and, every second epoch, the label where `wrong`."""
+    noise = rng.normal(size=(epochs, len(labels), classes))
+    to_label, to_true = np.eye(classes)[labels], np.eye(classes)[true]
+    if wrong is None:
+        return np.asarray(noise + 2.0 * to_label)
+    wavering = 1.5 * to_true + 3.0 * (np.arange(epochs) % 2)[:, None, None] * to_label
+    return np.asarray(noise + np.where(wrong[:, None], wavering, 4.0 * to_label))
+
+
+def _example_sums(labels: IntArray, rng: np.random.Generator, wrong: BoolArray | None) -> DensitySums:
+    """Kernel sums of which a few percent come from the same label where `wrong`."""
+    n, others = len(labels), np.bincount(labels)[labels] - 1
+    same = rng.random(n) * others
+    total = same + 0.5 * rng.random(n) * others
+    if wrong is not None:
+        total, same = np.where(wrong, 0.3 * (total - same), total), np.where(wrong, 0.02 * (total - same), same)
+    total[-1] = same[-1] = 0.0
+    return DensitySums(total, same, {"bandwidth": 1.0, "out_of_reach": 1})
+
+
+def _example_neighbours(true: IntArray, labels: IntArray, rng: np.random.Generator, depth: int) -> Neighbours:
+    """Neighbours of which those labelled with the true class come first more often than not."""
+    order = rng.random((len(true), len(true))) - 0.5 * (labels == true[:, None])
+    np.fill_diagonal(order, np.inf)
+    indices = np.argsort(order, axis=1)[:, :-1][:, :depth]
+    distances = np.sort(rng.random(indices.shape), axis=1)
+    distances[0] = 0.0
+    return Neighbours(indices, distances, {"depth": indices.shape[1], "cut_ties": 0})
+
+
+def _example_holdouts(labels: IntArray, seed: int, wrong: BoolArray | None) -> Tally:
     """Six made-up holdout runs that never hold out the last example."""
     rng, tally = np.random.default_rng([seed, 1]), Tally(len(labels), seed)
     for number in range(6):
         held = rng.random(len(labels)) < 0.5
         held[-1] = False
-        outcome = Outcome(rng.random(held.sum()) < 0.7, rng.random(held.sum()))
+        ease = np.ones(held.sum()) if wrong is None else np.where(wrong[held], 0.1, 1.0)
+        outcome = Outcome(rng.random(held.sum()) < 0.7 * ease, rng.random(held.sum()) * ease)
         tally.add(Record.of(Run(0.5, number), held, outcome))
     return tally
+
+
+def rank_share(values: FloatArray, wrong: BoolArray) -> float:
+    """Share of the pairs of a right and a wrong label whose wrong one has the lower value (AUROC); ties count half."""
+    known = ~np.isnan(values)
+    ranks, planted = rankdata(values[known]), wrong[known]
+    right = int((~planted).sum())
+    return float((ranks[~planted].sum() - right * (right + 1) / 2) / (right * planted.sum()))
 
 
 class ScorerContract(ABC):
@@ -121,6 +161,13 @@ class ScorerContract(ABC):
                     assert values.shape == (n,)
                     assert values.dtype == np.float64
                     assert not np.isinf(values).any()
+
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_higher_is_more_regular(self, seed: int) -> None:
+        """Planted errors, irregular in whatever the evidence shows, do not rank above the other examples."""
+        wrong, scorer = np.random.default_rng([seed, 2]).random(257) < 0.2, self.scorer()
+        scores = scorer.score(example_evidence(257, epochs=6, seed=seed, needs=scorer.needs, wrong=wrong))
+        assert rank_share(scores.values, wrong) >= 0.5
 
     def test_it_is_pure(self) -> None:
         """Equal evidence gives equal scores, and read-only evidence will do."""

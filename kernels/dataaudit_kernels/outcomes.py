@@ -1,4 +1,4 @@
-"""What linear models of many subsets share: rows gathered with their class sums, and outputs judged."""
+"""What linear models of many subsets share: rows gathered with their class sums, and outputs scored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def gather(features, labels, rows, out, sums):
 
 
 @numba.njit(nogil=True)
-def judge(outputs, offsets, labels, rows, models, correct, probability):
+def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
     """Compare the outputs of several models with labels.
 
     Parameters
@@ -81,7 +81,7 @@ def collect(place, first, last, correct, probability, ends, kept_correct, kept_p
     first, last
         Model m holds out the places ``first[m] <= place < last[m]``, int64 [M].
     correct, probability
-        From `judge`, [n, M].
+        From `score_outputs`, [n, M].
     ends
         Where each model's outcomes begin in the next two, int64 [M]; where they end when this returns.
     kept_correct, kept_probability

@@ -27,7 +27,6 @@ def oracle(logits, labels, seen):
     given = logits[:, rows, labels]
     others = np.where(onehot.astype(bool), -np.inf, logits)
     confidence = probabilities[:, rows, labels]
-    rival = np.take_along_axis(probabilities, others.argmax(2)[:, :, None], 2)[:, :, 0]
     margin = given - others.max(2)
     correct = (logits.argmax(2) == labels) & seen
 
@@ -49,7 +48,6 @@ def oracle(logits, labels, seen):
         "mean_margin": mean(margin),
         "mean_confidence": mean(confidence),
         "variability": np.array([confidence[seen[:, i], i].std() if seen[:, i].any() else np.nan for i in rows]),
-        "mean_probability_margin": mean(confidence - rival),
         "mean_el2n": mean(np.linalg.norm(probabilities - onehot, axis=2)),
         "cumulative_loss": np.where(seen.any(0), np.where(seen, -np.log(confidence), 0.0).sum(0), np.nan),
         "mean_probabilities": total / np.where(seen.any(0), seen.sum(0), np.nan)[:, None],
@@ -106,7 +104,7 @@ def test_equals_the_oracle(n, classes, epochs, scale, share, block, seed):
     np.testing.assert_array_equal(
         np.stack([dynamics.correct_in(e) for e in range(1, epochs + 1)]).sum(0), dynamics.correct
     )
-    assert (np.isnan(dynamics.margin_by_epoch) == ~seen).all()
+    assert (np.isnan(dynamics.confidence_by_epoch) == ~seen).all()
 
 
 def test_the_last_values_of_a_row_seen_twice_count():
@@ -146,21 +144,21 @@ def test_the_history_stays_in_its_budget_and_scores_use_every_epoch():
     rng = np.random.default_rng(1)
     logits, labels = rng.normal(size=(37, 10, 3)), rng.integers(3, size=10)
     seen = np.ones((37, 10), bool)
-    small = record(logits, labels, seen, recorder=Recorder(10, 3, history_bytes=6 * 10 * 8)).dynamics()
+    small = record(logits, labels, seen, recorder=Recorder(10, 3, history_bytes=4 * 10 * 8)).dynamics()
     assert len(small.kept_epochs) <= 8
     assert small.kept_epochs.tolist() == [8, 16, 24, 32]
     agree(small, oracle(logits, labels, seen))
     full = record(logits, labels, seen).dynamics()
-    np.testing.assert_array_equal(small.margin_by_epoch, full.margin_by_epoch[small.kept_epochs - 1])
+    np.testing.assert_array_equal(small.confidence_by_epoch, full.confidence_by_epoch[small.kept_epochs - 1])
     none = record(logits, labels, seen, recorder=Recorder(10, 3, history_bytes=0)).dynamics()
-    assert none.margin_by_epoch.shape == (0, 10)
+    assert none.confidence_by_epoch.shape == (0, 10)
 
 
 def test_dynamics_given_out_never_change():
     rng = np.random.default_rng(2)
     logits, labels = rng.normal(size=(6, 5, 2)), rng.integers(2, size=5)
     seen = np.ones((6, 5), bool)
-    recorder = Recorder(5, 2, history_bytes=6 * 5 * 4)
+    recorder = Recorder(5, 2, history_bytes=4 * 5 * 4)
     record(logits[:4], labels, seen[:4], recorder=recorder)
     given_out = recorder.dynamics()
     before = copy.deepcopy(given_out)
@@ -168,7 +166,7 @@ def test_dynamics_given_out_never_change():
     for name, value in vars(before).items():
         np.testing.assert_array_equal(getattr(given_out, name), value, err_msg=name)
     with pytest.raises(ValueError, match="read-only"):
-        given_out.margin_by_epoch[0, 0] = 1
+        given_out.confidence_by_epoch[0, 0] = 1
 
 
 def test_a_state_goes_on_where_it_was_saved(tmp_path):

@@ -28,7 +28,7 @@ def drawn(classes, seed=0):
     return torch.randn(RUNS, EPOCHS, N, classes, generator=generator) * 2.0, labels
 
 
-MEANS = ("mean_margin", "mean_confidence", "variability", "mean_probability_margin", "mean_el2n", "cumulative_loss")
+MEANS = ("mean_margin", "mean_confidence", "variability", "mean_el2n", "cumulative_loss")
 
 
 @pytest.mark.parametrize("unseen", [(), ((0, 3), (1, 7), *((run, 11) for run in range(RUNS)))])

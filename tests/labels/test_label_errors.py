@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities
 from dataaudit.labels import count
 from dataaudit.labels.combine import WEIGHTS, combined, contradicted, likeliest
-from dataaudit.labels.label_errors import CONTRADICTED, adding_up, cautious, judge, too_wide
+from dataaudit.labels.label_errors import CONTRADICTED, adding_up, cautious, estimate_label_errors, too_wide
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import CONSTANTS, consensus_values, label_posterior
 
@@ -41,7 +41,7 @@ def believed(found, labels, classes, outside=True):
 @pytest.mark.parametrize("partner", [None, 1])
 def test_the_rate_of_planted_errors_is_found(rate, partner):
     beliefs, labels, true = planted(rate=rate, partner=partner)
-    found = judge(believed(beliefs, labels, 5), labels, 5)
+    found = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
     assert found.rate == pytest.approx(rate, rel=0.15)
     assert found.lower < rate < found.upper
     assert found.probability.sum() == pytest.approx(found.rate * len(labels), rel=1e-6)
@@ -54,7 +54,7 @@ def test_the_rate_of_planted_errors_is_found(rate, partner):
 
 def test_without_outsiders_two_estimates_are_left():
     beliefs, labels, _ = planted()
-    found = judge(believed(beliefs, labels, 5, outside=False), labels, 5)
+    found = estimate_label_errors(believed(beliefs, labels, 5, outside=False), labels, 5)
     assert list(found.estimates) == ["confident joint", "posterior", CONTRADICTED]
     assert not found.independent
     assert found.rate == pytest.approx(0.2, rel=0.2)
@@ -64,7 +64,7 @@ def test_examples_that_nothing_is_known_about_have_no_probability():
     beliefs, labels, _ = planted(500)
     known = np.ones(500, bool)
     known[3] = False
-    found = judge(
+    found = estimate_label_errors(
         CombinedProbabilities(beliefs, None, known, contradicted({"dynamics": beliefs}, labels, 5)), labels, 5
     )
     assert np.isnan(found.probability[3])
@@ -73,12 +73,12 @@ def test_examples_that_nothing_is_known_about_have_no_probability():
 
 def test_clean_labels_have_few_errors():
     beliefs, labels, _ = planted(rate=0.0)
-    assert judge(believed(beliefs, labels, 5), labels, 5).rate < 0.01
+    assert estimate_label_errors(believed(beliefs, labels, 5), labels, 5).rate < 0.01
 
 
 def test_probabilities_fall_in_the_order_of_the_consensus():
     beliefs, labels, _ = planted()
-    found = judge(believed(beliefs, labels, 5), labels, 5)
+    found = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
     seen = label_posterior(beliefs, labels, 5, noise_rates(beliefs, labels, 5), CONSTANTS.structure, CONSTANTS.floor)
     order = np.argsort(consensus_values(seen, CONSTANTS))
     assert (np.diff(found.probability[order]) <= 1e-12).all()
@@ -156,12 +156,12 @@ def test_sources_are_multiplied_with_fixed_exponents():
 
 
 def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
-    from dataaudit.labels import judgement
+    from dataaudit.labels import label_errors
 
     beliefs, labels, _ = planted(partner=1)
-    full = judge(believed(beliefs, labels, 5), labels, 5)
-    monkeypatch.setattr(judgement, "MOST_CLASSES", 4)
-    found = judge(believed(beliefs, labels, 5), labels, 5)
+    full = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
+    monkeypatch.setattr(label_errors, "MOST_CLASSES", 4)
+    found = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
     assert list(found.estimates) == ["confident joint", CONTRADICTED]
     assert found.rate == pytest.approx(full.rate, rel=0.1)
     np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))
@@ -171,7 +171,7 @@ def test_without_skill_nothing_is_flagged():
     """Beliefs that leave out the own label bet against it where there is nothing to learn."""
     labels = np.arange(1000) % 2
     against = np.where(labels[:, None] == np.arange(2), 0.49, 0.51)
-    found = judge(believed(shares(against, labels), labels, 2), labels, 2)
+    found = estimate_label_errors(believed(shares(against, labels), labels, 2), labels, 2)
     assert not found.known
     assert "no better" not in found.unknown
     assert "than their most frequent class does" in found.unknown
@@ -184,9 +184,9 @@ def test_without_skill_nothing_is_flagged():
 
 def test_what_was_learned_by_heart_counts_only_beside_what_never_saw_the_labels():
     beliefs, labels, _ = planted()
-    apart = judge(believed(beliefs, labels, 5), labels, 5, by_heart="it repeats them")
+    apart = estimate_label_errors(believed(beliefs, labels, 5), labels, 5, by_heart="it repeats them")
     assert apart.known
-    alone = judge(believed(beliefs, labels, 5, outside=False), labels, 5, by_heart="it repeats them")
+    alone = estimate_label_errors(believed(beliefs, labels, 5, outside=False), labels, 5, by_heart="it repeats them")
     assert alone.unknown == "it repeats them"
     assert np.isnan(alone.rate)
 
@@ -209,7 +209,7 @@ def test_where_no_label_seems_wrong_examples_are_still_ranked():
     sure = np.linspace(0.9, 0.999, 300)
     others = (1 - sure[:, None]) / 2 * np.ones(3)
     told = np.where(labels[:, None] == np.arange(3), sure[:, None], others)
-    found = judge(believed(shares(told, labels), labels, 3), labels, 3)
+    found = estimate_label_errors(believed(shares(told, labels), labels, 3), labels, 3)
     assert found.rate == pytest.approx(0.0, abs=1e-12)
     assert found.upper >= 3 / 300
     assert found.probability.sum() < 1e-6
@@ -221,7 +221,7 @@ def test_a_model_that_disagrees_with_most_labels_is_too_weak_to_count_by():
     rng = np.random.default_rng(0)
     labels = np.arange(2000) % 10
     told = np.where(rng.random(2000) < 0.4, labels, rng.integers(0, 10, 2000))
-    found = judge(believed(shares(0.05 + 0.5 * np.eye(10)[told], labels), labels, 10), labels, 10)
+    found = estimate_label_errors(believed(shares(0.05 + 0.5 * np.eye(10)[told], labels), labels, 10), labels, 10)
     assert not found.known
     assert "disagrees with 5" in found.unknown
     assert np.isnan(found.rate)

@@ -27,6 +27,7 @@ DYNAMICS = [
     "el2n",
     "mean_margin",
     "mean_confidence",
+    "variability",
     "learning_speed",
     "cumulative_loss",
     "first_learned",
@@ -44,7 +45,7 @@ def test_one_training_run_finds_the_wrong_labels(noisy, network, quick):
     # So few vectors train in a moment: they are held out as well.
     assert list(audit.scores) == ["consensus", *DYNAMICS, "confidence", "max_confidence", "heldout_confidence"]
     assert audit.default == "consensus"
-    for name in {"consensus", *DYNAMICS, "heldout_confidence"} - {"first_learned", "forgetting"}:
+    for name in {"consensus", *DYNAMICS, "heldout_confidence"} - {"first_learned", "forgetting", "variability"}:
         assert roc_auc_score(wrong, -audit.scores[name]) > 0.98, name
     worst = audit.suspects(15)
     assert set(worst["index"]) == set(np.flatnonzero(wrong))

@@ -54,6 +54,24 @@ class Greedy(Constant):
         return Scores(np.asarray(evidence.dynamics.mean_margin))
 
 
+class Negated:
+    """A built-in score upside down."""
+
+    def __init__(self, name):
+        self.inner = scores.REGISTRY.get(name)
+        self.needs = self.inner.needs
+
+    def score(self, evidence):
+        return Scores(-self.inner.score(evidence).values)
+
+
+def test_the_contract_refuses_a_score_upside_down(name):
+    suite = type("Suite", (ScorerContract,), {"scorer": lambda self: Negated(name)})()
+    for seed in range(3):
+        with pytest.raises(AssertionError):
+            suite.test_higher_is_more_regular(seed)
+
+
 @pytest.mark.parametrize(
     ("broken", "law"),
     [

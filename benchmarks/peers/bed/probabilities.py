@@ -13,7 +13,7 @@ The table shows the expected calibration error (20 bins of equally many rows); h
 `mislabeled()` flags is within .10 of the expected one, where 20 rows and more are flagged; how often flags are half to
 twice the errors, where the average precision is .6 and more; and for `mislabeled(precision=.9)` how often at least .85
 of 20 rows and more are wrong, and how often it gives 20 rows where the case's own best prefix of 20 rows and more is .9
-pure, by how cautiously errors are counted (see `CAUTION` of dataaudit/labels/judgement.py). Cases are written to
+pure, by how cautiously errors are counted (see `CAUTION` of dataaudit/labels/label_errors.py). Cases are written to
 results/bed_probabilities.csv.
 """
 

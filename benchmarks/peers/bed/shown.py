@@ -22,7 +22,7 @@ from dataaudit.data import as_examples
 from dataaudit.evidence.agreement import SHARES, Agreement
 from dataaudit.evidence.base import Evidence
 from dataaudit.labels.combine import contradicted, outsiders, sources
-from dataaudit.labels.label_errors import judge
+from dataaudit.labels.label_errors import estimate_label_errors
 from dataaudit.learners.adapt import as_learner
 
 PART = 4
@@ -57,7 +57,6 @@ def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
             found[f"{name}_kept_epochs"] = run.kept_epochs
             found[f"{name}_confidence_by_epoch"] = run.confidence_by_epoch
             found[f"{name}_max_confidence_by_epoch"] = run.max_confidence_by_epoch
-            found[f"{name}_margin_by_epoch"] = run.margin_by_epoch
             found[f"{name}_correct_bits"] = run.correct_bits
             found[f"{name}_first_correct"] = run.first_correct
     for name in ("predictions", "heldout", "left_out"):
@@ -218,7 +217,7 @@ def judge_again(path: Path) -> None:
     against = contradicted(apart or parts, labels, classes)
     believed = CombinedProbabilities(ClassProbabilities(arrays["beliefs"], None, classes), outside, known, against)
     agreement = Agreement(*(about.get("agreement", {}).get(name) for name in SHARES))
-    found = judge(believed, labels, classes, by_heart=agreement.by_heart())
+    found = estimate_label_errors(believed, labels, classes, by_heart=agreement.by_heart())
     rate = {"rate": found.rate, "lower": found.lower, "upper": found.upper, "estimates": found.estimates}
     about["today"] = {**rate, "unknown": found.unknown, "independent": found.independent}
     arrays["error_probability"] = found.probability
