@@ -89,9 +89,9 @@ class ClassProbabilities:
     total: int
 
     @classmethod
-    def empty(cls, n: int, total: int) -> ClassProbabilities:
-        """Room for n examples, every class while n x C is at most `DENSE_ELEMENTS`."""
-        if n * total <= DENSE_ELEMENTS or total <= SLOTS:
+    def empty(cls, n: int, total: int, dense_elements: int = DENSE_ELEMENTS) -> ClassProbabilities:
+        """Room for n examples, every class while n x C is at most `dense_elements`."""
+        if n * total <= dense_elements or total <= SLOTS:
             return cls(np.zeros((n, total), np.float32), None, total)
         return cls(np.zeros((n, SLOTS), np.float32), np.full((n, SLOTS), -1, np.int32), total)
 

@@ -24,10 +24,12 @@ class Periods:
         Number of examples and of classes. Where not even two periods of n x C find room, none is kept.
     device
         Where the sums live.
+    elements
+        Largest periods x n x C that is kept.
     """
 
-    def __init__(self, n: int, classes: int, device: torch.device) -> None:
-        room = min(PERIODS, ELEMENTS // max(1, n * classes)) // 2 * 2
+    def __init__(self, n: int, classes: int, device: torch.device, elements: int = ELEMENTS) -> None:
+        room = min(PERIODS, elements // max(1, n * classes)) // 2 * 2
         self.sums = torch.zeros(room, n, classes, device=device)
         self.epochs = 0
         self.width = 1

@@ -26,6 +26,7 @@ def fitted_weights(
     fixed: Mapping[str, float],
     power: float = 0.0,
     pull: float = PULL,
+    most: int = ROWS,
 ) -> dict[str, float]:
     """Weights of the sources under which their product tells the given labels best, near the fixed ones.
 
@@ -55,6 +56,8 @@ def fitted_weights(
         In [0, 1].
     pull
         Of the fixed weights, in examples.
+    most
+        Most rows that weights are fitted on.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def fitted_weights(
     from scipy.optimize import minimize
 
     n = len(labels)
-    rows = slice(0, n, -(-n // max(1, min(ROWS, VALUES // classes))))
+    rows = slice(0, n, -(-n // max(1, min(most, VALUES // classes))))
     logs = [np.log(np.maximum(parts[name].dense(rows), SMALLEST)) for name in names]
     given = labels[rows]
     every = n / len(given)

@@ -16,14 +16,14 @@ CHOOSE = 8
 """Blocks of rows on which a penalty is chosen."""
 
 
-def row_blocks(n: int, classes: int) -> list[slice]:
-    """Blocks of at most `BLOCK` rows and `VALUES` outputs."""
-    step = max(1, min(BLOCK, VALUES // classes))
+def row_blocks(n: int, classes: int, block: int = BLOCK) -> list[slice]:
+    """Blocks of at most `block` rows and `VALUES` outputs."""
+    step = max(1, min(block, VALUES // classes))
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def leave_one_out(
-    read: Callable[[slice], AnyArray], labels: IntArray, classes: int, alpha: float | None = None
+    read: Callable[[slice], AnyArray], labels: IntArray, classes: int, alpha: float | None = None, block: int = BLOCK
 ) -> Callable[[slice], FloatArray]:
     """Outputs of ridge regression on one-hot labels, each example's from all the others.
 
@@ -42,6 +42,8 @@ def leave_one_out(
     alpha
         Penalty of squared weights. If None, the best of `PENALTIES` by the squared error of the outputs, in units of
         the features' mean squared distance from their mean.
+    block
+        Most rows at a time.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def leave_one_out(
         If the inputs are too large for float64.
     """
     n = len(labels)
-    blocks = row_blocks(n, classes)
+    blocks = row_blocks(n, classes, block)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = sum(np.asarray(read(rows), np.float64).sum(0) for rows in blocks) / n
         scale = max(float(np.abs(np.asarray(read(rows), np.float64) - mean).max(initial=0.0)) for rows in blocks) or 1.0
@@ -95,17 +97,17 @@ def leave_one_out(
     return outputs_at(PENALTIES[int(np.argmin(errors))] * unit)
 
 
-def within_rows(features: AnyArray) -> AnyArray:
+def within_rows(features: AnyArray, values: int = VALUES) -> AnyArray:
     """Features [n, d] in at most n coordinates, by a rotation about their mean that leaves ridge regression as it is.
 
     Those of d <= n features are left alone. Otherwise products of rows are taken, n x n, which are smaller than the
-    features are.
+    features are. Some columns are taken at a time, of about `values` values.
     """
     n, d = features.shape
     if d <= n:
         return features
     products = np.zeros((n, n))
-    step = max(1, BLOCK * 256 // n)
+    step = max(1, values // n)
     for start in range(0, d, step):
         block = np.asarray(features[:, start : start + step], np.float64)
         block = block - block.mean(0)

@@ -64,6 +64,7 @@ class NeighbourTrial:
     labels: IntArray
     classes: int
     k: int
+    block_values: int = BLOCK_VALUES
 
     def fit(self, train: IntArray) -> IntArray:
         """Keep the rows `train` [t], rising."""
@@ -73,7 +74,7 @@ class NeighbourTrial:
         """Ask the neighbours of the rows `rows` [q] among the rows `train` [t]."""
         taken = self.features[train] - self.mean
         squares = np.einsum("ij,ij->i", taken, taken, dtype=np.float64).astype(np.float32)
-        step = max(1, BLOCK_VALUES // max(len(train), taken.shape[1]))
+        step = max(1, self.block_values // max(len(train), taken.shape[1]))
         blocks = (rows[start : start + step] for start in range(0, len(rows), step))
         with one_thread() as threads:
             parts = list(in_order(partial(self._ask, train, taken, squares), blocks, threads))

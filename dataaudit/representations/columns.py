@@ -82,12 +82,12 @@ class Levels:
     scale: FloatArray
 
     @classmethod
-    def of(cls, found: Any) -> Levels:
+    def of(cls, found: Any, block: int = BLOCK) -> Levels:
         """Measure at most `MEASURED` rows of [n, d], finite, in an array or in chunks; some columns at a time."""
         some = found[_places(len(found), min(len(found), MEASURED))]
         d = found.shape[1]
         levels = cls(*(np.empty(d) for _ in range(4)))
-        step = max(1, BLOCK // len(some))
+        step = max(1, block // len(some))
         for start in range(0, d, step):
             part = slice(start, start + step)
             for kept, values in zip(
@@ -119,8 +119,8 @@ class LevelledRows:
     ndim = 2
     dtype = np.dtype(np.float32)
 
-    def __init__(self, given: Any, levels: Levels, cut: bool = True) -> None:
-        self._given, self._levels, self._cut = given, levels, cut
+    def __init__(self, given: Any, levels: Levels, cut: bool = True, block: int = BLOCK) -> None:
+        self._given, self._levels, self._cut, self._block = given, levels, cut, block
         self.shape: tuple[int, int] = (len(given), given.shape[1])
 
     def __len__(self) -> int:
@@ -136,7 +136,7 @@ class LevelledRows:
         if places.dtype == bool:
             places = np.flatnonzero(places)
         made = np.empty((len(places), self.shape[1]), np.float32)
-        step = max(1, BLOCK // self.shape[1])
+        step = max(1, self._block // self.shape[1])
         for start in range(0, len(places), step):
             part = np.asarray(self._given[places[start : start + step]], np.float64)
             if self._cut:
@@ -154,9 +154,9 @@ class LevelledRows:
         return self[:].astype(dtype or self.dtype, copy=False)
 
 
-def levelled(found: Any, cut: bool = True) -> LevelledRows:
+def levelled(found: Any, cut: bool = True, block: int = BLOCK) -> LevelledRows:
     """Rows [n, d], finite, in an array or in chunks, at scales of their own."""
-    return LevelledRows(found, Levels.of(found), cut)
+    return LevelledRows(found, Levels.of(found, block), cut, block)
 
 
 def _measures(some: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -108,20 +108,22 @@ class WordVectors:
         return sparse.hstack([terms.weighted(texts) for terms in self._terms], format="csr")
 
 
-def word_rows(examples: Examples, audited: Examples | None = None) -> AnyArray:
+def word_rows(
+    examples: Examples, audited: Examples | None = None, sample: int = SAMPLE, block: int | None = None
+) -> AnyArray:
     """Texts as vectors float32 [n, d], in terms that `audited` (the same examples if None) have.
 
-    Memory: 4 d bytes a text, the counts of `SAMPLE` texts, and 2 x TERMS x d numbers at most.
+    Memory: 4 d bytes a text, the counts of `sample` texts, and 2 x TERMS x d numbers at most.
     """
     source = examples if audited is None else audited
     n = len(source)
-    chosen = np.sort(np.random.default_rng(0).permutation(n)[:SAMPLE])
-    vectors = WordVectors([text for part in _parts(source, chosen) for text in part])
+    chosen = np.sort(np.random.default_rng(0).permutation(n)[:sample])
+    vectors = WordVectors([text for part in _parts(source, chosen, block) for text in part])
     everything = np.arange(len(examples), dtype=np.int64)
-    return np.concatenate([vectors.of(part) for part in _parts(examples, everything)])
+    return np.concatenate([vectors.of(part) for part in _parts(examples, everything, block)])
 
 
-def _parts(examples: Examples, rows: AnyArray) -> Iterator[list[str]]:
-    block = rows_per_block(examples)
+def _parts(examples: Examples, rows: AnyArray, block: int | None) -> Iterator[list[str]]:
+    block = block or rows_per_block(examples)
     for start in range(0, len(rows), block):
         yield list(examples.read(rows[start : start + block]))

@@ -40,7 +40,8 @@ class Links:
         Rows that each is linked to, -1 for none; int32 [n, m]. As many that link to it are kept, the first of them.
     """
 
-    def __init__(self, rows: Singles, links: Places) -> None:
+    def __init__(self, rows: Singles, links: Places, block: int = QUERIES) -> None:
+        self._block = block
         self._rows, self._squares = rows, np.einsum("ij,ij->i", rows, rows)
         self.both = np.concatenate([links, reverse(links)], axis=1)
 
@@ -59,16 +60,18 @@ class Links:
         found, values = places.astype(np.int32), apart.copy()
 
         def work(start: int) -> None:
-            part = slice(start, start + QUERIES)
+            part = slice(start, start + self._block)
             seen = np.zeros(len(self._rows), np.int32)
             _expand(self._rows, self._squares, queries[part], self.both, values[part], found[part], seen)
 
-        for _ in in_order(work, range(0, len(queries), QUERIES), threads):
+        for _ in in_order(work, range(0, len(queries), self._block), threads):
             pass
         return found.astype(np.int64), values
 
 
-def linked(cells: Cells, near: Callable[[Singles], NDArray[np.integer]], count: int, threads: int) -> Links:
+def linked(
+    cells: Cells, near: Callable[[Singles], NDArray[np.integer]], count: int, threads: int, block: int = QUERIES
+) -> Links:
     """Links of each row with its nearest, as far as they are found in few cells and by one round of NN-descent.
 
     Parameters
@@ -81,19 +84,21 @@ def linked(cells: Cells, near: Callable[[Singles], NDArray[np.integer]], count: 
         Links of a row, forward.
     threads
         Number of threads.
+    block
+        Queries that a thread takes at a time.
     """
     n = len(cells.rows)
     places, apart = np.empty((n, count + 1), np.int32), np.empty((n, count + 1), np.float32)
-    step = QUERIES * max(1, threads)
+    step = block * max(1, threads)
     for start in range(0, n, step):
         part = slice(start, start + step)
         places[part], apart[part] = cells.search(cells.rows[part], near(cells.rows[part]), count + 1, threads)
-    first = Links(cells.rows, places)
+    first = Links(cells.rows, places, block)
     for start in range(0, n, step):
         part = slice(start, start + step)
         places[part] = first.expand(cells.rows[part], places[part].astype(np.int64), apart[part], threads)[0]
     # The first is the row itself, or one at the same place.
-    return Links(cells.rows, places[:, 1:])
+    return Links(cells.rows, places[:, 1:], block)
 
 
 @numba.njit(nogil=True)

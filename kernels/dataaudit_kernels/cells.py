@@ -56,8 +56,11 @@ class Cells:
     [[8, 7], [9, -1]]
     """
 
-    def __init__(self, rows: Singles, names: Integers, starts: Integers) -> None:
+    def __init__(
+        self, rows: Singles, names: Integers, starts: Integers, block: int = QUERIES, products: int = PRODUCTS
+    ) -> None:
         self.rows, self.names, self.starts = rows, names, starts
+        self._block, self._products = block, products
         self._squares = np.einsum("ij,ij->i", rows, rows)
 
     def search(self, queries: Singles, near: NDArray[np.integer], k: int, threads: int) -> tuple[Integers, Singles]:
@@ -84,11 +87,11 @@ class Cells:
         names, apart = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
 
         def work(start: int) -> None:
-            part = slice(start, start + QUERIES)
+            part = slice(start, start + self._block)
             self._search(queries[part], near[part], names[part], apart[part])
 
         with threadpool_limits(1, "blas"):
-            for _ in in_order(work, range(0, len(queries), QUERIES), threads):
+            for _ in in_order(work, range(0, len(queries), self._block), threads):
                 pass
         return names, apart
 
@@ -113,7 +116,7 @@ class Cells:
         for cell in np.flatnonzero(np.diff(ends, prepend=0)).tolist():
             which = order[ends[cell - 1] if cell else 0 : ends[cell]] // near.shape[1]
             first, last = int(self.starts[cell]), int(self.starts[cell + 1])
-            step = max(1, PRODUCTS // len(which))
+            step = max(1, self._products // len(which))
             theirs = queries[which]
             for start in range(first, last, step):
                 end = min(start + step, last)

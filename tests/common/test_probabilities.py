@@ -21,10 +21,9 @@ def test_dense_shares_come_back_as_they_were_put():
     np.testing.assert_allclose(found.dense(slice(10, 20)), given_probabilities[10:20], atol=1e-6)
 
 
-def test_a_sketch_keeps_the_likeliest_and_the_own_class(monkeypatch):
-    monkeypatch.setattr(probabilities, "DENSE_ELEMENTS", 10)
+def test_a_sketch_keeps_the_likeliest_and_the_own_class():
     given_probabilities, labels = some(40, 30), np.arange(40) % 30
-    found = ClassProbabilities.empty(40, 30)
+    found = ClassProbabilities.empty(40, 30, dense_elements=10)
     found.put(np.arange(40), given_probabilities, labels)
     assert found.values.shape == (40, probabilities.SLOTS)
     dense = found.dense(slice(0, 40))

@@ -9,8 +9,8 @@ from dataaudit.dynamics.periods import Periods, informedness
 from dataaudit.dynamics.recorder import Recorder
 
 
-def summed(values, seen):
-    found = Periods(values.shape[1], values.shape[2], torch.device("cpu"))
+def summed(values, seen, **sizes):
+    found = Periods(values.shape[1], values.shape[2], torch.device("cpu"), **sizes)
     for epoch in range(len(values)):
         found.add(torch.tensor(values[epoch]), torch.tensor(seen[epoch]))
     return found
@@ -37,12 +37,11 @@ def test_the_mean_is_that_of_epochs_weighed_by_their_period(epochs, n, classes, 
     np.testing.assert_allclose(found.mean(weights, bits(seen)), expected, atol=1e-5)
 
 
-def test_equal_weights_give_the_plain_mean_and_no_room_gives_none(monkeypatch):
+def test_equal_weights_give_the_plain_mean_and_no_room_gives_none():
     rng = np.random.default_rng(0)
     values, seen = rng.dirichlet(np.ones(3), (11, 5)).astype(np.float32), np.ones((11, 5), bool)
     np.testing.assert_allclose(summed(values, seen).mean(np.ones(11), bits(seen)), values.mean(0), atol=1e-6)
-    monkeypatch.setattr(periods, "ELEMENTS", 29)
-    assert summed(values, seen).mean(np.ones(11), bits(seen)) is None
+    assert summed(values, seen, elements=29).mean(np.ones(11), bits(seen)) is None
 
 
 def test_an_epoch_says_much_where_it_agrees_with_right_labels_and_not_with_wrong_ones():

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataaudit_kernels import cell_links
 from dataaudit_kernels.cell_links import Links, linked, reverse
 from dataaudit_kernels.cells import Cells
 
@@ -56,9 +55,8 @@ def test_the_nearest_of_what_was_found_and_what_it_links(n, d, m, k, seed):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_what_few_cells_miss_is_found_by_links(threads, monkeypatch):
+def test_what_few_cells_miss_is_found_by_links(threads):
     """Rows on a line that winds through cells of their own."""
-    monkeypatch.setattr(cell_links, "QUERIES", 100)
     turn = np.linspace(0, 40, 1200)
     rows = np.stack([turn * np.cos(turn), turn * np.sin(turn)], 1).astype(np.float32)
     cells = Cells(rows, np.arange(1200), np.arange(0, 1201, 20))
@@ -67,7 +65,7 @@ def test_what_few_cells_miss_is_found_by_links(threads, monkeypatch):
     def near(some, count=2):
         return ((some[:, None] - middles) ** 2).sum(-1).argsort(1, kind="stable")[:, :count]
 
-    links = linked(cells, near, 12, threads)
+    links = linked(cells, near, 12, threads, block=100)
     squares = ((rows[:, None].astype(np.float64) - rows) ** 2).sum(-1)
     edge = np.sort(squares, axis=1)[:, 29:30] + 1e-3
     found = [cells.search(rows, near(rows, 1), 30, threads)]
@@ -78,7 +76,7 @@ def test_what_few_cells_miss_is_found_by_links(threads, monkeypatch):
         shares.append((apart <= edge).mean())
     assert shares[0] < 0.7
     assert shares[1] > shares[0] + 0.15
-    again = linked(cells, near, 12, 1)
+    again = linked(cells, near, 12, 1, block=100)
     np.testing.assert_array_equal(again.both, links.both)
 
 

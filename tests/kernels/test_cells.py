@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataaudit_kernels import cells as kernel
 from dataaudit_kernels.cells import Cells
 
 
@@ -56,7 +55,7 @@ def test_rows_at_one_distance_come_in_the_order_of_their_places():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_pieces_and_threads_change_nothing(threads, monkeypatch):
+def test_pieces_and_threads_change_nothing(threads):
     rng = np.random.default_rng(0)
     _, _, cells = sorted_cells(rng, 2000, 5, 30)
     # Whole numbers, whose products no order of additions rounds.
@@ -64,12 +63,11 @@ def test_pieces_and_threads_change_nothing(threads, monkeypatch):
     queries = np.round(4 * rng.normal(size=(300, 5))).astype(np.float32)
     near = np.array([rng.permutation(30)[:8] for _ in queries])
     whole = cells.search(queries, near, 10, 1)
-    monkeypatch.setattr(kernel, "QUERIES", 37)
-    pieces = cells.search(queries, near, 10, threads)
+    pieces = Cells(cells.rows, cells.names, cells.starts, block=37).search(queries, near, 10, threads)
     np.testing.assert_array_equal(pieces[0], whole[0])
     np.testing.assert_array_equal(pieces[1], whole[1])
-    monkeypatch.setattr(kernel, "PRODUCTS", 100)
-    np.testing.assert_array_equal(cells.search(queries, near, 10, threads)[1], whole[1])
+    smaller = Cells(cells.rows, cells.names, cells.starts, block=37, products=100)
+    np.testing.assert_array_equal(smaller.search(queries, near, 10, threads)[1], whole[1])
 
 
 def test_more_cells_than_sixteen_bits_count():

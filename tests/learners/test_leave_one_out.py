@@ -16,10 +16,9 @@ def data():
 
 
 @pytest.mark.parametrize("block", [7, 8192])
-def test_it_equals_refitting(data, block, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", block)
+def test_it_equals_refitting(data, block):
     inputs, labels = data
-    found = leave_one_out(lambda rows: inputs[rows], labels, 3, 2.0)(slice(0, 63))
+    found = leave_one_out(lambda rows: inputs[rows], labels, 3, 2.0, block)(slice(0, 63))
     # The penalty is of features centred on all examples, which an intercept makes the same as any other centre.
     for row in range(0, 63, 5):
         kept = np.arange(63) != row
@@ -48,11 +47,10 @@ def test_constant_features_say_what_the_shares_of_the_classes_are():
     np.testing.assert_allclose(found, others, atol=1e-9)
 
 
-def test_features_that_outnumber_the_rows_are_turned(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 2)
+def test_features_that_outnumber_the_rows_are_turned():
     rng = np.random.default_rng(0)
     labels, wide = np.arange(20) % 2, rng.normal(size=(20, 257)).astype(np.float32) + 10
-    turned = module.within_rows(wide)
+    turned = module.within_rows(wide, 500)
     assert turned.shape == (20, 20)
     centred = wide - wide.mean(0, dtype=float)
     np.testing.assert_allclose(turned @ turned.T, centred @ centred.T, atol=1e-9)

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import cloudpickle
 import numpy as np
@@ -11,7 +12,6 @@ from sklearn.neighbors import KNeighborsClassifier
 import dataaudit
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, ModelError, SettingError
-from dataaudit.learners import votes
 from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.nearest import NearestNeighbours, NearestNeighboursLearner
 from dataaudit.learners.recipes import Recipe
@@ -35,13 +35,14 @@ class TestContract(LearnerContract):
         return self.blobs.labels
 
 
-def bound(features, labels, k):
-    return NearestNeighboursLearner(NearestNeighbours(k), as_examples((features, labels))).trial()
+def bound(features, labels, k, **sizes):
+    trial = NearestNeighboursLearner(NearestNeighbours(k), as_examples((features, labels))).trial()
+    return replace(trial, **sizes)
 
 
-def check(features, labels, k, train, held):
+def check(features, labels, k, train, held, **sizes):
     """Against scikit-learn, in float64; where votes tie, the class of the nearest voter among the tied."""
-    trial = bound(features, labels, k)
+    trial = bound(features, labels, k, **sizes)
     k = min(k, len(train))
     model = KNeighborsClassifier(k, algorithm="brute").fit(features[train].astype(np.float64), labels[train])
     shares = np.zeros((len(held), labels.max() + 1))
@@ -66,12 +67,11 @@ def test_votes_equal_scikit_learns(n, d, k, seed):
     check(features, labels, min(k, n), np.sort(order[:train]), np.sort(order[train:]))
 
 
-def test_blocks_and_features_far_from_zero(monkeypatch):
-    monkeypatch.setattr(votes, "BLOCK_VALUES", 5000)
+def test_blocks_and_features_far_from_zero():
     rng = np.random.default_rng(0)
     features = (rng.normal(size=(700, 12)) + 50.0).astype(np.float32)
     order = rng.permutation(700)
-    check(features, rng.integers(4, size=700), 5, np.sort(order[:300]), np.sort(order[300:]))
+    check(features, rng.integers(4, size=700), 5, np.sort(order[:300]), np.sort(order[300:]), block_values=5000)
 
 
 def test_of_equal_distances_the_first_row_votes():

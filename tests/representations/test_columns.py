@@ -12,7 +12,6 @@ from dataaudit.data.chunks import ChunkedRows
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Torch
 from dataaudit.pipeline.ridge_loo import left_out_predictions
-from dataaudit.representations import columns
 from dataaudit.representations.columns import levelled, share_a_scale
 from dataaudit.representations.input import InputRows, level_rows, place_rows, place_rows_beside
 
@@ -74,12 +73,11 @@ def test_rare_values_are_not_blown_up_and_far_ones_are_cut_off():
     np.testing.assert_array_equal(np.delete(left, 3, 0)[20:-20], np.delete(found, 3, 0)[20:-20])
 
 
-def test_blocks_make_no_difference(monkeypatch):
+def test_blocks_make_no_difference():
     rows = cloud(257, 7)
     whole = np.asarray(levelled(rows))
-    monkeypatch.setattr(columns, "BLOCK", 70)
-    np.testing.assert_array_equal(levelled(rows), whole)
-    pieces = levelled(ChunkedRows([rows[:100], rows[100:]]))
+    np.testing.assert_array_equal(levelled(rows, block=70), whole)
+    pieces = levelled(ChunkedRows([rows[:100], rows[100:]]), block=70)
     np.testing.assert_array_equal(pieces, whole)
     places = np.array([256, 3, 99, 3])
     np.testing.assert_array_equal(pieces[places], whole[places])
