@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from dataaudit.cluster.folder import BlockFolder
-from dataaudit.cluster.schedule import BlockSchedule, whole
+from dataaudit.cluster.schedule import BlockSchedule
 from dataaudit.cluster.source import Source, changed
 from dataaudit.cluster.tally import Tally
 from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density import engines
@@ -76,7 +77,7 @@ class RayEngine:
     name: str = "ray"
 
     def __post_init__(self) -> None:
-        whole("block_rows", self.block_rows, 1)
+        checks.whole("block_rows", self.block_rows, 1, "leave out block_rows=")
         _ = self._needs
         if self.folder is not None and not isinstance(self.folder, (str, Path)):
             raise SettingError(f"folder={self.folder!r}", "a path, or None", "pass folder='blocks'")

@@ -7,18 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import IntArray
-from dataaudit.errors import SettingError
 
 SQUARE = 8
 """Ranges along a side of the squares in which blocks are taken: 64 blocks of a square read 16 ranges."""
-
-
-def whole(name: str, value: object, least: int) -> None:
-    """Raise `SettingError` unless a setting is a whole number of at least `least`."""
-    number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not number or value < least:  # type: ignore[operator]
-        raise SettingError(f"{name}={value!r}", f"a whole number of at least {least}", f"leave out {name}=")
 
 
 def started(slots: int) -> int:
@@ -63,8 +56,8 @@ class BlockSchedule:
     block_rows: int
 
     def __post_init__(self) -> None:
-        whole("rows", self.rows, 0)
-        whole("block_rows", self.block_rows, 1)
+        checks.whole("rows", self.rows, 0, "leave out rows=")
+        checks.whole("block_rows", self.block_rows, 1, "leave out block_rows=")
 
     @property
     def ranges(self) -> int:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.cluster.schedule import whole
 from dataaudit.cluster.source import Source
 from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.common import checks
 from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
@@ -60,7 +60,7 @@ class RaySearch:
     name: str = "ray"
 
     def __post_init__(self) -> None:
-        whole("block_queries", self.block_queries, 1)
+        checks.whole("block_queries", self.block_queries, 1, "leave out block_queries=")
         _ = self._needs
 
     @property

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import ModelError, SettingError
 
@@ -135,16 +136,10 @@ def elapsed(name: str, epoch: int | None, total_epochs: int | None) -> float:
 
 def check_share(owner: str, name: str, value: float, *, zero: bool = False, one: bool = True) -> None:
     """Raise unless `value` is a number between 0 and 1, `zero` or `one` included."""
-    fine = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not fine or not 0 <= value <= 1 or (value == 0 and not zero) or (value == 1 and not one):
-        low, high = "0 or more" if zero else "more than 0", "at most 1" if one else "below 1"
-        raise SettingError(f"{name}={value!r} of {owner}", f"a number, {low} and {high}", f"pass {name}=0.5")
-
-
-def check_count(owner: str, name: str, value: int) -> None:
-    """Raise unless `value` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise SettingError(f"{name}={value!r} of {owner}", "a whole number of at least 1", f"pass {name}=5")
+    low, high = "0 or more" if zero else "more than 0", "at most 1" if one else "below 1"
+    expected = f"a number, {low} and {high}"
+    inclusive: checks.Inclusive = "both" if zero and one else "left" if zero else "right" if one else "neither"
+    checks.number(name, value, 0, 1, inclusive, expected, f"pass {name}=0.5", owner=owner)
 
 
 def weighed(strategy: Strategy, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:

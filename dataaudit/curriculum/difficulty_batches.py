@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from torch.utils.data import Sampler
 
+from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import IntArray
 from dataaudit.curriculum.epoch_position import Passes, as_numbers, check_seed, check_whole, same_settings
 from dataaudit.curriculum.sampling import uniforms
-from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.errors import DataError
 
 ORDERS = ("shuffled", "easy_first", "hard_first")
 SETTINGS = ("version", "scores", "batch_size", "levels", "order", "drop_last", "seed")
@@ -88,11 +89,8 @@ class LevelBatchSampler(Sampler[list[int]]):
         self.batch_size = check_whole("batch_size", batch_size, 1)
         self.levels = check_whole("levels", levels, 1)
         self.seed = check_seed(seed)
-        if order not in ORDERS:
-            raise SettingError(f"order={order!r}", "a known order of batches", did_you_mean(order, ORDERS))
-        if not isinstance(drop_last, bool):
-            raise SettingError(f"drop_last={drop_last!r}", "True or False", "pass drop_last=True for full batches")
-        self.order, self.drop_last = order, drop_last
+        checks.choice(f"order={order!r}", order, ORDERS, "a known order of batches")
+        self.order, self.drop_last = order, checks.flag("drop_last", drop_last, "pass drop_last=True for full batches")
         self._passes = Passes(num_replicas, rank, False)
         values = as_numbers("scores", scores, "pass a column of audit.scores")
         scored = int(np.isfinite(values).sum())

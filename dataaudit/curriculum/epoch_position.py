@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray
 from dataaudit.errors import DataError, SettingError
 
@@ -23,11 +24,9 @@ def as_numbers(what: str, values: Any, action: str) -> FloatArray:
 
 def check_whole(name: str, value: Any, least: int, below: int | None = None) -> int:
     """`value` as an int, or a `SettingError`."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least or (below is not None and value >= below):
-        limits = f"at least {least}" if below is None else f"{least} to below {below}"
-        raise SettingError(f"{name}={value!r}", f"a whole number, {limits}", f"pass {name}={least}")
-    return int(value)
+    limits = f"at least {least}" if below is None else f"{least} to below {below}"
+    most = None if below is None else below - 1
+    return checks.whole(name, value, least, f"pass {name}={least}", most=most, expected=f"a whole number, {limits}")
 
 
 def check_seed(seed: Any) -> int:
@@ -52,9 +51,7 @@ class Passes:
     def __init__(self, num_replicas: int, rank: int, drop_last: bool) -> None:
         self.num_replicas = check_whole("num_replicas", num_replicas, 1)
         self.rank = check_whole("rank", rank, 0, self.num_replicas)
-        if not isinstance(drop_last, bool):
-            raise SettingError(f"drop_last={drop_last!r}", "True or False", "pass drop_last=True to cut the rest off")
-        self.drop_last = drop_last
+        self.drop_last = checks.flag("drop_last", drop_last, "pass drop_last=True to cut the rest off")
         self.epoch = 0
         self.reached = 0
         self._start = 0

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.curriculum.base import ScoredExamples, check_share, elapsed
 
 Pacing = Literal["linear", "sqrt", "step"]
 PACINGS = ("linear", "sqrt", "step")
@@ -55,11 +55,10 @@ class _Paced:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        if self.pacing not in PACINGS:
-            raise SettingError(f"pacing={self.pacing!r} of {owner}", "a known one", did_you_mean(self.pacing, PACINGS))
+        checks.choice(f"pacing={self.pacing!r} of {owner}", self.pacing, PACINGS, "a known one")
         check_share(owner, "start", self.start)
         check_share(owner, "full", self.full)
-        check_count(owner, "steps", self.steps)
+        checks.whole("steps", self.steps, 1, "pass steps=5", owner=owner)
 
     def _admit(self, order: IntArray, n: int, time: float) -> FloatArray:
         """1 for the first of `order`, as many as are due, 0 for the others in it, NaN outside it."""

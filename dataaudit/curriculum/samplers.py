@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
+from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import Strategy
@@ -33,9 +34,7 @@ class _WeightedSampler(Sampler[int], ABC):
         passes: Passes,
     ) -> None:
         super().__init__()
-        if not isinstance(replacement, bool):
-            raise SettingError(f"replacement={replacement!r}", "True or False", "pass replacement=False for distinct")
-        self.replacement = replacement
+        self.replacement = checks.flag("replacement", replacement, "pass replacement=False for distinct")
         self.seed = check_seed(seed)
         self._asked = None if num_samples is None else check_whole("num_samples", num_samples, 1)
         if isinstance(weights, (str, Strategy)) or (callable(weights) and isinstance(weights, type)):

@@ -9,8 +9,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.curriculum.base import ScoredExamples, check_count, check_share, elapsed, needed_rate
+from dataaudit.curriculum.base import ScoredExamples, check_share, elapsed, needed_rate
 from dataaudit.errors import DataError, ModelError, SettingError, rows
 
 SMALLEST = 1e-9
@@ -218,7 +219,7 @@ class SmallLoss:
         _check_recorder("SmallLoss", self.recorder)
         if self.forget is not None:
             check_share("SmallLoss", "forget", self.forget, zero=True, one=False)
-        check_count("SmallLoss", "gradual", self.gradual)
+        checks.whole("gradual", self.gradual, 1, "pass gradual=5", owner="SmallLoss")
 
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 1 for those that are kept, 0 for the others; never rises with the loss."""

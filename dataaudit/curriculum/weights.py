@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import FloatArray
 from dataaudit.curriculum.base import ScoredExamples, Strategy, weighed
@@ -72,9 +73,8 @@ def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
 def check_moment(epoch: Any, total_epochs: Any) -> None:
     """Raise unless `epoch` is None or one of `total_epochs`, where that is known."""
     for name, value, least in (("epoch", epoch, 0), ("total_epochs", total_epochs, 1)):
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if value is not None and (not whole or value < least):
-            raise SettingError(f"{name}={value!r}", f"a whole number of at least {least}", f"pass {name}={least}")
+        if value is not None:
+            checks.whole(name, value, least, f"pass {name}={least}")
     if epoch is not None and total_epochs is not None and epoch >= total_epochs:
         raise SettingError(
             f"epoch={epoch} of total_epochs={total_epochs}", f"0..{total_epochs - 1}", "count epochs from 0"
@@ -101,10 +101,8 @@ def weights(
         If unscored="raise" and something is unknown of some example, or no example has weight.
     """
     check_moment(epoch, total_epochs)
-    if unscored not in UNSCORED:
-        raise SettingError(f"unscored={unscored!r}", "a known policy", did_you_mean(unscored, UNSCORED))
-    if not isinstance(normalise, bool):
-        raise SettingError(f"normalise={normalise!r}", "True or False", "pass normalise=False for the weights as are")
+    checks.choice(f"unscored={unscored!r}", unscored, UNSCORED, "a known policy")
+    checks.flag("normalise", normalise, "pass normalise=False for the weights as are")
     said = weighed(strategy, examples, epoch, total_epochs)
     # Sums of the largest numbers overflow.
     with np.errstate(over="ignore"):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.kinds import is_image
 from dataaudit.errors import DataError, RowError, SettingError, require
@@ -102,8 +103,7 @@ class Resize:
 
     def __post_init__(self) -> None:
         pair = self.size if isinstance(self.size, tuple) else (self.size, self.size)
-        whole = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in pair)
-        if len(pair) != 2 or not whole:
+        if len(pair) != 2 or not all(checks.is_whole(side) and side > 0 for side in pair):
             raise SettingError(f"size={self.size!r}", "pixels, or (height, width)", "pass Resize(32)")
         if self.mode not in ("RGB", "L"):
             raise SettingError(f"mode={self.mode!r}", "'RGB' or 'L'", "pass Resize(32, mode='L')")

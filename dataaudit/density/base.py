@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError
 
 SPACES = {
     "input": "the inputs themselves",
@@ -52,8 +53,7 @@ class DensityNeed:
     loss: Callable[[Any, Any], Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.space not in SPACES:
-            raise SettingError(f"representation {self.space!r}", "a known one", did_you_mean(self.space, SPACES))
+        checks.choice(f"representation {self.space!r}", self.space, SPACES, "a known one")
         multiple_of(self.bandwidth)
         if self.layer is not None and (self.space != "hidden" or not isinstance(self.layer, str)):
             raise SettingError(
@@ -68,8 +68,7 @@ class DensityNeed:
                 "cross-entropy only",
                 "ask for 'gradient_sketch', or leave loss=None",
             )
-        whole = isinstance(self.epoch, (int, np.integer)) and not isinstance(self.epoch, bool)
-        if self.epoch is not None and (self.space == "input" or not whole or self.epoch < 1):
+        if self.epoch is not None and (self.space == "input" or not checks.is_whole(self.epoch) or self.epoch < 1):
             raise SettingError(
                 f"epoch {self.epoch!r} for representation {self.space!r}",
                 "a whole number from 1, for a representation of the model",
@@ -95,8 +94,7 @@ def multiple_of(bandwidth: float | str) -> float | None:
         number = float(bandwidth if text is None else text)
     except (TypeError, ValueError):
         number = float("nan")
-    known = text is not None or (isinstance(bandwidth, (int, float, np.number)) and not isinstance(bandwidth, bool))
-    if not known or not (np.isfinite(number) and number > 0):
+    if not (text is not None or checks.is_number(bandwidth)) or not (np.isfinite(number) and number > 0):
         raise SettingError(
             f"bandwidth={bandwidth!r}",
             "a finite number above 0, or a multiple of half the mean distance such as '0.5x'",

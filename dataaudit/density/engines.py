@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensitySums
@@ -217,9 +218,8 @@ class CpuEngine:
                 f"one that this CPU multiplies: auto, {', '.join(supported())}",
                 "pass precision='auto'",
             )
-        whole = isinstance(self.threads, (int, np.integer)) and not isinstance(self.threads, bool)
-        if self.threads is not None and (not whole or self.threads < 1):
-            raise SettingError(f"threads={self.threads!r}", "a whole number of at least 1, or None", "pass None")
+        if self.threads is not None:
+            checks.whole("threads", self.threads, 1, "pass None", expected="a whole number of at least 1, or None")
 
     def sums(
         self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]

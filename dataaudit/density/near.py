@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensitySums, SumErrors
 from dataaudit.density.sampled import SampledEngine, WrittenOut
-from dataaudit.errors import SettingError, require
+from dataaudit.errors import require
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import resolve
@@ -57,9 +58,7 @@ class FaissEngine:
     def check(self) -> None:
         """Raise `SettingError` unless all settings are as described, and `MissingPackageError` without FAISS."""
         require("faiss", "cpu", "engine 'faiss'")
-        whole = isinstance(self.depth, (int, np.integer)) and not isinstance(self.depth, bool)
-        if not whole or self.depth < 1:
-            raise SettingError(f"depth={self.depth!r}", "a whole number of at least 1", "leave depth out")
+        checks.whole("depth", self.depth, 1, "leave depth out")
         SampledEngine(self.tolerance, self.sample, self.exact_class, True, self.seed, self.threads).check()
 
     def sums(

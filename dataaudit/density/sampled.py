@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.density.base import DensitySums, SumErrors
 from dataaudit.errors import SettingError
@@ -67,11 +68,9 @@ class SampledEngine:
 
     def check(self) -> None:
         """Raise `SettingError` unless all settings are as described."""
-        number = isinstance(self.tolerance, (int, float, np.number)) and not isinstance(self.tolerance, bool)
-        if self.tolerance is not None and not (number and 0 < self.tolerance < 1):
-            raise SettingError(
-                f"tolerance={self.tolerance!r}", "a number between 0 and 1, or None", "pass tolerance=1e-3"
-            )
+        if self.tolerance is not None:
+            expected = "a number between 0 and 1, or None"
+            checks.number("tolerance", self.tolerance, 0, 1, "neither", expected, "pass tolerance=1e-3")
         for name, least, optional in (
             ("sample", 256, False),
             ("exact_class", 0, True),
@@ -79,14 +78,10 @@ class SampledEngine:
             ("threads", 1, True),
         ):
             value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if not (optional and value is None) and (not whole or value < least):
-                none = ", or None" if optional else ""
-                raise SettingError(
-                    f"{name}={value!r}", f"a whole number of at least {least}{none}", f"leave {name} out"
-                )
-        if not isinstance(self.control, bool):
-            raise SettingError(f"control={self.control!r}", "True or False", "leave control out")
+            if value is not None or not optional:
+                expected = f"a whole number of at least {least}" + (", or None" if optional else "")
+                checks.whole(name, value, least, f"leave {name} out", expected=expected)
+        checks.flag("control", self.control, "leave control out")
 
     def sums(
         self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dataaudit.common.types import AnyArray, BoolArray, IntArray
-from dataaudit.errors import DataError, SettingError, rows
+from dataaudit.errors import DataError, rows
 
 WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 """Types of indices and labels."""
@@ -41,13 +41,6 @@ def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         torch.where(right, label, rival).to(logits.dtype),
     )
     return torch.cat(columns, 1), probabilities
-
-
-def check_sizes(**sizes: tuple[object, int]) -> None:
-    """Raise unless each is a whole number, and at least the second of its pair."""
-    for name, (value, least) in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise SettingError(f"{name}={value!r}", f"a whole number of at least {least}", f"pass Recorder({name}=...)")
 
 
 def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int) -> None:

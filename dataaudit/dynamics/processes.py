@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from dataaudit.common import checks
 from dataaudit.dynamics.ranks import place, wire
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
@@ -70,9 +71,9 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
             f"recorder={recorder!r}", "a dataaudit.Recorder", "pass this process's own, as gather_recorder(recorder)"
         )
     rank, size = place(group)
-    whole_number = isinstance(dst, int) and not isinstance(dst, bool)
-    if dst is not None and not (whole_number and 0 <= dst < size):
-        raise SettingError(f"dst={dst!r}", f"a rank of the group, 0..{size - 1}", "pass dst=0, or None for all")
+    if dst is not None:
+        ranks = f"a rank of the group, 0..{size - 1}"
+        dst = checks.whole("dst", dst, 0, "pass dst=0, or None for all", most=size - 1, expected=ranks)
     state = recorder.state_dict()
     _refuse_strangers(recorder, state, group, size)
     whole: Recorder | None = None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.history import History
 from dataaudit.dynamics.losses import LatestLosses
@@ -27,7 +28,6 @@ from dataaudit.dynamics.measure import (
     check_labels,
     check_partners,
     check_range,
-    check_sizes,
     measure,
     refuse_shapes,
 )
@@ -77,7 +77,8 @@ class Recorder:
     """
 
     def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
-        check_sizes(n=(n, 1), classes=(classes, 2), history_bytes=(history_bytes, 0))
+        for name, value, least in (("n", n, 1), ("classes", classes, 2), ("history_bytes", history_bytes, 0)):
+            checks.whole(name, value, least, f"pass Recorder({name}=...)")
         self.n, self.classes = int(n), int(classes)
         self._history = History(self.n, int(history_bytes))
         self._labels = np.full(self.n, -1, np.int64)

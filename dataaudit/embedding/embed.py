@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
 from dataaudit.data.columns import check_column
@@ -178,11 +179,9 @@ def _evaluating(model: Any) -> Iterator[None]:
 
 def _check_settings(batch_size: int, max_length: int | None, normalise: bool, progress: bool) -> None:
     for name, number in (("batch_size", batch_size), ("max_length", 1 if max_length is None else max_length)):
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-            raise SettingError(f"{name}={number!r}", "a whole number of at least 1", f"pass {name}=64, for example")
+        checks.whole(name, number, 1, f"pass {name}=64, for example")
     for name, value in (("normalise", normalise), ("progress", progress)):
-        if not isinstance(value, bool):
-            raise SettingError(f"{name}={value!r}", "True or False", f"pass {name}=True")
+        checks.flag(name, value, f"pass {name}=True")
 
 
 def _check_out(out: str | Path | None) -> Path | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
+from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.texts import inputs_are_texts
-from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean
+from dataaudit.errors import DataError, ModelError
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 
 if TYPE_CHECKING:
@@ -21,21 +20,12 @@ SPACES = ("auto", "input", "hidden")
 
 def check_space(by: Any, also: tuple[str, ...] = ()) -> None:
     """Raise unless `by` is a representation, "auto", or one of `also`."""
-    if by not in (*SPACES, *also):
-        raise SettingError(f"by={by!r}", "a known choice", did_you_mean(by, (*SPACES, *also)))
+    checks.choice(f"by={by!r}", by, (*SPACES, *also), "a known choice")
 
 
 def check_count(name: str, value: Any, advice: str) -> int:
-    """`value` as a number of examples.
-
-    Raises
-    ------
-    SettingError
-        If it is no whole number of at least 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise SettingError(f"{name}={value!r}", "a whole number of at least 1", advice)
-    return int(value)
+    """Return `value` as a number of examples, or raise `SettingError`."""
+    return checks.whole(name, value, 1, advice)
 
 
 def known_graph(evidence: Evidence | None, space: str) -> Neighbours | None:

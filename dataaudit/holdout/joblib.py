@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from dataaudit.common import checks
 from dataaudit.errors import ModelError, SettingError, require
 from dataaudit.holdout.base import Failure, Group
 
@@ -43,16 +44,14 @@ class Joblib:
     name: str = "joblib"
 
     def __post_init__(self) -> None:
-        for setting in ("n_jobs", "threads", "retries"):
+        for setting, least in (("n_jobs", 1), ("threads", 1), ("retries", 0)):
             value = getattr(self, setting)
             if value is None and setting != "retries":
                 continue
-            low = 0 if setting == "retries" else 1
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if not whole or (value < low and not (setting == "n_jobs" and value == -1)):
-                raise SettingError(
-                    f"{setting}={value!r}", f"a whole number of at least {low}", f"pass Joblib({setting}=2)"
-                )
+            low = -1 if setting == "n_jobs" and value == -1 else least
+            expected = f"a whole number of at least {least}"
+            number = checks.whole(setting, value, low, f"pass Joblib({setting}=2)", expected=expected)
+            object.__setattr__(self, setting, number)
 
     def describe(self) -> dict[str, Any]:
         """Number of processes and of their threads, or the context's backend."""

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import BoolArray, IntArray
-from dataaudit.errors import SettingError
 
 Design = Literal["random", "stratified", "balanced", "nested", "folds"]
 
@@ -180,11 +180,6 @@ def check_ratio(ratio: Any) -> float:
     SettingError
         If it is not a number inside (0, 1).
     """
-    good = isinstance(ratio, (int, float, np.number)) and not isinstance(ratio, bool) and 0 < ratio < 1
-    if not good or not 0 < _millionths(float(ratio)) < 1_000_000:
-        raise SettingError(
-            f"ratio={ratio!r}",
-            "the share of the examples to train on, between 0 and 1 (both excluded)",
-            "pass Holdout(ratio=0.7)",
-        )
-    return round(float(ratio), 6)
+    expected = "the share of the examples to train on, between 0 and 1 (both excluded)"
+    number = checks.number("ratio", ratio, 5e-7, 1 - 5e-7, "neither", expected, "pass Holdout(ratio=0.7)")
+    return round(float(number), 6)

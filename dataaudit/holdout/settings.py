@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import IntArray
 from dataaudit.errors import SettingError, did_you_mean
@@ -105,7 +106,7 @@ class Holdout:
         for name, low in (("folds", 2), ("runs", 1), ("budget", 2)):
             value = getattr(self, name)
             if value is not None and not (name == "runs" and isinstance(value, str) and value == "auto"):
-                object.__setattr__(self, name, _whole(name, value, low))
+                object.__setattr__(self, name, checks.whole(name, value, low, f"pass Holdout({name}={low})"))
         if self.folds is not None:
             if self.stratify or self.balanced or self.runs == "auto" or self.ratio != RATIO:
                 raise SettingError(
@@ -118,13 +119,10 @@ class Holdout:
                     f"runs={self.runs!r} for folds={self.folds}", "a multiple of the folds", "leave runs=None"
                 )
         for name in ("stratify", "balanced"):
-            if not isinstance(getattr(self, name), bool):
-                raise SettingError(f"{name}={getattr(self, name)!r}", "True or False", f"pass Holdout({name}=True)")
+            checks.flag(name, getattr(self, name), f"pass Holdout({name}=True)")
         if self.stratify and self.balanced:
             raise SettingError("stratify and balanced", "one of them", "drop one")
-        good = isinstance(self.reliability, (int, float)) and 0 < self.reliability < 1
-        if not good or isinstance(self.reliability, bool):
-            raise SettingError(f"reliability={self.reliability!r}", "a number in (0, 1)", "pass reliability=0.95")
+        checks.number("reliability", self.reliability, 0, 1, "neither", "a number in (0, 1)", "pass reliability=0.95")
         if self.runs != "auto" and (self.reliability, self.budget) != (RELIABILITY, BUDGET):
             raise SettingError(
                 f"reliability={self.reliability!r}, budget={self.budget!r} with runs={self.runs!r}",
@@ -197,9 +195,3 @@ def _placed(store: Any) -> str:
         raise SettingError(f"store={store!r}", "a path or a URL", "pass store='runs'")
     place = fspath(store)
     return place if "://" in place or "::" in place else os.path.abspath(os.path.expanduser(place))
-
-
-def _whole(name: str, value: Any, low: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < low:
-        raise SettingError(f"{name}={value!r}", f"a whole number of at least {low}", f"pass Holdout({name}={low})")
-    return int(value)

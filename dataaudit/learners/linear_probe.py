@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
+from dataaudit.common import checks
 from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
-from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
 
 KINDS = {
@@ -59,11 +57,9 @@ class LinearProbe:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise SettingError(f"kind={self.kind!r}", "a known kind of linear model", did_you_mean(self.kind, KINDS))
-        number = isinstance(self.alpha, (int, float, np.number)) and not isinstance(self.alpha, bool)
-        if not number or not (math.isfinite(self.alpha) and self.alpha > 0):
-            raise SettingError(f"alpha={self.alpha!r}", "a finite number above 0", "pass LinearProbe(alpha=1.0)")
+        checks.choice(f"kind={self.kind!r}", self.kind, KINDS, "a known kind of linear model")
+        action = "pass LinearProbe(alpha=1.0)"
+        checks.number("alpha", self.alpha, 0, math.inf, "neither", "a finite number above 0", action)
 
 
 class LinearProbeLearner(FeatureLearner):

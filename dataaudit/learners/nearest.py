@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from dataaudit.common import checks
 from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError
@@ -42,9 +41,7 @@ class NearestNeighbours:
     k: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, (int, np.integer)) or self.k < 1:
-            raise SettingError(f"k={self.k!r}", "a whole number of at least 1", "pass NearestNeighbours(k=1)")
-        object.__setattr__(self, "k", int(self.k))
+        object.__setattr__(self, "k", checks.whole("k", self.k, 1, "pass NearestNeighbours(k=1)"))
 
 
 class NearestNeighboursLearner(FeatureLearner):

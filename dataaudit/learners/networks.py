@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.common import checks
+from dataaudit.errors import SettingError
 
 
 class MLP(nn.Sequential):
@@ -229,8 +230,7 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> Callable[[], n
     """
     if name == "mlp":
         return lambda: MLP(math.prod(input_shape), classes)
-    if name not in _IMAGE:
-        raise SettingError(f"network {name!r}", "a named network", did_you_mean(name, names()))
+    checks.choice(f"network {name!r}", name, names(), "a named network")
     if len(input_shape) != 3:
         raise SettingError(
             f"network {name!r} for inputs of shape {tuple(input_shape)}",

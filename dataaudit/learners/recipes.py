@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.common import checks
+from dataaudit.errors import SettingError
 
 Augment = Callable[[Any, Any], Any]
 """(inputs [b, ...], torch.Generator) -> inputs of the same shape."""
@@ -88,16 +89,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise SettingError(f"{name}={value!r}", "a whole number of at least 1", f"pass Recipe({name}=...)")
-        evaluations = self.evaluations
-        if isinstance(evaluations, bool) or not isinstance(evaluations, int) or not 0 <= evaluations <= self.epochs:
-            raise SettingError(
-                f"evaluations={evaluations!r}",
-                f"a whole number from 0 to the {self.epochs} epochs",
-                "pass Recipe(evaluations=...)",
-            )
+            number = checks.whole(name, getattr(self, name), 1, f"pass Recipe({name}=...)")
+            object.__setattr__(self, name, number)
+        expected = f"a whole number from 0 to the {self.epochs} epochs"
+        action = "pass Recipe(evaluations=...)"
+        evaluations = checks.whole("evaluations", self.evaluations, 0, action, most=self.epochs, expected=expected)
+        object.__setattr__(self, "evaluations", evaluations)
         self._within("label_smoothing", 0.0, 1.0)
         self._within("learning_rate", 0.0, float("inf"), open_low=True)
         self._within("momentum", 0.0, 1.0)
@@ -124,19 +121,14 @@ class Recipe:
             )
 
     def _within(self, name: str, low: float, high: float, open_low: bool = False) -> None:
-        value = getattr(self, name)
-        good = isinstance(value, (int, float)) and low <= value <= high and value < float("inf")
-        if not good or (open_low and value == low):
-            raise SettingError(
-                f"{name}={value!r}",
-                f"a number from {low:g}{' (excluded)' if open_low else ''} to {high:g}",
-                f"pass Recipe({name}=...)",
-            )
+        expected = f"a number from {low:g}{' (excluded)' if open_low else ''} to {high:g}"
+        action = f"pass Recipe({name}=...)"
+        value = checks.number(name, getattr(self, name), low, high, "right" if open_low else "both", expected, action)
+        object.__setattr__(self, name, value)
 
     def _one_of(self, name: str, choices: tuple[str, ...]) -> None:
         value = getattr(self, name)
-        if value not in choices:
-            raise SettingError(f"{name}={value!r}", "a known value", did_you_mean(value, choices))
+        checks.choice(f"{name}={value!r}", value, choices, "a known value")
 
     @property
     def views(self) -> tuple[View | None, ...]:
@@ -183,10 +175,10 @@ class CropFlip:
     flip: bool = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.padding, bool) or not isinstance(self.padding, int) or self.padding < 0:
-            raise SettingError(
-                f"padding={self.padding!r}", "a whole number of pixels, 0 for no crops", "pass CropFlip(4)"
-            )
+        expected = "a whole number of pixels, 0 for no crops"
+        object.__setattr__(
+            self, "padding", checks.whole("padding", self.padding, 0, "pass CropFlip(4)", expected=expected)
+        )
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Whether inputs of `shape`, without the batch, are images that can be moved so far: [C, H, W]."""
@@ -325,6 +317,5 @@ def get(name: str) -> Recipe | Automatic:
     """
     if name == AUTO:
         return auto()
-    if name not in _NAMED:
-        raise SettingError(f"recipe {name!r}", "a named recipe or a Recipe", did_you_mean(name, names()))
+    checks.choice(f"recipe {name!r}", name, names(), "a named recipe or a Recipe")
     return _NAMED[name]

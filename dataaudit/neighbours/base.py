@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError
 
 SPACES = {"input": "the inputs themselves", "hidden": "the input of the last linear layer"}
 """Representations that have rows, by name, with a phrase each."""
@@ -52,27 +53,20 @@ class NeighbourNeed:
                 "'input' or 'hidden': gradients are kept as factors, and have no rows to search among",
                 "ask for 'knn_c_score/hidden', or for 'density/gradient'",
             )
-        if self.space not in SPACES:
-            raise SettingError(f"representation {self.space!r}", "a known one", did_you_mean(self.space, SPACES))
+        checks.choice(f"representation {self.space!r}", self.space, SPACES, "a known one")
         if self.layer is not None and (self.space != "hidden" or not isinstance(self.layer, str)):
             raise SettingError(
                 f"layer={self.layer!r} for representation {self.space!r}",
                 "the name of a module, for 'hidden' alone",
                 "leave layer=None",
             )
-        if self.epoch is not None and (self.space == "input" or not is_whole(self.epoch) or self.epoch < 1):
+        if self.epoch is not None and (self.space == "input" or not checks.is_whole(self.epoch) or self.epoch < 1):
             raise SettingError(
                 f"epoch {self.epoch!r} for representation {self.space!r}",
                 "a whole number from 1, for a representation of the model",
                 "leave epochs=None for the end of training",
             )
-        if not is_whole(self.depth) or self.depth < 1:
-            raise SettingError(f"depth={self.depth!r}", "a whole number of at least 1", "leave depth=None")
-
-
-def is_whole(number: Any) -> bool:
-    """Whether that is a whole number, and no truth value."""
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+        checks.whole("depth", self.depth, 1, "leave depth=None")
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.errors import SettingError, did_you_mean, require
-from dataaudit.neighbours.base import is_whole
+from dataaudit.errors import SettingError, require
 from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
 from dataaudit.neighbours.rows import Rows
 
@@ -97,15 +97,13 @@ class Faiss:
     name: str = "faiss"
 
     def __post_init__(self) -> None:
-        if self.index not in INDICES:
-            raise SettingError(f"index {self.index!r}", "a known one", did_you_mean(self.index, INDICES))
+        checks.choice(f"index {self.index!r}", self.index, INDICES, "a known one")
         for option in ("links", "effort", "cells", "probes"):
             value = getattr(self, option)
-            if (value is not None or option == "links") and (not is_whole(value) or value < 1):
-                raise SettingError(f"{option}={value!r}", "a whole number of at least 1", f"leave out {option}=")
-        number = isinstance(self.recall, (int, float)) and not isinstance(self.recall, bool)
-        if not number or not 0 < self.recall <= 1:
-            raise SettingError(f"recall={self.recall!r}", "a share above 0, at most 1", "pass recall=0.96")
+            if value is not None or option == "links":
+                checks.whole(option, value, 1, f"leave out {option}=")
+        recall = checks.number("recall", self.recall, 0, 1, "right", "a share above 0, at most 1", "pass recall=0.96")
+        object.__setattr__(self, "recall", recall)
         if self.gpu not in (None, True, False) or (self.gpu and self.index == "hnsw"):
             raise SettingError(
                 f"gpu={self.gpu!r} for index {self.index!r}", "True or False, never True for 'hnsw'", "pass gpu=None"

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import MissingPackageError, SettingError, did_you_mean, require
-from dataaudit.neighbours.base import is_whole
 from dataaudit.neighbours.faiss_search import Faiss
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import Rows
@@ -61,8 +61,7 @@ class Torch:
         """Raise unless torch has that device."""
         import torch
 
-        if not is_whole(self.block) or self.block < 1:
-            raise SettingError(f"block={self.block!r}", "a whole number of at least 1", "leave out block=")
+        checks.whole("block", self.block, 1, "leave out block=")
         try:
             torch.empty(0, device=self.device or "cpu")
         except (RuntimeError, AssertionError) as error:

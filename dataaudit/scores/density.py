@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import SPACES, DensityNeed, DensitySums
-from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence.base import Evidence
 from dataaudit.scores.base import Scores, Uncertainty
 from dataaudit.scores.epochs import at_epochs, checked_epochs
@@ -94,8 +94,7 @@ class Density:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in _VALUES:
-            raise SettingError(f"density score {self.kind!r}", "a known one", did_you_mean(self.kind, _VALUES))
+        checks.choice(f"density score {self.kind!r}", self.kind, _VALUES, "a known one")
         object.__setattr__(self, "epochs", checked_epochs(self.epochs))
         object.__setattr__(self, "name", self.name or self._automatic_name())
         self._ordered()

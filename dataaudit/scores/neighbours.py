@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.common import checks
+from dataaudit.errors import SettingError
 from dataaudit.evidence.base import Evidence
-from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours, is_whole
+from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours
 from dataaudit.neighbours.subsets import default_depth, tail_of
 from dataaudit.scores.base import Scores
 from dataaudit.scores.epochs import at_epochs, checked_epochs
@@ -81,10 +82,8 @@ class NeighbourCScore:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not is_whole(self.k) or not 1 <= self.k <= MOST_VOTES:
-            raise SettingError(f"k={self.k!r}", f"a whole number from 1 to {MOST_VOTES}", "pass k=1")
-        if self.inclusion not in INCLUSIONS:
-            raise SettingError(f"inclusion {self.inclusion!r}", "a known one", did_you_mean(self.inclusion, INCLUSIONS))
+        checks.whole("k", self.k, 1, "pass k=1", most=MOST_VOTES, expected=f"a whole number from 1 to {MOST_VOTES}")
+        checks.choice(f"inclusion {self.inclusion!r}", self.inclusion, INCLUSIONS, "a known one")
         object.__setattr__(self, "ratio", _checked(self.ratio))
         object.__setattr__(self, "epochs", checked_epochs(self.epochs))
         object.__setattr__(self, "name", self.name or self._automatic_name())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataaudit.errors import SettingError
+from dataaudit.common import checks
 from dataaudit.evidence.base import Evidence, Need
 from dataaudit.labels.noise import noise_rates
 from dataaudit.labels.posterior import label_posterior
@@ -45,9 +45,9 @@ class LabelQuality:
 
     def __post_init__(self) -> None:
         for field in ("structure", "floor"):
-            value = getattr(self, field)
-            if not isinstance(value, (int, float)) or not 0 < value < 1:
-                raise SettingError(f"{field}={value!r}", "a share between 0 and 1", f"pass LabelQuality({field}=...)")
+            action = f"pass LabelQuality({field}=...)"
+            share = checks.number(field, getattr(self, field), 0, 1, "neither", "a share between 0 and 1", action)
+            object.__setattr__(self, field, share)
 
     @property
     def summary(self) -> str:
