@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,7 +254,8 @@ class Audit(LabelDecisions, Exports, Findings, TrainingWeights):
         """
         from dataaudit.audit.storage import save
 
-        return save(self, folder)
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if not one.name.startswith("_")}
+        return save({"label_errors": kept.pop("judgement"), **kept}, folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Audit:
@@ -267,7 +268,8 @@ class Audit(LabelDecisions, Exports, Findings, TrainingWeights):
         """
         from dataaudit.audit.storage import load
 
-        return load(folder)
+        kept = load(folder)
+        return cls(judgement=kept.pop("label_errors"), **kept)
 
     @property
     def agreement(self) -> Agreement:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +27,7 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray
 from dataaudit.errors import StorageError
 
-ABOUT = "blocks.json"
-LOCK = "blocks.lock"
-FORMAT = "dataaudit block sums"
-VERSION = 1
+KIND = folders.FolderKind("dataaudit block sums", 1, "blocks.json", "one of block sums")
 _FILE = re.compile(r"(sums-)?(\d{6,})-([0-9a-f]{32})\.npy")
 
 
@@ -73,52 +70,34 @@ class BlockFolder:
         root = Path(folder)
         self.path = root / f"sums-{fingerprint_of(dict(layout))[:16]}"
         self.damaged: list[str] = []
-        self._lock: BinaryIO | None = None
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            inside = sorted(path.name for path in root.iterdir())
-        except OSError as error:
-            raise folders.unwritable(root, error) from error
-        strangers = [name for name in inside if name != ABOUT and not name.endswith(".partial")]
-        if ABOUT not in inside and strangers:
-            raise StorageError(
-                f"the folder {folder} with {strangers[0]!r} in it",
-                "an empty folder, a new one, or one of block sums",
-                "name another folder",
-            )
-        _recognise(root / ABOUT, dict(data))
-        told = {"layout": dict(layout), **belongs}
-        for other in sorted(root.glob(f"sums-*/{ABOUT}")):
-            there = folders.read(other)
+        _recognise(root, data)
+        for other in sorted(root.glob(f"sums-*/{KIND.manifest}")):
+            there = KIND.read(other.parent)
             if files and there.get("files") == files and there.get("rows") != belongs["rows"]:
                 raise changed(files[0], f"digest {belongs['rows']}", f"digest {there.get('rows')} in {other.parent}")
-        try:
+        with folders.explained(self.path):
             self.path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise folders.unwritable(self.path, error) from error
-        self._lock = folders.lock(self.path / LOCK)
+        self._lock = folders.lock(self.path / KIND.manifest)
         try:
-            _recognise(self.path / ABOUT, told, files)
-            self._found = self._sound()
+            _recognise(self.path, {"layout": dict(layout), **belongs}, files)
+            folders.sweep(self.path, 0)
+            self._blocks = self._sound()
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Let another process have it."""
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     def __contains__(self, task: int) -> bool:
-        """Whether the block of a task is there."""
-        return task in self._found
+        """Tell whether the block of a task is there."""
+        return task in self._blocks
 
     def _sound(self) -> dict[int, Path]:
-        """Files of blocks by task; damaged ones are removed, and so is what a killed writer left."""
-        found: dict[int, Path] = {}
+        """Files of blocks by task; damaged ones are removed."""
+        sound: dict[int, Path] = {}
         for path in sorted(self.path.iterdir()):
-            if path.name.endswith(".partial"):
-                path.unlink(missing_ok=True)
             match = _FILE.fullmatch(path.name)
             if match is None:
                 continue
@@ -126,15 +105,13 @@ class BlockFolder:
                 self.damaged.append(path.name)
                 path.unlink(missing_ok=True)
             elif not match[1]:
-                found[int(match[2])] = path
-        return found
+                sound[int(match[2])] = path
+        return sound
 
     def _load(self, path: Path) -> FloatArray | None:
         """Array in a file; None if it is not what its name says."""
-        try:
+        with folders.explained(path):
             content = path.read_bytes()
-        except OSError as error:
-            raise folders.unwritable(path, error) from error
         try:
             array = np.load(io.BytesIO(content), allow_pickle=False)
         except (ValueError, EOFError, OSError):
@@ -162,7 +139,7 @@ class BlockFolder:
         """
         path = self.path / f"{task:06d}-{_name(block)}.npy"
         _put(path, block)
-        self._found[task] = path
+        self._blocks[task] = path
 
     def read(self, task: int) -> FloatArray:
         """Sums of a finished task.
@@ -172,24 +149,26 @@ class BlockFolder:
         StorageError
             If they are not what was written.
         """
-        block = self._load(self._found[task])
+        block = self._load(self._blocks[task])
         if block is None:
-            raise StorageError(f"{self._found[task]}, which was changed", "what was written there", "call again")
+            raise StorageError(f"{self._blocks[task]}, which was changed", "what was written there", "call again")
         return block
 
     def add_up(self, sums: FloatArray, done: int) -> None:
         """Write the added sums of the first `done` tasks in place of their blocks, and of earlier sums."""
         path = self.path / f"sums-{done:06d}-{_name(sums)}.npy"
         _put(path, sums)
+        # Blocks go when the sums that hold them have come.
+        folders.sync(self.path)
         with suppress(OSError):
             for older in self.path.glob("sums-*.npy"):
                 if older != path:
                     older.unlink(missing_ok=True)
-            for task in [task for task in self._found if task < done]:
-                self._found.pop(task).unlink(missing_ok=True)
+            for task in [task for task in self._blocks if task < done]:
+                self._blocks.pop(task).unlink(missing_ok=True)
 
 
-def _recognise(path: Path, told: Mapping[str, Any], files: list[str] | None = None) -> None:
+def _recognise(folder: Path, described: Mapping[str, Any], files: Sequence[str] = ()) -> None:
     """Describe a folder, or see that it is described so; `files`, where rows lie, may be others by now.
 
     Raises
@@ -197,26 +176,18 @@ def _recognise(path: Path, told: Mapping[str, Any], files: list[str] | None = No
     StorageError
         If it is of something else; the first difference is named.
     """
-    if not path.exists():
-        folders.replace(path, {"format": FORMAT, "version": VERSION, **told, "files": files or []})
+    there = KIND.open(folder)
+    if there is None:
+        KIND.write(folder, {**described, "files": list(files)})
         return
-    there = folders.read(path)
-    kind = (there.get("format"), there.get("version"))
-    if kind != (FORMAT, VERSION):
+    differs = folders.difference({part: there.get(part) for part in described}, described)
+    if differs is not None:
+        name, other, here = differs
         raise StorageError(
-            f"a folder of format {kind!r} at {path.parent}",
-            f"format {(FORMAT, VERSION)!r}",
-            "use the version of dataaudit that wrote it, or name another folder",
+            f"block sums of other {name.split('.')[0]} at {folder}: {name.partition('.')[2] or name} {other!r} there",
+            f"{name.partition('.')[2] or name} {here!r}",
+            "name another folder, or pass what that one was begun with",
         )
-    for part, value in told.items():
-        if there.get(part) != value:
-            here, other = (found if isinstance(found, dict) else {part: found} for found in (value, there.get(part)))
-            key = next(key for key in {**here, **other} if here.get(key) != other.get(key))
-            raise StorageError(
-                f"block sums of other {part} at {path.parent}: {key} {other.get(key)!r} there",
-                f"{key} {here.get(key)!r}",
-                "name another folder, or pass what that one was begun with",
-            )
 
 
 def _name(array: FloatArray) -> str:
@@ -224,6 +195,4 @@ def _name(array: FloatArray) -> str:
 
 
 def _put(path: Path, array: FloatArray) -> None:
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    folders.put(path, header.getvalue(), np.ascontiguousarray(array).data)
+    folders.put(path, folders.npy_header(array.shape, array.dtype.str), np.ascontiguousarray(array).data)

@@ -14,7 +14,7 @@ import numpy as np
 from dataaudit.cluster.source import Source
 from dataaudit.cluster.tasks import Crew, Needs
 from dataaudit.common import checks
-from dataaudit.common.mapped import MappedFile
+from dataaudit.common.folders import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours import search as searches

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.cluster.schedule import BlockSchedule
-from dataaudit.common import folders
-from dataaudit.common.mapped import MappedFile
+from dataaudit.common.folders import MappedFile, digest
 from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError
 from dataaudit.representations.base import Features, GradientFactors, are_rows
@@ -111,8 +110,8 @@ class Source:
             rows = self._open(part)[place]
             step = max(1, 2**24 // max(1, rows[:1].nbytes))
             blocks = (np.ascontiguousarray(rows[first : first + step]) for first in range(0, len(rows), step))
-            found.append("".join(folders.digest(block.data) for block in blocks if block.size))
-        return folders.digest("-".join(found).encode())
+            found.append("".join(digest(block.data) for block in blocks if block.size))
+        return digest("-".join(found).encode())
 
     def digests(self, schedule: BlockSchedule) -> Sequence[str]:
         """Digest of every range: one pass over all rows, on as many threads as there are cores."""

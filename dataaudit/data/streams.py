@@ -6,7 +6,6 @@ part-000000.arrow        some 32 MiB of rows each
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,9 @@ from dataaudit.data.columns import as_list, check_column, check_inputs
 from dataaudit.data.huggingface import infer_inputs, infer_label
 from dataaudit.errors import DataError, RowError, StorageError
 
-MANIFEST = "stream.json"
-FORMAT = "dataaudit stream"
-VERSION = 1
+KIND = folders.FolderKind("dataaudit stream", 1, "stream.json", "one of a stream")
 HEAD = 256
-"""Rows that tell one stream from another, and the types of columns where the stream does not declare them."""
+"""Rows by which a stream is recognised, and the types of columns where it does not declare them."""
 BATCH = 256
 PART = 32 * 2**20
 """Bytes of a file, which are held in memory, and can be lost by a crash."""
@@ -72,13 +69,10 @@ def stored_stream(stream: Any, folder: Path, label: Any, inputs: Any, progress: 
     columns = [*chosen, label]
     kept = datasets.Features({name: features[name] for name in columns})
     arrow = head.select_columns(columns).with_format("arrow")[:]
-    of = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise folders.unwritable(folder, error) from error
-    with folders.lock(folder / "lock"):
-        files = _write(plain.select_columns(columns), kept, folder, of, progress)
+    described = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}
+    KIND.open(folder)
+    with folders.lock(folder / KIND.manifest):
+        files = _write(plain.select_columns(columns), kept, folder, described, progress)
     return datasets.concatenate_datasets([datasets.Dataset.from_file(str(file)) for file in files])
 
 
@@ -90,47 +84,45 @@ def _undecoded(stream: Any) -> Any:
     return stream
 
 
-def _write(stream: Any, features: Any, folder: Path, of: Mapping[str, Any], progress: bool) -> list[Path]:
+def _write(stream: Any, features: Any, folder: Path, described: Mapping[str, Any], progress: bool) -> list[Path]:
     """Files of all rows, those that were missing written."""
-    # As it reads back from the file.
-    told: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, "version": VERSION, **of}))
-    parts: list[dict[str, Any]] = []
-    if (folder / MANIFEST).exists():
-        known = folders.read(folder / MANIFEST)
-        differ = [key for key in told if known.get(key) != told[key]]
-        if differ:
-            raise StorageError(
-                f"a stream of another {differ[0]} in {folder}: {str(known.get(differ[0]))[:200]}",
-                f"{str(told[differ[0]])[:200]}",
-                "name another folder with representations=, or pass the stream that it was begun with",
-            )
-        parts = known["parts"]
-        for part in parts:
-            _check(folder / part["file"], part["digest"])
-        if known["complete"]:
-            return [folder / part["file"] for part in parts]
+    there = KIND.open(folder) or {**described, "parts": [], "complete": False}
+    differs = folders.difference({key: there.get(key) for key in described}, described)
+    if differs is not None:
+        name, other, here = differs
+        raise StorageError(
+            f"a stream of another {name} in {folder}: {str(other)[:200]}",
+            str(here)[:200],
+            "name another folder with representations=, or pass the stream that it was begun with",
+        )
+    parts: list[dict[str, Any]] = there["parts"]
+    for part in parts:
+        _check(folder / part["file"], part["digest"])
     done = sum(part["rows"] for part in parts)
-    with progress_bar("storing the stream", done, progress) as advance:
-        for table in _tables(stream.skip(done), features, done):
-            name = f"part-{len(parts):06d}.arrow"
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-            content = sink.getvalue()
-            folders.put(folder / name, content)
-            parts.append({"file": name, "rows": len(table), "digest": folders.digest(content)})
-            folders.replace(folder / MANIFEST, {**told, "parts": parts, "complete": False})
-            advance(len(table))
-    folders.replace(folder / MANIFEST, {**told, "parts": parts, "complete": True})
+    if not there["complete"]:
+        with progress_bar("storing the stream", done, progress) as advance:
+            for table in _tables(stream.skip(done), features, done):
+                parts.append(_put(folder, len(parts), table))
+                KIND.write(folder, {**described, "parts": parts, "complete": False})
+                advance(len(table))
+        KIND.write(folder, {**described, "parts": parts, "complete": True})
     return [folder / part["file"] for part in parts]
 
 
+def _put(folder: Path, number: int, table: pa.Table) -> dict[str, Any]:
+    """Write a file of rows; what the manifest says of it."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    content, name = sink.getvalue(), f"part-{number:06d}.arrow"
+    folders.put(folder / name, content)
+    folders.sync(folder)
+    return {"file": name, "rows": len(table), "digest": folders.digest(content)}
+
+
 def _check(path: Path, digest: str) -> None:
-    try:
-        with pa.memory_map(str(path)) as content:
-            good = folders.digest(content.read_buffer()) == digest
-    except OSError as error:
-        raise folders.unwritable(path, error) from error
+    with folders.explained(path), pa.memory_map(str(path)) as content:
+        good = folders.digest(content.read_buffer()) == digest
     if not good:
         raise StorageError(
             f"{path}, which is not what was written there",
@@ -144,10 +136,10 @@ def _tables(stream: Any, features: Any, begin: int) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     size, row = 0, begin
     for batch in stream.iter(batch_size=BATCH):
-        made = _encoded(batch, features, row)
-        row += len(made)
-        waiting.append(made)
-        size += made.nbytes
+        table = _encoded(batch, features, row)
+        row += len(table)
+        waiting.append(table)
+        size += table.nbytes
         if size >= PART:
             yield pa.concat_tables(waiting).combine_chunks()
             waiting, size = [], 0
@@ -160,12 +152,12 @@ def _encoded(batch: Mapping[str, list[Any]], features: Any, first: int) -> pa.Ta
         return _table(batch, features)
     except (pa.ArrowException, TypeError, ValueError, KeyError, AttributeError):
         count = len(next(iter(batch.values())))
-        for place in range(count):
+        for row in range(count):
             try:
-                _table({name: values[place : place + 1] for name, values in batch.items()}, features)
+                _table({name: values[row : row + 1] for name, values in batch.items()}, features)
             except (pa.ArrowException, TypeError, ValueError, KeyError, AttributeError) as error:
                 raise RowError(
-                    f"row {first + place} of the stream, which does not fit the columns {dict(features)} ({error})",
+                    f"row {first + row} of the stream, which does not fit the columns {dict(features)} ({error})",
                     "rows of one kind",
                     "declare the features of the stream, or repair that row",
                 ) from error
@@ -173,5 +165,5 @@ def _encoded(batch: Mapping[str, list[Any]], features: Any, first: int) -> pa.Ta
 
 
 def _table(batch: Mapping[str, list[Any]], features: Any) -> pa.Table:
-    made: pa.Table = datasets.Dataset.from_dict(dict(batch), features=features).data.table
-    return made
+    table: pa.Table = datasets.Dataset.from_dict(dict(batch), features=features).data.table
+    return table

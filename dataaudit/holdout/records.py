@@ -1,8 +1,7 @@
-"""What a run leaves behind: a few bits an example, as a checked archive of NumPy arrays."""
+"""Record of a run: a few bits an example, as an archive of NumPy arrays."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 import zlib
@@ -107,8 +106,3 @@ class Record:
             raise StorageError(
                 f"{name}, which is no record ({error})", "an undamaged record", "make it again"
             ) from error
-
-
-def digest(content: bytes) -> str:
-    """Checksum of a file, 32 hexadecimal digits."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

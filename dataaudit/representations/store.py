@@ -9,7 +9,6 @@ and its digest in the description beside it, which is replaced whole.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,9 +23,7 @@ from dataaudit.data.stored import STREAM
 from dataaudit.errors import StorageError
 from dataaudit.representations.keep import Keep
 
-MANIFEST = "representations.json"
-FORMAT = "dataaudit representations"
-VERSION = 1
+KIND = folders.FolderKind("dataaudit representations", 1, "representations.json", "one of representations")
 BLOCK = 32 * 2**20
 """Bytes that are written at a time, and can be lost by a crash."""
 
@@ -52,43 +49,24 @@ class RowStore:
     def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
         self.folder, self._data, self._model = Path(folder), data, model
         self._used: list[OnDisk] = []
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            inside = sorted(path.name for path in self.folder.iterdir())
-        except OSError as error:
-            raise folders.unwritable(self.folder, error) from error
-        if MANIFEST not in inside:
-            strangers = [name for name in inside if name != STREAM and not name.endswith(".partial")]
-            if strangers:
-                raise StorageError(
-                    f"the folder {folder} with {strangers[0]!r} in it",
-                    "an empty folder, a new one, or one of representations",
-                    "name another folder with representations=",
-                )
-            folders.replace(self.folder / MANIFEST, {"format": FORMAT, "version": VERSION, "data": data})
-            return
-        manifest = folders.read(self.folder / MANIFEST)
-        if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
-            raise StorageError(
-                f"a folder of format {(manifest.get('format'), manifest.get('version'))!r} at {folder}",
-                f"format {(FORMAT, VERSION)!r}",
-                "use the version of dataaudit that wrote it, or name another folder",
-            )
-        if manifest.get("data") != data:
+        manifest = KIND.open(self.folder, (STREAM,))
+        if manifest is None:
+            KIND.write(self.folder, {"data": data})
+        elif manifest.get("data") != data:
             raise StorageError(
                 f"representations of another data set at {folder}: fingerprint {manifest.get('data')}",
                 f"fingerprint {data}",
                 "name another folder, or pass the data set that it was begun with",
             )
-        if model is not None:
+        elif model is not None:
             self._check_model()
 
     def _check_model(self) -> None:
         for path in sorted(self.folder.glob("*.json")):
-            told = folders.read(path) if path.name != MANIFEST else {}
-            if told.get("model") not in (None, self._model):
+            model = folders.read(path).get("model")
+            if model not in (None, self._model):
                 raise StorageError(
-                    f"representations of another model, recipe or seed at {self.folder}: fingerprint {told['model']}",
+                    f"representations of another model, recipe or seed at {self.folder}: fingerprint {model}",
                     f"fingerprint {self._model}",
                     "name another folder, or pass the model that it was begun with",
                 )
@@ -163,6 +141,8 @@ class OnDisk:
         self._waiting: list[AnyArray] = []
         self._seen: tuple[int, ...] | None = None
         self._lock = folders.lock(self.path)
+        with folders.explained(self.path):
+            self.path.open("ab").close()
         if self._about.exists():
             told = folders.read(self._about)
             if {key: told.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
@@ -206,24 +186,18 @@ class OnDisk:
         """Header, and bytes of a row."""
         assert self._shape is not None
         features, kind = self._shape
-        file = io.BytesIO()
-        told = {"descr": kind, "fortran_order": False, "shape": (self._n, features)}
-        np.lib.format.write_array_header_1_0(file, told)
-        return file.getvalue(), features * np.dtype(kind).itemsize
+        return folders.npy_header((self._n, features), kind), features * np.dtype(kind).itemsize
 
     def _verify(self) -> None:
         header, size = self._layout()
-        try:
-            with self.path.open("rb") as file:
-                good = file.read(len(header)) == header
-                start = 0
-                for end, digest in self._blocks:
-                    good = good and folders.digest(file.read((end - start) * size)) == digest
-                    start = end
-                # Beyond the last of several blocks may lie what a crash left, beyond the last row nothing.
-                good = good and (start < self._n or not file.read(1))
-        except OSError as error:
-            raise folders.unwritable(self.path, error) from error
+        with folders.explained(self.path), self.path.open("rb") as file:
+            good = file.read(len(header)) == header
+            start = 0
+            for end, digest in self._blocks:
+                good = good and folders.digest(file.read((end - start) * size)) == digest
+                start = end
+            # Beyond the last of several blocks may lie what a crash left, beyond the last row nothing.
+            good = good and (start < self._n or not file.read(1))
         if not good:
             raise StorageError(
                 f"{self.path}, which is not what was written there",
@@ -254,25 +228,22 @@ class OnDisk:
     def _write(self) -> None:
         content = np.concatenate(self._waiting)
         header, size = self._layout()
-        try:
-            with self.path.open("r+b") as file:
-                if not self._blocks:
-                    file.truncate(0)
-                    file.write(header)
-                place = len(header) + self.done * size
-                # What a crash left beyond the last complete block is none.
-                file.truncate(place)
-                file.seek(place)
-                file.write(content.data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise folders.unwritable(self.path, error) from error
+        with folders.explained(self.path), self.path.open("r+b") as file:
+            if not self._blocks:
+                file.truncate(0)
+                file.write(header)
+            end = len(header) + self.done * size
+            # What a crash left beyond the last complete block is none.
+            file.truncate(end)
+            file.seek(end)
+            file.write(content.data)
+            file.flush()
+            os.fsync(file.fileno())
         self._blocks.append((self.done + len(content), folders.digest(content.data)))
         self._waiting = []
         features, kind = self._shape or (0, "")
-        told = {"rows": self._n, "features": features, "dtype": kind, "blocks": self._blocks}
-        folders.replace(self._about, {**self._belongs, **told})
+        described = {"rows": self._n, "features": features, "dtype": kind, "blocks": self._blocks}
+        folders.replace(self._about, {**self._belongs, **described})
 
     def whole(self) -> AnyArray:
         """All rows [n, d], memory-mapped, read-only."""

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 import dataaudit
 from dataaudit import Audit
-from dataaudit.audit import storage
+from dataaudit.common import folders
 from dataaudit.errors import DataError, SettingError, StorageError
 
 
@@ -142,7 +142,9 @@ def test_every_file_is_of_this_library_and_no_pickle(audit, tmp_path):
 
 def test_saving_again_replaces_and_leaves_nothing_behind(audit, tmp_path):
     folder = audit.save(tmp_path / "audit")
-    (folder / "bits-0123456789abcdef.parquet.partial").write_bytes(b"left by a crash")
+    (folder / "dynamics-38-0123456789abcdef.parquet.0123456789abcdef0123456789abcdef.partial").write_bytes(
+        b"left by a crash"
+    )
     made([1.0, 2.0]).save(folder)
     assert len(list(folder.iterdir())) == 2
     assert len(Audit.load(folder)) == 2
@@ -186,7 +188,7 @@ def damage(kind, folder):
     else:
         content["files"]["examples"]["name"] = "../secret.parquet"
         content.pop("blake2b")
-        content["blake2b"] = storage._checksum(content)
+        content["blake2b"] = folders.digest(json.dumps(content, sort_keys=True).encode())
         manifest.write_text(json.dumps(content))
 
 

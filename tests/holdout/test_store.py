@@ -11,7 +11,7 @@ from dataaudit.errors import StorageError
 from dataaudit.holdout import Plan, Run
 from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.records import Record
-from dataaudit.holdout.store import MANIFEST, Store
+from dataaudit.holdout.store import KIND, Store
 
 BELONGS = {"plan": "p" * 32, "data": "d" * 32, "recipe": "r" * 32, "about": {"recipe": {"recipe": {"epochs": 5}}}}
 
@@ -93,7 +93,7 @@ def test_another_format_and_other_folders_are_refused(tmp_path):
     with pytest.raises(StorageError, match="letters"):
         Store(str(tmp_path)).open(BELONGS)
     Store(str(tmp_path / "runs")).open(BELONGS)
-    manifest = tmp_path / "runs" / MANIFEST
+    manifest = tmp_path / "runs" / KIND.manifest
     manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 0'))
     with pytest.raises(StorageError, match="format"):
         Store(str(tmp_path / "runs")).open(BELONGS)
@@ -135,7 +135,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         store.write(record())
-    assert [path.name for path in Path(tmp_path / "runs").rglob("*") if path.is_file()] == [MANIFEST]
+    assert [path.name for path in Path(tmp_path / "runs").rglob("*") if path.is_file()] == [KIND.manifest]
 
 
 def test_what_a_killed_writer_left_is_swept_away(tmp_path):
