@@ -173,7 +173,7 @@ def score(
             typer.echo(f"interrupted: the {complete} are kept in {out.resolve()}", err=True)
             raise typer.Exit(INTERRUPTED) from stopped
         _write(audit, out, top)
-    for note in getattr(examples, "notes", []):
+    for note in examples.notes:
         typer.echo(note)
     suspects = audit.suspects(top)
     _table(

@@ -29,7 +29,7 @@ from benchmarks.common import Array, table, write
 from dataaudit.data import as_examples
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.learners.linear_probe import LinearProbe, LinearProbeLearner
-from dataaudit.learners.ridge import RidgeTrial
+from dataaudit.learners.ridge import RidgeFitPredict
 
 RATIOS = [share / 10 for share in range(1, 10)]
 TOLERANCE = 1e-5
@@ -58,7 +58,7 @@ def count(held: Array, correct: Array, held_counts: Array, correct_counts: Array
             place += 1
 
 
-def equality(trial: RidgeTrial, features: Array, labels: Array, plan: Plan) -> tuple[list[dict[str, Any]], bool]:
+def equality(trial: RidgeFitPredict, features: Array, labels: Array, plan: Plan) -> tuple[list[dict[str, Any]], bool]:
     """Outputs of random subsets and outcomes of the nested plan against Ridge in float64."""
     exact, onehot = features.astype(np.float64), np.eye(CLASSES)[labels]
     rows: list[dict[str, Any]] = []
@@ -91,7 +91,7 @@ def equality(trial: RidgeTrial, features: Array, labels: Array, plan: Plan) -> t
     return rows, good
 
 
-def timed(trial: RidgeTrial, plan: Plan, permutations: int) -> tuple[dict[str, Any], Array, Array]:
+def timed(trial: RidgeFitPredict, plan: Plan, permutations: int) -> tuple[dict[str, Any], Array, Array]:
     """Every ratio of `permutations` permutations in both directions, counted by ratio and row."""
     sizes = [plan.size(ratio) for ratio in RATIOS]
     held_counts, correct_counts = (np.zeros((len(sizes), plan.n), np.int64) for _ in range(2))
@@ -169,8 +169,8 @@ def main(arguments: list[str] | None = None) -> int:
     features, labels = made(n, d, 0)
     plan = Plan(labels, seed=0, design="nested")
     wall, cpu = time.perf_counter(), time.process_time()
-    trial = LinearProbeLearner(LinearProbe(), as_examples((features, labels))).trial()
-    assert isinstance(trial, RidgeTrial)
+    trial = LinearProbeLearner(LinearProbe(), as_examples((features, labels))).fit_predict()
+    assert isinstance(trial, RidgeFitPredict)
     setup = {
         "case": "LinearProbe, once a data set",
         "subsets": 0,

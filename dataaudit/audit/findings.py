@@ -382,7 +382,7 @@ class Findings(ABC):
     def _data(self, dataset: Any) -> Examples | None:
         """The audited data set: the one that is remembered, or `dataset`, recognised."""
         if dataset is None:
-            origin = getattr(self._examples, "origin", None)
+            origin = None if self._examples is None else self._examples.origin
             # Arrays may have been written to since.
             return self._examples if origin is None else self._original(None, None, None, None, None)
         found = self._recognised(dataset, None, None, None, None)

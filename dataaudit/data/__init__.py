@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dataaudit.data.examples import Examples
+from dataaudit.data.examples import Examples, Origin
 from dataaudit.data.inspection import Inspection, inspect
 from dataaudit.data.kinds import is_a
-from dataaudit.data.labelled import Origin
 from dataaudit.data.stored import STREAM
 from dataaudit.data.subset import labelled_rows
 from dataaudit.errors import DataError, SettingError, did_you_mean

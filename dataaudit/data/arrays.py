@@ -44,7 +44,7 @@ class ArrayExamples(LabelledExamples):
         self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False
     ) -> None:
         self._inputs = _indexable(inputs)
-        self._transform = transform
+        self.transform = transform
         values = label_values(labels)
         check_lengths(len(self._inputs), len(values))
         super().__init__(*encode_labels(values, lenient=lenient))
@@ -60,7 +60,7 @@ class ArrayExamples(LabelledExamples):
     @property
     def array(self) -> AnyArray | None:
         """All inputs without a copy, where they are a NumPy array or memmap and no transform stands before them."""
-        plain = self._transform is None and not self._text
+        plain = self.transform is None and not self._text
         return self._inputs if plain and isinstance(self._inputs, np.ndarray) else None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -81,9 +81,9 @@ class ArrayExamples(LabelledExamples):
     def _read(self, indices: IntArray) -> AnyArray:
         if self._text:
             return as_texts(self._inputs[indices])
-        if self._transform is None:
+        if self.transform is None:
             return as_array(_take(self._inputs, indices))
-        made = [transformed(self._transform, self._inputs[row], row) for row in indices.tolist()]
+        made = [transformed(self.transform, self._inputs[row], row) for row in indices.tolist()]
         return stack(made, indices)
 
 

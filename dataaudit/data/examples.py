@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,28 @@ from dataaudit.common.types import IntArray
 from dataaudit.errors import DataError, rows
 
 
-@runtime_checkable
-class Examples(Protocol):
+@dataclass(frozen=True)
+class Origin:
+    """Data set as a caller passed it, and how it is read.
+
+    Attributes
+    ----------
+    dataset
+        The caller's own object, after a split was chosen.
+    label, inputs, transform
+        As in `dataaudit.data.as_examples`.
+    """
+
+    dataset: Any
+    label: Any = None
+    inputs: Any = None
+    transform: Callable[[Any], Any] | None = None
+
+
+class Examples(ABC):
     """A labelled data set, read in batches; nothing else of the library sees where it comes from.
+
+    What a data set has beyond labelled rows has a default here, which says that it has none.
 
     Laws
     ----
@@ -23,6 +43,19 @@ class Examples(Protocol):
     - ``labels`` are 0..C-1 positions in ``class_names``; both are fixed at construction.
     - Reading rows never loads the rest of a memory-mapped data set.
     """
+
+    columns: tuple[Any, ...] = ()
+    """Input columns, in order; empty where inputs are no columns."""
+    class_columns: tuple[Any, ...] = ()
+    """Those of them whose numbers are positions of classes."""
+    label_column: Any = None
+    """Label column, where there is one."""
+    transform: Callable[[Any], Any] | None = None
+    """Function of one input that is applied whenever a row is read."""
+    origin: Origin | None = None
+    """What the caller passed, by reference; not sent to other processes."""
+    notes: Sequence[str] = ()
+    """What was done to the inputs, for a reader of the audit."""
 
     @property
     @abstractmethod
@@ -38,6 +71,16 @@ class Examples(Protocol):
     @abstractmethod
     def source(self) -> str:
         """Kind of the data set in one or two words, for settings and messages."""
+
+    @property
+    def array(self) -> Any:
+        """All inputs without a copy, [n, ...], where they lie in an array, or in pieces that are read like one."""
+        return None
+
+    @property
+    def dropped(self) -> IntArray:
+        """Rows of the caller's data set that were left out, ascending."""
+        return np.zeros(0, np.int64)
 
     @abstractmethod
     def __len__(self) -> int:

@@ -81,10 +81,10 @@ class HuggingFaceExamples(LabelledExamples):
         if chosen is None:
             chosen = infer_inputs(features, label)
         check_inputs(chosen, columns, label)
-        self._columns: list[str] = chosen
         self.columns = tuple(chosen)
-        self.features = features
-        self._transform = transform
+        self._features = features
+        self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
+        self.transform = transform
         self._kind = self._kind_of_inputs()
         super().__init__(*_labels_of(dataset, label, lenient))
         self.label_column = None if isinstance(label, NoLabels) else label
@@ -106,16 +106,11 @@ class HuggingFaceExamples(LabelledExamples):
         return "Hugging Face Dataset"
 
     @property
-    def input_columns(self) -> list[str]:
-        """Input columns, in order."""
-        return list(self._columns)
-
-    @property
     def array(self) -> AnyArray | ChunkedRows | None:
         """A column of lists without a copy, where no transform and no selection stand before it and lists are alike."""
-        if self._kind != "list" or self._transform is not None or self._view._indices is not None:
+        if self._kind != "list" or self.transform is not None or self._view._indices is not None:
             return None
-        chunks = views(self._view[:][self._columns[0]])
+        chunks = views(self._view[:][self.columns[0]])
         if chunks is None:
             return None
         return chunks[0] if len(chunks) == 1 else ChunkedRows(chunks)
@@ -136,21 +131,21 @@ class HuggingFaceExamples(LabelledExamples):
                     raise
 
     def _numeric(self) -> list[Any]:
-        return [self.features[name] for name in self._columns] if self._kind == "number" else []
+        return [self._features[name] for name in self.columns] if self._kind == "number" else []
 
     def _kind_of_inputs(self) -> str:
         """Kind of all inputs together: "image", "number", "list", "text", "mixed", or (for a transform) "other"."""
-        kinds = [kind_of(self.features[name]) for name in self._columns]
+        kinds = [kind_of(self._features[name]) for name in self.columns]
         if set(kinds) <= {"number", "class"}:
             # Positions of a ClassLabel are numbers when they are asked for by name.
-            return "number" if set(kinds) == {"number"} or self._transform is None else "other"
-        if len(kinds) == 1 and (self._transform is not None or kinds[0] in ("image", "list", "text")):
+            return "number" if set(kinds) == {"number"} or self.transform is None else "other"
+        if len(kinds) == 1 and (self.transform is not None or kinds[0] in ("image", "list", "text")):
             return kinds[0]
-        if self._transform is not None:
+        if self.transform is not None:
             return "other"
         if set(kinds) <= {"number", "class", "text"}:
             return "mixed"
-        described = ", ".join(f"{name!r} ({kind})" for name, kind in zip(self._columns, kinds, strict=True))
+        described = ", ".join(f"{name!r} ({kind})" for name, kind in zip(self.columns, kinds, strict=True))
         raise DataError(
             f"input columns {described}",
             "one image column, one list column, one text column, or columns of numbers and categories",
@@ -158,24 +153,24 @@ class HuggingFaceExamples(LabelledExamples):
         )
 
     def _read(self, indices: IntArray) -> Any:
-        if self._transform is not None:
-            made = [transformed(self._transform, self._value(row), row) for row in indices.tolist()]
+        if self.transform is not None:
+            made = [transformed(self.transform, self._value(row), row) for row in indices.tolist()]
             return stack(made, indices)
         table = self._table(indices)
         if self._kind == "image":
-            stored = table[self._columns[0]].to_pylist()
+            stored = table[self.columns[0]].to_pylist()
             pixels = [
                 row_pixels(self._decode(image, row), self._channels, row)
                 for image, row in zip(stored, indices.tolist(), strict=True)
             ]
             return stack(pixels, indices, RESIZE)
         if self._kind == "list":
-            return dense(table[self._columns[0]], indices)
+            return dense(table[self.columns[0]], indices)
         if self._kind == "text":
-            return as_texts(table[self._columns[0]].to_pylist())
+            return as_texts(table[self.columns[0]].to_pylist())
         if self._kind == "mixed":
-            return mixed(table, self.features)
-        return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)
+            return mixed(table, self._features)
+        return np.stack([numbers(table[name], self._dtype) for name in self.columns], axis=1)
 
     def _table(self, indices: IntArray) -> Any:
         """Arrow table of the rows `indices`; only they are read from disk."""
@@ -190,12 +185,12 @@ class HuggingFaceExamples(LabelledExamples):
         if self._kind == "image":
             return self._image(row)
         if self._kind == "list":
-            return dense(self._table(one)[self._columns[0]], one)[0]
+            return dense(self._table(one)[self.columns[0]], one)[0]
         if self._kind == "number":
             table = self._table(one)
-            return np.stack([numbers(table[name], self._dtype) for name in self._columns], axis=1)[0]
+            return np.stack([numbers(table[name], self._dtype) for name in self.columns], axis=1)[0]
         values = self._row(row)
-        return values[self._columns[0]] if len(self._columns) == 1 else values
+        return values[self.columns[0]] if len(self.columns) == 1 else values
 
     def _row(self, row: int) -> dict[str, Any]:
         """Columns of one row as Python values."""
@@ -206,7 +201,7 @@ class HuggingFaceExamples(LabelledExamples):
 
     def _image(self, row: int) -> Any:
         """PIL image of one row."""
-        return self._decode(self._view[[row]][self._columns[0]][0].as_py(), row)
+        return self._decode(self._view[[row]][self.columns[0]][0].as_py(), row)
 
     def _decode(self, stored: Any, row: int) -> Any:
         """PIL image of what the column stores: bytes, or the path of a file."""

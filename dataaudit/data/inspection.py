@@ -10,6 +10,7 @@ import numpy as np
 
 from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import digest_texts, is_text, unusable
 from dataaudit.errors import DataError, RowError, rows
 
@@ -66,7 +67,7 @@ class Inspector:
 
     def update(self, block: Any) -> None:
         """Look at the next rows, in order: what `Examples.read` gave."""
-        if hasattr(block, "columns"):
+        if is_table(block):
             self._table(block)
         elif is_text(block):
             self._texts(block)
@@ -152,7 +153,7 @@ def unfit(block: Any, allow_missing: bool) -> BoolArray:
     wrong: BoolArray
     if is_text(block):
         return unusable(block)
-    if hasattr(block, "columns"):
+    if is_table(block):
         numbers = block.select_dtypes("number")
         wrong = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=1)
         return wrong if allow_missing else wrong | block.isna().any(axis=1).to_numpy()
@@ -169,7 +170,7 @@ def rows_per_block(examples: Examples, row: int = 0) -> int:
     if is_text(first):
         size = TEXT_BYTES
     else:
-        size = int(first.memory_usage(deep=True).sum()) if hasattr(first, "columns") else np.asarray(first).nbytes
+        size = int(first.memory_usage(deep=True).sum()) if is_table(first) else np.asarray(first).nbytes
     return max(1, min(65536, READ_BYTES // max(1, size)))
 
 

@@ -24,6 +24,16 @@ def is_tensor(value: Any) -> bool:
     return is_a(value, "torch", "Tensor")
 
 
+def is_table(value: Any) -> bool:
+    """Whether `value` is a pandas DataFrame."""
+    return is_a(value, "pandas", "DataFrame")
+
+
 def is_image(value: Any) -> bool:
     """Whether `value` is a PIL image."""
     return is_a(value, "PIL.Image", "Image")
+
+
+def dimensions(value: Any) -> int:
+    """Number of dimensions that an array, a tensor or a column says it has; 1 for anything else, such as a list."""
+    return int(getattr(value, "ndim", 1))

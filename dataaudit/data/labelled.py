@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples, NoLabels
-from dataaudit.data.kinds import is_tensor
+from dataaudit.data.kinds import dimensions, is_tensor
 from dataaudit.errors import DataError
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a caller passed as a data set, and how it is read.
-
-    Attributes
-    ----------
-    dataset
-        The caller's own object, after a split was chosen.
-    label, inputs, transform
-        As in `dataaudit.data.as_examples`.
-    """
-
-    dataset: Any
-    label: Any = None
-    inputs: Any = None
-    transform: Callable[[Any], Any] | None = None
 
 
 class LabelledExamples(Examples):
@@ -43,11 +23,6 @@ class LabelledExamples(Examples):
     class_names
         [C].
     """
-
-    origin: Origin | None = None
-    """What the caller passed, by reference; not sent to other processes."""
-    label_column: Any = None
-    """Label column, where there is one."""
 
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self._labels = labels
@@ -88,6 +63,34 @@ class LabelledExamples(Examples):
         """`read` for at least one row."""
 
 
+class DerivedExamples(LabelledExamples):
+    """Rows of another `Examples`, which keep what it says of itself.
+
+    Parameters
+    ----------
+    whole
+        The data set.
+    labels
+        int64 [n], positions in its class names.
+    """
+
+    def __init__(self, whole: Examples, labels: IntArray) -> None:
+        super().__init__(labels, whole.class_names)
+        self.whole = whole
+        self.columns, self.class_columns, self.label_column = whole.columns, whole.class_columns, whole.label_column
+        self.transform, self.origin, self.notes = whole.transform, whole.origin, whole.notes
+
+    @property
+    def source(self) -> str:
+        """Kind of the data set."""
+        return self.whole.source
+
+    @property
+    def dropped(self) -> IntArray:
+        """Rows of the caller's data set that were left out, ascending."""
+        return self.whole.dropped
+
+
 def label_values(labels: Any) -> Any:
     """Labels [n] as something that `encode_labels` takes.
 
@@ -100,8 +103,8 @@ def label_values(labels: Any) -> Any:
         return labels
     found = labels.detach().cpu().numpy() if is_tensor(labels) else labels
     known = isinstance(found, (np.ndarray, list, tuple, range)) or type(found).__module__.partition(".")[0] == "pandas"
-    if not known or getattr(found, "ndim", 1) != 1:
-        shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") else ""
+    if not known or dimensions(found) != 1:
+        shape = f" of shape {tuple(found.shape)}" if isinstance(found, np.ndarray) or dimensions(found) != 1 else ""
         raise DataError(
             f"labels{shape} ({type(labels).__name__})",
             "one label for every example: a one-dimensional array, list, tensor or pandas Series",

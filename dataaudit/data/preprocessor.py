@@ -13,8 +13,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from dataaudit.common.types import AnyArray
 from dataaudit.data import as_examples
-from dataaudit.data.arrow import kind_of
 from dataaudit.data.columns import listed
+from dataaudit.data.examples import Examples
 from dataaudit.data.texts import is_text
 from dataaudit.errors import DataError
 
@@ -120,7 +120,7 @@ def _kinds(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
     return numbers, categories
 
 
-def _positions(examples: Any, block: Any) -> tuple[list[int], list[int]]:
+def _positions(examples: Examples, block: Any) -> tuple[list[int], list[int]]:
     """The same for an array [b, d], by position: a ``ClassLabel`` is a category though its positions are numbers."""
     if np.ndim(block) != 2:
         raise DataError(
@@ -128,7 +128,5 @@ def _positions(examples: Any, block: Any) -> tuple[list[int], list[int]]:
             "columns of numbers and categories",
             "leave the preprocessor out of the pipeline, or name columns with inputs=",
         )
-    features = getattr(examples, "features", None) or {}
-    chosen = [features.get(name) for name in getattr(examples, "columns", ())]
-    categories = [place for place, feature in enumerate(chosen) if feature is not None and kind_of(feature) == "class"]
+    categories = [place for place, name in enumerate(examples.columns) if name in examples.class_columns]
     return [place for place in range(block.shape[1]) if place not in categories], categories

@@ -6,13 +6,13 @@ from typing import Any
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.labelled import LabelledExamples
+from dataaudit.data.labelled import DerivedExamples
 
 STREAM = "stream"
 """Folder beside stored representations that holds a data set which arrived as a stream."""
 
 
-class StoredExamples(LabelledExamples):
+class StoredExamples(DerivedExamples):
     """Another `Examples` with its inputs in an array.
 
     Parameters
@@ -23,22 +23,18 @@ class StoredExamples(LabelledExamples):
         Its inputs as read, [n, ...].
     """
 
-    array: AnyArray
-
     def __init__(self, whole: Examples, array: AnyArray) -> None:
-        super().__init__(whole.labels, whole.class_names)
-        self.whole, self.array = whole, array
-        self.origin = getattr(whole, "origin", None)
-        self.label_column = getattr(whole, "label_column", None)
+        super().__init__(whole, whole.labels)
+        self._array = array
 
     @property
-    def source(self) -> str:
-        """What the data set is."""
-        return self.whole.source
+    def array(self) -> AnyArray:
+        """All inputs without a copy, [n, ...]."""
+        return self._array
 
     def show(self, index: int) -> Any:
         """Row `index` as the data set shows it."""
         return self.whole.show(index)
 
     def _read(self, indices: IntArray) -> AnyArray:
-        return self.array[indices]
+        return self._array[indices]

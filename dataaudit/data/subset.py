@@ -9,11 +9,11 @@ import numpy as np
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import readable, rows_per_block, unfit
-from dataaudit.data.labelled import LabelledExamples
+from dataaudit.data.labelled import DerivedExamples
 from dataaudit.errors import DataError, RowError, rows
 
 
-class SubsetExamples(LabelledExamples):
+class SubsetExamples(DerivedExamples):
     """Rows of another `Examples`, read from it when asked for.
 
     Parameters
@@ -29,7 +29,6 @@ class SubsetExamples(LabelledExamples):
         If fewer than two classes are left.
     """
 
-    whole: Examples
     rows: IntArray
 
     def __init__(self, whole: Examples, rows: IntArray) -> None:
@@ -45,16 +44,8 @@ class SubsetExamples(LabelledExamples):
                 "repair the data set, or drop rows yourself to see what is left",
             )
         labels.flags.writeable = False
-        super().__init__(labels, whole.class_names)
-        self.whole, self.rows = whole, rows
-        self.origin = getattr(whole, "origin", None)
-        self.label_column = getattr(whole, "label_column", None)
-        self.columns = getattr(whole, "columns", ("text",))
-
-    @property
-    def source(self) -> str:
-        """What the data set is."""
-        return self.whole.source
+        super().__init__(whole, labels)
+        self.rows = rows
 
     @property
     def dropped(self) -> IntArray:

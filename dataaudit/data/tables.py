@@ -68,7 +68,7 @@ class TableExamples(LabelledExamples):
         # A shallow copy: columns that the caller adds or drops later do not move ours.
         self._frame = frame.copy(deep=False)
         self._positions = [list(frame.columns).index(column) for column in chosen]
-        self._transform = transform
+        self.transform = transform
         self.columns = tuple(chosen)
         self._text = transform is None and len(chosen) == 1 and holds_texts(self._frame.iloc[:, self._positions[0]])
 
@@ -125,11 +125,6 @@ class TableExamples(LabelledExamples):
         """What the data set is."""
         return "table"
 
-    @property
-    def input_columns(self) -> list[Any]:
-        """Input columns, in order."""
-        return [self._frame.columns[place] for place in self._positions]
-
     def show(self, index: int) -> dict[str, Any]:
         """Values of row `index` by column."""
         row = self._frame.iloc[[index], self._positions]
@@ -142,10 +137,10 @@ class TableExamples(LabelledExamples):
         block = self._frame.iloc[indices, self._positions]
         if self._text:
             return as_texts(block.iloc[:, 0])
-        if self._transform is None:
+        if self.transform is None:
             return block
         made = [
-            transformed(self._transform, values, row)
+            transformed(self.transform, values, row)
             for values, row in zip(block.to_dict("records"), indices.tolist(), strict=True)
         ]
         return stack(made, indices)

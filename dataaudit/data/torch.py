@@ -50,7 +50,7 @@ class TorchExamples(LabelledExamples):
 
     def __init__(self, dataset: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False) -> None:
         self._dataset = dataset
-        self._transform = transform
+        self.transform = transform
         self._channels = 1
         self._named = False
         self._lenient = lenient
@@ -83,7 +83,7 @@ class TorchExamples(LabelledExamples):
             if label is None:
                 continue
             probed[row] = label
-            self._images |= is_image(x) and self._transform is None
+            self._images |= is_image(x) and self.transform is None
             if is_image(x) and not is_gray(x):
                 self._channels = 3
         offered, names = _offered(self._dataset)
@@ -122,7 +122,7 @@ class TorchExamples(LabelledExamples):
         return pair[0], _plain(pair[1], row)
 
     def _read(self, indices: IntArray) -> AnyArray:
-        if self._tensors is not None and self._transform is None:
+        if self._tensors is not None and self.transform is None:
             rows = indices if self._map is None else self._map[indices]
             inputs = self._tensors[0]
             return as_array(inputs[torch.tensor(rows, device=inputs.device)])
@@ -138,8 +138,8 @@ class TorchExamples(LabelledExamples):
                 "one label for each row, every time, the same as .targets or .labels where they exist",
                 "make the data set yield fixed labels, or correct its .targets",
             )
-        if self._transform is not None:
-            return transformed(self._transform, x, row)
+        if self.transform is not None:
+            return transformed(self.transform, x, row)
         if is_image(x):
             return row_pixels(x, self._channels, row)
         return as_input(x, row, "pass transform= that turns each x into numbers")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
 from dataaudit.data.columns import check_column, named_labels
 from dataaudit.data.examples import Examples, NoLabels, check_lengths
-from dataaudit.data.kinds import is_a
+from dataaudit.data.kinds import dimensions, is_a, is_table
 from dataaudit.data.labelled import label_values
 from dataaudit.errors import DataError, did_you_mean, rows
 
@@ -52,7 +52,7 @@ def as_unseen(
     SettingError
         If an option does not apply to this kind of data set.
     """
-    transform = getattr(audited, "_transform", None) if transform is None else transform
+    transform = audited.transform if transform is None else transform
     pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
     if pair and labels is not None:
         raise DataError(
@@ -86,8 +86,8 @@ def _own(dataset: Any, transform: Any) -> Any:
 
 def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
     """Whether that is two inputs: the second has rows of its own, and is as deep as the first."""
-    first, second = (getattr(part, "ndim", 1) for part in dataset)
-    return bool(first == second and second > 1)
+    first, second = (dimensions(part) for part in dataset)
+    return first == second and second > 1
 
 
 def _is_array(dataset: Any) -> bool:
@@ -95,7 +95,7 @@ def _is_array(dataset: Any) -> bool:
 
 
 def _count(dataset: Any) -> int:
-    if not hasattr(dataset, "__len__"):
+    if not isinstance(dataset, Sized):
         raise DataError(f"inputs of type {type(dataset).__name__}", "inputs with a length", "pass an array [m, ...]")
     return len(dataset)
 
@@ -106,8 +106,8 @@ def _of_columns(
     """Columns that were audited, and the labels of a column if there is one."""
     columns = list(dataset.columns if table else dataset.features)
     chosen = inputs
-    if chosen is None and hasattr(audited, "input_columns"):
-        chosen = list(audited.input_columns)
+    if chosen is None and audited.columns:
+        chosen = list(audited.columns)
         for column in chosen:
             check_column(column, columns, "inputs")
     if label is None and labels is None:
@@ -171,10 +171,10 @@ def _check_inputs(found: Examples, audited: Examples) -> None:
     """Raise unless inputs have the shape, and pixels the unit, of the audited ones."""
     first = np.zeros(1, np.int64)
     new, known = found.read(first), audited.read(first)
-    if hasattr(new, "columns") != hasattr(known, "columns"):
-        kinds = ["a table" if hasattr(part, "columns") else "an array" for part in (new, known)]
+    if is_table(new) != is_table(known):
+        kinds = ["a table" if is_table(part) else "an array" for part in (new, known)]
         raise DataError(f"{kinds[0]} of inputs", f"{kinds[1]}, as was audited", "pass the same kind of data set")
-    if hasattr(new, "columns"):
+    if is_table(new):
         if list(new.columns) != list(known.columns):
             raise DataError(
                 f"columns {list(map(str, new.columns))}",

@@ -14,7 +14,7 @@ from dataaudit.common import checks
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
 from dataaudit.data.columns import check_column
-from dataaudit.data.kinds import is_a
+from dataaudit.data.kinds import dimensions, is_a
 from dataaudit.embedding.encoder import Encoder, load
 from dataaudit.errors import DataError, SettingError, StorageError, rows
 from dataaudit.learners.tokens import Ragged, check_lengths
@@ -230,7 +230,7 @@ def _reader(data: Any) -> Read:
             "texts: a list, an array, a pandas Series or a Hugging Face Dataset",
             "pass the texts as a list",
         )
-    if getattr(data, "ndim", 1) != 1:
+    if dimensions(data) != 1:
         raise DataError(f"an array of shape {data.shape}", "one text an example", "pass a one-dimensional array")
     if is_a(data, "pandas", "Series"):
         data = data.to_numpy()

@@ -1,16 +1,24 @@
-"""What trains: the protocol that torch and scikit-learn learners keep."""
+"""Learners: models with their way of training, bound to a data set."""
 
 from __future__ import annotations
 
+import copy
 import sys
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+
+import numpy as np
+from scipy.special import log_softmax
 
 from dataaudit.common.types import IntArray
+from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_tensor
+from dataaudit.errors import ModelError, rows
+from dataaudit.holdout.base import FitPredict, Outcome
 
 if TYPE_CHECKING:
-    from dataaudit.data.examples import Examples
     from dataaudit.learners.layout import Layout
 
 SMALLEST = sys.float_info.epsilon
@@ -73,20 +81,32 @@ class Recording(Protocol):
         """Forget the epoch that was interrupted."""
 
 
-class Fitted(Protocol):
+class Fitted(ABC):
     """A trained model."""
 
     @abstractmethod
-    def logits(self, indices: IntArray) -> Any:
-        """Logits (log-probabilities up to a constant a row) of the rows `indices`, float [b, C]."""
+    def logits(self, indices: IntArray, view: Any = None) -> Any:
+        """Logits (log-probabilities up to a constant a row) of the rows `indices`, float [b, C].
+
+        Rows are seen as `view`, one of the learner's `views`, shows them; as they are if it is None.
+        """
+
+    def on(self, examples: Examples) -> Fitted | None:
+        """The same model for the rows of another data set with inputs of the same shape.
+
+        None where it answers for its own data set alone.
+        """
+        return None
 
 
 Watch: TypeAlias = Callable[[int, Fitted], None]
 """Called after an epoch with its number, from 1, and the model as it then is."""
 
 
-class Learner(Protocol):
+class Learner(ABC):
     """A model with its way of training, bound to one data set.
+
+    What a learner can do beyond training and predicting has a default here, which says that it cannot.
 
     Laws
     ----
@@ -95,51 +115,30 @@ class Learner(Protocol):
     - ``fit`` visits every row of `indices` once an epoch when it records.
     """
 
+    examples: Examples
+    """The data set."""
+    readable: bool = False
+    """Whether its models are torch modules, whose layers can be read."""
+    fresh: bool = False
+    """Whether a factory makes the model, which then cannot be a trained one."""
+    staged: bool = False
+    """Whether epochs are stages of boosting."""
+    ridge_alpha: float | None = None
+    """Penalty of ridge regression on the inputs as they are; None for any other model."""
+
     @property
     @abstractmethod
     def description(self) -> dict[str, Any]:
-        """What goes into the audit's settings: model, recipe, device, precision, notes. JSON values only."""
-
-    @property
-    @abstractmethod
-    def epochs(self) -> int:
-        """Number of epochs that `fit` records; 0 for a learner without epochs."""
-
-    @property
-    @abstractmethod
-    def evaluations(self) -> int:
-        """After how many of the last epochs of `fit` all rows are evaluated, as evidence of its own; 0 for none."""
-
-    @property
-    @abstractmethod
-    def views(self) -> tuple[Any, ...]:
-        """How rows look in each of these: None as they are, others as ``logits(rows, view)`` shows them."""
-
-    @abstractmethod
-    def unseen_view(self, seed: int) -> Any:
-        """How rows look that keep their labels and were not trained on: tells memorising; None where no view does."""
-
-    @property
-    @abstractmethod
-    def allows_missing(self) -> bool:
-        """Whether the model takes NaN as a missing value."""
-
-    @abstractmethod
-    def check(self, seed: int) -> None:
-        """Raise `ModelError` unless the model fits the data set's inputs and classes; trains nothing."""
-
-    @abstractmethod
-    def already_fits(self, seed: int) -> float | None:
-        """Accuracy before the first step where it shows training on these data, otherwise None."""
-
-    @abstractmethod
-    def from_scratch(self) -> Learner:
-        """Learner whose `fit` never starts from weights that may have seen the data, unless they were asked for."""
+        """Settings for the audit: model, recipe, device, precision, engine, notes. JSON values only."""
 
     @property
     @abstractmethod
     def identity(self) -> str:
         """Digest that two learners share which train alike, 32 hexadecimal digits; whatever the data set."""
+
+    @abstractmethod
+    def check(self, seed: int) -> None:
+        """Raise `ModelError` unless the model fits the data set's inputs and classes; trains nothing."""
 
     @abstractmethod
     def untrained(self) -> Fitted:
@@ -158,3 +157,89 @@ class Learner(Protocol):
 
         `watch` sees the model after every epoch that ends while it trains, and changes nothing about the result.
         """
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs that `fit` records; 0 for a learner without epochs."""
+        return 0
+
+    @property
+    def evaluations(self) -> int:
+        """Number of the last epochs of `fit` after which all rows are evaluated, as evidence of its own."""
+        return 0
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """Looks of a row in each evaluation: None as it is, others as ``logits(rows, view)`` shows it."""
+        return (None,)
+
+    def unseen_view(self, seed: int) -> Any:
+        """Look of rows that keep their labels and were not trained on: tells memorising; None where no view does."""
+        return None
+
+    @property
+    def allows_missing(self) -> bool:
+        """Whether the model takes NaN as a missing value."""
+        return False
+
+    @property
+    def work(self) -> int | None:
+        """Numbers that training looks at for an example, roughly; None for a model of unknown cost."""
+        return None
+
+    def already_fits(self, seed: int) -> float | None:
+        """Accuracy before the first step where it shows training on these data, otherwise None."""
+        return None
+
+    def from_scratch(self) -> Learner:
+        """Learner whose `fit` never starts from weights that may have seen the data, unless they were asked for."""
+        return self
+
+    def on(self, examples: Examples) -> Self:
+        """The same learner, bound to another data set with inputs of the same kind and the same classes."""
+        found = copy.copy(self)
+        found.examples = examples
+        return found
+
+    def fit_predict(self) -> FitPredict:
+        """Function that trains on some rows and predicts others, for holdout runs; picklable where model and data are.
+
+        Asked of learners whose every fit starts afresh; see `from_scratch`.
+        """
+        return LearnerFitPredict(self)
+
+
+ROWS = 4096
+"""Rows that are predicted at a time."""
+
+
+@dataclass(frozen=True)
+class LearnerFitPredict:
+    """A `FitPredict` of any learner: one fit a run."""
+
+    learner: Learner
+
+    def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
+        """As `FitPredict`.
+
+        Raises
+        ------
+        ModelError
+            If logits are NaN or infinite.
+        """
+        fitted, labels = self.learner.fit(train, seed, None, False), self.learner.examples.labels
+        correct, probability = np.empty(len(held_out), bool), np.empty(len(held_out), np.float32)
+        for start in range(0, len(held_out), ROWS):
+            part = slice(start, start + ROWS)
+            chosen = held_out[part]
+            outputs = fitted.logits(chosen)
+            logits = np.asarray(outputs.cpu() if is_tensor(outputs) else outputs, np.float64)
+            bad = ~np.isfinite(logits).all(axis=1)
+            if bad.any():
+                raise ModelError(
+                    f"NaN or infinite logits in {rows(chosen[bad])}", "finite ones", "lower the recipe's learning_rate"
+                )
+            given = labels[chosen]
+            correct[part] = logits.argmax(axis=1) == given
+            probability[part] = np.exp(log_softmax(logits, axis=1)[np.arange(len(given)), given])
+        return Outcome(correct, probability)

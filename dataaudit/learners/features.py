@@ -7,6 +7,7 @@ import numpy as np
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
+from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 
@@ -22,7 +23,7 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
     """
     part = examples.read(indices)
     refuse_texts(part, examples.source, "a model of features")
-    if hasattr(part, "columns"):
+    if is_table(part):
         from dataaudit.data.tables import as_numbers
 
         part = as_numbers(part)
@@ -46,26 +47,29 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
     return part
 
 
-def all_features(examples: Examples) -> AnyArray:
-    """Inputs of all rows, flattened, float32 [n, d], in memory once.
+def all_features(*data_sets: Examples) -> AnyArray:
+    """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once.
 
     Raises
     ------
     DataError
         As `feature_rows`, or if rows differ in length.
     """
-    n, block = len(examples), rows_per_block(examples)
     found: AnyArray | None = None
-    for start in range(0, n, block):
-        part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64))
-        if found is None:
-            found = np.empty((n, part.shape[1]), np.float32)
-        if part.shape[1] != found.shape[1]:
-            raise DataError(
-                f"{part.shape[1]} features from row {start} on, after {found.shape[1]}",
-                "rows of one length",
-                "resize or pad them, for example with transform=",
-            )
-        found[start : start + len(part)] = part
+    filled = 0
+    for examples in data_sets:
+        n, block = len(examples), rows_per_block(examples)
+        for start in range(0, n, block):
+            part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64))
+            if found is None:
+                found = np.empty((sum(map(len, data_sets)), part.shape[1]), np.float32)
+            if part.shape[1] != found.shape[1]:
+                raise DataError(
+                    f"{part.shape[1]} features from row {start} on, after {found.shape[1]}",
+                    "rows of one length",
+                    "resize or pad them, for example with transform=",
+                )
+            found[filled : filled + len(part)] = part
+            filled += len(part)
     assert found is not None
     return found

@@ -1,11 +1,12 @@
-"""Learners of features that are held in memory: what linear probes and nearest neighbours have in common."""
+"""Learners of features that are held in memory: linear probes and nearest neighbours."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -13,12 +14,12 @@ from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
 from dataaudit.holdout.base import FitPredict
-from dataaudit.learners.base import Recording, Watch
+from dataaudit.learners.base import Fitted, Learner, Recording, Watch
 from dataaudit.learners.features import all_features, feature_rows
 
 
-class FeatureTrial(FitPredict, Protocol):
-    """A trial whose models can be kept."""
+class FeatureFitPredict(FitPredict, Protocol):
+    """A `FitPredict` whose models can be kept."""
 
     @abstractmethod
     def fit(self, train: IntArray) -> Any:
@@ -29,22 +30,48 @@ class FeatureTrial(FitPredict, Protocol):
         """Logits float64 [b, C] of the rows `rows`."""
 
 
-class FeatureFitted:
-    """A trained model of features."""
+class FeatureFitted(Fitted):
+    """A model of features, trained when it is first asked.
 
-    def __init__(self, trial: FeatureTrial, model: Any) -> None:
-        self._trial = trial
-        self._model = model
+    Parameters
+    ----------
+    learner
+        What trains.
+    train
+        Rows that it is trained on, int64 [t].
+    own
+        Function on the features that are asked about, behind the learner's own; on these alone if None.
+    first
+        Position of the first row that is asked about.
+    """
 
-    def logits(self, indices: IntArray) -> FloatArray:
+    def __init__(
+        self, learner: FeatureLearner, train: IntArray, own: FeatureFitPredict | None = None, first: int = 0
+    ) -> None:
+        self._learner, self._train, self._first = learner, train, first
+        self._fit_predict = learner.fit_predict() if own is None else own
+
+    @cached_property
+    def _model(self) -> Any:
+        return self._fit_predict.fit(self._train)
+
+    def logits(self, indices: IntArray, view: Any = None) -> FloatArray:
         """Logits float64 [b, C] of the rows `indices`."""
-        return self._trial.logits(self._model, indices)
+        return self._fit_predict.logits(self._model, indices + self._first)
+
+    def on(self, examples: Examples) -> FeatureFitted:
+        """A model trained on the same rows, with those of another data set behind them: it holds both in memory."""
+        known = self._learner.examples
+        labels = np.concatenate([known.labels, np.zeros(len(examples), np.int64)])
+        both = self._learner.bind(all_features(known, examples), labels)
+        return FeatureFitted(self._learner, self._train, both, len(known))
 
 
-class FeatureLearner(ABC):
-    """A model of features, bound to a data set; see `Learner`.
+class FeatureLearner(Learner):
+    """A model of features, bound to a data set.
 
-    The features are read when they are first needed, and held as float32 [n, d].
+    The features are read when they are first needed, and held as float32 [n, d]. There are no epochs, and nothing is
+    drawn at random: every fit starts afresh.
 
     Parameters
     ----------
@@ -54,40 +81,17 @@ class FeatureLearner(ABC):
 
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
-        self._trial: FeatureTrial | None = None
+        self._fit_predict: FeatureFitPredict | None = None
 
     @abstractmethod
-    def bind(self, features: AnyArray) -> FeatureTrial:
-        """Trial on features, float32 [n, d]."""
+    def bind(self, features: AnyArray, labels: IntArray) -> FeatureFitPredict:
+        """Function on features, float32 [n, d], and labels, int64 [n]."""
 
-    @property
-    @abstractmethod
-    def description(self) -> dict[str, Any]:
-        """Model and how it is trained, as JSON values."""
-
-    @property
-    def epochs(self) -> int:
-        """None to watch: 0."""
-        return 0
-
-    @property
-    def evaluations(self) -> int:
-        """None: what training shows is taken after each epoch as it is."""
-        return 0
-
-    @property
-    def views(self) -> tuple[Any, ...]:
-        """Rows as they are."""
-        return (None,)
-
-    def unseen_view(self, seed: int) -> None:
-        """None: rows of features have no other look."""
-        return
-
-    @property
-    def allows_missing(self) -> bool:
-        """Never."""
-        return False
+    def on(self, examples: Examples) -> Self:
+        """The same learner, bound to another data set with inputs of the same kind and the same classes."""
+        found = super().on(examples)
+        found._fit_predict = None
+        return found
 
     def check(self, seed: int) -> None:
         """Read two rows.
@@ -99,19 +103,11 @@ class FeatureLearner(ABC):
         """
         feature_rows(self.examples, np.arange(min(2, len(self.examples)), dtype=np.int64))
 
-    def already_fits(self, seed: int) -> float | None:
-        """Never: a model is fitted anew every time."""
-        return None
-
-    def from_scratch(self) -> FeatureLearner:
-        """This learner."""
-        return self
-
     @property
     def identity(self) -> str:
         """Digest of the settings."""
-        told = json.dumps({key: self.description[key] for key in ("model", "recipe")}, sort_keys=True)
-        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+        described = json.dumps({key: self.description[key] for key in ("model", "recipe")}, sort_keys=True)
+        return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
     def untrained(self) -> FeatureFitted:
         """There is nothing to ask: what is passed are settings.
@@ -135,18 +131,17 @@ class FeatureLearner(ABC):
         progress: bool,
         watch: Watch | None = None,
     ) -> FeatureFitted:
-        """Train on the rows `indices`; nothing is drawn, and there are no epochs to record."""
-        trial = self.trial()
-        return FeatureFitted(trial, trial.fit(indices))
+        """Train on the rows `indices`."""
+        return FeatureFitted(self, indices)
 
-    def trial(self) -> FeatureTrial:
-        """Trial on all rows, picklable; made once.
+    def fit_predict(self) -> FeatureFitPredict:
+        """Function on all rows, picklable; made once.
 
         Raises
         ------
         DataError
             If the inputs are not finite numbers.
         """
-        if self._trial is None:
-            self._trial = self.bind(all_features(self.examples))
-        return self._trial
+        if self._fit_predict is None:
+            self._fit_predict = self.bind(all_features(self.examples), self.examples.labels)
+        return self._fit_predict

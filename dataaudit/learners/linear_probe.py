@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dataaudit.common import checks
-from dataaudit.common.types import AnyArray
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
+from dataaudit.learners.frozen import FeatureFitPredict, FeatureLearner
 
 KINDS = {
     "ridge": "least squares on one-hot labels, penalty alpha, intercept without penalty; the probability of a class is "
@@ -76,6 +76,7 @@ class LinearProbeLearner(FeatureLearner):
     def __init__(self, probe: LinearProbe, examples: Examples) -> None:
         super().__init__(examples)
         self.probe = probe
+        self.ridge_alpha = float(probe.alpha) if probe.kind == "ridge" else None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -93,13 +94,13 @@ class LinearProbeLearner(FeatureLearner):
             "notes": [f"{self.probe.kind}: {KINDS[self.probe.kind]}" + (LEFT_OUT if ridge else "")],
         }
 
-    def bind(self, features: AnyArray) -> FeatureTrial:
-        """Trial on features, float32 [n, d]."""
-        labels, classes, alpha = self.examples.labels, len(self.examples.class_names), float(self.probe.alpha)
+    def bind(self, features: AnyArray, labels: IntArray) -> FeatureFitPredict:
+        """Function on features, float32 [n, d], and labels, int64 [n]."""
+        classes, alpha = len(self.examples.class_names), float(self.probe.alpha)
         if self.probe.kind == "ridge":
-            from dataaudit.learners.ridge import ridge_trial
+            from dataaudit.learners.ridge import ridge_fit_predict
 
-            return ridge_trial(features, labels, classes, alpha)
-        from dataaudit.learners.logistic import LogisticTrial
+            return ridge_fit_predict(features, labels, classes, alpha)
+        from dataaudit.learners.logistic import LogisticFitPredict
 
-        return LogisticTrial(features, labels, classes, alpha)
+        return LogisticFitPredict(features, labels, classes, alpha)

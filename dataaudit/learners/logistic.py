@@ -18,7 +18,7 @@ STEPS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class LogisticTrial:
+class LogisticFitPredict:
     """Logistic regression bound to a data set; a `FitPredict`.
 
     Every fit starts from zero, so that no outcome depends on the runs before it.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from dataaudit.common import checks
-from dataaudit.common.types import AnyArray
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError
-from dataaudit.learners.frozen import FeatureLearner, FeatureTrial
+from dataaudit.learners.frozen import FeatureFitPredict, FeatureLearner
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,20 @@ class NearestNeighboursLearner(FeatureLearner):
 
     def __init__(self, settings: NearestNeighbours, examples: Examples) -> None:
         super().__init__(examples)
-        if settings.k > len(examples):
-            raise SettingError(
-                f"k={settings.k}", f"at most {len(examples)}, the number of examples", "pass a smaller k"
-            )
         self.settings = settings
+        self._check_number()
+
+    def _check_number(self) -> None:
+        if self.settings.k > len(self.examples):
+            raise SettingError(
+                f"k={self.settings.k}", f"at most {len(self.examples)}, the number of examples", "pass a smaller k"
+            )
+
+    def on(self, examples: Examples) -> Self:
+        """The same learner, bound to another data set with inputs of the same kind and the same classes."""
+        found = super().on(examples)
+        found._check_number()
+        return found
 
     @property
     def description(self) -> dict[str, Any]:
@@ -80,9 +89,9 @@ class NearestNeighboursLearner(FeatureLearner):
             "notes": ["the probability of a class is its share of the votes"],
         }
 
-    def bind(self, features: AnyArray) -> FeatureTrial:
-        """Trial on features, float32 [n, d]."""
-        from dataaudit.learners.votes import NeighbourTrial
+    def bind(self, features: AnyArray, labels: IntArray) -> FeatureFitPredict:
+        """Function on features, float32 [n, d], and labels, int64 [n]."""
+        from dataaudit.learners.votes import NeighbourFitPredict
 
         mean = features.mean(axis=0, dtype="float64").astype("float32")
-        return NeighbourTrial(features, mean, self.examples.labels, len(self.examples.class_names), self.settings.k)
+        return NeighbourFitPredict(features, mean, labels, len(self.examples.class_names), self.settings.k)

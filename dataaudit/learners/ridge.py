@@ -75,7 +75,7 @@ class IllConditioned(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class RidgeTrial:
+class RidgeFitPredict:
     """Ridge regression bound to a data set; a `FitPredict` and a `NestedFitPredict`.
 
     Holds the rows once, as float32 [n, r] with r = min(n, d), and the moments of all. A call needs besides, for each
@@ -317,7 +317,7 @@ def _blocks(bounds: Sequence[int]) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def ridge_trial(features: AnyArray, labels: IntArray, classes: int, alpha: float) -> RidgeTrial:
+def ridge_fit_predict(features: AnyArray, labels: IntArray, classes: int, alpha: float) -> RidgeFitPredict:
     """Bind ridge regression to features, float32 [n, d], and labels, int64 [n]."""
     from dataaudit_kernels.outcomes import gather
 
@@ -332,4 +332,4 @@ def ridge_trial(features: AnyArray, labels: IntArray, classes: int, alpha: float
             exact = block[: len(chosen)].astype(np.float64)
             gram += exact.T @ exact
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    return RidgeTrial(rows, penalty, labels, alpha, Moments(gram, sums, counts))
+    return RidgeFitPredict(rows, penalty, labels, alpha, Moments(gram, sums, counts))

@@ -19,17 +19,18 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import is_text, refuse_texts
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.base import SMALLEST, Recording, Watch
+from dataaudit.learners.base import SMALLEST, Fitted, Learner, Recording, Watch
 from dataaudit.learners.pipelines import first_step, kind_taken, remedy
 from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
 
 SOLVER_STEPS = 20
-"""What `SklearnLearner.rounds` says of linear models, and of those whose cost nobody knows."""
+"""Rounds over the data that linear models are taken to need."""
 
 
-class SklearnFitted:
+class SklearnFitted(Fitted):
     """A trained classifier, with the steps before it."""
 
     def __init__(self, steps: Any, classifier: Any, learner: SklearnLearner) -> None:
@@ -39,11 +40,9 @@ class SklearnFitted:
 
     def on(self, examples: Examples) -> SklearnFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
-        learner = copy.copy(self._learner)
-        learner.examples = examples
-        return SklearnFitted(self._steps, self.classifier, learner)
+        return SklearnFitted(self._steps, self.classifier, self._learner.on(examples))
 
-    def logits(self, indices: IntArray) -> FloatArray:
+    def logits(self, indices: IntArray, view: Any = None) -> FloatArray:
         """Logits float64 [b, C] of the rows `indices`: log-probabilities, or decision values."""
         inputs = self._learner.inputs(indices)
         if self._steps is not None:
@@ -58,7 +57,7 @@ class SklearnFitted:
         return outputs(self.classifier, inputs, self._learner.classes)
 
 
-class SklearnLearner:
+class SklearnLearner(Learner):
     """A scikit-learn classifier or pipeline, bound to a data set.
 
     Boosting models with ``staged_predict_proba`` have their stages as epochs. Models with ``partial_fit`` are
@@ -95,6 +94,7 @@ class SklearnLearner:
                 "pass a scikit-learn classifier, or a pipeline that ends in one",
             )
         self._kind = self._find_kind()
+        self.staged = self._kind == "staged"
         self._first = first_step(model)
         self._takes = kind_taken(self._first)
         if recipe is not None and (self._kind != "partial_fit" or _beyond_batches(of_length(PLAIN, recipe))):
@@ -132,31 +132,21 @@ class SklearnLearner:
         return self.recipe.epochs if self._kind == "partial_fit" else 0
 
     @property
-    def evaluations(self) -> int:
-        """None: what training shows is taken after each epoch as it is."""
-        return 0
+    def work(self) -> int | None:
+        """Numbers that training looks at for an example, roughly; None of texts, and of a model of unknown cost.
 
-    @property
-    def views(self) -> tuple[Any, ...]:
-        """Rows as they are."""
-        return (None,)
-
-    def unseen_view(self, seed: int) -> None:
-        """None: rows of a table have no other look."""
-
-    @property
-    def staged(self) -> bool:
-        """Whether epochs are stages of boosting."""
-        return self._kind == "staged"
-
-    @property
-    def rounds(self) -> int | None:
-        """Rounds over the data and classes that training takes, roughly: how often folds are drawn depends on it.
-
-        Stages of boosting, trees of a forest, steps of a linear model's solver; None for a model of unknown cost.
+        In every round, and for every class, these are the example's columns.
         """
+        rounds = self._rounds()
+        if rounds is None:
+            return None
+        shape = np.shape(self.inputs(np.zeros(1, np.int64)))
+        return None if len(shape) < 2 else int(shape[1]) * self.classes * rounds
+
+    def _rounds(self) -> int | None:
+        """Stages of boosting, trees of a forest, steps of a linear model's solver."""
         parameters = self._last.get_params(deep=False)
-        if self._kind == "staged":
+        if self.staged:
             return self.epochs
         if isinstance(self._last, BaseForest):
             # A tree looks at all classes at once.
@@ -204,10 +194,6 @@ class SklearnLearner:
                     "pass the unfitted classifier",
                 )
         self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
-
-    def already_fits(self, seed: int) -> float | None:
-        """Never: a clone starts unfitted."""
-        return None
 
     def from_scratch(self) -> SklearnLearner:
         """This learner, for clones are unfitted; one with `partial_fit` and no recipe is trained by its own ``fit``."""
@@ -278,11 +264,11 @@ class SklearnLearner:
             if self._takes == "columns":
                 import pandas as pd
 
-                return pd.DataFrame({getattr(self.examples, "columns", ("text",))[0]: read})
+                return pd.DataFrame({self.examples.columns[0] if self.examples.columns else "text": read})
             if self._takes == "numbers":
                 refuse_texts(read, self.examples.source, f"a {type(self._first).__name__}")
             return read
-        return read if hasattr(read, "columns") else np.asarray(read).reshape(len(indices), -1)
+        return read if is_table(read) else np.asarray(read).reshape(len(indices), -1)
 
     def fit(
         self,
@@ -321,7 +307,7 @@ class SklearnLearner:
                 "an estimator that fits the inputs",
                 remedy(error),
             ) from error
-        if recorder is not None and self._kind == "staged":
+        if recorder is not None and self.staged:
             with progress_bar("reading stages", self.epochs, progress) as advance:
                 for logits in _stages(classifier, inputs, self.classes):
                     recorder.update(indices, logits, labels)

@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ from dataaudit.common.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.learners.automatic import Choice, convolves
 from dataaudit.learners.automatic import choose as choose_recipe
-from dataaudit.learners.base import BatchBuilder, Recording, Watch
+from dataaudit.learners.base import BatchBuilder, Fitted, Learner, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
 from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
@@ -45,7 +46,7 @@ def made_by(model: nn.Module | Callable[[], Any]) -> Any:
         return model()
 
 
-class TorchFitted:
+class TorchFitted(Fitted):
     """A trained torch module in evaluation mode."""
 
     def __init__(self, module: nn.Module, learner: TorchLearner) -> None:
@@ -64,11 +65,7 @@ class TorchFitted:
 
     def on(self, examples: Examples) -> TorchFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
-        learner = copy.copy(self._learner)
-        learner.examples = examples
-        if learner.feed is not None:
-            learner.feed = learner.feed.on(examples)
-        return TorchFitted(self.module, learner)
+        return TorchFitted(self.module, self._learner.on(examples))
 
     @torch.inference_mode()
     def logits(self, indices: IntArray, view: View | None = None) -> Tensor:
@@ -80,7 +77,7 @@ class TorchFitted:
         return torch.cat(parts)
 
 
-class TorchLearner:
+class TorchLearner(Learner):
     """A torch module or factory with a recipe, bound to a data set.
 
     Parameters
@@ -94,6 +91,8 @@ class TorchLearner:
     feed
         How rows become the model's inputs, where it takes other than the rows themselves.
     """
+
+    readable = True
 
     def __init__(
         self,
@@ -114,6 +113,8 @@ class TorchLearner:
         self.device = device
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
+        self.fresh = self._factory is not None
+        self._accuracy: dict[int, float | None] = {}
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
         self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
@@ -143,11 +144,6 @@ class TorchLearner:
         if self.recipe.augment is not None or not self._has_sides:
             return None
         return mirror if mirror_test(self.examples, seed, self.layout.turn).alike else None
-
-    @property
-    def allows_missing(self) -> bool:
-        """Never: NaN inputs would end as NaN weights."""
-        return False
 
     @property
     def description(self) -> dict[str, Any]:
@@ -251,18 +247,30 @@ class TorchLearner:
             )
 
     def already_fits(self, seed: int) -> float | None:
-        """Accuracy of the model as passed, if it shows training on these data; None if not: see `pretrained`."""
-        with torch.random.fork_rng(devices=[]):
-            module = self.module(seed).eval()
-            return shows_training(module, self._probabilities, self.examples.labels, self._classes, seed)
+        """Accuracy of the model as passed, if it shows training on these data; None if not: see `pretrained`.
 
-    def _probabilities(self, module: nn.Module, rows: IntArray) -> Tensor:
-        return TorchFitted(module, self).logits(rows).softmax(1).cpu()
+        Fresh weights, of a factory or reset, are not asked; others once for each seed.
+        """
+        if self.fresh or self.recipe.init == "reset":
+            return None
+        if seed not in self._accuracy:
+            with torch.random.fork_rng(devices=[]):
+                module = self.module(seed).eval()
+                self._accuracy[seed] = shows_training(
+                    module,
+                    lambda module, rows: TorchFitted(module, self).logits(rows).softmax(1).cpu(),
+                    self.examples.labels,
+                    self._classes,
+                    seed,
+                )
+        return self._accuracy[seed]
 
-    @property
-    def fresh(self) -> bool:
-        """Whether a factory makes the model, which then cannot be a trained one."""
-        return self._factory is not None
+    def on(self, examples: Examples) -> Self:
+        """The same learner, bound to another data set with inputs of the same kind and the same classes."""
+        found = super().on(examples)
+        found._labels, found._accuracy = torch.tensor(examples.labels), {}
+        found.feed = None if self.feed is None else self.feed.on(examples)
+        return found
 
     def from_scratch(self) -> TorchLearner:
         """Learner whose every fit starts afresh: with a factory's module, or with a reset one unless init="keep"."""
@@ -296,7 +304,7 @@ class TorchLearner:
             fed: Tensor = self.feed.batch(indices).to(self.device)
             return fed.to(self._dtype) if fed.is_floating_point() else fed
         read = self.examples.read(indices)
-        if hasattr(read, "columns"):
+        if is_table(read):
             from dataaudit.data.tables import as_numbers
 
             read = as_numbers(read)

@@ -40,7 +40,7 @@ class Votes(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourTrial:
+class NeighbourFitPredict:
     """Nearest neighbours bound to a data set; a `FitPredict`.
 
     A call holds, besides the features, a copy of the training rows and for each thread `BLOCK_VALUES` products.

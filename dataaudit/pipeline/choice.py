@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def belief_needs(
         if quick and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
             found.add(Need.CROSS_VALIDATION)
             # A second, linear view of numbers costs little; a ridge regression is one already.
-            linear = getattr(getattr(learner, "probe", None), "kind", None) == "ridge"
+            linear = learner.ridge_alpha is not None
             width = inspection.shape[0] if inspection is not None else 0
             if vectors and not linear and min(width, len(labels)) <= LARGEST_TABLE:
                 found.add(Need.RIDGE_LOO)
@@ -113,10 +113,10 @@ def belief_needs(
         found.add(Need.RIDGE_LOO)
     if vectors or texts:
         found.add(NeighbourLabelsNeed("input"))
-    elif hasattr(learner, "module"):
+    elif learner is not None and learner.readable:
         hidden = NeighbourLabelsNeed("hidden")
-        torch_learner = cast("Learner", learner)
-        if _allowed(lambda: check_readable(torch_learner, [hidden], len(labels), seed), "neighbours", notes):
+        model = learner
+        if _allowed(lambda: check_readable(model, [hidden], len(labels), seed), "neighbours", notes):
             found.add(hidden)
     return found
 

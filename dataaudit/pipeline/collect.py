@@ -143,12 +143,12 @@ def collect(
         evaluating = Evaluations(labels, len(class_names), learner.epochs, learner.evaluations, learner.views)
         underway.evaluating = evaluating
     if Need.DYNAMICS in needs:
-        ways["dynamics"] = STAGES if getattr(learner, "staged", False) else EPOCHS
+        ways["dynamics"] = STAGES if learner is not None and learner.staged else EPOCHS
     dynamics_needed = Need.DYNAMICS in needs and not recorded
     if dynamics_needed or evaluating is not None or (crowds.of_model and not keeps):
         learner = _needed(learner, Need.DYNAMICS)
         watch = _watching([crowds.watch, None if evaluating is None else evaluating.watch])
-        underway.trains = hasattr(learner, "module")
+        underway.trains = learner.readable
         with timer.stage("train"):
             fitted = learner.fit(rows, seed, recorder if dynamics_needed else None, progress, watch)
     dynamics = recorder.dynamics() if Need.DYNAMICS in needs else None
@@ -162,7 +162,7 @@ def collect(
     predicting = Need.PREDICTIONS in needs and predictions is None
     if predicting and fitted is None and not keeps:
         learner = _needed(learner, Need.PREDICTIONS)
-        underway.trains = hasattr(learner, "module")
+        underway.trains = learner.readable
         with timer.stage("train"):
             fitted = learner.fit(rows, seed, None, progress)
     # Whoever looks at the model as it is at the end does so in one pass.
@@ -193,14 +193,14 @@ def collect(
         run = run.with_(underway.runs, labels)
         dynamics, evaluations = (run.dynamics if dynamics_needed else None), run.evaluations
     if Need.CROSS_VALIDATION in needs and heldout is None:
-        probe = getattr(learner, "probe", None)
+        alpha = None if learner is None else learner.ridge_alpha
         with timer.stage("holdout"):
-            if inputs is not None and folds is None and leaves_out(probe, learner, len(labels)):
-                heldout = left_out_predictions(inputs, probe, labels, len(class_names))
+            if inputs is not None and folds is None and leaves_out(learner, len(labels)):
+                heldout = left_out_predictions(inputs, alpha, labels, len(class_names))
                 ways["heldout"] = LEFT_OUT
             else:
                 learner = _needed(learner, Need.CROSS_VALIDATION)
-                draws = draws_of(learner, labels, len(class_names)) if folds is None else 1
+                draws = draws_of(learner, len(labels)) if folds is None else 1
                 heldout = heldout_predictions(learner, labels, len(class_names), seed, progress, folds or FOLDS, draws)
                 ways["heldout"] = f"{folds or FOLDS} folds, drawn {draws} time{'s' if draws > 1 else ''}"
         underway.heldout = heldout

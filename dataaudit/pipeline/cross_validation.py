@@ -31,29 +31,14 @@ WORK = 1.2e8
 """Numbers that all draws together may look at, by `draws_of`."""
 
 
-def draws_of(learner: Any, labels: IntArray, classes: int) -> int:
+def draws_of(learner: Learner, n: int) -> int:
     """Number of draws of folds, from 1 to `MOST`: the same on every machine, for it looks at sizes and at no clock.
 
-    One training run is taken to look at n x d numbers in every round and for every class. Learners say in `rounds` how
-    many they take; folds of one that does not say (a torch module, a search over settings, texts, which have no
-    columns) are drawn once.
-
-    Parameters
-    ----------
-    learner
-        What trains.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
+    Learners say in `work` how many numbers one training run looks at for each of the `n` examples; folds of one that
+    does not say (a torch module, a search over settings, texts) are drawn once.
     """
-    rounds = getattr(learner, "rounds", None)
-    if rounds is None:
-        return 1
-    shape = np.shape(learner.inputs(np.zeros(1, np.int64)))
-    if len(shape) < 2:
-        return 1
-    return int(np.clip(WORK // (len(labels) * shape[1] * classes * rounds), 1, MOST))
+    work = learner.work
+    return 1 if work is None else int(np.clip(WORK // (n * work), 1, MOST))
 
 
 def fold_seed(seed: int, number: int) -> int:

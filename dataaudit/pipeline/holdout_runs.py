@@ -13,7 +13,6 @@ from dataaudit.holdout.base import NestedFitPredict
 from dataaudit.holdout.execute import Execution
 from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.base import Learner
-from dataaudit.learners.heldout import trial_of
 from dataaudit.scores import Scorer
 from dataaudit.scores.holdout import c_score, holdout_probability
 
@@ -69,7 +68,7 @@ class HoldoutWork:
                 'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
             )
         self._recipe = scratch.identity if holdout.store is not None else ""
-        trial = trial_of(scratch, examples.labels)
+        trial = scratch.fit_predict()
         ratios = {holdout.point} if Need.SUBSET_RUNS in self.needs else set()
         if Need.SUBSET_RUNS_INTEGRAL in self.needs:
             ratios |= set(holdout.ratios)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from dataaudit.dynamics.outcomes import PredictionTable
 if TYPE_CHECKING:
     from dataaudit.dynamics.summary import Predictions
     from dataaudit.learners.base import Learner
-    from dataaudit.learners.linear_probe import LinearProbe
     from dataaudit.representations.input import InputRows
 
 SHARPNESS = 10.0
@@ -23,30 +22,29 @@ LARGEST_TABLE = 2048
 are quicker."""
 
 
-def leaves_out(probe: LinearProbe | None, learner: Learner | None, n: int) -> bool:
+def leaves_out(learner: Learner | None, n: int) -> bool:
     """Whether held-out predictions come from leaving out one example at a time."""
     if learner is None:
         return True
-    if probe is None or probe.kind != "ridge":
+    if learner.ridge_alpha is None:
         return False
-    trial: Any = cast("Any", learner)
-    features = np.asarray(trial.examples.read(np.zeros(1, np.int64)))
+    features = np.asarray(learner.examples.read(np.zeros(1, np.int64)))
     return min(features.size, n) <= LARGEST_TABLE
 
 
-def left_out_predictions(inputs: InputRows, probe: LinearProbe | None, labels: IntArray, classes: int) -> Predictions:
+def left_out_predictions(inputs: InputRows, alpha: float | None, labels: IntArray, classes: int) -> Predictions:
     """Predictions of ridge regression on the inputs, each example's from all the others, in closed form.
 
     Logits are ten times the outputs, which estimate the probabilities; another factor would be another exponent in the
-    consensus, of which benchmarks/peers/constants.py tries several. Without a probe, the penalty is chosen by the
+    consensus, of which benchmarks/peers/constants.py tries several. Without `alpha`, the penalty is chosen by the
     squared error.
     """
     from dataaudit.learners.features import all_features
     from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
 
-    # A probe takes columns of tables as they are.
-    given = within_rows(all_features(inputs.examples)) if probe is not None else inputs.level[0]
-    outputs = leave_one_out(lambda rows: given[rows], labels, classes, None if probe is None else float(probe.alpha))
+    # A probe, which has one, takes columns of tables as they are.
+    given = within_rows(all_features(inputs.examples)) if alpha is not None else inputs.level[0]
+    outputs = leave_one_out(lambda rows: given[rows], labels, classes, alpha)
     table = PredictionTable(labels, classes)
     absent = np.bincount(labels, minlength=classes) == 0
     for block in row_blocks(len(labels), classes):

@@ -204,8 +204,8 @@ def score(
         if drop:
             with timer.stage("inspect"):
                 examples = usable_rows(examples, learner is not None and learner.allows_missing)
-                learner = as_learner(model, examples, way, device, processor)
-        if recorded is not None and getattr(learner, "fresh", False):
+                learner = None if learner is None else learner.on(examples)
+        if recorded is not None and learner is not None and learner.fresh:
             raise ModelError(
                 "a model factory beside precomputed=Recorder", "the module that your loop trained", "pass that module"
             )

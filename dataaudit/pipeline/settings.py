@@ -76,9 +76,9 @@ def run_settings(
     if learner is not None:
         described |= learner.description
     notes = [*notes, *described.pop("notes", [])]
-    dropped = getattr(examples, "dropped", None)
+    dropped = None if examples is None else examples.dropped
     left_out: dict[str, Any] = {}
-    if dropped is not None:
+    if dropped is not None and len(dropped):
         total = len(dropped) + len(examples or ())
         notes.append(f"{len(dropped)} of {total} rows could not be used and were dropped: {rows(dropped)}")
         left_out = {"dropped_rows": dropped.tolist()}

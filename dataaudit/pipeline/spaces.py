@@ -75,7 +75,7 @@ class SpaceCollector:
 
     def check(self, learner: Learner, epochs: int) -> None:
         """Raise unless the model has every representation, and training has every epoch, asked for."""
-        if not hasattr(learner, "module"):
+        if not learner.readable:
             raise ModelError(
                 f"a {learner.description['model']}, for the representation {self.of_model[0].space!r}",
                 "a torch module, whose layers can be read",
@@ -113,10 +113,9 @@ class SpaceCollector:
     def _takes_pieces(self, examples: Examples) -> bool:
         from dataaudit.density.engines import AutomaticEngine, EstimatingEngine
 
-        array = getattr(examples, "array", None)
         engine = self._engine
-        if isinstance(engine, AutomaticEngine) and array is not None:
-            engine = engine.choose(array)
+        if isinstance(engine, AutomaticEngine) and examples.array is not None:
+            engine = engine.choose(examples.array)
         return isinstance(engine, EstimatingEngine)
 
     def of_inputs(self, inputs: InputRows | None) -> None:

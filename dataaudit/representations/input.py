@@ -12,6 +12,7 @@ from dataaudit.common.types import AnyArray
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
+from dataaudit.data.kinds import is_table
 from dataaudit.data.stored import StoredExamples
 from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
@@ -158,12 +159,12 @@ def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -
     StorageError
         If they cannot be written.
     """
-    there = getattr(examples, "array", None)
+    there = examples.array
     if there is not None and not (whole and isinstance(there, ChunkedRows)):
         return examples
     n, block = len(examples), rows_per_block(examples)
     first = examples.read(np.zeros(1, np.int64))
-    if hasattr(first, "columns") or is_text(first):
+    if is_table(first) or is_text(first):
         return examples
     kept = keep("rows")
     with progress_bar("storing inputs", n, progress) as advance:
@@ -187,7 +188,7 @@ def _standardised(found: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray
 
 def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     """Inputs as they are, [n, d], checked, and whether they are columns of a table."""
-    whole = getattr(examples, "array", None)
+    whole = examples.array
     if isinstance(whole, ChunkedRows):
         _check_finite(whole, examples)
         return whole, False
@@ -200,7 +201,7 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     table = False
     for start in range(0, n, block):
         part = examples.read(np.arange(start, min(start + block, n), dtype=np.int64))
-        if hasattr(part, "columns"):
+        if is_table(part):
             from dataaudit.data.tables import as_numbers
 
             part, table = as_numbers(part), True

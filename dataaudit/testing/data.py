@@ -8,6 +8,7 @@ import numpy as np
 
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import inspect
+from dataaudit.data.kinds import is_table
 
 
 class ExamplesContract(ABC):
@@ -35,7 +36,7 @@ class ExamplesContract(ABC):
         assert len(together) == 4
         for place, row in enumerate(order):
             alone = examples.read(np.array([row]))
-            if hasattr(together, "columns"):
+            if is_table(together):
                 assert together.iloc[[place]].reset_index(drop=True).equals(alone.reset_index(drop=True))
             else:
                 np.testing.assert_array_equal(together[place], alone[0])

@@ -18,7 +18,7 @@ from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.blas import one_thread
 from dataaudit.learners.linear_probe import LinearProbe, LinearProbeLearner
 from dataaudit.learners.recipes import Recipe
-from dataaudit.learners.ridge import ridge_trial
+from dataaudit.learners.ridge import ridge_fit_predict
 from dataaudit.testing import LearnerContract
 
 TOLERANCE = 1e-5
@@ -47,7 +47,7 @@ def oracle(features, labels, classes, alpha, train, rows):
 def models_of(trial, order, sizes, monkeypatch):
     """Models that a nested call made."""
     found = {}
-    original = ridge.RidgeTrial._side
+    original = ridge.RidgeFitPredict._side
 
     def side(self, *arguments):
         made_here = original(self, *arguments)
@@ -55,14 +55,14 @@ def models_of(trial, order, sizes, monkeypatch):
         return made_here
 
     with monkeypatch.context() as patch:
-        patch.setattr(ridge.RidgeTrial, "_side", side)
+        patch.setattr(ridge.RidgeFitPredict, "_side", side)
         outcomes = {(direction, size): outcome for direction, size, outcome in trial.nested(order, sizes)}
     return found, outcomes
 
 
 def check_nested(features, labels, classes, alpha, sizes, monkeypatch, tolerance=TOLERANCE):
     """Every model and outcome of a nested call against the oracle."""
-    trial = ridge_trial(features, labels, classes, alpha)
+    trial = ridge_fit_predict(features, labels, classes, alpha)
     order = np.random.default_rng(7).permutation(len(labels))
     models, outcomes = models_of(trial, order, sizes, monkeypatch)
     assert set(models) == set(outcomes) == {(direction, size) for direction in (0, 1) for size in sizes}
@@ -124,7 +124,7 @@ def test_odd_sizes(n, d, alpha, data):
     sizes = sorted(data.draw(st.sets(st.integers(1, n - 1), min_size=1, max_size=5)))
     features, labels = made(n, d, min(3, n))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        trial = ridge_trial(features, labels, 3, alpha)
+        trial = ridge_fit_predict(features, labels, 3, alpha)
         order = np.random.default_rng(7).permutation(n)
         models, _ = models_of(trial, order, sizes, monkeypatch)
         for (direction, size), model in models.items():
@@ -140,9 +140,9 @@ def test_float32_products_do_where_subsets_are_large(monkeypatch):
     def refuse(*arguments, **named):
         raise AssertionError("asked for float64")
 
-    original = ridge.RidgeTrial._side_with
+    original = ridge.RidgeFitPredict._side_with
     monkeypatch.setattr(
-        ridge.RidgeTrial, "_side_with", lambda self, *a, **named: refuse() if named else original(self, *a)
+        ridge.RidgeFitPredict, "_side_with", lambda self, *a, **named: refuse() if named else original(self, *a)
     )
     check_nested(features, labels, 10, 1.0, [900, 2700, 4500, 6301, 8101], monkeypatch)
 
@@ -155,13 +155,13 @@ def test_rare_features_ask_for_float64(monkeypatch):
     features[[17, 3000], 5] = 1.0
     features += rng.normal(size=30).astype(np.float32)
     again = []
-    original = ridge.RidgeTrial._side_with
+    original = ridge.RidgeFitPredict._side_with
 
     def counted(self, *arguments, **named):
         again.append(bool(named))
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(ridge.RidgeTrial, "_side_with", counted)
+    monkeypatch.setattr(ridge.RidgeFitPredict, "_side_with", counted)
     check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
     assert any(again)
     monkeypatch.setattr(ridge, "CONDITION", np.inf)
@@ -180,7 +180,7 @@ def test_missing_classes_and_one_class_alone():
     """Sorted labels, so that prefixes lack classes; the first holds one."""
     features, labels = made(90, 4, 3, seed=1)
     labels = np.sort(labels)
-    trial = ridge_trial(features, labels, 3, 1.0)
+    trial = ridge_fit_predict(features, labels, 3, 1.0)
     count = int((labels == 0).sum())
     outcomes = {(d, t): outcome for d, t, outcome in trial.nested(np.arange(90), [count])}
     np.testing.assert_array_equal(outcomes[0, count].correct, np.zeros(90 - count, bool))
@@ -188,12 +188,12 @@ def test_missing_classes_and_one_class_alone():
     model = trial.fit(np.arange(count))
     np.testing.assert_allclose(trial.outputs(model, np.arange(90)), np.tile([1.0, 0.0, 0.0], (90, 1)), atol=1e-6)
     assert np.isfinite(trial.logits(model, np.arange(90))).all()
-    alone = LinearProbeLearner(LinearProbe("logistic"), as_examples((features, labels))).trial()
+    alone = LinearProbeLearner(LinearProbe("logistic"), as_examples((features, labels))).fit_predict()
     assert not alone(np.arange(count), np.arange(count, 90), 0).correct.any()
 
 
 def test_logits_keep_the_largest_output(blobs):
-    trial = LinearProbeLearner(LinearProbe(alpha=1e-3), blobs).trial()
+    trial = LinearProbeLearner(LinearProbe(alpha=1e-3), blobs).fit_predict()
     rows = np.arange(90)
     model = trial.fit(rows[:20])
     outputs = trial.outputs(model, rows)
@@ -206,7 +206,7 @@ def test_logits_keep_the_largest_output(blobs):
 @pytest.mark.parametrize("rows", [np.arange(30), np.arange(80), np.arange(90), np.repeat(np.arange(40), 2)])
 def test_any_subset_can_be_fitted(blobs, rows):
     """Repeats included."""
-    trial = LinearProbeLearner(LinearProbe(), blobs).trial()
+    trial = LinearProbeLearner(LinearProbe(), blobs).fit_predict()
     wanted = oracle(blobs.read(np.arange(90)), blobs.labels, 3, 1.0, rows, np.arange(90))
     np.testing.assert_allclose(trial.outputs(trial.fit(rows), np.arange(90)), wanted, rtol=0, atol=TOLERANCE)
 
@@ -220,7 +220,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch):
     found = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="blas"):
-            trial = ridge_trial(features, labels, 4, 1.0)
+            trial = ridge_fit_predict(features, labels, 4, 1.0)
             found.append([outcome for _, _, outcome in trial.nested(order, [900, 4500, 8100])])
     for one, other in pairwise(found):
         for a, b in zip(one, other, strict=True):
@@ -244,7 +244,7 @@ def test_blas_gets_its_threads_back():
 
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])
 def test_trials_can_be_pickled(kind, blobs, dumps):
-    trial = LinearProbeLearner(LinearProbe(kind), blobs).trial()
+    trial = LinearProbeLearner(LinearProbe(kind), blobs).fit_predict()
     assert isinstance(trial, NestedFitPredict) == (kind == "ridge")
     again = pickle.loads(dumps(trial))
     order = np.random.default_rng(0).permutation(90)
@@ -259,7 +259,7 @@ def test_trials_can_be_pickled(kind, blobs, dumps):
 
 
 def test_logistic_is_scikit_learns(blobs):
-    trial = LinearProbeLearner(LinearProbe("logistic", alpha=0.5), blobs).trial()
+    trial = LinearProbeLearner(LinearProbe("logistic", alpha=0.5), blobs).fit_predict()
     rows, order = np.arange(90), np.random.default_rng(0).permutation(90)
     train, held = np.sort(order[:30]), np.sort(order[30:])
     model = LogisticRegression(C=2.0, max_iter=1000).fit(blobs.read(train), blobs.labels[train])
@@ -327,17 +327,17 @@ def test_recipes_devices_and_missing_values_are_refused(noisy):
     with pytest.raises(DataError, match="rows 3, 7"):
         dataaudit.score(LinearProbe(), (holes, labels), progress=False)
     with pytest.raises(DataError, match="rows 3, 7"):
-        LinearProbeLearner(LinearProbe(), as_examples((holes, labels))).trial()
+        LinearProbeLearner(LinearProbe(), as_examples((holes, labels))).fit_predict()
     large = inputs.astype(np.float64)
     large[4, 0] = 1e39
     with pytest.raises(DataError, match="beyond float32 in row 4"):
-        LinearProbeLearner(LinearProbe(), as_examples((large, labels))).trial()
+        LinearProbeLearner(LinearProbe(), as_examples((large, labels))).fit_predict()
 
 
 def test_an_alpha_that_vanishes_is_named():
     features = np.ones((6, 3), np.float32)
     features[0] = 2e9
-    trial = ridge_trial(features, np.array([0, 1, 0, 1, 0, 1]), 2, 1e-300)
+    trial = ridge_fit_predict(features, np.array([0, 1, 0, 1, 0, 1]), 2, 1e-300)
     with pytest.raises(SettingError, match="alpha=1e-300"):
         trial.fit(np.arange(1, 5))
 

@@ -36,8 +36,8 @@ class TestContract(LearnerContract):
 
 
 def bound(features, labels, k, **sizes):
-    trial = NearestNeighboursLearner(NearestNeighbours(k), as_examples((features, labels))).trial()
-    return replace(trial, **sizes)
+    learner = NearestNeighboursLearner(NearestNeighbours(k), as_examples((features, labels)))
+    return replace(learner.fit_predict(), **sizes)
 
 
 def check(features, labels, k, train, held, **sizes):
@@ -105,7 +105,7 @@ def test_digits():
 
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])
 def test_trials_can_be_pickled(blobs, k, dumps):
-    trial = NearestNeighboursLearner(NearestNeighbours(k), blobs).trial()
+    trial = NearestNeighboursLearner(NearestNeighbours(k), blobs).fit_predict()
     mine, theirs = (t(np.arange(45), np.arange(45, 90), 0) for t in (trial, pickle.loads(dumps(trial))))
     np.testing.assert_array_equal(mine.correct, theirs.correct)
     np.testing.assert_array_equal(mine.probability, theirs.probability)

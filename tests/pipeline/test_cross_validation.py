@@ -48,12 +48,12 @@ def test_the_first_draw_is_that_of_the_audit_and_draws_differ():
 )
 def test_draws_follow_rows_columns_classes_and_kind(model, n, d, draws):
     labels = np.arange(n) % 3
-    assert draws_of(learner_of(model, np.zeros((n, d), np.float32), labels), labels, 3) == draws
+    assert draws_of(learner_of(model, np.zeros((n, d), np.float32), labels), n) == draws
 
 
 def test_folds_of_a_torch_module_are_drawn_once():
     model = dataaudit.networks.build("mlp", (4,), 3)
-    assert draws_of(learner_of(model, INPUTS.astype(np.float32)), LABELS, 3) == 1
+    assert draws_of(learner_of(model, INPUTS.astype(np.float32)), len(LABELS)) == 1
 
 
 def test_settings_say_how_sources_came_about_and_what_each_counts():

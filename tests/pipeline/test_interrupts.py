@@ -111,8 +111,8 @@ def interrupted_after(passes, scorers="auto", **options):
 )
 def test_evaluation_passes_that_were_complete_count(evaluations, epochs):
     recipe = Recipe(epochs=4, evaluations=3, augment=CropFlip(2, True))
-    # The first pass of all looks for earlier training.
-    stopped = interrupted_after(evaluations + 1, recipe=recipe)
+    # A factory's network is not looked at for earlier training.
+    stopped = interrupted_after(evaluations, recipe=recipe)
     assert stopped.epochs == epochs
     audit = stopped.audit()
     assert audit.settings["passes"] == round(epochs + evaluations / 3, 2)
@@ -127,16 +127,16 @@ def test_evaluation_passes_that_were_complete_count(evaluations, epochs):
 
 def test_a_complete_last_pass_counts_and_one_that_was_not_does_not():
     recipe = Recipe(epochs=4, evaluations=1, augment=CropFlip(2, True))
-    audit = interrupted_after(2, recipe=recipe).audit()
+    audit = interrupted_after(1, recipe=recipe).audit()
     assert "confidence" in audit.columns
     assert audit.settings["passes"] == 4.33
-    begun = interrupted_after(1, recipe=recipe).audit()
+    begun = interrupted_after(0, recipe=recipe).audit()
     assert "confidence" not in begun.columns
     assert begun.settings["passes"] == 4
 
 
 def test_evaluations_are_kept_where_nothing_else_was_asked_for():
-    stopped = interrupted_after(3, ["augmented_el2n"], recipe=Recipe(epochs=3, evaluations=3))
+    stopped = interrupted_after(2, ["augmented_el2n"], recipe=Recipe(epochs=3, evaluations=3))
     assert stopped.epochs == 3
     audit = stopped.audit()
     assert list(audit.columns) == ["augmented_el2n"]
