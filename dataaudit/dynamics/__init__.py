@@ -1,1 +1,1 @@
-"""What training shows about every example."""
+"""Training dynamics of every example."""

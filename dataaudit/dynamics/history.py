@@ -24,14 +24,9 @@ class Kept:
 
 
 class History:
-    """Confidence and largest confidence of n examples, for as many epochs as the budget holds.
+    """Confidence and largest confidence of n examples, for as many epochs as the budget of bytes holds.
 
-    Parameters
-    ----------
-    n
-        Number of examples.
-    budget
-        Bytes; epochs are kept while 4 n bytes each fit, then with twice the stride.
+    Epochs are kept while 4 n bytes each fit, then with twice the stride.
     """
 
     def __init__(self, n: int, budget: int) -> None:

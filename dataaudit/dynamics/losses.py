@@ -25,10 +25,10 @@ class LatestLosses:
 
     def view(self, seen: BoolArray | None = None, losses: AnyArray | None = None) -> FloatArray:
         """Losses float64 [n], NaN where there are none; those of an open epoch where it has `seen` a row."""
-        found = self._values.astype(np.float64)
+        latest = self._values.astype(np.float64)
         if seen is not None and losses is not None:
-            found[seen] = losses[seen]
-        return found
+            latest[seen] = losses[seen]
+        return latest
 
     def merge(
         self, other: LatestLosses, mine: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[np.uint8]]
@@ -38,9 +38,9 @@ class LatestLosses:
         self.commit(last_seen(theirs, n) > last_seen(mine, n), other._values)
 
     def state(self) -> torch.Tensor:
-        """As a tensor float32 [n]."""
+        """The losses of complete epochs, float32 [n]."""
         return torch.from_numpy(self._values.copy())
 
     def load(self, state: Any) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` gave."""
         self._values = state.numpy().copy()

@@ -20,15 +20,7 @@ OFFERED = 4
 
 
 class MeanProbabilities:
-    """Running sums of class probabilities for n examples.
-
-    Parameters
-    ----------
-    n, classes
-        Number of examples and of classes.
-    device
-        Where the sums live.
-    """
+    """Running sums of class probabilities for n examples, on `device`."""
 
     def __init__(self, n: int, classes: int, device: torch.device) -> None:
         self.exact = n * classes <= DENSE_ELEMENTS or classes <= SLOTS

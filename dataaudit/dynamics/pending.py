@@ -10,13 +10,7 @@ BLOCK_ELEMENTS = 2**18
 
 
 class Pending:
-    """Block of (index, logits, label) rows that waits to be worked through.
-
-    Parameters
-    ----------
-    classes
-        Logits a row.
-    """
+    """Block of (index, logits, label) rows that waits to be worked through, each with `classes` logits."""
 
     def __init__(self, classes: int) -> None:
         self._classes = classes

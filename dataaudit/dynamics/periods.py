@@ -18,14 +18,7 @@ ELEMENTS = 2**24
 class Periods:
     """Sums over periods of equally many epochs: whenever there is no room for another, neighbours become one.
 
-    Parameters
-    ----------
-    n, classes
-        Number of examples and of classes. Where not even two periods of n x C find room, none is kept.
-    device
-        Where the sums live.
-    elements
-        Largest periods x n x C that is kept.
+    At most `elements` numbers are kept; none where not even two periods of n x C find room.
     """
 
     def __init__(self, n: int, classes: int, device: torch.device, elements: int = ELEMENTS) -> None:
@@ -59,51 +52,39 @@ class Periods:
         self.sums += other.sums.to(self.sums.device)
 
     def mean(self, weights: FloatArray, seen_bits: AnyArray) -> AnyArray | None:
-        """Weighted mean over epochs, float32 [n, C]; None where no periods are kept.
+        """Mean over epochs by `weights` [E] of at least 0, float32 [n, C]; None where no periods are kept.
 
-        Parameters
-        ----------
-        weights
-            A weight of at least 0 for every epoch, [E]; within a period their mean counts. All zeros count as ones.
-        seen_bits
-            One bit an example and epoch, uint8 [E, ceil(n / 8)].
+        Within a period the mean of the weights counts; all zeros count as ones. `seen_bits` are as in `Dynamics`.
         """
         room, n, classes = self.sums.shape
         if not room or not self.epochs:
             return None
         weights = weights if weights.any() else np.ones(len(weights))
-        place = np.arange(self.epochs) // self.width
-        levels = np.bincount(place, weights) / np.bincount(place)
+        period = np.arange(self.epochs) // self.width
+        levels = np.bincount(period, weights) / np.bincount(period)
         total = np.zeros(n)
-        for epoch, level in enumerate(levels[place]):
+        for epoch, level in enumerate(levels[period]):
             total += level * np.unpackbits(seen_bits[epoch], count=n)
-        found = torch.zeros(n, classes, device=self.sums.device)
-        for period, level in zip(self.sums, levels.tolist(), strict=False):
-            found.add_(period, alpha=level)
+        mass = torch.zeros(n, classes, device=self.sums.device)
+        for part, level in zip(self.sums, levels.tolist(), strict=False):
+            mass.add_(part, alpha=level)
         known = total > 0
-        return np.where(known[:, None], found.cpu().numpy() / np.where(known, total, 1.0)[:, None], 0.0).astype(
-            np.float32
-        )
+        means = mass.cpu().numpy() / np.where(known, total, 1.0)[:, None]
+        return np.where(known[:, None], means, 0.0).astype(np.float32)
 
 
 def informedness(correct_bits: AnyArray, seen_bits: AnyArray, agrees: BoolArray) -> FloatArray:
-    """How much the predictions of each epoch say about labels beyond having learned them, float64 [E] in 0..1.
+    """Informedness of each epoch's predictions about labels beyond having learned them, float64 [E] in 0..1.
 
-    All epochs together agree with some labels and not with others. An epoch says much if it agrees with the former and
-    not with the latter: the difference between the two shares (Youden's J, "informedness"). It is small while a model
-    knows little, and small again once it repeats labels that the other epochs disputed. All zeros: nothing tells.
-
-    Parameters
-    ----------
-    correct_bits, seen_bits
-        One bit an example and epoch, uint8 [E, ceil(n / 8)].
-    agrees
-        Whether the likeliest class of all epochs together is the given label, bool [n].
+    All epochs together agree with some labels (`agrees`, bool [n]: their likeliest class is the label) and not with
+    others. An epoch says much if it agrees with the former and not with the latter: the difference between the two
+    shares (Youden's J). It is small while a model knows little, and small again once it repeats labels that the other
+    epochs disputed. All zeros where nothing can be said. Bits are as in `Dynamics`.
     """
-    n, found = len(agrees), np.zeros(len(correct_bits))
+    n, shares = len(agrees), np.zeros(len(correct_bits))
     for epoch, (correct, seen) in enumerate(zip(correct_bits, seen_bits, strict=True)):
         visited, right = (np.unpackbits(bits, count=n).astype(bool) for bits in (seen, correct))
         sizes = (visited & agrees).sum(), (visited & ~agrees).sum()
         if all(sizes):
-            found[epoch] = right[visited & agrees].mean() - right[visited & ~agrees].mean()
-    return np.maximum(found, 0.0)
+            shares[epoch] = right[visited & agrees].mean() - right[visited & ~agrees].mean()
+    return np.maximum(shares, 0.0)

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from dataaudit.common import checks
-from dataaudit.dynamics.ranks import place, wire
+from dataaudit.dynamics.ranks import rank_and_size, wire
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
 
@@ -70,12 +70,12 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
         raise SettingError(
             f"recorder={recorder!r}", "a dataaudit.Recorder", "pass this process's own, as gather_recorder(recorder)"
         )
-    rank, size = place(group)
+    rank, size = rank_and_size(group)
     if dst is not None:
         ranks = f"a rank of the group, 0..{size - 1}"
         dst = checks.whole("dst", dst, 0, "pass dst=0, or None for all", most=size - 1, expected=ranks)
     state = recorder.state_dict()
-    _refuse_strangers(recorder, state, group, size)
+    _refuse_others(recorder, state, group, size)
     whole: Recorder | None = None
     for source in range(size):
         part = state if source == rank else _like(state)
@@ -90,7 +90,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     return whole
 
 
-def _refuse_strangers(recorder: Recorder, state: dict[str, Any], group: Any, size: int) -> None:
+def _refuse_others(recorder: Recorder, state: dict[str, Any], group: Any, size: int) -> None:
     """Raise, in every process alike, unless all recorders have the same shapes and no open epoch."""
     history = state["history"]
     facts = [recorder.n, recorder.classes, recorder.epochs, state["written"]]
@@ -98,11 +98,11 @@ def _refuse_strangers(recorder: Recorder, state: dict[str, Any], group: Any, siz
     mine = torch.tensor(facts, dtype=torch.int64, device=wire(group))
     everyone = [torch.empty_like(mine) for _ in range(size)]
     dist.all_gather(everyone, mine, group=group)
-    found = [tuple(each.tolist()) for each in everyone]
-    if len({(*one[:3], *one[4:]) for one in found}) > 1 or any(one[3] for one in found):
-        still_open = [str(rank) for rank, one in enumerate(found) if one[3]]
+    shapes = [tuple(each.tolist()) for each in everyone]
+    if len({(*one[:3], *one[4:]) for one in shapes}) > 1 or any(one[3] for one in shapes):
+        still_open = [str(rank) for rank, one in enumerate(shapes) if one[3]]
         raise DataError(
-            f"recorders of (n, classes, epochs) {', '.join(str(one[:3]) for one in found)}"
+            f"recorders of (n, classes, epochs) {', '.join(str(one[:3]) for one in shapes)}"
             + (f", with an epoch still open in rank {', '.join(still_open)}" if still_open else ""),
             "the same n, classes, complete epochs and history_bytes in every process",
             "call end_epoch() in every process before gathering",
@@ -110,12 +110,12 @@ def _refuse_strangers(recorder: Recorder, state: dict[str, Any], group: Any, siz
 
 
 def _tensors(state: dict[str, Any]) -> list[Tensor]:
-    """What has to be sent of a state, in a fixed order; the shapes follow from what was compared before."""
+    """Tensors of a state that have to be sent, in a fixed order; the shapes follow from what was compared before."""
     bits = [*state["seen_bits"], *state["correct_bits"]]
     sums = [state["labels"], state["sums"], state["final"], state["losses"], *bits, state["history"]["block"]]
     if bits:
         # Before the first epoch a process that saw nothing has none of these.
-        sums += [state["beliefs"][name] for name in ("mass", "classes", "periods") if name in state["beliefs"]]
+        sums += [state["means"][name] for name in ("mass", "classes", "periods") if name in state["means"]]
     return sums
 
 
@@ -129,7 +129,7 @@ def _like(state: dict[str, Any]) -> dict[str, Any]:
             return {name: copied(inner) for name, inner in value.items()}
         return [copied(inner) for inner in value] if isinstance(value, list) else value
 
-    sent = ("labels", "sums", "final", "losses", "seen_bits", "correct_bits", "history", "beliefs")
+    sent = ("labels", "sums", "final", "losses", "seen_bits", "correct_bits", "history", "means")
     return {name: copied(value) if name in sent else value for name, value in state.items()}
 
 

@@ -1,4 +1,4 @@
-"""Where a process stands in a torch.distributed group, and which rows of an epoch are its own."""
+"""Rank of a process in a torch.distributed group, and the rows of an epoch that are its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def claim(seen: Tensor, group: Any) -> Tensor:
     DataError
         If no process saw any row.
     """
-    rank, size = place(group)
+    rank, size = rank_and_size(group)
     mine = seen.to(wire(group), torch.uint8)
     everywhere = [torch.empty_like(mine) for _ in range(size)]
     dist.all_gather(everywhere, mine, group=group)
@@ -35,7 +35,7 @@ def claim(seen: Tensor, group: Any) -> Tensor:
     return seen & (taken == 0).to(seen.device)
 
 
-def place(group: Any) -> tuple[int, int]:
+def rank_and_size(group: Any) -> tuple[int, int]:
     """Rank and size of the group."""
     if not (dist.is_available() and dist.is_initialized()):
         raise SettingError(
@@ -56,6 +56,6 @@ def place(group: Any) -> tuple[int, int]:
 
 
 def wire(group: Any) -> torch.device:
-    """Where tensors have to lie to be sent."""
+    """Device that tensors have to lie on to be sent."""
     backend = str(dist.get_backend(group))
     return torch.device("cuda", torch.cuda.current_device()) if backend == "nccl" else torch.device("cpu")

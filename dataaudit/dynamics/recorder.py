@@ -179,7 +179,7 @@ class Recorder:
         self._sums[5] += seen
         self._losses.commit(seen, values[:, LOSS])
         self._history.append(seen, values[:, CONFIDENCE], values[:, MAX_CONFIDENCE])
-        self._beliefs.commit(seen_on_device)
+        self._means.commit(seen_on_device)
         self._clear_epoch()
 
     def discard_epoch(self) -> None:
@@ -219,13 +219,13 @@ class Recorder:
         if self._pending_final:
             self._keep_final(index, values, label)
             return
-        place = torch.arange(self._written, self._written + len(index), device=self._device)
-        self._position.scatter_reduce_(0, index, place, "amax")
+        order = torch.arange(self._written, self._written + len(index), device=self._device)
+        self._position.scatter_reduce_(0, index, order, "amax")
         # Values that a later one of the same row supersedes go to the spare row n.
-        target = torch.where(self._position[index] == place, index, torch.full_like(index, self.n))
+        target = torch.where(self._position[index] == order, index, torch.full_like(index, self.n))
         self._staged.index_copy_(0, target, values)
         self._staged_labels.index_copy_(0, target, label)
-        self._beliefs.stage(target, probabilities)
+        self._means.stage(target, probabilities)
         self._written += len(index)
 
     def _keep_final(self, index: Tensor, values: Tensor, label: Tensor) -> None:
@@ -242,7 +242,7 @@ class Recorder:
         self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
         self._staged = torch.zeros(self.n + 1, 7, device=device)
         self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
-        self._beliefs = MeanProbabilities(self.n, self.classes, device)
+        self._means = MeanProbabilities(self.n, self.classes, device)
 
     def _clear_epoch(self) -> None:
         self._position.fill_(-1)
@@ -256,8 +256,8 @@ class Recorder:
         counts = count(correct_bits, seen_bits, self.n)
         visits = np.where(self._sums[5] > 0, self._sums[5], np.nan)
         margin, confidence, square, el2n = self._sums[:4] / visits
-        suggested = self._beliefs.argmax_mean_probability().cpu().numpy()
-        classes, mass = self._beliefs.classes, self._beliefs.mass.cpu().numpy()
+        suggested = self._means.argmax_mean_probability().cpu().numpy()
+        classes, mass = self._means.classes, self._means.mass.cpu().numpy()
         means = mass / visits.astype(np.float32)[:, None]
         history = self._history.view()
         weights = informedness(correct_bits, seen_bits, suggested == self._labels)
@@ -279,7 +279,7 @@ class Recorder:
             correct_bits=correct_bits,
             seen_bits=seen_bits,
             epoch_weights=weights,
-            informed_probabilities=self._beliefs.periods.mean(weights**2, seen_bits),
+            informed_probabilities=self._means.periods.mean(weights**2, seen_bits),
         )
 
     def predictions(self) -> Predictions | None:
@@ -340,7 +340,7 @@ class Recorder:
         self._history.merge(other._history)
         self._final = np.where(np.isnan(self._final), other._final, self._final)
         if self.epochs:
-            self._beliefs.merge(other._beliefs)
+            self._means.merge(other._means)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
@@ -362,11 +362,11 @@ class Recorder:
             state["position"] = self._position.cpu().clone()
             state["staged"] = self._staged.cpu().clone()
             state["staged_labels"] = self._staged_labels.cpu().clone()
-            state["beliefs"] = self._beliefs.state()
+            state["means"] = self._means.state()
         return state
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
-        """Go on from what `state_dict` gave.
+        """Restore what `state_dict` gave.
 
         Raises
         ------
@@ -395,5 +395,5 @@ class Recorder:
             self._position.copy_(state["position"])
             self._staged.copy_(state["staged"])
             self._staged_labels.copy_(state["staged_labels"])
-            self._beliefs.load(state["beliefs"], self.epochs)
+            self._means.load(state["means"], self.epochs)
             self._written = int(state["written"])

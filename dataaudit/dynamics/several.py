@@ -12,18 +12,11 @@ from dataaudit.dynamics.summary import Dynamics
 
 
 def joined(runs: Sequence[Dynamics], labels: IntArray) -> Dynamics:
-    """What all runs show, as if their epochs had followed each other.
+    """Dynamics of all runs, as if their epochs had followed each other.
 
     Means run over all epochs in which the example was seen, counts and sums add up; `first_correct` adds up as well,
     a run without a correct classification counting its epochs + 1, and what follows between two runs is no forgetting.
-    The per-epoch matrices are those of the first run.
-
-    Parameters
-    ----------
-    runs
-        At least one; of the same n examples and C classes.
-    labels
-        Given labels, int64 [n].
+    The per-epoch matrices are those of the first run. Runs, at least one, are of the same examples with `labels` [n].
     """
     first = runs[0]
     if len(runs) == 1:
@@ -35,8 +28,7 @@ def joined(runs: Sequence[Dynamics], labels: IntArray) -> Dynamics:
     def mean(read: Callable[[Dynamics], FloatArray]) -> FloatArray:
         # A run that never saw an example has NaN there, and no share.
         values = np.stack([read(run) for run in runs])
-        found = np.where(shares > 0, values * shares, 0.0).sum(0)
-        return np.where(seen > 0, found, np.nan)
+        return np.where(seen > 0, np.where(shares > 0, values * shares, 0.0).sum(0), np.nan)
 
     confidence = mean(lambda run: run.mean_confidence)
     squares = mean(lambda run: run.variability**2 + run.mean_confidence**2)
@@ -76,20 +68,20 @@ def _total(runs: Sequence[Dynamics], read: Callable[[Dynamics], IntArray]) -> In
 def _averaged(runs: Sequence[Dynamics], labels: IntArray, shares: FloatArray) -> ClassProbabilities:
     """Mean probabilities of all epochs."""
     n, classes = len(labels), runs[0].classes
-    found = ClassProbabilities.empty(n, classes)
+    means = ClassProbabilities.empty(n, classes)
     for rows in blocks(n, classes):
         total = np.zeros((len(labels[rows]), classes))
         for run, share in zip(runs, shares[:, rows], strict=True):
             total += share[:, None] * run.dense(rows)
-        found.put(rows, total, labels[rows])
-    return found
+        means.put(rows, total, labels[rows])
+    return means
 
 
 def _likeliest(means: ClassProbabilities, seen: IntArray) -> IntArray:
     """Class of the largest mean probability, the lowest on ties; -1 where never seen."""
-    places = means.values.argmax(1)
-    found = places if means.classes is None else means.classes[np.arange(len(places)), places]
-    return np.where(seen > 0, found, -1).astype(np.int64)
+    slots = means.values.argmax(1)
+    best = slots if means.classes is None else means.classes[np.arange(len(slots)), slots]
+    return np.where(seen > 0, best, -1).astype(np.int64)
 
 
 def _informed(runs: Sequence[Dynamics]) -> AnyArray | None:

@@ -1,4 +1,4 @@
-"""What training showed about every example, as plain NumPy."""
+"""Training dynamics of every example, as plain NumPy."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Dynamics:
         return ClassProbabilities(self.informed_probabilities, None, self.classes)
 
     def correct_in(self, epoch: int) -> BoolArray:
-        """Whether each example was classified correctly in `epoch` (from 1), bool [n]; unseen is False."""
+        """Mask of the examples classified correctly in `epoch` (from 1), bool [n]; unseen is False."""
         return unpack(self.correct_bits[epoch - 1], len(self))
 
 
@@ -139,7 +139,7 @@ def unpack(bits: AnyArray, n: int) -> BoolArray:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the correctness bits of all epochs say; see `Dynamics` for the fields."""
+    """Counts from the correctness bits of all epochs; see `Dynamics` for the fields."""
 
     seen: IntArray
     correct: IntArray
@@ -150,11 +150,8 @@ class Counts:
 def count(correct_bits: AnyArray, seen_bits: AnyArray, n: int) -> Counts:
     """Integer dynamics from bits [E, ceil(n / 8)], in O(n) memory beyond the bits."""
     epochs = len(correct_bits)
-    seen = np.zeros(n, np.int64)
-    correct = np.zeros(n, np.int64)
-    first = np.full(n, epochs + 1, np.int64)
-    forgetting = np.zeros(n, np.int64)
-    knows = np.zeros(n, bool)
+    seen, correct, forgetting = (np.zeros(n, np.int64) for _ in range(3))
+    first, knows = np.full(n, epochs + 1, np.int64), np.zeros(n, bool)
     for epoch in range(epochs):
         visited, right = unpack(seen_bits[epoch], n), unpack(correct_bits[epoch], n)
         seen += visited

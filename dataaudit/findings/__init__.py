@@ -1,1 +1,1 @@
-"""Where examples lie: far from all others, between classes, twice in the data set, or in the midst of their class."""
+"""Findings about examples: outliers, ambiguous ones, duplicates, prototypes, and the novelty of new rows."""

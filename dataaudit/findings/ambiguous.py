@@ -11,7 +11,7 @@ from dataaudit.dynamics.summary import Dynamics
 from dataaudit.neighbours.base import Neighbours
 
 BLOCK = 65536
-"""Examples looked at together."""
+"""Examples that are worked on together."""
 
 VOTERS = 20
 """Neighbours that vote."""
@@ -46,23 +46,23 @@ def of_dynamics(dynamics: Dynamics) -> TwoClasses:
     the second mean is then high, but at no time did the model hesitate.
     """
     n = len(dynamics)
-    found = _empty(n)
+    two = _empty(n)
     for start in range(0, n, BLOCK):
         part = slice(start, min(start + BLOCK, n))
-        _fill(found, part, *dynamics.probabilities(part))
+        _fill(two, part, *dynamics.probabilities(part))
         if len(dynamics.kept_epochs):
             largest = dynamics.max_confidence_by_epoch[:, part].astype(np.float64)
             seen = np.isfinite(largest)
             count = seen.sum(0)
             left = 1 - np.where(seen, largest, 0.0).sum(0) / np.maximum(count, 1)
-            found.score[part] = np.where(count > 0, np.minimum(found.score[part], left), found.score[part])
-    return found
+            two.score[part] = np.where(count > 0, np.minimum(two.score[part], left), two.score[part])
+    return two
 
 
 def of_neighbours(graph: Neighbours, labels: IntArray, classes: int) -> TwoClasses:
     """By the labels of the `VOTERS` nearest others: shares of the votes; the second one's is the score."""
     n = len(labels)
-    found = _empty(n)
+    two = _empty(n)
     step = max(1, min(BLOCK, 2**24 // classes))
     for start in range(0, n, step):
         part = slice(start, min(start + step, n))
@@ -70,23 +70,21 @@ def of_neighbours(graph: Neighbours, labels: IntArray, classes: int) -> TwoClass
         shares = np.zeros((len(votes), classes))
         for column in votes.T:
             shares[np.arange(len(votes)), column] += 1 / votes.shape[1]
-        _fill(found, part, np.broadcast_to(np.arange(classes), shares.shape), shares)
-    return found
+        _fill(two, part, np.broadcast_to(np.arange(classes), shares.shape), shares)
+    return two
 
 
 def _empty(n: int) -> TwoClasses:
-    one, two, score = (np.full(n, np.nan) for _ in range(3))
-    return TwoClasses(np.full(n, -1, np.int64), np.full(n, -1, np.int64), one, two, score)
+    return TwoClasses(*(np.full(n, -1, np.int64) for _ in range(2)), *(np.full(n, np.nan) for _ in range(3)))
 
 
-def _fill(found: TwoClasses, part: slice, classes: IntArray, shares: FloatArray) -> None:
+def _fill(two: TwoClasses, part: slice, classes: IntArray, shares: FloatArray) -> None:
     """Set the rows `part` from classes [b, s] and their probabilities [b, s]."""
     held = np.where(classes >= 0, np.nan_to_num(shares, nan=-1.0), -1.0)
     order = np.argsort(-held, axis=1, kind="stable")[:, :2]
     top = np.take_along_axis(held, order, 1)
-    who = np.where(top > 0, np.take_along_axis(classes, order, 1), -1)
+    two.first[part], two.second[part] = np.where(top > 0, np.take_along_axis(classes, order, 1), -1).T
     known = top[:, 0] > 0
-    found.first[part], found.second[part] = who[:, 0], who[:, 1]
-    found.first_probability[part] = np.where(known, top[:, 0], np.nan)
-    found.second_probability[part] = np.where(known, np.maximum(top[:, 1], 0.0), np.nan)
-    found.score[part] = found.second_probability[part]
+    two.first_probability[part] = np.where(known, top[:, 0], np.nan)
+    two.second_probability[part] = np.where(known, np.maximum(top[:, 1], 0.0), np.nan)
+    two.score[part] = two.second_probability[part]

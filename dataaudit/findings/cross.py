@@ -1,4 +1,4 @@
-"""What lies around rows that are not in the data set: nearest rows of it, and kernel sums over all of it."""
+"""Surroundings of rows that are not in the data set: nearest rows of it, and kernel sums over all of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What lies around m queries among n rows of C classes.
+    """Surroundings of m queries among n rows of C classes.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ def surroundings(
     h: float | None,
     progress: bool,
 ) -> Surroundings:
-    """Look around each query, over every pair, in float64.
+    """Nearest rows and kernel sums of each query, over every pair, in float64.
 
     Memory: the answer, and about five blocks of `VALUES` values, whatever m and n; a memory-mapped array is read block
     by block.
@@ -74,17 +74,15 @@ def surroundings(
             part = slice(start, start + step)
             query = queries[part].astype(np.float64) - mean
             nearest = np.full((len(query), 0), np.inf)
-            who = np.empty((len(query), 0), np.int64)
+            positions = np.empty((len(query), 0), np.int64)
             for first in range(0, n, wide):
                 block = rows[first : first + wide].astype(np.float64) - mean
                 squares = _squares(query, block)
-                nearest, who = _merged(nearest, who, squares, first, depth)
+                nearest, positions = _merged(nearest, positions, squares, first, depth)
                 if h is not None and kernels is not None:
-                    kernel = np.exp(-squares / h**2)
-                    belongs = np.zeros((len(block), classes))
-                    belongs[np.arange(len(block)), labels[first : first + wide]] = 1.0
-                    kernels[part] += kernel @ belongs
-            indices[part], distances[part] = who, np.sqrt(nearest)
+                    belongs = labels[first : first + wide, None] == np.arange(classes)
+                    kernels[part] += np.exp(-squares / h**2) @ belongs.astype(np.float64)
+            indices[part], distances[part] = positions, np.sqrt(nearest)
             advance(len(query))
     return Surroundings(indices, distances, kernels)
 
@@ -101,21 +99,21 @@ def _mean(rows: AnyArray) -> FloatArray:
 def _squares(queries: FloatArray, rows: FloatArray) -> FloatArray:
     """Squared distances, float64 [m, n]; equal rows are at 0."""
     own, other = (queries**2).sum(1), (rows**2).sum(1)
-    found: FloatArray = queries @ rows.T
-    found *= -2.0
-    found += own[:, None]
-    found += other
-    found[found <= ROUNDING * np.maximum(own[:, None], other)] = 0.0
-    return found
+    squares: FloatArray = queries @ rows.T
+    squares *= -2.0
+    squares += own[:, None]
+    squares += other
+    squares[squares <= ROUNDING * np.maximum(own[:, None], other)] = 0.0
+    return squares
 
 
 def _merged(
-    nearest: FloatArray, who: IntArray, squares: FloatArray, first: int, depth: int
+    nearest: FloatArray, positions: IntArray, squares: FloatArray, first: int, depth: int
 ) -> tuple[FloatArray, IntArray]:
-    """The `depth` smallest of what was known and of a new block, ascending, lower rows first among equals."""
+    """The `depth` smallest of those so far and of a new block, ascending, lower rows first among equals."""
     few = min(depth, squares.shape[1])
     near = np.argpartition(squares, few - 1, axis=1)[:, :few]
     squares = np.concatenate([nearest, np.take_along_axis(squares, near, 1)], 1)
-    who = np.concatenate([who, near + first], 1)
-    order = np.lexsort((who, squares), axis=1)[:, :depth]
-    return np.take_along_axis(squares, order, 1), np.take_along_axis(who, order, 1)
+    positions = np.concatenate([positions, near + first], 1)
+    order = np.lexsort((positions, squares), axis=1)[:, :depth]
+    return np.take_along_axis(squares, order, 1), np.take_along_axis(positions, order, 1)

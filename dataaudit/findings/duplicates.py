@@ -10,10 +10,10 @@ from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.neighbours.base import Neighbours
 
 DEPTH = 20
-"""Neighbours of each example that are looked at."""
+"""Neighbours of each example among which duplicates are sought."""
 
 AUTO = 0.4
-"""Share of what is usual around two examples, up to which they are nearly the same; benchmarks/findings/novelty.py."""
+"""Share of the usual distance up to which two examples are near-duplicates, by benchmarks/findings/novelty.py."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +46,19 @@ def usual_distance(graph: Neighbours) -> FloatArray:
     """
     apart = np.where(graph.distances > 0, graph.distances, np.nan)
     some = np.isfinite(apart).any(1)
-    found = np.zeros(len(apart))
-    found[some] = np.nanmedian(apart[some], axis=1)
-    found[~some] = np.median(found[some]) if some.any() else 0.0
-    return found
+    usual = np.zeros(len(apart))
+    usual[some] = np.nanmedian(apart[some], axis=1)
+    usual[~some] = np.median(usual[some]) if some.any() else 0.0
+    return usual
 
 
 def near_pairs(graph: Neighbours, share: float) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs (i, j) of the graph that are duplicates, and their distances.
-
-    Parameters
-    ----------
-    graph
-        Nearest others of each example.
-    share
-        Most that the distance may be of what is usual around both examples.
-    """
+    """Pairs (i, j) of the graph that are duplicates, within `share` of the usual distance, and their distances."""
     limit = share * usual_distance(graph)
     most = np.minimum(limit[:, None], limit[graph.indices])
     near = (graph.distances <= most) | (graph.distances == 0)
-    first, place = np.nonzero(near)
-    return first.astype(np.int64), graph.indices[first, place].astype(np.int64), graph.distances[first, place]
+    first, rank = np.nonzero(near)
+    return first.astype(np.int64), graph.indices[first, rank].astype(np.int64), graph.distances[first, rank]
 
 
 def groups(graph: Neighbours, labels: IntArray, share: float) -> Groups:

@@ -1,4 +1,4 @@
-"""What a question about places is answered from: what the audit found, its model, or its data set."""
+"""Neighbours and rows that findings are computed from: the audit's own, its model's, or its data set's."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def check_count(name: str, value: Any, advice: str) -> int:
 
 def known_graph(evidence: Evidence | None, space: str) -> Neighbours | None:
     """Deepest graph that the audit found in a representation, at the end of training and of the last layer."""
-    found = [
+    graphs = [
         graph
         for need, graph in (evidence.neighbours if evidence is not None else {}).items()
         if (need.space, need.layer, need.epoch) == (space, None, None)
     ]
-    return max(found, key=lambda graph: graph.depth, default=None)
+    return max(graphs, key=lambda graph: graph.depth, default=None)
 
 
 def graph(
@@ -49,9 +49,8 @@ def graph(
 ) -> tuple[Neighbours, str]:
     """Neighbours of each example, at least `depth` where there are as many, and the representation they are in.
 
-    "auto" takes input neighbours that the audit has found, then the inputs of the data set, and only without either the
-    hidden neighbours that were found: among these, strangers that were trained on are no strangers any more
-    (benchmarks/findings/novelty.py).
+    "auto" takes the audit's input neighbours, then the inputs of the data set, and only without either the audit's
+    hidden neighbours: among these, outliers that were trained on are outliers no more (benchmarks/findings/novelty.py).
 
     Raises
     ------
@@ -65,7 +64,7 @@ def graph(
     spaces = ("input", "hidden") if space == "auto" and examples is None else (chosen,)
     for one in spaces:
         known = known_graph(evidence, one)
-        if known is not None and known.depth >= most and _in_place(known, examples):
+        if known is not None and known.depth >= most and _in_one_unit(known, examples):
             return known, one
     rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
     from dataaudit.neighbours.compute import neighbour_graph
@@ -83,13 +82,7 @@ def space_of(by: str, examples: Examples, model: TrainedModel | None) -> str:
 
 
 def needed(examples: Examples | None, option: str = "dataset") -> Examples:
-    """The data set.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """The data set, or a `DataError` if there is none."""
     if examples is None:
         raise DataError(
             "an audit without its data set, which was loaded or recorded",
@@ -105,8 +98,8 @@ def _inputs(examples: Examples | None) -> Any:
     return place_rows(needed(examples))[0]
 
 
-def _in_place(known: Neighbours, examples: Examples | None) -> bool:
-    """Whether a graph of the audit is of the rows that places are told by: scores take arrays as they are."""
+def _in_one_unit(known: Neighbours, examples: Examples | None) -> bool:
+    """Test whether a graph of the audit is of rows in one unit, as findings need; scores take arrays as they are."""
     from dataaudit.representations.input import AS_THEY_ARE, in_one_unit
 
     return examples is None or known.settings.get("inputs") != AS_THEY_ARE or in_one_unit(examples)
@@ -136,5 +129,4 @@ def hidden_rows(
 
     fitted = model.fitted(progress) if examples is None else model.on(examples, progress)
     wanted = Wanted("hidden")
-    found = represent(cast("TorchModel", fitted), [wanted], labels, seed, progress)[wanted][0]
-    return cast("AnyArray", found)
+    return cast("AnyArray", represent(cast("TorchModel", fitted), [wanted], labels, seed, progress)[wanted][0])

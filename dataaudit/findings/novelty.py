@@ -1,4 +1,4 @@
-"""How foreign rows are that an audit has not seen: what lies around them, and what the model makes of them."""
+"""Novelty of rows that an audit has not seen, by what lies around them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ BANDWIDTH = "0.5x"
 
 @dataclass(frozen=True)
 class Novelty:
-    """Where m new rows lie among n audited ones.
+    """Position of m new rows among n audited ones.
 
     Attributes
     ----------
     distance
         Mean distance to the k nearest, float64 [m].
-    nearest
+    nearest, nearest_distance
         Nearest audited row, int64 [m], and how far it is, float64 [m].
-    nearest_distance
-        See above.
     ratio
-        `distance` in what is usual for these neighbours, float64 [m].
+        `distance` in units of what is usual for these neighbours, float64 [m].
     votes
         Shares of the k neighbours by class, float64 [m, C].
     kernels
@@ -64,48 +62,35 @@ def novelty(
     seed: int,
     progress: bool,
 ) -> Novelty:
-    """Place new rows among the audited ones.
+    """Novelty of the rows `queries` [m, d] among the `audited` ones [n, d], in one unit, by the `k` nearest.
 
-    Parameters
-    ----------
-    queries, audited
-        Rows [m, d] and [n, d] in one unit.
-    labels, classes
-        Of the audited rows.
-    k
-        Neighbours; all where there are fewer.
-    width
-        Bandwidth; where all audited rows are equal, so that the paper's rule has none, the smallest number.
-    seed
-        Of the sample that a bandwidth is found from.
-    progress
-        Whether to draw a progress bar.
+    `width` is the bandwidth; where all audited rows are equal, so that the paper's rule has none, the smallest number.
     """
     n = len(audited)
     depth = min(k, n)
     h = bandwidth.find(audited, width, seed).value if _differ(audited) else float(np.finfo(np.float32).tiny)
-    around = surroundings(queries, audited, labels, classes, depth, h, progress)
-    assert around.kernels is not None
+    near = surroundings(queries, audited, labels, classes, depth, h, progress)
+    assert near.kernels is not None
     # Only what is a neighbour of a new row is measured itself; its nearest audited row is the row itself.
-    asked, back = np.unique(around.indices, return_inverse=True)
-    own = surroundings(audited[asked], audited, labels, classes, min(k + 1, n), None, progress)
-    usual = mean_distance(_others(own.indices, own.distances, asked), k)
-    distance = mean_distance(around.distances, k)
+    needed, back = np.unique(near.indices, return_inverse=True)
+    own = surroundings(audited[needed], audited, labels, classes, min(k + 1, n), None, progress)
+    usual = mean_distance(_others(own.indices, own.distances, needed), k)
+    distance = mean_distance(near.distances, k)
     votes = np.zeros((len(queries), classes))
-    for column in labels[around.indices].T:
+    for column in labels[near.indices].T:
         votes[np.arange(len(queries)), column] += 1 / depth
     return Novelty(
         distance,
-        around.indices[:, 0],
-        around.distances[:, 0],
-        local_ratio(distance, back.reshape(around.indices.shape), usual),
+        near.indices[:, 0],
+        near.distances[:, 0],
+        local_ratio(distance, back.reshape(near.indices.shape), usual),
         votes,
-        around.kernels / n,
+        near.kernels / n,
     )
 
 
 def _others(indices: IntArray, distances: FloatArray, rows: IntArray) -> FloatArray:
-    """Distances without the row itself, [m, depth - 1]; of many equal rows it may not be among those found."""
+    """Distances without the row itself, [m, depth - 1]; of many equal rows it may not be among the nearest."""
     itself = indices == rows[:, None]
     itself[~itself.any(1), 0] = True
     kept: FloatArray = distances[~itself].reshape(len(rows), -1)
@@ -113,6 +98,6 @@ def _others(indices: IntArray, distances: FloatArray, rows: IntArray) -> FloatAr
 
 
 def _differ(audited: AnyArray) -> bool:
-    """Whether any row differs from the first."""
+    """Test whether any row differs from the first."""
     step, first = max(1, VALUES // max(1, audited.shape[1])), audited[:1]
     return any(bool((audited[start : start + step] != first).any()) for start in range(0, len(audited), step))

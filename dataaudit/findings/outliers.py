@@ -1,4 +1,4 @@
-"""How far an example lies from all others, measured by how far these lie from each other."""
+"""Distance of an example from all others, in units of how far these lie from each other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from dataaudit.common.types import FloatArray, IntArray
 
 NEAREST = 100
-"""Neighbours that an outlier is to be far from: fewer, and a few strangers of one kind hide each other; see
+"""Neighbours that an outlier is to be far from: with fewer, a few outliers of one kind hide each other; see
 benchmarks/findings/novelty.py."""
 
 
@@ -17,21 +17,10 @@ def mean_distance(distances: FloatArray, k: int) -> FloatArray:
 
 
 def local_ratio(own: FloatArray, indices: IntArray, of_others: FloatArray) -> FloatArray:
-    """How much further an example is from its neighbours than these are from theirs, float64 [m].
+    """Ratio of an example's mean distance to its neighbours and that of these to theirs, float64 [m].
 
-    Parameters
-    ----------
-    own
-        Mean distance of each example to its k nearest, [m].
-    indices
-        These neighbours, [m, k].
-    of_others
-        Mean distance of every example of the data set to its k nearest others, [n].
-
-    Returns
-    -------
-    ratio
-        1 is usual; 1 too where both are 0, infinity where only the neighbours' is.
+    `own` is the mean distance of each example to its k nearest [m], `indices` these [m, k], `of_others` the mean
+    distance of every example of the data set to its k nearest [n].
     """
     return ratio(own, np.median(of_others[indices], axis=1))
 
@@ -39,9 +28,9 @@ def local_ratio(own: FloatArray, indices: IntArray, of_others: FloatArray) -> Fl
 def ratio(value: FloatArray, usual: FloatArray) -> FloatArray:
     """value / usual, 1 where both are 0, infinity where only `usual` is."""
     value, usual = np.broadcast_arrays(value, usual)
-    found = np.where(value > 0, np.inf, 1.0)
-    np.divide(value, usual, out=found, where=usual > 0)
-    return found
+    ratios = np.where(value > 0, np.inf, 1.0)
+    np.divide(value, usual, out=ratios, where=usual > 0)
+    return ratios
 
 
 def usual_in_class(nearest: FloatArray, labels: IntArray, classes: int) -> FloatArray:
@@ -49,28 +38,26 @@ def usual_in_class(nearest: FloatArray, labels: IntArray, classes: int) -> Float
 
     An example does not count for what is usual around it: a class of two would else be its own measure.
     """
-    found = np.empty(len(nearest))
+    usual = np.empty(len(nearest))
     for label in range(classes):
         members = np.flatnonzero(labels == label)
         if len(members) > 1:
-            found[members] = _median_of_others(nearest[members])
+            usual[members] = _median_of_others(nearest[members])
         elif len(members):
-            found[members] = np.median(np.delete(nearest, members))
-    return found
+            usual[members] = np.median(np.delete(nearest, members))
+    return usual
 
 
 def _median_of_others(values: FloatArray) -> FloatArray:
     """Median of all values but the own one, float64 [n], n at least 2."""
     n = len(values)
     order = np.argsort(values, kind="stable")
-    ranked = values[order]
-    place = np.arange(n)
-    # Without the value at `place`, the r-th of the others is the r-th or the next of all.
+    ranked, rank = values[order], np.arange(n)
+    # Without the value at `rank`, the r-th of the others is the r-th or the next of all.
     low, high = (n - 2) // 2, (n - 1) // 2
-    medians = (ranked[low + (place <= low)] + ranked[high + (place <= high)]) / 2
-    found = np.empty(n)
-    found[order] = medians
-    return found
+    medians = np.empty(n)
+    medians[order] = (ranked[low + (rank <= low)] + ranked[high + (rank <= high)]) / 2
+    return medians
 
 
 def reasons(times: FloatArray, depth: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The examples that stand for their class."""
+"""Prototypes: the examples that stand for their class."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def most_typical(values: FloatArray, ties: FloatArray, labels: IntArray, classes
 
     Equal values are ordered by `ties`, highest first, then by position. Examples without a value are left out.
     """
-    found = []
+    chosen = []
     for label in range(classes):
         members = np.flatnonzero((labels == label) & ~np.isnan(values))
         order = np.lexsort((members, -ties[members], -values[members]))
-        found.append(members[order[:k]])
-    return np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
+        chosen.append(members[order[:k]])
+    return np.concatenate(chosen).astype(np.int64) if chosen else np.empty(0, np.int64)

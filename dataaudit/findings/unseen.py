@@ -8,34 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.common.probabilities import softmax
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.findings.novelty import Novelty
 
 BLOCK = 4096
-"""Rows that the model is asked about at a time."""
+"""Rows that the model predicts at a time."""
 
 
 def predictions(fitted: Any, count: int) -> FloatArray:
     """Class probabilities of all rows, float64 [m, C], block by block."""
-    parts = [
-        _softmax(_numbers(fitted.logits(np.arange(start, min(start + BLOCK, count), dtype=np.int64))))
-        for start in range(0, count, BLOCK)
-    ]
+    parts = []
+    for start in range(0, count, BLOCK):
+        logits = fitted.logits(np.arange(start, min(start + BLOCK, count), dtype=np.int64))
+        parts.append(softmax(np.asarray(logits.detach().cpu() if hasattr(logits, "detach") else logits, np.float64)))
     return np.concatenate(parts)
 
 
-def _numbers(logits: Any) -> FloatArray:
-    found = logits.detach().cpu().numpy() if hasattr(logits, "detach") else logits
-    return np.asarray(found, np.float64)
-
-
-def _softmax(logits: FloatArray) -> FloatArray:
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
-
-
 def frame(
-    placed: Novelty,
+    new: Novelty,
     space: str,
     probabilities: FloatArray | None,
     labels: IntArray | None,
@@ -44,27 +35,24 @@ def frame(
     """One row a new example; see `dataaudit.audit.findings.Findings.score_new`."""
     names = np.asarray(class_names, dtype=object)
     columns: dict[str, AnyArray] = {
-        "novelty": placed.ratio,
-        f"distance/{space}": placed.distance,
-        f"density/{space}": placed.density,
-        "nearest": placed.nearest,
-        "nearest_distance": placed.nearest_distance,
+        "novelty": new.ratio,
+        f"distance/{space}": new.distance,
+        f"density/{space}": new.density,
+        "nearest": new.nearest,
+        "nearest_distance": new.nearest_distance,
     }
-    believed = placed.parzen if probabilities is None else probabilities
-    suggested = believed.argmax(1)
+    suggested = (new.parzen if probabilities is None else probabilities).argmax(1)
     if probabilities is not None:
         columns |= {"predicted": names[suggested], "max_confidence": probabilities.max(1)}
     if labels is not None:
         each = np.arange(len(labels))
         columns |= {
             "label": names[labels],
-            f"class_density/{space}": placed.kernels[each, labels],
-            f"parzen/{space}": placed.parzen[each, labels],
-            f"knn_agreement/{space}": placed.votes[each, labels],
+            f"class_density/{space}": new.kernels[each, labels],
+            f"parzen/{space}": new.parzen[each, labels],
+            f"knn_agreement/{space}": new.votes[each, labels],
         }
         if probabilities is not None:
             columns["confidence"] = probabilities[each, labels]
         columns["suggested"] = np.where(suggested == labels, "", names[suggested])
-    made = pd.DataFrame(columns)
-    made.index.name = "index"
-    return made
+    return pd.DataFrame(columns).rename_axis("index")

@@ -1,4 +1,4 @@
-"""How far estimates of the share of wrong labels are off, and how well one label's odds tell, where truth was known."""
+"""Calibration of counts of wrong labels and of single labels' odds, from cases where the truth was known."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEEPEST = 3.0
 
 @dataclass(frozen=True)
 class Signs:
-    """What can be seen of estimates without knowing the truth.
+    """Signs of how good estimates are, seen without knowing the truth.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Signs:
     n
         Number of examples.
     independent
-        Whether all of that comes from beliefs that never saw the example's label.
+        Whether all of that comes from probabilities that never saw the example's label.
     """
 
     estimates: tuple[float, ...]
@@ -58,10 +58,10 @@ class Signs:
         return log_share(float(np.sqrt((median + half) * (self.contradicted + half))) - half)
 
     def values(self) -> FloatArray:
-        """What the scale of the error, and the worth of odds, is told by, float64 [6].
+        """Features of the error's scale and the odds' worth, float64 [6].
 
-        One; by how much labels that the model disagrees with are more than those that are estimated to be wrong; by how
-        much the estimates disagree; the share that is estimated; whether the label was seen; the loss.
+        One; how many more labels the model disagrees with than are estimated to be wrong; how much the estimates
+        disagree; the estimated share; whether the label was seen; the loss.
         """
         middle = self.middle
         gap = log_share(self.disagreement) - middle
@@ -75,7 +75,7 @@ class Signs:
 
     @property
     def few(self) -> float:
-        """How far so few errors are off by chance, relatively, 95 times in 100: 1.96 over the root of their number."""
+        """Relative error of so few errors by chance, 95 times in 100: 1.96 over the root of their number."""
         return float(CHANCE / np.sqrt(max(np.exp(self.middle) * self.n, 1.0)))
 
 
@@ -107,7 +107,7 @@ class Calibration:
     reach
         Scales to both sides that an interval takes in.
     sharpness
-        Coefficients [6] of the logarithm of the factor that turns log odds of beliefs into those of errors.
+        Coefficients [6] of the logarithm of the factor that turns the posterior's log odds into those of errors.
     most
         Largest disagreement with the labels at which a model is good enough to count by.
     """
@@ -128,7 +128,7 @@ class Calibration:
         return rate, lower, float(min(max(share_of(middle + width), rate + unseen), 1.0))
 
     def factor(self, signs: Signs) -> float:
-        """What log odds of beliefs are multiplied by."""
+        """Factor of the posterior's log odds."""
         return float(np.exp(np.clip(signs.values() @ np.asarray(self.sharpness), -STEEPEST, STEEPEST)))
 
 

@@ -1,4 +1,4 @@
-"""What everything that was computed says about the class of every example, in one distribution."""
+"""Consensus of all sources: one distribution over the classes for every example."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dataaudit.labels.stacking import PULL, SMALLEST, fitted_weights
 
 @dataclass(frozen=True)
 class SourceWeights:
-    """How much each source counts.
+    """Weights of the sources.
 
     Attributes
     ----------
     fixed
-        Exponents of the sources, by which there are; of one alone it is 1. Those of sources that never saw the label
-        are where `fitted_weights` starts from.
+        Exponents of the sources, for each set of them; of one alone it is 1. `fitted_weights` starts from those of
+        sources that never saw the label.
     hidden
         Exponents where neighbours lie in a layer of the network that was trained on the labels: they repeat what it
         says.
@@ -63,33 +63,33 @@ vectors, such as rows with gaps, and for epochs beside one source that never saw
 
 
 def sources(evidence: Evidence) -> dict[str, ProbabilityBlocks]:
-    """What says something about classes, by name: "dynamics", "heldout", "neighbours", "ridge".
+    """Sources of class probabilities, by name: "dynamics", "heldout", "neighbours", "ridge".
 
     Ridge regression whose predictions are the only ones held out is "heldout".
     """
-    found: dict[str, ProbabilityBlocks] = {}
+    parts: dict[str, ProbabilityBlocks] = {}
     if evidence.run is not None:
-        found["dynamics"] = evidence.run
+        parts["dynamics"] = evidence.run
     heldout = evidence.heldout or evidence.left_out
     if heldout is not None and heldout.probabilities is not None:
-        found["heldout"] = heldout.probabilities
+        parts["heldout"] = heldout.probabilities
     if evidence.heldout is not None and evidence.left_out is not None and evidence.left_out.probabilities is not None:
-        found["ridge"] = evidence.left_out.probabilities
+        parts["ridge"] = evidence.left_out.probabilities
     if evidence.around is not None:
-        found["neighbours"] = evidence.around.shares
-    return found
+        parts["neighbours"] = evidence.around.shares
+    return parts
 
 
 def outsiders(evidence: Evidence, parts: Mapping[str, ProbabilityBlocks]) -> dict[str, ProbabilityBlocks]:
     """The sources that the example's own label played no part in."""
-    # A hidden layer was trained on the label: who is near in it is no outsider.
+    # Neighbours in a trained layer are not independent of the label.
     trained = evidence.around is not None and evidence.around.settings["representation"] != "input"
     saw = {"dynamics", "neighbours"} if trained else {"dynamics"}
     return {name: part for name, part in parts.items() if name not in saw}
 
 
 def with_consensus(evidence: Evidence) -> Evidence:
-    """`evidence` with what its sources together say about classes, and with what those say that never saw the label."""
+    """`evidence` with the combined probabilities of all its sources, and of those that never saw the label."""
     parts, labels, classes = sources(evidence), evidence.labels, len(evidence.class_names)
     apart = outsiders(evidence, parts)
     weights = source_weights(parts, apart, labels, classes, evidence.ways)
@@ -113,22 +113,9 @@ def source_weights(
     ways: Mapping[str, str],
     constants: SourceWeights = WEIGHTS,
 ) -> dict[str, float]:
-    """Exponents of the sources on the data at hand, by name.
+    """Exponents of the sources `parts` on the data at hand, by name.
 
-    Parameters
-    ----------
-    parts
-        Sources by name, each with probabilities [n, C].
-    apart
-        Those of them that never saw the label.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    ways
-        How sources came about, see `Evidence.ways`.
-    constants
-        What the weights are made of.
+    Those of the sources `apart`, which never saw the label, are fitted; `ways` is `Evidence.ways`.
     """
     weights = exponents(parts, constants)
     if len(parts) == 2 and not apart:
@@ -147,58 +134,36 @@ def exponents(parts: Mapping[str, ProbabilityBlocks], constants: SourceWeights =
 def combined(
     parts: Mapping[str, ProbabilityBlocks], labels: IntArray, classes: int, weights: Mapping[str, float] | None = None
 ) -> ClassProbabilities | None:
-    """Weighted geometric mean of the sources, normalised; None without any.
-
-    Parameters
-    ----------
-    parts
-        Sources by name, each with probabilities [n, C].
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    weights
-        Exponents by name; the fixed ones if None.
-    """
+    """Geometric mean of the sources by `weights`, the fixed ones if None, normalised; None without any source."""
     if not parts:
         return None
     weights = exponents(parts) if weights is None else weights
-    found = ClassProbabilities.empty(len(labels), classes)
+    product = ClassProbabilities.empty(len(labels), classes)
     for rows in blocks(len(labels), classes):
         logits = sum(weights[name] * np.log(np.maximum(part.dense(rows), SMALLEST)) for name, part in parts.items())
-        found.put(rows, softmax(np.asarray(logits)), labels[rows])
-    return found
+        product.put(rows, softmax(np.asarray(logits)), labels[rows])
+    return product
 
 
 def contradicted(parts: Mapping[str, ProbabilityBlocks], labels: IntArray, classes: int) -> BoolArray:
-    """Labels instead of which all sources name one and the same other class, bool [n]; a tie with the label names none.
-
-    Parameters
-    ----------
-    parts
-        Sources by name, each with probabilities [n, C].
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    """
-    found = np.ones(len(labels), bool)
+    """Labels instead of which all sources name one and the same other class, bool [n]; a tie counts for the label."""
+    against = np.ones(len(labels), bool)
     for rows in blocks(len(labels), classes):
         given, named = labels[rows], None
         every = np.arange(len(given))
         for part in parts.values():
             probability = part.dense(rows)
             best = probability.argmax(1)
-            found[rows] &= probability[every, given] < probability[every, best]
+            against[rows] &= probability[every, given] < probability[every, best]
             if named is not None:
-                found[rows] &= best == named
+                against[rows] &= best == named
             named = best
-    return found
+    return against
 
 
-def likeliest(beliefs: ClassProbabilities) -> IntArray:
+def likeliest(probabilities: ClassProbabilities) -> IntArray:
     """Class of the largest probability, int64 [n], the lowest on ties."""
-    best = beliefs.values.argmax(1)
-    if beliefs.classes is None:
+    best = probabilities.values.argmax(1)
+    if probabilities.classes is None:
         return np.asarray(best, np.int64)
-    return np.asarray(beliefs.classes[np.arange(len(best)), best], np.int64)
+    return np.asarray(probabilities.classes[np.arange(len(best)), best], np.int64)

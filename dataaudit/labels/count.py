@@ -1,4 +1,4 @@
-"""How many labels are wrong: three estimates of different kinds from beliefs that never saw the labels."""
+"""Counts of wrong labels: three estimates of different kinds, from probabilities that never saw the labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.labels.noise import NoiseRates
 
 SHARPNESS = 2.0
-"""Exponent that turns beliefs about noisy labels into beliefs about true classes."""
+"""Exponent that turns probabilities of noisy labels into probabilities of true classes."""
 
 LEVELS = (0.25, 0.5)
 """Shares of the planted errors by which their scores are compared with those of all examples."""
@@ -23,8 +23,8 @@ def transition(noise: NoiseRates, labels: IntArray, classes: int) -> FloatArray:
     joint = np.full(classes * classes, LEAST)
     clear = noise.truly >= 0
     joint += np.bincount(noise.truly[clear] * classes + labels[clear], minlength=classes * classes)
-    found = joint.reshape(classes, classes)
-    return np.asarray(found / found.sum(1, keepdims=True))
+    joint = joint.reshape(classes, classes)
+    return np.asarray(joint / joint.sum(1, keepdims=True))
 
 
 def by_joint(noise: NoiseRates, labels: IntArray) -> float:
@@ -34,60 +34,41 @@ def by_joint(noise: NoiseRates, labels: IntArray) -> float:
 
 
 def true_classes(
-    beliefs: ProbabilityBlocks, labels: IntArray, classes: int, moved: FloatArray
+    probabilities: ProbabilityBlocks, labels: IntArray, classes: int, moved: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """One step of expectation-maximisation: who is wrong, and between which classes.
+    """Probability that each label is wrong [n], and expected examples by (true class, given label) [C, C].
 
-    Parameters
-    ----------
-    beliefs
-        Probabilities of the classes.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    moved
-        Probability of label y for class k, [C, C].
-
-    Returns
-    -------
-    wrong, pairs
-        Probability that the given label is wrong, float64 [n], and expected number of examples by
-        (true class, given label), float64 [C, C].
+    One step of expectation-maximisation; `moved` is the `transition`.
     """
     wrong = np.empty(len(labels))
     pairs = np.zeros((classes, classes))
     for rows in blocks(len(labels), classes):
         given = labels[rows]
-        likely = beliefs.dense(rows) ** SHARPNESS * moved[:, given].T
+        likely = probabilities.dense(rows) ** SHARPNESS * moved[:, given].T
         likely /= np.maximum(likely.sum(1, keepdims=True), 1e-300)
         wrong[rows] = 1.0 - likely[np.arange(len(given)), given]
         np.add.at(pairs.T, given, likely)
     return wrong, pairs
 
 
-def by_planting(beliefs: ProbabilityBlocks, labels: IntArray, classes: int, moved: FloatArray) -> FloatArray:
-    """Share of errors by planting errors that cost nothing, at each of `LEVELS`.
+def by_planting(probabilities: ProbabilityBlocks, labels: IntArray, classes: int, moved: FloatArray) -> FloatArray:
+    """Share of errors by planting errors that cost nothing, at each of `LEVELS`; `moved` is the `transition`.
 
-    Beliefs that never saw the label stay what they are when the label is another, so that every example shows what it
-    would score with a wrong label: its probability of that label over its largest. If a share q of planted errors
-    scores below t, and a share p of the labels as given does, then at most p / q of them are errors.
+    Probabilities that never saw the label stay what they are when the label is another, so that every example shows
+    what it would score with a wrong label: its probability of that label over its largest. If a share q of planted
+    errors scores below t, and a share p of the labels as given does, then at most p / q of them are errors.
     """
-    likeliest, own = np.empty(len(labels), np.int64), np.empty(len(labels))
+    own = np.empty(len(labels))
     edges = np.linspace(0.0, 1.0, 20001)
     planted = np.zeros(len(edges) - 1)
     odds = moved * (1.0 - np.eye(classes))
     odds = odds / np.maximum(odds.sum(1, keepdims=True), 1e-300)
     for rows in blocks(len(labels), classes):
-        probability = beliefs.dense(rows)
-        best = probability.argmax(1)
+        probability = probabilities.dense(rows)
         relative = probability / probability.max(1, keepdims=True)
-        likeliest[rows], own[rows] = best, np.take_along_axis(relative, labels[rows, None], 1)[:, 0]
+        own[rows] = np.take_along_axis(relative, labels[rows, None], 1)[:, 0]
         # The fourth root spreads small values over the bins.
-        planted += np.histogram(relative**0.25, edges, weights=odds[best])[0]
+        planted += np.histogram(relative**0.25, edges, weights=odds[probability.argmax(1)])[0]
     below = np.cumsum(planted) / planted.sum()
-    found = []
-    for level in LEVELS:
-        place = int(np.searchsorted(below, level))
-        found.append(float((own**0.25 <= edges[place + 1]).mean() / max(below[place], 1e-12)))
-    return np.array(found)
+    shares = [(own**0.25 <= edges[cut + 1]).mean() / max(below[cut], 1e-12) for cut in np.searchsorted(below, LEVELS)]
+    return np.array(shares)

@@ -1,19 +1,18 @@
-"""From beliefs to decisions: how many labels are wrong, which, and what they should be."""
+"""Label errors: how many labels are wrong, which, and what they should be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit
 
-from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities, blocks
+from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.labels import count
 from dataaudit.labels.calibration import CALIBRATION, Signs
 from dataaudit.labels.combine import likeliest
-from dataaudit.labels.noise import noise_rates
+from dataaudit.labels.noise import NoiseRates, noise_rates, own_probability
 from dataaudit.labels.posterior import CONSTANTS, LabelPosterior, consensus_values, label_posterior
 
 MOST_CLASSES = 2048
@@ -29,17 +28,16 @@ LEAST = 1e-3
 """Smallest probability of a given label, for their mean loss."""
 
 RAREST = 1e-12
-"""Smallest share of wrong labels that is told from none."""
+"""Smallest share of wrong labels that is distinguished from none."""
 
 VACUOUS = 0.5
-"""Upper bound from which on an interval that begins at none says nothing."""
+"""Upper bound from which an interval that begins at none says nothing."""
 
 FLOOR = 0.5
-"""Least probability at which a label is flagged where nothing else is asked for."""
+"""Least probability at which a label is flagged by default."""
 
 CAUTION = 0.6
-"""How cautiously errors are counted where a precision is asked for, see `cautious`; by
-benchmarks/peers/bed/probabilities.py."""
+"""Caution in counting where a precision is requested, see `cautious`; by benchmarks/peers/bed/probabilities.py."""
 
 CONTRADICTED = "contradicted by every source"
 """Name of the estimate that stands beside the median of the others."""
@@ -70,7 +68,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class LabelErrors:
-    """What is known about label errors.
+    """Estimated label errors of n examples.
 
     Attributes
     ----------
@@ -88,7 +86,7 @@ class LabelErrors:
     counts
         Estimated number of examples of each pair, float64 [p]; NaN where the rate is not known.
     independent
-        Whether the rate comes from beliefs that never saw the example's own label.
+        Whether the rate comes from probabilities that never saw the example's own label.
     vote
         Labels of the nearest neighbours, or None.
     unknown
@@ -109,27 +107,36 @@ class LabelErrors:
 
     @property
     def known(self) -> bool:
-        """Whether the rate is known."""
+        """True where the rate is known."""
         return not self.unknown
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Estimates of the rate by name, and pairs (true class x C + given label) [p] with their sizes [p]."""
+
+    estimates: dict[str, float]
+    pairs: IntArray
+    sizes: FloatArray
+
+
 def estimate_label_errors(
-    believed: CombinedProbabilities, labels: IntArray, classes: int, vote: Vote | None = None, by_heart: str = ""
+    combined: CombinedProbabilities, labels: IntArray, classes: int, vote: Vote | None = None, by_heart: str = ""
 ) -> LabelErrors:
     """Estimate the rate of label errors and the probability of each.
 
     There are several estimates of the rate: a strict confident joint; the mean posterior after one step of
-    expectation-maximisation; and, where some beliefs never saw the example's label, planted errors at two levels, with
-    all estimates from those beliefs (beliefs that saw the label would give planted errors away). The rate lies halfway,
-    in logarithms, between their median and the share of labels that every source contradicts with one class, and is
-    moved a little by the mean loss of the labels. Its interval is what such estimates were off by where the truth was
-    known, see `dataaudit.labels.calibration`; beliefs that are too weak to count by give none. Posterior log-odds from
-    all beliefs, times what odds were worth in such cases, are then shifted until the probabilities add up to the rate,
-    and the probabilities are given out in the order of the consensus score.
+    expectation-maximisation; and, where some probabilities never saw the example's label, planted errors at two levels,
+    with all estimates from those probabilities (those that saw the label would give planted errors away). The rate lies
+    halfway, in logarithms, between their median and the share of labels that every source contradicts with one class,
+    and is moved a little by the mean loss of the labels. Its interval is what such estimates were off by where the
+    truth was known, see `dataaudit.labels.calibration`; probabilities that are too weak to count by give none.
+    Posterior log odds from all sources, times what odds were worth in such cases, are then shifted until the
+    probabilities add up to the rate, and the probabilities are given out in the order of the consensus score.
 
     Parameters
     ----------
-    believed
+    combined
         Probabilities of the classes.
     labels
         Given labels, int64 [n].
@@ -138,74 +145,74 @@ def estimate_label_errors(
     vote
         Labels of the nearest neighbours, to be kept.
     by_heart
-        Why a model that was trained on the labels hides their errors, in words. Beside beliefs that never saw them it
-        may.
+        Why a model that was trained on the labels hides their errors, in words. Beside probabilities that never saw
+        them it may.
     """
-    beliefs, outside, known = believed.shares, believed.outside, believed.known
-    noise = noise_rates(beliefs, labels, classes, known)
-    found = label_posterior(beliefs, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
-    source = beliefs if outside is None else outside
-    apart = noise if outside is None or outside is beliefs else noise_rates(outside, labels, classes, known)
-    estimates = {"confident joint": count.by_joint(apart, labels)}
-    if classes <= MOST_CLASSES:
-        moved = count.transition(apart, labels, classes)
-        wrong, pairs = count.true_classes(source, labels, classes, moved)
-        estimates["posterior"] = float(wrong[known].mean())
-        if outside is not None:
-            planted = count.by_planting(outside, labels, classes, moved)
-            names = (f"planted, level {level}" for level in count.LEVELS)
-            estimates |= dict(zip(names, planted.tolist(), strict=True))
-        cells = np.flatnonzero(pairs.ravel())
-        sizes = pairs.ravel()[cells]
-    else:
-        clear = apart.truly >= 0
-        cells, sizes = np.unique(apart.truly[clear] * classes + labels[clear], return_counts=True)
-    n = int(known.sum())
-    contradicted = float(believed.contradicted[known].mean())
-    signs = signs_of(source, labels, known, tuple(estimates.values()), contradicted, outside is not None)
-    estimates[CONTRADICTED] = contradicted
-    unknown = too_weak(source, labels, known, signs) or (by_heart if outside is None else "")
+    known, outside = combined.known, combined.outside
+    noise = noise_rates(combined.shares, labels, classes, known)
+    posterior = label_posterior(combined.shares, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
+    source = combined.shares if outside is None else outside
+    if source is not combined.shares:
+        noise = noise_rates(source, labels, classes, known)
+    counted = _count(source, noise, labels, classes, known, outside is not None)
+    contradicted = float(combined.contradicted[known].mean())
+    signs = signs_of(source, labels, known, tuple(counted.estimates.values()), contradicted, outside is not None)
     rate, lower, upper = CALIBRATION.estimate(signs)
-    unknown = unknown or too_wide(lower, upper)
+    unknown = too_weak(source, labels, known, signs) or (by_heart if outside is None else "") or too_wide(lower, upper)
     if unknown:
         rate, lower, upper = np.nan, 0.0, 1.0
-    odds = log_odds(found)[known] * CALIBRATION.factor(signs)
+    odds = log_odds(posterior)[known] * CALIBRATION.factor(signs)
+    # Where no label seems wrong, probabilities are next to nothing, and still rank.
+    falling = -np.sort(-(expit(odds) if unknown else adding_up(odds, max(rate, RAREST))))
     probability = np.full(len(labels), np.nan)
-    order = suspicion(found, known)
-    given_out = np.empty(n)
-    if unknown:
-        given_out[order] = -np.sort(-expit(odds))
-    else:
-        # Where no label seems wrong, probabilities are next to nothing, and still rank.
-        given_out[order] = -np.sort(-adding_up(odds, max(rate, RAREST)))
-    probability[known] = given_out
-    other = cells // classes != cells % classes
-    cells, sizes = cells[other], sizes[other].astype(np.float64)
-    largest = np.argsort(-sizes, kind="stable")[:MOST_PAIRS]
-    cells, sizes = cells[largest], sizes[largest] * (rate * n / max(sizes.sum(), 1e-12))
+    probability[np.flatnonzero(known)[suspicion(posterior, known)]] = falling
+    largest = np.argsort(-counted.sizes, kind="stable")[:MOST_PAIRS]
+    true, given = np.divmod(counted.pairs[largest], classes)
     return LabelErrors(
         probability,
-        found.rival,
+        posterior.rival,
         rate,
         lower,
         upper,
-        estimates,
-        np.stack([cells // classes, cells % classes], axis=1).astype(np.int64),
-        sizes,
+        {**counted.estimates, CONTRADICTED: contradicted},
+        np.stack([true, given], axis=1).astype(np.int64),
+        counted.sizes[largest] * (rate * int(known.sum()) / max(counted.sizes.sum(), 1e-12)),
         outside is not None,
         vote,
         unknown,
     )
 
 
-def log_odds(found: LabelPosterior) -> FloatArray:
+def _count(
+    source: ClassProbabilities, noise: NoiseRates, labels: IntArray, classes: int, known: BoolArray, independent: bool
+) -> _Counted:
+    """Estimate the share of wrong labels in several ways, and the confused pairs of different classes."""
+    estimates = {"confident joint": count.by_joint(noise, labels)}
+    if classes <= MOST_CLASSES:
+        moved = count.transition(noise, labels, classes)
+        wrong, table = count.true_classes(source, labels, classes, moved)
+        estimates["posterior"] = float(wrong[known].mean())
+        if independent:
+            planted = count.by_planting(source, labels, classes, moved)
+            names = (f"planted, level {level}" for level in count.LEVELS)
+            estimates |= dict(zip(names, planted.tolist(), strict=True))
+        pairs = np.flatnonzero(table.ravel())
+        sizes = table.ravel()[pairs]
+    else:
+        clear = noise.truly >= 0
+        pairs, sizes = np.unique(noise.truly[clear] * classes + labels[clear], return_counts=True)
+    other = pairs // classes != pairs % classes
+    return _Counted(estimates, pairs[other], sizes[other].astype(np.float64))
+
+
+def log_odds(posterior: LabelPosterior) -> FloatArray:
     """Log odds that given labels are wrong, float64 [n]."""
-    return np.asarray(-logit(np.clip(found.posterior, SMALLEST, 1.0 - SMALLEST)))
+    return np.asarray(-logit(np.clip(posterior.posterior, SMALLEST, 1.0 - SMALLEST)))
 
 
-def suspicion(found: LabelPosterior, known: BoolArray) -> IntArray:
-    """Places among the known examples, the least consistent first, int64 [known]."""
-    return np.lexsort((found.margin[known], consensus_values(found, CONSTANTS)[known]))
+def suspicion(posterior: LabelPosterior, known: BoolArray) -> IntArray:
+    """Positions among the known examples, the least consistent first, int64 [known]."""
+    return np.lexsort((posterior.margin[known], consensus_values(posterior, CONSTANTS)[known]))
 
 
 def cautious(probability: FloatArray, rate: float, lower: float, caution: float) -> FloatArray:
@@ -223,7 +230,7 @@ def cautious(probability: FloatArray, rate: float, lower: float, caution: float)
     """
     if rate <= RAREST:
         return probability
-    # Where there may be none, half an example is the lowest that is told from it.
+    # Where there may be none, half an example is the least that is distinguished from it.
     least = min(max(lower, 0.5 / max(len(probability), 1)), rate)
     fewer = float(np.exp((1.0 - caution) * np.log(rate) + caution * np.log(least)))
     # Next to nothing and next to 1 stay what they are.
@@ -234,43 +241,19 @@ def signs_of(
     source: ClassProbabilities,
     labels: IntArray,
     known: BoolArray,
-    estimates: Sequence[float],
+    estimates: tuple[float, ...],
     contradicted: float,
     independent: bool,
 ) -> Signs:
-    """What can be seen of estimates without knowing the truth.
-
-    Parameters
-    ----------
-    source
-        Beliefs that the estimates come from.
-    labels
-        Given labels, int64 [n].
-    known
-        Examples that something is known about, bool [n].
-    estimates
-        Shares of wrong labels.
-    contradicted
-        Share of the labels that every source contradicts.
-    independent
-        Whether the beliefs never saw the example's label.
-    """
+    """Signs of how good `estimates` are that come from the probabilities `source`; see `Signs`."""
     size = max(int(known.sum()), 1)
     differ = float((likeliest(source) != labels)[known].sum()) / size
-    return Signs(tuple(estimates), contradicted, differ, mean_loss(source, labels, known), size, independent)
-
-
-def mean_loss(source: ClassProbabilities, labels: IntArray, known: BoolArray) -> float:
-    """Mean of minus the logarithm of the given label's probability, which counts as `LEAST` at least, nats."""
-    own = np.empty(len(labels))
-    for rows in blocks(len(labels), source.total):
-        probability = source.dense(rows)
-        own[rows] = probability[np.arange(len(probability)), labels[rows]]
-    return float(-np.log(np.maximum(own[known], LEAST)).sum()) / max(int(known.sum()), 1)
+    loss = float(-np.log(np.maximum(own_probability(source, labels, source.total)[known], LEAST)).sum()) / size
+    return Signs(estimates, contradicted, differ, loss, size, independent)
 
 
 def too_weak(source: ClassProbabilities, labels: IntArray, known: BoolArray, signs: Signs) -> str:
-    """Why beliefs are too weak to count label errors by, in words; empty where they are not."""
+    """Reason why probabilities are too weak to count label errors by; empty where they are not."""
     if not has_skill(source, labels, known):
         return "nothing that was computed predicts labels better than their most frequent class does"
     if signs.disagreement > CALIBRATION.most:
@@ -282,21 +265,21 @@ def too_weak(source: ClassProbabilities, labels: IntArray, known: BoolArray, sig
 
 
 def too_wide(lower: float, upper: float) -> str:
-    """Why an interval says nothing, in words; empty where it does."""
+    """Reason why an interval says nothing; empty where it does."""
     if lower > 0 or upper < VACUOUS:
         return ""
     return f"by what can be seen anything from none to {upper:.0%} of the labels may be wrong"
 
 
-def has_skill(beliefs: ClassProbabilities, labels: IntArray, known: BoolArray) -> bool:
-    """Whether beliefs agree with more labels than their largest class does, by two standard errors."""
-    agree = (likeliest(beliefs) == labels)[known].mean()
+def has_skill(source: ClassProbabilities, labels: IntArray, known: BoolArray) -> bool:
+    """Test whether probabilities agree with more labels than their largest class does, by two standard errors."""
+    agree = (likeliest(source) == labels)[known].mean()
     largest = np.bincount(labels[known]).max() / known.sum()
     return bool(agree > largest + 2.0 * np.sqrt(largest * (1.0 - largest) / known.sum()))
 
 
 def adding_up(odds: FloatArray, rate: float) -> FloatArray:
-    """Probabilities with the log-odds `odds` [n], shifted so that their mean is `rate`."""
+    """Probabilities with the log odds `odds` [n], shifted so that their mean is `rate`."""
     low, high = -60.0 - float(odds.max(initial=0.0)), 60.0 - float(odds.min(initial=0.0))
     for _ in range(100):
         middle = (low + high) / 2

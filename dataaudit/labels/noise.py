@@ -1,4 +1,4 @@
-"""How often one class carries another's label: a strict confident joint."""
+"""Rates at which one class carries another's label: a strict confident joint."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ class NoiseRates:
     def between(self, classes: IntArray, given: IntArray, total: int) -> FloatArray:
         """Rates of the pairs (classes, given), any shape; 0 for a class of -1."""
         wanted = np.where(classes >= 0, classes * total + given, -1)
-        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[place] == wanted, self.rates[place], 0.0)
+        position = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[position] == wanted, self.rates[position], 0.0)
 
     def towards(self, given: int, total: int) -> FloatArray:
         """Rates of all pairs (class, given), float64 [C]."""
         return self.between(np.arange(total), np.full(total, given), total)
 
 
-def own_probability(beliefs: ProbabilityBlocks, labels: IntArray, classes: int) -> FloatArray:
+def own_probability(probabilities: ProbabilityBlocks, labels: IntArray, classes: int) -> FloatArray:
     """Probability of the given label, float64 [n]."""
-    found = np.empty(len(labels))
+    own = np.empty(len(labels))
     for rows in blocks(len(labels), classes):
-        found[rows] = np.take_along_axis(beliefs.dense(rows), labels[rows, None], 1)[:, 0]
-    return found
+        own[rows] = np.take_along_axis(probabilities.dense(rows), labels[rows, None], 1)[:, 0]
+    return own
 
 
 def noise_rates(
-    beliefs: ProbabilityBlocks,
+    probabilities: ProbabilityBlocks,
     labels: IntArray,
     classes: int,
     known: BoolArray | None = None,
@@ -65,23 +65,11 @@ def noise_rates(
     An example counts as truly of class k if its probability of k reaches that of a clear member of k: the mean over
     the examples labelled k that are themselves above the mean of all examples labelled k. (The plain mean, as in
     confident learning, counts look-alike classes as noise while the model is still unsure.) Among several such classes
-    the most probable one counts. O(n) memory, whatever the number of classes.
-
-    Parameters
-    ----------
-    beliefs
-        Probabilities of the classes.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    known
-        Which examples have beliefs, bool [n]; all if None.
-    prior
-        Examples without confusion that every class is taken to have besides.
+    the most probable one counts. O(n) memory, whatever the number of classes; examples not `known` (bool [n]) are left
+    out, and `prior` is the number of examples without confusion that every class is taken to have besides.
     """
     seen = np.ones(len(labels), bool) if known is None else known
-    confidence = np.where(seen, own_probability(beliefs, labels, classes), 0.0)
+    confidence = np.where(seen, own_probability(probabilities, labels, classes), 0.0)
     clear = seen
     for _ in range(2):
         size = np.bincount(labels[clear], minlength=classes)
@@ -91,7 +79,7 @@ def noise_rates(
     threshold[size == 0] = np.inf
     truly = np.full(len(labels), -1, np.int64)
     for rows in blocks(len(labels), classes):
-        probability = beliefs.dense(rows)
+        probability = probabilities.dense(rows)
         # Only the margin of rounding that made the threshold: a class of equal values reaches its own mean.
         reached = np.where(probability >= threshold - 1e-9, probability, -1.0)
         best = reached.argmax(1)
@@ -112,4 +100,4 @@ def _median(values: AnyArray, total: int) -> float:
     rising = np.sort(values)
     zeros = total - len(rising)
     middle = [(total - 1) // 2, total // 2]
-    return float(np.mean([rising[place - zeros] if place >= zeros else 0.0 for place in middle]))
+    return float(np.mean([rising[rank - zeros] if rank >= zeros else 0.0 for rank in middle]))

@@ -1,4 +1,4 @@
-"""What beliefs and the noise between classes say about given labels."""
+"""Posterior of given labels, from probabilities of the classes and the noise between them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONSTANTS = Constants(structure=0.05, floor=0.02, el2n=1.0, margin=0.25, odds=0.
 
 
 def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float, floor: float) -> FloatArray:
-    """How much the probability of each class counts against, or for, the label `given`, float64 [C].
+    """Weights by which the probability of each class counts against, or for, the label `given`, float64 [C].
 
     With T[k, y] the rate of class k labelled y and m the background rate::
 
@@ -56,7 +56,7 @@ def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float,
 
 @dataclass(frozen=True)
 class LabelPosterior:
-    """Given labels in the light of beliefs.
+    """Given labels in the light of probabilities of the classes.
 
     Attributes
     ----------
@@ -80,45 +80,31 @@ class LabelPosterior:
 
 
 def label_posterior(
-    beliefs: ProbabilityBlocks, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
+    probabilities: ProbabilityBlocks, labels: IntArray, classes: int, noise: NoiseRates, structure: float, floor: float
 ) -> LabelPosterior:
-    """Look at every given label; O(n + C) memory.
-
-    Parameters
-    ----------
-    beliefs
-        Probabilities of the classes.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    noise
-        Rates between classes.
-    structure, floor
-        See `noise_weights`.
-    """
+    """Posterior of every given label by `noise_weights`; O(n + C) memory."""
     n = len(labels)
     posterior, el2n, margin = (np.empty(n) for _ in range(3))
     rival = np.empty(n, np.int64)
     for rows in blocks(n, classes):
-        probability = beliefs.dense(rows)
-        given, places = labels[rows], np.arange(len(probability))
-        own = probability[places, given]
+        probability = probabilities.dense(rows)
+        given, every = labels[rows], np.arange(len(probability))
+        own = probability[every, given]
         squares = (probability**2).sum(1) - own**2 + (1.0 - own) ** 2
         el2n[rows] = np.sqrt(np.maximum(squares, 0.0))
         against = probability.copy()
         for y in np.unique(given):
             against[given == y] *= noise_weights(noise, classes, int(y), structure, floor)
-        posterior[rows] = against[places, given] / against.sum(1)
-        against[places, given] = -1.0
-        probability[places, given] = -1.0
+        posterior[rows] = against[every, given] / against.sum(1)
+        against[every, given] = -1.0
+        probability[every, given] = -1.0
         margin[rows] = own - probability.max(1)
         rival[rows] = against.argmax(1)
     odds = np.log(np.maximum(posterior, SMALLEST)) - np.log(np.maximum(1.0 - posterior, SMALLEST))
     return LabelPosterior(posterior, el2n, margin, rival, odds)
 
 
-def consensus_values(found: LabelPosterior, constants: Constants) -> FloatArray:
+def consensus_values(labels: LabelPosterior, constants: Constants) -> FloatArray:
     """Posterior - el2n x EL2N + margin x margin + odds x log odds, float64 [n]."""
-    value = found.posterior - constants.el2n * found.el2n + constants.margin * found.margin
-    return np.asarray(value + constants.odds * found.odds)
+    value = labels.posterior - constants.el2n * labels.el2n + constants.margin * labels.margin
+    return np.asarray(value + constants.odds * labels.odds)

@@ -1,4 +1,4 @@
-"""How much each source counts that never saw the label, by how well it tells the labels at hand."""
+"""Weights of the sources that never saw the label, by how well they predict the labels at hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fitted_weights(
     pull: float = PULL,
     most: int = ROWS,
 ) -> dict[str, float]:
-    """Weights of the sources under which their product tells the given labels best, near the fixed ones.
+    """Weights of the sources under which their product predicts the given labels best, near the fixed ones.
 
     With P[i] the normalised product over sources s of p_s[i] ^ w_s and y the given labels, weights w >= 0 minimise::
 
@@ -42,27 +42,7 @@ def fitted_weights(
     a fixed temperature, log loss took neighbours for the better source where they find fewer of the errors that people
     make; the bounded loss moves weights less and did not.
 
-    Parameters
-    ----------
-    parts
-        Sources by name, each with probabilities [n, C] that its example's own label played no part in.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    fixed
-        Weights to stay near, by the sources' names.
-    power
-        In [0, 1].
-    pull
-        Of the fixed weights, in examples.
-    most
-        Most rows that weights are fitted on.
-
-    Returns
-    -------
-    dict
-        Weights >= 0, by name, with the sum of the fixed ones; the fixed ones where no source tells the labels at all.
+    Weights come by name, with the sum of the fixed ones; they are the fixed ones where no source predicts the labels.
     """
     names = list(parts)
     near = np.array([fixed[name] for name in names], np.float64)
@@ -81,28 +61,16 @@ def fitted_weights(
         away = weights - near
         return every * loss + pull * float(away @ away), every * slope + 2.0 * pull * away
 
-    found = minimize(objective, near, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names)).x
-    total = float(found.sum())
-    found = found * (near.sum() / total) if total > 0 else near
-    return dict(zip(names, found.tolist(), strict=True))
+    fitted = minimize(objective, near, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names)).x
+    total = float(fitted.sum())
+    fitted = fitted * (near.sum() / total) if total > 0 else near
+    return dict(zip(names, fitted.tolist(), strict=True))
 
 
 def stacking_loss(
     weights: FloatArray, logs: list[FloatArray], labels: IntArray, power: float
 ) -> tuple[float, FloatArray]:
-    """Loss of the product of the sources, and its gradient by the weights; see `fitted_weights`.
-
-    Parameters
-    ----------
-    weights
-        float64 [s].
-    logs
-        Log-probabilities of the s sources, [m, C] each.
-    labels
-        int64 [m].
-    power
-        In [0, 1].
-    """
+    """Loss of the product of sources with log-probabilities `logs` [m, C], and its gradient by the weights [s]."""
     every = np.arange(len(labels))
     product = softmax(np.asarray(sum(weight * log for weight, log in zip(weights, logs, strict=True))))
     own = np.maximum(product[every, labels], np.finfo(np.float64).tiny)

@@ -1,4 +1,4 @@
-"""Which class the model believes in, example by example."""
+"""Suggested classes, example by example."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Suggestions:
 
 
 def suggest(evidence: Evidence) -> Suggestions:
-    """Likeliest class by all beliefs together; without any, the final prediction, which may have memorised the label.
+    """Likeliest class by all sources together; without any, the final prediction, which may have memorised the label.
 
     The margin is that of logits where a model was trained: their mean over epochs, or of a model that did not see the
     example.
     """
+    n, combined = len(evidence.labels), evidence.beliefs
+    classes, margin = np.full(n, -1, np.int64), np.full(n, np.nan)
     predictions = evidence.heldout or evidence.predictions
-    margin = predictions.margin if predictions is not None else np.full(len(evidence.labels), np.nan)
-    if evidence.dynamics is not None:
-        margin = evidence.dynamics.mean_margin
-    if evidence.beliefs is not None:
-        return Suggestions(np.where(evidence.beliefs.known, likeliest(evidence.beliefs.shares), -1), margin)
     if predictions is not None:
-        return Suggestions(predictions.predicted, margin)
-    n = len(evidence.labels)
-    return Suggestions(np.full(n, -1, np.int64), np.full(n, np.nan))
+        classes, margin = predictions.predicted, predictions.margin
+    if combined is not None:
+        classes = np.where(combined.known, likeliest(combined.shares), -1)
+    if evidence.dynamics is not None and (combined is not None or predictions is not None):
+        margin = evidence.dynamics.mean_margin
+    return Suggestions(classes, margin)
