@@ -1,4 +1,4 @@
-"""What a strategy is, and what it may look at."""
+"""Strategy protocol, and the scored examples that strategies weigh."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataaudit.errors import ModelError, SettingError
 
 @dataclass(frozen=True, eq=False)
 class ScoredExamples:
-    """What strategies know of n examples.
+    """Scores, labels and losses of n examples, for strategies.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class ScoredExamples:
         return order[: int(np.isfinite(self.scores).sum())].astype(np.int64)
 
     def among(self, chosen: IntArray) -> ScoredExamples:
-        """Of the examples at the positions `chosen` alone."""
+        """The examples at the positions `chosen` alone."""
         probability, losses = self.error_probability, self.losses
         return replace(
             self,
@@ -95,7 +95,7 @@ class Strategy(Protocol):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
 
     @property
     @abstractmethod
@@ -118,13 +118,7 @@ class Strategy(Protocol):
 
 
 def elapsed(name: str, epoch: int | None, total_epochs: int | None) -> float:
-    """Share of the training that is over, 0 in the first epoch and 1 in the last; 1 where there is only one.
-
-    Raises
-    ------
-    SettingError
-        If one of the two is None.
-    """
+    """Share of the training that is over, 0 in the first epoch and 1 in the last; 1 where there is only one."""
     if epoch is None or total_epochs is None:
         raise SettingError(
             f"epoch={epoch}, total_epochs={total_epochs} for the strategy {name!r}, which changes with the epoch",
@@ -143,18 +137,12 @@ def check_share(owner: str, name: str, value: float, *, zero: bool = False, one:
 
 
 def weighed(strategy: Strategy, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
-    """What a strategy says, float64 [n], with NaN where it knows nothing.
-
-    Raises
-    ------
-    SettingError
-        If it breaks its laws: no numbers, another shape, negative or infinite weights.
-    """
+    """Raw weights of a strategy, float64 [n], NaN where it knows nothing; a `SettingError` if they break its laws."""
     action = "mend the strategy: dataaudit.testing.StrategyContract checks it"
     lawful = f"shape ({len(examples)},), finite and at least 0"
-    said = strategy.weigh(examples, epoch, total_epochs)
+    weights = strategy.weigh(examples, epoch, total_epochs)
     try:
-        raw = np.array(said, np.float64)
+        raw = np.array(weights, np.float64)
     except (TypeError, ValueError) as error:
         raise SettingError(
             f"weights from the strategy {strategy.name!r} that are no numbers ({error})", lawful, action

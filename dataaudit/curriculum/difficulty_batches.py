@@ -116,16 +116,16 @@ class LevelBatchSampler(Sampler[list[int]]):
 
     @property
     def epoch(self) -> int:
-        """Number of the epoch, as `set_epoch` was told; 0 at first."""
+        """Number of the epoch, as `set_epoch` set it; 0 at first."""
         return self._passes.epoch
 
     @property
     def sampler(self) -> LevelBatchSampler:
-        """Itself: where ``accelerate``, in several processes, looks for who is to be told the epoch."""
+        """Itself: ``accelerate``, in several processes, sets the epoch of a batch sampler's `sampler`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; told the one that it is at, it changes nothing.
+        """Go to an epoch; the one that it is at changes nothing.
 
         Raises
         ------
@@ -150,11 +150,11 @@ class LevelBatchSampler(Sampler[list[int]]):
         stops = np.minimum(starts + self.batch_size, ends[level])
         leading = {"shuffled": np.zeros(count), "easy_first": level, "hard_first": -level}[self.order]
         sequence = np.lexsort((keys[n:], leading))
-        places = self._passes.places(count)
-        return (members[starts[sequence[place]] : stops[sequence[place]]].tolist() for place in places)
+        batches = (sequence[position] for position in self._passes.positions(count))
+        return (members[starts[batch] : stops[batch]].tolist() for batch in batches)
 
     def state_dict(self, position: int | None = None) -> dict[str, Any]:
-        """Say where the pass begun last has come, as numbers and strings.
+        """Position of the pass begun last, as numbers and strings.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class LevelBatchSampler(Sampler[list[int]]):
         return {**self._settings(), **self._passes.state(position, int(self._sizes.sum()))}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
+        """Restore what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
 
         Raises
         ------

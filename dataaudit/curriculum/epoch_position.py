@@ -1,4 +1,4 @@
-"""One rank's part of a sequence that all ranks share, and where in it a pass has come."""
+"""Position of a pass in a sequence that all ranks share, and one rank's part of it."""
 
 from __future__ import annotations
 
@@ -37,59 +37,45 @@ def check_seed(seed: Any) -> int:
 class Passes:
     """Passes over a sequence, one an epoch, split between ranks by turns.
 
-    Rank r of W takes the places r, r + W, r + 2 W, ...; the sequence goes on from its beginning until all ranks have
-    equally many, or with `drop_last` ends before.
-
-    Attributes
-    ----------
-    epoch
-        Number of the epoch.
-    reached
-        How much of the sequence all ranks together have been handed in the pass begun last.
+    Rank r of W takes the positions r, r + W, r + 2 W, ...; the sequence goes on from its beginning until all ranks have
+    equally many, or with `drop_last` ends before. `reached` counts what all ranks together have been handed in the pass
+    begun last; `start` is where the next one begins: 0, or where `load` said.
     """
 
     def __init__(self, num_replicas: int, rank: int, drop_last: bool) -> None:
         self.num_replicas = check_whole("num_replicas", num_replicas, 1)
         self.rank = check_whole("rank", rank, 0, self.num_replicas)
         self.drop_last = checks.flag("drop_last", drop_last, "pass drop_last=True to cut the rest off")
-        self.epoch = 0
-        self.reached = 0
-        self._start = 0
-        self._began = 0
+        self.epoch = self.reached = self.start = self._began = 0
 
     def turn(self, epoch: int) -> None:
         """Go to an epoch; another than before starts from the beginning."""
         epoch = check_whole("epoch", epoch, 0, 2**64)
         if epoch != self.epoch:
-            self.epoch, self._start, self._began, self.reached = epoch, 0, 0, 0
+            self.epoch, self.start, self._began, self.reached = epoch, 0, 0, 0
 
     def length(self, count: int) -> int:
-        """Places of each rank in a whole pass over `count`."""
+        """Positions of each rank in a whole pass over `count`."""
         return count // self.num_replicas if self.drop_last else -(-count // self.num_replicas)
 
-    def places(self, count: int) -> Iterator[int]:
-        """This rank's places in a sequence of `count`, from where `load` said, once, or the beginning."""
-        start, self._start = min(self._start, count), 0
+    def positions(self, count: int) -> Iterator[int]:
+        """This rank's positions in a sequence of `count`, from where `load` said, once, or the beginning."""
+        start, self.start = min(self.start, count), 0
         self.reached = self._began = start
         return self._walk(start, count)
 
     def _walk(self, start: int, count: int) -> Iterator[int]:
         step = self.num_replicas
         for turn in range(self.length(count - start)):
-            place = start + turn * step
-            self.reached = min(place + step, count)
-            yield (place + self.rank) % count
-
-    @property
-    def start(self) -> int:
-        """Place at which the next pass begins: 0, or where `load` said."""
-        return self._start
+            first = start + turn * step
+            self.reached = min(first + step, count)
+            yield (first + self.rank) % count
 
     def state(self, position: int | None, count: int) -> dict[str, int]:
-        """Epoch and place in a sequence of `count`.
+        """Epoch and position in a sequence of `count`.
 
-        `position` is how many of its places this rank has used since the pass was begun, or resumed by `load`: ranks
-        may have been others before that.
+        `position` counts what this rank has used since the pass was begun, or resumed by `load`: ranks may have been
+        others before that.
         """
         if position is None:
             return {"epoch": self.epoch, "reached": min(self.reached, count)}
@@ -104,11 +90,10 @@ class Passes:
         return {"epoch": self.epoch, "reached": min(self._began + position * self.num_replicas, count)}
 
     def load(self, state: dict[str, Any], count: int) -> None:
-        """Go on from what `state` gave, of any number of ranks, in a sequence of `count`."""
+        """Restore what `state` gave, of any number of ranks, in a sequence of `count`."""
         epoch = check_whole("epoch", state["epoch"], 0, 2**64)
-        reached = check_whole("reached", state["reached"], 0, count + 1)
+        self.start = self._began = self.reached = check_whole("reached", state["reached"], 0, count + 1)
         self.epoch = epoch
-        self._start = self._began = self.reached = reached
 
 
 def same_settings(state: Any, own: dict[str, Any], needed: Sequence[str]) -> None:

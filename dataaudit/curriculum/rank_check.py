@@ -1,4 +1,4 @@
-"""Whether all ranks would draw the same sequence."""
+"""Check that all ranks draw the same sequence."""
 
 from __future__ import annotations
 
@@ -14,32 +14,27 @@ from dataaudit.dynamics.ranks import wire
 from dataaudit.errors import DataError
 
 REFUSED = bytes(16)
-"""What a rank sends in place of a digest when its own weights were refused."""
+"""Sent in place of a digest by a rank whose own weights were refused."""
 
 
 def same_everywhere(
     make: Callable[[], tuple[FloatArray, int]], settings: tuple[Any, ...], num_replicas: int
 ) -> tuple[FloatArray, int]:
-    """What `make` gives, compared with what it gives in all other processes of the default group.
+    """Weights and number of draws that `make` gives, the same in all processes of the default group.
 
-    Compares nothing where there is no group, or one of another size than `num_replicas`: these ranks are not its.
-
-    Raises
-    ------
-    DataError
-        In every process, if weights, number of draws or `settings` differ, or `make` raised in another one.
+    Compares nothing where there is no group, or one of another size than `num_replicas`: these ranks are not its. Where
+    weights, draws or `settings` differ, or `make` raised in another process, it raises a `DataError` in every process.
     """
-    if num_replicas == 1 or not (dist.is_available() and dist.is_initialized()):
-        return make()
-    if dist.get_world_size() != num_replicas:
+    grouped = num_replicas > 1 and dist.is_available() and dist.is_initialized()
+    if not grouped or dist.get_world_size() != num_replicas:
         return make()
     try:
-        found = make()
+        drawn = make()
     except Exception:
         # The others wait for this rank's digest, and would for ever.
         _gathered(REFUSED)
         raise
-    digests = _gathered(bytes.fromhex(fingerprint_of((*found, settings))))
+    digests = _gathered(bytes.fromhex(fingerprint_of((*drawn, settings))))
     refused = [rank for rank, digest in enumerate(digests) if digest == REFUSED]
     if refused:
         raise DataError(
@@ -53,7 +48,7 @@ def same_everywhere(
             "weigh by one record of all ranks, SmallLoss(lambda: dataaudit.gather_recorder(recorder)) for example, "
             "and load the same state on each",
         )
-    return found
+    return drawn
 
 
 def _gathered(digest: bytes) -> list[bytes]:

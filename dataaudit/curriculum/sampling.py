@@ -24,24 +24,14 @@ def scaled(weights: FloatArray) -> FloatArray:
 
     NaN stays NaN. A weight 1e307 times smaller than the largest may become 0.
     """
-    _, exponent = np.frexp(np.nanmax(weights, initial=0.0))
-    found: FloatArray = np.ldexp(weights, -exponent)
-    return found
+    return np.asarray(np.ldexp(weights, -np.frexp(np.nanmax(weights, initial=0.0))[1]), np.float64)
 
 
 def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: int) -> IntArray:
     """Draw `count` positions one after another, each by weight among those that can still come, int64 [count].
 
-    Parameters
-    ----------
-    weights
-        float64 [n], at least 0, some above.
-    count
-        Without replacement at most as many as have weight.
-    replacement
-        Whether a position can come again.
-    seed, epoch
-        What the draw is a function of; each from 0 to below 2**64.
+    Without `replacement` a position comes once, so that at most as many can be drawn as have weight. The draw is a
+    function of `seed` and `epoch`, each from 0 to below 2**64.
 
     Notes
     -----
@@ -57,10 +47,9 @@ def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: i
     """
     if replacement:
         bounds = np.cumsum(scaled(weights))
-        found = np.searchsorted(bounds, uniforms(seed, epoch, count) * bounds[-1], side="right")
+        drawn = np.searchsorted(bounds, uniforms(seed, epoch, count) * bounds[-1], side="right")
         # A product that rounds up to the last bound lies beyond every position.
-        last = int(np.flatnonzero(weights)[-1])
-        return np.asarray(np.minimum(found, last), np.int64)
+        return np.asarray(np.minimum(drawn, np.flatnonzero(weights)[-1]), np.int64)
     with np.errstate(divide="ignore", over="ignore"):
         # Only the smallest numbers divide to infinity; they come last, in their order.
         keys = -np.log(uniforms(seed, epoch, len(weights))) / (weights / weights.max())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -109,7 +108,7 @@ class Balanced:
     def __post_init__(self) -> None:
         self._inner()
 
-    def _inner(self) -> Any:
+    def _inner(self) -> Strategy | None:
         from dataaudit.curriculum.weights import resolve
 
         return None if self.inner is None else resolve(self.inner, {})
@@ -126,7 +125,7 @@ class Balanced:
                 own = scaled(weighed(inner, examples.among(members), epoch, total_epochs))
             known = ~np.isnan(own)
             total = own[known].sum()
-            if known.any() and not total > 0:
+            if inner is not None and known.any() and not total > 0:
                 raise DataError(
                     f"weights by {inner.name!r} that are all zero in class number {examples.labels[members[0]]}",
                     "some weight in every class",

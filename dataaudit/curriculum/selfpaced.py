@@ -20,7 +20,7 @@ SMALLEST = 1e-9
 
 @runtime_checkable
 class LossRecord(Protocol):
-    """What is asked of a recorder; `dataaudit.Recorder` is one."""
+    """Record of the latest losses; `dataaudit.Recorder` is one."""
 
     @property
     def epochs(self) -> int:
@@ -35,7 +35,7 @@ class LossRecord(Protocol):
 
 
 RecordSource = LossRecord | Callable[[], LossRecord | None]
-"""A record, or what makes one when weights are asked for: that of all processes, gathered."""
+"""A record, or a function that makes one when weights are needed: that of all processes, gathered."""
 
 
 def _check_recorder(owner: str, recorder: object) -> None:
@@ -49,16 +49,14 @@ def _check_recorder(owner: str, recorder: object) -> None:
 
 def _record(owner: str, recorder: RecordSource) -> LossRecord:
     """The record itself."""
-    if isinstance(recorder, LossRecord):
-        return recorder
-    made = recorder()
-    if not isinstance(made, LossRecord) or isinstance(made, type):
+    record = recorder if isinstance(recorder, LossRecord) else recorder()
+    if not isinstance(record, LossRecord) or isinstance(record, type):
         raise SettingError(
-            f"{made!r} from the function that is the recorder of {owner}",
+            f"{record!r} from the function that is the recorder of {owner}",
             "a dataaudit.Recorder in every process",
             f"pass {owner}(lambda: dataaudit.gather_recorder(recorder)), without dst=",
         )
-    return made
+    return record
 
 
 def _latest(recorder: LossRecord, examples: ScoredExamples) -> FloatArray:
@@ -82,7 +80,7 @@ def _latest(recorder: LossRecord, examples: ScoredExamples) -> FloatArray:
 
 
 def _nothing_recorded(owner: str, recorder: LossRecord, epoch: int) -> bool:
-    """Whether this is the first epoch, before which there are no losses."""
+    """True in the first epoch, before which there are no losses; a `DataError` without any in a later one."""
     if recorder.epochs:
         return False
     if epoch == 0:
@@ -102,7 +100,7 @@ class SelfPaced:
     ----------
     recorder
         A `dataaudit.Recorder` of the training under way, whose latest losses choose, or a function without arguments
-        that returns one, called whenever weights are asked for (for several processes, see `SmallLoss`); None for the
+        that returns one, called whenever weights are needed (for several processes, see `SmallLoss`); None for the
         mean losses of the audit's own training run.
     start
         Share of the examples below the first threshold, above 0 and at most 1.
@@ -174,7 +172,7 @@ class SmallLoss:
     ----------
     recorder
         A `dataaudit.Recorder` of the training under way, whose latest losses choose; or a function without arguments
-        that returns one, called whenever weights are asked for. In several processes it has to be such a function,
+        that returns one, called whenever weights are needed. In several processes it has to be such a function,
         ``lambda: dataaudit.gather_recorder(recorder)``, for each has recorded its own rows alone; epochs are closed by
         ``recorder.end_epoch(group=...)``, and every process asks for the weights of every epoch.
     forget

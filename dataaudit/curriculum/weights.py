@@ -1,4 +1,4 @@
-"""Strategies by name, and the step from what one says to weights that can be trained with."""
+"""Strategies by name, and the step from their raw weights to those that can be trained with."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
                     "one that it has",
                     did_you_mean(option, known) if known else "pass none",
                 )
-        for option, wanted in known.items():
-            if wanted.default is wanted.empty and option not in options:
+        for option, parameter in known.items():
+            if parameter.default is parameter.empty and option not in options:
                 raise SettingError(f"the strategy {strategy!r} without {option}=", "it", f"pass {option}=")
         strategy = maker(**options)
     elif options:
@@ -103,10 +103,10 @@ def weights(
     check_moment(epoch, total_epochs)
     checks.choice(f"unscored={unscored!r}", unscored, UNSCORED, "a known policy")
     checks.flag("normalise", normalise, "pass normalise=False for the weights as are")
-    said = weighed(strategy, examples, epoch, total_epochs)
+    raw = weighed(strategy, examples, epoch, total_epochs)
     # Sums of the largest numbers overflow.
     with np.errstate(over="ignore"):
-        raw = _filled(strategy.name, scaled(said) if normalise else said, unscored)
+        raw = _filled(strategy.name, scaled(raw) if normalise else raw, unscored)
     if not raw.any():
         raise DataError(
             f"weights by {strategy.name!r} that are all zero",
@@ -114,14 +114,14 @@ def weights(
             "choose another strategy or score, or look at the audit: it may take every label for wrong",
         )
     with np.errstate(over="ignore", under="ignore"):
-        found = (raw / raw.mean() if normalise else raw).astype(np.float32)
-    if not found.any() or not np.isfinite(found).all():
+        trained = (raw / raw.mean() if normalise else raw).astype(np.float32)
+    if not trained.any() or not np.isfinite(trained).all():
         raise SettingError(
             f"weights between {raw.min()} and {raw.max()} from the strategy {strategy.name!r}",
             "weights that float32 holds, about 1e-45 to 3e38",
             "pass normalise=True, or have the strategy weigh on another scale",
         )
-    return found
+    return trained
 
 
 def _filled(name: str, raw: FloatArray, unscored: Unscored) -> FloatArray:
