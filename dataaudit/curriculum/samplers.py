@@ -21,7 +21,7 @@ from dataaudit.errors import DataError, SettingError, rows
 
 
 class _WeightedSampler(Sampler[int], ABC):
-    """What both samplers do; they differ in where the ranks come from."""
+    """Base of both samplers, which differ in where the ranks come from."""
 
     @abstractmethod
     def __init__(
@@ -36,7 +36,7 @@ class _WeightedSampler(Sampler[int], ABC):
         super().__init__()
         self.replacement = checks.flag("replacement", replacement, "pass replacement=False for distinct")
         self.seed = check_seed(seed)
-        self._asked = None if num_samples is None else check_whole("num_samples", num_samples, 1)
+        self._requested = None if num_samples is None else check_whole("num_samples", num_samples, 1)
         if isinstance(weights, (str, Strategy)) or (callable(weights) and isinstance(weights, type)):
             raise SettingError(
                 f"weights={weights!r}",
@@ -50,29 +50,29 @@ class _WeightedSampler(Sampler[int], ABC):
 
     def _checked(self, weights: Any, epoch: int) -> tuple[FloatArray, int]:
         """Weights of an epoch, and how many examples they draw."""
-        found = as_numbers("weights", weights, "pass audit.weights(strategy)")
-        if found.ndim != 1 or len(found) == 0 or self._n not in (None, len(found)):
+        values = as_numbers("weights", weights, "pass audit.weights(strategy)")
+        if values.ndim != 1 or len(values) == 0 or self._n not in (None, len(values)):
             raise DataError(
-                f"weights of shape {found.shape}",
+                f"weights of shape {values.shape}",
                 "shape (n,)" if self._n is None else f"shape ({self._n},), one for every example",
                 "pass the weights of an audit of the same rows (audit.rows names those that were audited)",
             )
-        bad = np.flatnonzero(~np.isfinite(found) | (found < 0))
+        bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
         if len(bad):
             raise DataError(
-                f"a weight of {found[bad[0]]} in {rows(bad)}", "finite weights of at least 0", "mend these weights"
+                f"a weight of {values[bad[0]]} in {rows(bad)}", "finite weights of at least 0", "mend these weights"
             )
-        able = int(np.count_nonzero(found))
+        able = int(np.count_nonzero(values))
         if able == 0:
             raise DataError("weights that are all zero", "some example with weight", "give at least one a weight")
-        if not self.replacement and self._asked is not None and self._asked > able:
+        if not self.replacement and self._requested is not None and self._requested > able:
             raise DataError(
-                f"num_samples={self._asked} distinct examples of {able} that have weight (epoch {epoch})",
+                f"num_samples={self._requested} distinct examples of {able} that have weight (epoch {epoch})",
                 f"at most {able}",
                 "ask for fewer, leave num_samples out, or pass replacement=True",
             )
-        found.flags.writeable = False
-        return found, self._asked or (len(found) if self.replacement else able)
+        values.flags.writeable = False
+        return values, self._requested or (len(values) if self.replacement else able)
 
     def _take(self, weights: FloatArray, num_samples: int) -> None:
         self._n = len(weights)
@@ -80,20 +80,22 @@ class _WeightedSampler(Sampler[int], ABC):
 
     @property
     def epoch(self) -> int:
-        """Number of the epoch, as `set_epoch` was told; 0 at first."""
+        """Number of the epoch, as `set_epoch` set it; 0 at first."""
         return self._passes.epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch: new draws, and new weights where they are a function of it.
 
-        Told the epoch that it is at, it changes nothing, so that a pass resumed by `load_state_dict` goes on.
+        The epoch that it is at changes nothing, so that a pass resumed by `load_state_dict` goes on. In a process group
+        of `DistributedCurriculumSampler` all ranks call it.
 
         Raises
         ------
         SettingError
             If `epoch` is no whole number of at least 0.
         DataError
-            If the new weights cannot be drawn by.
+            If the new weights cannot be drawn by; or, on every rank alike, if ranks would not draw the same sequence
+            from the same position.
         """
         epoch = check_whole("epoch", epoch, 0, 2**64)
         # Weights that are refused leave the sampler at the epoch where it was.
@@ -106,7 +108,7 @@ class _WeightedSampler(Sampler[int], ABC):
         return self._checked(self._source(epoch), epoch)
 
     def _agreed(self, epoch: int) -> tuple[FloatArray, int]:
-        """Weights of an epoch that the caller may draw by, and how many examples."""
+        """Weights of an epoch that all ranks draw by, and how many examples."""
         return self._for_epoch(epoch)
 
     def __len__(self) -> int:
@@ -115,12 +117,12 @@ class _WeightedSampler(Sampler[int], ABC):
 
     def __iter__(self) -> Iterator[int]:
         """One pass: positions in the data set."""
-        places = self._passes.places(self.num_samples)
+        positions = self._passes.positions(self.num_samples)
         sequence = draw(self.weights, self.num_samples, self.replacement, self.seed, self.epoch)
-        return (int(sequence[place]) for place in places)
+        return (int(sequence[position]) for position in positions)
 
     def state_dict(self, position: int | None = None) -> dict[str, Any]:
-        """Say where the pass begun last has come, as numbers, strings and a tensor.
+        """Position of the pass begun last, as numbers, strings and a tensor.
 
         ``torch.load(..., weights_only=True)`` reads it back.
 
@@ -144,7 +146,7 @@ class _WeightedSampler(Sampler[int], ABC):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
+        """Restore what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
 
         Weights that are a function of the epoch come from the state, for what they are made of may have changed since
         that epoch began.
@@ -155,7 +157,7 @@ class _WeightedSampler(Sampler[int], ABC):
             If it was taken from a sampler with other arguments, or is not whole.
         """
         same_settings(state, self._settings(), ("epoch", "reached", "weights_now"))
-        found = self.weights, self.num_samples
+        drawn = self.weights, self.num_samples
         if self._source is not None:
             if not isinstance(state["weights_now"], torch.Tensor):
                 raise DataError(
@@ -163,18 +165,18 @@ class _WeightedSampler(Sampler[int], ABC):
                     "the weights of the epoch, which are a function of it",
                     "load what state_dict() gave, unchanged",
                 )
-            found = self._checked(state["weights_now"], state["epoch"])
-        self._passes.load(state, found[1])
-        self._take(*found)
+            drawn = self._checked(state["weights_now"], state["epoch"])
+        self._passes.load(state, drawn[1])
+        self._take(*drawn)
 
     def _settings(self) -> dict[str, Any]:
-        """What must be the same in a state that is loaded."""
+        """Settings that must be the same in a state that is loaded."""
         by_epoch = self._source is not None
         return {
             "version": 1,
             "n": self._n,
-            # Without replacement it may change with the weights, unless it was asked for.
-            "num_samples": self._asked if by_epoch and not self.replacement else self.num_samples,
+            # Without replacement it may change with the weights, unless it was given.
+            "num_samples": self._requested if by_epoch and not self.replacement else self.num_samples,
             "replacement": self.replacement,
             "seed": self.seed,
             "drop_last": self._passes.drop_last,
@@ -324,27 +326,8 @@ class DistributedCurriculumSampler(_WeightedSampler):
         self._compared: int | None = None
         super().__init__(weights, num_samples, replacement, seed, dataset, passes)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch, as `CurriculumSampler.set_epoch`; in a process group all ranks call it.
-
-        Raises
-        ------
-        SettingError
-            If `epoch` is no whole number of at least 0.
-        DataError
-            If the new weights cannot be drawn by; or, on every rank alike, if ranks would not draw the same sequence
-            from the same place.
-        """
-        super().set_epoch(epoch)
-
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave, as `CurriculumSampler.load_state_dict`; all ranks load the same.
-
-        Raises
-        ------
-        DataError
-            If it was taken from a sampler with other arguments, or is not whole.
-        """
+        """Restore what `state_dict` gave, as `CurriculumSampler.load_state_dict`; all ranks load the same."""
         super().load_state_dict(state)
         self._compared = None
 
@@ -353,13 +336,13 @@ class DistributedCurriculumSampler(_WeightedSampler):
         if not moves and self._compared == epoch:
             return self.weights, self.num_samples
         settings = (self.replacement, self.seed, self._passes.drop_last, epoch, 0 if moves else self._passes.start)
-        found = same_everywhere(lambda: self._for_epoch(epoch), settings, self.num_replicas)
+        drawn = same_everywhere(lambda: self._for_epoch(epoch), settings, self.num_replicas)
         self._compared = epoch
-        return found
+        return drawn
 
 
 def _from_process_group(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
-    """What is not given, from the process group that torch has."""
+    """Number of ranks and own rank; the process group's where not given."""
     from torch import distributed
 
     if not distributed.is_available() or not distributed.is_initialized():

@@ -66,9 +66,10 @@ def _total(runs: Sequence[Dynamics], read: Callable[[Dynamics], IntArray]) -> In
 
 
 def _averaged(runs: Sequence[Dynamics], labels: IntArray, shares: FloatArray) -> ClassProbabilities:
-    """Mean probabilities of all epochs."""
+    """Mean probabilities of all epochs, of as many classes as the runs keep."""
     n, classes = len(labels), runs[0].classes
-    means = ClassProbabilities.empty(n, classes)
+    whole = runs[0].probability_classes is None
+    means = ClassProbabilities.empty(n, classes, n * classes if whole else 0)
     for rows in blocks(n, classes):
         total = np.zeros((len(labels[rows]), classes))
         for run, share in zip(runs, shares[:, rows], strict=True):

@@ -90,7 +90,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
 
     @property
     def recorder(self) -> Recorder:
-        """What is recorded so far: after training, of all processes.
+        """Record so far: after training, of all processes.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         return self.recorder.audit(scorers, **options)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Check that rows can be told, start or resume the record, and listen to the model."""
+        """Check that batches say their rows, start or resume the record, and hook into the model."""
         self._forget()
         model, loader = kwargs["model"], kwargs["train_dataloader"]
         _refuse(args, state, loader)
@@ -126,7 +126,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
             folder = Path(self.checkpoint or _checkpoint(args, state))
             self._open, losses = load_record(folder, recorder, args.process_index, args.world_size, args.device)
             if self._open and float(state.epoch).is_integer():
-                # It was saved after the last step of its epoch, before the epoch's end was told.
+                # It was saved after the last step of its epoch, before the epoch was closed.
                 self._recorder = recorder
                 self._close(args)
                 losses = self._losses
@@ -163,7 +163,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
             self._keep_losses()
 
     def _alone(self, model: Any, state: Any) -> None:
-        """Raise if another such callback listens to this training; one whose training was broken off is let go."""
+        """Raise if another such callback records this training; one whose training was broken off is unhooked."""
         for hook in list(model._forward_pre_hooks.values()):
             other = getattr(hook, "__self__", None)
             if isinstance(other, RecordDynamics):
@@ -178,7 +178,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         self._keep_losses()
 
     def _forget(self) -> None:
-        """Stop listening to a model."""
+        """Unhook from a model."""
         for handle in self._handles:
             handle.remove()
         self._handles, self._batch, self._state = [], None, None
@@ -213,28 +213,28 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
 
 def logits_of(module: nn.Module, output: Any) -> Tensor:
     """Logits [b, C] of what a classifier returns: an output with logits, or a tuple."""
-    found = output.get("logits") if hasattr(output, "get") else getattr(output, "logits", None)
-    if found is None and isinstance(output, (tuple, list)):
+    logits = output.get("logits") if hasattr(output, "get") else getattr(output, "logits", None)
+    if logits is None and isinstance(output, (tuple, list)):
         # With labels the loss stands first.
-        found = next((one for one in output if isinstance(one, Tensor) and one.ndim == 2), None)
-    if found is None and isinstance(output, Tensor):
-        found = output
-    if not isinstance(found, Tensor) or found.ndim != 2:
+        logits = next((one for one in output if isinstance(one, Tensor) and one.ndim == 2), None)
+    if logits is None and isinstance(output, Tensor):
+        logits = output
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise ModelError(
             f"a {type(module).__name__} that returns {type(output).__name__} without logits [batch, classes]",
             "a classifier",
             "use a model such as AutoModelForSequenceClassification",
         )
-    return found
+    return logits
 
 
 def _checkpoint(args: Any, state: Any) -> Path:
-    """Where the Trainer puts the checkpoint of this step."""
+    """Folder of the Trainer's checkpoint of this step."""
     return Path(args.output_dir) / f"checkpoint-{state.global_step}"
 
 
 def _refuse(args: Any, state: Any, loader: Any) -> None:
-    """Raise for a Trainer whose batches cannot be told apart by rows."""
+    """Raise for a Trainer whose batches do not say which rows they hold."""
     if args.n_gpu > 1:
         raise SettingError(
             f"one process that splits batches over {args.n_gpu} devices",

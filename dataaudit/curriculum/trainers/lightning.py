@@ -71,7 +71,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
     def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
         super().__init__()
         self._n, self._classes, self._history_bytes = n, classes, history_bytes
-        self._new()  # A setting that is not allowed is told now.
+        self._new()  # A setting that is not allowed fails now.
         self._recorder: Recorder | None = None
         self._stored: dict[str, Any] | None = None
         self._open = False
@@ -81,7 +81,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
     @property
     def recorder(self) -> Recorder:
-        """What is recorded so far: after training, of all processes.
+        """Record so far: after training, of all processes.
 
         Raises
         ------

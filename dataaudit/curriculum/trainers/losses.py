@@ -1,4 +1,4 @@
-"""What the strategies that go by the losses of the training under way ask of a recording callback."""
+"""Losses of the training under way, for the strategies that go by them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class RecordedLosses:
 
     _recorder: Recorder | None = None
     _n: Any = None
-    _told: int | None = None
+    _length: int | None = None
     _losses: FloatArray | None = None
     _apart: int = 1
 
-    def tell_length(self, n: int) -> None:
-        """Say how many rows the data set has that training is going to be on."""
-        self._told = n
+    def set_length(self, n: int) -> None:
+        """Set the number of rows of the data set that training is going to be on."""
+        self._length = n
 
     @property
     def epochs(self) -> int:
@@ -38,7 +38,7 @@ class RecordedLosses:
         """Labels as recorded, int64 [n], -1 where a row was never seen; before training empty while n is unknown."""
         if self._recorder is not None:
             return self._recorder.labels
-        return np.full((self._told or 0) if self._n is None else self._n, -1, np.int64)
+        return np.full((self._length or 0) if self._n is None else self._n, -1, np.int64)
 
     def latest_losses(self) -> FloatArray:
         """Cross-entropy of each row when it was last seen in a complete epoch, float64 [n], NaN where it never was.

@@ -1,4 +1,4 @@
-"""A transformers Trainer whose batches tell their rows, drawn by weight or with a weighted loss."""
+"""A transformers Trainer whose batches say their rows, drawn by weight or with a weighted loss."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dataaudit.curriculum.trainers.rows import (
 from dataaudit.errors import DataError, ModelError, SettingError
 
 TOLERANCE = 0.02
-"""How far a model's own loss may be off the cross-entropy of its logits, relatively: a loss in bfloat16 is rounded."""
+"""Relative tolerance between a model's own loss and the cross-entropy of its logits: a loss in bfloat16 is rounded."""
 
 
 class CurriculumTrainerMixin:
@@ -49,7 +49,7 @@ class CurriculumTrainerMixin:
         counts its steps once, so that a sampler must have the same length in every epoch.
     loss_weights
         Weights [n] of at least 0 that multiply the cross-entropy of each row, as `Audit.weights` gives them; or a
-        function from epoch to weights, asked as each epoch begins. They are divided by their mean over the data set
+        function from epoch to weights, called as each epoch begins. They are divided by their mean over the data set
         first, so that equal weights change nothing, whatever their scale: label smoothing is kept, and so is how the
         Trainer adds up the batches of an update. None for the Trainer's own loss.
 
@@ -82,7 +82,7 @@ class CurriculumTrainerMixin:
             return
         n = self._n = len(with_row_index(trainer.train_dataset))
         for callback in self._recording():
-            callback.tell_length(n)
+            callback.set_length(n)
         if loss_weights is not None:
             self._loss_weights = _LossWeights(loss_weights, n)
         if sampling is not None:
@@ -125,7 +125,7 @@ class CurriculumTrainerMixin:
         return CurriculumSampler(weights, seed=seed, dataset=self._trainer.train_dataset)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As the Trainer's; a checkpoint that is named is the one that records are resumed from."""
+        """Train as the Trainer does; a named checkpoint is the one that records are resumed from."""
         if len(self._recording()) > 1:
             raise SettingError("two RecordDynamics in one Trainer", "one", "leave out the other callback")
         self._compared = False
@@ -136,7 +136,7 @@ class CurriculumTrainerMixin:
             return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Any:
-        """As the Trainer's, of batches that tell their rows."""
+        """The Trainer's loader, of batches that say their rows."""
         trainer = self._trainer
         dataset = self._whole = trainer.train_dataset
         if dataset is None:
@@ -166,7 +166,7 @@ class CurriculumTrainerMixin:
             return super()._get_train_sampler(*(self._whole for _ in datasets))  # type: ignore[misc]
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any) -> Any:
-        """As the Trainer's, weighted in training; the model does not see the row indices."""
+        """The Trainer's loss, weighted in training; the model does not see the row indices."""
         rows, labels = inputs.get(ROW), inputs.get(LABEL, inputs.get("labels"))
         if not (self._recording() and model.training):
             inputs = {name: value for name, value in inputs.items() if name not in (ROW, LABEL)}
@@ -229,8 +229,8 @@ class _LossWeights:
             self._take(self._source(epoch))
 
     def _take(self, weights: Any) -> None:
-        found = check_weights(weights, self._n, "loss_weights")
-        self.values = torch.from_numpy(found / found.mean()).float()
+        checked = check_weights(weights, self._n, "loss_weights")
+        self.values = torch.from_numpy(checked / checked.mean()).float()
 
 
 def _refuse_sampler(sampler: Any, n: int) -> None:
@@ -292,7 +292,7 @@ def _derived(trainer: type) -> type:
 
 
 class _EpochBegins(TrainerCallback):
-    """Tells a sampler its epoch, which a resumed data loader of several processes does not pass on, and weights."""
+    """Sets the epoch of weights and of a sampler, to which a resumed loader of several processes does not pass it."""
 
     def __init__(self, sampler: Any, loss_weights: _LossWeights | None) -> None:
         self._sampler, self._loss_weights = sampler, loss_weights

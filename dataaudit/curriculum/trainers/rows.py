@@ -22,7 +22,7 @@ LABEL = "row_label"
 
 
 class _NumberedRows(Dataset[Any]):
-    """A map-style data set whose items tell where they stand."""
+    """A map-style data set whose items say their positions."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -31,16 +31,16 @@ class _NumberedRows(Dataset[Any]):
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
-        place = self._place(index)
-        return _numbered(self.dataset[place], place)
+        position = self._position(index)
+        return _numbered(self.dataset[position], position)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        places = [self._place(index) for index in indices]
+        positions = [self._position(index) for index in indices]
         read = getattr(self.dataset, "__getitems__", None)
-        items = [self.dataset[place] for place in places] if read is None else read(places)
-        return [_numbered(item, place) for item, place in zip(items, places, strict=True)]
+        items = [self.dataset[position] for position in positions] if read is None else read(positions)
+        return [_numbered(item, position) for item, position in zip(items, positions, strict=True)]
 
-    def _place(self, index: Any) -> int:
+    def _position(self, index: Any) -> int:
         """Position counted from the beginning; one beyond the end is left to the data set, for loops end by it."""
         if not hasattr(index, "__index__"):
             raise DataError(
@@ -48,10 +48,10 @@ class _NumberedRows(Dataset[Any]):
                 "the number of one row",
                 "read rows one by one, or number torch.utils.data.Subset(dataset, indices)",
             )
-        place = operator.index(index)
-        if place < -len(self):
-            raise DataError(f"row {place} of {len(self)}", f"{-len(self)}..{len(self) - 1}", "count rows from 0")
-        return place + len(self) if place < 0 else place
+        position = operator.index(index)
+        if position < -len(self):
+            raise DataError(f"row {position} of {len(self)}", f"{-len(self)}..{len(self) - 1}", "count rows from 0")
+        return position + len(self) if position < 0 else position
 
 
 def with_row_index(dataset: Any) -> _NumberedRows:
@@ -107,20 +107,20 @@ class _RowCollator:
         self.collator = collator
 
     def __call__(self, features: list[Any]) -> Any:
-        found: list[int] = []
+        numbers: list[int] = []
         inner: list[Any] = []
         if all(isinstance(feature, Mapping) and ROW not in feature for feature in features):
-            # Of an evaluation; that training batches tell their rows is checked where they are recorded.
+            # Of an evaluation; that training batches say their rows is checked where they are recorded.
             return self.collator(features)
         for feature in features:
             if isinstance(feature, Mapping):
                 if ROW not in feature:
                     raise missing_rows(f"a row with the keys {sorted(map(str, feature))}")
                 inner.append({name: value for name, value in feature.items() if name != ROW})
-                found.append(int(feature[ROW]))
+                numbers.append(int(feature[ROW]))
             else:
                 inner.append(tuple(feature[:-1]))
-                found.append(int(feature[-1]))
+                numbers.append(int(feature[-1]))
         batch = self.collator(inner)
         if not isinstance(batch, MutableMapping):
             raise DataError(
@@ -128,7 +128,7 @@ class _RowCollator:
                 "a dict of tensors, which the model is called with",
                 "have data_collator return a dict",
             )
-        batch[ROW] = torch.tensor(found, dtype=torch.int64)
+        batch[ROW] = torch.tensor(numbers, dtype=torch.int64)
         if isinstance(batch.get("labels"), torch.Tensor):
             batch[LABEL] = batch["labels"]
         return batch
@@ -139,8 +139,7 @@ def carry_rows(collator: Callable[[list[Any]], Any]) -> Callable[[list[Any]], An
 
     A Trainer collates batches of evaluation by it too: rows that are mappings and have no "row_index" are collated as
     they are, so that ``eval_dataset`` is the data set itself. It should not be numbered, since only a recorded
-    training takes the indices out before the model is called. Rows that are tuples cannot be told apart, and have to
-    be numbered always.
+    training takes the indices out before the model is called. Rows that are tuples have to be numbered always.
 
     Parameters
     ----------
@@ -193,15 +192,7 @@ def check_length(length: int, first: int, epoch: int) -> None:
 
 
 def check_weights(weights: Any, n: int, name: str) -> FloatArray:
-    """Weights as float64 [n].
-
-    Raises
-    ------
-    SettingError
-        If they are a strategy or its name.
-    DataError
-        If there is not one for every row of the training set, or one is negative or not finite, or all are 0.
-    """
+    """Weights as float64 [n], or an error: a strategy, not one for every row, one negative or not finite, or all 0."""
     check_source(weights, name)
     try:
         values = np.asarray(weights, np.float64)

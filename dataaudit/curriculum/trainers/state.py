@@ -17,7 +17,7 @@ KEYS = {"recorder", "unfinished", "processes", "losses"}
 
 
 def pack(recorder: Recorder, unfinished: bool, processes: int, losses: FloatArray | None) -> dict[str, Any]:
-    """What a checkpoint holds of a record: tensors, numbers and strings; `losses` of the complete epochs [n]."""
+    """Record as a checkpoint holds it: tensors, numbers and strings; `losses` of the complete epochs [n]."""
     kept = None if losses is None else torch.from_numpy(losses.copy())
     return {"recorder": recorder.state_dict(), "unfinished": unfinished, "processes": processes, "losses": kept}
 
@@ -25,13 +25,7 @@ def pack(recorder: Recorder, unfinished: bool, processes: int, losses: FloatArra
 def unpack(
     state: dict[str, Any], recorder: Recorder, processes: int, device: torch.device | str, where: str
 ) -> tuple[bool, FloatArray | None]:
-    """Restore what `pack` gave; whether its epoch is unfinished, and the losses of those before.
-
-    Raises
-    ------
-    DataError
-        If it was recorded by another number of processes, or of another n or number of classes.
-    """
+    """Restore what `pack` gave; returns whether its epoch is unfinished, and the losses of those before."""
     if state["processes"] != processes:
         raise DataError(
             f"a record of {state['processes']} processes in {where}, resumed in {processes}",
@@ -56,13 +50,7 @@ def save_record(
 def load_record(
     folder: Path, recorder: Recorder, rank: int, processes: int, device: torch.device | str
 ) -> tuple[bool, FloatArray | None]:
-    """Restore what `save_record` wrote; what it gives is that of `unpack`.
-
-    Raises
-    ------
-    DataError
-        If there is none, it is damaged, or it does not belong to this training.
-    """
+    """Restore what `save_record` wrote, as `unpack`; a `DataError` if there is none, or a damaged or foreign one."""
     path = folder / _name(rank)
     if not path.is_file():
         raise DataError(
@@ -97,7 +85,7 @@ def _name(rank: int) -> str:
 
 
 def emptied(state: dict[str, Any]) -> dict[str, Any]:
-    """A recorder's state of as many epochs in which no row was seen: what all ranks but one resume a whole from."""
+    """State of as many epochs in which no row was seen, from which all ranks but one resume a gathered record."""
     fills: dict[str, float] = {"labels": -1, "final": torch.nan, "block": torch.nan, "classes": -1, "position": -1}
 
     def fill(name: str, value: Any) -> Any:
