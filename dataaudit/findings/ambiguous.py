@@ -75,7 +75,8 @@ def of_neighbours(graph: Neighbours, labels: IntArray, classes: int) -> TwoClass
 
 
 def _empty(n: int) -> TwoClasses:
-    return TwoClasses(*(np.full(n, -1, np.int64) for _ in range(2)), *(np.full(n, np.nan) for _ in range(3)))
+    one, two, score = (np.full(n, np.nan) for _ in range(3))
+    return TwoClasses(np.full(n, -1, np.int64), np.full(n, -1, np.int64), one, two, score)
 
 
 def _fill(two: TwoClasses, part: slice, classes: IntArray, shares: FloatArray) -> None:

@@ -23,8 +23,8 @@ def transition(noise: NoiseRates, labels: IntArray, classes: int) -> FloatArray:
     joint = np.full(classes * classes, LEAST)
     clear = noise.truly >= 0
     joint += np.bincount(noise.truly[clear] * classes + labels[clear], minlength=classes * classes)
-    joint = joint.reshape(classes, classes)
-    return np.asarray(joint / joint.sum(1, keepdims=True))
+    table = joint.reshape(classes, classes)
+    return np.asarray(table / table.sum(1, keepdims=True))
 
 
 def by_joint(noise: NoiseRates, labels: IntArray) -> float:

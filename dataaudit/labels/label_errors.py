@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,7 +157,7 @@ def estimate_label_errors(
         noise = noise_rates(source, labels, classes, known)
     counted = _count(source, noise, labels, classes, known, outside is not None)
     contradicted = float(combined.contradicted[known].mean())
-    signs = signs_of(source, labels, known, tuple(counted.estimates.values()), contradicted, outside is not None)
+    signs = signs_of(source, labels, known, list(counted.estimates.values()), contradicted, outside is not None)
     rate, lower, upper = CALIBRATION.estimate(signs)
     unknown = too_weak(source, labels, known, signs) or (by_heart if outside is None else "") or too_wide(lower, upper)
     if unknown:
@@ -241,7 +242,7 @@ def signs_of(
     source: ClassProbabilities,
     labels: IntArray,
     known: BoolArray,
-    estimates: tuple[float, ...],
+    estimates: Sequence[float],
     contradicted: float,
     independent: bool,
 ) -> Signs:
@@ -249,7 +250,7 @@ def signs_of(
     size = max(int(known.sum()), 1)
     differ = float((likeliest(source) != labels)[known].sum()) / size
     loss = float(-np.log(np.maximum(own_probability(source, labels, source.total)[known], LEAST)).sum()) / size
-    return Signs(estimates, contradicted, differ, loss, size, independent)
+    return Signs(tuple(estimates), contradicted, differ, loss, size, independent)
 
 
 def too_weak(source: ClassProbabilities, labels: IntArray, known: BoolArray, signs: Signs) -> str:
