@@ -1,0 +1,246 @@
+"""Folders: what was written by an earlier version is read or refused, and locks hold."""
+
+import dataclasses
+import json
+import os
+import re
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dataaudit.audit import storage
+from dataaudit.cluster import folder as blocks
+from dataaudit.common import folders
+from dataaudit.data import streams
+from dataaudit.errors import StorageError
+from dataaudit.holdout import store as holdout
+from dataaudit.representations import store as representations
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+make = SimpleNamespace(**runpy.run_path(str(FIXTURES / "make.py")))
+KINDS = {
+    "audit": storage.KIND,
+    "holdout": holdout.KIND,
+    "representations": representations.KIND,
+    "stream": streams.KIND,
+    "blocks": blocks.KIND,
+}
+
+
+@pytest.fixture
+def fixture(tmp_path, monkeypatch):
+    """Open a folder of a kind as it was written by an earlier version; to write one anew fails."""
+
+    def refused(*arguments, **options):
+        raise AssertionError("nothing is written")
+
+    def opened(kind):
+        shutil.copytree(FIXTURES / kind, tmp_path / kind)
+        monkeypatch.setattr(folders, "put", refused)
+        return make.OPEN[kind](tmp_path / kind)
+
+    return opened
+
+
+def same(found, expected, where=""):
+    """Raise unless two values are equal: type for type, and NaN equal to NaN."""
+    if dataclasses.is_dataclass(expected):
+        assert type(found) is type(expected), where
+        names = [field.name for field in dataclasses.fields(expected) if not field.name.startswith("_")]
+        same({name: getattr(found, name) for name in names}, {name: getattr(expected, name) for name in names}, where)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        for name, value in expected.items():
+            same(found[name], value, f"{where}.{name}")
+    elif isinstance(expected, np.ndarray):
+        assert found.dtype == expected.dtype, where
+        np.testing.assert_array_equal(found, expected, err_msg=where)
+    else:
+        assert found == expected or (found != found and expected != expected), where
+
+
+def test_an_audit_is_read(fixture):
+    same(fixture("audit"), make.audit())
+
+
+def test_holdout_runs_are_read(fixture):
+    store = fixture("holdout")
+    ((name,),) = store.runs([make.RUN]).values()
+    same(store.read(name), make.record())
+
+
+def test_representations_are_read(fixture):
+    rows = make.kept_rows(fixture("representations"))
+    assert rows.begun == make.N
+    found = rows.whole()
+    assert isinstance(found, np.memmap)
+    same(np.asarray(found), make.ROWS)
+
+
+def test_a_stream_is_read(fixture):
+    found = fixture("stream").with_format("numpy")
+    same(np.stack([found["a"][:], found["b"][:]], 1), make.ROWS)
+    same(found["label"][:], make.LABELS)
+    assert found.features["label"].names == ["ant", "bee", "cat"]
+
+
+def test_blocks_are_read(fixture):
+    found = fixture("blocks")
+    sums, done = found.begin(make.N)
+    assert done == 1
+    same(sums, make.SUMS)
+    assert 0 not in found
+    for task in (1, 2):
+        same(found.read(task), make.BLOCKS[task])
+    assert not found.damaged
+    found.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("entry", ["format", "version"])
+def test_other_kinds_and_versions_are_refused(kind, entry, tmp_path):
+    folder = tmp_path / kind
+    shutil.copytree(FIXTURES / kind, folder)
+    manifest = folder / KINDS[kind].manifest
+    content = json.loads(manifest.read_text())
+    assert (content["format"], content["version"]) == (KINDS[kind].format, KINDS[kind].version)
+    manifest.write_text(json.dumps(content | {entry: "another"}))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(StorageError) as caught:
+        make.OPEN[kind](folder)
+    assert caught.value.arrived.startswith("a folder of format (")
+    assert "'another'" in caught.value.arrived
+    assert caught.value.expected == f"format {(KINDS[kind].format, KINDS[kind].version)!r}"
+    assert caught.value.action == "use the version of dataaudit that wrote it, or name another folder"
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+    assert after == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_manifest_is_refused(kind, tmp_path):
+    for content in ("{", "[]"):
+        (tmp_path / KINDS[kind].manifest).write_text(content)
+        with pytest.raises(StorageError, match="JSON" if content == "{" else r"format \(None, None\)"):
+            make.OPEN[kind](tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_strangers_are_refused_and_left_alone(kind, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(StorageError, match=r"with 'thesis\.tex' in it; expected an empty folder, a new one, or"):
+        make.audit().save(tmp_path) if kind == "audit" else make.OPEN[kind](tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def layout(root):
+    """Files of a folder and the names in their JSON, less digests, which differ between versions of Arrow."""
+
+    def names(value):
+        if isinstance(value, dict):
+            return {name: names(inner) for name, inner in value.items()}
+        return [names(inner) for inner in value] if isinstance(value, list) else type(value)
+
+    found = {}
+    for path in sorted(root.rglob("*.*")):
+        name = re.sub(r"-[0-9a-f]{16,32}\.(parquet|npz)$", r"-DIGEST.\1", str(path.relative_to(root)))
+        found[name] = names(json.loads(path.read_text())) if path.suffix == ".json" else None
+    return found
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory):
+    """Folders of every kind as they are written now."""
+    root = tmp_path_factory.mktemp("anew")
+    make.write(root)
+    return root
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fixtures_are_what_is_written_now(anew, kind):
+    """A format that changes needs another number, and fixtures made anew."""
+    assert layout(anew / kind) == layout(FIXTURES / kind)
+
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from dataaudit.common import folders\n"
+    "held = folders.lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+)
+
+
+def test_a_lock_refuses_a_second_user_until_its_process_is_dead(tmp_path):
+    path = tmp_path / "rows.npy"
+    path.write_bytes(b"rows")
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StorageError) as caught:
+            folders.lock(path)
+        assert (caught.value.arrived, caught.value.expected, caught.value.action) == (
+            f"{path}, which another process is writing",
+            "one process at a time",
+            "wait for it to end",
+        )
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    assert (tmp_path / "rows.npy.lock").exists()
+    with folders.lock(path):
+        pass
+    assert path.read_bytes() == b"rows"
+
+
+def test_a_forked_process_does_not_keep_a_lock(tmp_path):
+    held = folders.lock(tmp_path / "rows.npy")
+    wait, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(wait, 1)
+        os._exit(0)
+    try:
+        with pytest.raises(StorageError, match="another process is writing"):
+            folders.lock(tmp_path / "rows.npy")
+        held.close()
+        folders.lock(tmp_path / "rows.npy").close()
+    finally:
+        os.close(go)
+        os.waitpid(child, 0)
+        os.close(wait)
+
+
+def test_a_lock_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="with room"):
+        folders.lock(tmp_path / "file" / "rows.npy")
+
+
+def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    folders.put(path, b"one ", b"two")
+    assert path.read_bytes() == b"one two"
+    folders.put(path, b"three", new=True)
+    assert path.read_bytes() == b"one two"
+
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folders.put(path, b"four")
+    assert [inner.name for inner in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"one two"
+
+
+def test_differences_are_named_by_their_path():
+    here = {"a": 1, "b": {"c": [1, 2], "d": None}}
+    assert folders.difference({"a": 1, "b": {"c": [1, 2]}}, here) is None
+    assert folders.difference({"a": 1, "b": {"c": [1, 3]}}, here) == ("b.c", [1, 3], [1, 2])
+    # Tuples read back as lists.
+    assert folders.difference({"a": [1, 2]}, {"a": (1, 2)}) is None
