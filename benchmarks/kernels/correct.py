@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.common import Array, write
 from dataaudit_kernels import rbf_cpu, reference
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import centre_of, rounded, unit_of
 from dataaudit_kernels.products import Kind, supported
 
@@ -98,7 +98,7 @@ def gradients(n: int, bias: bool, layers: int, spread: float) -> dict[str, Any]:
     rng = np.random.default_rng(n)
     sizes = [(10, 64), (64, 33), (20, 5)][:layers]
     made = [
-        LinearGradient(
+        GradientFactors(
             (rng.normal(size=(n, p)) * np.exp(spread * rng.normal(size=(n, 1)))).astype(np.float32),
             rng.normal(size=(n, q)).astype(np.float32),
             bias,

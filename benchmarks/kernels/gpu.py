@@ -26,7 +26,7 @@ import torch
 from benchmarks.common import Array, table, write
 from benchmarks.kernels.correct import KINDS, RANKS, made, oracle
 from dataaudit_kernels import rbf_triton, reference
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import centre_of, unit_of
 from dataaudit_kernels.triton_plan import GRADIENT_PRECISIONS, PRECISIONS
 from dataaudit_kernels.triton_rows import rounded
@@ -73,7 +73,7 @@ def correct(sizes: tuple[int, ...], features: tuple[int, ...]) -> list[dict[str,
     for precision in GRADIENT_PRECISIONS:
         for sizes_of in ([(10, 64, True)], [(10, 64, False)], [(3, 5, True), (7, 33, False), (1, 1, True)]):
             layers = [
-                LinearGradient(rng.normal(size=(500, p)).astype("f"), rng.normal(size=(500, q)).astype("f"), bias)
+                GradientFactors(rng.normal(size=(500, p)).astype("f"), rng.normal(size=(500, q)).astype("f"), bias)
                 for p, q, bias in sizes_of
             ]
             labels, written = rng.integers(4, size=500), reference.written_out(layers)

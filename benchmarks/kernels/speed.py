@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info
 
 from benchmarks.common import Array, write
 from dataaudit_kernels import rbf_cpu
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.products import supported
 
 FEATURES = (64, 512, 2048)
@@ -92,7 +92,7 @@ def gradients(n: int, repeats: int, d: int = 512, classes: int = 10) -> list[dic
     logits = rng.normal(size=(n, classes))
     delta = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
     delta[np.arange(n), labels] -= 1
-    layers = [LinearGradient(delta, hidden)]
+    layers = [GradientFactors(delta, hidden)]
     ways: dict[str, Callable[[], Any]] = {
         "hidden": lambda: rbf_cpu.rbf_sums(hidden, labels, 16.0),
         "gradient": lambda: rbf_cpu.gradient_rbf_sums(layers, labels, 16.0),

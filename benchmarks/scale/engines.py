@@ -19,7 +19,8 @@ import numpy as np
 
 from benchmarks.common import table, write
 from dataaudit.density import bandwidth
-from dataaudit.density.engines import DensityEngine, resolve
+from dataaudit.density.engines import resolve
+from dataaudit.density.protocol import DensityEngine
 from dataaudit_kernels.agreement import SCORES, spearman
 
 CLASSES = 10
@@ -47,9 +48,9 @@ def main() -> None:
                 h = times * bandwidth.find(x, "1x", 0).value
                 exact: dict[str, Any] = {}
                 for name, engine in engines.items():
-                    engine.sums(x[:3000], labels[:3000], h, lambda share: None)
+                    engine.sums(x[:3000], labels[:3000], h)
                     busy, start = time.process_time(), time.perf_counter()
-                    total, same = engine.sums(x, labels, h, lambda share: None)
+                    sums = engine.sums(x, labels, h)
                     row = {
                         "d": d,
                         "n": n,
@@ -58,7 +59,7 @@ def main() -> None:
                         "seconds": round(time.perf_counter() - start, 2),
                         "core_seconds": round(time.process_time() - busy, 2),
                     }
-                    found = {score: by(total - same, same) for score, by in SCORES.items()}
+                    found = {score: by(sums.total - sums.same, sums.same) for score, by in SCORES.items()}
                     exact = exact or found
                     row["apart"] = max(1 - spearman(found[score], exact[score]) for score in SCORES)
                     rows.append(row)

@@ -117,7 +117,7 @@ def device_speed() -> float:
 
 def engine_of(name: str, tolerance: float) -> Any:
     """Engine by the name of its row."""
-    from dataaudit.density.engines import CpuEngine, TritonEngine
+    from dataaudit.density.exact import CpuEngine, TritonEngine
     from dataaudit.density.sampled import SampledEngine
 
     kind, _, precision = name.partition(" ")

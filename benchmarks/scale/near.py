@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks import common
 from dataaudit.density import bandwidth
-from dataaudit.density.engines import cpu
+from dataaudit.density.exact import CpuEngine
 from dataaudit.density.near import FaissEngine
+from dataaudit.density.protocol import Context
 from dataaudit.density.sampled import SampledEngine
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
@@ -53,9 +54,8 @@ def main() -> None:
     # Compilation first.
     x, labels = rows_of("clustered", 3000, 8)
     near, sampled = FaissEngine(DEPTH, None, SAMPLE, 0), SampledEngine(None, SAMPLE, 0)
-    near.estimates(x, labels, 3.0, 0, lambda share: None)
-    sampled.estimates(x, labels, 3.0, 0, lambda share: None)
-    cpu.sums(x, labels, 3.0, lambda share: None)
+    for engine in (near, sampled, CpuEngine()):
+        engine.sums(x, labels, 3.0)
     found: list[dict[str, Any]] = []
     for data in ("clustered", "heavy-tailed"):
         for n in arguments.rows:
@@ -67,15 +67,14 @@ def main() -> None:
                 for rule in arguments.bandwidths:
                     h = bandwidth.find(x, rule, 0).value
                     start = time.process_time()
-                    exact, _ = cpu.sums(x, labels, h, lambda share: None)
+                    exact = CpuEngine().sums(x, labels, h).total
                     all_pairs = time.process_time() - start
                     case: dict[str, Any] = {"data": data, "n": n, "d": d, "bandwidth": rule}
                     case["all_pairs_s"] = f"{all_pairs:.2f}"
                     case["graph_s"] = f"{searched:.2f}"
                     for engine in (sampled, near):
                         start = time.process_time()
-                        options = {"graph": graph} if engine is near else {}
-                        made = engine.estimates(x, labels, h, 0, lambda share: None, **options)
+                        made = engine.sums(x, labels, h, Context(graph=graph))
                         seconds = time.process_time() - start
                         assert made.errors is not None
                         stderr = np.hypot(made.errors.same, made.errors.other)

@@ -8,7 +8,7 @@ blocks -> a folder, added in one order                   folder, tally
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,15 +25,15 @@ from dataaudit.cluster.tasks import Crew, Needs
 from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.density import engines
 from dataaudit.density.base import DensitySums
-from dataaudit.density.blocks import BlockEngine
+from dataaudit.density.engines import REGISTRY
+from dataaudit.density.protocol import PLAIN, BlockEngine, Context, DensityEngine
 from dataaudit.errors import SettingError, require
 from dataaudit.representations.base import Features, are_rows, rows_of
 
 
 @dataclass(frozen=True)
-class RayEngine:
+class RayEngine(DensityEngine):
     """Exact sums over all pairs, in blocks on the workers of a Ray cluster.
 
     A block that was lost with its worker or node is computed again, and no other; results do not depend on who
@@ -46,7 +46,7 @@ class RayEngine:
     Parameters
     ----------
     engine
-        What computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.blocks.BlockEngine`. The CPU's
+        What computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.protocol.BlockEngine`. The CPU's
         threads are `num_cpus` where it does not say.
     folder
         Keeps finished blocks: killed, interrupted or stopped by a full disk, the same call goes on from them. It
@@ -88,8 +88,8 @@ class RayEngine:
 
     @property
     def _inner(self) -> BlockEngine:
-        found = engines.REGISTRY.get(self.engine) if isinstance(self.engine, str) else self.engine
-        if not isinstance(found, BlockEngine) or isinstance(found, type):
+        found = REGISTRY.instance(self.engine) if isinstance(self.engine, str) else self.engine
+        if not isinstance(found, BlockEngine):
             raise SettingError(
                 f"engine={self.engine!r} for blocks of RayEngine",
                 "an engine that sums over the pairs of two ranges",
@@ -107,32 +107,22 @@ class RayEngine:
         if not self.num_gpus:
             inner.check()
 
-    def describe(self, represented: Features) -> dict[str, Any]:
+    def _record(self, features: Features, blocks: int) -> dict[str, Any]:
         """What computes blocks, and how many there are."""
-        inner, schedule = self._inner, BlockSchedule(rows_of(represented), self.block_rows)
-        # Where blocks take a GPU, it is the workers that have one.
-        told = {} if self.num_gpus else inner.describe(represented)
+        inner = self._inner
         return {
             "block_engine": inner.name,
-            **told,
+            # Where blocks take a GPU, it is the workers that have one.
+            **({} if self.num_gpus else inner.record(features)),
             "block_rows": self.block_rows,
-            "blocks": schedule.tasks,
+            "blocks": blocks,
             "num_cpus": self.num_cpus,
             "num_gpus": self.num_gpus,
             **({"resources": dict(self.resources)} if self.resources else {}),
         }
 
-    def sums(
-        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
-    ) -> tuple[FloatArray, FloatArray]:
-        """As `dataaudit.density.engines.DensityEngine.sums`; see `accounted`."""
-        found = self.accounted(represented, labels, bandwidth, advance)
-        return found.total, found.same
-
-    def accounted(
-        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
-    ) -> DensitySums:
-        """As `dataaudit.density.blocks.AccountingEngine.accounted`.
+    def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
+        """As `dataaudit.density.protocol.DensityEngine.sums`.
 
         Raises
         ------
@@ -144,25 +134,24 @@ class RayEngine:
         ValueError
             What the engine of blocks refuses.
         """
-        from dataaudit_kernels.layers import LinearGradient
         from dataaudit_kernels.packing import centre_of
         from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
 
         h = check_bandwidth(bandwidth)
-        if are_rows(represented):
-            check_rows(represented, "x")
+        if are_rows(features):
+            check_rows(features, "x")
         else:
-            check_layers([LinearGradient(*factors) for factors in represented])
-        schedule = BlockSchedule(rows_of(represented), self.block_rows)
+            check_layers(features)
+        schedule = BlockSchedule(rows_of(features), self.block_rows)
         given = check_labels(labels, schedule.rows, "labels")
-        source = Source.of(represented)
-        inner = self._inner.settled(represented, max(1, int(self.num_cpus)))
-        centre = centre_of(np.asarray(represented)) if are_rows(represented) else None
+        source = Source.of(features)
+        inner = self._inner.pinned(features, max(1, int(self.num_cpus)))
+        centre = centre_of(np.asarray(features)) if are_rows(features) else None
         digests = tuple(source.digests(schedule))
-        folder = self._open(source, given, h, self._inner.settled(represented, 1), digests)
-        told: dict[str, Any] = {}
+        folder = self._open(source, given, h, self._inner.pinned(features, 1), digests)
+        nodes = begun = lost = 0
         try:
-            tally = Tally(schedule, folder, advance)
+            tally = Tally(schedule, folder, context.advance)
             if tally.missing:
                 job = BlockJob(inner, schedule, source, given, h, centre, digests)
                 with Crew(self._needs, "RayEngine") as crew:
@@ -170,21 +159,21 @@ class RayEngine:
                     with closing(results):
                         for place, block in results:
                             tally.put(tally.missing[place], block)
-                told = {"nodes": len(crew.nodes), "blocks_begun": crew.begun, "blocks_lost": crew.lost}
+                nodes, begun, lost = len(crew.nodes), crew.begun, crew.lost
             source.check_unchanged()
         finally:
             if folder is not None:
                 folder.close()
-        told = {
-            "nodes": 0,
-            "blocks_begun": 0,
-            "blocks_lost": 0,
-            **told,
+        settings = {
+            **self._record(features, schedule.tasks),
+            "nodes": nodes,
+            "blocks_begun": begun,
+            "blocks_lost": lost,
             "mapped_files": source.files,
             "blocks_from_folder": tally.resumed,
             "damaged_blocks": [] if folder is None else folder.damaged,
         }
-        return DensitySums(tally.sums[0], tally.sums[1], told)
+        return DensitySums(tally.sums[0], tally.sums[1], settings)
 
     def _open(
         self, source: Source, labels: IntArray, h: float, inner: BlockEngine, digests: tuple[str, ...]
@@ -243,7 +232,8 @@ class BlockJob:
         if a == b:
             if self.source.files and self.source.digest(place) != self.digests[a]:
                 raise changed(self.source.files[0], f"another digest of rows {place.start} on", self.digests[a])
-            found = np.stack(self.engine.sums(ours, self.labels[place], self.bandwidth, _unheard))
+            sums = self.engine.sums(ours, self.labels[place], self.bandwidth)
+            found = np.stack([sums.total, sums.same])
         else:
             theirs = self.source.part(other)
             both = self.engine.block_sums(
@@ -254,12 +244,5 @@ class BlockJob:
         return np.ascontiguousarray(found)
 
 
-def _unheard(share: float) -> None:
-    """Nobody asks how far a block is."""
-
-
 def _work(job: BlockJob, task: int) -> FloatArray:
     return job(task)
-
-
-ray = RayEngine()

@@ -76,3 +76,20 @@ class Registry:
         if name in plugins:
             return plugins[name].load()
         raise SettingError(f"{self.kind} {name!r}", f"a registered {self.kind}", did_you_mean(name, self.names()))
+
+    def instance(self, name: str) -> Any:
+        """Part called `name`; one with its default settings where a class is registered."""
+        found = self.get(name)
+        return found() if isinstance(found, type) else found
+
+    def classes(self) -> list[str]:
+        """Classes among the built-in parts, by their own names."""
+        attributes = [target.partition(":")[2] for target in self._builtin.values()]
+        return [attribute for attribute in attributes if attribute[0].isupper()]
+
+    def class_called(self, attribute: str) -> Any:
+        """Class among the built-in parts, by its own name: ``__getattr__`` of a namespace."""
+        for name, target in self._builtin.items():
+            if target.endswith(f":{attribute}") and attribute in self.classes():
+                return self.get(name)
+        raise AttributeError(f"no {self.kind} of class {attribute!r}; there are {', '.join(self.classes())}")

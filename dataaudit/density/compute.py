@@ -12,8 +12,8 @@ from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import IntArray
 from dataaudit.density import bandwidth
 from dataaudit.density.base import DensityNeed, DensitySums
-from dataaudit.density.blocks import AccountingEngine
-from dataaudit.density.engines import AutomaticEngine, DensityEngine, EstimatingEngine, NearEngine
+from dataaudit.density.engines import AutomaticEngine
+from dataaudit.density.protocol import Context, DensityEngine
 from dataaudit.errors import DataAuditError, DataError
 from dataaudit.neighbours.base import Neighbours
 from dataaudit.representations.base import Features, are_rows
@@ -23,7 +23,7 @@ STEPS = 1000
 
 def density_sums(
     need: DensityNeed,
-    represented: Features,
+    features: Features,
     described: Mapping[str, Any],
     labels: IntArray,
     engine: DensityEngine,
@@ -37,7 +37,7 @@ def density_sums(
     ----------
     need
         Bandwidth and names.
-    represented, described
+    features, described
         The representation, and what to record of it. Rows in pieces are joined for engines that sum all pairs.
     labels, engine, seed, progress
         As in `dataaudit.score`.
@@ -50,10 +50,10 @@ def density_sums(
         If all examples are equal and the bandwidth is to be found from their distances.
     """
     if isinstance(engine, AutomaticEngine):
-        engine = engine.choose(represented)
-    if are_rows(represented) and not isinstance(engine, EstimatingEngine):
-        represented = np.asarray(represented)
-    h = bandwidth.find(represented, need.bandwidth, seed)
+        engine = engine.choose(features)
+    if are_rows(features) and not engine.reads_pieces:
+        features = np.asarray(features)
+    h = bandwidth.find(features, need.bandwidth, seed)
     done = 0.0
     with progress_bar(f"pairs in {need.space}", STEPS, progress) as advance:
 
@@ -63,14 +63,7 @@ def density_sums(
             done += part
 
         try:
-            if isinstance(engine, NearEngine):
-                found = engine.estimates(represented, labels, h.value, seed, share, graph)
-            elif isinstance(engine, EstimatingEngine):
-                found = engine.estimates(represented, labels, h.value, seed, share)
-            elif isinstance(engine, AccountingEngine):
-                found = engine.accounted(represented, labels, h.value, share)
-            else:
-                found = DensitySums(*engine.sums(represented, labels, h.value, share))
+            sums = engine.sums(features, labels, h.value, Context(seed, graph, share))
         except DataAuditError:
             raise
         except ValueError as error:
@@ -87,8 +80,7 @@ def density_sums(
         "bandwidth_stderr": h.stderr,
         "bandwidth_rule": need.bandwidth if isinstance(need.bandwidth, str) else "given",
         "engine": engine.name,
-        **engine.describe(represented),
-        **found.settings,
-        "out_of_reach": int(np.count_nonzero(found.total == 0)),
+        **sums.settings,
+        "out_of_reach": int(np.count_nonzero(sums.total == 0)),
     }
-    return replace(found, settings=settings)
+    return replace(sums, settings=settings)

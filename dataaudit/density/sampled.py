@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from dataaudit.common import checks
-from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.density.base import DensitySums, SumErrors
+from dataaudit.density.protocol import PLAIN, Context, DensityEngine
 from dataaudit.errors import SettingError
 from dataaudit.representations.base import Features, GradientFactors, are_rows
 
@@ -19,7 +20,7 @@ WIDEST = 16384
 
 
 @dataclass(frozen=True)
-class SampledEngine:
+class SampledEngine(DensityEngine):
     """Sums over the same label from all pairs, over other labels from a sample, with a standard error for each.
 
     Rows stay on disk where they are memory-mapped, and in pieces where they come in pieces; memory for a million rows
@@ -62,9 +63,10 @@ class SampledEngine:
     threads: int | None = None
     name: str = "sampled"
 
-    def describe(self, represented: Features) -> dict[str, Any]:
-        """Precision, and what was asked for."""
-        return {"precision": "float32", "tolerance": self.tolerance, "most_members": self.sample}
+    @property
+    def reads_pieces(self) -> bool:
+        """As `DensityEngine.reads_pieces`."""
+        return True
 
     def check(self) -> None:
         """Raise `SettingError` unless all settings are as described."""
@@ -83,22 +85,8 @@ class SampledEngine:
                 checks.whole(name, value, least, f"leave {name} out", expected=expected)
         checks.flag("control", self.control, "leave control out")
 
-    def sums(
-        self, represented: Features, labels: IntArray, bandwidth: float, advance: Callable[[float], Any]
-    ) -> tuple[FloatArray, FloatArray]:
-        """As `DensityEngine.sums`; seed 0 where the engine has none."""
-        found = self.estimates(represented, labels, bandwidth, 0, advance)
-        return found.total, found.same
-
-    def estimates(
-        self,
-        represented: Features,
-        labels: IntArray,
-        bandwidth: float,
-        seed: int,
-        advance: Callable[[float], Any],
-    ) -> DensitySums:
-        """As `EstimatingEngine.estimates`.
+    def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
+        """As `DensityEngine.sums`.
 
         Raises
         ------
@@ -107,35 +95,50 @@ class SampledEngine:
         ValueError
             If rows hold NaN or infinity (they are named), or change while they are read.
         """
-        from dataaudit_kernels.rbf_sampled import sampled_sums
+        return estimated(self, as_rows(features, self.name), labels, bandwidth, context, control=self.control)
 
-        rows = (
-            represented
-            if are_rows(represented)
-            else WrittenOut(cast("Sequence[GradientFactors]", represented), self.name)
-        )
-        found = sampled_sums(
-            rows,
-            labels,
-            bandwidth,
-            tolerance=self.tolerance,
-            sample=self.sample,
-            exact_class=self.exact_class,
-            control=self.control,
-            seed=seed if self.seed is None else self.seed,
-            threads=self.threads,
-            advance=advance,
-        )
-        reached = 1 - min(found.agreement.values())
-        settings = {
-            "sample": found.sample,
-            "exact_class": found.exact_class,
-            "directions": found.rank,
-            "spearman": found.agreement,
-            "tolerance_met": None if self.tolerance is None else bool(reached <= self.tolerance),
-        }
-        errors = SumErrors(found.other_stderr, found.same_stderr, found.members, found.agreement)
-        return DensitySums(found.total, found.same, settings, errors)
+
+def estimated(
+    engine: Any,
+    rows: Any,
+    labels: IntArray,
+    bandwidth: float,
+    context: Context,
+    **options: Any,
+) -> DensitySums:
+    """Estimated sums with the settings of an engine; `options` are further ones of the kernel."""
+    from dataaudit_kernels.rbf_sampled import sampled_sums
+
+    found = sampled_sums(
+        rows,
+        labels,
+        bandwidth,
+        tolerance=engine.tolerance,
+        sample=engine.sample,
+        exact_class=engine.exact_class,
+        seed=context.seed if engine.seed is None else engine.seed,
+        threads=engine.threads,
+        advance=context.advance,
+        **options,
+    )
+    reached = 1 - min(found.agreement.values())
+    settings = {
+        "precision": "float32",
+        "tolerance": engine.tolerance,
+        "most_members": engine.sample,
+        "sample": found.sample,
+        "exact_class": found.exact_class,
+        "directions": found.rank,
+        "spearman": found.agreement,
+        "tolerance_met": None if engine.tolerance is None else bool(reached <= engine.tolerance),
+    }
+    errors = SumErrors(found.other_stderr, found.same_stderr, found.members, found.agreement)
+    return DensitySums(found.total, found.same, settings, errors)
+
+
+def as_rows(features: Features, engine: str) -> Any:
+    """Rows as they are; gradients as rows that are written out where they are asked for."""
+    return features if are_rows(features) else WrittenOut(features, engine)
 
 
 class WrittenOut:
@@ -188,8 +191,5 @@ class WrittenOut:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         """All rows."""
-        found = self[:]
-        return found if dtype is None else found.astype(dtype, copy=False)
-
-
-sampled = SampledEngine()
+        rows = self[:]
+        return rows if dtype is None else rows.astype(dtype, copy=False)

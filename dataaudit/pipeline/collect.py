@@ -26,7 +26,7 @@ from dataaudit.representations.input import InputRows
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
-    from dataaudit.density.engines import DensityEngine
+    from dataaudit.density.protocol import DensityEngine
     from dataaudit.dynamics.recorder import Recorder
     from dataaudit.dynamics.summary import Predictions
     from dataaudit.learners.base import Fitted, Learner, Watch

@@ -25,8 +25,8 @@ from dataaudit.data import as_examples
 from dataaudit.data.inspection import inspect
 from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
-from dataaudit.density.engines import DensityEngine, NearEngine
 from dataaudit.density.engines import resolve as resolve_engine
+from dataaudit.density.protocol import DensityEngine
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.evidence.base import Need
@@ -262,7 +262,8 @@ def score(
             needs |= believing
         records = recorded is None and not trained and bool(needs & {Need.DYNAMICS, Need.EVALUATIONS})
         check_repeats(repeats, learner, records)
-        graphs = isinstance(computing, NearEngine) or any(isinstance(need, NeighbourLabelsNeed) for need in needs)
+        deep = computing is not None and computing.depth > 0
+        graphs = deep or any(isinstance(need, NeighbourLabelsNeed) for need in needs)
         if searching is None and graphs:
             searching = resolve_search("auto")
         underway = Underway()

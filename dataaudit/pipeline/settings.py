@@ -138,7 +138,7 @@ def _apart(scorer: Scorer, settings: Mapping[str, Any]) -> float:
 def _with_sample(engine: str) -> str:
     """How an engine is given the size of its sample."""
     if engine in REGISTRY.builtin_names():
-        return f"engine={type(REGISTRY.get(engine)).__name__}(sample=...)"
+        return f"engine={type(REGISTRY.instance(engine)).__name__}(sample=...)"
     return f"with the settings of engine {engine!r}"
 
 

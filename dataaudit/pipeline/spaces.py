@@ -15,7 +15,7 @@ from dataaudit.neighbours.labels import NeighbourLabels, NeighbourLabelsNeed
 if TYPE_CHECKING:
     from dataaudit.common.timing import Timer
     from dataaudit.data.examples import Examples
-    from dataaudit.density.engines import DensityEngine
+    from dataaudit.density.protocol import DensityEngine
     from dataaudit.learners.base import Fitted, Learner
     from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.pipeline.evaluations import Show
@@ -111,12 +111,12 @@ class SpaceCollector:
             return stored_inputs(examples, keep, summed, self._progress)
 
     def _takes_pieces(self, examples: Examples) -> bool:
-        from dataaudit.density.engines import AutomaticEngine, EstimatingEngine
+        from dataaudit.density.engines import AutomaticEngine
 
         engine = self._engine
         if isinstance(engine, AutomaticEngine) and examples.array is not None:
             engine = engine.choose(examples.array)
-        return isinstance(engine, EstimatingEngine)
+        return engine is not None and engine.reads_pieces
 
     def of_inputs(self, inputs: InputRows | None) -> None:
         """Find what lies among the inputs."""
@@ -192,9 +192,7 @@ class SpaceCollector:
 
     def _near(self, need: DensityNeed, represented: Features, described: dict[str, Any]) -> Neighbours | None:
         """The graph for an engine that takes one, of a representation that neighbours are searched in."""
-        from dataaudit.density.engines import NearEngine
-
-        if not isinstance(self._engine, NearEngine) or need.space not in SPACES or len(self._labels) < 2:
+        if self._engine is None or not self._engine.depth or need.space not in SPACES or len(self._labels) < 2:
             return None
         asked = NeighbourNeed(need.space, need.layer, need.epoch, self._engine.depth)
         with self._timer.stage("neighbours"):
@@ -202,9 +200,7 @@ class SpaceCollector:
 
     def _deepest(self, needs: Sequence[DensityNeed | NeighbourNeed | NeighbourLabelsNeed]) -> dict[NeighbourNeed, int]:
         """The most neighbours that scores or the engine want, by representation: one search serves them all."""
-        from dataaudit.density.engines import NearEngine
-
-        near = self._engine.depth if isinstance(self._engine, NearEngine) else 0
+        near = 0 if self._engine is None else self._engine.depth
         found: dict[NeighbourNeed, int] = {}
         for need in needs:
             if isinstance(need, NeighbourNeed):

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias
 
 from dataaudit.common.types import AnyArray
+from dataaudit_kernels.layers import GradientFactors
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
-class GradientFactors(NamedTuple):
-    """Per-example gradients of one linear layer: outer(delta_i, [inputs_i, 1]), never written out.
-
-    Parameters
-    ----------
-    delta
-        Loss gradient at the layer's output, float32 [n, p].
-    inputs
-        The layer's input, float32 [n, q].
-    bias
-        Whether the layer has a bias, and the 1 stands.
-    """
-
-    delta: AnyArray
-    inputs: AnyArray
-    bias: bool
+__all__ = ["Features", "GradientFactors", "are_rows", "rows_of"]
 
 
 Features: TypeAlias = AnyArray | Sequence[GradientFactors]
 """Rows [n, d], which may lie on disk or in pieces that only give rows at positions; or factors, one a layer."""
 
 
-def are_rows(represented: Features) -> TypeGuard[AnyArray]:
+def are_rows(represented: Features) -> TypeIs[AnyArray]:
     """Whether these are rows: an array, or pieces with a shape and a type."""
     return hasattr(represented, "shape") and hasattr(represented, "dtype")
 

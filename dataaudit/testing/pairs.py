@@ -4,44 +4,63 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.density.engines import DensityEngine
-from dataaudit.density.engines import reference as REFERENCE
+from dataaudit.density.base import KINDS, DensitySums, SumErrors
+from dataaudit.density.exact import ReferenceEngine
+from dataaudit.density.protocol import BlockEngine, Context, DensityEngine, silent
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.representations.base import Features, GradientFactors
+from dataaudit_kernels.agreement import spearman
 
 
 class EngineContract(ABC):
-    """Laws of a `dataaudit.density.engines.DensityEngine`, checked against the float64 oracle."""
+    """Laws of a `dataaudit.density.protocol.DensityEngine`, checked against the float64 oracle."""
 
     tolerance = 1e-4
-    """Largest relative error of a sum."""
+    """Largest relative error of a sum that is no estimate."""
+
+    estimates_from: int | None = None
+    """Rows from which on some sums are estimates; None for an engine whose sums are always exact."""
 
     @abstractmethod
     def engine(self) -> DensityEngine:
         """Return the engine under test, on a machine that can run it."""
 
-    def _sums(self, represented: Features, labels: IntArray, h: float) -> list[float]:
-        shares: list[float] = []
-        found = self.engine().sums(represented, labels, h, shares.append)
-        wanted = REFERENCE.sums(represented, labels, h, lambda share: None)
-        for ours, theirs in zip(found, wanted, strict=True):
+    def _sums(self, features: Features, labels: IntArray, h: float, advance: Any = silent) -> DensitySums:
+        """Sums of few examples, which are exact, compared with the oracle's."""
+        sums = self.engine().sums(features, labels, h, Context(advance=advance))
+        wanted = ReferenceEngine().sums(features, labels, h)
+        for ours, theirs in ((sums.total, wanted.total), (sums.same, wanted.same)):
             assert ours.shape == labels.shape
             assert ours.dtype == np.float64
             np.testing.assert_allclose(ours, theirs, rtol=self.tolerance, atol=1e-30 * len(labels))
-        return shares
+        assert json.loads(json.dumps(sums.settings)) == sums.settings
+        assert (sums.errors is None) == (self.estimates_from is None)
+        if sums.errors is not None:
+            self._check_form(sums.errors, len(labels))
+            assert not sums.errors.other.any()
+            assert not sums.errors.same.any()
+        return sums
 
-    def test_it_describes_itself(self) -> None:
-        """A name, settings that are JSON, and it runs here."""
+    @staticmethod
+    def _check_form(errors: SumErrors, n: int) -> None:
+        for stderr in (errors.other, errors.same):
+            assert stderr.shape == (n,)
+            assert (stderr >= 0).all()
+        assert errors.members.shape == (n,)
+        assert set(errors.agreement) == set(KINDS)
+
+    def test_it_names_itself(self) -> None:
+        """A name, and it runs here."""
         engine = self.engine()
         assert isinstance(engine, DensityEngine)
         engine.check()
         assert engine.name
-        settings = engine.describe(np.zeros((3, 2), np.float32))
-        assert json.loads(json.dumps(settings)) == settings
+        assert engine.depth >= 0
 
     def test_rows(self) -> None:
         """Odd sizes, duplicates, a class of one and far rows."""
@@ -56,27 +75,76 @@ class EngineContract(ABC):
     def test_gradients(self) -> None:
         """Factors of one layer and of several, with bias and without."""
         rng = np.random.default_rng(1)
-        made = [
+        layers = [
             GradientFactors(
                 rng.normal(size=(65, p)).astype(np.float32), rng.normal(size=(65, q)).astype(np.float32), bias
             )
             for p, q, bias in ((3, 17, True), (5, 4, False))
         ]
-        for layers in (made[:1], made[1:], made):
-            self._sums(layers, rng.integers(3, size=65), 6.0)
+        for some in (layers[:1], layers[1:], layers):
+            self._sums(some, rng.integers(3, size=65), 6.0)
+
+    def test_estimates_and_their_errors(self) -> None:
+        """Over the seeds, errors are as large as sums are off, and so is the estimated disagreement of the ranking."""
+        if self.estimates_from is None:
+            return
+        rng = np.random.default_rng(4)
+        n, h = self.estimates_from, 3.0
+        labels = rng.integers(2, size=n)
+        rows = (rng.normal(size=(2, 6))[labels] + rng.normal(size=(n, 6))).astype(np.float32)
+        exact, apart, misranked = ReferenceEngine().sums(rows, labels, h), [], []
+        for seed in range(8):
+            sums = self.engine().sums(rows, labels, h, Context(seed))
+            assert sums.errors is not None
+            self._check_form(sums.errors, n)
+            assert ((sums.errors.members > 0) & (sums.errors.members < n)).all()
+            for ours, theirs, stderr in (
+                (sums.total - sums.same, exact.total - exact.same, sums.errors.other),
+                (sums.same, exact.same, sums.errors.same),
+            ):
+                known = stderr == 0
+                np.testing.assert_allclose(ours[known], theirs[known], rtol=self.tolerance)
+                apart.append((ours - theirs)[~known] / stderr[~known])
+            misranked.append((1 - sums.errors.agreement["density"], 1 - spearman(sums.total, exact.total)))
+        # Errors of rows that share a sample move together.
+        assert 0.6 < np.sqrt(np.mean(np.concatenate(apart) ** 2)) < 1.6
+        seen, real = np.mean(misranked, axis=0)
+        assert 0.5 * real < seen < 2 * real
+
+    def test_sums_over_ranges_and_between_them_add_up(self) -> None:
+        """Of an engine for blocks."""
+        engine = self.engine()
+        if not isinstance(engine, BlockEngine):
+            return
+        rng = np.random.default_rng(5)
+        rows, labels = rng.normal(size=(100, 9)).astype(np.float32), rng.integers(3, size=100)
+        pinned = engine.pinned(rows, 1)
+        a, b = slice(None, 37), slice(37, None)
+        found = np.zeros((2, 100))
+        for part in (a, b):
+            sums = pinned.sums(rows[part], labels[part], 2.0)
+            found[:, part] = sums.total, sums.same
+        between = pinned.block_sums(rows[a], labels[a], rows[b], labels[b], 2.0, None)
+        for part, of_part in zip((a, b), between, strict=True):
+            assert np.shape(of_part) == found[:, part].shape
+            found[:, part] += of_part
+        wanted = ReferenceEngine().sums(rows, labels, 2.0)
+        np.testing.assert_allclose(found, [wanted.total, wanted.same], rtol=self.tolerance)
 
     def test_the_same_bits_twice(self) -> None:
         """Equal arguments give equal bits, and are not changed."""
         rng = np.random.default_rng(2)
-        rows, labels = rng.normal(size=(100, 9)).astype(np.float32), rng.integers(3, size=100)
+        n = self.estimates_from or 100
+        rows, labels = rng.normal(size=(n, 9)).astype(np.float32), rng.integers(3, size=n)
         rows.flags.writeable = labels.flags.writeable = False
-        first, second = (self.engine().sums(rows, labels, 2.0, lambda share: None) for _ in range(2))
-        np.testing.assert_array_equal(first, second)
+        first, second = (self.engine().sums(rows, labels, 2.0, Context(1)) for _ in range(2))
+        np.testing.assert_array_equal(first.total, second.total)
+        np.testing.assert_array_equal(first.same, second.same)
 
     def test_progress_adds_up_to_one(self) -> None:
         """Shares of the work."""
-        rng = np.random.default_rng(3)
-        shares = self._sums(rng.normal(size=(200, 4)).astype(np.float32), rng.integers(3, size=200), 1.0)
+        rng, shares = np.random.default_rng(3), list[float]()
+        self._sums(rng.normal(size=(200, 4)).astype(np.float32), rng.integers(3, size=200), 1.0, shares.append)
         assert abs(sum(shares) - 1.0) < 1e-6
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 
-class LinearGradient(NamedTuple):
+class GradientFactors(NamedTuple):
     """Gradients of one linear layer: outer(delta_i, [inputs_i, 1]) for each example i.
 
     Inner products need no gradient written out::

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import Floats, Integers, Order, by_label, centre_of, unit_of
 from dataaudit_kernels.rbf_cpu import Pairs, Side, gradient_side, kind_of, row_side, scale_of, workers
 from dataaudit_kernels.validation import UNDERFLOW, check_bandwidth, check_labels, check_layers, check_rows
@@ -87,9 +87,9 @@ def block_sums(
 
 
 def gradient_block_sums(
-    layers_a: Sequence[LinearGradient],
+    layers_a: Sequence[GradientFactors],
     labels_a: ArrayLike,
-    layers_b: Sequence[LinearGradient],
+    layers_b: Sequence[GradientFactors],
     labels_b: ArrayLike,
     bandwidth: float,
     *,

@@ -22,7 +22,7 @@ import numpy as np
 from numba.core import config
 from numpy.typing import ArrayLike, NDArray
 
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import MOST_PIXELS, Floats, Integers, Order, Packed, by_label, centre_of, pack, unit_of
 from dataaudit_kernels.products import PANEL, Kind, pixel_shift, supported
 from dataaudit_kernels.strips import TILE, strip_sums
@@ -123,7 +123,7 @@ def rbf_sums(
 
 
 def gradient_rbf_sums(
-    layers: Sequence[LinearGradient],
+    layers: Sequence[GradientFactors],
     labels: ArrayLike,
     bandwidth: float,
     *,
@@ -175,7 +175,7 @@ def row_side(
     return Side(kind, (packed,), (0.0,), packed.squares.astype(np.int32), columns, len(chosen))
 
 
-def gradient_side(chosen: Integers, layers: Sequence[LinearGradient], unit: float, count: int) -> Side:
+def gradient_side(chosen: Integers, layers: Sequence[GradientFactors], unit: float, count: int) -> Side:
     """Factors of the gradients at the positions `chosen`, packed, on `count` threads."""
     factors: list[Packed] = []
     norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)

@@ -6,7 +6,7 @@
         sums over its own rows: all pairs, or a sample of the class     rbf_cpu, sampled_estimate
         sums over all other rows: the shared sample without its own     sampled_estimate
 
-Memory beyond the arguments: about 150 bytes a row; the samples (12 bytes a value of the shared one and of one class's,
+Memory beyond the arguments: about 160 bytes a row; the samples (12 bytes a value of the shared one and of one class's,
 and 256 a member); moments (8 (d + r^2) bytes a class of over 512 rows, at most 256 MiB + 8 C d); one class that is
 summed exactly (at most 512 MiB); blocks of a few MiB a thread. Rows are read by position, a block at a time, three
 times over.
@@ -23,8 +23,9 @@ from threadpoolctl import threadpool_limits
 
 from dataaudit_kernels.agreement import SCORES
 from dataaudit_kernels.rbf_cpu import rbf_sums, workers
+from dataaudit_kernels.sampled_parts import SampledSums
 from dataaudit_kernels.sampled_source import Source, as_rows
-from dataaudit_kernels.sampled_work import FIRST, SURVEYED, SampledSums, Work
+from dataaudit_kernels.sampled_work import FIRST, SURVEYED, Work
 from dataaudit_kernels.validation import check_bandwidth, check_labels
 
 Integers = NDArray[np.int64]
@@ -35,6 +36,7 @@ def sampled_sums(
     x: ArrayLike | Any,
     labels: ArrayLike,
     bandwidth: float,
+    neighbours: tuple[NDArray[np.integer[Any]], NDArray[np.float64]] | None = None,
     *,
     tolerance: float | None = 1e-3,
     sample: int = 65536,
@@ -53,6 +55,9 @@ def sampled_sums(
         positions. It is never copied whole.
     labels, bandwidth
         As there.
+    neighbours
+        Near rows of each, itself not among them, none twice, and how far they are, in float64; [n, depth] each. They
+        are summed exactly, and only the others are sampled, without control variates.
     tolerance
         Largest estimated 1 - Spearman between a density score by these sums and by exact ones; None for a sample of
         the size `sample`.
@@ -61,7 +66,7 @@ def sampled_sums(
     exact_class
         Largest class of which all pairs are summed; four samples if None. Larger ones are sampled.
     control
-        Whether control variates are used.
+        Whether control variates are used, where there are no neighbours.
     seed
         Of the samples.
     threads
@@ -72,7 +77,8 @@ def sampled_sums(
     Returns
     -------
     SampledSums
-        All pairs are summed, with errors of 0, where that is no more work than the sample.
+        All pairs are summed, with errors of 0, where that is no more work than the sample. Beside neighbours, errors
+        are those of the part that is sampled.
         The precision is float32: sums have a relative error of up to 2e-6 (1 + R^2 / h^2), R the distance of rows from
         the centre. Standard errors do not hold it: of a tight cluster far from the bulk, sum pairs by themselves, or
         all by `dataaudit_kernels.reference.rbf_sums`, in float64.
@@ -81,7 +87,7 @@ def sampled_sums(
     ------
     ValueError
         If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart, the bandwidth is not
-        positive, or rows change while they are read.
+        positive, rows change while they are read, or neighbours are those of other rows.
 
     Examples
     --------
@@ -93,23 +99,36 @@ def sampled_sums(
     rows = as_rows(x)
     n = len(rows)
     given = check_labels(labels, n, "labels")
+    if neighbours is not None:
+        _check_neighbours(*neighbours, n)
     step = advance or (lambda share: None)
-    count = workers(threads)
+    count, most = workers(threads), min(sample, n)
     if n <= 2 * min(sample, FIRST if tolerance is not None else sample):
         return _all_pairs(rows, given, h, threads, step)
     with threadpool_limits(1, "blas"):
-        work = Work(Source(rows, h), given, h, exact_class, control, seed, count)
+        work = Work(Source(rows, h), given, h, exact_class, control, seed, count, neighbours)
         work.survey(step)
-        size = min(sample, n) if tolerance is None else work.size_for(tolerance, min(sample, n))
-        part = 1 - SURVEYED
+        size, part = most, 1 - SURVEYED
+        if tolerance is not None:
+            size = work.size_for(tolerance, most) if neighbours is None else min(FIRST, most)
         while 2 * size < n:
             found = work.sums(size, part, step)
             reached = 1 - min(found.agreement.values())
-            if tolerance is None or reached <= tolerance or size >= min(sample, n):
+            if tolerance is None or reached <= tolerance or size >= most:
                 return found
             # Rows that were not tried rank worse than those that were; what is done again is no progress.
-            size, part = min(sample, n, int(1.2 * size * reached / tolerance)), 0.0
+            grown = int(1.2 * size * reached / tolerance)
+            size, part = min(most, grown if neighbours is None else max(2 * size, min(8 * size, grown))), 0.0
     return _all_pairs(rows, given, h, threads, lambda share: step(part * share))
+
+
+def _check_neighbours(indices: NDArray[Any], distances: NDArray[Any], n: int) -> None:
+    inside = not indices.size or 0 <= indices.min() <= indices.max() < n
+    if indices.shape != distances.shape or len(indices) != n or not inside:
+        raise ValueError(
+            f"found a graph of shapes {indices.shape} and {distances.shape} for {n} rows; expected positions of rows "
+            "and their distances, [n, depth]; pass the graph of these rows"
+        )
 
 
 def _all_pairs(rows: Any, labels: Integers, h: float, threads: int | None, advance: Advance) -> SampledSums:

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from dataaudit_kernels import triton_pairs
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import Floats, Integers, by_label, centre_of, unit_of
 from dataaudit_kernels.triton_plan import (
     GRADIENT_PRECISIONS,
@@ -116,7 +116,7 @@ def rbf_sums(
 
 
 def gradient_rbf_sums(
-    layers: Sequence[LinearGradient],
+    layers: Sequence[GradientFactors],
     labels: ArrayLike,
     bandwidth: float,
     *,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_references, check_rows
 
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -74,7 +74,7 @@ def rbf_sums(
     return _summed(np.exp(-squared / h**2), given, their, references is None)
 
 
-def gradient_rbf_sums(layers: Sequence[LinearGradient], labels: ArrayLike, bandwidth: float) -> Sums:
+def gradient_rbf_sums(layers: Sequence[GradientFactors], labels: ArrayLike, bandwidth: float) -> Sums:
     """`rbf_sums` over per-example gradients of linear layers, which are written out in full here.
 
     Parameters
@@ -91,14 +91,14 @@ def gradient_rbf_sums(layers: Sequence[LinearGradient], labels: ArrayLike, bandw
 
     Examples
     --------
-    >>> layer = LinearGradient(np.array([[1.0], [1.0]]), np.array([[0.0], [1.0]]), bias=True)
+    >>> layer = GradientFactors(np.array([[1.0], [1.0]]), np.array([[0.0], [1.0]]), bias=True)
     >>> gradient_rbf_sums([layer], [0, 0], 1.0)[0].round(4).tolist()
     [0.3679, 0.3679]
     """
     return rbf_sums(written_out(layers), labels, bandwidth)
 
 
-def written_out(layers: Sequence[LinearGradient]) -> NDArray[np.float64]:
+def written_out(layers: Sequence[GradientFactors]) -> NDArray[np.float64]:
     """Gradients as rows, float64 [n, sum of p (q + 1)] (q where a layer has no bias)."""
     n = check_layers(layers)
     parts = []

@@ -1,4 +1,11 @@
-"""Estimates class by class, for samples of any size: what `rbf_sampled` is made of."""
+"""Estimates class by class, for samples of any size, beside neighbours that are known: what `rbf_sampled` is made of.
+
+At small bandwidths, and where rows are heavy-tailed, a few neighbours hold most of a kernel sum, and a uniform sample
+sees them seldom: its error is that of whether it does. With the neighbours taken out, what is left to sample varies
+little (Karppa, Aumueller, Pagh 2022, DEANN: speeding up kernel-density estimation using approximate nearest neighbour
+search). Neighbours that an approximate search missed stay in the population that is sampled: sums are unbiased whatever
+its recall.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +20,13 @@ from numpy.typing import NDArray
 from dataaudit_kernels.agreement import estimated_agreement, without_unknown
 from dataaudit_kernels.rbf_cpu import rbf_sums
 from dataaudit_kernels.sampled_errors import LOOKED_AT, inflation, spread_order
-from dataaudit_kernels.sampled_estimate import SIGNS, Estimate, Sample, estimate, from_afar
+from dataaudit_kernels.sampled_estimate import Estimate, Sample
+from dataaudit_kernels.sampled_parts import Booleans, Drawn, Floats, Integers, Population, SampledSums, Singles, Totals
 from dataaudit_kernels.sampled_source import Group, Source, groups_of
 from dataaudit_kernels.taylor import Basis, Moments, direct_sums
 from dataaudit_kernels.threads import in_order
-from dataaudit_kernels.validation import UNDERFLOW
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
+Placed = tuple[Singles, Singles, Floats, Floats]
 Advance = Callable[[float], Any]
 
 BLOCK = 1024
@@ -30,7 +35,7 @@ BLOCK = 1024
 PILOT = 2048
 """Rows on which the size of the sample is chosen."""
 
-JUDGED = 65536
+RANKED = 65536
 """Most rows on which the agreement of the rankings is estimated."""
 
 FIRST = 1024
@@ -49,43 +54,13 @@ HELD_CLASS = 2**26
 """Values of a class that is summed exactly; larger ones are sampled."""
 
 
-@dataclass(frozen=True)
-class SampledSums:
-    """Kernel sums of n rows, self pairs left out, with their errors.
-
-    Attributes
-    ----------
-    total, same
-        Sums over all others and over those of the same label, float64 [n].
-    other_stderr, same_stderr
-        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where all of a sum was
-        looked at, which leaves the error of float32. The two come from different samples: their errors are independent.
-    members
-        Members that the sum over other labels is estimated from, int64 [n].
-    agreement
-        Estimated Spearman correlation of each density score with the exact one.
-    sample
-        Members of the shared sample; n where all pairs were summed.
-    exact_class
-        Largest class of which all pairs were summed.
-    rank
-        Directions of the control variates' second degree; 0 without control variates.
-    """
-
-    total: Floats
-    same: Floats
-    other_stderr: Floats
-    same_stderr: Floats
-    members: Integers
-    agreement: dict[str, float]
-    sample: int
-    exact_class: int
-    rank: int
-
-
 @dataclass
 class Work:
-    """Everything that does not depend on the size of the sample."""
+    """Everything that does not depend on the size of the sample.
+
+    `neighbours` are near rows of each, itself not among them, none twice, and how far they are; [n, depth] each. Beside
+    them no control variates are used.
+    """
 
     source: Source
     labels: Integers
@@ -94,26 +69,110 @@ class Work:
     control: bool
     seed: int
     threads: int
+    neighbours: tuple[NDArray[np.integer[Any]], Floats] | None = None
     groups: list[Group] = field(init=False)
     basis: Basis = field(init=False)
     whole: Moments = field(init=False)
     parts: list[Moments | None] = field(init=False)
-    judged: NDArray[np.bool_] = field(init=False)
+    ranked: Booleans = field(init=False)
 
     def survey(self, advance: Advance) -> None:
-        """One pass over all rows."""
+        """Look at all rows once."""
         self.groups = groups_of(self.labels)
         rng = self._random(0)
         self.basis = self.source.basis(rng, sum(group.big for group in self.groups))
-        self.control = self.control and self.basis.helps
+        self.control = self.control and self.basis.helps and self.neighbours is None
         self.whole, self.parts = self.source.survey(
             self.groups, self.basis, self.threads, lambda share: advance(SURVEYED * share)
         )
         n = len(self.labels)
         # One order, of which samples of every size are the beginning.
-        self._drawn = spread_order(self.labels, rng)
-        self.judged = np.zeros(n, bool)
-        self.judged[rng.choice(n, min(n, JUDGED), replace=False)] = True
+        self._order = spread_order(self.labels, rng)
+        self.ranked = np.zeros(n, bool)
+        self.ranked[rng.choice(n, min(n, RANKED), replace=False)] = True
+
+    def size_for(self, tolerance: float, most: int) -> int:
+        """Size of the sample that keeps 1 - Spearman, estimated on some rows, below the tolerance."""
+        n = len(self.labels)
+        chosen = np.zeros(n, bool)
+        chosen[self._random(1).choice(n, min(n, PILOT), replace=False)] = True
+        size = min(FIRST, most)
+        while True:
+            shared = self._drawn(self._order[:size], True)
+            held = [place for place, group in enumerate(self.groups) if chosen[group.rows].any()]
+            parts = [self._pilot(place, chosen[self.groups[place].rows], shared, size) for place in held]
+            other, same, *halves = (np.concatenate(part) for part in zip(*parts, strict=True))
+            apart = [without_unknown(*halves[:3]), without_unknown(*halves[3:])]
+            reached = 1 - min(estimated_agreement(other, same, *apart).values())
+            if reached <= 0.8 * tolerance or size >= most or 2 * size >= n:
+                return size
+            size = min(most, max(int(1.25 * size), min(8 * size, int(size * reached / (0.7 * tolerance)))))
+
+    def _pilot(self, place: int, chosen: Booleans, shared: Drawn, size: int) -> tuple[Floats, ...]:
+        """Sums of some rows of a group, over other labels and the same, with what `without_unknown` takes of both."""
+        group = self.groups[place]
+        some = group.rows[chosen]
+        x = self.source.take(some)
+        others = self._population(some, group, self._sample_of_others(group, size, shared), own=False)
+        other = others.estimate(x, self._controls_of_others(self._placed(x), self._moments_of_others(place)))
+        others.again_from_afar(other, x)
+        known = other.halves, other.stderr, other.effective
+        exact = np.zeros_like(other.halves), np.zeros(len(some)), np.full(len(some), np.inf)
+        if not group.big:
+            return other.total, self._exact(group)[chosen], *known, *exact
+        own = self._population(some, group, self._sample_of_own(place, size), own=True)
+        same = own.estimate(x, self._controls_of_own(self._placed(x), place))
+        own.again_from_afar(same, x)
+        sampled = same.halves, same.stderr, same.effective
+        return other.total, same.total, *known, *(sampled if len(group.rows) > self._limit(size) else exact)
+
+    def sums(self, size: int, part: float, advance: Advance) -> SampledSums:
+        """Sums of all rows from a shared sample of a size; `part` is their share of the whole work."""
+        n, limit, exact_class = len(self.labels), self._limit(size), 0
+        shared, totals = self._drawn(self._order[:size], True), Totals(self.ranked)
+        for place, group in enumerate(self.groups):
+            within = None
+            if group.big and len(group.rows) > limit:
+                within = self._sample_of_own(place, size)
+            else:
+                totals.sums[1, group.rows] = self._exact(group)
+                exact_class = max(exact_class, int(np.unique(self.labels[group.rows], return_counts=True)[1].max()))
+            block = self._block_of(place, self._sample_of_others(group, size, shared), within, totals)
+            for which, other, others, same, own in in_order(block, range(0, len(group.rows), BLOCK), self.threads):
+                totals.put(0, which, other, others.size)
+                totals.members[which] = other.members
+                if same is not None and own is not None:
+                    totals.put(1, which, same, own.size)
+                advance(part * len(which) / n)
+        return totals.result(size, exact_class, self.basis.rank if self.control else 0)
+
+    def _block_of(
+        self, place: int, shared: Drawn, within: Drawn | None, totals: Totals
+    ) -> Callable[[int], tuple[Integers, Estimate, Population, Estimate | None, Population | None]]:
+        """Estimates of a block of a group's rows over other labels and, where these are sampled, over the same."""
+        group, moments = self.groups[place], self._moments_of_others(place)
+        wider = self._wider(group, shared, own=False)
+        own_wider = 1.0 if within is None else self._wider(group, within, own=True)
+
+        def block(start: int) -> tuple[Integers, Estimate, Population, Estimate | None, Population | None]:
+            which = group.rows[start : start + BLOCK]
+            x = self.source.take(which)
+            placed = self._placed(x)
+            among = None if group.big or placed is None else self._among(placed, self.labels[which])
+            others = self._population(which, group, shared, own=False)
+            other = others.estimate(x, self._controls_of_others(placed, moments, among), wider)
+            if within is None:
+                others.again_from_afar(other, x, 0.0 if self.neighbours is not None else totals.sums[1, which])
+                return which, others.with_known(other), others, None, None
+            own = self._population(which, group, within, own=True)
+            same = own.estimate(x, self._controls_of_own(placed, place), own_wider)
+            # Without neighbours one sum alone need not be seen where the other is large.
+            seen = (0.0, 0.0) if self.neighbours is not None else (same.total.copy(), other.total.copy())
+            others.again_from_afar(other, x, seen[0])
+            own.again_from_afar(same, x, seen[1])
+            return which, others.with_known(other), others, own.with_known(same), own
+
+        return block
 
     def _random(self, *place: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *place])
@@ -123,7 +182,12 @@ class Work:
         most = EXACT * size if self.exact_class is None else self.exact_class
         return min(most, HELD_CLASS // int(self.source.rows.shape[1]))
 
-    def _sample(self, which: Integers, labelled: bool = False) -> Sample:
+    def _exact(self, group: Group) -> Floats:
+        """Sums over the same label, of all pairs of a group."""
+        x = np.asarray(self.source.rows[group.rows])
+        return rbf_sums(x, self.labels[group.rows], self.bandwidth, threads=self.threads)[1]
+
+    def _drawn(self, which: Integers, labelled: bool = False) -> Drawn:
         ordered = np.sort(which)
         x = np.empty((len(which), self.source.rows.shape[1]), np.float32)
         for start in range(0, len(which), BLOCK):
@@ -131,69 +195,47 @@ class Work:
             x[start : start + BLOCK] = self.source.take(part)
         back = np.empty(len(which), np.int64)
         back[np.argsort(which, kind="stable")] = np.arange(len(which))
-        return Sample(x[back], self.basis, self.labels[which] if labelled else None)
+        return Drawn(which, Sample(x[back], self.basis, self.labels[which] if labelled else None), len(self.labels))
 
-    def size_for(self, tolerance: float, most: int) -> int:
-        """Size of the sample that keeps 1 - Spearman, estimated on some rows, below the tolerance."""
-        n = len(self.labels)
-        chosen = np.zeros(n, bool)
-        chosen[self._random(1).choice(n, min(n, PILOT), replace=False)] = True
-        size = min(FIRST, most)
-        while True:
-            shared = self._sample(self._drawn[:size], True)
-            parts = []
-            for place, group in enumerate(self.groups):
-                some = group.rows[chosen[group.rows]]
-                if len(some):
-                    parts.append(self._pilot(place, some, shared, size))
-            other, same, *halves = (np.concatenate(part) for part in zip(*parts, strict=True))
-            apart = [without_unknown(*halves[:3]), without_unknown(*halves[3:])]
-            reached = 1 - min(estimated_agreement(other, same, *apart).values())
-            if reached <= 0.8 * tolerance or size >= most or 2 * size >= n:
-                return size
-            size = min(most, max(int(1.25 * size), min(8 * size, int(size * reached / (0.7 * tolerance)))))
+    def _sample_of_own(self, place: int, size: int) -> Drawn:
+        rows = self.groups[place].rows
+        return self._drawn(self._random(2, place).choice(rows, min(size, len(rows)), replace=False))
 
-    def _pilot(self, place: int, some: Integers, shared: Sample, size: int) -> tuple[Floats, ...]:
-        """Sums of some rows of a group, over other labels and the same, with what `without_unknown` takes of both."""
-        group, x, labels = self.groups[place], self.source.take(some), self.labels[some]
-        alone = self._alone(group, size)
-        sample = shared if alone is None else self._sample(alone, True)
-        others = self._others(x, labels, group, self._moments_of_others(place), sample, None)
-        low = np.flatnonzero(others.total < UNDERFLOW)
-        if len(low):
-            from_afar(others, low, x, sample, sample.labels == labels[low, None], self._population(labels, group))
-        known = others.halves, others.stderr, others.effective
-        exact = np.zeros_like(others.halves), np.zeros(len(some)), np.full(len(some), np.inf)
-        if not group.big:
-            theirs = np.asarray(self.source.rows[group.rows])
-            same = rbf_sums(theirs, self.labels[group.rows], self.bandwidth, threads=self.threads)[1]
-            place_of = np.searchsorted(np.sort(group.rows), some)
-            same = same[np.argsort(group.rows, kind="stable")[place_of]]
-            return others.total, same, *known, *exact
-        drawn = self._random(2, place).choice(group.rows, min(size, len(group.rows)), replace=False)
-        members = self._sample(drawn)
-        within = self._within(x, some, drawn, members, place)
-        low = np.flatnonzero(within.total < UNDERFLOW)
-        if len(low):
-            population = np.full(len(x), len(group.rows) - 1)
-            from_afar(within, low, x, members, drawn == some[low, None], population)
-        sampled = within.halves, within.stderr, within.effective
-        return others.total, within.total, *known, *(sampled if len(group.rows) > self._limit(size) else exact)
-
-    def _alone(self, group: Group, size: int) -> Integers | None:
-        """Rows of other labels, drawn for a class of which the shared sample holds few others; None for the rest."""
+    def _sample_of_others(self, group: Group, size: int, shared: Drawn) -> Drawn:
+        """The shared sample, or one of other labels alone for a class of which the shared one holds few others."""
         if not group.big or size * (1 - len(group.rows) / len(self.labels)) >= ALONE:
-            return None
+            return shared
         rest = np.flatnonzero(self.labels != self.labels[group.rows[0]])
-        return rest[spread_order(self.labels[rest], self._random(3))[:size]]
+        return self._drawn(rest[spread_order(self.labels[rest], self._random(3))[:size]], True)
 
-    def looked_at(self, group: Group) -> Integers:
-        """Rows of a group on which its errors are looked at."""
-        return group.rows[:: max(1, len(group.rows) // LOOKED_AT)][:LOOKED_AT]
+    def _population(self, which: Integers, group: Group, drawn: Drawn, own: bool) -> Population:
+        """What is left to sample for rows of a group: of their own label, or of others."""
+        labels = self.labels[which]
+        near, counts = np.empty((len(which), 0), np.int64), np.empty((len(which), 0), bool)
+        size, known = np.full(len(which), len(group.rows) - 1), np.zeros(len(which))
+        if not own:
+            theirs, sizes = np.unique(self.labels[group.rows], return_counts=True)
+            size = np.asarray(len(self.labels) - sizes[np.searchsorted(theirs, labels)], np.int64)
+        if self.neighbours is not None:
+            near = self.neighbours[0][which].astype(np.int64)
+            counts = (self.labels[near] == labels[:, None]) == own
+            kernels = np.exp(-((self.neighbours[1][which] / self.bandwidth) ** 2))
+            known = np.where(counts, kernels, 0.0).sum(1)
+            size = size - counts.sum(1)
+        if own:
+            near, counts = np.column_stack([near, which]), np.column_stack([counts, np.ones(len(which), bool)])
+        start, members = np.zeros(len(which) + 1, np.int64), np.empty(0, np.int64)
+        if near.shape[1]:
+            places = drawn.places[near]
+            seen = counts & (places >= 0)
+            start[1:], members = np.cumsum(seen.sum(1)), places[seen]
+        return Population(drawn.sample, None if own else labels, start, members, size, known)
 
-    def wider(self, rows: Integers, sample: Sample, left_out: NDArray[np.bool_]) -> float:
-        """What standard errors are to be multiplied by, as seen on some rows; `left_out` as `inflation` takes it."""
-        return math.sqrt(inflation(self.source.take(rows), sample, left_out, self.control))
+    def _wider(self, group: Group, drawn: Drawn, own: bool) -> float:
+        """Factor of the standard errors of a group's sums, as seen on some of its rows."""
+        rows = group.rows[:: max(1, len(group.rows) // LOOKED_AT)][:LOOKED_AT]
+        out = self._population(rows, group, drawn, own).left_out(np.arange(len(rows)))
+        return math.sqrt(inflation(self.source.take(rows), drawn.sample, out, self.control))
 
     def _moments_of_others(self, place: int) -> Moments:
         """Moments of all rows but those of a class that is big."""
@@ -203,126 +245,36 @@ class Work:
             found.minus(own)
         return found
 
-    def _population(self, labels: Integers, group: Group) -> Integers:
-        """Number of rows of other labels, of rows of a group, int64 [b]."""
-        theirs, counts = np.unique(self.labels[group.rows], return_counts=True)
-        return np.asarray(len(self.labels) - counts[np.searchsorted(theirs, labels)], np.int64)
-
-    def _others(
-        self, x: Singles, labels: Integers, group: Group, moments: Moments, sample: Sample, among: Floats | None
-    ) -> Estimate:
-        """Sums over rows of other labels; `among` are the controls' sums over a small group's own classes."""
-        size = self._population(labels, group)
+    def _placed(self, x: Singles) -> Placed | None:
+        """Rows, in the directions of the basis too, and the factors of both; None where no controls are used."""
+        if not self.control:
+            return None
         low = self.basis.low(x)
-        controls = moments.sums(x, low, *self.basis.factors(x, low)) if self.control else None
-        if controls is not None and among is not None:
-            controls -= among
-        return estimate(sample.moments(x, labels), size, controls)
+        return x, low, *self.basis.factors(x, low)
 
-    def _within(self, x: Singles, which: Integers, drawn: Integers, sample: Sample, place: int) -> Estimate:
-        """Sums over the same class from a sample of it, each row left out of its own."""
-        size = np.full(len(x), len(self.groups[place].rows) - 1)
-        controls, own = None, self.parts[place]
-        if self.control and own is not None:
-            low = self.basis.low(x)
-            by, low_by = self.basis.factors(x, low)
-            controls = own.sums(x, low, by, low_by) - self._own_terms(x, low, by, low_by)
-        return estimate(sample.moments(x, None, _themselves(which, drawn)), size, controls)
+    def _controls_of_others(
+        self, placed: Placed | None, moments: Moments, among: Floats | None = None
+    ) -> Floats | None:
+        """Sums of the control variates over other labels; `among` are those over a small group's own classes."""
+        if placed is None:
+            return None
+        found = moments.sums(*placed)
+        return found if among is None else found - among
 
-    def _own_terms(self, x: Singles, low: Singles, by: Floats, low_by: Floats) -> Floats:
-        """Control variates of each row with itself, [b, 3]."""
+    def _controls_of_own(self, placed: Placed | None, place: int) -> Floats | None:
+        """Sums of the control variates over the same class, each row's own left out."""
+        own = self.parts[place]
+        if placed is None or own is None:
+            return None
+        x, low, by, low_by = placed
         squares = np.einsum("ij,ij->i", x, x, dtype=np.float64)
         short = np.einsum("ij,ij->i", low, low, dtype=np.float64)
         weights = self.basis.weights(squares)
-        return np.column_stack([weights, weights * squares * by, weights * (short * low_by) ** 2])
+        itself = np.column_stack([weights, weights * squares * by, weights * (short * low_by) ** 2])
+        return np.asarray(own.sums(*placed) - itself)
 
-    def sums(self, size: int, part: float, advance: Advance) -> SampledSums:
-        """Sums of all rows from a shared sample of a size; `part` is their share of the whole work."""
-        n, limit = len(self.labels), self._limit(size)
-        shared = self._sample(self._drawn[:size], True)
-        found, members = np.zeros((4, n)), np.zeros(n, np.int64)
-        slot = np.cumsum(self.judged) - 1
-        halves = np.zeros((2, int(self.judged.sum()), len(SIGNS)))
-        effective = np.full((2, len(halves[0])), np.inf)
-        exact_class = 0
-        for place, group in enumerate(self.groups):
-            exact, within, drawn = not group.big or len(group.rows) <= limit, None, group.rows[:0]
-            if exact:
-                theirs = np.asarray(self.source.rows[group.rows])
-                own = self.labels[group.rows]
-                found[1, group.rows] = rbf_sums(theirs, own, self.bandwidth, threads=self.threads)[1]
-                exact_class = max(exact_class, int(np.unique(own, return_counts=True)[1].max()))
-            else:
-                drawn = self._random(2, place).choice(group.rows, min(size, len(group.rows)), replace=False)
-                within = self._sample(drawn)
-            alone = self._alone(group, size)
-            sample = shared if alone is None else self._sample(alone, True)
-            others, seen = self._moments_of_others(place), self.looked_at(group)
-            wider = self.wider(seen, sample, sample.labels == self.labels[seen, None])
-            own_wider = 1.0 if within is None else self.wider(seen, within, drawn == seen[:, None])
-
-            def work(
-                start: int,
-                place: int = place,
-                group: Group = group,
-                within: Sample | None = within,
-                drawn: Integers = drawn,
-                sample: Sample = sample,
-                others: Moments = others,
-                wider: float = wider,
-                own_wider: float = own_wider,
-            ) -> tuple[Integers, Estimate, Estimate | None]:
-                which = group.rows[start : start + BLOCK]
-                x, labels = self.source.take(which), self.labels[which]
-                among = None if group.big or not self.control else self._among(x, labels)
-                other = self._others(x, labels, group, others, sample, among).widened(wider)
-                same = None if within is None else self._within(x, which, drawn, within, place).widened(own_wider)
-                near = found[1, which] if same is None else same.total
-                low = np.flatnonzero(other.total + near < UNDERFLOW)
-                if len(low):
-                    out = sample.labels == labels[low, None]
-                    from_afar(other, low, x, sample, out, self._population(labels, group))
-                    if same is not None and within is not None:
-                        from_afar(same, low, x, within, drawn == which[low, None], np.full(len(x), len(group.rows) - 1))
-                return which, other, same
-
-            for which, other, same in in_order(work, range(0, len(group.rows), BLOCK), self.threads):
-                found[0, which], found[2, which], members[which] = other.total, other.stderr, other.members
-                chosen = self.judged[which]
-                size_of = self._population(self.labels[which], group)
-                halves[0, slot[which[chosen]]] = _unseen(other, size_of)[chosen]
-                effective[0, slot[which[chosen]]] = other.effective[chosen]
-                if same is not None:
-                    found[1, which], found[3, which] = same.total, same.stderr
-                    size_of = np.full(len(which), len(group.rows) - 1)
-                    halves[1, slot[which[chosen]]] = _unseen(same, size_of)[chosen]
-                    effective[1, slot[which[chosen]]] = same.effective[chosen]
-                advance(part * len(which) / n)
-        apart = [without_unknown(*of) for of in zip(halves, found[2:, self.judged], effective, strict=True)]
-        agreement = estimated_agreement(found[0, self.judged], found[1, self.judged], *apart)
-        rank = self.basis.rank if self.control else 0
-        return SampledSums(
-            found[0] + found[1], found[1], found[2], found[3], members, agreement, size, exact_class, rank
-        )
-
-    def _among(self, x: Singles, labels: Integers) -> Floats:
-        """Sums of the control variates over the rows of each row's own label, all of which are in `x`."""
-        low = self.basis.low(x)
-        by, low_by = self.basis.factors(x, low)
+    def _among(self, placed: Placed, labels: Integers) -> Floats:
+        """Sums of the control variates over the rows of each row's own label, all of which are in `placed`."""
+        x = placed[0]
         weights = self.basis.weights(np.einsum("ij,ij->i", x, x, dtype=np.float64))
-        return direct_sums(x, low, by, low_by, weights, labels[:, None] == labels)
-
-
-def _unseen(found: Estimate, population: Integers) -> Floats:
-    """Half differences as far as they are errors of an estimate from a finite population, [b, repeats]."""
-    share = np.maximum(1 - found.members / np.maximum(population, 1), 0.0)
-    return np.asarray(found.halves * np.sqrt(share)[:, None])
-
-
-def _themselves(which: Integers, drawn: Integers) -> tuple[Integers, Integers]:
-    """Where rows are members of a sample themselves, as `Sample.moments` leaves them out."""
-    order = np.argsort(drawn, kind="stable")
-    place = np.minimum(np.searchsorted(drawn, which, sorter=order), len(drawn) - 1)
-    inside = drawn[order[place]] == which
-    start = np.concatenate([[0], np.cumsum(inside)])
-    return start.astype(np.int64), order[place][inside].astype(np.int64)
+        return direct_sums(*placed, weights, labels[:, None] == labels)

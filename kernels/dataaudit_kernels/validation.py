@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 
 FARTHEST = 2.0**50
 """Largest centred value in bandwidths: squares of distances stay finite in float32."""
@@ -128,7 +128,7 @@ def check_reach(squares: NDArray[np.float64], order: NDArray[np.int64]) -> None:
         )
 
 
-def check_layers(layers: Sequence[LinearGradient]) -> int:
+def check_layers(layers: Sequence[GradientFactors]) -> int:
     """Number of examples n that all factors agree on.
 
     Raises
@@ -137,7 +137,7 @@ def check_layers(layers: Sequence[LinearGradient]) -> int:
         If there is no layer, or factors differ in length, are no matrices of numbers or are not finite.
     """
     if len(layers) == 0:
-        raise ValueError("found no layers; expected at least one LinearGradient; pass [LinearGradient(...)]")
+        raise ValueError("found no layers; expected at least one GradientFactors; pass [GradientFactors(...)]")
     sizes = set()
     for number, layer in enumerate(layers):
         sizes.add(len(check_rows(layer.delta, f"delta of layer {number}")))

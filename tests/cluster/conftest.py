@@ -6,7 +6,7 @@ import pytest
 from dataaudit.cluster.engine import BlockJob
 from dataaudit.cluster.schedule import BlockSchedule
 from dataaudit.cluster.source import Source
-from dataaudit.density.engines import ReferenceEngine
+from dataaudit.density.exact import ReferenceEngine
 from dataaudit_kernels.packing import centre_of
 
 

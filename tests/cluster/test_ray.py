@@ -12,7 +12,8 @@ import pytest
 
 import dataaudit
 from dataaudit.cluster import RayEngine, RaySearch
-from dataaudit.density.engines import ReferenceEngine, reference
+from dataaudit.density.exact import ReferenceEngine
+from dataaudit.density.protocol import Context
 from dataaudit.errors import ClusterError, DataError, SettingError, StorageError
 from dataaudit.testing import EngineContract, SearchContract
 
@@ -103,10 +104,6 @@ class Plain:
         return Opened(np.asarray(rows[:]), {"index": "exact"})
 
 
-def ignored(share):
-    pass
-
-
 class TestRayEngine(EngineContract):
     tolerance = 1e-12
 
@@ -125,13 +122,13 @@ def test_two_nodes_give_the_bits_of_one_whatever_block_ends_first(rows, tmp_path
     traces.mkdir()
     np.save(tmp_path / "x.npy", rows[0])
     x = np.load(tmp_path / "x.npy", mmap_mode="r")
-    two = RayEngine(Traced(folder=str(traces)), block_rows=20).accounted(x, rows[1], 2.0, ignored)
-    one = RayEngine("reference", block_rows=20, resources={"first": 0.01}).accounted(x, rows[1], 2.0, ignored)
+    two = RayEngine(Traced(folder=str(traces)), block_rows=20).sums(x, rows[1], 2.0)
+    one = RayEngine("reference", block_rows=20, resources={"first": 0.01}).sums(x, rows[1], 2.0)
     assert (two.settings["nodes"], one.settings["nodes"]) == (2, 1)
     assert two.settings["blocks_begun"] == one.settings["blocks_begun"] == 36
     np.testing.assert_array_equal(two.total, one.total)
     np.testing.assert_array_equal(two.same, one.same)
-    np.testing.assert_allclose(two.total, reference.sums(*rows, 2.0, ignored)[0], rtol=1e-12)
+    np.testing.assert_allclose(two.total, ReferenceEngine().sums(*rows, 2.0).total, rtol=1e-12)
 
 
 def test_an_interrupted_call_goes_on_from_finished_blocks(rows, tmp_path):
@@ -143,11 +140,11 @@ def test_an_interrupted_call_goes_on_from_finished_blocks(rows, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine.accounted(*rows, 2.0, stop)
-    found = engine.accounted(*rows, 2.0, ignored)
+        engine.sums(*rows, 2.0, Context(advance=stop))
+    found = engine.sums(*rows, 2.0)
     assert found.settings["blocks_from_folder"] >= 19
     assert found.settings["blocks_begun"] + found.settings["blocks_from_folder"] == 36
-    np.testing.assert_array_equal(found.total, RayEngine("reference", block_rows=20).sums(*rows, 2.0, ignored)[0])
+    np.testing.assert_array_equal(found.total, RayEngine("reference", block_rows=20).sums(*rows, 2.0).total)
 
 
 def test_a_mapped_file_that_changes_underneath_is_refused(rows, tmp_path):
@@ -162,9 +159,9 @@ def test_a_mapped_file_that_changes_underneath_is_refused(rows, tmp_path):
             file.write(np.float32(7).tobytes())
 
     with pytest.raises(StorageError, match=r"x\.npy, which was changed"):
-        engine.accounted(mapped, labels, 2.0, change)
+        engine.sums(mapped, labels, 2.0, Context(advance=change))
     with pytest.raises(StorageError, match=r"x\.npy, which was changed"):
-        engine.accounted(mapped, labels, 2.5, ignored)
+        engine.sums(mapped, labels, 2.5)
 
 
 def test_what_a_worker_raises_arrives(rows):
@@ -172,11 +169,11 @@ def test_what_a_worker_raises_arrives(rows):
     far = x.copy()
     far[3] = 1e30
     with pytest.raises(ValueError, match="over 1e15 bandwidths"):
-        RayEngine(block_rows=100).accounted(far, labels, 2.0, ignored)
+        RayEngine(block_rows=100).sums(far, labels, 2.0)
     with pytest.raises(ClusterError, match="no such device"):
-        RayEngine(Failing(), block_rows=100).accounted(x, labels, 2.0, ignored)
+        RayEngine(Failing(), block_rows=100).sums(x, labels, 2.0)
     with pytest.raises(SettingError, match=r"take \{'CPU': 99.* expected a node that has as much"):
-        RayEngine(num_cpus=99).accounted(x, labels, 2.0, ignored)
+        RayEngine(num_cpus=99).sums(x, labels, 2.0)
 
 
 def test_densities_and_neighbours_of_an_audit(rows, tmp_path):
@@ -221,16 +218,16 @@ def test_a_killed_node_costs_only_its_blocks(rows, cluster, tmp_path):
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     engine = RayEngine(Traced(folder=str(traces), stuck=mortal.node_id), folder=folder, block_rows=20)
-    found = engine.accounted(*rows, 2.0, ignored)
+    found = engine.sums(*rows, 2.0)
     killer.join()
     told = found.settings
     # The dead node was at one block; others may have been on their way there.
     assert 1 <= told["blocks_lost"] <= 3
     assert told["blocks_begun"] == 36 + told["blocks_lost"]
     assert 37 <= len(list(traces.iterdir())) <= told["blocks_begun"]
-    undisturbed = RayEngine("reference", block_rows=20).accounted(*rows, 2.0, ignored)
+    undisturbed = RayEngine("reference", block_rows=20).sums(*rows, 2.0)
     np.testing.assert_array_equal(found.total, undisturbed.total)
     np.testing.assert_array_equal(found.same, undisturbed.same)
-    again = engine.accounted(*rows, 2.0, ignored)
+    again = engine.sums(*rows, 2.0)
     assert (again.settings["blocks_begun"], again.settings["blocks_from_folder"]) == (0, 36)
     np.testing.assert_array_equal(again.total, found.total)

@@ -6,7 +6,6 @@ from dataaudit.density.bandwidth import SAMPLE, find, mean_distance
 from dataaudit.density.base import multiple_of
 from dataaudit.errors import DataError, SettingError
 from dataaudit.representations.base import GradientFactors
-from dataaudit_kernels.layers import LinearGradient
 from dataaudit_kernels.reference import written_out
 
 
@@ -37,7 +36,7 @@ def test_gradients_in_factors_are_as_far_apart_as_those_written_out():
         GradientFactors(rng.normal(size=(40, p)), rng.normal(size=(40, q)), bias)
         for p, q, bias in ((3, 5, True), (2, 4, False))
     ]
-    written = written_out([LinearGradient(*layer) for layer in layers])
+    written = written_out([layer for layer in layers])
     assert mean_distance(layers, 0)[0] == pytest.approx(pdist(written).mean(), rel=1e-9)
 
 

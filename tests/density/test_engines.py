@@ -1,12 +1,16 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 import dataaudit
-from dataaudit.density.blocks import BlockEngine
-from dataaudit.density.engines import CpuEngine, DensityEngine, ReferenceEngine, TritonEngine, resolve
+from dataaudit.density.base import SumErrors
+from dataaudit.density.engines import REGISTRY, resolve
+from dataaudit.density.exact import CpuEngine, ReferenceEngine, TritonEngine
+from dataaudit.density.protocol import DensityEngine
+from dataaudit.density.sampled import SampledEngine
 from dataaudit.errors import MissingPackageError, SettingError
 from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract
@@ -41,25 +45,62 @@ class Scaled(ReferenceEngine):
     """An engine that is wrong by a percent."""
 
     def sums(self, *arguments):
-        total, same = super().sums(*arguments)
-        return total * 1.01, same
+        sums = super().sums(*arguments)
+        return replace(sums, total=sums.total * 1.01)
 
 
-def test_the_contract_finds_an_engine_that_is_wrong():
+class Boasting(SampledEngine):
+    """An engine whose errors are a third of what they are."""
+
+    def sums(self, *arguments):
+        sums = super().sums(*arguments)
+        small = replace(sums.errors, other=sums.errors.other / 3, same=sums.errors.same / 3)
+        return replace(sums, errors=small)
+
+
+class Guessing(ReferenceEngine):
+    """An engine that calls exact sums estimates."""
+
+    def sums(self, *arguments):
+        sums, zero = super().sums(*arguments), np.zeros(len(arguments[1]))
+        return replace(sums, errors=SumErrors(zero, zero, zero.astype(int), {}))
+
+
+class Halving(CpuEngine):
+    """An engine that forgets half of what lies between two ranges."""
+
+    def block_sums(self, *arguments):
+        of_a, of_b = super().block_sums(*arguments)
+        return of_a / 2, of_b
+
+
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        (Scaled(), "test_rows"),
+        (Guessing(), "test_rows"),
+        (Boasting(tolerance=None, sample=256), "test_estimates_and_their_errors"),
+        (Halving(), "test_sums_over_ranges_and_between_them_add_up"),
+    ],
+    ids=lambda part: getattr(type(part), "__name__", ""),
+)
+def test_the_contract_finds_an_engine_that_is_wrong(wrong, law):
     class Suite(EngineContract):
+        estimates_from = 1500 if isinstance(wrong, SampledEngine) else None
+
         def engine(self):
-            return Scaled()
+            return wrong
 
     with pytest.raises(AssertionError):
-        Suite().test_rows()
+        getattr(Suite(), law)()
 
 
 @pytest.mark.skipif("bfloat16" not in supported(), reason="this CPU has no bfloat16 products")
 def test_bfloat16_is_an_option():
     rng = np.random.default_rng(0)
     x, labels = rng.normal(size=(300, 20)), rng.integers(3, size=300)
-    found = CpuEngine(precision="bfloat16").sums(x, labels, 3.0, lambda share: None)
-    np.testing.assert_allclose(found, ReferenceEngine().sums(x, labels, 3.0, lambda share: None), rtol=0.01)
+    found = CpuEngine(precision="bfloat16").sums(x, labels, 3.0)
+    np.testing.assert_allclose(found.total, ReferenceEngine().sums(x, labels, 3.0).total, rtol=0.01)
 
 
 def test_engines_by_name_and_instance(monkeypatch):
@@ -80,7 +121,7 @@ def test_engines_by_name_and_instance(monkeypatch):
 def test_triton_is_an_engine_by_name_that_says_where_it_ran():
     found = resolve("triton")
     assert found.name == "triton"
-    assert set(found.describe(np.zeros((3, 2)))) == {"precision", "device"}
+    assert set(found.sums(np.zeros((3, 2)), np.zeros(3, int), 1.0).settings) == {"precision", "device"}
     with pytest.raises(SettingError, match="tf32x3"):
         resolve(TritonEngine(precision="float8"))
 
@@ -89,8 +130,8 @@ def test_gradients_keep_their_precision_on_triton():
     rng = np.random.default_rng(0)
     layers = [GradientFactors(rng.normal(size=(80, 4)).astype("f"), rng.normal(size=(80, 9)).astype("f"), True)]
     labels = rng.integers(3, size=80)
-    found = TritonEngine(precision="bfloat16").sums(layers, labels, 5.0, lambda share: None)
-    np.testing.assert_allclose(found, ReferenceEngine().sums(layers, labels, 5.0, lambda share: None), rtol=1e-4)
+    found = TritonEngine(precision="bfloat16").sums(layers, labels, 5.0)
+    np.testing.assert_allclose(found.total, ReferenceEngine().sums(layers, labels, 5.0).total, rtol=1e-4)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
@@ -107,26 +148,20 @@ def test_triton_that_is_not_installed_is_named(monkeypatch):
         resolve("triton")
 
 
-@pytest.mark.parametrize("engine", [ReferenceEngine(), CpuEngine(), TritonEngine()], ids=lambda engine: engine.name)
-def test_sums_over_two_ranges_and_between_them_add_up(engine):
-    rng = np.random.default_rng(0)
-    rows, labels = rng.normal(size=(100, 9)).astype(np.float32), rng.integers(3, size=100)
-    settled = engine.settled(rows, 1)
-    assert isinstance(settled, BlockEngine)
-    a, b = slice(None, 37), slice(37, None)
-    found = np.zeros((2, 100))
-    for part in (a, b):
-        found[:, part] = settled.sums(rows[part], labels[part], 2.0, lambda share: None)
-    for part, sums in zip((a, b), settled.block_sums(rows[a], labels[a], rows[b], labels[b], 2.0, None), strict=True):
-        assert sums.shape == found[:, part].shape
-        found[:, part] += sums
-    np.testing.assert_allclose(found, ReferenceEngine().sums(rows, labels, 2.0, lambda share: None), rtol=1e-4)
+def test_engines_are_named_described_and_found_by_class():
+    assert dataaudit.engines.names() == REGISTRY.names()
+    assert set(dataaudit.engines.describe()) == set(REGISTRY.names())
+    shown = set(dir(dataaudit.engines))
+    assert {"CpuEngine", "TritonEngine", "SampledEngine", "FaissEngine", "ReferenceEngine", "RayEngine"} <= shown
+    assert dataaudit.engines.CpuEngine is CpuEngine
+    with pytest.raises(AttributeError, match="CpuEngine"):
+        _ = dataaudit.engines.GpuEngine
 
 
-def test_what_an_engine_would_choose_by_machine_is_settled():
+def test_what_an_engine_would_choose_by_machine_is_pinned():
     gradients = [GradientFactors(np.ones((4, 2), np.float32), np.ones((4, 3), np.float32), True)]
-    assert CpuEngine().settled(np.zeros((4, 2), np.float64), 3) == CpuEngine("float32", 3)
-    assert CpuEngine(threads=2).settled(gradients, 3) == CpuEngine("float32", 2)
+    assert CpuEngine().pinned(np.zeros((4, 2), np.float64), 3) == CpuEngine("float32", 3)
+    assert CpuEngine(threads=2).pinned(gradients, 3) == CpuEngine("float32", 2)
     labels = np.zeros(4, int)
     with pytest.raises(SettingError, match="factors of gradients for blocks of engine 'triton'"):
         TritonEngine().block_sums(gradients, labels, gradients, labels, 1.0, None)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dataaudit import NeighbourCScore, score
 from dataaudit.density.engines import resolve
 from dataaudit.density.near import FaissEngine
+from dataaudit.density.protocol import Context
 from dataaudit.errors import SettingError
 from dataaudit.neighbours import compute
 from dataaudit.neighbours.base import NeighbourNeed
@@ -15,15 +16,17 @@ from dataaudit.neighbours.search import Faiss
 from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import spearman
-from dataaudit_kernels.rbf_near import near_sums
+from dataaudit_kernels.rbf_sampled import sampled_sums
 from dataaudit_kernels.reference import rbf_sums
 
 
 class TestFaissEngine(EngineContract):
-    """Few rows: all pairs."""
+    """Few rows: all pairs; of more, a small sample beside neighbours."""
+
+    estimates_from = 1500
 
     def engine(self):
-        return FaissEngine()
+        return FaissEngine(depth=20, tolerance=None, sample=256)
 
 
 def heavy_tailed(n, d=6, classes=3, seed=0):
@@ -53,7 +56,7 @@ def test_sums_are_unbiased_and_their_errors_cover_whatever_the_recall(exact_clas
     total, same = rbf_sums(x, labels, h)
     near = graph_of(x, 20, forget)
     runs = [
-        near_sums(x, labels, h, *near, tolerance=None, sample=100, exact_class=exact_class, seed=seed)
+        sampled_sums(x, labels, h, near, tolerance=None, sample=100, exact_class=exact_class, seed=seed)
         for seed in range(120)
     ]
     assert {run.sample for run in runs} == {100}
@@ -85,12 +88,12 @@ def test_sums_are_unbiased_and_their_errors_cover_whatever_the_recall(exact_clas
 def test_what_was_seen_is_a_lower_bound_and_errors_are_finite(n, depth, h, seed):
     x, labels = heavy_tailed(n, seed=seed)
     indices, distances = graph_of(x, depth)
-    found = near_sums(x, labels, h, indices, distances, tolerance=None, sample=100, seed=seed)
+    found = sampled_sums(x, labels, h, (indices, distances), tolerance=None, sample=100, seed=seed)
     near = np.exp(-((distances / h) ** 2))
     # Classes that are summed exactly are float32, as the contract of engines allows.
     assert (near.sum(1) - found.total <= EngineContract.tolerance * near.sum(1) + 1e-30 * n).all()
     assert np.isfinite(found.other_stderr).all()
-    again = near_sums(x, labels, h, indices, distances, tolerance=None, sample=100, seed=seed)
+    again = sampled_sums(x, labels, h, (indices, distances), tolerance=None, sample=100, seed=seed)
     np.testing.assert_array_equal(found.total, again.total)
 
 
@@ -104,7 +107,7 @@ def test_neighbours_take_the_error_away_at_small_bandwidths(tails):
     empty = np.empty((2000, 0), np.int64), np.empty((2000, 0))
     errors, apart = [], []
     for near in (empty, graph_of(x, 50)):
-        found = near_sums(x, labels, 0.3, *near, tolerance=None, sample=200, exact_class=0)
+        found = sampled_sums(x, labels, 0.3, near, tolerance=None, sample=200, exact_class=0)
         errors.append(np.sqrt(np.mean((found.total - total) ** 2)))
         apart.append(1 - spearman(found.total, total))
     assert apart[1] < 0.2 * apart[0]
@@ -116,7 +119,7 @@ def test_a_class_of_one_and_constant_rows():
     x[:300] = x[0]
     labels[-1] = 9
     total, same = rbf_sums(x, labels, 1.0)
-    found = near_sums(x, labels, 1.0, *graph_of(x, 10), tolerance=None, sample=100)
+    found = sampled_sums(x, labels, 1.0, graph_of(x, 10), tolerance=None, sample=100)
     assert found.same[-1] == 0.0
     np.testing.assert_allclose(found.same, same, rtol=EngineContract.tolerance, atol=1e-12)
     assert np.abs(found.total - total).max() <= 6 * np.abs(found.other_stderr).max() + 1e-6 * total.max()
@@ -125,7 +128,7 @@ def test_a_class_of_one_and_constant_rows():
 def test_graphs_of_other_rows_and_wrong_settings_are_refused():
     x, labels = heavy_tailed(50)
     with pytest.raises(ValueError, match="graph of these rows"):
-        near_sums(x, labels, 1.0, *graph_of(heavy_tailed(40)[0], 5))
+        sampled_sums(x, labels, 1.0, graph_of(heavy_tailed(40)[0], 5))
     for engine in (FaissEngine(depth=0), FaissEngine(tolerance=2.0), FaissEngine(sample=3)):
         with pytest.raises(SettingError):
             engine.check()
@@ -161,7 +164,7 @@ def test_a_class_that_is_nearly_all_has_a_sample_of_the_others_for_itself():
     np.fill_diagonal(apart, np.inf)
     near = np.argsort(apart, axis=1)[:, :10]
     distances = np.sqrt(np.take_along_axis(apart, near, 1))
-    found = near_sums(x, labels, h, near, distances, tolerance=None, sample=1024)
+    found = sampled_sums(x, labels, h, (near, distances), tolerance=None, sample=1024)
     assert np.isfinite(found.other_stderr).all()
     # The five others of the large class are all looked at, as near rows or as members.
     np.testing.assert_allclose((found.total - found.same)[5:], (total - same)[5:], rtol=1e-4)
@@ -190,9 +193,9 @@ def test_the_engine_has_its_depth_beside_scores_of_any_other(depth, first, monke
 def test_the_neighbours_that_were_summed_are_recorded():
     x, labels = heavy_tailed(30)
     engine = FaissEngine()
-    assert engine.estimates(x, labels, 1.0, 0, lambda share: None).settings["near"] == 29
+    assert engine.sums(x, labels, 1.0).settings["near"] == 29
     shallow = compute.neighbour_graph(NeighbourNeed("input", depth=4), x, {}, Faiss(), 0, False)
-    assert engine.estimates(x, labels, 1.0, 0, lambda share: None, shallow).settings["near"] == 4
+    assert engine.sums(x, labels, 1.0, Context(graph=shallow)).settings["near"] == 4
     few = score(None, (x, labels), ["density/input"], engine=engine, progress=False)
     assert few.settings["density"]["density/input"][0]["near"] == 29
 
@@ -200,4 +203,4 @@ def test_the_neighbours_that_were_summed_are_recorded():
 def test_gradients_too_wide_are_refused_in_the_name_of_the_engine_asked():
     wide = [GradientFactors(np.ones((5, 100), np.float32), np.ones((5, 200), np.float32), True)]
     with pytest.raises(SettingError, match="engine 'faiss' for gradients of 20100 numbers"):
-        FaissEngine().estimates(wide, np.zeros(5, int), 1.0, 0, lambda share: None)
+        FaissEngine().sums(wide, np.zeros(5, int), 1.0)

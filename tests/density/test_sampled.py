@@ -11,14 +11,15 @@ from dataaudit import Density
 from dataaudit.density import bandwidth, engines
 from dataaudit.density.base import KINDS, DensityNeed, DensitySums, SumErrors
 from dataaudit.density.compute import density_sums
-from dataaudit.density.engines import EstimatingEngine, resolve
+from dataaudit.density.engines import resolve
+from dataaudit.density.exact import ReferenceEngine
+from dataaudit.density.protocol import Context
 from dataaudit.density.sampled import SampledEngine, WrittenOut
 from dataaudit.errors import DataError, SettingError
 from dataaudit.pipeline.settings import density_settings
 from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import SCORES
-from dataaudit_kernels.layers import LinearGradient
 from dataaudit_kernels.reference import written_out
 
 NAMES = [f"{kind}/input" for kind in KINDS]
@@ -26,10 +27,12 @@ SMALL = SampledEngine(tolerance=None, sample=256, threads=1)
 
 
 class TestSampled(EngineContract):
-    """Of few rows all pairs are summed."""
+    """Of few rows all pairs are summed; of more, a small sample of what is no longer the same class too."""
+
+    estimates_from = 1500
 
     def engine(self):
-        return SampledEngine()
+        return SampledEngine(tolerance=None, sample=256, exact_class=0)
 
 
 @pytest.fixture(scope="module")
@@ -150,17 +153,17 @@ def test_gradients_are_written_out_where_they_are_looked_at(rows):
     inputs, labels = rows
     layers = [GradientFactors(inputs[:, :3], inputs, True), GradientFactors(inputs[:, 5:], inputs[:, :4], False)]
     rows_at = np.array([3, 700])
-    want = written_out([LinearGradient(*layer) for layer in layers])
+    want = written_out([layer for layer in layers])
     np.testing.assert_allclose(WrittenOut(layers)[rows_at], want[rows_at], rtol=1e-6)
-    found = SMALL.estimates(layers, labels, 12.0, 0, lambda share: None)
-    total, exact = engines.reference.sums(layers, labels, 12.0, lambda share: None)
-    np.testing.assert_allclose(found.same, exact, rtol=1e-4)
-    assert np.median(np.abs(found.total / total - 1)) < 0.03
+    found = SMALL.sums(layers, labels, 12.0)
+    exact = ReferenceEngine().sums(layers, labels, 12.0)
+    np.testing.assert_allclose(found.same, exact.same, rtol=1e-4)
+    assert np.median(np.abs(found.total / exact.total - 1)) < 0.03
     # Sums of gradients have heavy tails: a few rows are known far worse than their error says.
-    assert 0.3 < np.median(np.abs(found.total - total) / found.errors.other) < 1.5
+    assert 0.3 < np.median(np.abs(found.total - exact.total) / found.errors.other) < 1.5
     wide = [GradientFactors(np.zeros((3, 200)), np.zeros((3, 100)), True)]
     with pytest.raises(SettingError, match="engine 'sampled' for gradients of 20200 numbers"):
-        SMALL.sums(wide, np.zeros(3, int), 1.0, lambda share: None)
+        SMALL.sums(wide, np.zeros(3, int), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -183,16 +186,16 @@ def test_wrong_settings_are_refused(options):
         resolve(SampledEngine(**options))
 
 
-def test_it_is_found_by_name_and_has_a_seed():
-    assert isinstance(resolve("sampled"), EstimatingEngine)
-    assert not isinstance(resolve("cpu"), EstimatingEngine)
+def test_engines_say_whether_they_read_pieces():
+    assert resolve("sampled").reads_pieces
+    assert not resolve("cpu").reads_pieces
 
 
 def test_the_seed_is_that_of_the_audit_or_its_own(rows):
     inputs, labels = rows
 
     def total(engine, seed):
-        return engine.estimates(inputs, labels, 4.0, seed, lambda share: None).total
+        return engine.sums(inputs, labels, 4.0, Context(seed)).total
 
     own = SampledEngine(tolerance=None, sample=256, seed=1, threads=1)
     np.testing.assert_array_equal(total(own, 0), total(SMALL, 1))

@@ -12,7 +12,7 @@ from torch import nn
 
 import dataaudit
 from dataaudit import Density, Recipe, networks, score
-from dataaudit.density.engines import CpuEngine
+from dataaudit.density.exact import CpuEngine
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
 from dataaudit_kernels import reference
 
@@ -56,11 +56,10 @@ def test_the_four_scores_of_inputs_need_no_model(digits):
 
 
 def test_all_scores_come_from_one_pass_over_the_pairs_and_one_over_the_data(digits, monkeypatch):
-    from dataaudit.density import engines
     from dataaudit.representations import collect
 
     passes, forwards = [], []
-    sums, represent = engines.CpuEngine.sums, collect.represent
+    sums, represent = CpuEngine.sums, collect.represent
 
     def counted(self, *arguments):
         passes.append(arguments)
@@ -70,7 +69,7 @@ def test_all_scores_come_from_one_pass_over_the_pairs_and_one_over_the_data(digi
         forwards.append(arguments)
         return represent(*arguments)
 
-    monkeypatch.setattr(engines.CpuEngine, "sums", counted)
+    monkeypatch.setattr(CpuEngine, "sums", counted)
     monkeypatch.setattr(collect, "represent", seen)
     names = [f"{name}/{space}" for space in ("input", "hidden", "gradient") for name in FOUR]
     score(networks.MLP(64, 10, (16,)), digits, names, recipe=Recipe(epochs=1), progress=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataaudit_kernels import rbf_cpu, rbf_triton, reference
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 
 
 @pytest.fixture(params=[rbf_cpu, rbf_triton], ids=["cpu", "triton"])
@@ -58,7 +58,7 @@ def gradients():
         layers = []
         for p, q, bias in sizes:
             delta = rng.normal(size=(n, p)) * np.exp(spread * rng.normal(size=(n, 1)))
-            layers.append(LinearGradient(delta, rng.normal(size=(n, q)), bias))
+            layers.append(GradientFactors(delta, rng.normal(size=(n, q)), bias))
         return layers
 
     return gradients

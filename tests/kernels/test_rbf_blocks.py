@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataaudit_kernels import rbf_blocks, rbf_cpu, reference
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import centre_of, rounded, unit_of
 from dataaudit_kernels.products import supported
 
@@ -60,7 +60,7 @@ def test_gradients(sizes, gradients):
     labels = np.random.default_rng(3).integers(3, size=200)
 
     def part(rows):
-        return [LinearGradient(layer.delta[rows], layer.inputs[rows], layer.bias) for layer in layers]
+        return [GradientFactors(layer.delta[rows], layer.inputs[rows], layer.bias) for layer in layers]
 
     a, b = slice(None, 66), slice(66, None)
     found = rbf_blocks.gradient_block_sums(part(a), labels[a], part(b), labels[b], 6.0)
@@ -100,6 +100,6 @@ def test_what_does_not_fit_is_refused():
         rbf_blocks.block_sums(rows, labels, rows, labels, 1.0, centre=np.zeros(3))
     with pytest.raises(ValueError, match="NaN or infinity in x_b"):
         rbf_blocks.block_sums(rows, labels, rows * np.nan, labels, 1.0)
-    layers = [LinearGradient(np.zeros((3, 2)), np.zeros((3, 4)), True)]
+    layers = [GradientFactors(np.zeros((3, 2)), np.zeros((3, 4)), True)]
     with pytest.raises(ValueError, match="expected the same"):
         rbf_blocks.gradient_block_sums(layers, labels, [layers[0]._replace(bias=False)], labels, 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataaudit_kernels import reference
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 
 
 @pytest.mark.parametrize("h", [0.5, 0.3, 0.2, 0.12])
@@ -95,8 +95,8 @@ def test_progress_adds_up_to_one(kernels):
     ("layers", "words"),
     [
         ([], "no layers"),
-        ([LinearGradient(np.zeros((3, 2)), np.zeros((4, 2)))], "one length"),
-        ([LinearGradient(np.zeros((3, 2)), np.full((3, 2), np.nan))], "inputs of layer 0, rows 0"),
+        ([GradientFactors(np.zeros((3, 2)), np.zeros((4, 2)))], "one length"),
+        ([GradientFactors(np.zeros((3, 2)), np.full((3, 2), np.nan))], "inputs of layer 0, rows 0"),
     ],
 )
 def test_wrong_factors_are_refused_in_words(kernels, layers, words):
@@ -133,7 +133,7 @@ def test_wrong_input_is_refused_in_words(kernels, change, words):
 
 def test_gradients_beyond_the_range_are_refused(kernels):
     rng = np.random.default_rng(8)
-    layers = [LinearGradient(1e10 * rng.normal(size=(6, 2)), 1e10 * rng.normal(size=(6, 3)), True)]
+    layers = [GradientFactors(1e10 * rng.normal(size=(6, 2)), 1e10 * rng.normal(size=(6, 3)), True)]
     with pytest.raises(ValueError, match="over 1e15 bandwidths long"):
         kernels.gradient_rbf_sums(layers, np.zeros(6, int), 1.0)
 

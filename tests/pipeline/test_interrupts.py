@@ -12,7 +12,7 @@ from torch import nn
 
 import dataaudit
 from dataaudit import Density, Recipe, Recorder, networks
-from dataaudit.density.engines import CpuEngine
+from dataaudit.density.exact import CpuEngine
 from dataaudit.errors import DataError
 from dataaudit.learners.recipes import CropFlip
 from dataaudit.pipeline.interrupted import Interrupted

@@ -13,7 +13,7 @@ from dataaudit.learners.torch import TorchLearner
 from dataaudit.representations import collect, sketch
 from dataaudit.representations.collect import Wanted, represent
 from dataaudit.representations.readers import softmax_delta
-from dataaudit_kernels.layers import LinearGradient
+from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.reference import written_out
 
 N = 37
@@ -75,7 +75,7 @@ def test_factors_are_the_gradients_that_autograd_gives(bias, space, monkeypatch)
     assert described["layers"] == names
     parameters = [p for name in names for p in module.get_submodule(name).parameters()]
     truth = autograd(module, x, y, parameters)
-    found = written_out([LinearGradient(*layer) for layer in layers])
+    found = written_out([GradientFactors(*layer) for layer in layers])
     np.testing.assert_allclose(distances(found), distances(truth), rtol=1e-4, atol=1e-6)
 
 
@@ -245,7 +245,7 @@ def test_layers_aside_are_no_part_of_the_gradient():
     layers, described = found[Wanted("gradient_linear")]
     assert described["layers"] == ["main"]
     truth = autograd(model.module, x, y, list(model.module.main.parameters()))
-    written = written_out([LinearGradient(*layer) for layer in layers])
+    written = written_out([GradientFactors(*layer) for layer in layers])
     np.testing.assert_allclose(distances(written), distances(truth), rtol=1e-4, atol=1e-6)
 
 

@@ -1,0 +1,152 @@
+"""What estimates from a sample are made of: samples, what each row leaves out of them, and the sums of all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataaudit_kernels.agreement import estimated_agreement, without_unknown
+from dataaudit_kernels.sampled_estimate import SIGNS, Estimate, Sample, estimate, from_afar
+from dataaudit_kernels.validation import UNDERFLOW
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SampledSums:
+    """Kernel sums of n rows, self pairs left out, with their errors.
+
+    Attributes
+    ----------
+    total, same
+        Sums over all others and over those of the same label, float64 [n].
+    other_stderr, same_stderr
+        Standard errors of the sums over other labels and over the same label, float64 [n]; 0 where all of a sum was
+        looked at, which leaves the error of float32. The two come from different samples: their errors are independent.
+    members
+        Members that the sum over other labels is estimated from, int64 [n].
+    agreement
+        Estimated Spearman correlation of each density score with the exact one.
+    sample
+        Members of the shared sample; n where all pairs were summed.
+    exact_class
+        Largest class of which all pairs were summed.
+    rank
+        Directions of the control variates' second degree; 0 without control variates.
+    """
+
+    total: Floats
+    same: Floats
+    other_stderr: Floats
+    same_stderr: Floats
+    members: Integers
+    agreement: dict[str, float]
+    sample: int
+    exact_class: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A sample with the rows that it was drawn as, of n."""
+
+    rows: Integers
+    sample: Sample
+    n: int
+
+    @cached_property
+    def places(self) -> Integers:
+        """Position of every row in the sample, -1 where it is not; int64 [n]."""
+        found = np.full(self.n, -1, np.int64)
+        found[self.rows] = np.arange(len(self.rows))
+        return found
+
+
+@dataclass(frozen=True)
+class Population:
+    """What sums of b rows are estimated over: rows of other labels, or of the same, less those whose value is known.
+
+    Attributes
+    ----------
+    sample
+        Members, of which each row leaves some out.
+    labels
+        Label whose members are left out, int64 [b]; None for none.
+    start, members
+        Members left out besides, as `Sample.moments` takes them.
+    size
+        Number of rows that the sample stands for, int64 [b].
+    known
+        Sums over the neighbours that are left out, float64 [b].
+    """
+
+    sample: Sample
+    labels: Integers | None
+    start: Integers
+    members: Integers
+    size: Integers
+    known: Floats
+
+    def left_out(self, rows: Integers) -> Booleans:
+        """Members that some of the rows leave out, bool [f, m]."""
+        out = np.zeros((len(rows), len(self.sample)), bool)
+        if self.labels is not None:
+            out = self.sample.labels == self.labels[rows, None]
+        for place, row in enumerate(rows.tolist()):
+            out[place, self.members[self.start[row] : self.start[row + 1]]] = True
+        return out
+
+    def estimate(self, x: Singles, controls: Floats | None, wider: float = 1.0) -> Estimate:
+        """Sums of rows `x` over what is left to sample, with standard errors multiplied by `wider`."""
+        moments = self.sample.moments(x, self.labels, (self.start, self.members))
+        return estimate(moments, self.size, controls).widened(wider)
+
+    def again_from_afar(self, found: Estimate, x: Singles, beside: Floats | float = 0.0) -> None:
+        """Estimate rows anew in float64 whose sums, with what else is `beside` them, may underflow float32."""
+        low = np.flatnonzero(found.total + beside < UNDERFLOW)
+        if len(low):
+            from_afar(found, low, x, self.sample, self.left_out(low), self.size)
+
+    def with_known(self, found: Estimate) -> Estimate:
+        """Estimates with the sums of known neighbours added, of which less rests on the members of a sample."""
+        total = found.total + self.known
+        growth = np.divide(total, found.total, out=np.ones(len(total)), where=found.total > 0)
+        growth = np.minimum(growth, 1e100)
+        # Beside near rows, members that are all 0 weigh nothing.
+        effective = np.where((found.total == 0) & (self.known > 0), np.inf, found.effective * growth**2)
+        return replace(found, total=total, effective=effective)
+
+
+class Totals:
+    """Sums of all rows over other labels (0) and over the same (1), and what tells how well they rank `ranked` rows."""
+
+    def __init__(self, ranked: Booleans) -> None:
+        n, count = len(ranked), int(ranked.sum())
+        self.sums, self.stderr, self.members = np.zeros((2, n)), np.zeros((2, n)), np.zeros(n, np.int64)
+        self._ranked, self._slot = ranked, np.cumsum(ranked) - 1
+        self._halves, self._effective = np.zeros((2, count, len(SIGNS))), np.full((2, count), np.inf)
+
+    def put(self, kind: int, which: Integers, found: Estimate, size: Integers) -> None:
+        """Keep the estimates of rows `which`, from a population of a size each."""
+        self.sums[kind, which], self.stderr[kind, which] = found.total, found.stderr
+        chosen = self._ranked[which]
+        slot = self._slot[which[chosen]]
+        # Half differences count as far as they are errors of an estimate from a finite population.
+        unseen = np.maximum(1 - found.members / np.maximum(size, 1), 0.0)
+        self._halves[kind, slot] = (found.halves * np.sqrt(unseen)[:, None])[chosen]
+        self._effective[kind, slot] = found.effective[chosen]
+
+    def result(self, size: int, exact_class: int, rank: int) -> SampledSums:
+        """Everything together, with the estimated agreement of the rankings."""
+        of = zip(self._halves, self.stderr[:, self._ranked], self._effective, strict=True)
+        agreement = estimated_agreement(*self.sums[:, self._ranked], *[without_unknown(*one) for one in of])
+        (other, same), (other_stderr, same_stderr) = self.sums, self.stderr
+        return SampledSums(
+            other + same, same, other_stderr, same_stderr, self.members, agreement, size, exact_class, rank
+        )
