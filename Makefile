@@ -8,13 +8,14 @@ demo:
 	@PYTHON="$(PYTHON)" .ci/venv report
 	@$(BIN)/dataaudit demo --out demo-results
 
+# Each pytest process keeps to one thread of BLAS and OpenMP: two of them share two cores, and waiting threads spin.
 test:
 	@PYTHON="$(PYTHON)" .ci/venv dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
-	$(BIN)/python -m pytest tests/cluster tests/holdout
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 tests/cluster tests/holdout
 
 clean:
 	rm -rf .venv demo-results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

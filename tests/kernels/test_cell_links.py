@@ -76,6 +76,11 @@ def test_what_few_cells_miss_is_found_by_links(threads):
         shares.append((apart <= edge).mean())
     assert shares[0] < 0.7
     assert shares[1] > shares[0] + 0.15
+    # A round of NN-descent finds nearer rows to link to than the cells alone.
+    alone, _ = cells.search(rows, near(rows), 13, threads)
+    tight = np.sort(squares, axis=1)[:, 12:13] + 1e-6
+    reach = [(squares[np.arange(1200)[:, None], to] <= tight) & (to >= 0) for to in (alone[:, 1:], links.both[:, :12])]
+    assert reach[1].mean() > reach[0].mean() + 0.02
     again = linked(cells, near, 12, 1, block=100)
     np.testing.assert_array_equal(again.both, links.both)
 

@@ -26,6 +26,15 @@ def test_it_equals_refitting(data, block):
         np.testing.assert_allclose(found[row], ridge.predict(inputs[row : row + 1])[0], atol=1e-9)
 
 
+def test_many_classes_are_outputs_like_few():
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(140, 5)), np.arange(140) % 70
+    found = leave_one_out(lambda rows: inputs[rows], labels, 70, 2.0)(slice(0, 140))
+    kept = np.arange(140) != 8
+    ridge = Ridge(alpha=2.0).fit(inputs[kept], np.eye(70)[labels[kept]])
+    np.testing.assert_allclose(found[8], ridge.predict(inputs[8:9])[0], atol=1e-9)
+
+
 def test_the_penalty_is_the_best_by_squared_error(data):
     inputs, labels = data
     unit = ((inputs - inputs.mean(0)) ** 2).sum(1).mean()

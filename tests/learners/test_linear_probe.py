@@ -190,6 +190,8 @@ def test_missing_classes_and_one_class_alone():
     assert np.isfinite(trial.logits(model, np.arange(90))).all()
     alone = LinearProbeLearner(LinearProbe("logistic"), as_examples((features, labels))).fit_predict()
     assert not alone(np.arange(count), np.arange(count, 90), 0).correct.any()
+    shares = alone.probabilities(alone.fit(np.arange(count)), np.arange(90))
+    np.testing.assert_array_equal(shares, np.tile([1.0, 0.0, 0.0], (90, 1)))
 
 
 def test_logits_keep_the_largest_output(blobs):

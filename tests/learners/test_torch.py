@@ -96,7 +96,17 @@ def test_recording_changes_nothing(blobs):
 
 
 def test_a_last_batch_of_one_joins_the_one_before(blobs):
-    TorchLearner(small, blobs, Recipe(epochs=1, batch_size=89), CPU).fit(np.arange(90), 0, None, False)
+    learner, sizes = TorchLearner(small, blobs, Recipe(epochs=1, batch_size=89), CPU), []
+
+    class Watching(Recorder):
+        def update(self, indices, logits, labels):
+            sizes.append(len(indices))
+            super().update(indices, logits, labels)
+
+    recorder = Watching(90, 3)
+    learner.fit(np.arange(90), 0, recorder, False)
+    assert sizes == [90]
+    assert (recorder.dynamics().seen == 1).all()
 
 
 def test_pixels_are_scaled_and_tokens_stay_whole():
@@ -157,6 +167,18 @@ def test_reset_starts_afresh_and_refuses_what_it_cannot_reset(blobs):
     before = copy.deepcopy(module.state_dict())
     reset(module)
     assert not torch.equal(module[0].weight, before["0.weight"])
+
+    class Fixed(nn.BatchNorm1d):
+        def __init__(self):
+            super().__init__(6)
+            self.register_buffer("scale", torch.arange(6.0))
+
+    module = Fixed()
+    module(torch.randn(9, 6) + 5.0)
+    reset(module)
+    # Statistics of what was seen are forgotten; what no layer renews is no statistic.
+    assert (module.running_mean == 0).all()
+    assert torch.equal(module.scale, torch.arange(6.0))
 
     class Bare(nn.Module):
         def __init__(self):
