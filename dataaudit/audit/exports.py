@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dataaudit.data.examples import Examples
-    from dataaudit.data.labelled import LabelledExamples
     from dataaudit.labels.label_errors import LabelErrors
 
 POLICIES = ("drop", "relabel", "weight")
@@ -211,7 +210,7 @@ class Exports(ABC):
         kept = np.setdiff1d(self.rows, out, assume_unique=True)
         return whole if len(kept) == len(whole) else whole.select(kept)
 
-    def _weighed(self, examples: LabelledExamples) -> datasets.Dataset:
+    def _weighed(self, examples: Examples) -> datasets.Dataset:
         from datasets import Value
 
         from dataaudit.data import export
@@ -284,10 +283,8 @@ class Exports(ABC):
                 )
         return np.array([-1 if name in blank else known.get(str(name), -1) for name in names], np.int64)
 
-    def _original(self, dataset: Any, *options: Any) -> LabelledExamples:
+    def _original(self, dataset: Any, *options: Any) -> Examples:
         """The audited data set: the one that is passed, checked, or the one remembered."""
-        from dataaudit.data.labelled import LabelledExamples
-
         examples = self._examples
         if dataset is not None:
             examples = self._recognised(dataset, *options)
@@ -299,28 +296,17 @@ class Exports(ABC):
             )
         elif any(option is not None for option in options):
             raise SettingError("split=, label=, inputs= or transform= without dataset=", "both", "pass dataset= too")
-        if not isinstance(examples, LabelledExamples):
-            raise DataError(
-                f"an audit of {type(examples).__name__}",
-                "a Hugging Face Dataset, a DataFrame or (inputs, labels) arrays",
-                "select from your own data set by audit.rows, audit.labels and audit.suggested",
-            )
         origin = examples.origin
         if dataset is None and origin is not None and type(origin.dataset).__module__.split(".")[0] != "datasets":
             # Arrays and tables can be written to; a Hugging Face data set cannot.
-            return self._read_again(origin)
+            return self._recognised(origin.dataset, None, origin.label, origin.inputs, origin.transform)
         return examples
-
-    def _read_again(self, origin: Any) -> LabelledExamples:
-        known: Any = self._recognised(origin.dataset, None, origin.label, origin.inputs, origin.transform)
-        made: LabelledExamples = known
-        return made
 
     def _recognised(self, dataset: Any, *options: Any) -> Examples:
         """Examples of a data set that has the rows, labels and fingerprint of the audited one."""
         from dataaudit.data import as_examples
+        from dataaudit.data.derived import SubsetExamples
         from dataaudit.data.inspection import inspect
-        from dataaudit.data.subset import SubsetExamples
 
         split, label, inputs, transform = options
         dropped = bool(self.settings.get("dropped_rows"))

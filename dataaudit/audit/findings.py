@@ -16,7 +16,6 @@ from dataaudit.findings import gather
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
-    from dataaudit.data.labelled import LabelledExamples
     from dataaudit.evidence.base import Evidence
     from dataaudit.evidence.trained import TrainedModel
 
@@ -50,7 +49,7 @@ class Findings(ABC):
         """`dataset` as examples, known for the audited one."""
 
     @abstractmethod
-    def _original(self, dataset: Any, *options: Any) -> LabelledExamples:
+    def _original(self, dataset: Any, *options: Any) -> Examples:
         """The audited data set: the one that is passed, or the one remembered."""
 
     def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dataaudit.data.derived import STREAM, labelled_rows
 from dataaudit.data.examples import Examples, Origin
 from dataaudit.data.inspection import Inspection, inspect
 from dataaudit.data.kinds import is_a
-from dataaudit.data.stored import STREAM
-from dataaudit.data.subset import labelled_rows
 from dataaudit.errors import DataError, SettingError, did_you_mean
 
 __all__ = ["Examples", "Inspection", "as_examples", "inspect"]
@@ -117,7 +116,7 @@ def _adapted(
         _refuse("a pandas DataFrame", split=split)
         from dataaudit.data.tables import TableExamples
 
-        return TableExamples.from_frame(dataset, label=label, inputs=inputs, **options)
+        return TableExamples(dataset, label=label, inputs=inputs, **options)
     if isinstance(dataset, (tuple, list)):
         _refuse("(inputs, labels) arrays", split=split, label=label, inputs=inputs)
         return _from_pair(dataset, options)

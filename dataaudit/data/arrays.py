@@ -9,17 +9,17 @@ import numpy as np
 
 from dataaudit.common.folders import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.data.examples import check_lengths, encode_labels
+from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_a, is_image, is_tensor
-from dataaudit.data.labelled import LabelledExamples, label_values
-from dataaudit.data.rows import NUMBERS, as_array, stack, transformed
+from dataaudit.data.labels import check_lengths, encode_labels, label_values
+from dataaudit.data.rows import NUMBERS, as_array, transformed_rows
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError
 
 _ADVICE = "name numbers only, or turn each row into numbers with transform="
 
 
-class ArrayExamples(LabelledExamples):
+class ArrayExamples(Examples):
     """An array or tensor of inputs, kept by reference, and labels.
 
     Parameters
@@ -40,6 +40,8 @@ class ArrayExamples(LabelledExamples):
         If inputs or labels are of another kind, or their lengths differ.
     """
 
+    source = "arrays"
+
     def __init__(
         self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False
     ) -> None:
@@ -51,11 +53,6 @@ class ArrayExamples(LabelledExamples):
         self._text = transform is None and _are_texts(self._inputs)
         if transform is None and not self._text:
             check_numbers(self._inputs)
-
-    @property
-    def source(self) -> str:
-        """What the data set is."""
-        return "arrays"
 
     @property
     def array(self) -> AnyArray | None:
@@ -78,13 +75,13 @@ class ArrayExamples(LabelledExamples):
             return as_array(row)
         return row.item() if isinstance(row, np.generic) else row
 
-    def _read(self, indices: IntArray) -> AnyArray:
+    def read_rows(self, indices: IntArray) -> AnyArray:
+        """`read` for at least one row."""
         if self._text:
             return as_texts(self._inputs[indices])
         if self.transform is None:
             return as_array(_take(self._inputs, indices))
-        made = [transformed(self.transform, self._inputs[row], row) for row in indices.tolist()]
-        return stack(made, indices)
+        return transformed_rows(self.transform, self._inputs.__getitem__, indices)
 
 
 def _take(inputs: Any, indices: IntArray) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from dataaudit.data.labels import NoLabels
 from dataaudit.errors import DataError, SettingError
 
 LABEL_NAMES = ("label", "labels", "target", "class", "y")
@@ -54,6 +55,31 @@ def as_list(inputs: Any) -> list[Any] | None:
     if not chosen:
         raise SettingError("inputs=[]", "at least one input column", "leave inputs= out to take the default")
     return chosen
+
+
+def choose_columns(
+    columns: Sequence[Hashable],
+    label: Any,
+    inputs: Any,
+    infer_label: Callable[[list[Any]], Any],
+    infer_inputs: Callable[[Any], list[Any]],
+) -> tuple[Any, list[Any]]:
+    """Label column, or `NoLabels`, and input columns, checked; those that are None are inferred from the others.
+
+    Raises
+    ------
+    DataError, SettingError
+        If a column is unknown, named twice, or both label and input, or there is an empty list of inputs.
+    """
+    chosen = as_list(inputs)
+    if label is None:
+        label = infer_label(chosen or [])
+    if not isinstance(label, NoLabels):
+        check_column(label, columns, "label")
+    if chosen is None:
+        chosen = infer_inputs(label)
+    check_inputs(chosen, columns, label)
+    return label, chosen
 
 
 def check_inputs(chosen: Sequence[Any], columns: Sequence[Hashable], label: Any) -> None:

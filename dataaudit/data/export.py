@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.columns import listed
+from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_a, is_tensor
-from dataaudit.data.labelled import LabelledExamples
 from dataaudit.data.rows import as_array
 from dataaudit.errors import DataError
 
 
-def as_dataset(examples: LabelledExamples) -> tuple[datasets.Dataset, str]:
+def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
     """The caller's data set as a Hugging Face one, all of its columns and rows, and the name of its label column.
 
     A Hugging Face data set is itself, without its format. Columns of a DataFrame are copied where Arrow cannot share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import datasets
@@ -11,16 +12,16 @@ import numpy as np
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrow import dense, kind_of, mixed, numbers, views, wide
 from dataaudit.data.chunks import ChunkedRows
-from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
-from dataaudit.data.examples import NoLabels, encode_labels
+from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
+from dataaudit.data.examples import Examples
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
-from dataaudit.data.labelled import LabelledExamples
-from dataaudit.data.rows import RESIZE, for_row, stack, transformed
+from dataaudit.data.labels import NoLabels, encode_labels
+from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError, require
 
 
-class HuggingFaceExamples(LabelledExamples):
+class HuggingFaceExamples(Examples):
     """Columns of a Hugging Face data set.
 
     The caller's data set keeps its format; a selection or a shuffle of it is honoured.
@@ -56,6 +57,8 @@ class HuggingFaceExamples(LabelledExamples):
     become RGB, a colour image in a grey set is an error.
     """
 
+    source = "Hugging Face Dataset"
+
     def __init__(
         self,
         dataset: datasets.Dataset,
@@ -72,15 +75,9 @@ class HuggingFaceExamples(LabelledExamples):
                 "pass dataset.with_format(None), and the function as transform=",
             )
         features = dataset.features
-        columns = list(features)
-        chosen = as_list(inputs)
-        if label is None:
-            label = infer_label(features, chosen or [])
-        if not isinstance(label, NoLabels):
-            check_column(label, columns, "label")
-        if chosen is None:
-            chosen = infer_inputs(features, label)
-        check_inputs(chosen, columns, label)
+        label, chosen = choose_columns(
+            list(features), label, inputs, partial(infer_label, features), partial(infer_inputs, features)
+        )
         self.columns = tuple(chosen)
         self._features = features
         self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
@@ -99,11 +96,6 @@ class HuggingFaceExamples(LabelledExamples):
             self._decoder = datasets.Image(mode=feature.mode)
             if transform is None:
                 self._channels = common_channels(self._probed(lenient))
-
-    @property
-    def source(self) -> str:
-        """What the data set is."""
-        return "Hugging Face Dataset"
 
     @property
     def array(self) -> AnyArray | ChunkedRows | None:
@@ -152,10 +144,10 @@ class HuggingFaceExamples(LabelledExamples):
             "name such columns with inputs=, or pass transform=",
         )
 
-    def _read(self, indices: IntArray) -> Any:
+    def read_rows(self, indices: IntArray) -> Any:
+        """`read` for at least one row."""
         if self.transform is not None:
-            made = [transformed(self.transform, self._value(row), row) for row in indices.tolist()]
-            return stack(made, indices)
+            return transformed_rows(self.transform, self._value, indices)
         table = self._table(indices)
         if self._kind == "image":
             stored = table[self.columns[0]].to_pylist()

@@ -13,14 +13,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.columns import check_column, check_inputs
-from dataaudit.data.examples import encode_labels
-from dataaudit.data.labelled import LabelledExamples
+from dataaudit.data.examples import Examples
+from dataaudit.data.labels import encode_labels
 from dataaudit.errors import DataError
 
 MOST_CATEGORIES = 50
 
 
-class PreparedTable(LabelledExamples):
+class PreparedTable(Examples):
     """Rows of a DataFrame, standardised and one-hot encoded; people are shown the rows as they were.
 
     Numbers are standardised, with gaps filled by the median and marked by a column of their own. Columns of
@@ -42,6 +42,8 @@ class PreparedTable(LabelledExamples):
         kind; if there is no input column; if a number is infinite.
     """
 
+    source = "table"
+
     def __init__(self, frame: pd.DataFrame, label: str, inputs: list[str] | None = None) -> None:
         columns = list(frame.columns)
         check_column(label, columns, "label")
@@ -56,11 +58,6 @@ class PreparedTable(LabelledExamples):
         self._rows, self.notes = _prepare(self._frame)
 
     @property
-    def source(self) -> str:
-        """What the data set is."""
-        return "table"
-
-    @property
     def width(self) -> int:
         """Number of input values a row."""
         return int(self._rows.shape[1])
@@ -70,7 +67,8 @@ class PreparedTable(LabelledExamples):
         # Column by column: one row of several types would turn whole numbers into fractions.
         return {str(name): self._frame[name].iloc[int(index)] for name in self._frame.columns}
 
-    def _read(self, indices: IntArray) -> AnyArray:
+    def read_rows(self, indices: IntArray) -> AnyArray:
+        """`read` for at least one row."""
         return self._rows[indices]
 
 

@@ -83,14 +83,14 @@ def transformed(transform: Callable[[Any], Any], value: Any, row: int) -> AnyArr
     DataError
         If `transform` fails or returns something that is not numbers; `row` is named.
     """
-    made = for_row(
-        transform,
-        value,
-        row,
-        "a failing transform=",
-        "correct the transform or drop that row, for example with on_bad_rows='drop'",
-    )
+    action = "correct the transform or drop that row, for example with on_bad_rows='drop'"
+    made = for_row(transform, value, row, "a failing transform=", action)
     return as_input(made, row, "return an array or a tensor from transform=")
+
+
+def transformed_rows(transform: Callable[[Any], Any], value: Callable[[int], Any], indices: IntArray) -> AnyArray:
+    """Array [b, ...] that `transform` makes of the inputs `value` of the rows `indices`."""
+    return stack([transformed(transform, value(row), row) for row in indices.tolist()], indices)
 
 
 RESIZE = "pass transform=dataaudit.data.images.Resize(32), for example, or resize the images beforehand"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dataaudit.common.types import IntArray
-from dataaudit.data.columns import as_list, check_column, check_inputs, label_unknown, listed, named_labels
-from dataaudit.data.examples import check_lengths, encode_labels
-from dataaudit.data.labelled import LabelledExamples, label_values
-from dataaudit.data.rows import stack, transformed
+from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
+from dataaudit.data.examples import Examples
+from dataaudit.data.labels import NoLabels, check_lengths, encode_labels, label_values
+from dataaudit.data.rows import transformed_rows
 from dataaudit.data.texts import as_texts, holds_texts
 from dataaudit.errors import DataError
 
 
-class TableExamples(LabelledExamples):
+class TableExamples(Examples):
     """The input columns of a DataFrame, and labels.
 
     Parameters
@@ -26,9 +27,12 @@ class TableExamples(LabelledExamples):
     frame
         DataFrame [n, columns]; its values are shared, not copied.
     labels
-        [n], in the order of the rows.
+        [n], in the order of the rows; None where they are a column.
+    label
+        Label column. By default the column called label, labels, target, class or y; otherwise the only
+        column of categories, strings or booleans, if its values repeat.
     inputs
-        Input columns; all by default.
+        Input columns; by default all but the label.
     transform
         Applied to one row at a time, a dict column -> value; returns an array or a tensor.
     lenient
@@ -41,89 +45,53 @@ class TableExamples(LabelledExamples):
     Raises
     ------
     DataError
-        If columns are named twice, lengths differ, or a Series of labels has the rows in another order.
+        If a column is unknown or named twice, or the label cannot be told (the columns are listed), lengths differ, or
+        a Series of labels has the rows in another order.
     """
+
+    source = "table"
 
     def __init__(
         self,
         frame: pd.DataFrame,
-        labels: Any,
-        *,
-        inputs: Any = None,
-        transform: Callable[[Any], Any] | None = None,
-        lenient: bool = False,
-    ) -> None:
-        _check_distinct(frame)
-        chosen = as_list(inputs)
-        if chosen is None:
-            chosen = list(frame.columns)
-        check_inputs(chosen, list(frame.columns), None)
-        if not chosen:
-            raise DataError("a DataFrame without input columns", "at least one", "add a column beside the label")
-        if isinstance(labels, pd.Series):
-            _check_order(frame, labels)
-        values = label_values(labels)
-        check_lengths(len(frame), len(values))
-        super().__init__(*encode_labels(values, lenient=lenient))
-        # A shallow copy: columns that the caller adds or drops later do not move ours.
-        self._frame = frame.copy(deep=False)
-        self._positions = [list(frame.columns).index(column) for column in chosen]
-        self.transform = transform
-        self.columns = tuple(chosen)
-        self._text = transform is None and len(chosen) == 1 and holds_texts(self._frame.iloc[:, self._positions[0]])
-
-    @classmethod
-    def from_frame(
-        cls,
-        frame: pd.DataFrame,
+        labels: Any = None,
         *,
         label: Any = None,
         inputs: Any = None,
         transform: Callable[[Any], Any] | None = None,
         lenient: bool = False,
-    ) -> TableExamples:
-        """Examples of a DataFrame that has the labels in a column.
-
-        Parameters
-        ----------
-        frame
-            DataFrame [n, columns].
-        label
-            Label column. By default the column called label, labels, target, class or y; otherwise the only
-            column of categories, strings or booleans, if its values repeat.
-        inputs
-            Input columns; all others by default.
-        transform, lenient
-            As for the class.
-
-        Raises
-        ------
-        DataError
-            If a column is unknown, or the label cannot be told; the columns are listed.
-        """
-        _check_distinct(frame)
-        chosen = as_list(inputs)
+    ) -> None:
         columns = list(frame.columns)
-        if label is None:
-            label = _infer_label(frame, chosen or [])
-        check_column(label, columns, "label")
-        if chosen is None:
-            chosen = [column for column in columns if column != label]
-        check_inputs(chosen, columns, label)
-        if not chosen:
+        twice = frame.columns[frame.columns.duplicated()].unique()
+        if len(twice):
             raise DataError(
-                f"a DataFrame with the label column {label!r} only",
-                "at least one input column",
-                "add a column beside the label",
+                f"several columns called {listed(list(twice))}", "a name for each column", "rename or drop them"
             )
-        made = cls(frame, frame[label], inputs=chosen, transform=transform, lenient=lenient)
-        made.label_column = label
-        return made
-
-    @property
-    def source(self) -> str:
-        """What the data set is."""
-        return "table"
+        if labels is None:
+            label, chosen = choose_columns(
+                columns,
+                label,
+                inputs,
+                partial(_infer_label, frame),
+                lambda label: [column for column in columns if column != label],
+            )
+            labels, arrived = frame[label], f"a DataFrame with the label column {label!r} only"
+            what = "at least one input column"
+        else:
+            _, chosen = choose_columns(columns, NoLabels(0), inputs, lambda inputs: None, lambda label: columns)
+            arrived, what = "a DataFrame without input columns", "at least one"
+        if not chosen:
+            raise DataError(arrived, what, "add a column beside the label")
+        if isinstance(labels, pd.Series):
+            _check_order(frame, labels)
+        values = label_values(labels)
+        check_lengths(len(frame), len(values))
+        super().__init__(*encode_labels(values, lenient=lenient))
+        self.label_column, self.columns, self.transform = label, tuple(chosen), transform
+        # A shallow copy: columns that the caller adds or drops later do not move ours.
+        self._frame = frame.copy(deep=False)
+        self._positions = [columns.index(column) for column in chosen]
+        self._text = transform is None and len(chosen) == 1 and holds_texts(self._frame.iloc[:, self._positions[0]])
 
     def show(self, index: int) -> dict[str, Any]:
         """Values of row `index` by column."""
@@ -133,17 +101,15 @@ class TableExamples(LabelledExamples):
             for name in row.columns
         }
 
-    def _read(self, indices: IntArray) -> Any:
+    def read_rows(self, indices: IntArray) -> Any:
+        """`read` for at least one row."""
         block = self._frame.iloc[indices, self._positions]
         if self._text:
             return as_texts(block.iloc[:, 0])
         if self.transform is None:
             return block
-        made = [
-            transformed(self.transform, values, row)
-            for values, row in zip(block.to_dict("records"), indices.tolist(), strict=True)
-        ]
-        return stack(made, indices)
+        values = dict(zip(indices.tolist(), block.to_dict("records"), strict=True))
+        return transformed_rows(self.transform, values.__getitem__, indices)
 
 
 def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
@@ -176,14 +142,6 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
             "rescale those columns",
         )
     return numbers
-
-
-def _check_distinct(frame: pd.DataFrame) -> None:
-    twice = frame.columns[frame.columns.duplicated()].unique()
-    if len(twice):
-        raise DataError(
-            f"several columns called {listed(list(twice))}", "a name for each column", "rename or drop them"
-        )
 
 
 def _check_order(frame: pd.DataFrame, labels: pd.Series[Any]) -> None:

@@ -12,15 +12,15 @@ from torch.utils.data import Subset, TensorDataset
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrays import check_numbers
-from dataaudit.data.examples import encode_labels
+from dataaudit.data.examples import Examples
 from dataaudit.data.images import is_gray, probed_rows, row_pixels
 from dataaudit.data.kinds import is_image, is_tensor
-from dataaudit.data.labelled import LabelledExamples, label_values
+from dataaudit.data.labels import encode_labels, label_values
 from dataaudit.data.rows import RESIZE, as_array, as_input, for_row, stack, transformed
 from dataaudit.errors import DataError, RowError
 
 
-class TorchExamples(LabelledExamples):
+class TorchExamples(Examples):
     """A torch map-style data set.
 
     Labels come from ``.targets`` or ``.labels`` where up to 64 rows yield the same, with ``.classes`` as names
@@ -48,6 +48,8 @@ class TorchExamples(LabelledExamples):
     one; grey images in a colour set become RGB, a colour image in a grey set is an error.
     """
 
+    source = "torch Dataset"
+
     def __init__(self, dataset: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False) -> None:
         self._dataset = dataset
         self.transform = transform
@@ -64,11 +66,6 @@ class TorchExamples(LabelledExamples):
         super().__init__(*encode_labels(values if self._map is None else values[self._map], lenient=lenient))
         if transform is None:
             check_numbers(self._tensors[0])
-
-    @property
-    def source(self) -> str:
-        """What the data set is."""
-        return "torch Dataset"
 
     def show(self, index: int) -> Any:
         """The x of row `index` before `transform`: a PIL image, an array, or another object."""
@@ -121,7 +118,8 @@ class TorchExamples(LabelledExamples):
             )
         return pair[0], _plain(pair[1], row)
 
-    def _read(self, indices: IntArray) -> AnyArray:
+    def read_rows(self, indices: IntArray) -> AnyArray:
+        """`read` for at least one row."""
         if self._tensors is not None and self.transform is None:
             rows = indices if self._map is None else self._map[indices]
             inputs = self._tensors[0]

@@ -10,9 +10,9 @@ import numpy as np
 from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
 from dataaudit.data.columns import check_column, named_labels
-from dataaudit.data.examples import Examples, NoLabels, check_lengths
+from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import dimensions, is_a, is_table
-from dataaudit.data.labelled import label_values
+from dataaudit.data.labels import NoLabels, check_lengths, label_values
 from dataaudit.errors import DataError, did_you_mean, rows
 
 

@@ -22,7 +22,7 @@ VALUES = 2**22
 """Pixel values that run through a model at a time in evaluation."""
 
 
-class PixelFeed:
+class PixelBatches:
     """Images for a transformers model, through its image processor whenever they are read.
 
     Parameters
@@ -77,7 +77,7 @@ class PixelFeed:
     def _takes(self, shape: Sequence[int]) -> bool:
         return len(shape) == 4 and shape[1] in (1, self._channels)
 
-    def on(self, examples: Examples) -> PixelFeed:
+    def on(self, examples: Examples) -> PixelBatches:
         """Images of another data set, through the same processor and turned in the same way."""
         found = copy.copy(self)
         found._examples = examples

@@ -92,7 +92,7 @@ def check_lengths(starts: IntArray, first: int = 0) -> None:
         )
 
 
-class TokenFeed:
+class TokenBatches:
     """Texts for a transformers model, as one tensor of token ids, attention mask and token types.
 
     Batches are padded to their longest text. Token ids are kept as 32-bit numbers where those of all texts fit in
@@ -179,7 +179,7 @@ class TokenFeed:
         self._longest = int(lengths.max())
         self._full = int((lengths >= self._limit).sum()) if self._limit is not None else 0
 
-    def on(self, examples: Examples) -> TokenFeed:
+    def on(self, examples: Examples) -> TokenBatches:
         """Texts of another data set, by the same tokenizer."""
         found = copy.copy(self)
         found._examples = examples

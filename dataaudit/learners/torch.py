@@ -1,10 +1,11 @@
-"""Torch models: trained by a recipe on copies, from in-memory or disk-backed examples."""
+"""Torch modules, trained by a recipe on copies."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Self
 
@@ -56,8 +57,8 @@ class TorchFitted(Fitted):
     @property
     def rows(self) -> int:
         """Examples that run through the model at a time."""
-        rows, feed = self._learner.format.rows, self._learner.feed
-        return rows if feed is None else min(rows, feed.rows)
+        rows, builder = self._learner.format.rows, self._learner.builder
+        return rows if builder is None else min(rows, builder.rows)
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
@@ -78,18 +79,9 @@ class TorchFitted(Fitted):
 
 
 class TorchLearner(Learner):
-    """A torch module or factory with a recipe, bound to a data set.
+    """A torch module, copied for every fit, or a factory, with a recipe, bound to a data set.
 
-    Parameters
-    ----------
-    model
-        A module (copied for every fit) or a function that makes a freshly initialised one.
-    examples
-        The data set.
-    recipe, device
-        How and where to train.
-    feed
-        How rows become the model's inputs, where it takes other than the rows themselves.
+    `builder` makes the model's inputs where it takes other than the rows themselves.
     """
 
     readable = True
@@ -100,9 +92,9 @@ class TorchLearner(Learner):
         examples: Examples,
         recipe: Recipe | Automatic,
         device: torch.device,
-        feed: BatchBuilder | None = None,
+        builder: BatchBuilder | None = None,
     ) -> None:
-        self.feed = feed
+        self.builder = builder
         self.examples = examples
         # What is to be chosen is chosen in `check`, which sees the inputs.
         self.recipe = recipe if isinstance(recipe, Recipe) else of_length(PLAIN, recipe)
@@ -148,7 +140,7 @@ class TorchLearner(Learner):
     @property
     def description(self) -> dict[str, Any]:
         """Model, recipe, device and precision as JSON values."""
-        chosen, notes = {}, [self._precision_reason, *(self.feed.notes if self.feed is not None else ())]
+        chosen, notes = {}, [self._precision_reason, *(self.builder.notes if self.builder is not None else ())]
         if self._choice is not None:
             chosen, notes = {"recipe_chosen": self._choice.reasons}, [*notes, *self._choice.notes]
         return {
@@ -187,8 +179,8 @@ class TorchLearner(Learner):
             made = copied(self._module)
         if self.recipe.init == "reset":
             reset(made)
-        if self.feed is not None:
-            self.feed.attach(made)
+        if self.builder is not None:
+            self.builder.attach(made)
         for parameter in made.parameters():
             parameter.grad = None
         return self.format.prepare(made.to(self.device))
@@ -200,8 +192,8 @@ class TorchLearner(Learner):
         """
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
-        if self.feed is not None:
-            self.feed.prepare()
+        if self.builder is not None:
+            self.builder.prepare()
         self._takes_tokens = any(isinstance(part, nn.Embedding) for part in module.modules())
         self._dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
         if self.recipe.batch_size == 1 and any(isinstance(part, _BatchNorm) for part in module.modules()):
@@ -217,20 +209,22 @@ class TorchLearner(Learner):
                 "unfreeze some parameters (requires_grad_(True))",
             )
         self.layout = GIVEN
+        few = np.arange(min(2, len(self.examples)), dtype=np.int64)
 
         def try_on(tried: nn.Module, inputs: Tensor) -> None:
             check_outputs(tried, inputs, self._name, self._classes)
 
-        if self.feed is None:
+        if self.builder is None:
             self.layout = fitting(module, self.inputs, len(self.examples), try_on)
+            inputs = self.inputs(few)
         else:
-            self.layout = self.feed.layout
-            try_on(module, self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64)))
-        inputs = self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
+            self.layout = self.builder.layout
+            inputs = self.inputs(few)
+            try_on(module, inputs)
         self.format = choose_format(module, inputs)
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
         self._has_sides = sided and convolves(module)
-        if self._automatic is not None and self._choice is None and self.feed is None:
+        if self._automatic is not None and self._choice is None and self.builder is None:
             self._choice = choose_recipe(
                 self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed
             )
@@ -269,7 +263,7 @@ class TorchLearner(Learner):
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
         found = super().on(examples)
         found._labels, found._accuracy = torch.tensor(examples.labels), {}
-        found.feed = None if self.feed is None else self.feed.on(examples)
+        found.builder = None if self.builder is None else self.builder.on(examples)
         return found
 
     def from_scratch(self) -> TorchLearner:
@@ -287,7 +281,7 @@ class TorchLearner(Learner):
             module = self.module(0)
         digest = hashlib.blake2b(digest_size=16)
         digest.update(f"{module}{fingerprint_of(self.recipe)}{self.precision}".encode())
-        digest.update((self.feed.identity if self.feed is not None else "").encode())
+        digest.update((self.builder.identity if self.builder is not None else "").encode())
         for name, value in module.state_dict().items():
             digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
@@ -300,9 +294,9 @@ class TorchLearner(Learner):
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers in the model's own precision."""
-        if self.feed is not None:
-            fed: Tensor = self.feed.batch(indices).to(self.device)
-            return fed.to(self._dtype) if fed.is_floating_point() else fed
+        if self.builder is not None:
+            built: Tensor = self.builder.batch(indices).to(self.device)
+            return built.to(self._dtype) if built.is_floating_point() else built
         read = self.examples.read(indices)
         if is_table(read):
             from dataaudit.data.tables import as_numbers
@@ -325,12 +319,9 @@ class TorchLearner(Learner):
         return outputs.float()
 
     def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
-        inputs = self.format.lay(inputs)
-        if self.precision == "bfloat16":
-            with torch.autocast(self.device.type, torch.bfloat16):
-                outputs: Tensor = module(inputs)
-            return outputs.float()
-        outputs = module(inputs)
+        rounded = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16) if rounded else nullcontext():
+            outputs: Tensor = module(self.format.lay(inputs))
         return outputs.float()
 
     def fit(

@@ -14,9 +14,9 @@ from dataaudit.data.kinds import is_a
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import BatchBuilder
 from dataaudit.learners.hooks import HEAD
-from dataaudit.learners.pixels import PixelFeed
+from dataaudit.learners.pixels import PixelBatches
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Automatic, Recipe, of_length
-from dataaudit.learners.tokens import MASK, TYPES, TokenFeed, length_limit
+from dataaudit.learners.tokens import MASK, TYPES, TokenBatches, length_limit
 from dataaudit.learners.torch import TorchLearner
 
 
@@ -66,11 +66,11 @@ def transformers_learner(
         )
     _check_order(made, examples)
     if made.main_input_name == "input_ids":
-        feed: BatchBuilder = _of_texts(made, examples, processor)
+        builder: BatchBuilder = _of_texts(made, examples, processor)
         if isinstance(recipe, Recipe) and recipe.augment is not None:
             raise SettingError("a recipe with augment= for texts", "one without", "pass Recipe(augment=None, ...)")
     elif made.main_input_name == "pixel_values":
-        feed = _of_images(made, examples, processor)
+        builder = _of_images(made, examples, processor)
     else:
         raise ModelError(
             f"a {type(made).__name__}, which takes {made.main_input_name!r}",
@@ -78,7 +78,7 @@ def transformers_learner(
             f"pass a model of {HEAD}",
         )
     recipe = of_length(FINETUNE if trained_before(made) else TRANSFORMER, recipe)
-    return TorchLearner(model, examples, recipe, device, feed)
+    return TorchLearner(model, examples, recipe, device, builder)
 
 
 def trained_before(model: Any) -> bool:
@@ -105,7 +105,7 @@ def _check_order(model: Any, examples: Examples) -> None:
         )
 
 
-def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenFeed:
+def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenBatches:
     name = type(model).__name__
     tokenizer = getattr(processor, "tokenizer", processor)
     if processor is None:
@@ -145,10 +145,10 @@ def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenFeed:
     # Batches are padded here, whatever the tokenizer is used to give.
     named = (MASK, *tokenizer.model_input_names)
     optional = [one for one in (MASK, TYPES) if one in taken and one in named]
-    return TokenFeed(examples, tokenizer, ("input_ids", *optional), length_limit(model, tokenizer))
+    return TokenBatches(examples, tokenizer, ("input_ids", *optional), length_limit(model, tokenizer))
 
 
-def _of_images(model: Any, examples: Examples, processor: Any) -> PixelFeed:
+def _of_images(model: Any, examples: Examples, processor: Any) -> PixelBatches:
     images = getattr(processor, "image_processor", processor)
     if images is not None and not is_a(images, "transformers.image_processing_base", "ImageProcessingMixin"):
         raise ModelError(
@@ -156,4 +156,4 @@ def _of_images(model: Any, examples: Examples, processor: Any) -> PixelFeed:
             "a transformers image processor",
             "pass processor=AutoImageProcessor.from_pretrained(...), or none for pixels divided by 255",
         )
-    return PixelFeed(examples, images, int(getattr(model.config, "num_channels", 3)))
+    return PixelBatches(examples, images, int(getattr(model.config, "num_channels", 3)))

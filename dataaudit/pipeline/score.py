@@ -22,8 +22,8 @@ from dataaudit.audit.base import Audit
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.timing import Timer
 from dataaudit.data import as_examples
+from dataaudit.data.derived import usable_rows
 from dataaudit.data.inspection import inspect
-from dataaudit.data.subset import usable_rows
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.density.protocol import DensityEngine

@@ -10,10 +10,10 @@ import numpy as np
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
 from dataaudit.data.chunks import ChunkedRows
+from dataaudit.data.derived import StoredExamples
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.kinds import is_table
-from dataaudit.data.stored import StoredExamples
 from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
 from dataaudit.representations.columns import LevelledRows, Levels, levelled, share_a_scale

@@ -19,7 +19,7 @@ import numpy as np
 from dataaudit.common import folders
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import AnyArray
-from dataaudit.data.stored import STREAM
+from dataaudit.data.derived import STREAM
 from dataaudit.errors import StorageError
 from dataaudit.representations.keep import Keep
 

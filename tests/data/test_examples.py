@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataaudit.data import as_examples, inspect
-from dataaudit.data.examples import encode_labels
 from dataaudit.data.inspection import READ_BYTES, rows_per_block
+from dataaudit.data.labels import encode_labels
 from dataaudit.errors import DataError
 
 VALUES = st.one_of(

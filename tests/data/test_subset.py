@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 
 import dataaudit
 from dataaudit.data import as_examples, inspect
-from dataaudit.data.examples import encode_labels
+from dataaudit.data.derived import SubsetExamples, usable_rows
 from dataaudit.data.images import Resize
 from dataaudit.data.inspection import readable
-from dataaudit.data.subset import SubsetExamples, usable_rows
+from dataaudit.data.labels import encode_labels
 from dataaudit.errors import DataError, RowError, SettingError
 from dataaudit.testing import ExamplesContract
 

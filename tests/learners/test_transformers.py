@@ -145,7 +145,7 @@ def test_a_plain_loop_gives_the_same_model_and_the_same_training_logits(words, e
 def test_tokens_are_those_of_the_tokenizer_padded_to_the_longest_of_a_batch(words, examples):
     for side in ("right", "left"):
         spelled = tokenizer(padding_side=side, model_input_names=["input_ids", "attention_mask", "token_type_ids"])
-        feed = as_learner(bert, examples, SHORT, "cpu", spelled).feed
+        feed = as_learner(bert, examples, SHORT, "cpu", spelled).builder
         rows = np.array([4, 0, 80, 4])
         packed = feed.batch(rows)
         plain = spelled([words[0][i] for i in rows], padding=True, return_tensors="pt", return_token_type_ids=True)
@@ -162,8 +162,8 @@ def test_texts_too_many_to_keep_are_tokenised_batch_by_batch(examples, monkeypat
     monkeypatch.setattr(tokens, "BLOCK", 7)
     read = as_learner(bert, examples, SHORT, "cpu", tokenizer())
     read.check(0)
-    assert read.feed._kept is None
-    assert ["tokenised batch by batch" in note for note in read.feed.notes] == [True]
+    assert read.builder._kept is None
+    assert ["tokenised batch by batch" in note for note in read.builder.notes] == [True]
     assert torch.equal(read.inputs(np.arange(90)), kept.inputs(np.arange(90)))
     a, b = (learner.fit(np.arange(90), 0, None, False).logits(np.arange(9)) for learner in (kept, read))
     assert torch.equal(a, b)

@@ -1,4 +1,4 @@
-"""Some rows of a data set, without those that cannot be used."""
+"""Rows of another data set: some of them, or all of them with their inputs in an array."""
 
 from __future__ import annotations
 
@@ -6,22 +6,56 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.types import IntArray
+from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import readable, rows_per_block, unfit
-from dataaudit.data.labelled import DerivedExamples
 from dataaudit.errors import DataError, RowError, rows
+
+STREAM = "stream"
+"""Folder beside stored representations that holds a data set which arrived as a stream."""
+
+
+class DerivedExamples(Examples):
+    """Rows of another data set, `whole`, which keep what it says of itself; `labels` are int64 [n]."""
+
+    def __init__(self, whole: Examples, labels: IntArray) -> None:
+        super().__init__(labels, whole.class_names)
+        self.whole, self.source = whole, whole.source
+        self.columns, self.class_columns, self.label_column = whole.columns, whole.class_columns, whole.label_column
+        self.transform, self.origin, self.notes = whole.transform, whole.origin, whole.notes
+
+    @property
+    def dropped(self) -> IntArray:
+        """Rows of the caller's data set that were left out, ascending."""
+        return self.whole.dropped
+
+
+class StoredExamples(DerivedExamples):
+    """Another data set with its inputs as read in an array [n, ...]."""
+
+    def __init__(self, whole: Examples, array: AnyArray) -> None:
+        super().__init__(whole, whole.labels)
+        self._array = array
+
+    @property
+    def array(self) -> AnyArray:
+        """All inputs without a copy, [n, ...]."""
+        return self._array
+
+    def show(self, index: int) -> Any:
+        """Row `index` as the data set shows it."""
+        return self.whole.show(index)
+
+    def read_rows(self, indices: IntArray) -> AnyArray:
+        """Rows of the array."""
+        return self._array[indices]
 
 
 class SubsetExamples(DerivedExamples):
-    """Rows of another `Examples`, read from it when asked for.
+    """Rows of another data set, read from it when asked for.
 
-    Parameters
-    ----------
-    whole
-        The data set; its labels may be -1 where they are missing, in rows that are left out.
-    rows
-        Positions in it that are kept, ascending, int64 [n].
+    Labels of `whole` may be -1 where they are missing, in rows that are left out; `rows` are positions in it that are
+    kept, ascending, int64 [n].
 
     Raises
     ------
@@ -56,7 +90,8 @@ class SubsetExamples(DerivedExamples):
         """Row `index` of those kept."""
         return self.whole.show(int(self.rows[index]))
 
-    def _read(self, indices: IntArray) -> Any:
+    def read_rows(self, indices: IntArray) -> Any:
+        """`read` for at least one row."""
         return self.whole.read(self.rows[indices])
 
 
