@@ -1,4 +1,4 @@
-"""Finished blocks in a folder: a call that was killed, or stopped by a full disk, goes on from them.
+"""Finished blocks in a folder, from which a call that was killed, or stopped by a full disk, is resumed.
 
     blocks.json                    which data set the sums are of
     sums-<layout>/blocks.json      of which rows, at which bandwidth, by which settings
@@ -41,7 +41,7 @@ class BlockFolder:
     data
         What all sums in the folder are of: digests, as JSON values.
     layout
-        What tells these sums from others of the same data: form of the rows, bandwidth.
+        What distinguishes these sums from others of the same data: form of the rows, bandwidth.
     belongs
         "rows", "settings": what finished blocks must have been made of and by. JSON values.
     files
@@ -99,12 +99,10 @@ class BlockFolder:
         sound: dict[int, Path] = {}
         for path in sorted(self.path.iterdir()):
             match = _FILE.fullmatch(path.name)
-            if match is None:
-                continue
-            if self._load(path) is None:
+            if match and self._load(path) is None:
                 self.damaged.append(path.name)
                 path.unlink(missing_ok=True)
-            elif not match[1]:
+            elif match and not match[1]:
                 sound[int(match[2])] = path
         return sound
 
@@ -130,25 +128,13 @@ class BlockFolder:
         return best, done
 
     def write(self, task: int, block: FloatArray) -> None:
-        """Keep the sums of a task.
-
-        Raises
-        ------
-        StorageError
-            If they cannot be written; what is there is kept.
-        """
+        """Keep the sums of a task; raises `StorageError` if they cannot be written, and what is there is kept."""
         path = self.path / f"{task:06d}-{_name(block)}.npy"
         _put(path, block)
         self._blocks[task] = path
 
     def read(self, task: int) -> FloatArray:
-        """Sums of a finished task.
-
-        Raises
-        ------
-        StorageError
-            If they are not what was written.
-        """
+        """Sums of a finished task; raises `StorageError` if they are not what was written."""
         block = self._load(self._blocks[task])
         if block is None:
             raise StorageError(f"{self._blocks[task]}, which was changed", "what was written there", "call again")
@@ -169,13 +155,7 @@ class BlockFolder:
 
 
 def _recognise(folder: Path, described: Mapping[str, Any], files: Sequence[str] = ()) -> None:
-    """Describe a folder, or see that it is described so; `files`, where rows lie, may be others by now.
-
-    Raises
-    ------
-    StorageError
-        If it is of something else; the first difference is named.
-    """
+    """Describe a folder, or see that it is described so; `files`, where rows lie, may be others by now."""
     there = KIND.open(folder)
     if there is None:
         KIND.write(folder, {**described, "files": list(files)})
@@ -183,9 +163,10 @@ def _recognise(folder: Path, described: Mapping[str, Any], files: Sequence[str] 
     differs = folders.difference({part: there.get(part) for part in described}, described)
     if differs is not None:
         name, other, here = differs
+        part, _, key = name.partition(".")
         raise StorageError(
-            f"block sums of other {name.split('.')[0]} at {folder}: {name.partition('.')[2] or name} {other!r} there",
-            f"{name.partition('.')[2] or name} {here!r}",
+            f"block sums of other {part} at {folder}: {key or part} {other!r} there",
+            f"{key or part} {here!r}",
             "name another folder, or pass what that one was begun with",
         )
 

@@ -31,17 +31,7 @@ STALE = 3600.0
 
 @dataclass(frozen=True)
 class FolderKind:
-    """Kind of a folder, as its manifest names it.
-
-    Attributes
-    ----------
-    format, version
-        Entries of the manifest; a folder with others is refused.
-    manifest
-        Name of the file.
-    holds
-        The kind in words, for errors: "one of block sums".
-    """
+    """Kind of a folder: entries and file name of its manifest, and what it holds in words ("one of block sums")."""
 
     format: str
     version: int
@@ -49,24 +39,12 @@ class FolderKind:
     holds: str
 
     def open(self, folder: Path, ours: Collection[str] = ()) -> dict[str, Any] | None:
-        """Make a folder, or see that it is of this kind.
-
-        Parameters
-        ----------
-        folder
-            Where; a local path.
-        ours
-            Names that may lie in it before there is a manifest.
-
-        Returns
-        -------
-        dict or None
-            The manifest, if there is one already.
+        """Make a folder, or see that it is of this kind: its manifest, None if there is none yet.
 
         Raises
         ------
         StorageError
-            If the folder holds other things, is of another kind or version, or cannot be made or read.
+            If it is of another kind or version, holds other things than `ours`, or cannot be made or read.
         """
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -89,14 +67,11 @@ class FolderKind:
                 )
 
     def read(self, folder: Path) -> dict[str, Any]:
-        """Manifest of a local folder, checked as by `decode`."""
-        with explained(folder / self.manifest):
-            content = (folder / self.manifest).read_bytes()
-        return self.decode(content, folder)
+        """Manifest of a local folder, as by `check`."""
+        return self.check(read(folder / self.manifest), folder)
 
-    def decode(self, content: bytes, folder: object) -> dict[str, Any]:
-        """Manifest in a file's content; raises `StorageError` if it is damaged, or of another kind or version."""
-        manifest = decoded(content, f"{folder}/{self.manifest}")
+    def check(self, manifest: dict[str, Any], folder: object) -> dict[str, Any]:
+        """The manifest; raises `StorageError` if it is of another kind or version."""
         kind = (manifest.get("format"), manifest.get("version"))
         if kind != (self.format, self.version):
             raise StorageError(
@@ -138,14 +113,14 @@ def explained(what: object, errors: Any = OSError, **parts: str) -> Iterator[Non
 
 
 def decoded(content: bytes, name: object) -> dict[str, Any]:
-    """JSON object in a file's content; raises `StorageError` if there is none."""
+    """JSON object in a file's content, empty if it is another value; raises `StorageError` if it is no JSON."""
     try:
-        found = json.loads(content)
+        fields = json.loads(content)
     except ValueError as error:
         raise StorageError(
             f"{name}, which is not JSON ({error})", "an undamaged description", "name another folder"
         ) from error
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -166,16 +141,7 @@ def replace(path: Path, fields: Mapping[str, Any]) -> None:
 
 
 def put(path: Path, *contents: Any, new: bool = False) -> None:
-    """Write a file, one part after the other, whole or not at all, to the disk.
-
-    Parameters
-    ----------
-    path
-        Where.
-    contents
-        Bytes, or buffers of them.
-    new
-        True to leave a file alone that is there already.
+    """Write buffers to a file, whole or not at all, to the disk; a `new` one only where there is none.
 
     Raises
     ------
@@ -262,10 +228,10 @@ def _flat(fields: Any, path: str = "") -> dict[str, Any]:
     """Nested fields as one level: {"recipe.epochs": 5}."""
     if not isinstance(fields, Mapping):
         return {path or "value": fields}
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in fields.items():
-        found |= _flat(value, f"{path}.{name}" if path else str(name))
-    return found
+        flat |= _flat(value, f"{path}.{name}" if path else str(name))
+    return flat
 
 
 def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:

@@ -20,7 +20,7 @@ from dataaudit.data.columns import as_list, check_column, check_inputs
 from dataaudit.data.huggingface import infer_inputs, infer_label
 from dataaudit.errors import DataError, RowError, StorageError
 
-KIND = folders.FolderKind("dataaudit stream", 1, "stream.json", "one of a stream")
+KIND = folders.FolderKind("dataaudit stream", 1, "stream.json", "the rows of a stream")
 HEAD = 256
 """Rows by which a stream is recognised, and the types of columns where it does not declare them."""
 BATCH = 256
@@ -29,7 +29,7 @@ PART = 32 * 2**20
 
 
 def stored_stream(stream: Any, folder: Path, label: Any, inputs: Any, progress: bool) -> datasets.Dataset:
-    """The label and input columns of a stream as a data set on disk.
+    """Store the label and input columns of a stream as a data set on disk.
 
     What an earlier call left complete is not written again, and a complete pass is not made again: such a stream is
     recognised by its columns and its first `HEAD` rows. After a crash the stream is read from the start, for nothing

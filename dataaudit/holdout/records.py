@@ -23,11 +23,11 @@ class Record:
     Attributes
     ----------
     run
-        Which.
+        Its ratio and number.
     held_out, correct
         One bit a row, uint8 [ceil(n / 8)], as `numpy.packbits` lays them; correct only where held out.
     probability
-        Probability of the label, float16 [m], of the rows held out, rising.
+        Probability of the label, float16 [m], of the rows held out, in their order.
     missing_classes
         Classes of the data set that the run did not train on.
     """

@@ -48,8 +48,8 @@ class Store:
     def _files(self) -> tuple[Any, str]:
         import fsspec
 
-        found: tuple[Any, str] = fsspec.core.url_to_fs(self.url, **(self.options or {}))
-        return found
+        files, root = fsspec.core.url_to_fs(self.url, **(self.options or {}))
+        return files, root
 
     def _explained(self, what: str = "") -> AbstractContextManager[None]:
         """Any error as `StorageError`: object stores raise those of their own libraries."""
@@ -75,17 +75,18 @@ class Store:
             if KIND.manifest not in inside:
                 KIND.refuse_strangers(self.url, inside)
                 self._put(KIND.manifest, folders.encoded(KIND.describe(belongs)), new=True)
-                # Whoever began the same folder at the same time may have been first.
+                # Another process that began the same folder at the same time may have been first.
                 files.invalidate_cache()
-            manifest = KIND.decode(files.cat_file(f"{root}/{KIND.manifest}"), self.url)
+            content = files.cat_file(f"{root}/{KIND.manifest}")
+        manifest = KIND.check(folders.decoded(content, f"{self.url}/{KIND.manifest}"), self.url)
         for part in ("data", "recipe", "plan"):
             if manifest.get(part) != belongs[part]:
                 about = (described.get("about", {}).get(part, {}) for described in (manifest, belongs))
                 differs = folders.difference(*about)
+                detail = "{}: {!r} there, {!r} here".format(*differs) if differs else "of the same description"
                 raise StorageError(
                     f"a store of another {'data set' if part == 'data' else part} at {self.url}: fingerprint "
-                    f"{manifest.get(part)}, "
-                    + ("of the same description" if differs is None else "{}: {!r} there, {!r} here".format(*differs)),
+                    f"{manifest.get(part)}, {detail}",
                     f"fingerprint {belongs[part]}",
                     "name another folder, or pass what that store was begun with",
                 )
@@ -123,8 +124,7 @@ class Store:
         with self._explained(f"the record {name}"):
             files, root = self._files
             content: bytes = files.cat_file(f"{root}/{name}")
-        known = name.rsplit("-", 1)[-1].removesuffix(".npz")
-        checksum = folders.digest(content)
+        known, checksum = name.rsplit("-", 1)[-1].removesuffix(".npz"), folders.digest(content)
         if checksum != known:
             raise DamagedRecordError(
                 f"{name} with {len(content)} bytes and checksum {checksum}", f"checksum {known}", "make it again"

@@ -1,4 +1,4 @@
-"""Representations in a folder: written once in bounded batches, gone on with after a crash, memory-mapped to be read.
+"""Representations in a folder: written once in bounded batches, resumed after a crash, memory-mapped to be read.
 
     representations.json           which data set the rows are of
     NAME.npy, NAME.json            rows, and how far they are complete, with a digest of every block
@@ -72,47 +72,37 @@ class RowStore:
                 )
 
     def keeper(self, space: str, n: int, of: Mapping[str, Any], weights: str | None) -> Keep:
-        """Where the parts of a representation go.
+        """Return where the parts of a representation of `n` rows go.
 
-        Parameters
-        ----------
-        space
-            Name of the representation.
-        n
-            Number of rows.
-        of
-            What else tells it from others: layer, epoch, loss.
-        weights
-            Digest of the model's weights as they are read; None for inputs. Rows of other weights, which the same
-            model may come to on a device whose sums have no fixed order, are made anew.
+        `of` is what else distinguishes it: layer, epoch, loss. `weights` is the digest of the model's weights as they
+        are read, None for inputs: rows of other weights, which the same model may come to on a device whose sums have
+        no fixed order, are made anew.
         """
         model = self._model if weights is not None else None
         digest = fingerprint_of(dict(of))[:12]
 
         def keep(part: str) -> OnDisk:
             name = space if part == "rows" and not of else f"{space}-{part}-{digest}"
-            made = OnDisk(self.folder / name, n, {"model": model, "weights": weights})
-            self._used.append(made)
-            return made
+            rows = OnDisk(self.folder / name, n, {"model": model, "weights": weights})
+            self._used.append(rows)
+            return rows
 
         return keep
 
     def check_unchanged(self) -> None:
         """Raise `StorageError` if a file was written to since its rows were handed out."""
-        for made in self._used:
-            made.check_unchanged()
+        for rows in self._used:
+            rows.check_unchanged()
 
     def close(self) -> None:
         """Let go of the files, for others to write; what is complete stays."""
-        for made in self._used:
-            made.close()
+        for rows in self._used:
+            rows.close()
 
     def describe(self) -> dict[str, Any]:
-        """What an audit records: every file, its bytes, and the row from which this call made it."""
-        files = {
-            made.path.name: {"bytes": made.path.stat().st_size, "made_from_row": made.begun} for made in self._used
-        }
-        return {"folder": str(self.folder), "files": files}
+        """Record for an audit: every file, its bytes, and the row from which this call made it."""
+        used = {rows.path.name: {"bytes": rows.path.stat().st_size, "made_from_row": rows.begun} for rows in self._used}
+        return {"folder": str(self.folder), "files": used}
 
 
 class OnDisk:
@@ -144,9 +134,9 @@ class OnDisk:
         with folders.explained(self.path):
             self.path.open("ab").close()
         if self._about.exists():
-            told = folders.read(self._about)
-            if {key: told.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
-                self._shape, self._blocks = self._described(told)
+            described = folders.read(self._about)
+            if {key: described.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
+                self._shape, self._blocks = self._described(described)
                 self._verify()
         self.begun = self.done
 
@@ -159,10 +149,10 @@ class OnDisk:
         """Rows that are on the disk, checked."""
         return self._blocks[-1][0] if self._blocks else 0
 
-    def _described(self, told: Mapping[str, Any]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
+    def _described(self, described: Mapping[str, Any]) -> tuple[tuple[int, str], list[tuple[int, str]]]:
         """Features and type, and the blocks, as `_write` describes them."""
-        found: tuple[Any, Any, Any] = told.get("features"), told.get("dtype"), told.get("blocks")
-        features, kind, blocks = found
+        parts: list[Any] = [described.get(name) for name in ("features", "dtype", "blocks")]
+        features, kind, blocks = parts
         good = type(features) is int and features >= 0 and isinstance(kind, str) and isinstance(blocks, list)
         if good:
             try:
@@ -206,13 +196,7 @@ class OnDisk:
             )
 
     def put(self, first: int, values: AnyArray) -> None:
-        """As `dataaudit.representations.keep.Kept.put`.
-
-        Raises
-        ------
-        StorageError
-            If they cannot be written, for want of room perhaps; complete blocks are kept.
-        """
+        """As `Kept.put`; raises `StorageError` if rows cannot be written, and complete blocks are kept."""
         there = self.done + sum(map(len, self._waiting))
         values = np.ascontiguousarray(values[max(0, there - first) :])
         if not len(values):
@@ -252,8 +236,8 @@ class OnDisk:
         assert self.done == self._n
         self.close()
         self._seen = self._state()
-        found: AnyArray = np.load(self.path, mmap_mode="r")
-        return found
+        rows: AnyArray = np.load(self.path, mmap_mode="r")
+        return rows
 
     def _state(self) -> tuple[int, ...]:
         stat = self.path.stat()
