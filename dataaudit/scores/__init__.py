@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dataaudit.common.registry import Registry
 from dataaudit.density.base import SPACES
@@ -68,19 +67,15 @@ def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | No
     """
     if isinstance(scorers, str) and scorers == "auto":
         return None
-    asked: Iterable[Any]
-    if isinstance(scorers, (list, tuple)):
-        asked = scorers
-    elif isinstance(scorers, (str, Scorer)):
-        asked = [scorers]
-    else:
+    requested = [scorers] if isinstance(scorers, (str, Scorer)) else scorers
+    if not isinstance(requested, (list, tuple)):
         raise SettingError(
             f"scorers={scorers!r}",
             "'auto', a name, a scorer, or a list of them",
             did_you_mean("", REGISTRY.names()),
         )
-    found: list[Scorer] = []
-    for scorer in asked:
+    resolved: list[Scorer] = []
+    for scorer in requested:
         if isinstance(scorer, str):
             scorer = REGISTRY.get(scorer)
         if not isinstance(scorer, Scorer) or isinstance(scorer, type):
@@ -89,14 +84,14 @@ def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | No
                 "a name or an object with name, summary, needs and score()",
                 did_you_mean(scorer, REGISTRY.names()),
             )
-        found.append(scorer)
-    names = [scorer.name for scorer in found]
+        resolved.append(scorer)
+    names = [scorer.name for scorer in resolved]
     twice = {name for name in names if names.count(name) > 1}
-    if twice or not found:
+    if twice or not resolved:
         raise SettingError(
             f"scorers {names}", "at least one, each name once", "drop the repeats, or pass scorers='auto'"
         )
-    return found
+    return resolved
 
 
 def supported(needs: set[Need]) -> list[Scorer]:

@@ -1,4 +1,4 @@
-"""What a scorer is: pure NumPy, from evidence to one number an example."""
+"""Scorer protocol: pure NumPy, from evidence to one number an example."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataaudit.neighbours.labels import NeighbourLabelsNeed
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """How far a score is known.
+    """Uncertainty of a score.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Scores:
         What orders examples of equal value, float64 [n], higher = more regular; None if the order of the
         data set does.
     uncertainty
-        Of estimates; None for scores that are what they are.
+        Of estimates; None for scores that are no estimates.
     """
 
     values: FloatArray

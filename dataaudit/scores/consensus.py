@@ -16,7 +16,7 @@ from dataaudit.scores.base import Scores
 
 @dataclass(frozen=True)
 class Consensus:
-    """Posterior of the given label under the combined beliefs, minus their EL2N, plus shares of margin and log odds.
+    """Posterior of the given label by all sources together, minus their EL2N, plus shares of margin and log odds.
 
     The sources (mean probabilities over epochs, held-out predictions, the labels of the nearest neighbours) are
     multiplied with exponents and normalised; Bayes' rule with the noise found between classes gives the posterior, as
@@ -39,37 +39,23 @@ class Consensus:
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Beliefs, from whatever the model and the data set allow."""
+        """Combined probabilities, from whatever the model and the data set allow."""
         return frozenset({Need.CONSENSUS})
 
     def score(self, evidence: Evidence) -> Scores:
         """Values [n], at most 2.3; ties by the margin of the probabilities; NaN where an example was never seen."""
-        beliefs, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
-        assert beliefs is not None
-        return consensus_scores(beliefs.shares, labels, classes, beliefs.known)
+        combined, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
+        assert combined is not None
+        return consensus_scores(combined.shares, labels, classes, combined.known)
 
 
 def consensus_scores(
-    shares: ClassProbabilities, labels: IntArray, classes: int, known: BoolArray, constants: Constants = CONSTANTS
+    combined: ClassProbabilities, labels: IntArray, classes: int, known: BoolArray, constants: Constants = CONSTANTS
 ) -> Scores:
-    """Values and ties of the consensus, [n], from the combined beliefs.
-
-    Parameters
-    ----------
-    shares
-        Probabilities of the classes by all sources together.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    known
-        Examples that something is known about, bool [n].
-    constants
-        Of the posterior and of what is added to it.
-    """
-    noise = noise_rates(shares, labels, classes, known)
-    found = label_posterior(shares, labels, classes, noise, constants.structure, constants.floor)
-    return Scores(np.where(known, consensus_values(found, constants), np.nan), found.margin)
+    """Values and ties of the consensus, [n], from the combined probabilities; NaN where not `known` (bool [n])."""
+    noise = noise_rates(combined, labels, classes, known)
+    posterior = label_posterior(combined, labels, classes, noise, constants.structure, constants.floor)
+    return Scores(np.where(known, consensus_values(posterior, constants), np.nan), posterior.margin)
 
 
 consensus = Consensus()

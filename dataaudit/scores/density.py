@@ -132,12 +132,12 @@ class Density:
         the standard errors, which it is at most. The reliability is the squared estimated Spearman correlation with
         the exact ranking, the least over the epochs.
         """
-        found = [evidence.densities[need] for need in self._ordered()]
-        values = np.mean([_VALUES[self.kind](sums, evidence.labels) for sums in found], axis=0)
-        errors = [sums.errors for sums in found if sums.errors is not None]
+        by_epoch = [evidence.densities[need] for need in self._ordered()]
+        values = np.mean([_VALUES[self.kind](sums, evidence.labels) for sums in by_epoch], axis=0)
+        errors = [sums.errors for sums in by_epoch if sums.errors is not None]
         if not errors:
             return Scores(values)
-        stderr = np.mean([sums.stderr(self.kind) for sums in found], axis=0)
+        stderr = np.mean([sums.stderr(self.kind) for sums in by_epoch], axis=0)
         agreement = min(one.agreement[self.kind] for one in errors)
         members = np.min([one.members for one in errors], axis=0)
         low, high = _RANGES[self.kind]

@@ -1,4 +1,4 @@
-"""Which epochs a score of a representation looks at, as a caller says it."""
+"""Epochs after which a score takes its representation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from dataaudit.errors import SettingError
 
 
 def checked_epochs(epochs: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Distinct epochs in the order given; None stays None, for the end of training.
+    """Distinct epochs in the order given, or a `SettingError`; None stays None, for the end of training.
 
-    Raises
-    ------
-    SettingError
-        If it is not a list of whole numbers with at least one.
-
-    Examples
-    --------
     >>> checked_epochs([3, 1, 3])
     (3, 1)
     """

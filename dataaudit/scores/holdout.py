@@ -39,16 +39,14 @@ class HoldoutScore:
 
     def score(self, evidence: Evidence) -> Scores:
         """Values [n], NaN where an example was never held out."""
-        found: HoldoutScores = getattr(evidence, self.need.value)
+        runs: HoldoutScores = getattr(evidence, self.need.value)
         if self.field == "values":
-            uncertainty = Uncertainty(found.stderr, found.lower, found.upper, found.holdouts, found.reliability)
-            return Scores(found.values, found.probability, uncertainty)
-        error = found.probability_stderr
-        lower, upper = (np.clip(found.probability + z * error, 0, 1) for z in (-1.96, 1.96))
-        return Scores(
-            found.probability,
-            uncertainty=Uncertainty(error, lower, upper, found.holdouts, found.probability_reliability),
-        )
+            uncertainty = Uncertainty(runs.stderr, runs.lower, runs.upper, runs.holdouts, runs.reliability)
+            return Scores(runs.values, runs.probability, uncertainty)
+        error = runs.probability_stderr
+        lower, upper = (np.clip(runs.probability + z * error, 0, 1) for z in (-1.96, 1.96))
+        uncertainty = Uncertainty(error, lower, upper, runs.holdouts, runs.probability_reliability)
+        return Scores(runs.probability, uncertainty=uncertainty)
 
 
 c_score = HoldoutScore(

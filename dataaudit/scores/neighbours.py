@@ -122,17 +122,11 @@ class NeighbourCScore:
         return frozenset(self._ordered())
 
     def described(self, graph: Neighbours) -> dict[str, Any]:
-        """What an audit records beside the graph; JSON values."""
+        """Settings that an audit records beside the graph; JSON values."""
         n = len(graph.indices)
         ratio = list(self.ratio) if isinstance(self.ratio, tuple) else self.ratio
         tail, votes = tail_of(n - 1, graph.depth, self.k, self.ratio, self.inclusion)
-        return {
-            "k": int(self.k),
-            "ratio": ratio,
-            "inclusion": self.inclusion,
-            "tail": tail,
-            "votes_beyond": votes,
-        }
+        return {"k": int(self.k), "ratio": ratio, "inclusion": self.inclusion, "tail": tail, "votes_beyond": votes}
 
     def score(self, evidence: Evidence) -> Scores:
         """Values [n] between 0 and 1, the mean over the chosen epochs."""
@@ -150,15 +144,15 @@ def _checked(ratio: Any) -> float | tuple[float, ...] | str:
     if isinstance(ratio, str) and ratio == "integral":
         return ratio
     try:
-        found = np.asarray(ratio, np.float64)
+        ratios = np.asarray(ratio, np.float64)
     except (TypeError, ValueError):
-        found = np.array([])
-    inside = found.size and found.ndim <= 1 and bool(((found > 0) & (found < 1)).all())
+        ratios = np.array([])
+    inside = ratios.size and ratios.ndim <= 1 and bool(((ratios > 0) & (ratios < 1)).all())
     if isinstance(ratio, (str, bool)) or not inside:
         raise SettingError(
             f"ratio={ratio!r}", "a number between 0 and 1, a list of them, or 'integral'", "pass ratio='integral'"
         )
-    return tuple(found.tolist()) if found.ndim else float(found)
+    return tuple(ratios.tolist()) if ratios.ndim else float(ratios)
 
 
 BUILT_IN = {f"knn_c_score/{space}": NeighbourCScore(space) for space in SPACES}

@@ -1,4 +1,4 @@
-"""How well the given label agrees with training, once the label noise between classes is taken into account."""
+"""Agreement of the given label with training, once the label noise between classes is taken into account."""
 
 from __future__ import annotations
 

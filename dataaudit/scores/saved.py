@@ -50,28 +50,13 @@ class SavedScore:
 def saved_scores(
     given: Mapping[str, Any], known: list[str], labels: IntArray, class_names: tuple[str, ...], notes: list[str]
 ) -> dict[str, SavedScore]:
-    """Scores by name from ``{"c_score": file or array}``; notes say whether labels were compared.
+    """Scores by name from ``{"c_score": file or array}``; adds to `notes` whether labels were compared.
 
-    Parameters
-    ----------
-    given
-        Name of a score -> path of an .npz (values under the score's name or `VALUES`, and "labels" to compare, as in
-        the files that the paper's authors publish) or an .npy, or an array [n].
-    known
-        Names that scores may have.
-    labels, class_names
-        Of the data set.
-    notes
-        A note on each score is added.
-
-    Raises
-    ------
-    SettingError
-        If a name is unknown or a file cannot be read.
-    DataError
-        If lengths or labels differ from the data set's, or a value is infinite.
+    A file is an .npz (values under the score's name or `VALUES`, and "labels" to compare, as in the files that the
+    paper's authors publish) or an .npy; an array is [n]. Raises a `SettingError` if a name is none of `known` or a file
+    cannot be read, a `DataError` if lengths or labels differ from the data set's, or a value is infinite.
     """
-    found = {}
+    scores = {}
     for name, source in given.items():
         if name not in known:
             raise SettingError(f"precomputed={{{name!r}: ...}}", "the name of a score", did_you_mean(name, known))
@@ -92,8 +77,8 @@ def saved_scores(
         else:
             _compare(where, theirs, labels, class_names)
             notes.append(f"{where} was read from {_named(source)}; its labels are those of the data set")
-        found[name] = SavedScore(name, f"read from {_named(source)}", values)
-    return found
+        scores[name] = SavedScore(name, f"read from {_named(source)}", values)
+    return scores
 
 
 def _named(source: Any) -> str:
@@ -126,10 +111,10 @@ def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
 
 def _real(name: str, given: Any) -> FloatArray:
     try:
-        found = np.asarray(given)
-        if found.dtype.kind in "iubf":
-            return found.astype(np.float64)
-        kind = str(found.dtype)
+        values = np.asarray(given)
+        if values.dtype.kind in "iubf":
+            return values.astype(np.float64)
+        kind = str(values.dtype)
     except (TypeError, ValueError) as error:
         kind = str(error)
     arrived = f"precomputed {name!r} of {type(given).__name__} ({kind})"
