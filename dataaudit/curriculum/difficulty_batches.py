@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
-from torch.utils.data import Sampler
 
 from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import IntArray
-from dataaudit.curriculum.epoch_position import Passes, as_numbers, check_seed, check_whole, same_settings
+from dataaudit.curriculum.epoch_position import ResumableSampler, as_numbers, check_seed, check_whole
 from dataaudit.curriculum.sampling import uniforms
 from dataaudit.errors import DataError
 
@@ -19,7 +18,7 @@ ORDERS = ("shuffled", "easy_first", "hard_first")
 SETTINGS = ("version", "scores", "batch_size", "levels", "order", "drop_last", "seed")
 
 
-class LevelBatchSampler(Sampler[list[int]]):
+class LevelBatchSampler(ResumableSampler[list[int]]):
     """Batches each from one level of difficulty, for a ``DataLoader(dataset, batch_sampler=...)``.
 
     Every example comes once in a pass. The batches of an epoch are a function of the scores, the settings, the seed and
@@ -85,13 +84,12 @@ class LevelBatchSampler(Sampler[list[int]]):
         num_replicas: int = 1,
         rank: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(num_replicas, rank, False)
         self.batch_size = check_whole("batch_size", batch_size, 1)
         self.levels = check_whole("levels", levels, 1)
         self.seed = check_seed(seed)
         checks.choice(f"order={order!r}", order, ORDERS, "a known order of batches")
         self.order, self.drop_last = order, checks.flag("drop_last", drop_last, "pass drop_last=True for full batches")
-        self._passes = Passes(num_replicas, rank, False)
         values = as_numbers("scores", scores, "pass a column of audit.scores")
         scored = int(np.isfinite(values).sum())
         if values.ndim != 1 or np.isinf(values).any() or scored < self.levels:
@@ -115,32 +113,18 @@ class LevelBatchSampler(Sampler[list[int]]):
         self._fingerprint = fingerprint_of(values)
 
     @property
-    def epoch(self) -> int:
-        """Number of the epoch, as `set_epoch` set it; 0 at first."""
-        return self._passes.epoch
+    def _count(self) -> int:
+        """Number of batches of all ranks."""
+        return int(self._sizes.sum())
 
     @property
     def sampler(self) -> LevelBatchSampler:
         """Itself: ``accelerate``, in several processes, sets the epoch of a batch sampler's `sampler`."""
         return self
 
-    def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; the one that it is at changes nothing.
-
-        Raises
-        ------
-        SettingError
-            If `epoch` is no whole number of at least 0.
-        """
-        self._passes.turn(epoch)
-
-    def __len__(self) -> int:
-        """Number of batches of a whole pass, the same on every rank."""
-        return self._passes.length(int(self._sizes.sum()))
-
     def __iter__(self) -> Iterator[list[int]]:
         """One pass: batches of positions in the data set."""
-        n, count = len(self.level), int(self._sizes.sum())
+        n, count = len(self.level), self._count
         keys = uniforms(self.seed, self.epoch, n + count)
         members = np.lexsort((keys[:n], self.level))
         ends = np.cumsum(np.bincount(self.level))
@@ -150,36 +134,8 @@ class LevelBatchSampler(Sampler[list[int]]):
         stops = np.minimum(starts + self.batch_size, ends[level])
         leading = {"shuffled": np.zeros(count), "easy_first": level, "hard_first": -level}[self.order]
         sequence = np.lexsort((keys[n:], leading))
-        batches = (sequence[position] for position in self._passes.positions(count))
+        batches = (sequence[position] for position in self._positions())
         return (members[starts[batch] : stops[batch]].tolist() for batch in batches)
-
-    def state_dict(self, position: int | None = None) -> dict[str, Any]:
-        """Position of the pass begun last, as numbers and strings.
-
-        Parameters
-        ----------
-        position
-            Number of batches that this rank has trained on since this pass was begun, or resumed by
-            `load_state_dict`. If None, what was drawn from the sampler: the same in a plain loader with
-            ``num_workers=0``, but workers draw ahead, and so does a loader that ``accelerate`` prepared.
-
-        Raises
-        ------
-        SettingError
-            If `position` is no whole number from 0 to what the pass has for this rank.
-        """
-        return {**self._settings(), **self._passes.state(position, int(self._sizes.sum()))}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
-
-        Raises
-        ------
-        DataError
-            If it was taken from a sampler with other scores or settings, or is not whole.
-        """
-        same_settings(state, self._settings(), ("epoch", "reached"))
-        self._passes.load(state, int(self._sizes.sum()))
 
     def _settings(self) -> dict[str, Any]:
         own = (1, self._fingerprint, self.batch_size, self.levels, self.order, self.drop_last, self.seed)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sized
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Sampler
 
 from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray
-from dataaudit.curriculum.base import Strategy
-from dataaudit.curriculum.epoch_position import Passes, as_numbers, check_seed, check_whole, same_settings
+from dataaudit.curriculum.epoch_position import (
+    ResumableSampler,
+    as_numbers,
+    check_seed,
+    check_source,
+    check_whole,
+    same_settings,
+)
 from dataaudit.curriculum.rank_check import same_everywhere
 from dataaudit.curriculum.sampling import draw
 from dataaudit.errors import DataError, SettingError, rows
 
 
-class _WeightedSampler(Sampler[int], ABC):
+class _WeightedSampler(ResumableSampler[int]):
     """Base of both samplers, which differ in where the ranks come from."""
 
     @abstractmethod
@@ -31,20 +36,14 @@ class _WeightedSampler(Sampler[int], ABC):
         replacement: bool,
         seed: int,
         dataset: Sized | None,
-        passes: Passes,
+        *ranks: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(*ranks)
         self.replacement = checks.flag("replacement", replacement, "pass replacement=False for distinct")
         self.seed = check_seed(seed)
         self._requested = None if num_samples is None else check_whole("num_samples", num_samples, 1)
-        if isinstance(weights, (str, Strategy)) or (callable(weights) and isinstance(weights, type)):
-            raise SettingError(
-                f"weights={weights!r}",
-                "an array [n], or a function from the epoch's number to one",
-                "pass audit.weights(strategy), or audit.schedule(strategy, total_epochs=10)",
-            )
+        check_source(weights, "weights")
         self._source: Callable[[int], Any] | None = weights if callable(weights) else None
-        self._passes = passes
         self._n = None if dataset is None else len(dataset)
         self._take(*self._checked(weights if self._source is None else self._source(0), 0))
 
@@ -79,9 +78,8 @@ class _WeightedSampler(Sampler[int], ABC):
         self.weights, self.num_samples = weights, num_samples
 
     @property
-    def epoch(self) -> int:
-        """Number of the epoch, as `set_epoch` set it; 0 at first."""
-        return self._passes.epoch
+    def _count(self) -> int:
+        return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch: new draws, and new weights where they are a function of it.
@@ -100,7 +98,7 @@ class _WeightedSampler(Sampler[int], ABC):
         epoch = check_whole("epoch", epoch, 0, 2**64)
         # Weights that are refused leave the sampler at the epoch where it was.
         self._take(*self._agreed(epoch))
-        self._passes.turn(epoch)
+        super().set_epoch(epoch)
 
     def _for_epoch(self, epoch: int) -> tuple[FloatArray, int]:
         if self._source is None or epoch == self.epoch:
@@ -111,39 +109,16 @@ class _WeightedSampler(Sampler[int], ABC):
         """Weights of an epoch that all ranks draw by, and how many examples."""
         return self._for_epoch(epoch)
 
-    def __len__(self) -> int:
-        """Number of examples of a whole pass, the same on every rank."""
-        return self._passes.length(self.num_samples)
-
     def __iter__(self) -> Iterator[int]:
         """One pass: positions in the data set."""
-        positions = self._passes.positions(self.num_samples)
+        positions = self._positions()
         sequence = draw(self.weights, self.num_samples, self.replacement, self.seed, self.epoch)
         return (int(sequence[position]) for position in positions)
 
     def state_dict(self, position: int | None = None) -> dict[str, Any]:
-        """Position of the pass begun last, as numbers, strings and a tensor.
-
-        ``torch.load(..., weights_only=True)`` reads it back.
-
-        Parameters
-        ----------
-        position
-            Number of examples that this rank has trained on since this pass was begun, or resumed by
-            `load_state_dict`. If None, what was drawn from the sampler: the same in a plain loader with
-            ``num_workers=0``, but workers draw ahead, and a loader that ``accelerate`` prepared reads one batch ahead
-            without them too.
-
-        Raises
-        ------
-        SettingError
-            If `position` is no whole number from 0 to what the pass has for this rank.
-        """
-        return {
-            **self._settings(),
-            **self._passes.state(position, self.num_samples),
-            "weights_now": None if self._source is None else torch.from_numpy(self.weights.copy()),
-        }
+        """Position of the pass begun last; see `ResumableSampler.state_dict`."""
+        weights = None if self._source is None else torch.from_numpy(self.weights.copy())
+        return {**super().state_dict(position), "weights_now": weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
@@ -166,11 +141,10 @@ class _WeightedSampler(Sampler[int], ABC):
                     "load what state_dict() gave, unchanged",
                 )
             drawn = self._checked(state["weights_now"], state["epoch"])
-        self._passes.load(state, drawn[1])
+        self._resume(state, drawn[1])
         self._take(*drawn)
 
     def _settings(self) -> dict[str, Any]:
-        """Settings that must be the same in a state that is loaded."""
         by_epoch = self._source is not None
         return {
             "version": 1,
@@ -179,7 +153,7 @@ class _WeightedSampler(Sampler[int], ABC):
             "num_samples": self._requested if by_epoch and not self.replacement else self.num_samples,
             "replacement": self.replacement,
             "seed": self.seed,
-            "drop_last": self._passes.drop_last,
+            "drop_last": self._cut_off,
             "weights": None if by_epoch else fingerprint_of(self.weights),
         }
 
@@ -258,7 +232,7 @@ class CurriculumSampler(_WeightedSampler):
         seed: int = 0,
         dataset: Sized | None = None,
     ) -> None:
-        super().__init__(weights, num_samples, replacement, seed, dataset, Passes(1, 0, False))
+        super().__init__(weights, num_samples, replacement, seed, dataset, 1, 0, False)
 
 
 class DistributedCurriculumSampler(_WeightedSampler):
@@ -321,10 +295,9 @@ class DistributedCurriculumSampler(_WeightedSampler):
     ) -> None:
         if num_replicas is None or rank is None:
             num_replicas, rank = _from_process_group(num_replicas, rank)
-        passes = Passes(num_replicas, rank, drop_last)
-        self.num_replicas, self.rank = passes.num_replicas, passes.rank
         self._compared: int | None = None
-        super().__init__(weights, num_samples, replacement, seed, dataset, passes)
+        super().__init__(weights, num_samples, replacement, seed, dataset, num_replicas, rank, drop_last)
+        self.num_replicas, self.rank = self._replicas, self._rank
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave, as `CurriculumSampler.load_state_dict`; all ranks load the same."""
@@ -335,7 +308,7 @@ class DistributedCurriculumSampler(_WeightedSampler):
         moves = epoch != self.epoch
         if not moves and self._compared == epoch:
             return self.weights, self.num_samples
-        settings = (self.replacement, self.seed, self._passes.drop_last, epoch, 0 if moves else self._passes.start)
+        settings = (self.replacement, self.seed, self._cut_off, epoch, 0 if moves else self._start)
         drawn = same_everywhere(lambda: self._for_epoch(epoch), settings, self.num_replicas)
         self._compared = epoch
         return drawn

@@ -76,7 +76,7 @@ def test_ranks_and_resuming(world):
     state = ranks[0].state_dict()
     assert all(rank.state_dict() == state for rank in ranks)
     for rank, part in zip(ranks, parts, strict=True):
-        other = LevelBatchSampler(SCORES, 4, num_replicas=world, rank=rank._passes.rank)
+        other = LevelBatchSampler(SCORES, 4, num_replicas=world, rank=rank._rank)
         other.load_state_dict(state)
         assert list(other) == part[2:]
     alone = LevelBatchSampler(SCORES, 4)

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, Sampler, SubsetRandomSampler
 
 from dataaudit.curriculum.difficulty_batches import LevelBatchSampler
+from dataaudit.curriculum.epoch_position import check_source
 from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers.huggingface import RecordDynamics, TrainerCallback, logits_of, transformers
 from dataaudit.curriculum.trainers.rows import (
@@ -22,7 +23,6 @@ from dataaudit.curriculum.trainers.rows import (
     ROW,
     carry_rows,
     check_length,
-    check_source,
     check_weights,
     with_row_index,
 )

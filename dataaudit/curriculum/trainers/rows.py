@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset, IterableDataset
 
 from dataaudit.common.types import FloatArray
-from dataaudit.curriculum.base import Strategy
+from dataaudit.curriculum.epoch_position import check_source
 from dataaudit.errors import DataError, SettingError, rows
 
 ROW = "row_index"
@@ -169,16 +169,6 @@ def missing_rows(arrived: str) -> DataError:
         "make the trainer by curriculum_trainer(Trainer), which carries them; or set train_dataset="
         "with_row_index(...), data_collator=carry_rows(...) and TrainingArguments(remove_unused_columns=False)",
     )
-
-
-def check_source(weights: Any, name: str) -> None:
-    """Raise a `SettingError` for what has to be turned into weights by an audit first."""
-    if isinstance(weights, (str, Strategy, type)):
-        raise SettingError(
-            f"{name}={weights!r}",
-            "an array [n], or a function from the epoch's number to one",
-            "pass audit.weights(strategy), or audit.schedule(strategy, total_epochs=10)",
-        )
 
 
 def check_length(length: int, first: int, epoch: int) -> None:
