@@ -36,9 +36,11 @@ class _WeightedSampler(ResumableSampler[int]):
         replacement: bool,
         seed: int,
         dataset: Sized | None,
-        *ranks: Any,
+        num_replicas: int,
+        rank: int,
+        cut_off: bool,
     ) -> None:
-        super().__init__(*ranks)
+        super().__init__(num_replicas, rank, cut_off)
         self.replacement = checks.flag("replacement", replacement, "pass replacement=False for distinct")
         self.seed = check_seed(seed)
         self._requested = None if num_samples is None else check_whole("num_samples", num_samples, 1)

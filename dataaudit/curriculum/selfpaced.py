@@ -47,21 +47,16 @@ def _check_recorder(owner: str, recorder: object) -> None:
         )
 
 
-def _record(owner: str, recorder: RecordSource) -> LossRecord:
-    """The record itself."""
-    record = recorder if isinstance(recorder, LossRecord) else recorder()
+def _latest(owner: str, source: RecordSource, examples: ScoredExamples, epoch: int) -> FloatArray | None:
+    """Losses that a recorder saw last, of these examples [n]; None in the first epoch, before which there are none."""
+    record = source if isinstance(source, LossRecord) else source()
     if not isinstance(record, LossRecord) or isinstance(record, type):
         raise SettingError(
             f"{record!r} from the function that is the recorder of {owner}",
             "a dataaudit.Recorder in every process",
             f"pass {owner}(lambda: dataaudit.gather_recorder(recorder)), without dst=",
         )
-    return record
-
-
-def _latest(recorder: LossRecord, examples: ScoredExamples) -> FloatArray:
-    """Losses that a recorder saw last, of these examples [n]."""
-    labels = recorder.labels
+    labels = record.labels
     if len(labels) != examples.total:
         raise DataError(
             f"a recorder of {len(labels)} examples",
@@ -76,20 +71,14 @@ def _latest(recorder: LossRecord, examples: ScoredExamples) -> FloatArray:
             "the labels that were audited",
             "record positions in the audited data set, with its labels",
         )
-    return recorder.latest_losses()[examples.positions]
-
-
-def _nothing_recorded(owner: str, recorder: LossRecord, epoch: int) -> bool:
-    """True in the first epoch, before which there are no losses; a `DataError` without any in a later one."""
-    if recorder.epochs:
-        return False
-    if epoch == 0:
-        return True
-    raise DataError(
-        f"a recorder without a complete epoch before epoch {epoch} of {owner}",
-        "losses of the epochs before",
-        "call update() with every batch and end_epoch() before the weights of the next epoch are asked for",
-    )
+    losses = record.latest_losses()[examples.positions]
+    if record.epochs == 0 and epoch > 0:
+        raise DataError(
+            f"a recorder without a complete epoch before epoch {epoch} of {owner}",
+            "losses of the epochs before",
+            "call update() with every batch and end_epoch() before the weights of the next epoch are asked for",
+        )
+    return losses if record.epochs else None
 
 
 @dataclass(frozen=True)
@@ -141,19 +130,17 @@ class SelfPaced:
         """Weigh every example: 1 for those that are in, 0 for the others; never rises with the loss."""
         time = elapsed(self.name, epoch, total_epochs)
         assert epoch is not None
+        losses = examples.losses
         if self.recorder is not None:
-            record = _record("SelfPaced", self.recorder)
-            losses = _latest(record, examples)
-            if _nothing_recorded("SelfPaced", record, epoch):
+            losses = _latest("SelfPaced", self.recorder, examples, epoch)
+            if losses is None:
                 return np.ones(len(examples))
-        elif examples.losses is None:
+        if losses is None:
             raise ModelError(
                 "an audit without training losses for the strategy 'self_paced'",
                 "training dynamics, or a recorder of the training under way",
                 "pass SelfPaced(recorder)",
             )
-        else:
-            losses = examples.losses
         known = np.sort(losses[~np.isnan(losses)])
         weight = np.where(np.isnan(losses), np.nan, 1.0)
         if time < self.full and len(known):
@@ -190,7 +177,7 @@ class SmallLoss:
     -----
     The small-loss selection of Han et al., *Co-teaching: robust training of deep neural networks with extremely noisy
     labels* (NeurIPS 2018), with one network: in epoch e the share 1 - forget min(e / gradual, 1) of smallest loss
-    weighs 1, the rest 0. A network learns what is regular before it learns label errors by heart, so that these still
+    weighs 1, the rest 0. A network learns what is regular before it memorises label errors, so that these still
     have large losses. There every batch is chosen from by its losses of the moment; here by those an epoch ago. Weigh
     the loss (`Recorder.update` with whole batches) rather than leave examples out with a sampler: what is left out
     keeps the loss it was last seen with.
@@ -228,9 +215,8 @@ class SmallLoss:
                 "pass epoch=0, for example",
             )
         forget = needed_rate(self.name, examples) if self.forget is None else self.forget
-        record = _record("SmallLoss", self.recorder)
-        losses = _latest(record, examples)
-        if _nothing_recorded("SmallLoss", record, epoch):
+        losses = _latest("SmallLoss", self.recorder, examples, epoch)
+        if losses is None:
             return np.ones(len(examples))
         known = np.flatnonzero(~np.isnan(losses))
         order = known[np.argsort(losses[known], kind="stable")]

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
 
 
+ARRAYS = ("labels", "sums", "final")
+"""Arrays in a state."""
+
+STAGED = ("position", "staged", "staged_labels")
+"""Tensors of an open epoch in a state."""
+
+
 class Recorder:
     """Training dynamics of n examples; works inside any training loop.
 
@@ -349,9 +356,7 @@ class Recorder:
             "version": 4,
             "n": self.n,
             "classes": self.classes,
-            "labels": torch.from_numpy(self._labels.copy()),
-            "sums": torch.from_numpy(self._sums.copy()),
-            "final": torch.from_numpy(self._final.copy()),
+            **{name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in ARRAYS},
             "losses": self._losses.state(),
             "seen_bits": [torch.from_numpy(bits.copy()) for bits in self._seen_bits],
             "correct_bits": [torch.from_numpy(bits.copy()) for bits in self._correct_bits],
@@ -359,9 +364,7 @@ class Recorder:
             "written": self._written,
         }
         if self._device is not None:
-            state["position"] = self._position.cpu().clone()
-            state["staged"] = self._staged.cpu().clone()
-            state["staged_labels"] = self._staged_labels.cpu().clone()
+            state |= {name: getattr(self, f"_{name}").cpu().clone() for name in STAGED}
             state["means"] = self._means.state()
         return state
 
@@ -381,9 +384,7 @@ class Recorder:
                 "make the Recorder for the data set that the state was recorded on",
             )
         self._pending.clear()
-        self._labels = state["labels"].numpy().copy()
-        self._sums = state["sums"].numpy().copy()
-        self._final = state["final"].numpy().copy()
+        self._labels, self._sums, self._final = (state[name].numpy().copy() for name in ARRAYS)
         self._losses.load(state["losses"])
         self._seen_bits = [bits.numpy().copy() for bits in state["seen_bits"]]
         self._correct_bits = [bits.numpy().copy() for bits in state["correct_bits"]]
@@ -392,8 +393,7 @@ class Recorder:
         self._written = 0
         if "position" in state:
             self._allocate(torch.device(device))
-            self._position.copy_(state["position"])
-            self._staged.copy_(state["staged"])
-            self._staged_labels.copy_(state["staged_labels"])
+            for name in STAGED:
+                getattr(self, f"_{name}").copy_(state[name])
             self._means.load(state["means"], self.epochs)
             self._written = int(state["written"])

@@ -172,8 +172,8 @@ class ScorerContract(ABC):
     def test_it_is_pure(self) -> None:
         """Equal evidence gives equal scores, and read-only evidence will do."""
         evidence = example_evidence(needs=self.scorer().needs)
-        asked = (*evidence.densities.values(), *evidence.neighbours.values())
-        for part in (evidence.dynamics, evidence.predictions, evidence.heldout, *asked):
+        requested = (*evidence.densities.values(), *evidence.neighbours.values())
+        for part in (evidence.dynamics, evidence.predictions, evidence.heldout, *requested):
             for value in vars(part).values():
                 if isinstance(value, np.ndarray):
                     value.flags.writeable = False
@@ -187,5 +187,5 @@ class ScorerContract(ABC):
         evidence = example_evidence(needs=[*scorer.needs, *(need for need in others if need not in scorer.needs)])
         absent: dict[str, Any] = {need.value: None for need in Need if need not in scorer.needs}
         for part in ("densities", "neighbours"):
-            absent[part] = {need: found for need, found in getattr(evidence, part).items() if need in scorer.needs}
+            absent[part] = {need: value for need, value in getattr(evidence, part).items() if need in scorer.needs}
         np.testing.assert_array_equal(scorer.score(replace(evidence, **absent)).values, scorer.score(evidence).values)

@@ -57,12 +57,12 @@ class StrategyContract(ABC):
         """float64 [n], at least 0, finite where the scores are, not all zero; and of mean 1 when normalised."""
         examples = example_scores(n, classes)
         strategy = self.strategy(examples)
-        found = strategy.weigh(examples, epoch, total_epochs)
-        assert found.shape == (n,)
-        assert found.dtype == np.float64
-        assert np.isfinite(found).all()
-        assert (found >= 0).all()
-        assert found.sum() > 0
+        weight = strategy.weigh(examples, epoch, total_epochs)
+        assert weight.shape == (n,)
+        assert weight.dtype == np.float64
+        assert np.isfinite(weight).all()
+        assert (weight >= 0).all()
+        assert weight.sum() > 0
         normalised = weights(strategy, examples, epoch, total_epochs)
         assert normalised.dtype == np.float32
         assert abs(float(normalised.mean(dtype=np.float64)) - 1.0) < 1e-5
@@ -85,24 +85,24 @@ class StrategyContract(ABC):
         examples = example_scores()
         order = np.random.default_rng(1).permutation(len(examples))
         shuffled = replace(examples.among(order), positions=np.arange(len(order)))
-        found = self.strategy(shuffled).weigh(shuffled, epoch, total_epochs)
+        weight = self.strategy(shuffled).weigh(shuffled, epoch, total_epochs)
         expected = self.strategy(examples).weigh(examples, epoch, total_epochs)[order]
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        np.testing.assert_allclose(weight, expected, rtol=1e-12)
 
     @pytest.mark.parametrize(("epoch", "total_epochs"), MOMENTS)
     def test_weights_never_fall_with_regularity(self, epoch: int, total_epochs: int) -> None:
         """In the order of `regularity`, each weight is at least the one before."""
         examples = example_scores()
         rising = self.regularity(examples)
-        found = self.strategy(examples).weigh(examples, epoch, total_epochs)
+        weight = self.strategy(examples).weigh(examples, epoch, total_epochs)
         if rising is not None:
-            assert (np.diff(found[np.argsort(rising, kind="stable")]) >= 0).all()
+            assert (np.diff(weight[np.argsort(rising, kind="stable")]) >= 0).all()
 
     def test_a_part_has_a_number_an_example(self) -> None:
         """Among some of the audited examples, as "balanced" asks class by class, weights are of these."""
         examples = example_scores()
         part = examples.among(np.flatnonzero(examples.labels == 1))
-        found = self.strategy(examples).weigh(part, 3, 10)
-        assert found.shape == (len(part),)
-        assert np.isfinite(found).all()
-        assert (found >= 0).all()
+        weight = self.strategy(examples).weigh(part, 3, 10)
+        assert weight.shape == (len(part),)
+        assert np.isfinite(weight).all()
+        assert (weight >= 0).all()

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from dataaudit.curriculum.trainers.losses import RecordedLosses
 from dataaudit.curriculum.trainers.rows import LABEL, ROW, missing_rows
 from dataaudit.curriculum.trainers.state import load_record, save_record
-from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError, require
 
@@ -88,19 +87,6 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         self._batch: tuple[Tensor, Tensor] | None = None
         self._open = self._resumed = False
 
-    @property
-    def recorder(self) -> Recorder:
-        """Record so far: after training, of all processes.
-
-        Raises
-        ------
-        DataError
-            If training has not begun.
-        """
-        if self._recorder is None:
-            raise DataError("a recording that has not begun", "a Trainer that trains", "call trainer.train() first")
-        return self._recorder
-
     def audit(self, scorers: Any = "auto", **options: Any) -> Audit:
         """Audit of what was recorded; the arguments are those of `Recorder.audit`."""
         return self.recorder.audit(scorers, **options)
@@ -121,17 +107,17 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
             )
         recorder = Recorder(n, classes, history_bytes=self._history_bytes)
         self._open = self._resumed = False
-        losses = None
+        self._apart, losses = args.world_size, None
         if state.global_step:
             folder = Path(self.checkpoint or _checkpoint(args, state))
             self._open, losses = load_record(folder, recorder, args.process_index, args.world_size, args.device)
             if self._open and float(state.epoch).is_integer():
                 # It was saved after the last step of its epoch, before the epoch was closed.
                 self._recorder = recorder
-                self._close(args)
+                self._close()
                 losses = self._losses
             self._resumed = self._open
-        self._recorder, self._losses, self._apart = recorder, losses, args.world_size
+        self._recorder, self._losses = recorder, losses
         self._handles = [
             model.register_forward_pre_hook(self._before, with_kwargs=True),
             model.register_forward_hook(self._after),
@@ -140,13 +126,13 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Close an epoch that was broken off."""
         if self._open and not self._resumed:
-            self._close(args)
+            self._close()
         self._resumed = False
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Close the epoch, unless training stops within it, and may be resumed there."""
         if self._open and float(state.epoch).is_integer():
-            self._close(args)
+            self._close()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the record into the Trainer's checkpoint."""
@@ -156,11 +142,9 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Close the last epoch and gather the record."""
         if self._open:
-            self._close(args)
+            self._close()
         self._forget()
-        if args.world_size > 1:
-            self._recorder, self._apart = gather_recorder(self.recorder), 1
-            self._keep_losses()
+        self._gather()
 
     def _alone(self, model: Any, state: Any) -> None:
         """Raise if another such callback records this training; one whose training was broken off is unhooked."""
@@ -171,11 +155,6 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
                     raise SettingError("two RecordDynamics in one Trainer", "one", "leave out the other callback")
                 other._forget()
         self._state = state
-
-    def _close(self, args: Any) -> None:
-        self.recorder.end_epoch(torch.distributed.group.WORLD if args.world_size > 1 else None)
-        self._open = False
-        self._keep_losses()
 
     def _forget(self) -> None:
         """Unhook from a model."""

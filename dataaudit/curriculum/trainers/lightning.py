@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from dataaudit.curriculum.trainers.losses import RecordedLosses
@@ -70,6 +69,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
     def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
         super().__init__()
+        self._begin = "trainer.fit()"
         self._n, self._classes, self._history_bytes = n, classes, history_bytes
         self._new()  # A setting that is not allowed fails now.
         self._recorder: Recorder | None = None
@@ -78,19 +78,6 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         self._processes = 1
         self._lengths: dict[int, int] = {}
         self._resumable = False
-
-    @property
-    def recorder(self) -> Recorder:
-        """Record so far: after training, of all processes.
-
-        Raises
-        ------
-        DataError
-            If training has not begun.
-        """
-        if self._recorder is None:
-            raise DataError("a recording that has not begun", "a Trainer that trains", "call trainer.fit() first")
-        return self._recorder
 
     def audit(self, scorers: Any = "auto", **options: Any) -> Audit:
         """Audit of what was recorded; the arguments are those of `Recorder.audit`."""
@@ -155,9 +142,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Gather the record."""
-        if self._processes > 1:
-            self._recorder, self._apart = gather_recorder(self.recorder), 1
-            self._keep_losses()
+        self._gather()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record for Lightning's checkpoint, which every process has a part in making."""
@@ -181,11 +166,6 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
     def _new(self) -> Recorder:
         return Recorder(self._n, self._classes, history_bytes=self._history_bytes)
-
-    def _close(self) -> None:
-        self.recorder.end_epoch(torch.distributed.group.WORLD if self._processes > 1 else None)
-        self._open = False
-        self._keep_losses()
 
 
 def _length(loader: Any) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
 
@@ -23,6 +25,21 @@ class RecordedLosses:
     _length: int | None = None
     _losses: FloatArray | None = None
     _apart: int = 1
+    _open: bool = False
+    _begin: str = "trainer.train()"
+
+    @property
+    def recorder(self) -> Recorder:
+        """Record so far: after training, of all processes.
+
+        Raises
+        ------
+        DataError
+            If training has not begun.
+        """
+        if self._recorder is None:
+            raise DataError("a recording that has not begun", "a Trainer that trains", f"call {self._begin} first")
+        return self._recorder
 
     def set_length(self, n: int) -> None:
         """Set the number of rows of the data set that training is going to be on."""
@@ -55,6 +72,18 @@ class RecordedLosses:
                 "train in one process, or choose a strategy that goes by the audit alone",
             )
         return np.full(len(self.labels), np.nan) if self._losses is None else self._losses
+
+    def _close(self) -> None:
+        """Close the open epoch, in all processes."""
+        self.recorder.end_epoch(torch.distributed.group.WORLD if self._apart > 1 else None)
+        self._open = False
+        self._keep_losses()
+
+    def _gather(self) -> None:
+        """Take the record of all processes in place of this one's."""
+        if self._apart > 1:
+            self._recorder, self._apart = gather_recorder(self.recorder), 1
+            self._keep_losses()
 
     def _keep_losses(self) -> None:
         self._losses = None if self._recorder is None else self._recorder.latest_losses()
