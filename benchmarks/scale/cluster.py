@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import table, write
-from dataaudit.cluster.schedule import BlockSchedule, ahead, started
+from dataaudit.cluster.schedule import AHEAD, BlockSchedule
+from dataaudit.common.ray_tasks import IN_FLIGHT
 
 PRODUCTS = 989.4e12 / 2
 """Multiply-adds a second in bfloat16."""
@@ -105,7 +106,7 @@ def simulate(case: Case, lose: float | None = None) -> dict[str, float]:
     sizes = [schedule.size(number) for number in range(schedule.ranges)]
     rate = PRODUCTS / case.features * case.share / case.passes
     row = case.features * VALUE
-    window, most = ahead(case.gpus), started(case.gpus)
+    window, most = AHEAD * case.gpus, IN_FLIGHT * case.gpus
     hosts: list[dict[int, None]] = [{} for _ in range(-(-case.gpus // HOST))]
     keep = max(1, int(case.memory / (case.block * row)))
     free = [(0.0, worker) for worker in range(case.gpus)]

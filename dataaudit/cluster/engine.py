@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from dataaudit.cluster.folder import BlockFolder
-from dataaudit.cluster.schedule import BlockSchedule
+from dataaudit.cluster.schedule import AHEAD, BlockSchedule
 from dataaudit.cluster.source import Source, changed
 from dataaudit.cluster.tally import Tally
-from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.cluster.tasks import MAPPED, refuse
 from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.common.ray_tasks import RayPool, TaskResources
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensitySums
 from dataaudit.density.engines import REGISTRY
@@ -78,13 +80,13 @@ class RayEngine(DensityEngine):
 
     def __post_init__(self) -> None:
         checks.whole("block_rows", self.block_rows, 1, "leave out block_rows=")
-        _ = self._needs
+        _ = self._resources
         if self.folder is not None and not isinstance(self.folder, (str, Path)):
             raise SettingError(f"folder={self.folder!r}", "a path, or None", "pass folder='blocks'")
 
     @property
-    def _needs(self) -> Needs:
-        return Needs(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries)
+    def _resources(self) -> TaskResources:
+        return TaskResources(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries)
 
     @property
     def _inner(self) -> BlockEngine:
@@ -116,9 +118,7 @@ class RayEngine(DensityEngine):
             **({} if self.num_gpus else inner.record(features)),
             "block_rows": self.block_rows,
             "blocks": blocks,
-            "num_cpus": self.num_cpus,
-            "num_gpus": self.num_gpus,
-            **({"resources": dict(self.resources)} if self.resources else {}),
+            **self._resources.describe(),
         }
 
     def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
@@ -149,26 +149,24 @@ class RayEngine(DensityEngine):
         centre = centre_of(np.asarray(features)) if are_rows(features) else None
         digests = tuple(source.digests(schedule))
         folder = self._open(source, given, h, self._inner.pinned(features, 1), digests)
-        nodes = begun = lost = 0
+        pool = RayPool(self._resources, "tasks of RayEngine")
         try:
             tally = Tally(schedule, folder, context.advance)
             if tally.missing:
                 job = BlockJob(inner, schedule, source, given, h, centre, digests)
-                with Crew(self._needs, "RayEngine") as crew:
-                    results = crew.carry_out(_work, crew.share(job), tally.missing)
-                    with closing(results):
-                        for place, block in results:
-                            tally.put(tally.missing[place], block)
-                nodes, begun, lost = len(crew.nodes), crew.begun, crew.lost
+                failed = partial(refuse, "RayEngine")
+                with pool, closing(pool.run(pool.share(job, MAPPED), tally.missing, failed, AHEAD)) as results:
+                    for position, block in results:
+                        tally.put(tally.missing[position], block)
             source.check_unchanged()
         finally:
             if folder is not None:
                 folder.close()
         settings = {
             **self._record(features, schedule.tasks),
-            "nodes": nodes,
-            "blocks_begun": begun,
-            "blocks_lost": lost,
+            "nodes": len(pool.nodes),
+            "blocks_begun": pool.started,
+            "blocks_lost": pool.retried,
             "mapped_files": source.files,
             "blocks_from_folder": tally.resumed,
             "damaged_blocks": [] if folder is None else folder.damaged,
@@ -244,5 +242,3 @@ class BlockJob:
         return np.ascontiguousarray(found)
 
 
-def _work(job: BlockJob, task: int) -> FloatArray:
-    return job(task)

@@ -12,16 +12,8 @@ from dataaudit.common.types import IntArray
 
 SQUARE = 8
 """Ranges along a side of the squares in which blocks are taken: 64 blocks of a square read 16 ranges."""
-
-
-def started(slots: int) -> int:
-    """Tasks that wait or run at a time on a cluster that runs `slots` of them: none has to wait for the driver."""
-    return 2 * slots
-
-
-def ahead(slots: int) -> int:
-    """Tasks beyond the oldest unfinished one that may be started: what a slow one makes the driver hold."""
-    return 8 * slots
+AHEAD = 8
+"""Tasks beyond the oldest unfinished one that may be started, for each that runs at a time."""
 
 
 @dataclass(frozen=True)

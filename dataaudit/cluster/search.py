@@ -5,16 +5,19 @@ from __future__ import annotations
 import uuid
 import weakref
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from dataaudit.cluster.schedule import AHEAD
 from dataaudit.cluster.source import Source
-from dataaudit.cluster.tasks import Crew, Needs
+from dataaudit.cluster.tasks import MAPPED, refuse
 from dataaudit.common import checks
 from dataaudit.common.folders import MappedFile
+from dataaudit.common.ray_tasks import RayPool, TaskResources
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours import search as searches
@@ -61,11 +64,11 @@ class RaySearch:
 
     def __post_init__(self) -> None:
         checks.whole("block_queries", self.block_queries, 1, "leave out block_queries=")
-        _ = self._needs
+        _ = self._resources
 
     @property
-    def _needs(self) -> Needs:
-        return Needs(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries)
+    def _resources(self) -> TaskResources:
+        return TaskResources(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries)
 
     @property
     def _inner(self) -> NeighbourSearch:
@@ -88,17 +91,13 @@ class RaySearch:
         mapped = MappedFile.of(given) is not None
         held = MappedFile.of(rows) or rows
         job = SearchJob(self._inner, held, depth, Source.of(given) if mapped else None, uuid.uuid4().hex)
-        crew = Crew(self._needs, "RaySearch")
-        crew.__enter__()
-        try:
-            common = crew.share(job)
-            ((_, (exact, settings)),) = crew.carry_out(_told, common, [None])
-        except BaseException:
-            crew.close()
-            raise
-        told = {"shard_search": job.search.name, **settings, "block_queries": self.block_queries}
-        index = RayIndex(exact, told, crew, common, self.block_queries)
-        weakref.finalize(index, crew.close)
+        with ExitStack() as stack:
+            pool = stack.enter_context(RayPool(self._resources, "tasks of RaySearch"))
+            shared = pool.share(job, MAPPED)
+            ((_, (exact, found)),) = pool.run(shared, [None], _failed)
+            settings = {"shard_search": job.search.name, **found, "block_queries": self.block_queries}
+            index = RayIndex(exact, settings, pool, shared, self.block_queries)
+            weakref.finalize(index, stack.pop_all().close)
         return index
 
 
@@ -108,8 +107,8 @@ class RayIndex:
 
     exact: bool
     settings: dict[str, Any]
-    crew: Crew
-    common: Any
+    pool: RayPool
+    shared: Any
     block: int
 
     def __call__(self, queries: AnyArray, depth: int) -> IntArray:
@@ -125,9 +124,9 @@ class RayIndex:
         found = np.empty((len(queries), depth), np.int64)
         starts = range(0, len(queries), self.block)
         shards = [(queries[start : start + self.block], depth) for start in starts]
-        with closing(self.crew.carry_out(_answered, self.common, shards)) as answers:
-            for place, near in answers:
-                found[starts[place] : starts[place] + self.block] = near
+        with closing(self.pool.run(self.shared, shards, _failed, AHEAD)) as answers:
+            for position, near in answers:
+                found[starts[position] : starts[position] + self.block] = near
         return found
 
 
@@ -155,8 +154,19 @@ class SearchJob:
     watched: Source | None
     key: str
 
-    def opened(self) -> Index:
-        """Rows ready to be searched, kept by this process until it is asked for others."""
+    def __call__(self, shard: tuple[AnyArray, int] | None) -> Any:
+        """Answer (queries, depth), int64 [m, depth]; without them, whether answers are exact, and the settings."""
+        index = self._opened()
+        if shard is None:
+            return index.exact, index.settings
+        queries, depth = shard
+        found = index(np.ascontiguousarray(queries), depth)
+        if self.watched is not None:
+            self.watched.check_unchanged()
+        return found
+
+    def _opened(self) -> Index:
+        """Open the rows; this process keeps them until it is asked for others."""
         if self.watched is not None:
             self.watched.check_unchanged()
         if _OPEN.key != self.key:
@@ -173,19 +183,6 @@ class _Opened:
 
 
 _OPEN = _Opened()
-
-
-def _told(job: SearchJob, nothing: None) -> tuple[bool, dict[str, Any]]:
-    index = job.opened()
-    return index.exact, index.settings
-
-
-def _answered(job: SearchJob, shard: tuple[AnyArray, int]) -> IntArray:
-    queries, depth = shard
-    found = job.opened()(np.ascontiguousarray(queries), depth)
-    if job.watched is not None:
-        job.watched.check_unchanged()
-    return found
-
+_failed = partial(refuse, "RaySearch")
 
 ray = RaySearch()

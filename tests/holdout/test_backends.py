@@ -1,10 +1,17 @@
 """Every backend keeps the contract that plug-ins must keep."""
 
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
 import joblib
 import pytest
 
 from dataaudit.errors import MissingPackageError, SettingError
-from dataaudit.holdout import Joblib, Ray, Serial
+from dataaudit.holdout import Joblib, Ray, Run, Serial
 from dataaudit.testing import BackendContract
 
 
@@ -65,8 +72,6 @@ def test_threads_are_refused():
 
 
 def test_a_missing_ray_is_named_with_its_command(monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'dataaudit\[ray\]'"):
         Ray().check()
@@ -82,3 +87,26 @@ def test_wrong_settings_of_joblib(setting):
 def test_wrong_settings_of_ray(setting):
     with pytest.raises(SettingError, match=next(iter(setting))):
         Ray(**setting)
+
+
+@dataclass(frozen=True)
+class Dying:
+    """A job whose worker dies at the first try; it leaves the time of each."""
+
+    folder: str
+
+    def __call__(self, group):
+        tries = list(Path(self.folder).iterdir())
+        (Path(self.folder) / str(time.time())).touch()
+        if not tries:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return group[0].number
+
+
+def test_ray_waits_before_it_tries_again(local_ray, tmp_path):
+    """Until then a dead node would be asked again."""
+    local_ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    group = (Run(0.5, 3),)
+    assert list(Ray().map(Dying(str(tmp_path)), [group])) == [(group, 3)]
+    first, second = sorted(float(path.name) for path in tmp_path.iterdir())
+    assert second - first > 1

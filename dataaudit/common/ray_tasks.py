@@ -1,0 +1,262 @@
+"""Tasks on Ray: a bounded number at a time, started again where a worker or a node was lost, cancelled when left.
+
+Results are yielded as tasks finish; the caller's one progress bar follows them, Ray draws and logs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from math import inf
+from typing import Any, NamedTuple
+
+from dataaudit.common import checks
+from dataaudit.errors import ClusterError, SettingError, require
+
+IN_FLIGHT = 2
+"""Tasks that wait or run at a time, for each that the cluster runs: none has to wait for the driver."""
+
+
+@dataclass(frozen=True)
+class TaskResources:
+    """Resources that a task takes of a cluster, and which cluster.
+
+    Parameters
+    ----------
+    num_cpus, num_gpus, resources
+        As in ``ray.remote``.
+    address
+        Of a cluster to connect to, as in ``ray.init``; the Ray of this process, or a local one, if None.
+    retries
+        How often a task is started again whose worker or node was lost.
+    advice
+        Third part of an error about a setting.
+
+    Raises
+    ------
+    SettingError
+        If a number is negative or not finite.
+    """
+
+    num_cpus: float
+    num_gpus: float
+    resources: Mapping[str, float] | None
+    address: str | None
+    retries: int
+    advice: str = "pass {}=1"
+
+    def __post_init__(self) -> None:
+        for name in ("num_cpus", "num_gpus", "retries"):
+            value, expected = getattr(self, name), "a number of at least 0"
+            value = checks.number(name, value, 0, inf, "left", expected, self.advice.format(name))
+            object.__setattr__(self, name, value)
+
+    @property
+    def amounts(self) -> dict[str, float]:
+        """Amounts by kind."""
+        return {"CPU": self.num_cpus, "GPU": self.num_gpus, **(self.resources or {})}
+
+    def describe(self) -> dict[str, Any]:
+        """Settings for an audit, JSON values."""
+        settings: dict[str, Any] = {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus}
+        return settings | ({"resources": dict(self.resources)} if self.resources else {})
+
+
+class TaskFailure(NamedTuple):
+    """A task without a result.
+
+    Attributes
+    ----------
+    position
+        Of the task.
+    error
+        Ray's error; its ``cause`` is what the task raised.
+    losses
+        How often its worker or node was lost; 0 if the task raised.
+    traceback
+        Of the error, as text.
+    """
+
+    position: int
+    error: Any
+    losses: int
+    traceback: str
+
+
+@dataclass
+class RayPool:
+    """A Ray that carries out tasks; a running one is used as it is, one that was begun for this is shut down.
+
+    Parameters
+    ----------
+    resources
+        What a task takes.
+    tasks
+        What the tasks are, for messages.
+    fitting
+        Settings that ask for less, for messages.
+    back_off
+        Seconds before a task is started again that was lost once; four times as many each time after. It takes a
+        cluster up to 15 seconds to notice that a node is dead, and not to ask it again.
+
+    Attributes
+    ----------
+    started, retried
+        Tasks that were started, and those of them that were so again.
+    nodes
+        Tasks finished by node.
+    """
+
+    resources: TaskResources
+    tasks: str
+    fitting: str = "num_cpus= and num_gpus="
+    back_off: float = 1.0
+    started: int = 0
+    retried: int = 0
+    nodes: Counter[str] = field(default_factory=Counter)
+    _own: bool = False
+
+    def __enter__(self) -> RayPool:
+        ray = require("ray", "ray", self.tasks)
+        self._own = not ray.is_initialized()
+        address = self.resources.address
+        try:
+            if self._own:
+                quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
+                ray.init(address=address, include_dashboard=False, **quiet)
+            self._check_room(ray)
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, ConnectionError):
+                raise
+            raise ClusterError(f"address={address!r} ({error})", "a running Ray", "run: ray start --head") from error
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Shut down a Ray that was begun here."""
+        import ray
+
+        if self._own:
+            self._own = False
+            ray.shutdown()
+
+    def share(self, common: Any, advice: str = "") -> Any:
+        """Hand something over once; what it gives stands for it as the first argument of `run`.
+
+        Raises
+        ------
+        ClusterError
+            If it does not fit; `advice` goes before what can be done about it in any case.
+        """
+        import ray
+
+        try:
+            return ray.put(common)
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"rows that do not fit in Ray's object store ({type(error).__name__}: {error})",
+                "room for one copy of them on every node",
+                f"{advice}start Ray with a larger object_store_memory=",
+            ) from error
+
+    def run(
+        self, shared: Any, tasks: Sequence[Any], failed: Callable[[TaskFailure], Any], ahead: float = inf
+    ) -> Generator[tuple[int, Any], None, None]:
+        """Yield (position, ``function(tasks[position])``) as tasks finish; closing it cancels the others.
+
+        Parameters
+        ----------
+        shared
+            The function, as `share` gave it.
+        tasks
+            One argument each.
+        failed
+            Gives what stands for a result, or raises, where a task raised or was lost more often than `retries`.
+        ahead
+            Tasks beyond the oldest unfinished one that may be started, for each that the cluster runs at a time:
+            what a slow one makes the driver hold.
+        """
+        import ray
+
+        task = ray.remote(
+            num_cpus=self.resources.num_cpus,
+            num_gpus=self.resources.num_gpus,
+            resources=dict(self.resources.resources or {}),
+            max_retries=0,
+        )(_with_node)
+        waiting: deque[tuple[int, int]] = deque((position, 0) for position in range(len(tasks)))
+        resting: list[tuple[float, int, int]] = []
+        pending: dict[Any, tuple[int, int]] = {}
+        try:
+            while waiting or resting or pending:
+                rest = min(resting)[0] - time.monotonic() if resting else None
+                if rest is not None and rest <= 0:
+                    due = min(resting)
+                    resting.remove(due)
+                    waiting.appendleft(due[1:])
+                    continue
+                slots = self._slots(ray)
+                unfinished = [*islice(waiting, 1), *pending.values(), *(task for _, *task in resting)]
+                oldest = min(position for position, _ in unfinished)
+                while waiting and len(pending) < IN_FLIGHT * slots and waiting[0][0] - oldest < ahead * slots:
+                    position, losses = waiting.popleft()
+                    pending[task.remote(shared, tasks[position])] = position, losses
+                    self.started += 1
+                if not pending:
+                    time.sleep(rest or 0.0)
+                    continue
+                ready, _ = ray.wait(list(pending), num_returns=1, timeout=rest)
+                if not ready:
+                    continue
+                position, losses = pending.pop(ready[0])
+                try:
+                    node, result = ray.get(ready[0])
+                    self.nodes[node] += 1
+                except ray.exceptions.RayError as error:
+                    losses = 0 if isinstance(error, ray.exceptions.RayTaskError) else losses + 1
+                    if 0 < losses <= self.resources.retries:
+                        self.retried += 1
+                        resting.append((time.monotonic() + self.back_off * 4.0 ** (losses - 1), position, losses))
+                        continue
+                    result = failed(TaskFailure(position, error, losses, traceback.format_exc()))
+                yield position, result
+        finally:
+            for reference in pending:
+                ray.cancel(reference, force=True)
+
+    def _check_room(self, ray: Any) -> None:
+        """Raise if no node of this machine's own Ray can hold a task; say so if none of a cluster's does yet."""
+        amounts = self.resources.amounts
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(all(node.get(kind, 0) >= amount for kind, amount in amounts.items()) for node in nodes):
+            return
+        cpus, gpus = (max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU"))
+        error = SettingError(
+            f"{self.tasks} that take {amounts}",
+            f"a node that has as much; the largest has {cpus:g} CPUs and {gpus:g} GPUs",
+            f"pass {self.fitting} that fit",
+        )
+        if self.resources.address is None:
+            raise error
+        warnings.warn(f"{error}; waiting for such a node to join", stacklevel=4)
+
+    def _slots(self, ray: Any) -> int:
+        """Tasks that the cluster, which may grow, runs at a time."""
+        there = ray.cluster_resources()
+        taken = {kind: amount for kind, amount in self.resources.amounts.items() if amount > 0} or {"CPU": 1.0}
+        return max(1, int(min(there.get(kind, 0.0) / amount for kind, amount in taken.items())))
+
+
+def _with_node(function: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
+    import ray
+
+    return ray.get_runtime_context().get_node_id(), function(task)
