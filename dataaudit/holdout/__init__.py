@@ -1,4 +1,4 @@
-"""Ground truth: models trained on random subsets, and what they make of the examples they did not see."""
+"""Ground truth: models trained on random subsets, and their predictions of the examples they did not see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is made of: who trains, what comes out, and who carries runs out."""
+"""Protocols of holdout runs: what trains and predicts, its outcome, and backends that carry runs out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Group: TypeAlias = tuple[Run, ...]
 
 
 class Outcome(NamedTuple):
-    """What a run makes of the rows that it held out, in rising order.
+    """Predictions of the rows that a run held out, in rising order.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class FitPredict(Protocol):
 
 @runtime_checkable
 class NestedFitPredict(Protocol):
-    """A trial that trains on many subsets of one permutation at once; see "nested" in `Plan`."""
+    """A `FitPredict` that trains on many subsets of one permutation at once; see "nested" in `Plan`."""
 
     @abstractmethod
     def nested(self, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[int, int, Outcome]]:
@@ -68,14 +68,14 @@ class NestedFitPredict(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A group of runs that did not come about.
+    """A group of runs that failed.
 
     Attributes
     ----------
     runs
-        Which.
+        The group.
     traceback
-        Why, as text.
+        Of the error, as text.
     stored
         Whether it was the store that failed, and the next run would fail likewise.
     """
@@ -94,7 +94,7 @@ class HoldoutBackend(Protocol):
     - ``map`` yields every group exactly once, in any order, with ``job(group)``.
     - A group whose worker dies is started again, `retries` times at most, and then yields a `Failure`; no other
       group is lost by it.
-    - ``job`` catches what a trial raises: a backend never sees it. Closing the iterator stops the workers.
+    - ``job`` catches what a `FitPredict` raises: a backend never sees it. Closing the iterator stops the workers.
 
     `dataaudit.testing.BackendContract` checks them. A package registers backends (instances) in the entry-point
     group ``dataaudit.backends``.
@@ -107,7 +107,7 @@ class HoldoutBackend(Protocol):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What else an audit records; JSON values."""
+        """Settings for an audit besides the name, JSON values."""
 
     @abstractmethod
     def check(self) -> None:

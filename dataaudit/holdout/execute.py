@@ -1,4 +1,4 @@
-"""From plan to scores: what is stored is read, what is missing is made, and everything is counted.
+"""Execution of a plan: runs in the store are read, those missing are made, and all are counted.
 
 runs of all ratios  -> those in the store                 store.read, checked against the plan
                     -> those missing: groups              backend.map(job, groups)
@@ -34,14 +34,14 @@ HOPELESS = 10
 
 @dataclass
 class Execution:
-    """Runs of a plan, and what came of them so far.
+    """Runs of a plan, and their tallies so far.
 
     Parameters
     ----------
-    trial
+    fit_predict
         Trains and predicts.
     plan, holdout
-        Which runs, and how they are carried out.
+        Subsets and seeds; number of runs, backend and store.
     ratios
         Subset ratios, rising.
     progress
@@ -50,7 +50,7 @@ class Execution:
         Scores that runs="auto" is to make reliable: by name, their ratios and field of `HoldoutScores`.
     """
 
-    trial: FitPredict
+    fit_predict: FitPredict
     plan: Plan
     holdout: Holdout
     ratios: Sequence[float]
@@ -58,14 +58,13 @@ class Execution:
     watched: Mapping[str, tuple[Sequence[float], str]]
     tallies: dict[float, Tally] = field(default_factory=dict)
     resumed: int = 0
-    remade: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     failed: dict[Group, Failure] = field(default_factory=dict)
     stopped: str = ""
 
     def __post_init__(self) -> None:
-        together = 2 if self.plan.design == "nested" else 1
-        for ratio in self.ratios:
-            self.tallies[ratio] = Tally(self.plan.n, self.plan.seed, together)
+        related = 2 if self.plan.design == "nested" else 1
+        self.tallies = {ratio: Tally(self.plan.n, self.plan.seed, related) for ratio in self.ratios}
 
     def carry_out(self, belongs: Mapping[str, Any]) -> None:
         """Make or read all runs.
@@ -82,14 +81,13 @@ class Execution:
         ModelError
             If every run failed.
         """
-        holdout = self.holdout
-        store = holdout.place
+        store = self.holdout.record_store
         if store is not None:
             store.open(belongs)
-        if holdout.runs == "auto":
+        if self.holdout.runs == "auto":
             self._until_reliable(store)
         else:
-            self._make(store, 0, int(holdout.runs or holdout.folds or 200))
+            self._run(store, 0, int(self.holdout.runs or self.holdout.folds or 200))
         if not self._any():
             self._give_up(list(self.failed.values()))
         if self.failed:
@@ -107,22 +105,22 @@ class Execution:
 
     def _until_reliable(self, store: Store | None) -> None:
         budget, target = self.holdout.budget, self.holdout.reliability
-        made, wanted = 0, min(FIRST, budget)
+        done, wanted = 0, min(FIRST, budget)
         while True:
-            self._make(store, made, wanted)
-            made = wanted
+            self._run(store, done, wanted)
+            done = wanted
             name, reliable = self._least_reliable()
             if reliable >= target:
-                self.stopped = f"reliability {reliable:.4f} of {name} reached {target:g} after {made} runs"
+                self.stopped = f"reliability {reliable:.4f} of {name} reached {target:g} after {done} runs"
                 return
-            if made >= budget:
+            if done >= budget:
                 self.stopped = (
                     f"budget of {budget} runs spent at reliability {reliable:.4f} of {name}, short of {target:g}"
                 )
                 return
-            needed = runs_needed(made, reliable, target)
+            needed = runs_needed(done, reliable, target)
             # The prediction is rough at first: never more than double, never less than a tenth more.
-            wanted = int(min(max(np.ceil(made * 1.1), min(needed, 2 * made)), budget))
+            wanted = int(min(max(np.ceil(done * 1.1), min(needed, 2 * done)), budget))
 
     def _least_reliable(self) -> tuple[str, float]:
         """Name and reliability of the watched score that is known worst."""
@@ -134,48 +132,48 @@ class Execution:
         worst = min(known, key=lambda name: known[name])
         return worst, known[worst]
 
-    def _make(self, store: Store | None, first: int, end: int) -> None:
-        """Runs `first` to `end` - 1 of every ratio."""
+    def _run(self, store: Store | None, first: int, end: int) -> None:
+        """Read or make runs `first` to `end` - 1 of every ratio."""
         runs = [Run(ratio, number) for number in range(first, end) for ratio in self.ratios]
         kind = "folds" if self.plan.design == "folds" else "holdout runs"
         with progress_bar(kind, len(runs), self.progress) as advance:
             missing = runs if store is None else self._read(store, runs, advance)
-            job = Job(self.trial, self.plan, store)
-            again = self._map(job, grouped(self.plan, missing), advance)
-            for failure in self._map(job, [failure.runs for failure in again], advance):
+            job = Job(self.fit_predict, self.plan, store)
+            failures = self._map(job, grouped(self.plan, missing), advance)
+            for failure in self._map(job, [failure.runs for failure in failures], advance):
                 self.failed[failure.runs] = failure
                 advance(len(failure.runs))
 
     def _read(self, store: Store, runs: list[Run], advance: Advance) -> list[Run]:
-        """Count what is in the store; the runs that are not."""
-        there = store.runs(runs)
+        """Count the runs that are in the store, and return those that are not."""
+        names = store.runs(runs)
         missing = []
         for run in runs:
-            record = self._good(store, run, there.get(run, []))
+            record = self._sound(store, run, names.get(run, []))
             if record is None:
                 missing.append(run)
                 continue
-            self._count(record)
+            self.tallies[run.ratio].add(record)
             self.resumed += 1
             advance(1)
         return missing
 
-    def _good(self, store: Store, run: Run, names: list[str]) -> Record | None:
-        """First sound record of `run`; damaged ones are named and taken away."""
+    def _sound(self, store: Store, run: Run, names: list[str]) -> Record | None:
+        """First sound record of `run`; damaged ones are noted and removed."""
         for name in names:
             try:
                 record = store.read(name)
                 if record.run != run or not np.array_equal(record.held_out, np.packbits(self.plan.held_out(run))):
                     raise DamagedRecordError(f"{name}, a record of another run", "this run's", "make it again")
             except DamagedRecordError as error:
-                self.remade.append(f"{name}: {error.arrived}")
+                self.damaged.append(f"{name}: {error.arrived}")
                 store.remove(name)
                 continue
             return record
         return None
 
     def _map(self, job: Job, groups: list[Group], advance: Advance) -> list[Failure]:
-        """Carry out groups; the ones that failed."""
+        """Make groups of runs, and return those that failed."""
         failures: list[Failure] = []
         if not groups:
             return failures
@@ -193,12 +191,12 @@ class Execution:
                         self._give_up(failures)
                     continue
                 for record in result:
-                    self._count(record)
+                    self.tallies[record.run.ratio].add(record)
                 advance(len(group))
         return failures
 
     def _any(self) -> bool:
-        """Whether any run came about."""
+        """Whether any run is complete."""
         return any(tally.runs for tally in self.tallies.values())
 
     def _give_up(self, failures: list[Failure]) -> None:
@@ -209,36 +207,32 @@ class Execution:
             "mend what the traceback names",
         )
 
-    def _count(self, record: Record) -> None:
-        self.tallies[record.run.ratio].add(record)
-
     def describe(self) -> dict[str, Any]:
-        """What an audit records, as JSON values."""
-        told: dict[str, Any] = {
+        """Settings for an audit, JSON values."""
+        store = self.holdout.record_store
+        settings: dict[str, Any] = {
             "plan": self.plan.describe(),
             "runs": {f"{ratio:g}": tally.runs for ratio, tally in self.tallies.items()},
             "backend": {"name": self.holdout.carrier.name, **self.holdout.carrier.describe()},
-            "store": None if self.holdout.place is None else self.holdout.place.url,
+            "store": None if store is None else store.url,
             "read_from_store": self.resumed,
-            "damaged_records": self.remade,
+            "damaged_records": self.damaged,
             "failed": [
                 {"runs": [list(run) for run in group], "traceback": failure.traceback}
                 for group, failure in self.failed.items()
             ],
-            "runs_missing_a_class": sum(tally.missing_classes for tally in self.tallies.values()),
+            "runs_missing_a_class": self._missing_a_class(),
         }
-        return told | ({"stopped": self.stopped} if self.stopped else {})
+        return settings | ({"stopped": self.stopped} if self.stopped else {})
 
     def notes(self) -> list[str]:
-        """What a reader of the audit should know first."""
-        found = []
-        if self.stopped:
-            found.append(self.stopped)
-        if self.remade:
-            found.append(f"{len(self.remade)} damaged records were found in the store and made again")
-        if self.failed:
-            found.append(f"{len(self.failed)} holdout runs failed twice and do not count")
-        missing = sum(tally.missing_classes for tally in self.tallies.values())
-        if missing:
-            found.append(f"{missing} runs trained without one of the classes, whose examples then counted as wrong")
-        return found
+        """Sentences that a reader of the audit should see first."""
+        missing = self._missing_a_class()
+        damaged = f"{len(self.damaged)} damaged records were found in the store and made again"
+        failed = f"{len(self.failed)} holdout runs failed twice and do not count"
+        without = f"{missing} runs trained without one of the classes, whose examples then counted as wrong"
+        notes = ((self.stopped, self.stopped), (self.damaged, damaged), (self.failed, failed), (missing, without))
+        return [note for holds, note in notes if holds]
+
+    def _missing_a_class(self) -> int:
+        return sum(tally.missing_classes for tally in self.tallies.values())

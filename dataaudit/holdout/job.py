@@ -1,4 +1,4 @@
-"""One group of runs from plan to records, in whatever process; it never raises what a trial raises."""
+"""One group of runs from plan to records, in whatever process."""
 
 from __future__ import annotations
 
@@ -18,37 +18,27 @@ from dataaudit.holdout.store import Store
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker is handed: a trial, the plan, and where records go.
+    """Work that every worker is handed: records go to the store, if there is one, and are returned."""
 
-    Parameters
-    ----------
-    trial
-        Trains and predicts.
-    plan
-        Which rows and seeds.
-    store
-        Where records go; None if they are only returned.
-    """
-
-    trial: FitPredict
+    fit_predict: FitPredict
     plan: Plan
     store: Store | None
 
     def __call__(self, runs: Group) -> list[Record] | Failure:
-        """Make `runs`; their records are in the store before they are returned."""
-        made: list[Record] = []
+        """Make `runs`, or say why they failed; their records are in the store before they are returned."""
+        records: list[Record] = []
         try:
             for record in self._nested(runs) if self.plan.design == "nested" else map(self._single, runs):
                 if self.store is not None:
                     self.store.write(record)
-                made.append(record)
+                records.append(record)
         except StorageError:
             return Failure(runs, traceback.format_exc(), stored=True)
         except KeyboardInterrupt:
             raise
         except BaseException:  # A model's code raises whatever it likes, or exits; the driver retries and reports it.
             return Failure(runs, traceback.format_exc())
-        return made
+        return records
 
     def _single(self, run: Run) -> Record:
         held_out = self.plan.held_out(run)
@@ -59,18 +49,18 @@ class Job:
             right = self.plan.labels[rest] == labels[0]
             outcome = Outcome(right, right.astype(np.float32))
         else:
-            outcome = self.trial(train, rest, self.plan.training_seed(run))
+            outcome = self.fit_predict(train, rest, self.plan.training_seed(run))
         return Record.of(run, held_out, outcome, self._missing(held_out))
 
     def _nested(self, runs: Group) -> Iterator[Record]:
-        assert isinstance(self.trial, NestedFitPredict)
+        assert isinstance(self.fit_predict, NestedFitPredict)
         forward = Run(runs[0].ratio, runs[0].number - runs[0].number % 2)
         sizes = sorted({self.plan.size(run.ratio) for run in runs})
-        made = self.trial.nested(self.plan.order(forward), sizes)
-        found = {(direction, size): outcome for direction, size, outcome in made}
+        nested = self.fit_predict.nested(self.plan.order(forward), sizes)
+        outcomes = {(direction, size): outcome for direction, size, outcome in nested}
         for run in runs:
             held_out = self.plan.held_out(run)
-            outcome = found[run.number % 2, self.plan.size(run.ratio)]
+            outcome = outcomes[run.number % 2, self.plan.size(run.ratio)]
             yield Record.of(run, held_out, outcome, self._missing(held_out))
 
     def _missing(self, held_out: np.ndarray) -> int:

@@ -16,7 +16,7 @@ from dataaudit.errors import ModelError, SettingError, require
 from dataaudit.holdout.base import Failure, Group
 
 PER_JOB = 8
-"""Groups a process in one call of a backend that returns lists."""
+"""Groups for each process in one call of a backend that returns lists."""
 
 _job: Any = None
 
@@ -84,10 +84,10 @@ class Joblib:
             yield from parallel(delayed(_labelled)(job, group) for group in groups)
             return
         # Such backends hand nothing over before all of a call is done: calls are kept short.
-        some = PER_JOB * jobs if jobs > 0 else PER_JOB * (os.cpu_count() or 1)
-        for start in range(0, len(groups), some):
+        step = PER_JOB * (jobs if jobs > 0 else os.cpu_count() or 1)
+        for start in range(0, len(groups), step):
             parallel = Parallel(n_jobs=jobs, batch_size=1)
-            yield from parallel(delayed(_labelled)(job, group) for group in groups[start : start + some])
+            yield from parallel(delayed(_labelled)(job, group) for group in groups[start : start + step])
 
     def _context(self) -> tuple[Any, int]:
         """Backend of joblib's context unless it is joblib's default, and the number of jobs."""
@@ -108,7 +108,7 @@ class Joblib:
         """One executor a process, so that the death of one does not take the others down."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
-        sent = _packed(job)
+        packed = _packed(job)
         waiting = deque((group, 0) for group in groups)
         workers: list[Any] = [None] * jobs
         busy: dict[Future[Any], tuple[int, Group, int]] = {}
@@ -118,9 +118,9 @@ class Joblib:
                 for slot in range(jobs):
                     if slot not in taken and waiting:
                         if workers[slot] is None:
-                            workers[slot] = self._worker(sent, jobs)
+                            workers[slot] = self._worker(packed, jobs)
                         try:
-                            future = workers[slot].submit(_carry_out, waiting[0][0])
+                            future = workers[slot].submit(_run, waiting[0][0])
                         except BrokenProcessPool:
                             # It died between two groups, which costs none.
                             self._stop(workers, slot)
@@ -147,13 +147,13 @@ class Joblib:
             workers[slot].shutdown(wait=True, kill_workers=True)
         workers[slot] = None
 
-    def _worker(self, sent: bytes, jobs: int) -> Any:
+    def _worker(self, packed: bytes, jobs: int) -> Any:
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         threads = str(self._threads(jobs))
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         return ProcessPoolExecutor(
-            1, initializer=_receive, initargs=(sent,), env=dict.fromkeys(names, threads), timeout=None
+            1, initializer=_receive, initargs=(packed,), env=dict.fromkeys(names, threads), timeout=None
         )
 
 
@@ -171,22 +171,22 @@ def _packed(job: Callable[[Group], Any]) -> bytes:
         ) from error
 
 
-def _receive(sent: bytes) -> None:
-    """Keep the job, with its data set, in a worker process; or why it could not be unpacked."""
+def _receive(packed: bytes) -> None:
+    """Keep the job, with its data set, in a worker process, or the reason why it could not be unpacked."""
     from joblib.externals.loky.backend.reduction import loads
 
     global _job
     try:
-        _job = loads(sent)
+        _job = loads(packed)
     except Exception:  # Reported with every group: a worker that dies here would only be started again.
-        _job = partial(_unreceived, traceback.format_exc())
+        _job = partial(_not_unpacked, traceback.format_exc())
 
 
-def _unreceived(why: str, group: Group) -> Failure:
-    return Failure(group, f"the job could not be unpacked in its worker\n{why}")
+def _not_unpacked(error: str, group: Group) -> Failure:
+    return Failure(group, f"the job could not be unpacked in its worker\n{error}")
 
 
-def _carry_out(group: Group) -> Any:
+def _run(group: Group) -> Any:
     return _job(group)
 
 

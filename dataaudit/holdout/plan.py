@@ -1,4 +1,4 @@
-"""Which examples each run trains on: a pure function of a few numbers, so that any run can be repeated anywhere."""
+"""Subsets that runs train on: a pure function of a few numbers, so that any run can be repeated anywhere."""
 
 from __future__ import annotations
 
@@ -154,13 +154,13 @@ class Plan:
         return order
 
     def describe(self) -> dict[str, Any]:
-        """What makes this plan another's equal, as JSON values; numbers of runs and ratios may differ."""
-        told: dict[str, Any] = {"n": self.n, "seed": self.seed, "design": self.design}
+        """Identity of the plan, as JSON values; numbers of runs and ratios may differ."""
+        identity: dict[str, Any] = {"n": self.n, "seed": self.seed, "design": self.design}
         if self.design == "folds":
-            told["folds"] = self.folds
+            identity["folds"] = self.folds
         if self.design in ("stratified", "folds"):
-            told["labels"] = hashlib.blake2b(np.ascontiguousarray(self.labels).data, digest_size=16).hexdigest()
-        return told
+            identity["labels"] = hashlib.blake2b(np.ascontiguousarray(self.labels).data, digest_size=16).hexdigest()
+        return identity
 
     @property
     def fingerprint(self) -> str:

@@ -45,7 +45,7 @@ class Ray:
         return TaskResources(self.num_cpus, self.num_gpus, self.resources, self.address, self.retries, advice)
 
     def describe(self) -> dict[str, Any]:
-        """What a group takes."""
+        """Resources of a group."""
         return self._resources.describe()
 
     def check(self) -> None:

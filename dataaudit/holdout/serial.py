@@ -16,7 +16,7 @@ class Serial:
     name: str = "serial"
 
     def describe(self) -> dict[str, Any]:
-        """Nothing else."""
+        """No settings."""
         return {}
 
     def check(self) -> None:

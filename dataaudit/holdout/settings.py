@@ -1,4 +1,4 @@
-"""What a user says about holdout runs, and which backend carries them out."""
+"""Settings of holdout runs, and the registry of backends that carry them out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FIRST = 20
 
 @dataclass(frozen=True)
 class Holdout:
-    """Models trained from scratch on random subsets, and what they make of the rest (the paper's algorithm 1).
+    """Models trained from scratch on random subsets, to predict the other examples (the paper's algorithm 1).
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Holdout:
                 "pass runs='auto', or drop them",
             )
         if self.store is not None:
-            object.__setattr__(self, "store", _placed(self.store))
+            object.__setattr__(self, "store", _absolute(self.store))
         if self.storage_options is not None and self.store is None:
             raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
         backend = REGISTRY.get(self.backend) if isinstance(self.backend, str) else self.backend
@@ -179,8 +179,8 @@ class Holdout:
         return self.ratio if self.folds is None else round(1 - 1 / self.folds, 6)
 
     @property
-    def place(self) -> Store | None:
-        """Where records go."""
+    def record_store(self) -> Store | None:
+        """Store of records."""
         return None if self.store is None else Store(str(self.store), self.storage_options)
 
     @property
@@ -189,9 +189,9 @@ class Holdout:
         return self._backend
 
 
-def _placed(store: Any) -> str:
-    """A path in full, for it to mean the same in other processes; a URL as it is."""
+def _absolute(store: Any) -> str:
+    """Absolute path, for it to mean the same in other processes; a URL as it is."""
     if not isinstance(store, (str, PathLike)) or not fspath(store):
         raise SettingError(f"store={store!r}", "a path or a URL", "pass store='runs'")
-    place = fspath(store)
-    return place if "://" in place or "::" in place else os.path.abspath(os.path.expanduser(place))
+    path = fspath(store)
+    return path if "://" in path or "::" in path else os.path.abspath(os.path.expanduser(path))

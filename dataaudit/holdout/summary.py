@@ -1,4 +1,4 @@
-"""What holdout runs say about every example, as plain NumPy."""
+"""Estimates from holdout runs for every example, as plain NumPy."""
 
 from __future__ import annotations
 

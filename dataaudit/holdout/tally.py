@@ -25,13 +25,13 @@ class Tally:
         Number of examples.
     seed
         Of the split halves.
-    together
-        Runs whose errors are related, and which a split therefore keeps in one half: consecutive numbers.
+    related
+        Number of consecutive runs whose errors are related, and which a split therefore keeps in one half.
     """
 
-    def __init__(self, n: int, seed: int, together: int = 1) -> None:
+    def __init__(self, n: int, seed: int, related: int = 1) -> None:
         self.n, self.runs, self.missing_classes = n, 0, 0
-        self._seed, self._together = seed, together
+        self._seed, self.related = seed, related
         self._held, self._correct = np.zeros(n, np.int32), np.zeros(n, np.int32)
         self._probability, self._squares = np.zeros(n), np.zeros(n)
         self._half_held = np.zeros((SPLITS, n), np.int32)
@@ -56,7 +56,7 @@ class Tally:
 
     def _in_first_half(self, run: Run) -> AnyArray:
         """Whether a run belongs to the first half, bool [SPLITS]: of two neighbours one does, by chance which."""
-        unit = run.number // self._together
+        unit = run.number // self.related
         first = np.random.default_rng([self._seed, unit // 2, 2]).integers(2, size=SPLITS)
         return np.asarray((first + unit) % 2 == 0)
 
@@ -99,7 +99,7 @@ def integrated(tallies: list[Tally]) -> HoldoutScores:
     ones, an upper bound, and otherwise those of independent ones. The interval is the normal one, within [0, 1].
     """
     each = [tally.scores() for tally in tallies]
-    related = any(tally._together > 1 for tally in tallies)
+    related = any(tally.related > 1 for tally in tallies)
     count = len(each)
 
     def error(parts: list[FloatArray]) -> FloatArray:
@@ -149,7 +149,7 @@ def reliability(first: AnyArray, second: AnyArray) -> float:
     Rows that are NaN in either half are left out; a correlation below 0 is not corrected. NaN where fewer than three
     rows remain, or a half is constant.
     """
-    found = []
+    correlations = []
     for a, b in zip(first, second, strict=True):
         both = np.isfinite(a) & np.isfinite(b)
         if both.sum() < 3:
@@ -158,8 +158,8 @@ def reliability(first: AnyArray, second: AnyArray) -> float:
         if np.ptp(x) > 0 and np.ptp(y) > 0:
             r = float(np.corrcoef(x, y)[0, 1])
             # Below 0 the correction says nothing but "none".
-            found.append(2 * r / (1 + r) if r > 0 else r)
-    return float(np.mean(found)) if found else float("nan")
+            correlations.append(2 * r / (1 + r) if r > 0 else r)
+    return float(np.mean(correlations)) if correlations else float("nan")
 
 
 def runs_needed(runs: int, reliable: float, target: float) -> float:

@@ -75,7 +75,7 @@ class HoldoutWork:
         self._scratch, self._examples = scratch, examples
         kinds = {Need.SUBSET_RUNS: [holdout.point], Need.SUBSET_RUNS_INTEGRAL: list(holdout.ratios)}
         self.execution = Execution(
-            trial=trial,
+            fit_predict=trial,
             plan=holdout.plan(examples.labels, seed, isinstance(trial, NestedFitPredict)),
             holdout=holdout,
             ratios=sorted(ratios),

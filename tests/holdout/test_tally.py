@@ -121,7 +121,7 @@ def test_the_integral_is_a_mean_with_its_error():
 def test_errors_of_nested_ratios_add_up():
     tallies = []
     for ratio in (0.3, 0.7):
-        tally = Tally(30, 0, together=2)
+        tally = Tally(30, 0, related=2)
         for record in records(30, 20, ratio, design="nested")[0]:
             tally.add(record)
         tallies.append(tally)
