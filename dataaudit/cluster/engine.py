@@ -240,5 +240,3 @@ class BlockJob:
             found = np.concatenate(both, axis=1)
         self.source.check_unchanged()
         return np.ascontiguousarray(found)
-
-
