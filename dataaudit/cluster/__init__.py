@@ -1,4 +1,4 @@
-"""All pairs of rows on a cluster: which blocks there are, who computes them, and what is kept of them."""
+"""All pairs of rows on a Ray cluster: blocks of pairs, workers that compute them, a folder that keeps them."""
 
 from __future__ import annotations
 

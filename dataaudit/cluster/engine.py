@@ -2,7 +2,7 @@
 
 rows -> ranges; pairs of ranges -> tasks                 schedule
 rows in memory, handed over once; files by name          source
-tasks -> workers; lost ones again                        tasks
+tasks -> workers; lost ones again                        common/ray_tasks
 blocks -> a folder, added in one order                   folder, tally
 """
 
@@ -48,8 +48,8 @@ class RayEngine(DensityEngine):
     Parameters
     ----------
     engine
-        What computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.protocol.BlockEngine`. The CPU's
-        threads are `num_cpus` where it does not say.
+        Engine that computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.protocol.BlockEngine`.
+        The CPU's threads are `num_cpus` where it does not say.
     folder
         Keeps finished blocks: killed, interrupted or stopped by a full disk, the same call goes on from them. It
         serves every representation and bandwidth of a data set. None keeps nothing.
@@ -90,14 +90,14 @@ class RayEngine(DensityEngine):
 
     @property
     def _inner(self) -> BlockEngine:
-        found = REGISTRY.instance(self.engine) if isinstance(self.engine, str) else self.engine
-        if not isinstance(found, BlockEngine):
+        engine = REGISTRY.instance(self.engine) if isinstance(self.engine, str) else self.engine
+        if not isinstance(engine, BlockEngine):
             raise SettingError(
                 f"engine={self.engine!r} for blocks of RayEngine",
                 "an engine that sums over the pairs of two ranges",
                 "pass engine='cpu', 'triton' or 'reference'",
             )
-        return found
+        return engine
 
     def check(self) -> None:
         """Raise unless Ray is installed, and the engine of blocks knows blocks.
@@ -110,7 +110,7 @@ class RayEngine(DensityEngine):
             inner.check()
 
     def _record(self, features: Features, blocks: int) -> dict[str, Any]:
-        """What computes blocks, and how many there are."""
+        """Settings of the engine of blocks, of blocks and of tasks."""
         inner = self._inner
         return {
             "block_engine": inner.name,
@@ -185,22 +185,20 @@ class RayEngine(DensityEngine):
             "engine's settings": fingerprint_of(inner),
             "dataaudit": version("dataaudit"),
         }
-        data = {"labels": fingerprint_of(labels)}
-        return BlockFolder(
-            self.folder, data, layout, {"rows": fingerprint_of(list(digests)), "settings": settings}, source.files
-        )
+        made_of = {"rows": fingerprint_of(list(digests)), "settings": settings}
+        return BlockFolder(self.folder, {"labels": fingerprint_of(labels)}, layout, made_of, source.files)
 
 
 @dataclass(frozen=True)
 class BlockJob:
-    """What every worker is handed.
+    """Work that every worker is handed.
 
     Parameters
     ----------
     engine
         Computes blocks.
     schedule, source, labels, bandwidth
-        Which rows, their labels int64 [n], and h.
+        Ranges, rows, their labels int64 [n], and h.
     centre
         Middle of the bulk of all rows, float64 [d]; None for gradients.
     digests
@@ -225,18 +223,18 @@ class BlockJob:
         """
         a, b = self.schedule.ranges_of(task)
         self.source.check_unchanged()
-        place, other = self.schedule.place(a), self.schedule.place(b)
-        ours = self.source.part(place)
+        rows = self.schedule.slice_of(a)
+        features, labels = self.source.part(rows), self.labels[rows]
         if a == b:
-            if self.source.files and self.source.digest(place) != self.digests[a]:
-                raise changed(self.source.files[0], f"another digest of rows {place.start} on", self.digests[a])
-            sums = self.engine.sums(ours, self.labels[place], self.bandwidth)
-            found = np.stack([sums.total, sums.same])
+            if self.source.files and self.source.digest(rows) != self.digests[a]:
+                raise changed(self.source.files[0], f"another digest of rows {rows.start} on", self.digests[a])
+            sums = self.engine.sums(features, labels, self.bandwidth)
+            block = np.stack([sums.total, sums.same])
         else:
-            theirs = self.source.part(other)
-            both = self.engine.block_sums(
-                ours, self.labels[place], theirs, self.labels[other], self.bandwidth, self.centre
+            others = self.schedule.slice_of(b)
+            theirs = self.source.part(others), self.labels[others]
+            block = np.concatenate(
+                self.engine.block_sums(features, labels, *theirs, self.bandwidth, self.centre), axis=1
             )
-            found = np.concatenate(both, axis=1)
         self.source.check_unchanged()
-        return np.ascontiguousarray(found)
+        return np.ascontiguousarray(block)

@@ -1,4 +1,4 @@
-"""Which blocks of pairs there are, in which order: arithmetic alone, for the engine and for simulations of it."""
+"""Blocks of pairs and their order: arithmetic alone, for the engine and for simulations of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BlockSchedule:
     >>> schedule = BlockSchedule(rows=10, block_rows=4)
     >>> [schedule.ranges_of(task) for task in range(schedule.tasks)]
     [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
-    >>> schedule.place(2), schedule.pairs(2), schedule.pairs(5)
+    >>> schedule.slice_of(2), schedule.pairs(2), schedule.pairs(5)
     (slice(8, 10, None), 8, 1)
     """
 
@@ -72,14 +72,14 @@ class BlockSchedule:
         a, b = self.order[task].tolist()
         return a, b
 
-    def place(self, number: int) -> slice:
+    def slice_of(self, number: int) -> slice:
         """Rows of a range."""
         return slice(number * self.block_rows, min((number + 1) * self.block_rows, self.rows))
 
     def size(self, number: int) -> int:
         """Number of rows of a range."""
-        place = self.place(number)
-        return int(place.stop - place.start)
+        rows = self.slice_of(number)
+        return int(rows.stop - rows.start)
 
     def pairs(self, task: int) -> int:
         """Unordered pairs of different rows that a task computes."""
@@ -90,11 +90,6 @@ class BlockSchedule:
     def all_pairs(self) -> int:
         """Unordered pairs of different rows."""
         return self.rows * (self.rows - 1) // 2
-
-    def read(self, task: int) -> int:
-        """Rows that a task reads."""
-        a, b = self.ranges_of(task)
-        return self.size(a) + (self.size(b) if a != b else 0)
 
     @property
     def all_read(self) -> int:

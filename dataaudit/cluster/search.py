@@ -36,7 +36,7 @@ class RaySearch:
     Parameters
     ----------
     search
-        What answers a shard: a name, or a `dataaudit.neighbours.search.NeighbourSearch`.
+        Search that answers a shard: a name, or a `dataaudit.neighbours.search.NeighbourSearch`.
     block_queries
         Queries of a shard.
     num_cpus, num_gpus, resources
@@ -87,15 +87,14 @@ class RaySearch:
 
     def open(self, rows: Rows, depth: int) -> RayIndex:
         """As `dataaudit.neighbours.protocol.NeighbourSearch.open`."""
-        given: Any = rows.given if isinstance(rows, CentredRows) else rows
-        mapped = MappedFile.of(given) is not None
-        held = MappedFile.of(rows) or rows
-        job = SearchJob(self._inner, held, depth, Source.of(given) if mapped else None, uuid.uuid4().hex)
+        original: Any = rows.given if isinstance(rows, CentredRows) else rows
+        watched = Source.of(original) if MappedFile.of(original) is not None else None
+        job = SearchJob(self._inner, MappedFile.of(rows) or rows, depth, watched, uuid.uuid4().hex)
         with ExitStack() as stack:
             pool = stack.enter_context(RayPool(self._resources, "tasks of RaySearch"))
             shared = pool.share(job, MAPPED)
-            ((_, (exact, found)),) = pool.run(shared, [None], _failed)
-            settings = {"shard_search": job.search.name, **found, "block_queries": self.block_queries}
+            ((_, (exact, inner)),) = pool.run(shared, [None], _failed)
+            settings = {"shard_search": job.search.name, **inner, "block_queries": self.block_queries}
             index = RayIndex(exact, settings, pool, shared, self.block_queries)
             weakref.finalize(index, stack.pop_all().close)
         return index
@@ -121,31 +120,31 @@ class RayIndex:
         ClusterError
             If a shard was lost more often than `retries`, or failed.
         """
-        found = np.empty((len(queries), depth), np.int64)
+        nearest = np.empty((len(queries), depth), np.int64)
         starts = range(0, len(queries), self.block)
         shards = [(queries[start : start + self.block], depth) for start in starts]
         with closing(self.pool.run(self.shared, shards, _failed, AHEAD)) as answers:
-            for position, near in answers:
-                found[starts[position] : starts[position] + self.block] = near
-        return found
+            for position, answer in answers:
+                nearest[starts[position] : starts[position] + self.block] = answer
+        return nearest
 
 
 @dataclass(frozen=True)
 class SearchJob:
-    """What every worker is handed.
+    """Work that every worker is handed.
 
     Parameters
     ----------
     search
         Answers shards.
     rows
-        What it searches.
+        Rows to search.
     depth
-        The most neighbours that are asked for.
+        Largest number of neighbours requested.
     watched
-        The file that the rows are mapped from; None for rows in memory.
+        File that the rows are mapped from; None for rows in memory.
     key
-        Tells open rows from others.
+        Distinguishes open rows from others.
     """
 
     search: NeighbourSearch
@@ -160,10 +159,10 @@ class SearchJob:
         if shard is None:
             return index.exact, index.settings
         queries, depth = shard
-        found = index(np.ascontiguousarray(queries), depth)
+        answer = index(np.ascontiguousarray(queries), depth)
         if self.watched is not None:
             self.watched.check_unchanged()
-        return found
+        return answer
 
     def _opened(self) -> Index:
         """Open the rows; this process keeps them until it is asked for others."""

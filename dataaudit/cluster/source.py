@@ -1,4 +1,4 @@
-"""Rows for the workers of a cluster: mapped files go by their names, what lies in memory is handed over once."""
+"""Rows for the workers of a cluster: mapped files are opened by their paths, arrays in memory are handed over once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Held = AnyArray | MappedFile
 
 @dataclass(frozen=True)
 class Source:
-    """A representation as workers get it.
+    """Representation of a data set in the form in which workers receive it.
 
     Attributes
     ----------
@@ -37,13 +37,13 @@ class Source:
     stamps: tuple[tuple[int, int] | None, ...]
 
     @classmethod
-    def of(cls, represented: Features) -> Source:
+    def of(cls, features: Features) -> Source:
         """Source of rows, or of factors of gradients."""
-        if are_rows(represented):
-            arrays, biases = [np.asarray(represented)], None
+        if are_rows(features):
+            arrays, biases = [np.asarray(features)], None
         else:
-            arrays = [np.asarray(part) for delta, inputs, _ in represented for part in (delta, inputs)]
-            biases = tuple(bool(bias) for _, _, bias in represented)
+            arrays = [np.asarray(part) for delta, inputs, _ in features for part in (delta, inputs)]
+            biases = tuple(bool(bias) for _, _, bias in features)
         held = tuple(MappedFile.of(array) or np.ascontiguousarray(array) for array in arrays)
         return cls(held, biases, tuple(part.stamp() if isinstance(part, MappedFile) else None for part in held))
 
@@ -53,16 +53,11 @@ class Source:
         return [[list(part.shape), np.dtype(part.dtype).str] for part in self.held]
 
     @property
-    def row_bytes(self) -> int:
-        """Bytes of a row, or of its factors."""
-        return sum(int(np.prod(part.shape[1:])) * np.dtype(part.dtype).itemsize for part in self.held)
-
-    @property
     def files(self) -> list[str]:
-        """Paths of what is mapped."""
+        """Paths of mapped files."""
         return [part.path for part in self.held if isinstance(part, MappedFile)]
 
-    def part(self, place: slice) -> Features:
+    def part(self, rows: slice) -> Features:
         """Rows, or factors, of a range.
 
         Raises
@@ -70,7 +65,7 @@ class Source:
         StorageError
             If a file cannot be opened here.
         """
-        arrays = [self._open(part)[place] for part in self.held]
+        arrays = [self._open(part)[rows] for part in self.held]
         if self.biases is None:
             return arrays[0]
         pairs = zip(arrays[::2], arrays[1::2], self.biases, strict=True)
@@ -96,33 +91,34 @@ class Source:
             if not isinstance(part, MappedFile):
                 continue
             try:
-                found = part.stamp()
+                size, written = part.stamp()
             except OSError:
                 self._open(part)
                 raise
-            if found != stamp:
-                raise changed(part.path, f"{found[0]} bytes, last written at {found[1]} ns", f"{stamp}")
+            if (size, written) != stamp:
+                raise changed(part.path, f"{size} bytes, last written at {written} ns", f"{stamp}")
 
-    def digest(self, place: slice) -> str:
+    def digest(self, rows: slice) -> str:
         """Digest of the rows, or factors, of a range."""
-        found = []
+        digests = []
         for part in self.held:
-            rows = self._open(part)[place]
-            step = max(1, 2**24 // max(1, rows[:1].nbytes))
-            blocks = (np.ascontiguousarray(rows[first : first + step]) for first in range(0, len(rows), step))
-            found.append("".join(digest(block.data) for block in blocks if block.size))
-        return digest("-".join(found).encode())
+            array = self._open(part)[rows]
+            step = max(1, 2**24 // max(1, array[:1].nbytes))
+            blocks = (np.ascontiguousarray(array[first : first + step]) for first in range(0, len(array), step))
+            digests.append("".join(digest(block.data) for block in blocks if block.size))
+        return digest("-".join(digests).encode())
 
     def digests(self, schedule: BlockSchedule) -> Sequence[str]:
         """Digest of every range: one pass over all rows, on as many threads as there are cores."""
         from dataaudit_kernels.threads import in_order
 
         numbers = range(schedule.ranges)
-        return list(in_order(lambda number: self.digest(schedule.place(number)), numbers, min(os.cpu_count() or 1, 8)))
+        threads = min(os.cpu_count() or 1, 8)
+        return list(in_order(lambda number: self.digest(schedule.slice_of(number)), numbers, threads))
 
 
 def changed(path: str, found: str, expected: str) -> StorageError:
-    """What to tell of a file whose rows are not those that the call began with."""
+    """Error about a file whose rows are not those that the call began with."""
     return StorageError(
         f"{path}, which was changed while its rows were read, or is another file on {socket.gethostname()}: {found}",
         f"the rows that the call began with: {expected}",

@@ -21,9 +21,9 @@ class Tally:
     Parameters
     ----------
     schedule
-        Which blocks.
+        Order of the blocks.
     folder
-        Where they are kept; in memory, until it is their turn, if None.
+        Keeps them; they stay in memory, until it is their turn, if None.
     advance
         Called with shares of the pairs that add up to 1.
     """
@@ -58,9 +58,9 @@ class Tally:
                 block = self._folder.read(self.done)
             a, b = self._schedule.ranges_of(self.done)
             size = self._schedule.size(a)
-            self.sums[:, self._schedule.place(a)] += block[:, :size]
+            self.sums[:, self._schedule.slice_of(a)] += block[:, :size]
             if a != b:
-                self.sums[:, self._schedule.place(b)] += block[:, size:]
+                self.sums[:, self._schedule.slice_of(b)] += block[:, size:]
             self._share(self._schedule.pairs(self.done))
             self.done += 1
             self._bytes += block.nbytes
