@@ -37,7 +37,7 @@ def test_every_public_name_is_there_and_documented(name):
     assert name == "__version__" or found.__doc__
 
 
-@pytest.mark.parametrize("name", sorted({"backends", "scorers", "strategies"}))
+@pytest.mark.parametrize("name", sorted({"backends", "engines", "scorers", "searches", "strategies"}))
 def test_a_namespace_names_and_describes_what_it_has(name):
     space = getattr(dataaudit, name)
     lines = space.describe()
@@ -52,6 +52,8 @@ def test_a_namespace_names_and_describes_what_it_has(name):
 def test_classes_stand_in_their_namespaces():
     assert {"LabelQuality", "Density", "NeighbourCScore"} <= set(dir(dataaudit.scorers))
     assert {"Joblib", "Ray", "Serial"} <= set(dir(dataaudit.backends))
+    assert {"Faiss", "RaySearch", "Torch"} <= set(dir(dataaudit.searches))
+    assert {"RayEngine", "TritonEngine"} <= set(dir(dataaudit.engines))
     assert {"EasyToHard", "SmallLoss"} <= set(dir(dataaudit.strategies))
 
 

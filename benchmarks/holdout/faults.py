@@ -43,7 +43,7 @@ def driver(store: str, backend: str, out: str) -> None:
     from sklearn.ensemble import ExtraTreesClassifier
 
     import dataaudit
-    from dataaudit.holdout import Joblib
+    from dataaudit.holdout.backends import Joblib
 
     model = ExtraTreesClassifier(60, n_jobs=1)
     holdout = dataaudit.Holdout(runs=RUNS, store=store, backend=Joblib(n_jobs=2) if backend == "joblib" else backend)

@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 
 import dataaudit
 from benchmarks.common import table, write
-from dataaudit.holdout import Joblib, Plan, Run
+from dataaudit.holdout.backends import Joblib
+from dataaudit.holdout.plan import Plan, Run
 from dataaudit.learners.devices import resolve_precision
 from dataaudit.learners.recipes import Recipe
 

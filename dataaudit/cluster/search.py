@@ -183,5 +183,3 @@ class _Opened:
 
 _OPEN = _Opened()
 _failed = partial(refuse, "RaySearch")
-
-ray = RaySearch()

@@ -96,8 +96,8 @@ class HoldoutBackend(Protocol):
       group is lost by it.
     - ``job`` catches what a `FitPredict` raises: a backend never sees it. Closing the iterator stops the workers.
 
-    `dataaudit.testing.BackendContract` checks them. A package registers backends (instances) in the entry-point
-    group ``dataaudit.backends``.
+    `dataaudit.testing.BackendContract` checks them. A package registers backends, classes or instances, in the
+    entry-point group ``dataaudit.backends``.
     """
 
     @property

@@ -192,6 +192,3 @@ def _run(group: Group) -> Any:
 
 def _labelled(job: Callable[[Group], Any], group: Group) -> tuple[Group, Any]:
     return group, job(group)
-
-
-joblib = Joblib()

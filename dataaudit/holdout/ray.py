@@ -65,6 +65,3 @@ class Ray:
         ):
             for position, result in results:
                 yield groups[position], result
-
-
-ray = Ray()

@@ -26,6 +26,3 @@ class Serial:
         """As `HoldoutBackend.map`, in order."""
         for group in groups:
             yield group, job(group)
-
-
-serial = Serial()

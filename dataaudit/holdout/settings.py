@@ -20,7 +20,7 @@ from dataaudit.holdout.store import Store
 
 REGISTRY = Registry(
     "backend",
-    {name: f"dataaudit.holdout.{name}:{name}" for name in ("serial", "joblib", "ray")},
+    {name: f"dataaudit.holdout.{name}:{name.title()}" for name in ("serial", "joblib", "ray")},
     group="dataaudit.backends",
 )
 
@@ -107,6 +107,15 @@ class Holdout:
             value = getattr(self, name)
             if value is not None and not (name == "runs" and isinstance(value, str) and value == "auto"):
                 object.__setattr__(self, name, checks.whole(name, value, low, f"pass Holdout({name}={low})"))
+        self._check_design()
+        self._check_reliability()
+        if self.store is not None:
+            object.__setattr__(self, "store", _absolute(self.store))
+        if self.storage_options is not None and self.store is None:
+            raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
+        object.__setattr__(self, "_backend", self._resolve_backend())
+
+    def _check_design(self) -> None:
         if self.folds is not None:
             if self.stratify or self.balanced or self.runs == "auto" or self.ratio != RATIO:
                 raise SettingError(
@@ -122,6 +131,8 @@ class Holdout:
             checks.flag(name, getattr(self, name), f"pass Holdout({name}=True)")
         if self.stratify and self.balanced:
             raise SettingError("stratify and balanced", "one of them", "drop one")
+
+    def _check_reliability(self) -> None:
         checks.number("reliability", self.reliability, 0, 1, "neither", "a number in (0, 1)", "pass reliability=0.95")
         if self.runs != "auto" and (self.reliability, self.budget) != (RELIABILITY, BUDGET):
             raise SettingError(
@@ -129,24 +140,22 @@ class Holdout:
                 "runs='auto', which is what they are for",
                 "pass runs='auto', or drop them",
             )
-        if self.store is not None:
-            object.__setattr__(self, "store", _absolute(self.store))
-        if self.storage_options is not None and self.store is None:
-            raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
-        backend = REGISTRY.get(self.backend) if isinstance(self.backend, str) else self.backend
+
+    def _resolve_backend(self) -> HoldoutBackend:
+        backend = REGISTRY.instance(self.backend) if isinstance(self.backend, str) else self.backend
         if not isinstance(backend, HoldoutBackend) or isinstance(backend, type):
             raise SettingError(
                 f"backend={self.backend!r}",
                 "a name or an object with name, describe(), check() and map()",
                 did_you_mean(self.backend, REGISTRY.names()),
             )
-        object.__setattr__(self, "_backend", backend)
         if str(self.store).startswith("memory:") and backend.name != "serial":
             raise SettingError(
                 f"store={self.store!r} for backend {backend.name!r}",
                 "a store that other processes can write",
                 "name a folder, or use backend='serial'",
             )
+        return backend
 
     @property
     def design(self) -> Design:

@@ -16,16 +16,21 @@ from dataaudit.neighbours.faiss_search import Faiss
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import Rows
 
-__all__ = ["REGISTRY", "Faiss", "NeighbourSearch", "Torch", "resolve"]
+__all__ = ["Faiss", "NeighbourSearch", "Torch", "describe", "names"]
 
 REGISTRY = Registry(
     "search",
     {
         **{name: f"dataaudit.neighbours.search:{name}" for name in ("faiss", "hnsw", "ivf", "torch")},
-        "ray": "dataaudit.cluster.search:ray",
+        "ray": "dataaudit.cluster.search:RaySearch",
     },
     group="dataaudit.searches",
 )
+names, describe, __getattr__ = REGISTRY.names, REGISTRY.describe, REGISTRY.class_called
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *REGISTRY.classes()])
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,9 @@ def resolve(search: str | NeighbourSearch) -> NeighbourSearch:
             search = "torch"
         else:
             search = Faiss("auto")
-    found = REGISTRY.get(search) if isinstance(search, str) else search
+    found = REGISTRY.instance(search) if isinstance(search, str) else search
     if not isinstance(found, NeighbourSearch) or isinstance(found, type):
-        names = ["auto", *REGISTRY.names()]
-        raise SettingError(f"search={search!r}", "the name of a search, or one", did_you_mean(search, names))
+        hint = did_you_mean(search, ["auto", *names()])
+        raise SettingError(f"search={search!r}", "the name of a search, or one", hint)
     found.check()
     return found

@@ -15,8 +15,9 @@ from dataaudit.cluster.tasks import refuse
 from dataaudit.common import ray_tasks
 from dataaudit.common.ray_tasks import RayPool, TaskResources
 from dataaudit.errors import ClusterError, SettingError
-from dataaudit.holdout import Ray, Run
+from dataaudit.holdout.backends import Ray
 from dataaudit.holdout.base import Failure
+from dataaudit.holdout.plan import Run
 
 
 class RayError(Exception):

@@ -11,7 +11,8 @@ import joblib
 import pytest
 
 from dataaudit.errors import MissingPackageError, SettingError
-from dataaudit.holdout import Joblib, Ray, Run, Serial
+from dataaudit.holdout.backends import Joblib, Ray, Serial
+from dataaudit.holdout.plan import Run
 from dataaudit.testing import BackendContract
 
 

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 import dataaudit
 from dataaudit import Holdout
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.holdout import Joblib
+from dataaudit.holdout.backends import Joblib
 
 
 def algorithm_1(model, inputs, labels, ratio, runs, seed):

@@ -11,7 +11,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from dataaudit import Holdout, Recipe
 from dataaudit.errors import ModelError, SettingError, StorageError
-from dataaudit.holdout import Joblib
+from dataaudit.holdout.backends import Joblib
 from dataaudit.pipeline.interrupted import Interrupted
 
 

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataaudit.errors import SettingError
-from dataaudit.holdout import Plan, Run
-from dataaudit.holdout.plan import check_ratio, stratified_folds
+from dataaudit.holdout.plan import Plan, Run, check_ratio, stratified_folds
 
 DESIGNS = ("random", "stratified", "balanced", "nested")
 plans = st.tuples(

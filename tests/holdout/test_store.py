@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dataaudit.errors import StorageError
-from dataaudit.holdout import Plan, Run
 from dataaudit.holdout.base import Outcome
+from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.store import KIND, Store
 

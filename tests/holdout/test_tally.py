@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, spearmanr
 
-from dataaudit.holdout import Plan, Run
 from dataaudit.holdout.base import Outcome
+from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.tally import Tally, integrated, reliability, runs_needed, wilson
 
