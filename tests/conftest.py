@@ -1,7 +1,9 @@
-"""Data that many tests share."""
+"""Data that many tests share, and what runs the Python blocks of Markdown pages."""
 
 import os
+import re
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,3 +48,40 @@ def network():
 def quick():
     """A short recipe."""
     return Recipe(epochs=4, batch_size=32, precision="float32")
+
+
+def run_blocks(path, names):
+    """Execute the Python blocks of a Markdown file in their order; tracebacks name its lines. Returns their number."""
+    text = path.read_text("utf-8")
+    blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    for block in blocks:
+        above = "\n" * text.count("\n", 0, block.start(1))
+        exec(compile(above + block[1], str(path), "exec"), names)
+    return len(blocks)
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def first_audit(tmp_path_factory):
+    """What the blocks of the README define; the pages of docs/ begin there."""
+    names = {"__name__": "readme"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("readme"))
+        assert run_blocks(ROOT / "README.md", names)
+    return names
+
+
+@pytest.fixture
+def run_page(first_audit, tmp_path, monkeypatch):
+    """Run the blocks of a page of docs/ in a folder of its own; returns the names that they define."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(page):
+        names = {**first_audit, "__name__": page}
+        count = run_blocks(ROOT / f"docs/{page}.md", names)
+        assert count or page in ("README", "benchmarks")
+        return names
+
+    return run

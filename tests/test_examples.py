@@ -1,6 +1,5 @@
-"""The examples and the README's Python blocks run as they stand."""
+"""The examples, and the Python blocks of the README and of every page of docs/, run as they stand."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,22 +7,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ON_A_CLUSTER = {"clusters"}
+"""Pages that tests/cluster/test_page.py runs."""
 
-
-def run(code, folder):
-    return subprocess.run([sys.executable, *code], capture_output=True, text=True, cwd=folder, timeout=900)
+PAGES = sorted({path.stem for path in (ROOT / "docs").glob("*.md")} - ON_A_CLUSTER)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_example(path, tmp_path):
-    done = run([str(path)], tmp_path)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
 
-def test_readme_blocks(tmp_path):
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 3
-    (tmp_path / "readme.py").write_text("\n".join(blocks))
-    done = run(["readme.py"], tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_readme_blocks(first_audit):
+    assert len(first_audit["audit"]) == 1797
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_blocks(page, run_page):
+    run_page(page)

@@ -52,7 +52,8 @@ def test_the_source_archive_can_be_tested(built):
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = archive.getnames()
     inside = {name.partition("/")[2] for name in names}
-    assert {"tests/test_packaging.py", "examples/digits.py", "pyproject.toml", "README.md", "LICENSE"} <= inside
+    assert {"tests/test_packaging.py", "examples/digits.py", "pyproject.toml", "LICENSE"} <= inside
+    assert {"README.md", "CONTRIBUTING.md", "docs/README.md", "docs/benchmarks.md"} <= inside
 
 
 def test_a_clean_environment_scores_with_the_core_alone(built, tmp_path):

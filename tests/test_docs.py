@@ -1,0 +1,109 @@
+"""README, docs/, CONTRIBUTING and CHANGELOG: links lead somewhere, commands exist, and the README stays short."""
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from dataaudit.cli import app
+
+ROOT = Path(__file__).parents[1]
+README, INDEX = ROOT / "README.md", ROOT / "docs/README.md"
+FILES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+MOST_WORDS = 1500
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def prose(path):
+    """Lines outside fenced blocks."""
+    return re.sub(r"^```.*?^```\n", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def links(path):
+    """Targets of the links of a file, whose text may run over two lines."""
+    return re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", prose(path))
+
+
+def anchors(path):
+    """Fragments that lead to the headings of a file, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_file
+def test_links_lead_somewhere(path):
+    for link in links(path):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.is_relative_to(ROOT), link
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_index_leads_to_every_page_and_every_page_is_in_it_once():
+    pages = [link for link in links(INDEX) if "/" not in link]
+    assert sorted(pages) == sorted({path.name for path in INDEX.parent.glob("*.md")} - {INDEX.name})
+
+
+@each_file
+def test_blocks_are_of_a_kind_that_is_tested(path):
+    assert set(re.findall(r"^ *```(.*)\n", path.read_text("utf-8"), re.MULTILINE)[::2]) <= {"python", "toml"}
+
+
+def commands(path):
+    """Words of each line of the indented blocks, without comments."""
+    blocks = re.findall(r"(?<=\n\n)((?: {4}\S.*\n)+)", prose(path))
+    return [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+
+
+@each_file
+def test_commands_exist(path):
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for program, *arguments in commands(path):
+        if program == "make":
+            assert set(arguments) <= set(targets)
+        elif program == "pip":
+            assert arguments[0] == "install"
+        else:
+            assert program == "dataaudit"
+            name, *rest = arguments
+            command = typer.main.get_command(app).commands[name]
+            with command.make_context(name, rest):
+                pass
+
+
+@each_file
+def test_benchmarks_that_are_named_exist(path):
+    for module in re.findall(r"python -m (benchmarks[\w.]*)", path.read_text("utf-8")):
+        file = ROOT / module.replace(".", "/")
+        assert file.with_suffix(".py").exists() or (file / "__main__.py").exists(), module
+
+
+def test_extras_that_are_named_exist():
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    for path in FILES:
+        for extra in re.findall(r"dataaudit\[(\w+)\]", path.read_text("utf-8")):
+            assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
+
+
+def test_the_readme_is_short_and_its_figures_are_those_of_the_benchmarks():
+    text = README.read_text("utf-8")
+    assert len(text.split()) <= MOST_WORDS
+    measured = set((ROOT / "docs/benchmarks.md").read_text("utf-8").splitlines())
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    assert set(rows) <= measured
+
+
+def test_the_house_is_described_in_the_order_of_its_rooms():
+    source = ast.parse((ROOT / "tests/test_boundaries.py").read_text("utf-8"))
+    rooms = next(node.value for node in source.body if isinstance(node, ast.Assign) and node.targets[0].id == "ROOMS")
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The house")[2].partition("\n## ")[0]
+    described = [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| ")]
+    assert described == ["room", *ast.literal_eval(rooms)]
