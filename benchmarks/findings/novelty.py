@@ -42,7 +42,8 @@ from dataaudit.learners.torch import TorchLearner
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import resolve
-from dataaudit.representations.collect import Wanted, represent
+from dataaudit.representations.collect import represent
+from dataaudit.representations.spaces import Space
 
 SEEDS = (0, 1, 2)
 KINDS = ("copy", "noise 2 %", "noise 5 %", "shift 1 pixel")
@@ -103,7 +104,7 @@ def hidden_of(fitted: Any, rows: Array) -> tuple[Any, Array]:
     """Input of the last layer [m, d], and the largest class probability [m]."""
     unlabelled = as_examples((rows, np.arange(len(rows)) % 10))
     there = fitted.on(unlabelled)
-    found = represent(there, [Wanted("hidden")], unlabelled.labels, 0, False)[Wanted("hidden")][0]
+    found = represent(there, [Space("hidden")], unlabelled.labels, 0, False)[Space("hidden")][0]
     return found, there.logits(np.arange(len(rows))).softmax(1).max(1).values.numpy()
 
 
@@ -171,7 +172,7 @@ def unseen(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def graph_of(rows: Array, depth: int, seed: int, space: str = "input") -> Any:
     """Neighbours within the rows."""
-    return neighbour_graph(NeighbourNeed(space, depth=depth), rows, {}, resolve("auto"), seed, False)
+    return neighbour_graph(NeighbourNeed(Space(space), depth=depth), rows, {}, resolve("auto"), seed, False)
 
 
 def planted(options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.closed_form import c_scores
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import Faiss, Torch, resolve
+from dataaudit.representations.spaces import Space
 
 RATIOS: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
 GRID = tuple(np.arange(1, 10) / 10)
@@ -123,7 +124,7 @@ def coarse_digits(n: int) -> tuple[Array, Array]:
 
 def agreement(n: int, subsets: int) -> bool:
     x, labels = coarse_digits(n)
-    graph = neighbour_graph(NeighbourNeed("input", depth=n - 1), x, {}, resolve("auto"), 0, False)
+    graph = neighbour_graph(NeighbourNeed(Space("input"), depth=n - 1), x, {}, resolve("auto"), 0, False)
     starts = graph.starts()
     print(f"{n} examples; {(~starts).mean():.0%} of the neighbours are as far as the one before\n")
     order = graph.indices.astype(np.int64)
@@ -198,9 +199,9 @@ def cost(n: int, searches: Sequence[Any]) -> bool:
         x, labels = clusters(n, 128, classes)
         for search in searches if classes == 10 else searches[:1]:
             # Once with few rows, so that no compilation is timed.
-            neighbour_graph(NeighbourNeed("input", depth=9), x[:500], {}, searches[0], 0, False)
+            neighbour_graph(NeighbourNeed(Space("input"), depth=9), x[:500], {}, searches[0], 0, False)
             start = time.perf_counter()
-            graph = neighbour_graph(NeighbourNeed("input", depth=200), x, {}, search, 0, False)
+            graph = neighbour_graph(NeighbourNeed(Space("input"), depth=200), x, {}, search, 0, False)
             searched = time.perf_counter() - start
             if search is not searches[0]:
                 name = f"search {search.name} {getattr(search, 'index', 'exact')}"

@@ -27,6 +27,7 @@ from dataaudit.density.sampled import SampledEngine
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import Faiss
+from dataaudit.representations.spaces import Space
 from dataaudit_kernels.agreement import spearman
 
 RESULTS = Path(__file__).parent / "results/near.csv"
@@ -62,7 +63,7 @@ def main() -> None:
             for d in arguments.features:
                 x, labels = rows_of(data, n, d)
                 start = time.process_time()
-                graph = neighbour_graph(NeighbourNeed("input", depth=DEPTH), x, {}, Faiss("auto"), 0, False)
+                graph = neighbour_graph(NeighbourNeed(Space("input"), depth=DEPTH), x, {}, Faiss("auto"), 0, False)
                 searched = time.process_time() - start
                 for rule in arguments.bandwidths:
                     h = bandwidth.find(x, rule, 0).value

@@ -33,6 +33,7 @@ import numpy as np
 from benchmarks import common
 from dataaudit.neighbours.cells import PER_CELL
 from dataaudit.neighbours.compute import SLACK
+from dataaudit.representations.spaces import Space
 
 RESULTS = Path(__file__).parent / "results/neighbours.csv"
 MIB = 2**20
@@ -87,7 +88,7 @@ def child(path: Path, index: str) -> None:
     from dataaudit.neighbours.compute import neighbour_graph
     from dataaudit.neighbours.search import Faiss
 
-    need, search = NeighbourNeed("input", depth=DEPTH), Faiss(index)
+    need, search = NeighbourNeed(Space("input"), depth=DEPTH), Faiss(index)
     rows = np.load(path, mmap_mode="r")
     # Imports and compilation first.
     neighbour_graph(need, rows[:2000], {}, search, 0, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,15 +11,7 @@ import numpy as np
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import SettingError
-
-SPACES = {
-    "input": "the inputs themselves",
-    "hidden": "the input of the last linear layer",
-    "gradient": "the loss gradient of the last linear layer",
-    "gradient_linear": "the loss gradient of every linear layer",
-    "gradient_sketch": "a random sketch of the loss gradient of all parameters",
-}
-"""Representations by name, with a phrase each."""
+from dataaudit.representations.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -29,51 +21,21 @@ class DensityNeed:
     Parameters
     ----------
     space
-        Representation, a key of `SPACES`.
+        Where examples lie.
     bandwidth
         h as a positive number in the unit of the representation, or a multiple of half the mean distance ("1x").
-    layer
-        Module whose input is the hidden representation; the last linear layer if None. Only for "hidden".
-    epoch
-        Epoch after which the representation is taken, from 1; the end of training if None.
-    loss
-        ``loss(logits [b, C], labels [b]) -> [b]`` in torch; softmax cross-entropy if None. Only for
-        "gradient_sketch".
 
     Raises
     ------
     SettingError
-        If any of these is not as described.
+        If the bandwidth is not as described.
     """
 
-    space: str
+    space: Space
     bandwidth: float | str = "1x"
-    layer: str | None = None
-    epoch: int | None = None
-    loss: Callable[[Any, Any], Any] | None = None
 
     def __post_init__(self) -> None:
-        checks.choice(f"representation {self.space!r}", self.space, SPACES, "a known one")
         multiple_of(self.bandwidth)
-        if self.layer is not None and (self.space != "hidden" or not isinstance(self.layer, str)):
-            raise SettingError(
-                f"layer={self.layer!r} for representation {self.space!r}",
-                "the name of a module, for 'hidden' alone",
-                "leave layer=None",
-            )
-        if self.loss is not None and (self.space != "gradient_sketch" or not callable(self.loss)):
-            raise SettingError(
-                f"loss={self.loss!r} for representation {self.space!r}",
-                "a function of logits and labels, for 'gradient_sketch' alone: the others hold for softmax "
-                "cross-entropy only",
-                "ask for 'gradient_sketch', or leave loss=None",
-            )
-        if self.epoch is not None and (self.space == "input" or not checks.is_whole(self.epoch) or self.epoch < 1):
-            raise SettingError(
-                f"epoch {self.epoch!r} for representation {self.space!r}",
-                "a whole number from 1, for a representation of the model",
-                "leave epochs=None for the end of training",
-            )
 
 
 def multiple_of(bandwidth: float | str) -> float | None:

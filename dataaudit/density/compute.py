@@ -55,7 +55,7 @@ def density_sums(
         features = np.asarray(features)
     h = bandwidth.find(features, need.bandwidth, seed)
     done = 0.0
-    with progress_bar(f"pairs in {need.space}", STEPS, progress) as advance:
+    with progress_bar(f"pairs in {need.space.name}", STEPS, progress) as advance:
 
         def share(part: float) -> None:
             nonlocal done
@@ -68,14 +68,14 @@ def density_sums(
             raise
         except ValueError as error:
             raise DataError(
-                f"{need.space!r} that engine {engine.name!r} refuses: {error}",
+                f"{need.space.name!r} that engine {engine.name!r} refuses: {error}",
                 "rows and a bandwidth that it can sum over",
                 "pass another bandwidth=, or engine='auto'",
             ) from error
     settings = {
-        "representation": need.space,
+        "representation": need.space.name,
         **described,
-        "epoch": need.epoch,
+        "epoch": need.space.epoch,
         "bandwidth": h.value,
         "bandwidth_stderr": h.stderr,
         "bandwidth_rule": need.bandwidth if isinstance(need.bandwidth, str) else "given",

@@ -17,6 +17,7 @@ from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import resolve
 from dataaudit.representations.base import Features
+from dataaudit.representations.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class FaissEngine(DensityEngine):
         """
         rows, graph = as_rows(features, self.name), context.graph
         if graph is None and len(rows) > 1:
-            need, seed = NeighbourNeed("input", depth=self.depth), context.seed if self.seed is None else self.seed
+            need, seed = NeighbourNeed(Space("input"), self.depth), context.seed if self.seed is None else self.seed
             graph = neighbour_graph(need, rows, {}, resolve("auto"), seed, False)
         depth = min(self.depth, graph.depth) if graph is not None else 0
         neighbours = np.empty((len(rows), 0), np.int64), np.empty((len(rows), 0))

@@ -9,6 +9,7 @@ from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.texts import inputs_are_texts
 from dataaudit.errors import DataError, ModelError
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.representations.spaces import Space
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
@@ -33,7 +34,7 @@ def known_graph(evidence: Evidence | None, space: str) -> Neighbours | None:
     graphs = [
         graph
         for need, graph in (evidence.neighbours if evidence is not None else {}).items()
-        if (need.space, need.layer, need.epoch) == (space, None, None)
+        if need.space == Space(space)
     ]
     return max(graphs, key=lambda graph: graph.depth, default=None)
 
@@ -70,7 +71,7 @@ def graph(
     from dataaudit.neighbours.compute import neighbour_graph
     from dataaudit.neighbours.search import resolve
 
-    need = NeighbourNeed(chosen, depth=depth)
+    need = NeighbourNeed(Space(chosen), depth)
     return neighbour_graph(need, rows, {}, resolve("auto"), seed, False), chosen
 
 
@@ -125,8 +126,8 @@ def hidden_rows(
             "a torch module trained in this process, for its hidden representation",
             "pass by='input', or run dataaudit.score with a torch module",
         )
-    from dataaudit.representations.collect import TorchModel, Wanted, represent
+    from dataaudit.representations.collect import TorchModel, represent
 
     fitted = model.fitted(progress) if examples is None else model.on(examples, progress)
-    wanted = Wanted("hidden")
-    return cast("AnyArray", represent(cast("TorchModel", fitted), [wanted], labels, seed, progress)[wanted][0])
+    hidden = Space("hidden")
+    return cast("AnyArray", represent(cast("TorchModel", fitted), [hidden], labels, seed, progress)[hidden][0])

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.errors import SettingError
-
-SPACES = {"input": "the inputs themselves", "hidden": "the input of the last linear layer"}
-"""Representations that have rows, by name, with a phrase each."""
-
-FACTORED = ("gradient", "gradient_linear", "gradient_sketch")
-"""Representations without neighbours: factors of gradients, and a sketch that stands for their kernel alone."""
+from dataaudit.representations.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -25,46 +20,25 @@ class NeighbourNeed:
     Parameters
     ----------
     space
-        Representation, a key of `SPACES`.
-    layer
-        Module whose input is the hidden representation; the last linear layer if None. Only for "hidden".
-    epoch
-        Epoch after which the representation is taken, from 1; the end of training if None.
+        Where examples lie.
     depth
         Neighbours of each example; all others where there are fewer.
 
     Raises
     ------
     SettingError
-        If any of these is not as described.
+        If the space has no rows to search among, or the depth is not as described.
     """
 
-    space: str
-    layer: str | None = None
-    epoch: int | None = None
+    space: Space
     depth: int = 100
-    loss: ClassVar[None] = None
-    """No representation with neighbours takes one."""
 
     def __post_init__(self) -> None:
-        if self.space in FACTORED:
+        if not self.space.searchable:
             raise SettingError(
-                f"neighbours in representation {self.space!r}",
+                f"neighbours in representation {self.space.name!r}",
                 "'input' or 'hidden': gradients are kept as factors, and have no rows to search among",
                 "ask for 'knn_c_score/hidden', or for 'density/gradient'",
-            )
-        checks.choice(f"representation {self.space!r}", self.space, SPACES, "a known one")
-        if self.layer is not None and (self.space != "hidden" or not isinstance(self.layer, str)):
-            raise SettingError(
-                f"layer={self.layer!r} for representation {self.space!r}",
-                "the name of a module, for 'hidden' alone",
-                "leave layer=None",
-            )
-        if self.epoch is not None and (self.space == "input" or not checks.is_whole(self.epoch) or self.epoch < 1):
-            raise SettingError(
-                f"epoch {self.epoch!r} for representation {self.space!r}",
-                "a whole number from 1, for a representation of the model",
-                "leave epochs=None for the end of training",
             )
         checks.whole("depth", self.depth, 1, "leave depth=None")
 

@@ -66,7 +66,7 @@ def neighbour_graph(
         If an approximate search finds too few neighbours.
     """
     if not hasattr(represented, "shape"):
-        raise ModelError(f"factors of {need.space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
+        raise ModelError(f"factors of {need.space.name!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
     rows_given = cast("AnyArray", represented)
     start = time.perf_counter()
     n = len(rows_given)
@@ -82,7 +82,7 @@ def neighbour_graph(
     distances = np.empty((n, depth))
     step = max(BLOCK, min(QUERIES, VALUES // max(wide, centred.shape[1])))
     cut, short = 0, list[int]()
-    with progress_bar(f"neighbours in {need.space}", n, progress) as advance:
+    with progress_bar(f"neighbours in {need.space.name}", n, progress) as advance:
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
             near = index(centred[back[part]], wide)
@@ -97,9 +97,9 @@ def neighbour_graph(
             f"{advice(index.settings, n)}, or a smaller depth=",
         )
     settings: dict[str, Any] = {
-        "representation": need.space,
+        "representation": need.space.name,
         **described,
-        "epoch": need.epoch,
+        "epoch": need.space.epoch,
         "search": search.name,
         **index.settings,
         "depth": depth,

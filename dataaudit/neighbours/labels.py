@@ -13,8 +13,8 @@ from dataaudit.common.probabilities import ClassProbabilities
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import DataError, ModelError
-from dataaudit.neighbours.base import SPACES
 from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.representations.spaces import Space
 
 DEPTH = 100
 """Neighbours that vote."""
@@ -27,21 +27,9 @@ QUERIES = 8192
 
 @dataclass(frozen=True)
 class NeighbourLabelsNeed:
-    """Labels around each example that a score asks for.
+    """Labels around each example that a score asks for, in a space of rows."""
 
-    Parameters
-    ----------
-    space
-        Representation, a key of `dataaudit.neighbours.base.SPACES`.
-    """
-
-    space: str
-    layer: None = None
-    epoch: None = None
-    loss: None = None
-
-    def __post_init__(self) -> None:
-        assert self.space in SPACES
+    space: Space
 
 
 @dataclass(frozen=True)
@@ -110,7 +98,7 @@ def labels_around(
         If there is only one row.
     """
     if isinstance(represented, (list, tuple)):
-        raise ModelError(f"factors of {need.space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
+        raise ModelError(f"factors of {need.space.name!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
     begin = time.perf_counter()
     n = len(represented)
     if n < 2:
@@ -135,7 +123,7 @@ def labels_around(
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
     index = search.open(base, depth + 1)
     step = max(1, min(queries, 2**22 // classes))
-    with progress_bar(f"labels around, in {need.space}", n, progress) as advance:
+    with progress_bar(f"labels around, in {need.space.name}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             near = _others(index(_centred(represented[rows], mean, scale), depth + 1), place[rows])
@@ -150,7 +138,7 @@ def labels_around(
             shares.put(rows, found / found.sum(1, keepdims=True), given)
             advance(len(given))
     settings = {
-        "representation": need.space,
+        "representation": need.space.name,
         **described,
         "search": search.name,
         **index.settings,

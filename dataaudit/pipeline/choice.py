@@ -17,6 +17,7 @@ from dataaudit.learners.base import Learner
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.ridge_loo import LARGEST_TABLE
 from dataaudit.pipeline.spaces import check_readable
+from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
 
 TRAINED = (
@@ -39,7 +40,7 @@ def is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: i
         )
     if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
         notes.append(TRAINED.format(share=share))
-    elif any(not isinstance(need, Need) and need.space != "input" for scorer in chosen for need in scorer.needs):
+    elif any(not isinstance(need, Need) and need.space.of_model for scorer in chosen for need in scorer.needs):
         notes.append(
             f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
         )
@@ -112,9 +113,9 @@ def belief_needs(
         # Their words say much, cost little, and were never trained on.
         found.add(Need.RIDGE_LOO)
     if vectors or texts:
-        found.add(NeighbourLabelsNeed("input"))
+        found.add(NeighbourLabelsNeed(Space("input")))
     elif learner is not None and learner.readable:
-        hidden = NeighbourLabelsNeed("hidden")
+        hidden = NeighbourLabelsNeed(Space("hidden"))
         model = learner
         if _allowed(lambda: check_readable(model, [hidden], len(labels), seed), "neighbours", notes):
             found.add(hidden)

@@ -256,7 +256,7 @@ def _watching(watches: Sequence[Watch | None]) -> Watch | None:
 
 def _needed(learner: Learner | None, need: Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed) -> Learner:
     if learner is None:
-        what = need.value if isinstance(need, Need) else f"the representation {need.space!r}"
+        what = need.value if isinstance(need, Need) else f"the representation {need.space.name!r}"
         raise ModelError(
             f"no model, for scores that need {what}",
             "a torch module or factory, a scikit-learn classifier, or a Recorder that holds them",

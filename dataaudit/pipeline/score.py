@@ -341,4 +341,4 @@ def _represented(plan: Sequence[Scorer]) -> list[DensityNeed | NeighbourNeed]:
 
 
 def _of_inputs(plan: Sequence[Scorer]) -> set[DensityNeed | NeighbourNeed]:
-    return {need for need in _represented(plan) if need.space == "input"}
+    return {need for need in _represented(plan) if not need.space.of_model}

@@ -109,7 +109,9 @@ def density_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[str
         needs = [need for need in scorer.needs if isinstance(need, DensityNeed)]
         if not needs:
             continue
-        found[scorer.name] = [evidence.densities[need].settings for need in sorted(needs, key=lambda n: n.epoch or 0)]
+        found[scorer.name] = [
+            evidence.densities[need].settings for need in sorted(needs, key=lambda need: need.space.epoch or 0)
+        ]
         missed = [settings for settings in found[scorer.name] if settings.get("tolerance_met") is False]
         if missed:
             worst = max(missed, key=lambda settings: _apart(scorer, settings))
@@ -149,7 +151,7 @@ def neighbour_settings(plan: Sequence[Scorer], evidence: Evidence, notes: list[s
         needs = [need for need in scorer.needs if isinstance(need, NeighbourNeed)]
         if not needs:
             continue
-        graphs = [evidence.neighbours[need] for need in sorted(needs, key=lambda n: n.epoch or 0)]
+        graphs = [evidence.neighbours[need] for need in sorted(needs, key=lambda need: need.space.epoch or 0)]
         described: Callable[[Neighbours], dict[str, Any]] = getattr(scorer, "described", lambda graph: {})
         found[scorer.name] = [{**graph.settings, **described(graph)} for graph in graphs]
         cut = max(graph.settings["cut_ties"] for graph in graphs)

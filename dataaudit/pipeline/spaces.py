@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from dataaudit.common.types import IntArray
 from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.labels import NeighbourLabels, NeighbourLabelsNeed
+from dataaudit.representations.spaces import Space
 
 if TYPE_CHECKING:
     from dataaudit.common.timing import Timer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dataaudit.neighbours.protocol import NeighbourSearch
     from dataaudit.pipeline.evaluations import Show
     from dataaudit.representations.base import Features
-    from dataaudit.representations.collect import TorchModel, Wanted
+    from dataaudit.representations.collect import TorchModel
     from dataaudit.representations.input import InputRows
     from dataaudit.representations.keep import Keep
     from dataaudit.representations.store import RowStore
@@ -41,8 +42,8 @@ class SpaceCollector:
         timer: Timer,
         store: RowStore | None = None,
     ) -> None:
-        self.of_model = [need for need in needs if need.space != "input"]
-        self._of_inputs = [need for need in needs if need.space == "input"]
+        self.of_model = [need for need in needs if need.space.of_model]
+        self._of_inputs = [need for need in needs if not need.space.of_model]
         self._labels, self._classes = labels, classes
         self._engine, self._search, self._seed = engine, search, seed
         self._progress, self._timer, self._store = progress, timer, store
@@ -50,7 +51,7 @@ class SpaceCollector:
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.around: NeighbourLabels | None = None
         self._depths = self._deepest(needs)
-        self._graphs: dict[NeighbourNeed, Neighbours] = {}
+        self._graphs: dict[Space, Neighbours] = {}
 
     def of_another_run(self, seed: int) -> SpaceCollector:
         """What looks for labels of neighbours alone in another run of the model, whose layers are kept nowhere."""
@@ -63,7 +64,7 @@ class SpaceCollector:
     @property
     def watch(self) -> Any:
         """What looks at the model after every epoch; None where nothing is asked for before the last."""
-        chosen = {need.epoch for need in self.of_model} - {None}
+        chosen = {need.space.epoch for need in self.of_model} - {None}
         if not chosen:
             return None
 
@@ -77,11 +78,12 @@ class SpaceCollector:
         """Raise unless the model has every representation, and training has every epoch, asked for."""
         if not learner.readable:
             raise ModelError(
-                f"a {learner.description['model']}, for the representation {self.of_model[0].space!r}",
+                f"a {learner.description['model']}, for the representation {self.of_model[0].space.name!r}",
                 "a torch module, whose layers can be read",
                 "ask for a score of 'input', or pass a torch module",
             )
-        late = sorted({need.epoch for need in self.of_model if need.epoch is not None and need.epoch > epochs})
+        asked = {need.space.epoch for need in self.of_model}
+        late = sorted(epoch for epoch in asked if epoch is not None and epoch > epochs)
         if late:
             raise SettingError(
                 f"a representation after epoch {late[0]}",
@@ -144,9 +146,9 @@ class SpaceCollector:
         bool
             Whether there was a pass.
         """
-        from dataaudit.representations.collect import Wanted, represent, weights_of
+        from dataaudit.representations.collect import represent, weights_of
 
-        now = [need for need in self.of_model if need.epoch == epoch]
+        now = [need for need in self.of_model if need.space.epoch == epoch]
         if not now:
             return False
         model, keeps = cast("TorchModel", fitted), None
@@ -154,13 +156,13 @@ class SpaceCollector:
             if self._store is not None:
                 store, weights = self._store, weights_of(model)
 
-                def keeps(one: Wanted) -> Keep:
-                    of = {"layer": one.layer, "loss": one.loss, "epoch": epoch}
-                    return store.keeper(one.space, len(self._labels), of, weights)
+                def keeps(space: Space) -> Keep:
+                    of = {"layer": space.layer, "loss": space.loss, "epoch": epoch}
+                    return store.keeper(space.name, len(self._labels), of, weights)
 
-            made = represent(model, _wanted(now), self._labels, self._seed, self._progress, keeps, shows)
+            made = represent(model, _spaces(now), self._labels, self._seed, self._progress, keeps, shows)
         for need in now:
-            self._add(need, *made[Wanted(need.space, need.layer, need.loss)])
+            self._add(need, *made[need.space])
         if self._store is not None:
             self._store.check_unchanged()
         return True
@@ -192,38 +194,36 @@ class SpaceCollector:
 
     def _near(self, need: DensityNeed, represented: Features, described: dict[str, Any]) -> Neighbours | None:
         """The graph for an engine that takes one, of a representation that neighbours are searched in."""
-        if self._engine is None or not self._engine.depth or need.space not in SPACES or len(self._labels) < 2:
+        if self._engine is None or not self._engine.depth or not need.space.searchable or len(self._labels) < 2:
             return None
-        asked = NeighbourNeed(need.space, need.layer, need.epoch, self._engine.depth)
+        asked = NeighbourNeed(need.space, self._engine.depth)
         with self._timer.stage("neighbours"):
             return self._graph(asked, represented, described)
 
-    def _deepest(self, needs: Sequence[DensityNeed | NeighbourNeed | NeighbourLabelsNeed]) -> dict[NeighbourNeed, int]:
+    def _deepest(self, needs: Sequence[DensityNeed | NeighbourNeed | NeighbourLabelsNeed]) -> dict[Space, int]:
         """The most neighbours that scores or the engine want, by representation: one search serves them all."""
         near = 0 if self._engine is None else self._engine.depth
-        found: dict[NeighbourNeed, int] = {}
+        found: dict[Space, int] = {}
         for need in needs:
             if isinstance(need, NeighbourNeed):
                 depth = need.depth
-            elif isinstance(need, DensityNeed) and need.space in SPACES:
+            elif isinstance(need, DensityNeed) and need.space.searchable:
                 depth = near
             else:
                 continue
-            place = _place(need)
-            found[place] = max(found.get(place, 0), depth)
+            found[need.space] = max(found.get(need.space, 0), depth)
         return found
 
     def _graph(self, need: NeighbourNeed, represented: Features, described: dict[str, Any]) -> Neighbours:
         from dataaudit.neighbours.compute import neighbour_graph
 
-        place = _place(need)
-        if place not in self._graphs:
+        if need.space not in self._graphs:
             assert self._search is not None
-            widest = replace(need, depth=self._depths[place])
-            self._graphs[place] = neighbour_graph(
+            widest = replace(need, depth=self._depths[need.space])
+            self._graphs[need.space] = neighbour_graph(
                 widest, represented, described, self._search, self._seed, self._progress
             )
-        return self._graphs[place].first(need.depth)
+        return self._graphs[need.space].first(need.depth)
 
 
 def check_readable(
@@ -234,15 +234,13 @@ def check_readable(
     from dataaudit.representations.collect import readers
 
     with own_generator(seed):
-        readers(cast("TorchModel", learner.untrained()), _wanted(needs), n, seed)
+        readers(
+            cast("TorchModel", learner.untrained()),
+            list(dict.fromkeys(replace(space, epoch=None) for space in _spaces(needs))),
+            n,
+            seed,
+        )
 
 
-def _place(need: DensityNeed | NeighbourNeed) -> NeighbourNeed:
-    """What tells one representation with neighbours from another, whatever the depth."""
-    return NeighbourNeed(need.space, need.layer, need.epoch, depth=1)
-
-
-def _wanted(needs: Sequence[DensityNeed | NeighbourNeed | NeighbourLabelsNeed]) -> list[Wanted]:
-    from dataaudit.representations.collect import Wanted
-
-    return list(dict.fromkeys(Wanted(need.space, need.layer, need.loss) for need in needs))
+def _spaces(needs: Sequence[DensityNeed | NeighbourNeed | NeighbourLabelsNeed]) -> list[Space]:
+    return list(dict.fromkeys(need.space for need in needs))

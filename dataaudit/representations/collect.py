@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,26 +17,10 @@ from dataaudit.errors import ModelError, rows
 from dataaudit.representations.base import Features
 from dataaudit.representations.keep import Keep, in_memory
 from dataaudit.representations.modules import watching
-from dataaudit.representations.readers import (
-    Batch,
-    HiddenReader,
-    LastLayerReader,
-    LinearReader,
-    Reader,
-    SketchReader,
-    softmax_delta,
-)
+from dataaudit.representations.readers import Batch, Reader, softmax_delta
+from dataaudit.representations.spaces import SPACES, Space
 
 ROWS = 1024
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A representation of a model, by name and options; see `dataaudit.density.base.DensityNeed`."""
-
-    space: str
-    layer: str | None = None
-    loss: Callable[[Any, Any], Any] | None = None
 
 
 class TorchModel(Protocol):
@@ -52,14 +36,10 @@ class TorchModel(Protocol):
         """Inputs of the rows `indices` on the model's device."""
 
 
-def _reader(wanted: Wanted, module: nn.Module, inputs: Tensor, keep: Keep, seed: int) -> Reader:
-    if wanted.space == "hidden":
-        return HiddenReader(module, inputs, keep, wanted.layer)
-    if wanted.space == "gradient":
-        return LastLayerReader(module, inputs, keep)
-    if wanted.space == "gradient_linear":
-        return LinearReader(module, inputs, keep)
-    return SketchReader(module, inputs, keep, wanted.loss, seed)
+def _reader(space: Space, module: nn.Module, inputs: Tensor, keep: Keep, seed: int) -> Reader:
+    path, _, attribute = (SPACES[space.name].reader or "").partition(":")
+    kind: type[Reader] = getattr(importlib.import_module(path), attribute)
+    return kind(module, inputs, keep, space, seed)
 
 
 def _plain(module: nn.Module) -> nn.Module:
@@ -70,9 +50,9 @@ def _plain(module: nn.Module) -> nn.Module:
 
 
 def readers(
-    fitted: TorchModel, wanted: Sequence[Wanted], n: int, seed: int, keeps: Callable[[Wanted], Keep] | None = None
+    fitted: TorchModel, spaces: Sequence[Space], n: int, seed: int, keeps: Callable[[Space], Keep] | None = None
 ) -> list[Reader]:
-    """Readers of the representations `wanted`, found by running two rows; what they read is kept in memory by default.
+    """Readers of the `spaces`, found by running two rows; what they read is kept in memory by default.
 
     Raises
     ------
@@ -81,7 +61,8 @@ def readers(
     """
     module = _plain(fitted.module).eval()
     inputs = fitted.inputs(np.arange(min(2, n), dtype=np.int64))
-    return [_reader(one, module, inputs, keeps(one) if keeps is not None else in_memory(n), seed) for one in wanted]
+    keeps = keeps or (lambda space: in_memory(n))
+    return [_reader(space, module, inputs, keeps(space), seed) for space in spaces]
 
 
 def weights_of(fitted: TorchModel) -> str:
@@ -98,13 +79,13 @@ def weights_of(fitted: TorchModel) -> str:
 
 def represent(
     fitted: TorchModel,
-    wanted: Sequence[Wanted],
+    spaces: Sequence[Space],
     labels: IntArray,
     seed: int,
     progress: bool,
-    keeps: Callable[[Wanted], Keep] | None = None,
+    keeps: Callable[[Space], Keep] | None = None,
     shows: Sequence[Callable[[IntArray, Tensor, IntArray], None]] = (),
-) -> dict[Wanted, tuple[Features, dict[str, Any]]]:
+) -> dict[Space, tuple[Features, dict[str, Any]]]:
     """Representations with what to record of each, in float32 and evaluation mode.
 
     Memory: what a batch of `ROWS` examples takes, and the representations, unless `keeps` puts them elsewhere. Batches
@@ -119,7 +100,7 @@ def represent(
         If rows cannot be written.
     """
     n = len(labels)
-    found = readers(fitted, wanted, n, seed, keeps)
+    found = readers(fitted, spaces, n, seed, keeps)
     done = min(reader.done for reader in found)
     names = list(dict.fromkeys(name for reader in found for name in reader.watched))
     differentiate = any(reader.differentiates for reader in found)
@@ -155,4 +136,4 @@ def represent(
             batch = Batch(part, inputs, given, logits, softmax_delta(logits, given), captured)
             for reader in found:
                 reader.read(batch)
-    return {one: (reader.represented(), reader.described) for one, reader in zip(wanted, found, strict=True)}
+    return {space: (one.represented(), one.described) for space, one in zip(spaces, found, strict=True)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from dataaudit.representations.modules import (
     watching,
 )
 from dataaudit.representations.sketch import Sketch
+from dataaudit.representations.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,26 @@ class Batch:
 
 
 class Reader(ABC):
-    """Collects one representation batch by batch."""
+    """Collects one representation batch by batch.
+
+    Parameters
+    ----------
+    module
+        The model in evaluation mode.
+    inputs
+        Inputs of one or two examples, on its device, to find out what it does with them.
+    keep
+        Where parts of the representation go.
+    space
+        The representation, with its options.
+    seed
+        Of random maps.
+
+    Raises
+    ------
+    ModelError
+        If the model has no such representation.
+    """
 
     watched: list[str]
     """Layers whose inputs and outputs it reads."""
@@ -62,6 +81,9 @@ class Reader(ABC):
 
     kept: list[Kept]
     """Where what it reads goes."""
+
+    @abstractmethod
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None: ...
 
     @property
     def done(self) -> int:
@@ -80,7 +102,8 @@ class Reader(ABC):
 class HiddenReader(Reader):
     """Input of a layer, flattened."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, layer: str | None) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
+        layer = space.layer
         if layer is None:
             layer = last_linear(module, inputs)
         else:
@@ -104,7 +127,7 @@ class HiddenReader(Reader):
 class LastLayerReader(Reader):
     """Factors of the last linear layer's gradient."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         self._layer = last_linear(module, inputs)
         part = module.get_submodule(self._layer)
         self._model = type(module).__name__
@@ -139,7 +162,7 @@ class LinearReader(Reader):
 
     differentiates = True
 
-    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         check_examples_do_not_meet(module)
         with watching(module, linear_layers(module), True) as captured, torch.enable_grad():
             logits = module(inputs)
@@ -186,11 +209,9 @@ class LinearReader(Reader):
 class SketchReader(Reader):
     """Sketched gradients of all parameters, example by example under vmap."""
 
-    def __init__(
-        self, module: nn.Module, inputs: Tensor, keep: Keep, loss: Callable[..., Any] | None, seed: int
-    ) -> None:
+    def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         check_examples_do_not_meet(module)
-        self._sketch = Sketch(module, loss, seed)
+        self._sketch = Sketch(module, space.loss, seed)
         self.watched = []
         self.described = self._sketch.described
         self.kept = [keep("rows")]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dataaudit.common.registry import Registry
-from dataaudit.density.base import SPACES
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence.base import Need
-from dataaudit.neighbours import base as neighbours
+from dataaudit.representations.spaces import SPACES
 from dataaudit.scores.base import Scorer, Scores
 from dataaudit.scores.density import Density
 from dataaudit.scores.neighbours import NeighbourCScore
@@ -45,7 +44,11 @@ REGISTRY = Registry(
             for space in SPACES
             for score in ("density", "class_density", "relative_density", "parzen")
         },
-        **{f"knn_c_score/{space}": f"dataaudit.scores.neighbours:knn_c_score/{space}" for space in neighbours.SPACES},
+        **{
+            f"knn_c_score/{space}": f"dataaudit.scores.neighbours:knn_c_score/{space}"
+            for space, kind in SPACES.items()
+            if kind.searchable
+        },
     },
     group="dataaudit.scorers",
 )

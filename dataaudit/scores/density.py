@@ -10,8 +10,9 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.density.base import SPACES, DensityNeed, DensitySums
+from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.evidence.base import Evidence
+from dataaudit.representations.spaces import SPACES, Space
 from dataaudit.scores.base import Scores, Uncertainty
 from dataaudit.scores.epochs import at_epochs, checked_epochs
 
@@ -111,14 +112,14 @@ class Density:
 
     def _ordered(self) -> list[DensityNeed]:
         return [
-            DensityNeed(self.representation, self.bandwidth, self.layer, epoch, self.loss)
+            DensityNeed(Space(self.representation, self.layer, epoch, self.loss), self.bandwidth)
             for epoch in (self.epochs if self.epochs is not None else (None,))
         ]
 
     @property
     def summary(self) -> str:
         """One line."""
-        return f"{_PHRASES[self.kind]}; {SPACES[self.representation]}"
+        return f"{_PHRASES[self.kind]}; {SPACES[self.representation].summary}"
 
     @property
     def needs(self) -> frozenset[DensityNeed]:

@@ -11,8 +11,9 @@ import numpy as np
 from dataaudit.common import checks
 from dataaudit.errors import SettingError
 from dataaudit.evidence.base import Evidence
-from dataaudit.neighbours.base import SPACES, NeighbourNeed, Neighbours
+from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.subsets import default_depth, tail_of
+from dataaudit.representations.spaces import SPACES, Space
 from dataaudit.scores.base import Scores
 from dataaudit.scores.epochs import at_epochs, checked_epochs
 
@@ -106,7 +107,7 @@ class NeighbourCScore:
     def _ordered(self) -> list[NeighbourNeed]:
         depth = default_depth(self.k, self.ratio) if self.depth is None else self.depth
         return [
-            NeighbourNeed(self.representation, self.layer, epoch, depth)
+            NeighbourNeed(Space(self.representation, self.layer, epoch), depth)
             for epoch in (self.epochs if self.epochs is not None else (None,))
         ]
 
@@ -114,7 +115,7 @@ class NeighbourCScore:
     def summary(self) -> str:
         """One line."""
         voters = "nearest neighbour" if self.k == 1 else f"vote of {self.k} nearest neighbours"
-        return f"accuracy of the {voters} in random subsets, in closed form; {SPACES[self.representation]}"
+        return f"accuracy of the {voters} in random subsets, in closed form; {SPACES[self.representation].summary}"
 
     @property
     def needs(self) -> frozenset[NeighbourNeed]:
@@ -155,7 +156,7 @@ def _checked(ratio: Any) -> float | tuple[float, ...] | str:
     return tuple(ratios.tolist()) if ratios.ndim else float(ratios)
 
 
-BUILT_IN = {f"knn_c_score/{space}": NeighbourCScore(space) for space in SPACES}
+BUILT_IN = {f"knn_c_score/{space}": NeighbourCScore(space) for space, kind in SPACES.items() if kind.searchable}
 
 
 def __getattr__(name: str) -> NeighbourCScore:

@@ -24,6 +24,7 @@ from dataaudit.holdout.tally import Tally, integrated
 from dataaudit.labels.combine import contradicted
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
+from dataaudit.representations.spaces import Space
 from dataaudit.scores.base import Scorer
 
 
@@ -183,7 +184,7 @@ class ScorerContract(ABC):
     def test_it_reads_only_what_it_needs(self) -> None:
         """Parts of the evidence that are not in `needs` may be missing."""
         scorer = self.scorer()
-        others = (DensityNeed("input", 0.123), NeighbourNeed("input", depth=3))
+        others = (DensityNeed(Space("input"), 0.123), NeighbourNeed(Space("input"), 3))
         evidence = example_evidence(needs=[*scorer.needs, *(need for need in others if need not in scorer.needs)])
         absent: dict[str, Any] = {need.value: None for need in Need if need not in scorer.needs}
         for part in ("densities", "neighbours"):

@@ -14,6 +14,7 @@ from dataaudit.neighbours import compute
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import Faiss
 from dataaudit.representations.base import GradientFactors
+from dataaudit.representations.spaces import Space
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import spearman
 from dataaudit_kernels.rbf_sampled import sampled_sums
@@ -194,7 +195,7 @@ def test_the_neighbours_that_were_summed_are_recorded():
     x, labels = heavy_tailed(30)
     engine = FaissEngine()
     assert engine.sums(x, labels, 1.0).settings["near"] == 29
-    shallow = compute.neighbour_graph(NeighbourNeed("input", depth=4), x, {}, Faiss(), 0, False)
+    shallow = compute.neighbour_graph(NeighbourNeed(Space("input"), depth=4), x, {}, Faiss(), 0, False)
     assert engine.sums(x, labels, 1.0, Context(graph=shallow)).settings["near"] == 4
     few = score(None, (x, labels), ["density/input"], engine=engine, progress=False)
     assert few.settings["density"]["density/input"][0]["near"] == 29

@@ -18,6 +18,7 @@ from dataaudit.density.sampled import SampledEngine, WrittenOut
 from dataaudit.errors import DataError, SettingError
 from dataaudit.pipeline.settings import density_settings
 from dataaudit.representations.base import GradientFactors
+from dataaudit.representations.spaces import Space
 from dataaudit.testing import EngineContract
 from dataaudit_kernels.agreement import SCORES
 from dataaudit_kernels.reference import written_out
@@ -121,7 +122,7 @@ class Pieces:
 
 
 def test_pieces_are_never_joined(rows):
-    need, (inputs, labels) = DensityNeed("input"), rows
+    need, (inputs, labels) = DensityNeed(Space("input")), rows
     found = density_sums(need, Pieces(inputs), {}, labels, SMALL, 0, False)
     want = density_sums(need, inputs, {}, labels, SMALL, 0, False)
     np.testing.assert_array_equal(found.total, want.total)
@@ -139,14 +140,14 @@ def test_a_tolerance_out_of_reach_is_noted(rows):
 
 
 def test_auto_sums_all_pairs_of_few_rows_and_samples_many(rows, monkeypatch):
-    (inputs, labels), need = rows, DensityNeed("input")
+    (inputs, labels), need = rows, DensityNeed(Space("input"))
     auto = resolve("auto")
     assert density_sums(need, inputs, {}, labels, auto, 0, False).settings["engine"] == "cpu"
     monkeypatch.setattr(engines, "EXACT_ROWS", 1000)
     found = density_sums(need, inputs, {}, labels, auto, 0, False)
     assert found.settings["engine"] == "sampled"
     layers = [GradientFactors(inputs[:, :2], inputs, False)]
-    assert density_sums(DensityNeed("gradient"), layers, {}, labels, auto, 0, False).settings["engine"] == "cpu"
+    assert density_sums(DensityNeed(Space("gradient")), layers, {}, labels, auto, 0, False).settings["engine"] == "cpu"
 
 
 def test_gradients_are_written_out_where_they_are_looked_at(rows):

@@ -18,6 +18,7 @@ from dataaudit.learners import tokens
 from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER
 from dataaudit.learners.transformers import trained_before
+from dataaudit.representations.spaces import Space
 from dataaudit.testing import LearnerContract
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"{kind}{i}" for kind in "abc" for i in range(6)), "the", "of", "and"]
@@ -272,10 +273,10 @@ def test_a_layer_that_runs_on_every_token_is_named(words):
 
 
 def test_the_hidden_layer_is_what_the_classifier_sees(words, examples):
-    from dataaudit.representations.collect import Wanted, represent
+    from dataaudit.representations.collect import represent
 
     fitted = as_learner(seeded(), examples, SHORT, "cpu", tokenizer()).untrained()
-    wanted = Wanted("hidden"), Wanted("gradient")
+    wanted = Space("hidden"), Space("gradient")
     found = represent(fitted, wanted, examples.labels, 0, False)
     model = seeded().eval()
     pooled, gradients = [], []

@@ -6,8 +6,9 @@ import pytest
 from dataaudit.errors import DataError
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Faiss, Torch
+from dataaudit.representations.spaces import Space
 
-NEED = NeighbourLabelsNeed("input")
+NEED = NeighbourLabelsNeed(Space("input"))
 
 
 def cloud(n, classes=4, seed=0):

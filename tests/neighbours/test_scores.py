@@ -57,7 +57,7 @@ def test_one_search_and_one_forward_pass_serve_all(digits, monkeypatch):
     scorers = [*names, *(NeighbourCScore(space, 3, 0.5, depth=d) for space in ("input", "hidden") for d in (20, 150))]
     model, recipe = networks.MLP(64, 10, (16,)), Recipe(epochs=1)
     together = score(model, digits, scorers, recipe=recipe, progress=False)
-    assert sorted((need.space, need.depth) for need in searches) == [("hidden", 150), ("input", 150)]
+    assert sorted((need.space.name, need.depth) for need in searches) == [("hidden", 150), ("input", 150)]
     assert len(forwards) == 1
     alone = score(model, digits, ["knn_c_score/hidden"], recipe=recipe, progress=False)
     np.testing.assert_array_equal(alone.columns["knn_c_score/hidden"], together.columns["knn_c_score/hidden"])

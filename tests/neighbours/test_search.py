@@ -12,6 +12,7 @@ from dataaudit.neighbours import compute, faiss_search, rows
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.search import Faiss, NeighbourSearch, Torch, resolve
+from dataaudit.representations.spaces import Space
 from dataaudit.testing import SearchContract
 
 
@@ -54,7 +55,7 @@ SEARCHES = pytest.mark.parametrize("search", [Faiss(), Torch()], ids=lambda sear
 
 
 def found(x, depth, search=None, seed=0):
-    return neighbour_graph(NeighbourNeed("input", depth=depth), x, {}, search or Faiss(), seed, False)
+    return neighbour_graph(NeighbourNeed(Space("input"), depth=depth), x, {}, search or Faiss(), seed, False)
 
 
 def check(graph, x):
@@ -370,10 +371,10 @@ def test_ties_that_the_depth_cuts_are_cut_at_random(depth):
     rows = np.random.default_rng(0).integers(0, 2, size=(600, 2)).astype(np.float32)
     labels = np.repeat([0, 1], 300)
     for name in ("torch", "faiss"):
-        graph = neighbour_graph(NeighbourNeed("input", depth=100), rows, {}, resolve(name), 0, False).first(depth)
+        graph = neighbour_graph(NeighbourNeed(Space("input")), rows, {}, resolve(name), 0, False).first(depth)
         share = labels[graph.indices].mean()
         assert abs(share - 0.5) < 0.15, (name, share)
-        again = neighbour_graph(NeighbourNeed("input", depth=100), rows, {}, resolve(name), 1, False).first(depth)
+        again = neighbour_graph(NeighbourNeed(Space("input")), rows, {}, resolve(name), 1, False).first(depth)
         assert not np.array_equal(graph.indices, again.indices)
 
 

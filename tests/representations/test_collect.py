@@ -11,8 +11,9 @@ from dataaudit.density.bandwidth import mean_distance
 from dataaudit.errors import ModelError
 from dataaudit.learners.torch import TorchLearner
 from dataaudit.representations import collect, sketch
-from dataaudit.representations.collect import Wanted, represent
+from dataaudit.representations.collect import represent
 from dataaudit.representations.readers import softmax_delta
+from dataaudit.representations.spaces import Space
 from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.reference import written_out
 
@@ -70,7 +71,7 @@ def test_factors_are_the_gradients_that_autograd_gives(bias, space, monkeypatch)
     torch.manual_seed(0)
     model, x, y = fitted(Net(bias))
     module = model.module
-    layers, described = represent(model, [Wanted(space)], y, 0, False)[Wanted(space)]
+    layers, described = represent(model, [Space(space)], y, 0, False)[Space(space)]
     names = ["last"] if space == "gradient" else ["first", "last"]
     assert described["layers"] == names
     parameters = [p for name in names for p in module.get_submodule(name).parameters()]
@@ -82,7 +83,7 @@ def test_factors_are_the_gradients_that_autograd_gives(bias, space, monkeypatch)
 def test_hidden_is_what_the_last_layer_sees_in_evaluation_mode():
     torch.manual_seed(1)
     model, x, y = fitted(Net())
-    wanted = [Wanted("hidden"), Wanted("hidden", "frozen"), Wanted("hidden", "first")]
+    wanted = [Space("hidden"), Space("hidden", "frozen"), Space("hidden", "first")]
     found = represent(model, wanted, y, 0, False)
     module = model.module
     with torch.no_grad():
@@ -102,7 +103,7 @@ def squared_error(logits, labels):
 def test_small_models_have_their_whole_gradient(loss):
     torch.manual_seed(2)
     model, x, y = fitted(Conv())
-    wanted = Wanted("gradient_sketch", None, loss)
+    wanted = Space("gradient_sketch", loss=loss)
     found, described = represent(model, [wanted], y, 0, False)[wanted]
     truth = autograd(model.module, x, y, list(model.module.parameters()), loss)
     np.testing.assert_allclose(found, truth, rtol=1e-3, atol=1e-5)
@@ -115,7 +116,7 @@ def test_a_sketch_keeps_distances_and_depends_on_its_seed_alone(monkeypatch):
     torch.manual_seed(3)
     wide = nn.Sequential(nn.Linear(6, 1000), nn.ReLU(), nn.Linear(1000, 10), nn.ReLU(), nn.Linear(10, 3))
     model, x, y = fitted(wide)
-    wanted = Wanted("gradient_sketch")
+    wanted = Space("gradient_sketch")
     found, described = represent(model, [wanted], y, 0, False)[wanted]
     assert found.shape == (N, sketch.WIDTH)
     assert described["sketch"] == sketch.WIDTH
@@ -141,15 +142,15 @@ def test_reading_leaves_the_model_and_the_random_state_alone():
     model, _, y = fitted(Net())
     state = {name: value.clone() for name, value in model.module.state_dict().items()}
     before = torch.get_rng_state()
-    every = [Wanted(space) for space in ("hidden", "gradient", "gradient_linear", "gradient_sketch")]
+    every = [Space(space) for space in ("hidden", "gradient", "gradient_linear", "gradient_sketch")]
     together = represent(model, every, y, 0, False)
     assert torch.equal(before, torch.get_rng_state())
     for name, value in model.module.state_dict().items():
         assert torch.equal(value, state[name])
     assert all(parameter.grad is None for parameter in model.module.parameters())
     assert not any(module._forward_hooks for module in model.module.modules())
-    alone = represent(model, [Wanted("gradient_linear")], y, 0, False)[Wanted("gradient_linear")][0]
-    for ours, theirs in zip(together[Wanted("gradient_linear")][0], alone, strict=True):
+    alone = represent(model, [Space("gradient_linear")], y, 0, False)[Space("gradient_linear")][0]
+    for ours, theirs in zip(together[Space("gradient_linear")][0], alone, strict=True):
         np.testing.assert_array_equal(ours.delta, theirs.delta)
     assert mean_distance(alone, 0)[0] > 0
 
@@ -159,7 +160,7 @@ def test_a_model_that_diverged_is_named():
     with torch.no_grad():
         model.module.last.weight[0, 0] = float("nan")
     with pytest.raises(ModelError, match="NaN or infinite logits in rows"):
-        represent(model, [Wanted("hidden")], y, 0, False)
+        represent(model, [Space("hidden")], y, 0, False)
 
 
 class Branching(nn.Module):
@@ -176,7 +177,7 @@ class Branching(nn.Module):
 def test_a_model_that_vmap_cannot_run_is_refused_in_words():
     model, _, y = fitted(Branching())
     with pytest.raises(ModelError, match="example by example"):
-        represent(model, [Wanted("gradient_sketch")], y, 0, False)
+        represent(model, [Space("gradient_sketch")], y, 0, False)
 
 
 class Squeezing(nn.Module):
@@ -218,31 +219,31 @@ class Aside(nn.Module):
 def test_a_model_that_loses_the_batch_is_refused_for_a_sketch():
     model, _, y = fitted(Squeezing())
     with pytest.raises(ModelError, match="squeeze"):
-        represent(model, [Wanted("gradient_sketch")], y, 0, False)
+        represent(model, [Space("gradient_sketch")], y, 0, False)
 
 
 @pytest.mark.parametrize("n", [1, 11, 21])
 def test_no_batch_of_one_row_among_many(monkeypatch, n):
     monkeypatch.setattr(collect, "ROWS", 10)
     model, _x, y = fitted(Net())
-    rows, _ = represent(model, [Wanted("hidden")], y[:n], 0, False)[Wanted("hidden")]
+    rows, _ = represent(model, [Space("hidden")], y[:n], 0, False)[Space("hidden")]
     assert rows.shape == (n, 5)
     if n > 1:
         squeezing, _, _ = fitted(Squeezing())
-        assert len(represent(squeezing, [Wanted("hidden")], y[:n], 0, False)[Wanted("hidden")][0]) == n
+        assert len(represent(squeezing, [Space("hidden")], y[:n], 0, False)[Space("hidden")][0]) == n
 
 
 def test_tied_layers_are_refused_in_factors():
     model, _, y = fitted(Tied())
     with pytest.raises(ModelError, match="share a parameter"):
-        represent(model, [Wanted("gradient_linear")], y, 0, False)
+        represent(model, [Space("gradient_linear")], y, 0, False)
 
 
 def test_layers_aside_are_no_part_of_the_gradient():
     model, x, y = fitted(Aside())
-    found = represent(model, [Wanted("hidden"), Wanted("gradient"), Wanted("gradient_linear")], y, 0, False)
-    assert found[Wanted("hidden")][1]["layer"] == "main"
-    layers, described = found[Wanted("gradient_linear")]
+    found = represent(model, [Space("hidden"), Space("gradient"), Space("gradient_linear")], y, 0, False)
+    assert found[Space("hidden")][1]["layer"] == "main"
+    layers, described = found[Space("gradient_linear")]
     assert described["layers"] == ["main"]
     truth = autograd(model.module, x, y, list(model.module.main.parameters()))
     written = written_out([GradientFactors(*layer) for layer in layers])
@@ -257,7 +258,7 @@ def test_an_activation_after_the_last_layer_is_seen_in_any_batch():
         model.module[0].weight[0, 0] = 1.0
     model.inputs = lambda rows: torch.where(torch.from_numpy(rows)[:, None] < 30, 0.0, -9.0) * torch.ones(1, 6)
     with pytest.raises(ModelError, match="gives out"):
-        represent(model, [Wanted("gradient")], y, 0, False)
+        represent(model, [Space("gradient")], y, 0, False)
 
 
 @pytest.mark.parametrize("space", ["gradient_linear", "gradient_sketch"])
@@ -265,7 +266,7 @@ def test_examples_that_meet_have_no_gradient_of_their_own(space):
     body = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5, track_running_stats=False), nn.Linear(5, 3))
     model, _, y = fitted(body)
     with pytest.raises(ModelError, match="running statistics"):
-        represent(model, [Wanted(space)], y, 0, False)
+        represent(model, [Space(space)], y, 0, False)
 
 
 @pytest.mark.parametrize("scale", [1e-170, 1e170])

@@ -14,6 +14,7 @@ from dataaudit.neighbours.search import Torch
 from dataaudit.pipeline.ridge_loo import left_out_predictions
 from dataaudit.representations.columns import levelled, share_a_scale
 from dataaudit.representations.input import InputRows, level_rows, place_rows, place_rows_beside
+from dataaudit.representations.spaces import Space
 
 
 def cloud(n=63, d=20, seed=0):
@@ -123,7 +124,7 @@ def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path):
         for step in (
             lambda: inputs.level,
             lambda: labels_around(
-                NeighbourLabelsNeed("input"), *inputs.level, labels, 2, Torch(), 0, False, depth=5, among=300
+                NeighbourLabelsNeed(Space("input")), *inputs.level, labels, 2, Torch(), 0, False, depth=5, among=300
             ),
             lambda: left_out_predictions(inputs, None, labels, 2),
             lambda: [place_rows_beside(inputs.examples, inputs.examples)[0][start : start + 10] for start in (0, 9)],
