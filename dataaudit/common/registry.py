@@ -82,6 +82,19 @@ class Registry:
         found = self.get(name)
         return found() if isinstance(found, type) else found
 
+    def resolve(self, part: Any, protocol: Any, arrived: str, expected: str, *also: str) -> Any:
+        """Part by name, or the instance itself; `also` are names that an error lists besides.
+
+        Raises
+        ------
+        SettingError
+            If the name is unknown, or the object does not keep `protocol`.
+        """
+        found = self.instance(part) if isinstance(part, str) else part
+        if not isinstance(found, protocol) or isinstance(found, type):
+            raise SettingError(arrived, expected, did_you_mean(part, [*also, *self.names()]))
+        return found
+
     def classes(self) -> list[str]:
         """Classes among the built-in parts, by their own names."""
         attributes = [target.partition(":")[2] for target in self._builtin.values()]

@@ -61,13 +61,9 @@ def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
         raise SettingError(
             f"options {', '.join(options)} beside an instance", "a name with options", "give them to the instance"
         )
-    if not isinstance(strategy, Strategy) or isinstance(strategy, type):
-        raise SettingError(
-            f"strategy {strategy!r}",
-            "a name or an object with name, summary and weigh()",
-            did_you_mean(strategy, REGISTRY.names()),
-        )
-    return strategy
+    expected = "a name or an object with name, summary and weigh()"
+    found: Strategy = REGISTRY.resolve(strategy, Strategy, f"strategy {strategy!r}", expected)
+    return found
 
 
 def check_moment(epoch: Any, total_epochs: Any) -> None:

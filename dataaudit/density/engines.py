@@ -9,7 +9,6 @@ from dataaudit.common.registry import Registry
 from dataaudit.common.types import IntArray
 from dataaudit.density.base import DensitySums
 from dataaudit.density.protocol import PLAIN, Context, DensityEngine
-from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.representations.base import Features, are_rows
 
 REGISTRY = Registry(
@@ -70,11 +69,8 @@ def resolve(engine: str | DensityEngine) -> DensityEngine:
     SettingError
         If the name is unknown, the object is no engine, or this machine cannot run it.
     """
-    found: Any = engine
-    if isinstance(engine, str):
-        found = AutomaticEngine() if engine == "auto" else REGISTRY.instance(engine)
-    if not isinstance(found, DensityEngine):
-        known = ["auto", *REGISTRY.names()]
-        raise SettingError(f"engine={engine!r}", "the name of an engine, or one", did_you_mean(engine, known))
+    named: Any = AutomaticEngine() if isinstance(engine, str) and engine == "auto" else engine
+    expected = "the name of an engine, or one"
+    found: DensityEngine = REGISTRY.resolve(named, DensityEngine, f"engine={engine!r}", expected, "auto")
     found.check()
     return found

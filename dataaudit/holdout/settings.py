@@ -13,7 +13,7 @@ import numpy as np
 from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import IntArray
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError
 from dataaudit.holdout.base import HoldoutBackend
 from dataaudit.holdout.plan import Design, Plan, check_ratio
 from dataaudit.holdout.store import Store
@@ -142,13 +142,8 @@ class Holdout:
             )
 
     def _resolve_backend(self) -> HoldoutBackend:
-        backend = REGISTRY.instance(self.backend) if isinstance(self.backend, str) else self.backend
-        if not isinstance(backend, HoldoutBackend) or isinstance(backend, type):
-            raise SettingError(
-                f"backend={self.backend!r}",
-                "a name or an object with name, describe(), check() and map()",
-                did_you_mean(self.backend, REGISTRY.names()),
-            )
+        expected = "a name or an object with name, describe(), check() and map()"
+        backend: HoldoutBackend = REGISTRY.resolve(self.backend, HoldoutBackend, f"backend={self.backend!r}", expected)
         if str(self.store).startswith("memory:") and backend.name != "serial":
             raise SettingError(
                 f"store={self.store!r} for backend {backend.name!r}",

@@ -11,7 +11,7 @@ import numpy as np
 from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.errors import MissingPackageError, SettingError, did_you_mean, require
+from dataaudit.errors import MissingPackageError, SettingError, require
 from dataaudit.neighbours.faiss_search import Faiss
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import Rows
@@ -129,9 +129,7 @@ def resolve(search: str | NeighbourSearch) -> NeighbourSearch:
             search = "torch"
         else:
             search = Faiss("auto")
-    found = REGISTRY.instance(search) if isinstance(search, str) else search
-    if not isinstance(found, NeighbourSearch) or isinstance(found, type):
-        hint = did_you_mean(search, ["auto", *names()])
-        raise SettingError(f"search={search!r}", "the name of a search, or one", hint)
+    expected = "the name of a search, or one"
+    found: NeighbourSearch = REGISTRY.resolve(search, NeighbourSearch, f"search={search!r}", expected, "auto")
     found.check()
     return found

@@ -77,17 +77,8 @@ def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | No
             "'auto', a name, a scorer, or a list of them",
             did_you_mean("", REGISTRY.names()),
         )
-    resolved: list[Scorer] = []
-    for scorer in requested:
-        if isinstance(scorer, str):
-            scorer = REGISTRY.get(scorer)
-        if not isinstance(scorer, Scorer) or isinstance(scorer, type):
-            raise SettingError(
-                f"scorer {scorer!r}",
-                "a name or an object with name, summary, needs and score()",
-                did_you_mean(scorer, REGISTRY.names()),
-            )
-        resolved.append(scorer)
+    expected = "a name or an object with name, summary, needs and score()"
+    resolved: list[Scorer] = [REGISTRY.resolve(scorer, Scorer, f"scorer {scorer!r}", expected) for scorer in requested]
     names = [scorer.name for scorer in resolved]
     twice = {name for name in names if names.count(name) > 1}
     if twice or not resolved:
