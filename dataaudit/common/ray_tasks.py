@@ -21,27 +21,16 @@ from dataaudit.errors import ClusterError, SettingError, require
 
 IN_FLIGHT = 2
 """Tasks that wait or run at a time, for each that the cluster runs: none has to wait for the driver."""
+RESTS = 4.0
+"""Factor between rests before a lost task is started again: 1, 4, 16 seconds. A cluster needs up to 15 to notice that a
+node is dead, and not to ask it again."""
 
 
 @dataclass(frozen=True)
 class TaskResources:
-    """Resources that a task takes of a cluster, and which cluster.
+    """Resources that a task takes as in ``ray.remote``, of which cluster, and how often a lost one is started again.
 
-    Parameters
-    ----------
-    num_cpus, num_gpus, resources
-        As in ``ray.remote``.
-    address
-        Of a cluster to connect to, as in ``ray.init``; the Ray of this process, or a local one, if None.
-    retries
-        How often a task is started again whose worker or node was lost.
-    advice
-        Third part of an error about a setting.
-
-    Raises
-    ------
-    SettingError
-        If a number is negative or not finite.
+    `advice` is the third part of an error about a number that is negative or not finite.
     """
 
     num_cpus: float
@@ -69,19 +58,7 @@ class TaskResources:
 
 
 class TaskFailure(NamedTuple):
-    """A task without a result.
-
-    Attributes
-    ----------
-    position
-        Of the task.
-    error
-        Ray's error; its ``cause`` is what the task raised.
-    losses
-        How often its worker or node was lost; 0 if the task raised.
-    traceback
-        Of the error, as text.
-    """
+    """A task without a result: its worker or node was lost `losses` times, or it raised the ``cause`` of `error`."""
 
     position: int
     error: Any
@@ -93,33 +70,18 @@ class TaskFailure(NamedTuple):
 class RayPool:
     """A Ray that carries out tasks; a running one is used as it is, one that was begun for this is shut down.
 
-    Parameters
-    ----------
-    resources
-        What a task takes.
-    tasks
-        What the tasks are, for messages.
-    fitting
-        Settings that ask for less, for messages.
-    back_off
-        Seconds before a task is started again that was lost once; four times as many each time after. It takes a
-        cluster up to 15 seconds to notice that a node is dead, and not to ask it again.
-
-    Attributes
-    ----------
-    started, retried
-        Tasks that were started, and those of them that were so again.
-    nodes
-        Tasks finished by node.
+    `tasks` and `fitting` word messages: what the tasks are, and the settings that ask for less.
     """
 
     resources: TaskResources
     tasks: str
     fitting: str = "num_cpus= and num_gpus="
-    back_off: float = 1.0
     started: int = 0
+    """Tasks that were started, again or for the first time."""
     retried: int = 0
+    """Tasks that were started again."""
     nodes: Counter[str] = field(default_factory=Counter)
+    """Finished tasks by node."""
     _own: bool = False
 
     def __enter__(self) -> RayPool:
@@ -132,17 +94,13 @@ class RayPool:
                 ray.init(address=address, include_dashboard=False, **quiet)
             self._check_room(ray)
         except BaseException as error:
-            self.close()
+            self.__exit__()
             if not isinstance(error, ConnectionError):
                 raise
             raise ClusterError(f"address={address!r} ({error})", "a running Ray", "run: ray start --head") from error
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Shut down a Ray that was begun here."""
         import ray
 
         if self._own:
@@ -150,13 +108,7 @@ class RayPool:
             ray.shutdown()
 
     def share(self, common: Any, advice: str = "") -> Any:
-        """Hand something over once; what it gives stands for it as the first argument of `run`.
-
-        Raises
-        ------
-        ClusterError
-            If it does not fit; `advice` goes before what can be done about it in any case.
-        """
+        """Hand over the function of `run`, once; `advice` goes before what to do in any case where it does not fit."""
         import ray
 
         try:
@@ -225,7 +177,7 @@ class RayPool:
                     losses = 0 if isinstance(error, ray.exceptions.RayTaskError) else losses + 1
                     if 0 < losses <= self.resources.retries:
                         self.retried += 1
-                        resting.append((time.monotonic() + self.back_off * 4.0 ** (losses - 1), position, losses))
+                        resting.append((time.monotonic() + RESTS ** (losses - 1), position, losses))
                         continue
                     result = failed(TaskFailure(position, error, losses, traceback.format_exc()))
                 yield position, result
