@@ -143,17 +143,17 @@ class RayEngine(DensityEngine):
         else:
             check_layers(features)
         schedule = BlockSchedule(rows_of(features), self.block_rows)
-        given = check_labels(labels, schedule.rows, "labels")
+        labels = check_labels(labels, schedule.rows, "labels")
         source = Source.of(features)
         inner = self._inner.pinned(features, max(1, int(self.num_cpus)))
         centre = centre_of(np.asarray(features)) if are_rows(features) else None
         digests = tuple(source.digests(schedule))
-        folder = self._open(source, given, h, self._inner.pinned(features, 1), digests)
+        folder = self._open(source, labels, h, self._inner.pinned(features, 1), digests)
         pool = RayPool(self._resources, "tasks of RayEngine")
         try:
             tally = Tally(schedule, folder, context.advance)
             if tally.missing:
-                job = BlockJob(inner, schedule, source, given, h, centre, digests)
+                job = BlockJob(inner, schedule, source, labels, h, centre, digests)
                 failed = partial(refuse, "RayEngine")
                 with pool, closing(pool.run(pool.share(job, MAPPED), tally.missing, failed, AHEAD)) as results:
                     for position, block in results:

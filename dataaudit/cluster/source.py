@@ -117,10 +117,10 @@ class Source:
         return list(in_order(lambda number: self.digest(schedule.slice_of(number)), numbers, threads))
 
 
-def changed(path: str, found: str, expected: str) -> StorageError:
+def changed(path: str, arrived: str, expected: str) -> StorageError:
     """Error about a file whose rows are not those that the call began with."""
     return StorageError(
-        f"{path}, which was changed while its rows were read, or is another file on {socket.gethostname()}: {found}",
+        f"{path}, which was changed while its rows were read, or is another file on {socket.gethostname()}: {arrived}",
         f"the rows that the call began with: {expected}",
         "let nothing write to it and call again; finished blocks of the former rows are of no use then",
     )

@@ -15,12 +15,12 @@ Inclusive: TypeAlias = Literal["both", "neither", "left", "right"]
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Whether `value` is a whole number, Python's or NumPy's, and no truth value."""
+    """Tell whole numbers, of Python or NumPy, from all else; truth values are none."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether `value` is a real number, Python's or NumPy's, and no truth value."""
+    """Tell real numbers, of Python or NumPy, from all else; truth values are none."""
     return is_whole(value) or isinstance(value, (float, np.floating))
 
 

@@ -203,9 +203,9 @@ class RayPool:
 
     def _slots(self, ray: Any) -> int:
         """Tasks that the cluster, which may grow, runs at a time."""
-        there = ray.cluster_resources()
+        total = ray.cluster_resources()
         taken = {kind: amount for kind, amount in self.resources.amounts.items() if amount > 0} or {"CPU": 1.0}
-        return max(1, int(min(there.get(kind, 0.0) / amount for kind, amount in taken.items())))
+        return max(1, int(min(total.get(kind, 0.0) / amount for kind, amount in taken.items())))
 
 
 def _with_node(function: Callable[[Any], Any], task: Any) -> tuple[str, Any]:

@@ -105,10 +105,10 @@ class Execution:
 
     def _until_reliable(self, store: Store | None) -> None:
         budget, target = self.holdout.budget, self.holdout.reliability
-        done, wanted = 0, min(FIRST, budget)
+        done, end = 0, min(FIRST, budget)
         while True:
-            self._run(store, done, wanted)
-            done = wanted
+            self._run(store, done, end)
+            done = end
             name, reliable = self._least_reliable()
             if reliable >= target:
                 self.stopped = f"reliability {reliable:.4f} of {name} reached {target:g} after {done} runs"
@@ -120,7 +120,7 @@ class Execution:
                 return
             needed = runs_needed(done, reliable, target)
             # The prediction is rough at first: never more than double, never less than a tenth more.
-            wanted = int(min(max(np.ceil(done * 1.1), min(needed, 2 * done)), budget))
+            end = int(min(max(np.ceil(done * 1.1), min(needed, 2 * done)), budget))
 
     def _least_reliable(self) -> tuple[str, float]:
         """Name and reliability of the watched score that is known worst."""
@@ -196,7 +196,7 @@ class Execution:
         return failures
 
     def _any(self) -> bool:
-        """Whether any run is complete."""
+        """True as soon as a run is complete."""
         return any(tally.runs for tally in self.tallies.values())
 
     def _give_up(self, failures: list[Failure]) -> None:

@@ -94,10 +94,10 @@ class Joblib:
         from joblib.parallel import get_active_backend
 
         backend, jobs = get_active_backend(prefer="processes")
-        wanted = self.n_jobs if self.n_jobs is not None else (jobs if jobs not in (None, 1) else -1)
+        n_jobs = self.n_jobs if self.n_jobs is not None else (jobs if jobs not in (None, 1) else -1)
         if type(backend).__name__ != "LokyBackend":
-            return backend, wanted
-        return None, wanted if wanted > 0 else (os.cpu_count() or 1)
+            return backend, n_jobs
+        return None, n_jobs if n_jobs > 0 else (os.cpu_count() or 1)
 
     def _threads(self, jobs: int) -> int:
         return self.threads or max(1, (os.cpu_count() or 1) // jobs)

@@ -133,13 +133,13 @@ class Plan:
             return here
         return np.concatenate([here, self._permutation(run.ratio, number + 1, count)[: count - len(here)]])
 
-    def _permutation(self, ratio: float, wanted: int, count: int) -> IntArray:
-        """Permutation `wanted` of a balanced sequence; each depends on the one before, and the last is kept."""
+    def _permutation(self, ratio: float, index: int, count: int) -> IntArray:
+        """Permutation `index` of a balanced sequence; each depends on the one before, and the last is kept."""
         key = _millionths(ratio)
         number, order = self._joints.get(key, (-1, np.empty(0, np.int64)))
-        if number > wanted:
+        if number > index:
             number, order = -1, np.empty(0, np.int64)
-        while number < wanted:
+        while number < index:
             number += 1
             drawn = np.random.default_rng([self.seed, key, number]).permutation(self.n)
             begun = -(number * self.n) % count if number else 0

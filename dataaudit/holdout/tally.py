@@ -55,7 +55,7 @@ class Tally:
             self._half_probability[split] += probability
 
     def _in_first_half(self, run: Run) -> AnyArray:
-        """Whether a run belongs to the first half, bool [SPLITS]: of two neighbours one does, by chance which."""
+        """Membership of a run in the first half, bool [SPLITS]: of two neighbours one is in it, by chance which."""
         unit = run.number // self.related
         first = np.random.default_rng([self._seed, unit // 2, 2]).integers(2, size=SPLITS)
         return np.asarray((first + unit) % 2 == 0)

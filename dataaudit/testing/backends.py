@@ -70,9 +70,9 @@ class BackendContract(ABC):
 
     def _map(self, job: _Numbered, count: int = 7) -> dict[Group, Any]:
         groups: list[Group] = [(Run(0.5, number),) for number in range(count)]
-        found = list(self.backend().map(job, groups))
-        assert sorted(group for group, _ in found) == groups
-        return dict(found)
+        results = list(self.backend().map(job, groups))
+        assert sorted(group for group, _ in results) == groups
+        return dict(results)
 
     def _skip_where_workers_live(self) -> None:
         if not self.workers_die:
@@ -94,8 +94,8 @@ class BackendContract(ABC):
     def test_a_dead_worker_costs_its_own_group_only(self, tmp_path: Path) -> None:
         """Which is made again."""
         self._skip_where_workers_live()
-        found = self._map(_Numbered(str(tmp_path)))
-        assert all(result == group[0].number for group, result in found.items())
+        results = self._map(_Numbered(str(tmp_path)))
+        assert all(result == group[0].number for group, result in results.items())
         assert len(list(tmp_path.iterdir())) == 1
 
     def test_a_group_that_always_kills_its_worker_is_given_up(self, tmp_path: Path) -> None:
@@ -113,11 +113,11 @@ class BackendContract(ABC):
         """It is replaced."""
         self._skip_where_workers_live()
         groups: list[Group] = [(Run(0.5, number),) for number in range(4)]
-        found = {}
+        results = {}
         for group, result in self.backend().map(_Mortal(), groups):
-            found[group] = result
+            results[group] = result
             time.sleep(0.6)
-        assert found == {group: group[0].number for group in groups}
+        assert results == {group: group[0].number for group in groups}
 
     def test_it_can_be_left_early(self, tmp_path: Path) -> None:
         """After closing the iterator no more groups are made, and the backend still works."""
