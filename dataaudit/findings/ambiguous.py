@@ -19,16 +19,9 @@ VOTERS = 20
 
 @dataclass(frozen=True)
 class TwoClasses:
-    """The two likeliest classes of n examples, and how ambiguous each is.
+    """The two likeliest classes of n examples [n], -1 where there is none, their probabilities, and a score.
 
-    Attributes
-    ----------
-    first, second
-        Classes int64 [n], -1 where there is none.
-    first_probability, second_probability
-        Float64 [n], NaN where nothing is known.
-    score
-        Float64 [n] in [0, 0.5], higher = more ambiguous, NaN where nothing is known.
+    The score lies in [0, 0.5], higher = more ambiguous; it and the probabilities are NaN where nothing is known.
     """
 
     first: IntArray

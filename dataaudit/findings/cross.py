@@ -46,21 +46,9 @@ def surroundings(
 ) -> Surroundings:
     """Nearest rows and kernel sums of each query, over every pair, in float64.
 
-    Memory: the answer, and about five blocks of `VALUES` values, whatever m and n; a memory-mapped array is read block
-    by block.
-
-    Parameters
-    ----------
-    queries, rows
-        Numbers [m, d] and [n, d].
-    labels, classes
-        Of the rows, int64 [n], below C.
-    depth
-        Nearest rows of each query, at most n.
-    h
-        Bandwidth; no sums if None.
-    progress
-        Whether to draw a progress bar.
+    Memory: the answer, and about five blocks of `VALUES` values; a memory-mapped array is read block by block.
+    Queries are [m, d], rows [n, d] with `labels` [n]; `depth` is at most n; without a bandwidth `h` there are
+    no sums.
     """
     m, (n, d) = len(queries), rows.shape
     indices = np.empty((m, depth), np.int64)

@@ -18,24 +18,16 @@ AUTO = 0.4
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of near-duplicates, those with differing labels first, then those at the smallest distance.
-
-    Attributes
-    ----------
-    group
-        Number of the group, from 0, int64 [r], ascending.
-    index
-        Example, int64 [r], ascending in a group.
-    distance
-        To the nearest other example of the group, float64 [r].
-    differing
-        Whether the labels of the group differ, bool [r].
-    """
+    """Groups of near-duplicates, those with differing labels first, then those at the smallest distance."""
 
     group: IntArray
+    """Number of the group, from 0, int64 [r], ascending."""
     index: IntArray
+    """Example, int64 [r], ascending in a group."""
     distance: FloatArray
+    """Distance to the nearest other example of the group, float64 [r]."""
     differing: BoolArray
+    """Groups whose labels differ, bool [r]."""
 
 
 def usual_distance(graph: Neighbours) -> FloatArray:

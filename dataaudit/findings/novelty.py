@@ -17,28 +17,20 @@ BANDWIDTH = "0.5x"
 
 @dataclass(frozen=True)
 class Novelty:
-    """Position of m new rows among n audited ones.
-
-    Attributes
-    ----------
-    distance
-        Mean distance to the k nearest, float64 [m].
-    nearest, nearest_distance
-        Nearest audited row, int64 [m], and how far it is, float64 [m].
-    ratio
-        `distance` in units of what is usual for these neighbours, float64 [m].
-    votes
-        Shares of the k neighbours by class, float64 [m, C].
-    kernels
-        Mean kernel values by class, sum over its rows / n, float64 [m, C].
-    """
+    """Position of m new rows among n audited ones."""
 
     distance: FloatArray
+    """Mean distance to the k nearest, float64 [m]."""
     nearest: IntArray
+    """Nearest audited row, int64 [m]."""
     nearest_distance: FloatArray
+    """Distance to it, float64 [m]."""
     ratio: FloatArray
+    """`distance` in units of what is usual for these neighbours, float64 [m]."""
     votes: FloatArray
+    """Shares of the k neighbours by class, float64 [m, C]."""
     kernels: FloatArray
+    """Mean kernel values by class, sum over its rows / n, float64 [m, C]."""
 
     @property
     def density(self) -> FloatArray:

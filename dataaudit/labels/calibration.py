@@ -26,30 +26,19 @@ STEEPEST = 3.0
 
 @dataclass(frozen=True)
 class Signs:
-    """Signs of how good estimates are, seen without knowing the truth.
-
-    Attributes
-    ----------
-    estimates
-        Shares of wrong labels by several methods.
-    contradicted
-        Share of the labels that every source contradicts with the same class.
-    disagreement
-        Share of the labels that are not the likeliest class.
-    loss
-        Mean of minus the logarithm of the given label's probability, nats.
-    n
-        Number of examples.
-    independent
-        Whether all of that comes from probabilities that never saw the example's label.
-    """
+    """Signs of how good estimates are, seen without knowing the truth, on n examples."""
 
     estimates: tuple[float, ...]
+    """Shares of wrong labels by several methods."""
     contradicted: float
+    """Share of the labels that every source contradicts with the same class."""
     disagreement: float
+    """Share of the labels that are not the likeliest class."""
     loss: float
+    """Mean of minus the logarithm of the given label's probability, nats."""
     n: int
     independent: bool
+    """Whether all of that comes from probabilities that never saw the example's label."""
 
     @property
     def middle(self) -> float:
@@ -97,26 +86,18 @@ class Calibration:
     distribution, with the scale exp(scale . `Signs.values`); `Signs.few` is added to the reach of the interval, in
     squares, and an interval reaches at least three examples above the estimate and, where that is below three, down
     to 0.
-
-    Attributes
-    ----------
-    scale
-        Coefficients [6].
-    tilt
-        How much more is wrong where the loss is larger.
-    reach
-        Scales to both sides that an interval takes in.
-    sharpness
-        Coefficients [6] of the logarithm of the factor that turns the posterior's log odds into those of errors.
-    most
-        Largest disagreement with the labels at which a model is good enough to count by.
     """
 
     scale: tuple[float, ...]
+    """Coefficients [6]."""
     tilt: float
+    """How much more is wrong where the loss is larger."""
     reach: float
+    """Scales to both sides that an interval takes in."""
     sharpness: tuple[float, ...]
+    """Coefficients [6] of the logarithm of the factor that turns the posterior's log odds into those of errors."""
     most: float
+    """Largest disagreement with the labels at which a model is good enough to count by."""
 
     def estimate(self, signs: Signs) -> tuple[float, float, float]:
         """The share, and the lower and upper bound of its interval."""

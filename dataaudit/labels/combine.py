@@ -15,29 +15,18 @@ from dataaudit.labels.stacking import PULL, SMALLEST, fitted_weights
 
 @dataclass(frozen=True)
 class SourceWeights:
-    """Weights of the sources.
-
-    Attributes
-    ----------
-    fixed
-        Exponents of the sources, for each set of them; of one alone it is 1. `fitted_weights` starts from those of
-        sources that never saw the label.
-    hidden
-        Exponents where neighbours lie in a layer of the network that was trained on the labels: they repeat what it
-        says.
-    staged
-        Exponent of boosting stages beside all other sources: they remember less than epochs.
-    bounded
-        Power of the loss by which weights beside a ridge regression are fitted; without one it is 0, log loss.
-    pull
-        Pull of the fixed weights, see `fitted_weights`.
-    """
+    """Weights of the sources: exponents by which their probabilities are multiplied."""
 
     fixed: Mapping[frozenset[str], Mapping[str, float]]
+    """For each set of sources; of one alone it is 1. `fitted_weights` starts from those that never saw the label."""
     hidden: Mapping[str, float]
+    """Where neighbours lie in a layer of the network that was trained on the labels: they repeat what it says."""
     staged: float
+    """Of boosting stages beside all other sources: they remember less than epochs."""
     bounded: float
+    """Power of the loss by which weights beside a ridge regression are fitted; without one it is 0, log loss."""
     pull: float = PULL
+    """Pull of the fixed weights, see `fitted_weights`."""
 
 
 WEIGHTS = SourceWeights(

@@ -46,23 +46,14 @@ CONTRADICTED = "contradicted by every source"
 
 @dataclass(frozen=True)
 class Vote:
-    """Labels of each example's nearest neighbours.
-
-    Attributes
-    ----------
-    same
-        How many carry the example's own label, int64 [n].
-    leading, votes
-        The class that most of them carry, int64 [n], and how many, int64 [n].
-    depth
-        Number of neighbours.
-    space
-        Representation they are near in.
-    """
+    """Labels of each example's `depth` nearest neighbours in the representation `space`."""
 
     same: IntArray
+    """Number that carry the example's own label, int64 [n]."""
     leading: IntArray
+    """Class that most of them carry, int64 [n]."""
     votes: IntArray
+    """Number that carry that class, int64 [n]."""
     depth: int
     space: str
 
@@ -135,19 +126,8 @@ def estimate_label_errors(
     Posterior log odds from all sources, times what odds were worth in such cases, are then shifted until the
     probabilities add up to the rate, and the probabilities are given out in the order of the consensus score.
 
-    Parameters
-    ----------
-    combined
-        Probabilities of the classes.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    vote
-        Labels of the nearest neighbours, to be kept.
-    by_heart
-        Why a model that was trained on the labels hides their errors, in words. Beside probabilities that never saw
-        them it may.
+    The `vote` of the nearest neighbours is kept. `by_heart` says in words why a model that was trained on the labels
+    hides their errors; beside probabilities that never saw them it may.
     """
     known, outside = combined.known, combined.outside
     noise = noise_rates(combined.shares, labels, classes, known)
@@ -219,15 +199,8 @@ def suspicion(posterior: LabelPosterior, known: BoolArray) -> IntArray:
 def cautious(probability: FloatArray, rate: float, lower: float, caution: float) -> FloatArray:
     """Error probabilities as they would be if fewer labels were wrong, float64 [n].
 
-    Parameters
-    ----------
-    probability
-        float64 [n], adding up to rate x n.
-    rate, lower
-        Estimated share of wrong labels, and the lower bound of its interval; half an example counts for less.
-    caution
-        From 0, as many labels are wrong as estimated, to 1, as many as the lower bound says; between them on a
-        logarithmic scale.
+    They add up to `rate` x n before. `caution` goes from 0, as many labels are wrong as estimated, to 1, as many as the
+    lower bound of the interval says, or half an example where that is less; between them on a logarithmic scale.
     """
     if rate <= RAREST:
         return probability

@@ -15,24 +15,16 @@ PRIOR_COUNT = 20
 
 @dataclass(frozen=True)
 class NoiseRates:
-    """Share of each class's examples that carry another class's label, by (class, given label).
-
-    Attributes
-    ----------
-    keys
-        Pairs with a rate, as class x C + given label, rising, int64 [u].
-    rates
-        Their rates, float64 [u]; every other pair has rate 0.
-    background
-        Median rate over all pairs of different classes.
-    truly
-        Class that each example counts for, int64 [n], -1 where none is clear.
-    """
+    """Share of each class's examples that carry another class's label, by (class, given label)."""
 
     keys: IntArray
+    """Pairs with a rate, as class x C + given label, rising, int64 [u]."""
     rates: FloatArray
+    """Their rates, float64 [u]; every other pair has rate 0."""
     background: float
+    """Median rate over all pairs of different classes."""
     truly: IntArray
+    """Class that each example counts for, int64 [n], -1 where none is clear."""
 
     def between(self, classes: IntArray, given: IntArray, total: int) -> FloatArray:
         """Rates of the pairs (classes, given), any shape; 0 for a class of -1."""

@@ -15,14 +15,9 @@ SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class Constants:
-    """Of the consensus.
+    """Constants of the consensus: `structure` and `floor` as in `dataaudit.scorers.LabelQuality`, and weights.
 
-    Attributes
-    ----------
-    structure, floor
-        As in `dataaudit.scorers.LabelQuality`.
-    el2n, margin, odds
-        Weights of EL2N, taken off, and of the margin and the posterior's log odds, added to the posterior.
+    These are of EL2N, taken off, and of the margin and the posterior's log odds, added to the posterior.
     """
 
     structure: float
@@ -56,27 +51,18 @@ def noise_weights(noise: NoiseRates, classes: int, given: int, structure: float,
 
 @dataclass(frozen=True)
 class LabelPosterior:
-    """Given labels in the light of probabilities of the classes.
-
-    Attributes
-    ----------
-    posterior
-        Probability of the given label by Bayes' rule with the noise between classes, float64 [n].
-    el2n
-        Norm of (probabilities - one-hot label), float64 [n].
-    margin
-        Probability of the given label minus that of the likeliest other class, float64 [n].
-    rival
-        That other class by Bayes' rule, int64 [n].
-    odds
-        Log odds of the posterior, float64 [n].
-    """
+    """Given labels in the light of probabilities of the classes, each [n]."""
 
     posterior: FloatArray
+    """Probability of the given label by Bayes' rule with the noise between classes."""
     el2n: FloatArray
+    """Norm of (probabilities - one-hot label)."""
     margin: FloatArray
+    """Probability of the given label minus that of the likeliest other class."""
     rival: IntArray
+    """That other class by Bayes' rule."""
     odds: FloatArray
+    """Log odds of the posterior."""
 
 
 def label_posterior(

@@ -13,15 +13,9 @@ from dataaudit.labels.combine import likeliest
 
 @dataclass(frozen=True)
 class Suggestions:
-    """Suggested classes.
+    """Suggested classes, int64 [n], -1 where nothing is known, and margins of the given labels, float64 [n].
 
-    Attributes
-    ----------
-    classes
-        int64 [n], -1 where nothing is known.
-    margin
-        Logit of the given label minus the largest other logit, float64 [n], negative where the model
-        disagrees with the label; NaN where nothing is known.
+    A margin is the logit of the given label minus the largest other one; NaN where nothing is known.
     """
 
     classes: IntArray

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import DensityNeed
@@ -91,3 +91,22 @@ class Scorer(Protocol):
     @abstractmethod
     def score(self, evidence: Evidence) -> Scores:
         """Score every example."""
+
+
+@dataclass(frozen=True)
+class PartScore:
+    """Score that reads one part of the evidence: `read` makes the scores of what `need` names."""
+
+    name: str
+    summary: str
+    need: Need
+    read: Callable[[Any], Scores]
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The part named by `need`."""
+        return frozenset({self.need})
+
+    def score(self, evidence: Evidence) -> Scores:
+        """Score every example."""
+        return self.read(getattr(evidence, self.need.value))
