@@ -38,7 +38,7 @@ _PUBLIC = {
     "backends": "dataaudit.holdout.backends",
     "engines": "dataaudit.density.engines",
     "errors": "dataaudit.errors",
-    "networks": "dataaudit.learners.networks",
+    "networks": "dataaudit.learners.named_networks",
     "recipes": "dataaudit.learners.recipes",
     "scorers": "dataaudit.scores",
     "searches": "dataaudit.neighbours.search",

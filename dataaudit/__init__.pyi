@@ -17,7 +17,7 @@ from dataaudit.dynamics.recorder import Recorder as Recorder
 from dataaudit.embedding.embed import embed as embed
 from dataaudit.holdout import backends as backends
 from dataaudit.holdout.settings import Holdout as Holdout
-from dataaudit.learners import networks as networks
+from dataaudit.learners import named_networks as networks
 from dataaudit.learners import recipes as recipes
 from dataaudit.learners.linear_probe import LinearProbe as LinearProbe
 from dataaudit.learners.nearest import NearestNeighbours as NearestNeighbours

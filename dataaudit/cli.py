@@ -198,17 +198,9 @@ def list_() -> None:
     """List scores, networks and recipes."""
     import dataaudit
 
-    _table("Scores", ["name", "what it is"], [list(item) for item in dataaudit.scorers.describe().items()])
-    _table("Networks", ["name"], [[name] for name in dataaudit.networks.names()])
-    rows = []
-    for name in dataaudit.recipes.names():
-        way = dataaudit.recipes.get(name)
-        if isinstance(way, dataaudit.Recipe):
-            how = f"{way.optimizer} {way.learning_rate:g} {way.schedule}"
-            rows.append([name, str(way.epochs), str(way.batch_size), how])
-        else:
-            rows.append([name, "", "", "chosen by network, inputs and size"])
-    _table("Recipes", ["name", "epochs", "batch", "optimiser, rate, schedule"], rows)
+    spaces = {"Scores": dataaudit.scorers, "Networks": dataaudit.networks, "Recipes": dataaudit.recipes}
+    for title, space in spaces.items():
+        _table(title, ["name", "what it is"], [list(item) for item in space.describe().items()])
 
 
 def _check_out(out: Path) -> None:

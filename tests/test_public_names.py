@@ -55,6 +55,9 @@ def test_classes_stand_in_their_namespaces():
     assert {"Faiss", "RaySearch", "Torch"} <= set(dir(dataaudit.searches))
     assert {"RayEngine", "TritonEngine"} <= set(dir(dataaudit.engines))
     assert {"EasyToHard", "SmallLoss"} <= set(dir(dataaudit.strategies))
+    assert {"TritonEngine", "SampledEngine", "RayEngine"} <= set(dir(dataaudit.engines))
+    assert {"Faiss"} <= set(dir(dataaudit.searches))
+    assert {"MLP", "SmallCNN"} <= set(dir(dataaudit.networks))
 
 
 def test_versions_are_shown_without_loading_what_they_are_of():
@@ -67,6 +70,15 @@ def test_versions_are_shown_without_loading_what_they_are_of():
     assert shown["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}")
     assert shown["dataaudit"] == dataaudit.__version__
     assert {"numpy", "torch", "platform", "threads", "cards"} <= shown.keys()
+
+
+def test_descriptions_need_no_torch():
+    code = (
+        "import sys, dataaudit as da; "
+        "assert all(space.describe() for space in (da.scorers, da.networks, da.recipes, da.strategies, da.backends)); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 if __name__ == "__main__":

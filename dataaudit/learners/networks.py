@@ -1,15 +1,11 @@
-"""Networks by name: the paper's (table 2, appendix A) and a small one for pictures of any size."""
+"""Networks: the paper's (table 2, appendix A) and smaller ones."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-
-from dataaudit.common import checks
-from dataaudit.errors import SettingError
 
 
 class MLP(nn.Sequential):
@@ -187,60 +183,3 @@ class BlockCNN(nn.Sequential):
             nn.Flatten(),
             nn.Linear(128, classes),
         )
-
-
-_IMAGE: dict[str, Callable[[int, int], nn.Module]] = {
-    "small_cnn": SmallCNN,
-    "block_cnn": BlockCNN,
-    "small_inception": SmallInception,
-    "resnet18": ResNet18,
-}
-
-
-SMALLEST: dict[str, int] = {"block_cnn": 9}
-"""Fewest pixels a side of networks that halve an image so often that nothing would be left of a smaller one."""
-
-
-def names() -> list[str]:
-    """Names that `build` takes."""
-    return ["mlp", *_IMAGE]
-
-
-def build(name: str, input_shape: Sequence[int], classes: int) -> Callable[[], nn.Module]:
-    """Return a factory: every call makes a freshly initialised network.
-
-    Parameters
-    ----------
-    name
-        One of `names`.
-    input_shape
-        Shape of one input without the batch: any for "mlp", (channels, height, width) for the others.
-    classes
-        Number of outputs.
-
-    Raises
-    ------
-    SettingError
-        If there is no network of that name, or the shape is not one it takes.
-
-    Examples
-    --------
-    >>> build("mlp", (1, 8, 8), 10)()(torch.zeros(2, 1, 8, 8)).shape
-    torch.Size([2, 10])
-    """
-    if name == "mlp":
-        return lambda: MLP(math.prod(input_shape), classes)
-    checks.choice(f"network {name!r}", name, names(), "a named network")
-    if len(input_shape) != 3:
-        raise SettingError(
-            f"network {name!r} for inputs of shape {tuple(input_shape)}",
-            "images (channels, height, width)",
-            "use network 'mlp', or add a channel axis",
-        )
-    if min(input_shape[1:]) < SMALLEST.get(name, 1):
-        raise SettingError(
-            f"network {name!r} for images of {input_shape[1]} x {input_shape[2]} pixels",
-            f"at least {SMALLEST[name]} pixels a side",
-            "use network 'small_cnn', or resize the images",
-        )
-    return lambda: _IMAGE[name](int(input_shape[0]), classes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from dataaudit.common import checks
+from dataaudit.common.registry import Catalogue
 from dataaudit.errors import SettingError
 
 Augment = Callable[[Any, Any], Any]
@@ -300,6 +301,19 @@ def of_length(recipe: Recipe, asked: Recipe | Automatic | None) -> Recipe:
 def names() -> list[str]:
     """Names that `get` and ``score(recipe=...)`` take: "auto", which chooses, and recipes."""
     return [AUTO, *_NAMED]
+
+
+def describe() -> Catalogue:
+    """Every recipe's name with its length, batches, optimiser, rate and schedule."""
+    lines = {AUTO: "chosen by network, inputs and size"}
+    for name, recipe in _NAMED.items():
+        how = f"{recipe.optimizer} {recipe.learning_rate:g} {recipe.schedule}"
+        lines[name] = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {how}"
+    return Catalogue(lines)
+
+
+def __dir__() -> list[str]:
+    return ["Automatic", "CropFlip", "Recipe", "auto", "describe", "get", "mirror", "names"]
 
 
 def get(name: str) -> Recipe | Automatic:

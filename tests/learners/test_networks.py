@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from dataaudit import networks
 from dataaudit.errors import SettingError
-from dataaudit.learners import networks
 
 
 @pytest.mark.parametrize("name", networks.names())

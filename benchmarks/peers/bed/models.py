@@ -25,7 +25,7 @@ from torch import nn
 
 import dataaudit
 from benchmarks.peers.cases import small_transformer
-from dataaudit.learners import networks
+from dataaudit import networks
 
 Recipe = dataaudit.Recipe
 
