@@ -4,9 +4,13 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,12 +60,47 @@ def test_the_source_archive_can_be_tested(built):
     assert {"README.md", "CONTRIBUTING.md", "docs/README.md", "docs/benchmarks.md"} <= inside
 
 
+def requirements(lines):
+    """Names of the distributions that are required without any extra, and of those that they require."""
+    found, waiting = set(), list(lines)
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        extras = {extra for extra in requirement.extras if (name, extra) not in found}
+        if name in found and not extras:
+            continue
+        found |= {name, *((name, extra) for extra in extras)}
+        for line in metadata.requires(name) or ():
+            one = Requirement(line)
+            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+                one.marker = None
+                waiting.append(str(one))
+    return {name for name in found if isinstance(name, str)}
+
+
+def link(names, folder):
+    """Let an environment's `folder` of packages have these distributions of the one that runs the tests."""
+    for name in names:
+        distribution = metadata.distribution(name)
+        for top in {path.parts[0] for path in distribution.files} - {"..", "__pycache__"}:
+            (folder / top).unlink(missing_ok=True)
+            (folder / top).symlink_to(distribution.locate_file(top))
+
+
 def test_a_clean_environment_scores_with_the_core_alone(built, tmp_path):
-    call(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    """What the wheel requires is linked, not installed once more: `make test` has just installed it by the same pip."""
+    call(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path)
     python = tmp_path / "venv/bin/python"
     wheel = next(built.glob("*.whl"))
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    call(*pip, "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        [about] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        required = message_from_bytes(archive.read(about)).get_all("Requires-Dist")
+    link(requirements(required), next((tmp_path / "venv/lib").glob("*/site-packages")))
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    call(*pip, "install", "--quiet", "--no-deps", wheel, cwd=tmp_path)
+    call(*pip, "check", cwd=tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     place = call(python, "-c", USE, cwd=elsewhere)
@@ -69,6 +108,6 @@ def test_a_clean_environment_scores_with_the_core_alone(built, tmp_path):
     listed = call(tmp_path / "venv/bin/dataaudit", "list", cwd=elsewhere)
     assert "label_quality" in listed
     # An editable installation over it: the code is then this checkout's.
-    call(*pip, "--no-deps", "-e", ROOT, cwd=tmp_path)
+    call(*pip, "install", "--quiet", "--no-deps", "-e", ROOT, cwd=tmp_path)
     place = call(python, "-c", "import dataaudit, dataaudit_kernels; print(dataaudit.__file__)", cwd=elsewhere)
     assert str(ROOT / "dataaudit") in place

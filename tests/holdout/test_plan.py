@@ -100,9 +100,10 @@ def test_the_fingerprint_tells_plans_apart_and_not_their_length():
     labels = np.arange(12) % 3
     plan = Plan(labels, 0)
     assert plan.fingerprint == Plan(labels, 0).fingerprint
-    others = [Plan(labels, 1), Plan(labels[:11], 0), Plan(labels, 0, "balanced"), Plan(labels, 0, "folds", 3)]
+    others = [Plan(labels, 1), Plan(labels[:11], 0), Plan(labels, 0, "balanced")]
+    others += [Plan(labels, 0, "folds", count) for count in (2, 3)]
     prints = {plan.fingerprint, *(other.fingerprint for other in others)}
-    assert len(prints) == 5
+    assert len(prints) == 6
     assert Plan(labels, 0, "stratified").fingerprint != Plan(labels[::-1].copy(), 0, "stratified").fingerprint
 
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 import dataaudit
 from dataaudit.evidence.base import LEFT_OUT
-from dataaudit.labels.combine import WEIGHTS, contradicted, outsiders, sources
+from dataaudit.labels.combine import WEIGHTS, combined, contradicted, exponents, outsiders, sources
 from dataaudit.labels.stacking import fitted_weights
 
 RNG = np.random.default_rng(0)
@@ -45,6 +45,11 @@ def test_a_ridge_regression_joins_models_of_vectors_that_are_none(model, names):
         against = audit._evidence.beliefs.contradicted
         np.testing.assert_array_equal(against, contradicted(parts, LABELS, 3))
         assert 0 < against.sum() <= (parts["ridge"].dense(EVERY).argmax(1) != LABELS).sum()
+        # What never saw the labels is combined by the same weights, scaled to the fixed ones' sum of those sources.
+        weights = {name: audit.settings["consensus"][name]["weight"] for name in parts}
+        scale = sum(exponents(parts).values()) / sum(weights.values())
+        outside = combined(parts, LABELS, 3, {name: weight * scale for name, weight in weights.items()})
+        np.testing.assert_allclose(audit._evidence.beliefs.outside.dense(EVERY), outside.dense(EVERY), atol=1e-4)
         expected = fitted_weights(parts, LABELS, 3, WEIGHTS.fixed[frozenset(names)], WEIGHTS.bounded)
         assert {name: audit.settings["consensus"][name]["weight"] for name in parts} == pytest.approx(
             expected, abs=1e-4

@@ -18,15 +18,16 @@ from dataaudit.learners.recipes import CropFlip
 from dataaudit.pipeline.interrupted import Interrupted
 
 
-def interrupted(model, data, when):
-    """Run score and press Ctrl-C once `when()` holds."""
+def interrupted(model, data, event, scorers="auto", pressed=None, **options):
+    """Run score and press Ctrl-C once the event is set; set another one then."""
     sent = []
 
     def press():
-        while not when():
-            time.sleep(0.002)
+        event.wait(60)
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
+        if pressed is not None:
+            pressed.set()
 
     thread = threading.Thread(target=press)
     thread.start()
@@ -35,8 +36,9 @@ def interrupted(model, data, when):
             dataaudit.score(
                 model,
                 data,
+                scorers,
                 progress=False,
-                recipe=Recipe(epochs=100_000, batch_size=100, schedule="constant", warmup=0.0),
+                recipe=Recipe(epochs=100_000, batch_size=100, schedule="constant", warmup=0.0, **options),
             )
         assert time.perf_counter() - sent[0] < 1.0
     finally:
@@ -44,12 +46,17 @@ def interrupted(model, data, when):
     return caught.value
 
 
-def test_ctrl_c_keeps_what_was_recorded(noisy, network, monkeypatch):
+@pytest.fixture
+def twenty_epochs(monkeypatch):
+    """Is set when the twentieth epoch has been recorded."""
+    event, end_epoch = threading.Event(), Recorder.end_epoch
+    monkeypatch.setattr(Recorder, "end_epoch", lambda self: (end_epoch(self), self.epochs == 20 and event.set())[0])
+    return event
+
+
+def test_ctrl_c_keeps_what_was_recorded(noisy, network, twenty_epochs):
     inputs, labels, wrong = noisy
-    ended = []
-    end_epoch = Recorder.end_epoch
-    monkeypatch.setattr(Recorder, "end_epoch", lambda self: (end_epoch(self), ended.append(1))[0])
-    stopped = interrupted(network, (inputs, labels), lambda: len(ended) >= 20)
+    stopped = interrupted(network, (inputs, labels), twenty_epochs)
     assert stopped.epochs >= 20
     audit = stopped.audit()
     assert audit.dynamics.epochs == stopped.epochs
@@ -61,16 +68,16 @@ def test_ctrl_c_keeps_what_was_recorded(noisy, network, monkeypatch):
 
 def test_ctrl_c_before_the_first_epoch_has_nothing_to_keep(noisy):
     inputs, labels, _ = noisy
-    begun = []
+    begun, pressed = threading.Event(), threading.Event()
 
-    class Slow(nn.Linear):
+    class Waiting(nn.Linear):
         def forward(self, x):
             if self.training:
-                begun.append(1)
-                time.sleep(0.1)
+                begun.set()
+                assert pressed.wait(60)
             return super().forward(x)
 
-    stopped = interrupted(lambda: Slow(6, 3), (inputs, labels), lambda: bool(begun))
+    stopped = interrupted(lambda: Waiting(6, 3), (inputs, labels), begun, pressed=pressed)
     assert stopped.epochs == 0
     with pytest.raises(DataError, match="before the first epoch"):
         stopped.audit()
@@ -203,21 +210,19 @@ def test_a_recorder_that_was_brought_stays_one(noisy):
     assert "passes" not in settings
 
 
-def test_scores_of_evaluations_that_were_not_reached_leave_no_audit(noisy, network):
+def test_scores_of_evaluations_that_were_not_reached_leave_no_audit(noisy):
     """Epochs are complete, and nothing that the score could be told by."""
     inputs, labels, _ = noisy
-    recipe = Recipe(epochs=50_000, evaluations=1, batch_size=100, schedule="constant", warmup=0.0)
-    started = time.perf_counter()
+    batches, later = [], threading.Event()
 
-    def press():
-        time.sleep(2.0)
-        os.kill(os.getpid(), signal.SIGINT)
+    class Counting(nn.Linear):
+        def forward(self, x):
+            if self.training:
+                batches.append(len(x))
+            if len(batches) > 60:
+                later.set()
+            return super().forward(x)
 
-    thread = threading.Thread(target=press)
-    thread.start()
-    with pytest.raises(Interrupted) as caught:
-        dataaudit.score(network, (inputs, labels), "augmented_el2n", recipe=recipe, progress=False)
-    thread.join()
-    assert time.perf_counter() - started < 20.0
+    stopped = interrupted(lambda: Counting(6, 3), (inputs, labels), later, "augmented_el2n", evaluations=1)
     with pytest.raises(DataError, match=r"before (anything|the first epoch)"):
-        caught.value.audit()
+        stopped.audit()
