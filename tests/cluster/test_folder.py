@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import dataaudit
-from dataaudit.cluster import RayEngine
+from dataaudit.cluster.engine import RayEngine
 from dataaudit.cluster.folder import BlockFolder
 from dataaudit.cluster.tally import Tally
 from dataaudit.common import folders

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import dataaudit
-from dataaudit.cluster import RayEngine, RaySearch
+from dataaudit.cluster.engine import RayEngine
+from dataaudit.cluster.search import RaySearch
 from dataaudit.density.exact import ReferenceEngine
 from dataaudit.density.protocol import Context
 from dataaudit.errors import ClusterError, DataError, SettingError, StorageError

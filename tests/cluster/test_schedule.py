@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataaudit.cluster import BlockSchedule
-from dataaudit.cluster.schedule import SQUARE
+from dataaudit.cluster.schedule import SQUARE, BlockSchedule
 from dataaudit.errors import SettingError
 
 
