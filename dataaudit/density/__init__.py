@@ -1,1 +1,1 @@
-"""How crowded it is around each example: kernel sums over all pairs, by engine and bandwidth."""
+"""Kernel densities of examples: bandwidth, engines, sums over all pairs."""

@@ -89,7 +89,7 @@ def mean_distance(represented: Features, seed: int) -> tuple[float, float]:
 
 
 def _unit(represented: Features, chosen: AnyArray) -> float:
-    """What the chosen rows are divided by, so that squares of huge and of tiny values stay in range."""
+    """Divisor of the chosen rows that keeps squares of huge and of tiny values in range."""
     if not isinstance(represented, np.ndarray) or represented.dtype.kind != "f" or represented.dtype.itemsize < 8:
         return 1.0
     largest = float(np.abs(represented[chosen]).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""What a density is made of: where examples lie, how far the kernel reaches, and the sums over all pairs."""
+"""Needs and sums of densities, with the errors of sums that are estimates."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ KINDS = ("density", "class_density", "relative_density", "parzen")
 
 @dataclass(frozen=True)
 class SumErrors:
-    """How far sums of n examples that are estimates are known.
+    """Standard errors of sums of n examples that are estimates.
 
     Attributes
     ----------

@@ -75,7 +75,7 @@ class CpuEngine(BlockEngine):
     name: str = "cpu"
 
     def record(self, features: Features) -> dict[str, Any]:
-        """What products multiply."""
+        """Precision of products."""
         from dataaudit_kernels.rbf_cpu import kind_of
 
         return {"precision": kind_of(self.precision, [features]) if are_rows(features) else "float32"}
@@ -140,7 +140,7 @@ class TritonEngine(BlockEngine):
     name: str = "triton"
 
     def record(self, features: Features) -> dict[str, Any]:
-        """What products multiply, and where."""
+        """Precision of products, and the device."""
         from dataaudit_kernels.rbf_triton import device_name
 
         of_gradients = "float32" if self.precision == "float32" else "tf32x3"

@@ -19,7 +19,7 @@ def silent(share: float) -> None:
 
 @dataclass(frozen=True)
 class Context:
-    """What comes with a call of an engine; engines use of it what they need.
+    """Seed, neighbour graph and progress of a call; engines use what they need.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class DensityEngine(ABC):
 
     @property
     def reads_pieces(self) -> bool:
-        """Whether rows may come in pieces that give rows at positions and nothing else, and are never copied whole."""
+        """True if rows may come in pieces that give rows at positions and nothing else, and are never copied whole."""
         return False
 
     @abstractmethod

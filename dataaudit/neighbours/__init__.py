@@ -1,1 +1,1 @@
-"""Who lies nearest: the search, and what a nearest-neighbour learner makes of it in closed form."""
+"""Nearest neighbours: searches, and scores of nearest-neighbour learners in closed form."""

@@ -1,4 +1,4 @@
-"""What a neighbour score asks for, and the graph it gets: the nearest other examples of each, and how far they are."""
+"""Neighbour graphs: the nearest other examples of each with their distances, and what scorers need of them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Neighbours:
         return Neighbours(self.indices[:, :depth], self.distances[:, :depth], settings)
 
     def starts(self) -> BoolArray:
-        """Where a group of equal distances begins, bool [n, depth]."""
+        """Beginnings of groups of equal distances, bool [n, depth]."""
         begins = np.ones(self.distances.shape, bool)
         np.not_equal(self.distances[:, 1:], self.distances[:, :-1], out=begins[:, 1:])
         return begins

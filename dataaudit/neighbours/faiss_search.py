@@ -223,7 +223,7 @@ class Faiss:
 
 
 def advice(settings: Mapping[str, Any], n: int) -> str:
-    """What to do for a higher recall of `n` rows than a search with those settings has."""
+    """Advice for a higher recall of `n` rows than a search with those settings has."""
     option, most = {"ivf": ("probes", settings.get("cells")), "hnsw": ("effort", n)}.get(
         settings.get("index", ""), ("", None)
     )

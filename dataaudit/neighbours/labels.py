@@ -1,4 +1,4 @@
-"""Which classes lie around an example: shares of its nearest neighbours' labels, its own left out."""
+"""Labels of nearest neighbours: shares of the classes around each example, its own label left out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NeighbourLabels:
     depth
         Number of neighbours.
     settings
-        How they came about; JSON values.
+        Record of the search; JSON values.
     """
 
     shares: ClassProbabilities

@@ -1,4 +1,4 @@
-"""What a neighbour search is."""
+"""Protocols of neighbour searches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Index(Protocol):
     @property
     @abstractmethod
     def exact(self) -> bool:
-        """Whether every neighbour is found; where not, recall is measured and recorded."""
+        """True if every neighbour is found; where not, recall is measured and recorded."""
 
     @property
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """What an audit records of it, with every choice that was made; JSON values."""
+        """Settings for the audit's record, with every choice that was made; JSON values."""
 
     @abstractmethod
     def __call__(self, queries: AnyArray, depth: int) -> IntArray:

@@ -1,4 +1,4 @@
-"""How likely the nearest example in a random training subset is the r-th nearest of all, and the K nearest likewise.
+"""Probabilities that the nearest example in a random training subset is the r-th nearest of all, and of the K nearest.
 
 M others can be in the subset. Each is kept with probability s ("bernoulli", conditioned on a subset that is not empty),
 or q of them are drawn ("fixed"). The integral gives every s in (0, 1), or every q from 1 to M, the same weight.

@@ -199,18 +199,9 @@ def expected_votes(
                             number = single(k, present, choose, rest, rest, end - rest[0], nodes, masses, work)
                             score += within[end] * number / choose[end, k]
                     else:
-                        size = end - t
-                        limit = min(size, k)
-                        double(
-                            k, limit, present, choose, a, a, t - a[0], choose, b, b, size - b[0],
-                            nodes, masses, work2, ways,
+                        score = _tied(
+                            score, t, end - t, within, k, present, choose, a, b, spread, nodes, masses, work2, ways
                         )  # fmt: skip
-                        spread[: limit + 1] = 0.0
-                        for u in range(max(1, k - t), size + 1):
-                            for m in range(max(0, k - t), min(u, limit) + 1):
-                                spread[m] += within[t + u] * choose[t, k - m] * choose[u, m] / choose[t + u, k]
-                        for m in range(max(0, k - t), limit + 1):
-                            score += spread[m] * ways[m] / (choose[t, k - m] * choose[size, m])
             for c in range(present):
                 a[c] += b[c]
                 b[c] = 0
@@ -224,6 +215,20 @@ def expected_votes(
                 nodes, masses, work2, ways,
             )  # fmt: skip
         scores[i] += score
+
+
+@numba.njit(nogil=True)
+def _tied(score, t, size, within, k, present, choose, a, b, spread, nodes, masses, work, ways):
+    """Score with the expected credit where the last to vote is one of `size` tied neighbours after the first t."""
+    limit = min(size, k)
+    double(k, limit, present, choose, a, a, t - a[0], choose, b, b, size - b[0], nodes, masses, work, ways)
+    spread[: limit + 1] = 0.0
+    for u in range(max(1, k - t), size + 1):
+        for m in range(max(0, k - t), min(u, limit) + 1):
+            spread[m] += within[t + u] * choose[t, k - m] * choose[u, m] / choose[t + u, k]
+    for m in range(max(0, k - t), limit + 1):
+        score += spread[m] * ways[m] / (choose[t, k - m] * choose[size, m])
+    return score
 
 
 @numba.njit(nogil=True)

@@ -1,1 +1,1 @@
-"""Where examples lie: in the inputs, before the last layer, or by the gradient of their loss."""
+"""Representations of examples: inputs, hidden layers, gradients of the loss."""

@@ -1,4 +1,4 @@
-"""What a representation is: rows, or gradients of linear layers as the factors of outer products."""
+"""Features of examples: rows, or gradients of linear layers as the factors of outer products."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Features: TypeAlias = AnyArray | Sequence[GradientFactors]
 
 
 def are_rows(represented: Features) -> TypeIs[AnyArray]:
-    """Whether these are rows: an array, or pieces with a shape and a type."""
+    """True for rows: an array, or pieces with a shape and a type."""
     return hasattr(represented, "shape") and hasattr(represented, "dtype")
 
 

@@ -24,7 +24,7 @@ ROWS = 1024
 
 
 class TorchModel(Protocol):
-    """What a fitted torch model offers: `dataaudit.learners.torch.TorchFitted`."""
+    """Fitted torch model, as `dataaudit.learners.torch.TorchFitted`."""
 
     module: nn.Module
 

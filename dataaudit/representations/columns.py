@@ -33,7 +33,7 @@ BLOCK = 2**21
 
 
 def share_a_scale(found: Any) -> bool:
-    """Whether columns are in one unit, so that their differences may be added up as they are.
+    """True if columns are in one unit, so that their differences may be added up as they are.
 
     Many bytes are pixels. Else there must be many columns of fractions whose standard deviations are nearly equal, as
     in embeddings: counts and measurements are taken for columns of a table even where these happen to be of one size.
@@ -181,6 +181,6 @@ def _places(n: int, wanted: int) -> IntArray:
 
 
 def _whole(some: FloatArray) -> bool:
-    """Whether most values other than 0 are whole numbers."""
+    """True if most values other than 0 are whole numbers."""
     other = some[some != 0]
     return bool(len(other) == 0 or (other == np.round(other)).mean() > 0.5)

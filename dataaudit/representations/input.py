@@ -66,7 +66,7 @@ def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRow
 
 
 def in_one_unit(examples: Examples, found: AnyArray | ChunkedRows | None = None) -> bool:
-    """Whether rows of an array, `found` if they are at hand, are images or vectors whose columns share a scale."""
+    """True if rows of an array, `found` if they are at hand, are images or vectors whose columns share a scale."""
     if np.ndim(examples.read(np.zeros(1, np.int64))) > 2:
         return True
     return share_a_scale(_plain_rows(examples)[0] if found is None else found)
@@ -86,12 +86,12 @@ class InputRows:
 
     @cached_property
     def found(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
-        """What `input_rows` gives: for scores by densities and by graphs of neighbours."""
+        """Result of `input_rows`: for scores by densities and by graphs of neighbours."""
         return input_rows(self.examples)
 
     @cached_property
     def level(self) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
-        """What `level_rows` gives: for the labels around an example and for ridge regression."""
+        """Result of `level_rows`: for the labels around an example and for ridge regression."""
         return self.found if inputs_are_texts(self.examples) else level_rows(self.examples)
 
 

@@ -1,4 +1,4 @@
-"""Where rows of a representation are kept while they are made, batch by batch: in memory, or in a store."""
+"""Destinations of the rows of a representation, which are made batch by batch: memory, or a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layers of a torch model a representation is read from, found by running two rows through it."""
+"""Layers of a torch model that a representation is read from, found by running two rows through it."""
 
 from __future__ import annotations
 

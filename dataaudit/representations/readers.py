@@ -1,4 +1,4 @@
-"""What is read off one batch of a forward pass: hidden rows, factors of gradients, or sketches of them."""
+"""Readers of one batch of a forward pass: hidden rows, factors of gradients, or sketches of them."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ class Reader(ABC):
     watched: list[str]
     """Layers whose inputs and outputs it reads."""
     differentiates = False
-    """Whether it differentiates by the outputs of watched layers."""
+    """True if it differentiates by the outputs of watched layers."""
     described: dict[str, Any]
-    """What an audit records of it."""
+    """Record of the representation, for an audit's settings."""
 
     kept: list[Kept]
-    """Where what it reads goes."""
+    """Destinations of the parts that it reads."""
 
     @abstractmethod
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None: ...
@@ -231,7 +231,7 @@ class SketchReader(Reader):
 
 
 def _has_bias(part: nn.Module) -> bool:
-    """Whether a linear layer has a bias that trains, so that its gradient has an entry for it."""
+    """True if a linear layer has a bias that trains, so that its gradient has an entry for it."""
     bias = getattr(part, "bias", None)
     return bias is not None and bias.requires_grad
 

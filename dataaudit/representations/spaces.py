@@ -1,4 +1,4 @@
-"""Spaces: what examples can be represented by, and with which options."""
+"""Spaces: representations of examples, and their options."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ class Space:
 
     @property
     def of_model(self) -> bool:
-        """Whether it is read off a model."""
+        """True if it is read off a model."""
         return SPACES[self.name].reader is not None
 
     @property
     def searchable(self) -> bool:
-        """Whether neighbours can be searched in it."""
+        """True if neighbours can be searched in it."""
         return SPACES[self.name].searchable
 
 

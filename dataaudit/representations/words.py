@@ -35,7 +35,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 DESCRIBED = "words, pairs of words and triples of letters by TF-IDF, by latent semantic analysis"
-"""What an audit records of the vectors."""
+"""Record of the vectors, for an audit's settings."""
 
 
 class Terms:

@@ -1,4 +1,4 @@
-"""How well a ranking by estimated sums agrees with the one by exact sums."""
+"""Agreement of a ranking by estimated sums with the one by exact sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What linear models of many subsets share: rows gathered with their class sums, and outputs scored."""
+"""Work that linear models of many subsets share: rows gathered with their class sums, and outputs scored."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def per_word(kind: Kind) -> int:
 
 
 def pixel_shift() -> int:
-    """What is added to the left factor of products of pixels: the instruction for four pixels wants it unsigned."""
+    """Shift of the left factor of products of pixels: the instruction for four pixels wants it unsigned."""
     return 128 if per_word("uint8") == 4 else 0
 
 

@@ -191,7 +191,7 @@ def gradient_side(chosen: Integers, layers: Sequence[GradientFactors], unit: flo
 
 
 def scale_of(bandwidth: float, unit: float) -> float:
-    """What squared distances in units are multiplied by for the exponent of 2.
+    """Factor of squared distances in units that gives the exponent of 2.
 
     At most 1e25: beyond, pixels that differ are out of reach anyhow, and float32 would overflow.
     """
@@ -199,7 +199,7 @@ def scale_of(bandwidth: float, unit: float) -> float:
 
 
 def kind_of(precision: str, arrays: Sequence[NDArray[Any]]) -> Kind:
-    """What products multiply."""
+    """Precision of products."""
     pixels = all(rows.dtype == np.uint8 and rows.shape[1] <= MOST_PIXELS for rows in arrays)
     if precision == "auto":
         return "uint8" if pixels and "uint8" in supported() else "float32"

@@ -273,7 +273,7 @@ def _running(device: torch.device, values: int) -> Iterator[None]:
 
 
 def device_name(device: str | torch.device | None = None) -> str:
-    """Name of the device that sums run on; as asked for where there is none."""
+    """Name of the device that sums run on; as requested where there is none."""
     if _interpreted():
         return "Triton's interpreter"
     found = torch.device("cuda" if device is None else device)
@@ -292,7 +292,7 @@ def _check_precision(precision: str, known: Sequence[str]) -> None:
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:
-    """Where sums run.
+    """Device that sums run on.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Samples that hold their share of every label, and what their standard errors are to be multiplied by.
+"""Samples that hold their share of every label, and the factor of their standard errors.
 
 A sample in which every label has its share leaves the differences between labels out of its error: what is left is how
 sums vary within them (proportional allocation, Cochran 1977, Sampling Techniques, section 5.6). The residuals from
@@ -68,7 +68,7 @@ def spread_order(labels: Integers, rng: np.random.Generator) -> Integers:
 
 
 def inflation(x: Singles, sample: Sample, left_out: NDArray[np.bool_], controls: bool) -> float:
-    """What the squares of standard errors are to be multiplied by.
+    """Factor of the squares of standard errors.
 
     Parameters
     ----------

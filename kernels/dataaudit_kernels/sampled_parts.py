@@ -1,4 +1,4 @@
-"""What estimates from a sample are made of: samples, what each row leaves out of them, and the sums of all rows."""
+"""Parts of estimates from a sample: samples, populations that they stand for, and the sums of all rows."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Population:
-    """What sums of b rows are estimated over: rows of other labels, or of the same, less those whose value is known.
+    """Population that sums of b rows are estimated over: other labels, or the same, less rows whose value is known.
 
     Attributes
     ----------

@@ -209,7 +209,7 @@ class Work:
         return self._drawn(rest[spread_order(self.labels[rest], self._random(3))[:size]], True)
 
     def _population(self, which: Integers, group: Group, drawn: Drawn, own: bool) -> Population:
-        """What is left to sample for rows of a group: of their own label, or of others."""
+        """Population left to sample for rows of a group: of their own label, or of others."""
         labels = self.labels[which]
         near, counts = np.empty((len(which), 0), np.int64), np.empty((len(which), 0), bool)
         size, known = np.full(len(which), len(group.rows) - 1), np.zeros(len(which))

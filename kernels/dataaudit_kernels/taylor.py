@@ -1,4 +1,4 @@
-"""What is known of all rows at once: sums of the control variates, from moments up to the second degree.
+"""Sums of the control variates over all rows at once, from moments up to the second degree.
 
 With u_j = exp(-|x_j|^2 / h^2) and p_ij = x_i . x_j, the first terms of K = exp(-|x_i|^2 / h^2) u_j exp(2 p_ij / h^2)::
 
@@ -58,7 +58,7 @@ class Basis:
 
     @property
     def helps(self) -> bool:
-        """Whether weights stay within float32; where they do not, Taylor's terms tell nothing of the kernel either."""
+        """True if weights stay within float32; where they do not, Taylor's terms tell nothing of the kernel either."""
         return self.shift < LARGEST_SHIFT
 
     def weights(self, squares: Floats) -> Floats:
@@ -70,7 +70,7 @@ class Basis:
         return x if self.directions is None else np.asarray(x @ self.directions)
 
     def factors(self, x: Singles, low: Singles) -> tuple[Floats, Floats]:
-        """What the inner products of each row are multiplied by to be of order 1, float64 [b] each."""
+        """Factors of each row's inner products that make them of order 1, float64 [b] each."""
         return _inverse(x, self.norm), _inverse(low, self.low_norm)
 
 

@@ -1,4 +1,4 @@
-"""What runs on the device: kernel values of tiles of pairs, and their sums.
+"""Triton kernels: kernel values of tiles of pairs, and their sums.
 
 Rows come sorted by label and padded: to whole tiles with rows of infinite norm, whose kernel values are 0, and to
 whole steps with zeros. A pair's exponent is t = (|x|^2 + |y|^2 - 2 x.y) log2(e) / h^2, clamped at 0; norms arrive

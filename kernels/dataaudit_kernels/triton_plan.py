@@ -1,4 +1,4 @@
-"""How pairs are laid out over a CUDA device: tiles, programs, slabs of columns, and runs of tiles."""
+"""Layout of pairs over a CUDA device: tiles, programs, slabs of columns, and runs of tiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 PRECISIONS = ("tf32x3", "tf32", "bfloat16", "float16", "float32")
-"""What products multiply; sums are float32 within a tile and float64 beyond."""
+"""Precisions of products; sums are float32 within a tile and float64 beyond."""
 
 GRADIENT_PRECISIONS = ("tf32x3", "float32")
 """The same for gradients, which cannot be centred without being written out."""
@@ -19,7 +19,7 @@ PARTIAL = 2**28
 
 
 class Tile(NamedTuple):
-    """What a program works on at a time.
+    """Block of pairs that a program works on at a time.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Tile(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How pairs are laid out over a device.
+    """Layout of pairs over a device.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def plan_for(precision: str, width: int, gradient: bool, device: torch.device) -
 
 
 def constants(tile: Tile, precision: str, gradient: bool) -> dict[str, Any]:
-    """What kernels are compiled for, beside types."""
+    """Constants that kernels are compiled for, beside types."""
     return {
         "BLOCK": tile.block,
         "STEP": tile.step,

@@ -1,4 +1,4 @@
-"""What every kernel checks before it computes; messages say what arrived, what was expected, what to do."""
+"""Checks before every kernel; messages say what arrived, what was expected, what to do."""
 
 from __future__ import annotations
 
