@@ -29,27 +29,9 @@ LINK_PROBES = 16
 class CellIndex:
     """Rows by cell, searched by `dataaudit_kernels.cells`; FAISS finds the centres, and those near a query.
 
-    Memory: a float32 copy of the rows, and 12 bytes a row; with links 200 more, and as many while they are made.
-
-    Parameters
-    ----------
-    faiss
-        The package.
-    rows
-        Centred, float32 [n, d].
-    cells
-        Number of cells, at most n.
-    sample
-        Rows that k-means is trained on, int64.
-    blocks
-        Slices of all rows: as many as are read at a time.
-    linked
-        Whether rows that are found lead to others, by `dataaudit_kernels.cell_links`.
-
-    Attributes
-    ----------
-    nprobe
-        How many cells are searched, as FAISS calls it; 1 at first.
+    K-means is trained on the rows `sample`; all rows are read in `blocks`; where `linked`, rows that are found lead to
+    others. `nprobe` is the number of cells that are searched, as FAISS calls it. Memory: a float32 copy of the rows,
+    and 12 bytes a row; with links 200 more, and as many while they are made.
     """
 
     def __init__(

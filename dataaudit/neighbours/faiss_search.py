@@ -15,6 +15,7 @@ from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
+from dataaudit.neighbours.protocol import FunctionIndex
 from dataaudit.neighbours.rows import Rows
 
 INDICES = ("exact", "hnsw", "ivf", "auto")
@@ -39,19 +40,6 @@ GPU_MOST = 2048
 
 GPU_ROOM = 2**31
 """Bytes of a device that are left to FAISS's own buffers."""
-
-
-@dataclass(frozen=True)
-class OpenIndex:
-    """Rows in FAISS's hands."""
-
-    exact: bool
-    settings: dict[str, Any]
-    ask: Callable[[AnyArray, int], IntArray]
-
-    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
-        """As `dataaudit.neighbours.protocol.Index`."""
-        return self.ask(queries, depth)
 
 
 @dataclass(frozen=True)
@@ -117,7 +105,7 @@ class Faiss:
                 "gpu=True where FAISS has no CUDA device", "faiss-gpu and a CUDA device", "pass gpu=None"
             )
 
-    def open(self, rows: Rows, depth: int) -> OpenIndex:
+    def open(self, rows: Rows, depth: int) -> FunctionIndex:
         """As `dataaudit.neighbours.protocol.NeighbourSearch.open`."""
         faiss = require("faiss", "cpu", "search 'faiss'")
         n, d = rows.shape
@@ -129,10 +117,16 @@ class Faiss:
         device = "cpu" if resources is None else "cuda"
         if index == "exact":
             settings = {"index": index, **choice, "device": device}
-            return OpenIndex(True, settings, lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1])
-        made, told = self._cells(faiss, rows, depth, resources) if index == "ivf" else self._graph(faiss, rows, depth)
-        settings = {"index": index, **choice, **told, "device": device}
-        return OpenIndex(False, settings, lambda queries, wanted: cast("IntArray", made.search(queries, wanted)[1]))
+            return FunctionIndex(
+                True, settings, lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1]
+            )
+        opened, chosen = (
+            self._cells(faiss, rows, depth, resources) if index == "ivf" else self._graph(faiss, rows, depth)
+        )
+        settings = {"index": index, **choice, **chosen, "device": device}
+        return FunctionIndex(
+            False, settings, lambda queries, wanted: cast("IntArray", opened.search(queries, wanted)[1])
+        )
 
     def _resources(self, faiss: Any, rows: Rows, depth: int, index: str) -> Any:
         """FAISS's hold on a CUDA device, or None for the CPU."""
@@ -163,14 +157,14 @@ class Faiss:
         def probe(number: int) -> None:
             index.nprobe = number
 
-        told: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
+        settings: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
         if resources is None and linked:
-            told["links"] = LINKS
+            settings["links"] = LINKS
         if self.probes is None:
             probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, most), resources)
-            return index, {**told, "probes": probes, **self._tried(reached, depth)}
+            return index, {**settings, "probes": probes, **self._tried(reached, depth)}
         probe(min(self.probes, most))
-        return index, {**told, "probes": min(self.probes, most)}
+        return index, {**settings, "probes": min(self.probes, most)}
 
     def _graph(self, faiss: Any, rows: Rows, depth: int) -> tuple[Any, dict[str, Any]]:
         n, d = rows.shape
@@ -186,12 +180,12 @@ class Faiss:
         def keep(number: int) -> None:
             index.hnsw.efSearch = max(number, depth)
 
-        told: dict[str, Any] = {"links": self.links}
+        settings: dict[str, Any] = {"links": self.links}
         if self.effort is None:
             effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)), None)
-            return index, {**told, "effort": effort, **self._tried(reached, depth)}
+            return index, {**settings, "effort": effort, **self._tried(reached, depth)}
         keep(self.effort)
-        return index, {**told, "effort": max(self.effort, depth)}
+        return index, {**settings, "effort": max(self.effort, depth)}
 
     def _tried(self, reached: float, depth: int) -> dict[str, Any]:
         return {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}

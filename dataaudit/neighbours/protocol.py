@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from dataaudit.common.types import AnyArray, IntArray
@@ -33,6 +35,19 @@ class Index(Protocol):
         depth
             At most what the rows were opened for.
         """
+
+
+@dataclass(frozen=True)
+class FunctionIndex:
+    """An index that is a function of queries and depth."""
+
+    exact: bool
+    settings: dict[str, Any]
+    search: Callable[[AnyArray, int], IntArray]
+
+    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
+        """As `Index`."""
+        return self.search(queries, depth)
 
 
 @runtime_checkable

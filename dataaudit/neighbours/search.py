@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from dataaudit.common.registry import Registry
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import MissingPackageError, SettingError, require
 from dataaudit.neighbours.faiss_search import Faiss
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.neighbours.protocol import FunctionIndex, NeighbourSearch
 from dataaudit.neighbours.rows import Rows
 
 __all__ = ["Faiss", "NeighbourSearch", "Torch", "describe", "names"]
@@ -31,19 +29,6 @@ names, describe, __getattr__ = REGISTRY.names, REGISTRY.describe, REGISTRY.class
 
 def __dir__() -> list[str]:
     return sorted([*__all__, *REGISTRY.classes()])
-
-
-@dataclass(frozen=True)
-class TorchIndex:
-    """Rows that torch compares with queries."""
-
-    exact: bool
-    settings: dict[str, Any]
-    ask: Callable[[AnyArray, int], IntArray]
-
-    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
-        """As `dataaudit.neighbours.protocol.Index`."""
-        return self.ask(queries, depth)
 
 
 @dataclass(frozen=True)
@@ -72,37 +57,37 @@ class Torch:
         except (RuntimeError, AssertionError) as error:
             raise SettingError(f"device={self.device!r}: {error}", "a torch device", "pass device=None") from error
 
-    def open(self, rows: Rows, depth: int) -> TorchIndex:
+    def open(self, rows: Rows, depth: int) -> FunctionIndex:
         """As `dataaudit.neighbours.protocol.NeighbourSearch.open`. Memory: `block` distances, and the answers."""
         settings = {"index": "exact", "device": self.device or "cpu"}
-        return TorchIndex(True, settings, lambda queries, wanted: self._nearest(rows, queries, wanted))
+        return FunctionIndex(True, settings, lambda queries, wanted: self._nearest(rows, queries, wanted))
 
     def _nearest(self, rows: Rows, queries: AnyArray, wanted: int) -> IntArray:
         import torch
 
-        place = self.device or "cpu"
+        device = self.device or "cpu"
         n, d = rows.shape
         step = min(len(queries), 1024)
         wide = max(wanted, 1, min(n, self.block // max(1, step), self.block // max(1, d)))
         step = max(1, min(step, self.block // wide))
-        found = np.empty((len(queries), wanted), np.int64)
-        apart = np.full((len(queries), wanted), np.inf, np.float32)
+        nearest = np.empty((len(queries), wanted), np.int64)
+        squared = np.full((len(queries), wanted), np.inf, np.float32)
         with torch.no_grad():
-            asked = torch.from_numpy(queries).to(place)
+            given = torch.from_numpy(queries).to(device)
             for first in range(0, n, wide):
-                data = torch.from_numpy(np.ascontiguousarray(rows[first : first + wide])).to(place)
+                data = torch.from_numpy(np.ascontiguousarray(rows[first : first + wide])).to(device)
                 squares = (data * data).sum(1)
                 few = min(wanted, len(data))
                 for start in range(0, len(queries), step):
                     part = slice(start, start + step)
                     # The query's own norm moves all its distances alike.
-                    near, who = torch.addmm(squares, asked[part], data.T, alpha=-2.0).topk(few, dim=1, largest=False)
-                    both = np.concatenate([apart[part], near.cpu().numpy()], 1)
-                    known = np.concatenate([found[part], who.cpu().numpy() + first], 1)
+                    near, who = torch.addmm(squares, given[part], data.T, alpha=-2.0).topk(few, dim=1, largest=False)
+                    both = np.concatenate([squared[part], near.cpu().numpy()], 1)
+                    known = np.concatenate([nearest[part], who.cpu().numpy() + first], 1)
                     order = np.argsort(both, axis=1, kind="stable")[:, :wanted]
-                    apart[part] = np.take_along_axis(both, order, 1)
-                    found[part] = np.take_along_axis(known, order, 1)
-        return found
+                    squared[part] = np.take_along_axis(both, order, 1)
+                    nearest[part] = np.take_along_axis(known, order, 1)
+        return nearest
 
 
 faiss, ivf, hnsw, torch = Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()

@@ -31,15 +31,9 @@ DEEPEST = (100, 200)
 class VoteWeights(NamedTuple):
     """Probabilities of what the K nearest examples of a subset are, adding up to 1.
 
-    Attributes
-    ----------
-    within
-        [depth + 1]: they are K of the first t, any K equally likely. (The K + 1-th of the subset has rank t + 1; for
-        t = depth: K of the subset are among the first `depth`, and no next one needs to be.)
-    beyond
-        [K + 1]: K - m of the first `depth`, and m from beyond, m >= 1.
-    few
-        [K]: the subset has only j < K examples.
+    within, [depth + 1]: they are K of the first t, any K equally likely. (The K + 1-th of the subset has rank t + 1;
+    for t = depth: K of the subset are among the first `depth`, and no next one needs to be.) beyond, [K + 1]: K - m of
+    the first `depth`, and m from beyond, m >= 1. few, [K]: the subset has only j < K examples.
     """
 
     within: FloatArray
@@ -63,24 +57,8 @@ def subset_size(ratio: float, n: int) -> int:
 
 
 def first_weights(others: int, depth: int, ratio: Ratio, inclusion: str) -> tuple[FloatArray, float]:
-    """Probability that the nearest example of a subset has rank r = 1..depth, and that it lies beyond.
+    """Probability that the nearest of a subset of M others has rank r = 1..depth, float64 [depth], and that it lies beyond.
 
-    Parameters
-    ----------
-    others
-        M, at least 1.
-    depth
-        At most M.
-    ratio, inclusion
-        As in `dataaudit.NeighbourCScore`.
-
-    Returns
-    -------
-    weights, tail
-        float64 [depth], and 1 minus their sum without its rounding.
-
-    Examples
-    --------
     >>> weights, tail = first_weights(3, 3, "integral", "fixed")
     >>> weights.round(4).tolist(), tail
     ([0.6667, 0.2222, 0.1111], 0.0)

@@ -64,17 +64,7 @@ def share_a_scale(found: Any) -> bool:
 
 @dataclass(frozen=True)
 class Levels:
-    """Scales of columns.
-
-    Attributes
-    ----------
-    low, high
-        Where tails are cut off, float64 [d]; infinite in columns that have none.
-    middle
-        Median, float64 [d].
-    scale
-        Unit, float64 [d], above 0.
-    """
+    """Median and unit of columns, and where tails are cut off, float64 [d]; infinite in columns that have none."""
 
     low: FloatArray
     high: FloatArray

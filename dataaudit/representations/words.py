@@ -41,14 +41,8 @@ DESCRIBED = "words, pairs of words and triples of letters by TF-IDF, by latent s
 class Terms:
     """Counts of one kind of terms, weighted by TF-IDF: 1 + log(count), times how rare the term is; of length 1.
 
-    Terms are told apart by a hash, so that no vocabulary is kept. Those of one text alone are left out, if any is not.
-
-    Parameters
-    ----------
-    kind
-        A value of `KINDS`.
-    texts
-        What to learn from, [m] strings.
+    Terms are distinguished by a hash, so that no vocabulary is kept. Those of one of the texts alone are left out, if
+    any is not.
     """
 
     def __init__(self, kind: dict[str, Any], texts: list[str]) -> None:
@@ -74,17 +68,7 @@ class Terms:
 
 
 class WordVectors:
-    """Texts as vectors of length 1, learned from some of them.
-
-    Parameters
-    ----------
-    texts
-        What to learn from, [m] strings.
-    dimensions
-        Most dimensions d.
-    kinds
-        Keys of `KINDS`.
-    """
+    """Texts as vectors of length 1 and at most `dimensions`, learned from some of them, by terms of `KINDS`."""
 
     def __init__(self, texts: list[str], dimensions: int = DIMENSIONS, kinds: Sequence[str] = tuple(KINDS)) -> None:
         from sklearn.utils.extmath import randomized_svd

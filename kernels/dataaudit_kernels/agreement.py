@@ -51,18 +51,12 @@ def spearman(first: Floats, second: Floats) -> float:
 def estimated_agreement(other: Floats, same: Floats, other_halves: Floats, same_halves: Floats) -> dict[str, float]:
     """Spearman correlation of each density score with the exact one, estimated from halves of the sample.
 
-    The difference of estimates from two halves of a sample varies, over rows as well as from sample to sample, as
-    twice the error of the estimate from the whole does: errors of alike rows, which share the sample, move together
-    in both. The ranking is compared with what it becomes when such a half difference is added once more. Rows of which
-    nothing is known may stand anywhere: they agree with a correlation of 0, and the others' counts by their share.
-
-    Parameters
-    ----------
-    other, same
-        Estimated sums over other labels and over the same one, [b].
-    other_halves, same_halves
-        Half differences times the root of the unseen share of the population, [b, repeats]; 0 for exact sums, NaN for
-        unknown ones.
+    The difference of estimates from two halves of a sample varies, over rows as well as from sample to sample, as twice
+    the error of the estimate from the whole does: errors of alike rows, which share the sample, move together in both.
+    The ranking is compared with what it becomes when such a half difference is added once more. Rows of which nothing
+    is known may stand anywhere: they agree with a correlation of 0, and the others' counts by their share. Half
+    differences [b, repeats] come times the root of the unseen share of the population, 0 for exact sums, NaN for
+    unknown ones.
     """
     found = {}
     for name, score in SCORES.items():
@@ -77,19 +71,10 @@ def estimated_agreement(other: Floats, same: Floats, other_halves: Floats, same_
 
 
 def without_unknown(halves: Floats, stderr: Floats, effective: Floats) -> Floats:
-    """Half differences with NaN for rows whose errors they do not show, [b, repeats].
+    """Half differences [b, repeats] with NaN for rows whose errors they do not show.
 
-    These are rows of infinite standard error, and those whose sums rest on fewer than `FEW` members, once they are
-    more than a share `RELEVANT` of all: whatever the halves hold, a member that was not drawn may be as large.
-
-    Parameters
-    ----------
-    halves
-        [b, repeats].
-    stderr
-        Standard errors, [b].
-    effective
-        Effective numbers of members, as in `dataaudit_kernels.sampled_estimate.Estimate`, [b].
+    These are rows of infinite standard error, and those whose sums rest on fewer than `FEW` effective members, once
+    they are more than a share `RELEVANT` of all: whatever the halves hold, a member that was not drawn may be as large.
     """
     few = effective < FEW
     unknown = np.isinf(stderr)

@@ -46,17 +46,7 @@ class Links:
         self.both = np.concatenate([links, reverse(links)], axis=1)
 
     def expand(self, queries: Singles, places: Integers, apart: Singles, threads: int) -> tuple[Integers, Singles]:
-        """The nearest of the rows that were found and of those that they are linked with.
-
-        Parameters
-        ----------
-        queries
-            float32 [b, d].
-        places, apart
-            As `dataaudit_kernels.cells.Cells.search` gives them, int64 and float32 [b, k].
-        threads
-            Number of threads.
-        """
+        """Nearest of the rows that were found, as `dataaudit_kernels.cells.Cells.search` gives them, and of their links."""
         found, values = places.astype(np.int32), apart.copy()
 
         def work(start: int) -> None:
@@ -72,20 +62,9 @@ class Links:
 def linked(
     cells: Cells, near: Callable[[Singles], NDArray[np.integer]], count: int, threads: int, block: int = QUERIES
 ) -> Links:
-    """Links of each row with its nearest, as far as they are found in few cells and by one round of NN-descent.
+    """Links of each row with its `count` nearest, as far as few cells and one round of NN-descent find them.
 
-    Parameters
-    ----------
-    cells
-        Rows that are named by their places.
-    near
-        Cells to look into for rows float32 [b, d]; [b, p].
-    count
-        Links of a row, forward.
-    threads
-        Number of threads.
-    block
-        Queries that a thread takes at a time.
+    Rows are named by their positions; `near` gives the cells to look into for rows float32 [b, d].
     """
     n = len(cells.rows)
     places, apart = np.empty((n, count + 1), np.int32), np.empty((n, count + 1), np.float32)

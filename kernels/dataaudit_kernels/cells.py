@@ -64,18 +64,7 @@ class Cells:
         self._squares = np.einsum("ij,ij->i", rows, rows)
 
     def search(self, queries: Singles, near: NDArray[np.integer], k: int, threads: int) -> tuple[Integers, Singles]:
-        """The nearest rows among those of some cells.
-
-        Parameters
-        ----------
-        queries
-            float32 [b, d].
-        near
-            Cells to look into for each, none twice, [b, p].
-        k
-            Number of neighbours.
-        threads
-            Number of threads.
+        """Nearest rows of queries float32 [b, d] in the cells `near` each, none twice, [b, p].
 
         Returns
         -------

@@ -89,24 +89,10 @@ def _segment(products, first, end, row_norm, norms, scale, values, near):
 
 @numba.njit(nogil=True, fastmath=FAST)
 def add_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, column_sums, values, near):
-    """Add the kernel values of a block to the sums of its rows and of its columns.
+    """Add the kernel values of a block to the sums of its rows and of its columns, float64 [2, any]: other, same label.
 
-    Parameters
-    ----------
-    products
-        Inner products, of at least [rows, columns]; float32, or int32 with int32 norms.
-    row_norms, norms
-        Squared norms of rows and columns.
-    scale
-        log2(e) / h^2 in the unit of the norms, float32.
-    first, end
-        Range of columns that carry a row's label, int64 [rows] each.
-    skip
-        Column that is the row itself, int64 [rows], outside ``first .. end`` for none.
-    row_sums, column_sums
-        Sums by (other, same label), float64 [2, rows] and [2, columns]; added to.
-    values, near
-        Scratch, float32 [2, columns] each.
+    Inner products are float32, or int32 with int32 norms. Columns ``first .. end`` carry a row's label, and `skip` is
+    the row itself, outside of these for none. `values` and `near` are scratch, float32 [2, columns] each.
     """
     for start in range(0, rows, ROWS):
         values[:, :columns] = 0

@@ -7,21 +7,7 @@ import numba
 
 @numba.njit(nogil=True)
 def gather(features, labels, rows, out, sums):
-    """Copy rows and add them up by class.
-
-    Parameters
-    ----------
-    features
-        float32 [n, d].
-    labels
-        int64 [n], 0..C-1.
-    rows
-        int64 [b].
-    out
-        float32 [b, d], written: ``features[rows]``.
-    sums
-        float64 [C, d]; the rows of each class are added.
-    """
+    """Copy rows, ``out[:] = features[rows]``, and add them to the sums of their classes, float64 [C, d]."""
     for place in range(len(rows)):
         row = rows[place]
         label = labels[row]
@@ -33,24 +19,11 @@ def gather(features, labels, rows, out, sums):
 
 @numba.njit(nogil=True)
 def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
-    """Compare the outputs of several models with labels.
+    """Compare the outputs of several models, float32 [b, m * C] without their `offsets` [m * C], with labels.
 
-    Parameters
-    ----------
-    outputs
-        float32 [b, m * C]: model after model, without their intercepts.
-    offsets
-        Intercepts, float32 [m * C].
-    labels
-        int64 [n], 0..C-1.
-    rows
-        Row of each output, int64 [b].
-    models
-        Column of `correct` and `probability` for each model, int64 [m].
-    correct
-        bool [n, M], written: whether the largest output, the first among equals, is the label's.
-    probability
-        float32 [n, M], written: the label's output, cut off to [0, 1].
+    `rows` [b] are those of the outputs, and `models` [m] columns of what is written: `correct`, bool [n, M], whether
+    the largest output, the first among equals, is the label's, and `probability`, float32 [n, M], the label's output,
+    cut off to [0, 1].
     """
     classes = len(offsets) // len(models)
     for place in range(len(rows)):
@@ -72,20 +45,10 @@ def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
 
 @numba.njit(nogil=True)
 def collect(place, first, last, correct, probability, ends, kept_correct, kept_probability):
-    """Line up what each model makes of the rows that it holds out, in rising order of rows.
+    """Line up the outcomes of each model for the rows that it holds out, in rising order of rows.
 
-    Parameters
-    ----------
-    place
-        Place of each row in the permutation, int64 [n].
-    first, last
-        Model m holds out the places ``first[m] <= place < last[m]``, int64 [M].
-    correct, probability
-        From `score_outputs`, [n, M].
-    ends
-        Where each model's outcomes begin in the next two, int64 [M]; where they end when this returns.
-    kept_correct, kept_probability
-        bool and float32 [sum of last - first], written.
+    Model m holds out the rows whose place [n] in the permutation is ``first[m] <= place < last[m]``; its outcomes are
+    kept from ``ends[m]`` on, which is where they end when this returns.
     """
     for row in range(len(place)):
         for m in range(len(first)):

@@ -28,18 +28,9 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Packed:
-    """Rows in panels.
+    """Rows in panels: flat `words` [panels x depth x PANEL], float32 or int32, 0 beyond n rows and d features.
 
-    Attributes
-    ----------
-    words
-        Flat, [panels x depth x PANEL], float32 or int32; rows beyond n and features beyond d are 0.
-    depth
-        Words a row.
-    squares
-        Squared norms of the rounded rows, float64 [panels x PANEL].
-    sums
-        Sums of the rounded rows for pixels, float64 [panels x PANEL]; None otherwise.
+    `squares` are squared norms of the rounded rows, and `sums` those of pixels, float64 [panels x PANEL].
     """
 
     words: NDArray[Any]
@@ -50,15 +41,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Order:
-    """Rows sorted by label, and where each label begins and ends.
-
-    Attributes
-    ----------
-    rows
-        Position of every sorted row in the given order, int64 [n].
-    labels
-        Sorted labels, int64 [n].
-    """
+    """Position of every row sorted by label in the given order, and the sorted labels, int64 [n] each."""
 
     rows: Integers
     labels: Integers

@@ -95,25 +95,7 @@ def gradient_block_sums(
     *,
     threads: int | None = None,
 ) -> tuple[Floats, Floats]:
-    """`block_sums` of gradients, from their factors alone.
-
-    Parameters
-    ----------
-    layers_a, layers_b
-        Factors of n and of m examples, one a layer; the same layers.
-    labels_a, labels_b, bandwidth, threads
-        As in `block_sums`.
-
-    Returns
-    -------
-    of_a, of_b
-        float64 [2, n] and [2, m].
-
-    Raises
-    ------
-    ValueError, MemoryError
-        As in `block_sums`.
-    """
+    """`block_sums` of gradients of n and of m examples, from their factors alone; the same layers."""
     h = check_bandwidth(bandwidth)
     order_a = by_label(check_labels(labels_a, check_layers(layers_a), "labels_a"))
     order_b = by_label(check_labels(labels_b, check_layers(layers_b), "labels_b"))

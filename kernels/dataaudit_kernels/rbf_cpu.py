@@ -132,24 +132,8 @@ def gradient_rbf_sums(
 ) -> tuple[Floats, Floats]:
     """`dataaudit_kernels.reference.gradient_rbf_sums` from the factors alone: no gradient is written out.
 
-    Two products a block and layer, in float32: gradients cannot be centred without being written out.
-
-    Parameters
-    ----------
-    layers, labels, bandwidth
-        As there.
-    threads, advance
-        As in `rbf_sums`.
-
-    Returns
-    -------
-    all, same
-        float64 [n] each.
-
-    Raises
-    ------
-    ValueError, MemoryError
-        As in `rbf_sums`.
+    Two products a block and layer, in float32: gradients cannot be centred without being written out. Arguments,
+    results and errors are those of `rbf_sums`.
     """
     h = check_bandwidth(bandwidth)
     n = check_layers(layers)

@@ -126,24 +126,7 @@ def gradient_rbf_sums(
 ) -> tuple[Floats, Floats]:
     """`dataaudit_kernels.reference.gradient_rbf_sums` from the factors alone: no gradient is written out.
 
-    Parameters
-    ----------
-    layers, labels, bandwidth
-        As there.
-    precision
-        One of `GRADIENT_PRECISIONS`.
-    device, advance
-        As in `rbf_sums`.
-
-    Returns
-    -------
-    all, same
-        float64 [n] each.
-
-    Raises
-    ------
-    ValueError, RuntimeError, MemoryError
-        As in `rbf_sums`.
+    The precision is one of `GRADIENT_PRECISIONS`; other arguments, results and errors are those of `rbf_sums`.
     """
     h = check_bandwidth(bandwidth)
     n = check_layers(layers)

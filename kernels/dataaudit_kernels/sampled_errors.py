@@ -41,21 +41,9 @@ LEVERAGE = 0.99
 def spread_order(labels: Integers, rng: np.random.Generator) -> Integers:
     """Rows in a random order, of which every beginning holds about its share of each label.
 
-    Of each label the order is random, and its rows are as far apart as they can be. How many of a label a beginning
-    holds differs from its share by less than one; where that is a fraction, chance decides.
+    How many of a label a beginning holds differs from its share by less than one; where that is a fraction, chance
+    decides.
 
-    Parameters
-    ----------
-    labels
-        Whole numbers, int64 [n].
-
-    Returns
-    -------
-    order
-        Positions, int64 [n].
-
-    Examples
-    --------
     >>> order = spread_order(np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.random.default_rng(0))
     >>> sorted((order[:4] // 4).tolist())
     [0, 0, 1, 1]
@@ -68,21 +56,9 @@ def spread_order(labels: Integers, rng: np.random.Generator) -> Integers:
 
 
 def inflation(x: Singles, sample: Sample, left_out: NDArray[np.bool_], controls: bool) -> float:
-    """Factor of the squares of standard errors.
+    """Factor of the squares of standard errors: the mean over rows `x`, each of which leaves members out, bool [b, m].
 
-    Parameters
-    ----------
-    x
-        Rows, as those of the sample, float32 [b, d].
-    left_out
-        Members that are left out of each row's sample, bool [b, m].
-    controls
-        Whether control variates were fitted.
-
-    Returns
-    -------
-    factor
-        The mean over rows; 1 where none has enough members, or residuals that differ from 0.
+    It is 1 where no row has enough members, or residuals that differ from 0. `controls`: control variates were fitted.
     """
     ratios = []
     for row, out in enumerate(left_out):

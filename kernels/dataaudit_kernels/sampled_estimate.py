@@ -86,26 +86,10 @@ class Estimate:
 
 
 class Sample:
-    """Rows drawn at random, packed for products with others.
+    """Rows drawn at random, packed for products with others; three copies of `x` at most.
 
-    Parameters
-    ----------
-    x
-        Rows, centred, in units of the bandwidth, in the random order in which they were drawn; float32 [m, d].
-    basis
-        Directions of the second degree, and the bandwidth.
-    labels
-        Whole numbers by which members can be left out, int64 [m]; None where they are not. The groups hold about as
-        many members of each.
-
-    Attributes
-    ----------
-    x, basis, labels
-        As given; labels are 0 where there are none.
-    groups
-        Group of each member, int64 [m].
-
-    Memory: three copies of `x` at most.
+    `x` are rows in the random order in which they were drawn, centred, in units of the bandwidth, float32 [m, d].
+    Members can be left out by `labels`, int64 [m]; `groups`, int64 [m], hold about as many of each label.
     """
 
     def __init__(self, x: Singles, basis: Basis, labels: Integers | None = None) -> None:
@@ -171,15 +155,8 @@ class Sample:
     ) -> Floats:
         """Sums of each row with all members that are not left out, float64 [b, GROUPS, SUMS].
 
-        Parameters
-        ----------
-        x
-            Rows, as those of the sample, float32 [b, d].
-        labels
-            Label whose members are left out, int64 [b].
-        members
-            (start, which): members ``which[start[i] : start[i + 1]]``, as positions in the sample, are left out of
-            row i; int64 [b + 1] and [any].
+        Left out are members of the row's label, `labels` [b], and ``which[start[i] : start[i + 1]]`` of `members`
+        (start, which).
         """
         b, chunks = len(x), len(self._panels)
         sums = np.zeros((b, GROUPS, SUMS))
@@ -214,18 +191,10 @@ def from_afar(
     left_out: NDArray[np.bool_] | None,
     population: Integers,
 ) -> None:
-    """Estimate rows again that lie far from all members: in float64, whose kernel values keep their size.
+    """Estimate rows at positions `which` of `x` again, in `found`, which lie far from all members.
 
-    Parameters
-    ----------
-    found
-        Estimates of rows `x`, of which those of `which` are replaced.
-    which
-        Positions in `x`, int64 [f].
-    left_out
-        Members that are left out, bool [f, m]; None for none.
-    population
-        As in `estimate`, of all rows of `x`.
+    In float64 kernel values keep their size. `left_out` are members that they leave out, bool [f, m]; `population` is
+    as in `estimate`, of all rows of `x`.
     """
     wide = sample.x.astype(np.float64)
     squares = np.einsum("ij,ij->i", wide, wide)
@@ -250,17 +219,9 @@ def from_afar(
 
 
 def estimate(moments: Floats, population: Integers, controls: Floats | None) -> Estimate:
-    """Estimates from `Sample.moments`.
+    """Estimates from `Sample.moments` for populations of a size each, int64 [b].
 
-    Parameters
-    ----------
-    moments
-        float64 [b, GROUPS, SUMS].
-    population
-        N of each row, int64 [b].
-    controls
-        Exact sums of z1, z2 and z3 over each row's population, float64 [b, 3], in the units of the sample; None for
-        no control variates.
+    `controls` are exact sums of z1, z2 and z3 over each row's population, float64 [b, 3], in the units of the sample.
     """
     pooled = moments.sum(1)
     n, size = pooled[:, 0], population.astype(np.float64)

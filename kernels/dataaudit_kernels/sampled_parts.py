@@ -70,20 +70,11 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Population:
-    """Population that sums of b rows are estimated over: other labels, or the same, less rows whose value is known.
+    """Population that sums of b rows are estimated over: other labels or the same, less rows whose value is known.
 
-    Attributes
-    ----------
-    sample
-        Members, of which each row leaves some out.
-    labels
-        Label whose members are left out, int64 [b]; None for none.
-    start, members
-        Members left out besides, as `Sample.moments` takes them.
-    size
-        Number of rows that the sample stands for, int64 [b].
-    known
-        Sums over the neighbours that are left out, float64 [b].
+    A row leaves out members of its label, `labels` [b] (None: of none), and those that ``start`` and ``members`` list,
+    as `Sample.moments` takes them. `size` [b] rows are left to sample, and `known` [b] is the sum over known
+    neighbours.
     """
 
     sample: Sample

@@ -36,15 +36,7 @@ PLANNED = 4096
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that are summed together: one class, or several small ones.
-
-    Attributes
-    ----------
-    rows
-        Positions in the given order, int64 [g], ascending within a class.
-    big
-        Whether it is one class of more than `SMALL` rows.
-    """
+    """Rows that are summed together, ascending within a class: one of more than `SMALL` rows, or several small."""
 
     rows: Integers
     big: bool
@@ -88,16 +80,10 @@ def as_rows(x: ArrayLike | Any) -> Any:
 
 @dataclass
 class Source:
-    """Rows, centred and in units near the bandwidth as they are read.
+    """Rows [n, d], centred and in units near the bandwidth as they are read.
 
-    Attributes
-    ----------
-    rows
-        An array, a memory-mapped one, or rows in pieces; [n, d].
-    scale
-        log2(e) / h^2 in the unit of what is read.
-    norms
-        Squared norms as they were at first, float64 [n]; a row that differs later has been changed.
+    `scale` is log2(e) / h^2 in the unit of what is read; `norms` are squared norms as they were at first, float64 [n]:
+    a row that differs later has been changed.
     """
 
     rows: Any

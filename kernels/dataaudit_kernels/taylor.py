@@ -33,20 +33,11 @@ LARGEST_SHIFT = 60.0
 
 @dataclass(frozen=True)
 class Basis:
-    """Directions of the second degree.
+    """Directions of the second degree, orthonormal, float32 [d, r]; None where all d are taken.
 
-    Attributes
-    ----------
-    directions
-        Orthonormal, float32 [d, r]; None where all d are taken.
-    norm, low_norm
-        Root mean squares of a sampled row's length, in full and in the directions: the unit of inner products.
-    rank
-        r.
-    scale
-        log2(e) / h^2 in the unit of the rows.
-    shift
-        Least |x|^2 of the sampled rows times `scale`: weights u are 1 there.
+    `norm` and `low_norm` are root mean squares of a sampled row's length, in full and in the directions: the unit of
+    inner products. `scale` is log2(e) / h^2 in the unit of the rows, and `shift` the least |x|^2 of the sampled rows
+    times that: weights u are 1 there.
     """
 
     directions: Singles | None
@@ -80,16 +71,9 @@ def _inverse(x: Singles, unit: float) -> Floats:
 
 
 def basis_of(x: Singles, scale: float, most: int) -> Basis:
-    """Directions for rows that are like `x`, centred, float32 [m, d].
+    """Directions for rows that are like `x`, drawn at random and centred, float32 [m, d].
 
-    Parameters
-    ----------
-    x
-        Rows drawn at random.
-    scale
-        log2(e) / h^2.
-    most
-        Most directions; all d are taken where more than a quarter is needed and d is no more than `most`.
+    At most `most`; all d are taken where more than a quarter is needed and d is no more than that.
     """
     d = x.shape[1]
     lengths = np.einsum("ij,ij->i", x, x, dtype=np.float64)
@@ -113,17 +97,7 @@ def basis_of(x: Singles, scale: float, most: int) -> Basis:
 
 @dataclass
 class Moments:
-    """Moments of some rows, added to block by block.
-
-    Attributes
-    ----------
-    d, r
-        Features, and directions of the second degree.
-    count
-        Number of rows.
-    zeroth, first, second
-        s0, s1 [d] and s2 [r, r], float64.
-    """
+    """Moments s0, s1 [d] and s2 [r, r] of some rows, in float64, added to block by block."""
 
     d: int
     r: int

@@ -223,16 +223,9 @@ def sum_pairs(
 
 @triton.jit(do_not_specialize=["n"])
 def add_runs(by_row, programs, sums, n, BLOCK: tl.constexpr):
-    """Add what programs found for a strip to the sums of its rows.
+    """Add what programs found for a strip, `by_row` of `sum_pairs`, to the sums of its rows, float64 [2, n].
 
-    Parameters
-    ----------
-    by_row
-        As in `sum_pairs`.
-    programs
-        int32 [strips, 2]: first program of a strip and the one after the last.
-    sums
-        float64 [2, n]; over other labels, over the same.
+    `programs` is int32 [strips, 2]: first program of a strip and the one after the last.
     """
     strip = tl.program_id(0)
     first, end = tl.load(programs + 2 * strip), tl.load(programs + 2 * strip + 1)
@@ -272,15 +265,8 @@ def sum_shifted(
 ):
     """Sums for rows whose every kernel value may underflow: of 2^(shift - t), a strip of rows a program.
 
-    Parameters
-    ----------
-    own
-        int32 [n]: the column that is the row itself, -1 for none.
-    sums, shifts
-        float64 [2, n], sums over other labels and over the same, and float32 [n], the least exponent of a row
-        (infinite: no pair at all).
-    tiles
-        Number of tiles of columns.
+    `own` is the column that is the row itself, int32 [n], -1 for none. Sums over other labels and over the same go to
+    `sums`, float64 [2, n], and the least exponent of a row to `shifts`, float32 [n]; infinite: no pair at all.
     """
     row = tl.program_id(0) * BLOCK
     inside = tl.arange(0, BLOCK)

@@ -19,16 +19,9 @@ PARTIAL = 2**28
 
 
 class Tile(NamedTuple):
-    """Block of pairs that a program works on at a time.
+    """Block of pairs that a program works on at a time: rows and columns of it, values of a row multiplied at a time.
 
-    Attributes
-    ----------
-    block
-        Rows and columns of a tile.
-    step
-        Values of a row that are multiplied at a time.
-    warps, stages
-        Warps a program; steps that are loaded ahead.
+    `warps` are those of a program, and `stages` the steps that are loaded ahead.
     """
 
     block: int
@@ -38,17 +31,7 @@ class Tile(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Layout of pairs over a device.
-
-    Attributes
-    ----------
-    tile
-        What a program works on at a time.
-    programs
-        Programs that run side by side.
-    slab
-        Tiles of columns that are worked through before the next.
-    """
+    """Layout of pairs over a device: tiles, programs side by side, tiles of columns worked through before the next."""
 
     tile: Tile
     programs: int

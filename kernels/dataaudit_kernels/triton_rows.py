@@ -32,16 +32,9 @@ class Part(NamedTuple):
 class Side:
     """Rows or columns of the pairs on the device.
 
-    Attributes
-    ----------
-    rows
-        Sorted by label, in units, rounded; parts side by side, each padded with zeros, [padded n, padded width].
-    norms
-        Squared norms times log2(e) / h^2, float32 [padded n], infinite where padded.
-    labels
-        Codes, int32 [padded n], rising.
-    order
-        Position of every sorted row in the given order, int64 [n].
+    `rows` are sorted by label, parts side by side, each padded with zeros, [padded n, padded width]. `norms` are
+    squared norms times log2(e) / h^2, float32, infinite where padded; `labels` are codes, int32, rising; `order` is the
+    position of every sorted row in the given order, int64 [n].
     """
 
     rows: Tensor
@@ -81,18 +74,7 @@ def upload(
 ) -> Tensor:
     """Rows on the device: sorted by `order`, every part in units and rounded; see `Side`.
 
-    Parameters
-    ----------
-    parts
-        What rows are made of.
-    order
-        Position of every sorted row in the parts, int64 [n].
-    precision
-        What products multiply.
-    block, step
-        Rows and values of a row are padded to multiples of these.
-    device
-        Where to.
+    Rows and values of a row are padded to multiples of `block` and `step`.
 
     Raises
     ------
