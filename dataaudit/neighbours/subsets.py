@@ -57,7 +57,7 @@ def subset_size(ratio: float, n: int) -> int:
 
 
 def first_weights(others: int, depth: int, ratio: Ratio, inclusion: str) -> tuple[FloatArray, float]:
-    """Probability that the nearest of a subset of M others has rank r = 1..depth, float64 [depth], and that it lies beyond.
+    """Probability that the nearest of a subset has rank r = 1..depth, float64 [depth], and that it lies beyond.
 
     >>> weights, tail = first_weights(3, 3, "integral", "fixed")
     >>> weights.round(4).tolist(), tail

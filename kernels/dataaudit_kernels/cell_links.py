@@ -46,7 +46,7 @@ class Links:
         self.both = np.concatenate([links, reverse(links)], axis=1)
 
     def expand(self, queries: Singles, places: Integers, apart: Singles, threads: int) -> tuple[Integers, Singles]:
-        """Nearest of the rows that were found, as `dataaudit_kernels.cells.Cells.search` gives them, and of their links."""
+        """Nearest of the rows that `dataaudit_kernels.cells.Cells.search` found, and of their links."""
         found, values = places.astype(np.int32), apart.copy()
 
         def work(start: int) -> None:
