@@ -21,7 +21,7 @@ TAKEN = (
     "(inputs, labels) arrays, a pandas DataFrame, a torch map-style Dataset of (x, y), "
     "a Hugging Face Dataset or DatasetDict, or an Examples"
 )
-"""What `as_examples` takes, for error messages."""
+"""Kinds of data sets that `as_examples` takes, for error messages."""
 
 
 def as_examples(
@@ -99,17 +99,16 @@ def as_examples(
         from dataaudit.data.streams import stored_stream
 
         dataset = stored_stream(dataset, Path(folder) / STREAM, label, inputs, progress)
-    made = _adapted(dataset, split, label, inputs, transform, lenient)
-    if made is dataset:
-        given: Examples = made
-        return given
-    made.origin = Origin(dataset, label, inputs, transform)
-    return labelled_rows(made)
+    examples: Examples = _adapted(dataset, split, label, inputs, transform, lenient)
+    if isinstance(dataset, Examples):
+        return examples
+    examples.origin = Origin(dataset, label, inputs, transform)
+    return labelled_rows(examples)
 
 
 def _adapted(
     dataset: Any, split: str | None, label: Any, inputs: Any, transform: Callable[[Any], Any] | None, lenient: bool
-) -> Any:
+) -> Examples:
     """Examples of one adapter, with labels of -1 where `lenient`."""
     options: dict[str, Any] = {"transform": transform, "lenient": lenient}
     if is_a(dataset, "pandas", "DataFrame"):
@@ -143,7 +142,7 @@ def _adapted(
     )
 
 
-def _from_pair(pair: Sequence[Any], options: dict[str, Any]) -> Any:
+def _from_pair(pair: Sequence[Any], options: dict[str, Any]) -> Examples:
     if len(pair) != 2:
         raise DataError(
             f"a {type(pair).__name__} of {len(pair)} items",

@@ -20,19 +20,10 @@ _ADVICE = "name numbers only, or turn each row into numbers with transform="
 
 
 class ArrayExamples(Examples):
-    """An array or tensor of inputs, kept by reference, and labels.
+    """An array of inputs [n, ...], kept by reference, and labels [n]; see `dataaudit.data.as_examples`.
 
-    Parameters
-    ----------
-    inputs
-        NumPy array or memmap, torch tensor (on any device), nested lists or a pandas Series; [n, ...].
-        Without `transform` it holds texts [n], or numbers and has at least two dimensions.
-    labels
-        [n]; whole numbers, strings or booleans.
-    transform
-        Applied to one row at a time; returns an array or a tensor.
-    lenient
-        Whether a missing label is -1, not an error.
+    Inputs are a NumPy array or memmap, a torch tensor (on any device), nested lists or a pandas Series. Without
+    `transform` they are texts [n], or numbers of at least two dimensions.
 
     Raises
     ------
@@ -143,7 +134,7 @@ def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
 
 
 def _are_texts(inputs: Any) -> bool:
-    """Whether an array [n] holds strings, None perhaps among them."""
+    """Tell whether an array [n] holds strings, None perhaps among them."""
     if not isinstance(inputs, np.ndarray) or inputs.ndim != 1 or inputs.dtype.kind not in "OUT":
         return False
     return inputs.dtype.kind in "UT" or isinstance(next((row for row in inputs if row is not None), None), str)

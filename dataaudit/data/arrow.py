@@ -44,7 +44,7 @@ def _leaf(feature: Any) -> str | None:
 
 
 def wide(feature: Any) -> bool:
-    """Whether float32 may round a number column: float64, and whole numbers of 32 bits or more."""
+    """Tell whether float32 may round a number column: float64, and whole numbers of 32 bits or more."""
     return str(feature.dtype).endswith(("32", "64")) and str(feature.dtype) != "float32"
 
 
@@ -62,29 +62,22 @@ def mixed(table: Any, features: Any) -> Any:
     """
     import pandas as pd
 
-    made: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name in table.column_names:
         column, kind = table[name], kind_of(features[name])
         if kind == "class":
             codes = np.asarray(column.fill_null(-1).to_numpy(), np.int64)
-            made[name] = pd.Categorical.from_codes(codes, categories=pd.Index(features[name].names))
+            columns[name] = pd.Categorical.from_codes(codes, categories=pd.Index(features[name].names))
         elif kind == "number":
-            made[name] = numbers(column, np.float64)
+            columns[name] = numbers(column, np.float64)
         else:
             texts = pd.Series(column.to_pylist(), dtype=object)
-            made[name] = texts.where(texts.notna(), np.nan)
-    return pd.DataFrame(made)
+            columns[name] = texts.where(texts.notna(), np.nan)
+    return pd.DataFrame(columns)
 
 
 def dense(column: Any, indices: IntArray) -> AnyArray:
-    """Column of lists as an array [b, ...] of the type stored; null numbers become NaN.
-
-    Parameters
-    ----------
-    column
-        Arrow column with b lists, nested to any depth.
-    indices
-        Rows [b] that the column holds, for messages.
+    """Column of b lists, nested to any depth, as an array [b, ...] of the type stored; null numbers become NaN.
 
     Raises
     ------

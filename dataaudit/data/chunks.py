@@ -13,12 +13,8 @@ from dataaudit.common.types import AnyArray, IntArray
 class ChunkedRows:
     """Arrays below each other, never joined unless ``numpy.asarray`` asks for it.
 
-    Slices and arrays of positions give new arrays of the rows asked for; nothing else is copied.
-
-    Parameters
-    ----------
-    chunks
-        Arrays [b, d] of one type and width.
+    Chunks are arrays [b, d] of one type and width. Slices and arrays of positions give new arrays of these rows;
+    nothing else is copied.
 
     Examples
     --------
@@ -41,17 +37,17 @@ class ChunkedRows:
 
     def __getitem__(self, wanted: slice | IntArray) -> AnyArray:
         """Rows of a slice or at positions, [b, d], a new array."""
-        places = np.arange(*wanted.indices(len(self))) if isinstance(wanted, slice) else np.asarray(wanted)
-        made = np.empty((len(places), self.shape[1]), self.dtype)
-        owner = np.searchsorted(self._ends, places, side="right")
+        positions = np.arange(*wanted.indices(len(self))) if isinstance(wanted, slice) else np.asarray(wanted)
+        taken = np.empty((len(positions), self.shape[1]), self.dtype)
+        owner = np.searchsorted(self._ends, positions, side="right")
         order = np.argsort(owner, kind="stable")
         present, starts = np.unique(owner[order], return_index=True)
         stops = [*starts[1:], len(order)]
         for number, start, stop in zip(present.tolist(), starts, stops if len(order) else [], strict=True):
             part = order[start:stop]
             chunk = self._chunks[number]
-            made[part] = chunk[places[part] - (self._ends[number] - len(chunk))]
-        return made
+            taken[part] = chunk[positions[part] - (self._ends[number] - len(chunk))]
+        return taken
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         """All rows in one new array."""

@@ -1,4 +1,4 @@
-"""Which columns of a table are the label and the inputs."""
+"""Label and input columns of a table."""
 
 from __future__ import annotations
 

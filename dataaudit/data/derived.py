@@ -123,7 +123,7 @@ def usable_rows(examples: Examples, allow_missing: bool) -> Examples:
 
 
 def _rows_per_block(examples: Examples) -> int:
-    """How many rows to read at a time, though the first may be one that cannot be read."""
+    """Number of rows to read at a time, though the first may be one that cannot be read."""
     for first in range(len(examples)):
         try:
             examples.read(np.array([first]))

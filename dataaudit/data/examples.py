@@ -62,9 +62,9 @@ class Examples(ABC):
     transform: Callable[[Any], Any] | None = None
     """Function of one input that is applied whenever a row is read."""
     origin: Origin | None = None
-    """What the caller passed, by reference; not sent to other processes."""
+    """Data set that the caller passed, by reference; not sent to other processes."""
     notes: Sequence[str] = ()
-    """What was done to the inputs, for a reader of the audit."""
+    """Notes on the inputs for a reader of the audit."""
 
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self.labels, self.class_names = labels, class_names

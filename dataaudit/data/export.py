@@ -103,32 +103,25 @@ def label_array(dataset: datasets.Dataset, label: str) -> pa.Array:
 
 
 def class_values(given: pa.Array, feature: Any, labels: IntArray, rows: IntArray, classes: int) -> pa.Array:
-    """How the label column spells each class [C]; null for a class that no row carries.
+    """Spelling of each class [C] in the label column `given`; null for a class that no row carries.
 
-    Parameters
-    ----------
-    given, feature
-        The label column and its feature.
-    labels, rows
-        Classes of the audited rows [n], and which rows they are.
-    classes
-        Number of classes C.
+    `labels` are those of the audited rows [n], whose positions in the column are `rows`.
     """
     if isinstance(feature, datasets.ClassLabel):
         return pa.array(np.arange(classes), given.type)
     first = np.full(classes, -1, np.int64)
-    present, place = np.unique(labels, return_index=True)
-    first[present] = rows[place]
+    present, positions = np.unique(labels, return_index=True)
+    first[present] = rows[positions]
     return given.take(pa.array(first, mask=first < 0))
 
 
 def spread(values: AnyArray, rows: IntArray, total: int, unknown: Any = None) -> pa.Array:
     """Values [n] of `rows` as an Arrow array [total], null elsewhere and where `unknown`."""
-    made = np.zeros(total, values.dtype)
+    filled = np.zeros(total, values.dtype)
     empty = np.ones(total, bool)
-    made[rows] = values
+    filled[rows] = values
     empty[rows] = np.zeros(len(rows), bool) if unknown is None else unknown
-    return pa.array(made, mask=empty)
+    return pa.array(filled, mask=empty)
 
 
 def relabelled(dataset: datasets.Dataset, label: str, rows: IntArray, classes: IntArray, values: pa.Array) -> Any:

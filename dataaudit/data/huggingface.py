@@ -22,25 +22,13 @@ from dataaudit.errors import DataError, RowError, require
 
 
 class HuggingFaceExamples(Examples):
-    """Columns of a Hugging Face data set.
+    """Columns of a Hugging Face data set, in memory or on disk; see `dataaudit.data.as_examples`.
 
-    The caller's data set keeps its format; a selection or a shuffle of it is honoured.
-
-    Parameters
-    ----------
-    dataset
-        ``datasets.Dataset``, in memory or on disk.
-    label
-        Label column; by default the only ``ClassLabel`` column, otherwise the one called label, labels,
-        target, class or y. The names of a ``ClassLabel`` are kept. `NoLabels` for a data set without any.
-    inputs
-        Input columns; by default the only image column, otherwise all numeric columns, otherwise the only
-        list column, otherwise the only text column. ``ClassLabel`` columns are never inferred.
-    transform
-        Applied to one input at a time: a PIL image, an array, a text, or a dict of several columns of
-        different kinds.
-    lenient
-        Whether a missing label is -1, and an image that cannot be read is left for the reader to find.
+    The caller's data set keeps its format; a selection or a shuffle of it is honoured. `label` is by default the only
+    ``ClassLabel`` column, whose names are kept, otherwise the one called label, labels, target, class or y; `NoLabels`
+    stands for none. `inputs` are by default the only image column, otherwise all numeric columns, otherwise the only
+    list column, otherwise the only text column; ``ClassLabel`` columns are never inferred. If `lenient`, an image that
+    cannot be read is left for the reader to find.
 
     Raises
     ------

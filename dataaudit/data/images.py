@@ -20,7 +20,7 @@ _DEEP = ("I", "F")
 
 
 def is_gray(image: Any) -> bool:
-    """Whether a PIL image has one channel: modes "1", "L", "I", "I;16..." and "F"."""
+    """Tell whether a PIL image has one channel: modes "1", "L", "I", "I;16..." and "F"."""
     return image.mode in ("1", "L", *_DEEP) or image.mode.startswith("I;16")
 
 

@@ -21,38 +21,27 @@ TEXT = "text"
 """Type that an inspection records of texts."""
 
 TEXT_BYTES = 4096
-"""What a text is taken to weigh: one row tells nothing about the others."""
+"""Bytes that a text is taken to have: one row tells nothing about the others."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What one pass over the inputs found.
-
-    Attributes
-    ----------
-    fingerprint
-        BLAKE2b digest of inputs and labels in row order, 32 hexadecimal digits.
-    shape
-        Shape of one input; the number of columns for tables, empty for texts.
-    dtype
-        Type of the inputs as read; "table" and "text" for those.
-    vectors
-        Whether every input is a row of numbers, none of them missing.
-    """
+    """Findings of one pass over the inputs."""
 
     fingerprint: str
+    """BLAKE2b digest of inputs and labels in row order, 32 hexadecimal digits."""
     shape: tuple[int, ...]
+    """Shape of one input; the number of columns for tables, empty for texts."""
     dtype: str
+    """Type of the inputs as read; "table" and "text" for those."""
     vectors: bool = False
+    """True if every input is a row of numbers, none of them missing."""
 
 
 class Inspector:
-    """Checks inputs block by block and fingerprints them; O(block) memory.
+    """Check of inputs block by block, and their fingerprint; O(block) memory.
 
-    Parameters
-    ----------
-    allow_missing
-        Whether NaN is a legitimate missing value (the model says it handles them). Infinity never is.
+    `allow_missing` makes NaN a legitimate missing value (the model says it handles them). Infinity never is.
     """
 
     def __init__(self, allow_missing: bool = False) -> None:
@@ -149,7 +138,7 @@ class Inspector:
 
 
 def unfit(block: Any, allow_missing: bool) -> BoolArray:
-    """Which rows of what `Examples.read` gave hold infinity, no text, or, unless allowed, a missing value."""
+    """Mark rows of what `Examples.read` gave that hold infinity, no text, or, unless allowed, a missing value."""
     wrong: BoolArray
     if is_text(block):
         return unusable(block)
@@ -165,7 +154,7 @@ def unfit(block: Any, allow_missing: bool) -> BoolArray:
 
 
 def rows_per_block(examples: Examples, row: int = 0) -> int:
-    """How many rows like `row` fill about `READ_BYTES`."""
+    """Number of rows like `row` that fill about `READ_BYTES`."""
     first = examples.read(np.array([row], dtype=np.int64))
     if is_text(first):
         size = TEXT_BYTES

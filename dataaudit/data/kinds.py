@@ -7,7 +7,7 @@ from typing import Any
 
 
 def is_a(value: Any, module: str, name: str) -> bool:
-    """Whether `value` is an instance of ``module.name``; False where nobody has imported that module.
+    """Tell whether `value` is an instance of ``module.name``; False where nobody has imported that module.
 
     Examples
     --------
@@ -20,17 +20,17 @@ def is_a(value: Any, module: str, name: str) -> bool:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether `value` is a torch tensor."""
+    """Tell whether `value` is a torch tensor."""
     return is_a(value, "torch", "Tensor")
 
 
 def is_table(value: Any) -> bool:
-    """Whether `value` is a pandas DataFrame."""
+    """Tell whether `value` is a pandas DataFrame."""
     return is_a(value, "pandas", "DataFrame")
 
 
 def is_image(value: Any) -> bool:
-    """Whether `value` is a PIL image."""
+    """Tell whether `value` is a PIL image."""
     return is_a(value, "PIL.Image", "Image")
 
 

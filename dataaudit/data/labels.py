@@ -26,23 +26,11 @@ class NoLabels:
 def encode_labels(
     values: Any, names: tuple[str, ...] | None = None, lenient: bool = False
 ) -> tuple[IntArray, tuple[str, ...]]:
-    """Turn a label column into positions 0..C-1 and class names.
+    """Turn a label column [n] into positions 0..C-1, int64 [n], and class names [C], the sorted distinct values.
 
-    Parameters
-    ----------
-    values
-        Labels [n]: whole numbers (gaps allowed), strings or booleans. With `names` they must already be
-        positions 0..C-1. `NoLabels` makes all examples one class without a name.
-    names
-        Names of all classes where the data set declares them (a ``ClassLabel`` feature). Classes that no
-        example carries keep their place.
-    lenient
-        Whether a missing label becomes -1 instead of an error.
-
-    Returns
-    -------
-    labels, class_names
-        int64 [n] and [C]. Without `names` the classes are the sorted distinct values.
+    Labels are whole numbers (gaps allowed), strings or booleans; `NoLabels` makes all examples one class without a name.
+    Where the data set declares the `names` of all classes (a ``ClassLabel`` feature), labels must be positions in them,
+    and classes that no example carries keep theirs. A missing label becomes -1 if `lenient`.
 
     Raises
     ------
@@ -61,11 +49,11 @@ def encode_labels(
     if lenient and names is not None and pd.api.types.is_integer_dtype(column.dtype):
         # Hugging Face's "no label" of a ClassLabel.
         empty = empty | (column == -1).to_numpy()
-    missing, place = np.flatnonzero(empty), np.flatnonzero(~empty)
-    if len(missing) and lenient and len(place):
-        labels, spelled = _encode(column.iloc[place].infer_objects().reset_index(drop=True), names, place)
+    missing, known = np.flatnonzero(empty), np.flatnonzero(~empty)
+    if len(missing) and lenient and len(known):
+        labels, spelled = _encode(column.iloc[known].infer_objects().reset_index(drop=True), names, known)
         every = np.full(len(column), -1, np.int64)
-        every[place] = labels
+        every[known] = labels
         every.flags.writeable = False
         return every, spelled
     if len(missing):
@@ -74,13 +62,13 @@ def encode_labels(
             "one label for every example",
             "drop those rows or label them, or pass on_bad_rows='drop'",
         )
-    return _encode(column, names, place)
+    return _encode(column, names, known)
 
 
-def _encode(column: Any, names: tuple[str, ...] | None, place: IntArray) -> tuple[IntArray, tuple[str, ...]]:
-    """Labels and names of a column without gaps, a pandas Series of the rows `place`."""
-    column = _as_classes(column, place)
-    labels, spelled = _distinct(column) if names is None else (_positions(column, names, place), tuple(names))
+def _encode(column: Any, names: tuple[str, ...] | None, known: IntArray) -> tuple[IntArray, tuple[str, ...]]:
+    """Labels and names of a column without gaps, a pandas Series of the rows `known`."""
+    column = _as_classes(column, known)
+    labels, spelled = _distinct(column) if names is None else (_positions(column, names, known), tuple(names))
     present = len(np.unique(labels))
     if present < 2:
         raise DataError(
@@ -98,7 +86,7 @@ def _encode(column: Any, names: tuple[str, ...] | None, place: IntArray) -> tupl
     return labels, spelled
 
 
-def _as_classes(column: Any, place: IntArray) -> Any:
+def _as_classes(column: Any, known: IntArray) -> Any:
     """The column, whole numbers stored as floats as integers."""
     import pandas as pd
 
@@ -108,7 +96,7 @@ def _as_classes(column: Any, place: IntArray) -> Any:
         bad = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
         if len(bad):
             raise DataError(
-                f"label {float(numbers[bad[0]])!r} in {rows(place[bad])}",
+                f"label {float(numbers[bad[0]])!r} in {rows(known[bad])}",
                 "classes: whole numbers, strings or booleans",
                 "round or bin a regression target before auditing it as a classification",
             )
@@ -128,12 +116,12 @@ def _as_classes(column: Any, place: IntArray) -> Any:
     return column
 
 
-def _positions(column: Any, names: tuple[str, ...], place: IntArray) -> IntArray:
+def _positions(column: Any, names: tuple[str, ...], known: IntArray) -> IntArray:
     numbers: IntArray = column.to_numpy(dtype=np.int64)
     bad = np.flatnonzero((numbers < 0) | (numbers >= len(names)))
     if len(bad):
         raise DataError(
-            f"label {int(numbers[bad[0]])} in {rows(place[bad])}",
+            f"label {int(numbers[bad[0]])} in {rows(known[bad])}",
             f"a position in the {len(names)} declared classes (0..{len(names) - 1})",
             "correct those labels or the declared class names",
         )

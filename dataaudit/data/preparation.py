@@ -24,16 +24,7 @@ class PreparedTable(Examples):
     """Rows of a DataFrame, standardised and one-hot encoded; people are shown the rows as they were.
 
     Numbers are standardised, with gaps filled by the median and marked by a column of their own. Columns of
-    strings, categories or booleans become one column a value.
-
-    Parameters
-    ----------
-    frame
-        The table, with at least one row.
-    label
-        Name of the label column.
-    inputs
-        Names of the input columns; all others by default.
+    strings, categories or booleans become one column a value. `inputs` are by default all columns but the label.
 
     Raises
     ------

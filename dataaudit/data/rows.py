@@ -94,7 +94,7 @@ def transformed_rows(transform: Callable[[Any], Any], value: Callable[[int], Any
 
 
 RESIZE = "pass transform=dataaudit.data.images.Resize(32), for example, or resize the images beforehand"
-"""What to do with images of several sizes."""
+"""Remedy for images of several sizes."""
 
 
 def stack(

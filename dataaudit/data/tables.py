@@ -20,27 +20,12 @@ from dataaudit.errors import DataError
 
 
 class TableExamples(Examples):
-    """The input columns of a DataFrame, and labels.
+    """The input columns of a DataFrame, whose values are shared, and labels; see `dataaudit.data.as_examples`.
 
-    Parameters
-    ----------
-    frame
-        DataFrame [n, columns]; its values are shared, not copied.
-    labels
-        [n], in the order of the rows; None where they are a column.
-    label
-        Label column. By default the column called label, labels, target, class or y; otherwise the only
-        column of categories, strings or booleans, if its values repeat.
-    inputs
-        Input columns; by default all but the label.
-    transform
-        Applied to one row at a time, a dict column -> value; returns an array or a tensor.
-    lenient
-        Whether a missing label is -1, not an error.
-
-    Notes
-    -----
-    A single input column of strings is read as texts, every other choice as a DataFrame.
+    Labels [n] are in the order of the rows, or in the column `label`: by default the one called label, labels, target,
+    class or y; otherwise the only column of categories, strings or booleans, if its values repeat. `transform` is
+    applied to a dict column -> value. A single input column of strings is read as texts, every other choice as a
+    DataFrame.
 
     Raises
     ------

@@ -13,11 +13,11 @@ ADVICE = (
     "embed the texts with dataaudit.embed and pass the vectors, or pass a scikit-learn pipeline that starts with a "
     "text vectoriser, a transformers model, or transform= that turns each text into numbers"
 )
-"""What to do with texts where numbers are expected."""
+"""Remedy for texts where numbers are expected."""
 
 
 def is_text(block: Any) -> bool:
-    """Whether what `Examples.read` gave is texts: a one-dimensional object array.
+    """Tell whether what `Examples.read` gave is texts: a one-dimensional object array.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def is_text(block: Any) -> bool:
 
 
 def inputs_are_texts(examples: Any) -> bool:
-    """Whether the inputs of `Examples` are texts, by the first of them."""
+    """Tell whether the inputs of `Examples` are texts, by the first of them."""
     return is_text(examples.read(np.zeros(1, np.int64)))
 
 
@@ -37,12 +37,12 @@ def as_texts(values: Any) -> AnyArray:
     import pandas as pd
 
     found = pd.Series(values, dtype=object)
-    made: AnyArray = found.where(found.notna(), None).to_numpy(dtype=object)
-    return made
+    texts: AnyArray = found.where(found.notna(), None).to_numpy(dtype=object)
+    return texts
 
 
 def holds_texts(column: Any) -> bool:
-    """Whether a pandas column holds strings and nothing else but gaps, with at least one string."""
+    """Tell whether a pandas column holds strings and nothing else but gaps, with at least one string."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -51,7 +51,7 @@ def holds_texts(column: Any) -> bool:
 
 
 def unusable(texts: AnyArray) -> BoolArray:
-    """Which of the texts [b] are missing, no string, or nothing but white space."""
+    """Mark those of the texts [b] that are missing, no string, or nothing but white space."""
     return np.fromiter((not isinstance(text, str) or not text.strip() for text in texts), bool, len(texts))
 
 

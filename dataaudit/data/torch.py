@@ -25,17 +25,8 @@ class TorchExamples(Examples):
 
     Labels come from ``.targets`` or ``.labels`` where up to 64 rows yield the same, with ``.classes`` as names
     if there are any; otherwise from one pass over all rows. Whenever a row is read, its label must be the
-    same again. Inputs are never kept.
-
-    Parameters
-    ----------
-    dataset
-        Data set with a length that yields (x, y): x an array, a tensor, a PIL image, or with `transform`
-        anything; y a whole number, a string or a boolean.
-    transform
-        Applied to one x at a time; returns an array or a tensor.
-    lenient
-        Whether a row without a label, or one that cannot be read, has the label -1, not an error.
+    same again. Inputs, which are arrays, tensors, PIL images, or with `transform` anything, are never kept. If
+    `lenient`, a row without a label, or one that cannot be read, has the label -1.
 
     Raises
     ------

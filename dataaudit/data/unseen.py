@@ -26,24 +26,12 @@ def as_unseen(
     inputs: Any = None,
     transform: Callable[[Any], Any] | None = None,
 ) -> tuple[Examples, IntArray | None]:
-    """Adapt rows that were not audited.
+    """Rows that were not audited, and their labels as positions in the audited class names, int64 [m], or None.
 
-    Parameters
-    ----------
-    dataset
-        Inputs alone (an array, a tensor, a list, a DataFrame, a Hugging Face data set), or with labels whatever
-        `dataaudit.data.as_examples` takes.
-    labels
-        Labels [m] of inputs alone; None where `dataset` has them, or there are none.
-    audited
-        The audited rows: their class names, their columns and, unless another is given, their transform are taken.
-    split, label, inputs, transform
-        As in `dataaudit.score`; a table is labelled if it has the column `label`, or one that is called like a label.
-
-    Returns
-    -------
-    examples, labels
-        The rows, and int64 [m] positions in the audited class names, or None without labels.
+    Inputs come alone (an array, a tensor, a list, a DataFrame, a Hugging Face data set), with `labels` [m] or without
+    any, or with labels as `dataaudit.data.as_examples` takes them. Class names, columns and, unless another is given,
+    the transform are those of the `audited` rows. A table is labelled if it has the column `label`, or one that is
+    called like a label.
 
     Raises
     ------
@@ -85,7 +73,7 @@ def _own(dataset: Any, transform: Any) -> Any:
 
 
 def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
-    """Whether that is two inputs: the second has rows of its own, and is as deep as the first."""
+    """Tell whether that is two inputs: the second has rows of its own, and is as deep as the first."""
     first, second = (dimensions(part) for part in dataset)
     return first == second and second > 1
 

@@ -28,26 +28,14 @@ POOLER = "pooler."
 
 @dataclass(frozen=True)
 class Encoder:
-    """A transformers encoder that makes one vector of a text.
-
-    Parameters
-    ----------
-    model
-        Gives ``last_hidden_state`` [b, tokens, d].
-    tokenizer
-        With a padding token.
-    pooling
-        "mean" over the tokens of a text, "cls" (its first token) or "max".
-    limit
-        Tokens of a text that are read; None for all.
-    device
-        Where it runs.
-    """
+    """A transformers encoder that makes one vector of a text."""
 
     model: nn.Module
     tokenizer: Any
     pooling: str
+    """"mean" over the tokens of a text, "cls" (its first token) or "max"."""
     limit: int | None
+    """Tokens of a text that are read; None for all."""
     device: torch.device
 
     def tokens(self, texts: list[str]) -> Ragged:
@@ -209,7 +197,7 @@ def _pooling(settings: dict[str, Any]) -> str:
 
 
 def _json(model: str, name: str) -> Any:
-    """What a file beside the model holds; None where there is no such file."""
+    """Content of a file beside the model; None where there is no such file."""
     from transformers.utils import cached_file
 
     path = cached_file(model, name, _raise_exceptions_for_missing_entries=False)

@@ -1,1 +1,1 @@
-"""What trains: torch and scikit-learn models, linear probes, nearest neighbours, recipes and networks by name."""
+"""Learners: torch and scikit-learn models, linear probes, nearest neighbours, recipes and networks by name."""

@@ -1,4 +1,4 @@
-"""Which learner a model gets."""
+"""Choose the learner for a model."""
 
 from __future__ import annotations
 
@@ -32,19 +32,7 @@ def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automati
 def as_learner(
     model: Any, examples: Examples, recipe: Recipe | Automatic | None, device: str, processor: Any = None
 ) -> Learner | None:
-    """Learner for `model`; None for None.
-
-    Parameters
-    ----------
-    model
-        A torch module (a transformers model is one), a function that makes one, a scikit-learn classifier or
-        pipeline, a `LinearProbe`, `NearestNeighbours`, or None.
-    examples
-        The data set.
-    recipe, device
-        How and where to train.
-    processor
-        Tokenizer or image processor of a transformers model.
+    """Learner for `model`, as `dataaudit.score` takes it; None for None.
 
     Raises
     ------
@@ -57,22 +45,28 @@ def as_learner(
         _refuse_processor(processor, "no model")
         if recipe is not None:
             raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe=None")
-        if str(device) not in ("auto", "cpu"):
-            raise SettingError(f"device={device!r} and no model", "'auto' or 'cpu'", "leave device='auto'")
+        _refuse_device(device, "and no model")
         return None
+    name = type(model).__name__
     if isinstance(model, (LinearProbe, NearestNeighbours)):
-        _refuse_processor(processor, type(model).__name__)
-        return _of_features(model, examples, recipe, device)
+        _refuse_processor(processor, name)
+        if recipe is not None:
+            raise SettingError(
+                f"a recipe for {name}", "one for a torch model", f"set {name}'s own parameters, and leave recipe=None"
+            )
+        _refuse_device(device, f"for {name}")
+        if isinstance(model, LinearProbe):
+            return LinearProbeLearner(model, examples)
+        return NearestNeighboursLearner(model, examples)
     if hasattr(model, "get_params") and hasattr(model, "fit") and not isinstance(model, type):
-        _refuse_processor(processor, type(model).__name__)
-        if str(device) not in ("auto", "cpu"):
-            raise SettingError(f"device={device!r} for a scikit-learn model", "'auto' or 'cpu'", "leave device='auto'")
         from dataaudit.learners.sklearn import SklearnLearner
 
+        _refuse_processor(processor, name)
+        _refuse_device(device, "for a scikit-learn model")
         return SklearnLearner(model, examples, recipe)
     if not callable(model):
         raise ModelError(
-            f"a model of type {type(model).__name__}",
+            f"a model of type {name}",
             "a torch.nn.Module, a function returning one, a scikit-learn classifier, a LinearProbe, NearestNeighbours, "
             "or None",
             "pass one of these"
@@ -82,12 +76,12 @@ def as_learner(
     from dataaudit.learners.torch import TorchLearner, made_by
     from dataaudit.learners.transformers import is_transformer, transformers_learner
 
-    place = resolve_device(device)
-    made = made_by(model)
-    if is_transformer(made):
-        return transformers_learner(model, made, examples, recipe, place, processor)
-    _refuse_processor(processor, type(made).__name__)
-    return TorchLearner(model, examples, recipe or Automatic(), place)
+    where = resolve_device(device)
+    module = made_by(model)
+    if is_transformer(module):
+        return transformers_learner(model, module, examples, recipe, where, processor)
+    _refuse_processor(processor, type(module).__name__)
+    return TorchLearner(model, examples, recipe or Automatic(), where)
 
 
 def _refuse_processor(processor: Any, name: str) -> None:
@@ -97,16 +91,6 @@ def _refuse_processor(processor: Any, name: str) -> None:
         )
 
 
-def _of_features(
-    model: LinearProbe | NearestNeighbours, examples: Examples, recipe: Recipe | Automatic | None, device: str
-) -> Learner:
-    name = type(model).__name__
-    if recipe is not None:
-        raise SettingError(
-            f"a recipe for {name}", "one for a torch model", f"set {name}'s own parameters, and leave recipe=None"
-        )
+def _refuse_device(device: str, beside: str) -> None:
     if str(device) not in ("auto", "cpu"):
-        raise SettingError(f"device={device!r} for {name}", "'auto' or 'cpu'", "leave device='auto'")
-    if isinstance(model, LinearProbe):
-        return LinearProbeLearner(model, examples)
-    return NearestNeighboursLearner(model, examples)
+        raise SettingError(f"device={device!r} {beside}", "'auto' or 'cpu'", "leave device='auto'")

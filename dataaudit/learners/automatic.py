@@ -35,17 +35,7 @@ STEPS = {128: 4000, 64: 400}
 
 @dataclass(frozen=True)
 class Choice:
-    """A recipe and why it was chosen.
-
-    Attributes
-    ----------
-    recipe
-        What trains the module.
-    reasons
-        Why, as JSON values, for the audit's settings.
-    notes
-        What was left out.
-    """
+    """A recipe and why it was chosen, as JSON values and notes for the audit's settings."""
 
     recipe: Recipe
     reasons: dict[str, Any]
@@ -53,38 +43,25 @@ class Choice:
 
 
 def choose(
-    asked: Automatic,
+    requested: Automatic,
     module: nn.Module,
     shape: tuple[int, ...],
     examples: Examples,
     turn: Callable[[AnyArray], AnyArray],
     seed: int,
 ) -> Choice:
-    """Recipe for a torch module and a data set.
+    """Recipe for a torch module, inputs of `shape` as it takes them, and a data set.
 
-    Parameters
-    ----------
-    asked
-        What the caller set of it.
-    module
-        What is trained.
-    shape
-        Shape of one input as the module takes it.
-    examples
-        The data set; of images some are looked at, see `mirror_test`.
-    turn
-        Brings them from the data set's layout to [b, c, H, W].
-    seed
-        Of that look.
+    Some images are looked at, drawn by `seed` and brought to [b, c, H, W] by `turn`; see `mirror_test`.
     """
-    if not convolves(module):
-        return Choice(of_length(PLAIN, asked), {"rule": "network without two-dimensional convolutions"})
+    if not convolutions(module):
+        return Choice(of_length(PLAIN, requested), {"rule": "network without two-dimensional convolutions"})
     # A module that turns images itself gets them with the channels last, where crops and mirrors do not look for them.
     if len(shape) != 3 or looks_last((1, *shape)):
         note = f"inputs of shape {shape} are no images [channels, height, width]: they are not cropped or mirrored"
-        return Choice(of_length(PLAIN, asked), {"rule": "convolutions, but no images"}, (note,))
+        return Choice(of_length(PLAIN, requested), {"rule": "convolutions, but no images"}, (note,))
     deep = convolutions(module) >= DEEP
-    recipe = of_length(IMAGES if deep else SHALLOW, asked)
+    recipe = of_length(IMAGES if deep else SHALLOW, requested)
     size = batch_size(len(examples), recipe.epochs, deep)
     # Smaller batches take smaller steps: what a pass over the data changes stays the same.
     rate = recipe.learning_rate * size / recipe.batch_size
@@ -108,11 +85,6 @@ def choose(
 def convolutions(module: nn.Module) -> int:
     """Number of two-dimensional convolutions of a network."""
     return sum(isinstance(part, nn.Conv2d) for part in module.modules())
-
-
-def convolves(module: nn.Module) -> bool:
-    """Whether a network has any."""
-    return convolutions(module) > 0
 
 
 def crop(shape: tuple[int, ...], deep: bool = True) -> int:

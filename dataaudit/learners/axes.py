@@ -18,18 +18,12 @@ BLOCK_VALUES = 2**21
 
 
 class Axes(NamedTuple):
-    """Rows in the coordinates of their principal axes.
-
-    Attributes
-    ----------
-    rows
-        float32 [n, r] with r = min(n, d).
-    penalty
-        Penalty of the squared weight of each axis, float64 [r], above 0.
-    """
+    """Rows in the coordinates of their principal axes."""
 
     rows: AnyArray
+    """float32 [n, r] with r = min(n, d)."""
     penalty: FloatArray
+    """Penalty of the squared weight of each axis, float64 [r], above 0."""
 
 
 def principal_axes(features: AnyArray, alpha: float) -> Axes:

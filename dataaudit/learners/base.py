@@ -26,7 +26,7 @@ SMALLEST = sys.float_info.epsilon
 
 
 class BatchBuilder(Protocol):
-    """How the rows of a data set become what a torch model takes; picklable."""
+    """Builder of a torch model's inputs from the rows of a data set; picklable."""
 
     @property
     @abstractmethod
@@ -36,21 +36,21 @@ class BatchBuilder(Protocol):
     @property
     @abstractmethod
     def notes(self) -> list[str]:
-        """What a reader of the audit should know."""
+        """Notes for a reader of the audit."""
 
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Digest of what the inputs depend on beside the data set."""
+        """Digest of all that the inputs depend on beside the data set."""
 
     @property
     @abstractmethod
     def layout(self) -> Layout:
-        """How images are turned; settled by `prepare`."""
+        """Turn of the images; settled by `prepare`."""
 
     @abstractmethod
     def on(self, examples: Examples) -> BatchBuilder:
-        """The same way for the rows of another data set with inputs of the same kind."""
+        """The same builder for another data set with inputs of the same kind."""
 
     @abstractmethod
     def prepare(self) -> None:
@@ -118,11 +118,11 @@ class Learner(ABC):
     examples: Examples
     """The data set."""
     readable: bool = False
-    """Whether its models are torch modules, whose layers can be read."""
+    """True if its models are torch modules, whose layers can be read."""
     fresh: bool = False
-    """Whether a factory makes the model, which then cannot be a trained one."""
+    """True if a factory makes the model, which then cannot be a trained one."""
     staged: bool = False
-    """Whether epochs are stages of boosting."""
+    """True if epochs are stages of boosting."""
     ridge_alpha: float | None = None
     """Penalty of ridge regression on the inputs as they are; None for any other model."""
 
@@ -179,7 +179,7 @@ class Learner(ABC):
 
     @property
     def allows_missing(self) -> bool:
-        """Whether the model takes NaN as a missing value."""
+        """True if the model takes NaN as a missing value."""
         return False
 
     @property

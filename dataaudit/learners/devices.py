@@ -40,7 +40,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 natively; emulated, it is slower than float32."""
+    """Tell whether the hardware multiplies bfloat16 natively; emulated, it is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
@@ -70,5 +70,5 @@ def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
 
 
 def cuda_devices(device: torch.device) -> list[torch.device]:
-    """What `torch.random.fork_rng` is told of a device besides the CPU."""
+    """Devices besides the CPU whose generators `torch.random.fork_rng` keeps."""
     return [device] if device.type == "cuda" else []

@@ -31,18 +31,9 @@ class FeatureFitPredict(FitPredict, Protocol):
 
 
 class FeatureFitted(Fitted):
-    """A model of features, trained when it is first asked.
+    """A model of features, trained on the rows `train` when it is first needed.
 
-    Parameters
-    ----------
-    learner
-        What trains.
-    train
-        Rows that it is trained on, int64 [t].
-    own
-        Function on the features that are asked about, behind the learner's own; on these alone if None.
-    first
-        Position of the first row that is asked about.
+    For other data sets than the learner's, `own` has their features behind the learner's, from the row `first` on.
     """
 
     def __init__(
@@ -72,11 +63,6 @@ class FeatureLearner(Learner):
 
     The features are read when they are first needed, and held as float32 [n, d]. There are no epochs, and nothing is
     drawn at random: every fit starts afresh.
-
-    Parameters
-    ----------
-    examples
-        The data set.
     """
 
     def __init__(self, examples: Examples) -> None:

@@ -30,7 +30,7 @@ def _unpacked(
     takes: tuple[str, ...], module: nn.Module, arguments: tuple[Tensor, ...], named: dict[str, Any]
 ) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
     (packed,) = arguments
-    return (), {**named, **{name: packed[:, place] for place, name in enumerate(takes)}}
+    return (), {**named, **{name: packed[:, position] for position, name in enumerate(takes)}}
 
 
 def _logits(module: nn.Module, arguments: tuple[Tensor, ...], output: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""How images lie before a torch model: as they are given, or turned to channels first; running the model decides."""
+"""Layout of images for a torch model: as given, or turned to channels first; running the model decides."""
 
 from __future__ import annotations
 
@@ -30,19 +30,13 @@ _LAZY = (nn.LazyConv2d, nn.LazyConvTranspose2d, nn.LazyBatchNorm2d, nn.LazyInsta
 
 @dataclass(frozen=True)
 class Layout:
-    """Order of the axes that a model sees.
-
-    Attributes
-    ----------
-    channels
-        Where the data set has them: "given" for inputs that stay as they are, "last" for [n, H, W, c] and "none" for
-        [n, H, W], which become [n, c, H, W].
-    by_look
-        Whether the model would have taken the images as they are given as well.
-    """
+    """Order of the axes that a model sees."""
 
     channels: Literal["given", "last", "none"] = "given"
+    """"given" for inputs that stay as they are, "last" for [n, H, W, c] and "none" for [n, H, W], which become
+    [n, c, H, W]."""
     by_look: bool = False
+    """True if the model would have taken the images as they are given as well."""
 
     def turn(self, batch: Any) -> Any:
         """An array or a tensor [b, ...] as the model takes it; a view wherever the rows lie in one block."""
@@ -55,9 +49,9 @@ class Layout:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What an audit records; nothing of inputs that stay as they are."""
-        told = _TURNS.get(self.channels)
-        return {} if told is None else {"layout": told + _BY_LOOK * self.by_look}
+        """Record for the audit; nothing of inputs that stay as they are."""
+        turn = _TURNS.get(self.channels)
+        return {} if turn is None else {"layout": turn + _BY_LOOK * self.by_look}
 
 
 GIVEN = Layout()
@@ -78,7 +72,7 @@ def turned(shape: Sequence[int]) -> Layout | None:
 
 
 def looks_last(shape: Sequence[int]) -> bool:
-    """Whether inputs of this shape, [n, ...], look like images whose channels come last."""
+    """Tell whether inputs of this shape, [n, ...], look like images whose channels come last."""
     return len(shape) == 4 and shape[3] in CHANNELS and shape[1] not in CHANNELS
 
 
@@ -107,16 +101,8 @@ def fitting(
     can be images, two and three of them must give two and three outputs. Lazy convolutions and normalisations take
     anything; they get channels first where the images look like channels last and the model does not turn them itself.
 
-    Parameters
-    ----------
-    module
-        In evaluation mode; one with lazy layers is left as it is.
-    inputs
-        Inputs [b, ...] of given rows, as they lie in the data set.
-    examples
-        How many rows there are.
-    try_on
-        Raises if a module does not take a batch.
+    The module is in evaluation mode; one with lazy layers is left as it is. `inputs` gives those of rows as they lie in
+    the data set of so many `examples`; `try_on` raises if a module does not take a batch.
 
     Raises
     ------
@@ -141,14 +127,14 @@ def fitting(
             if again is None:
                 return Layout(other.channels, by_look=refused is None)
             if refused is not None:
-                raise _told(refused, again, other)
+                raise _explained(refused, again, other)
     if refused is not None:
         raise refused
     return GIVEN
 
 
-def _told(given: Exception, turned: Exception, other: Layout) -> Exception:
-    """What is wrong: with the outputs, where the model runs on either layout, else with both."""
+def _explained(given: Exception, turned: Exception, other: Layout) -> Exception:
+    """The error: of the outputs, where the model runs on either layout, else with both."""
     if isinstance(given, OutputsError):
         return given
     if isinstance(turned, OutputsError):

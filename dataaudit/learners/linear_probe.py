@@ -6,10 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from dataaudit.common import checks
-from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
+from dataaudit.holdout.base import Outcome
+from dataaudit.learners.base import SMALLEST
+from dataaudit.learners.blas import one_thread
 from dataaudit.learners.frozen import FeatureFitPredict, FeatureLearner
+
+STEPS = 1000
+"""Most steps of the solver; scikit-learn warns where they do not suffice."""
 
 KINDS = {
     "ridge": "least squares on one-hot labels, penalty alpha, intercept without penalty; the probability of a class is "
@@ -62,16 +70,53 @@ class LinearProbe:
         checks.number("alpha", self.alpha, 0, math.inf, "neither", "a finite number above 0", action)
 
 
-class LinearProbeLearner(FeatureLearner):
-    """A linear probe, bound to a data set.
+@dataclass(frozen=True, eq=False)
+class LogisticFitPredict:
+    """Multinomial logistic regression bound to features, float32 [n, d], and labels, int64 [n].
 
-    Parameters
-    ----------
-    probe
-        Settings.
-    examples
-        The data set.
+    Every fit starts from zero, so that no outcome depends on the runs before it.
     """
+
+    features: AnyArray
+    labels: IntArray
+    classes: int
+    alpha: float
+
+    def fit(self, train: IntArray) -> Any:
+        """Model of the rows `train` [t]; the class itself where they hold no other."""
+        from sklearn.linear_model import LogisticRegression
+
+        labels = self.labels[train]
+        if (labels == labels[0]).all():
+            return int(labels[0])
+        model = LogisticRegression(C=1.0 / self.alpha, max_iter=STEPS)
+        with one_thread():
+            return model.fit(self.features[train], labels)
+
+    def probabilities(self, model: Any, rows: IntArray) -> FloatArray:
+        """Class probabilities float64 [b, C]; 0 for classes that the model never saw."""
+        found = np.zeros((len(rows), self.classes))
+        if isinstance(model, int):
+            found[:, model] = 1.0
+            return found
+        with one_thread():
+            found[:, model.classes_] = model.predict_proba(self.features[rows])
+        return found
+
+    def logits(self, model: Any, rows: IntArray) -> FloatArray:
+        """Logits float64 [b, C] of the rows `rows`."""
+        return np.log(np.maximum(self.probabilities(model, rows), SMALLEST))
+
+    def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
+        """Train on the rows `train` and predict the rows `held_out`; nothing depends on `seed`."""
+        probabilities = self.probabilities(self.fit(train), held_out)
+        labels = self.labels[held_out]
+        correct: BoolArray = probabilities.argmax(axis=1) == labels
+        return Outcome(correct, probabilities[np.arange(len(labels)), labels])
+
+
+class LinearProbeLearner(FeatureLearner):
+    """A linear probe, bound to a data set."""
 
     def __init__(self, probe: LinearProbe, examples: Examples) -> None:
         super().__init__(examples)
@@ -101,6 +146,4 @@ class LinearProbeLearner(FeatureLearner):
             from dataaudit.learners.ridge import ridge_fit_predict
 
             return ridge_fit_predict(features, labels, classes, alpha)
-        from dataaudit.learners.logistic import LogisticFitPredict
-
         return LogisticFitPredict(features, labels, classes, alpha)

@@ -1,4 +1,4 @@
-"""How image batches lie in memory while a network runs, and how many run at a time."""
+"""Layout of image batches in memory while a network runs, and the number of rows that run at a time."""
 
 from __future__ import annotations
 
@@ -20,18 +20,12 @@ SMALLEST_BATCH, LARGEST_BATCH = 32, 1024
 
 @dataclass(frozen=True)
 class MemoryFormat:
-    """Layout and size of batches.
-
-    Attributes
-    ----------
-    channels_last
-        Whether the channels of a pixel lie together, which convolutions on a CPU want.
-    rows
-        Examples in an evaluation batch.
-    """
+    """Layout and size of batches."""
 
     channels_last: bool = False
+    """True if the channels of a pixel lie together, which convolutions on a CPU want."""
     rows: int = LARGEST_BATCH
+    """Examples in an evaluation batch."""
 
     def lay(self, inputs: Tensor) -> Tensor:
         """The same batch in this layout."""

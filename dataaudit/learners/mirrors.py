@@ -1,4 +1,4 @@
-"""Whether images may be mirrored: left and right exchanged, would anybody notice? Found out from the images alone."""
+"""Test of whether images may be mirrored, from the images alone: can the mirrored ones be told from the others?"""
 
 from __future__ import annotations
 
@@ -29,29 +29,22 @@ SHRINKAGE = 0.3
 
 @dataclass(frozen=True)
 class MirrorTest:
-    """How well mirrored images can be told from the images as they are, class by class.
-
-    Attributes
-    ----------
-    share
-        Share of images that a linear rule of their class, found on other images, tells from their mirror image; NaN
-        where no class has enough of them.
-    images
-        Images looked at.
-    alike
-        Whether mirrored images are like the others: neither all classes together nor any one class is told apart
-        more often than `TOLERATED`, by two standard errors.
-    """
+    """Result of `mirror_test`."""
 
     share: float
+    """Share of images that a linear rule of their class, found on other images, tells from their mirror image; NaN
+    where no class has enough of them."""
     images: int
+    """Images looked at."""
     alike: bool
+    """Whether neither all classes together nor any one is told apart more often than `TOLERATED`, by two standard
+    errors."""
 
 
 def mirror_test(
     examples: Examples, seed: int, turn: Callable[[AnyArray], AnyArray] = lambda images: images
 ) -> MirrorTest:
-    """Look whether mirrored images are like the images of their class.
+    """Test whether mirrored images are like the images of their class.
 
     What is looked at is the difference between the left half and the mirrored right half, averaged over an 8 x 8
     grid. A mirror image has the same with the other sign, so a rule is a direction: found on one half of a class by
@@ -109,7 +102,7 @@ def _tested(odd: FloatArray, labels: IntArray) -> MirrorTest:
 
 
 def _told_apart(known: FloatArray, others: FloatArray) -> float:
-    """How many of the others lie on the side that the known ones lie on; one that lies on neither counts half."""
+    """Number of the others that lie on the side of the known ones; one that lies on neither counts half."""
     scatter = known.T @ known / len(known)
     level = max(float(np.trace(scatter)) / len(scatter), np.finfo(float).tiny)
     direction = np.linalg.solve(scatter + SHRINKAGE * level * np.eye(len(scatter)), known.mean(0))

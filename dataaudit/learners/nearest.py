@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, NamedTuple, Self
+
+import numpy as np
 
 from dataaudit.common import checks
-from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError
+from dataaudit.holdout.base import Outcome
+from dataaudit.learners.base import SMALLEST
+from dataaudit.learners.blas import one_thread
 from dataaudit.learners.frozen import FeatureFitPredict, FeatureLearner
+from dataaudit_kernels.threads import in_order
+
+BLOCK_VALUES = 2**22
+"""Products that one thread holds."""
+
+SPARE = 8
+"""Candidates beyond k, so that rounding of float32 products leaves out no neighbour."""
+
+RAISED = 1e-5
+"""Gain of the predicted class's logit where others have as many votes."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +60,76 @@ class NearestNeighbours:
         object.__setattr__(self, "k", checks.whole("k", self.k, 1, "pass NearestNeighbours(k=1)"))
 
 
-class NearestNeighboursLearner(FeatureLearner):
-    """Nearest neighbours, bound to a data set.
+class Votes(NamedTuple):
+    """Votes of the neighbours of q rows."""
 
-    Parameters
-    ----------
-    settings
-        How many.
-    examples
-        The data set.
+    shares: FloatArray
+    """Share of each class, float64 [q, C]."""
+    predicted: IntArray
+    """Class, int64 [q]."""
 
-    Raises
-    ------
-    SettingError
-        If the data set has fewer than k examples.
+
+@dataclass(frozen=True, eq=False)
+class NeighbourFitPredict:
+    """Votes of the k nearest neighbours bound to features, float32 [n, d], and labels, int64 [n].
+
+    Exact search by blocks of matrix products of centred rows, which lose least; `mean` is that of the features. A call
+    holds, besides the features, a copy of the training rows and for each thread `block_values` products.
     """
+
+    features: AnyArray
+    mean: AnyArray
+    labels: IntArray
+    classes: int
+    k: int
+    block_values: int = BLOCK_VALUES
+
+    def fit(self, train: IntArray) -> IntArray:
+        """Keep the rows `train` [t], rising."""
+        return np.sort(train)
+
+    def votes(self, train: IntArray, rows: IntArray) -> Votes:
+        """Ask the neighbours of the rows `rows` [q] among the rows `train` [t]."""
+        taken = self.features[train] - self.mean
+        squares = np.einsum("ij,ij->i", taken, taken, dtype=np.float64).astype(np.float32)
+        step = max(1, self.block_values // max(len(train), taken.shape[1]))
+        blocks = (rows[start : start + step] for start in range(0, len(rows), step))
+        with one_thread() as threads:
+            parts = list(in_order(partial(self._ask, train, taken, squares), blocks, threads))
+        if not parts:
+            return Votes(np.zeros((0, self.classes)), np.zeros(0, np.int64))
+        return Votes(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+    def _ask(self, train: IntArray, taken: AnyArray, squares: AnyArray, rows: IntArray) -> Votes:
+        from dataaudit_kernels.neighbours import nearest
+
+        k = min(self.k, len(train))
+        found = np.empty((len(rows), min(k + SPARE, len(train))), np.int64)
+        nearest((self.features[rows] - self.mean) @ taken.T, squares, self.features, rows, train, k, found)
+        voters = self.labels[found[:, :k]]
+        each = np.arange(len(rows))
+        counts = np.zeros((len(rows), self.classes))
+        np.add.at(counts, (each[:, None], voters), 1.0)
+        leads = counts[each[:, None], voters] == counts.max(axis=1, keepdims=True)
+        return Votes(counts / k, voters[each, leads.argmax(axis=1)])
+
+    def logits(self, model: IntArray, rows: IntArray) -> FloatArray:
+        """Logits float64 [b, C] of the rows `rows`; see `NearestNeighbours`."""
+        shares, predicted = self.votes(model, rows)
+        found: FloatArray = np.log(np.maximum(shares, SMALLEST))
+        tied = (shares == shares.max(axis=1, keepdims=True)).sum(axis=1) > 1
+        found[np.flatnonzero(tied), predicted[tied]] += RAISED
+        return found
+
+    def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
+        """Ask the rows `train` about the rows `held_out`; nothing depends on `seed`."""
+        shares, predicted = self.votes(np.sort(train), held_out)
+        labels = self.labels[held_out]
+        return Outcome(predicted == labels, shares[np.arange(len(labels)), labels])
+
+
+class NearestNeighboursLearner(FeatureLearner):
+    """Nearest neighbours, bound to a data set of at least k examples."""
 
     def __init__(self, settings: NearestNeighbours, examples: Examples) -> None:
         super().__init__(examples)
@@ -91,7 +162,5 @@ class NearestNeighboursLearner(FeatureLearner):
 
     def bind(self, features: AnyArray, labels: IntArray) -> FeatureFitPredict:
         """Function on features, float32 [n, d], and labels, int64 [n]."""
-        from dataaudit.learners.votes import NeighbourFitPredict
-
         mean = features.mean(axis=0, dtype="float64").astype("float32")
         return NeighbourFitPredict(features, mean, labels, len(self.examples.class_names), self.settings.k)

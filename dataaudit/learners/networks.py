@@ -9,17 +9,7 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Sequential):
-    """Fully connected network; 512 and 256 hidden units are the paper's for MNIST.
-
-    Parameters
-    ----------
-    features
-        Number of input values; inputs of any shape [b, ...] are flattened.
-    classes
-        Number of outputs.
-    hidden
-        Units of the hidden layers.
-    """
+    """Fully connected network on flattened inputs; 512 and 256 hidden units are the paper's for MNIST."""
 
     def __init__(self, features: int, classes: int, hidden: Sequence[int] = (512, 256)) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
@@ -30,15 +20,7 @@ class MLP(nn.Sequential):
 
 
 class SmallCNN(nn.Sequential):
-    """Two strided convolutions and two linear layers: seconds an epoch on a CPU, pictures of 8 pixels or more.
-
-    Parameters
-    ----------
-    channels
-        Input channels.
-    classes
-        Number of outputs.
-    """
+    """Two strided convolutions and two linear layers: seconds an epoch on a CPU, pictures of 8 pixels or more."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__(
@@ -73,15 +55,7 @@ class _Block(nn.Module):
 
 
 class SmallInception(nn.Module):
-    """The paper's Inception for small images (table 2).
-
-    Parameters
-    ----------
-    channels
-        Input channels.
-    classes
-        Number of outputs.
-    """
+    """The paper's Inception for small images (table 2)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -127,14 +101,7 @@ class _Residual(nn.Module):
 class ResNet18(nn.Sequential):
     """ResNet-18 for small images: a 3 x 3 first convolution and no first pooling.
 
-    Parameters
-    ----------
-    channels
-        Input channels.
-    classes
-        Number of outputs.
-    width
-        Channels of the first stage, doubled at each of the three that follow; 16 is a quarter of the usual network.
+    `width` is the channels of the first stage, doubled at each of the three that follow.
     """
 
     def __init__(self, channels: int, classes: int, width: int = 64) -> None:
@@ -162,15 +129,7 @@ class _Pair(nn.Sequential):
 
 
 class BlockCNN(nn.Sequential):
-    """Three blocks of convolutions that halve the image: natural images on a CPU, of 9 pixels a side or more.
-
-    Parameters
-    ----------
-    channels
-        Input channels.
-    classes
-        Number of outputs.
-    """
+    """Three blocks of convolutions that halve the image: natural images on a CPU, of 9 pixels a side or more."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__(

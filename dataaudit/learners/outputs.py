@@ -1,4 +1,4 @@
-"""What a torch module gives for a few rows, looked at before any training."""
+"""Outputs of a torch module for a few rows, looked at before any training."""
 
 from __future__ import annotations
 

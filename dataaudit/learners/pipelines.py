@@ -1,4 +1,4 @@
-"""What the first step of a scikit-learn model takes, and what to do when a step refuses rows."""
+"""Inputs of a scikit-learn model's first step, and remedies for a step that refuses rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def first_step(model: Any) -> Any:
 
 
 def kind_taken(step: Any) -> str:
-    """What a first step makes of texts: takes "texts" [b], takes "columns" of them, or takes "numbers" alone.
+    """Inputs that a first step takes where data are texts: "texts" [b], "columns" of them, or "numbers" alone.
 
     Steps that scikit-learn does not know are handed texts: they say themselves what they cannot take.
 
@@ -45,15 +45,15 @@ def kind_taken(step: Any) -> str:
 
 
 def remedy(error: Exception) -> str:
-    """What to do when a step refuses rows, from scikit-learn's own words."""
-    told = str(error)
-    if "unknown categories" in told:
+    """Remedy for a step that refuses rows, from scikit-learn's own words."""
+    words = str(error)
+    if "unknown categories" in words:
         return (
             "pass OneHotEncoder(handle_unknown='ignore'), for a class or a fold may lack a category, or start the "
             "pipeline with dataaudit.preprocessor(...)"
         )
-    if "could not convert string" in told or "NaN" in told:
+    if "could not convert string" in words or "NaN" in words:
         return "start the pipeline with dataaudit.preprocessor(...), which encodes categories and fills gaps"
-    if "sparse" in told.lower():
+    if "sparse" in words.lower():
         return "take a classifier that takes sparse inputs, or make them dense with TruncatedSVD before it"
     return "put a preprocessing step before it in a pipeline"

@@ -25,15 +25,9 @@ VALUES = 2**22
 class PixelBatches:
     """Images for a transformers model, through its image processor whenever they are read.
 
-    Parameters
-    ----------
-    examples
-        The data set; its rows are images, uint8, or floats from 0 to 1: [channels, height, width], or with the channels
-        last or, grey, without any, which is turned.
-    processor
-        A transformers image processor; None for pixels divided by 255 and nothing else.
-    channels
-        What the model takes. Grey images become as many equal channels.
+    They are uint8, or floats from 0 to 1: [channels, height, width], or with the channels last or, grey, without any,
+    which is turned. Without a processor, pixels are divided by 255 and nothing else. Grey images become as many equal
+    `channels` as the model takes.
     """
 
     def __init__(self, examples: Examples, processor: Any, channels: int) -> None:
@@ -48,7 +42,7 @@ class PixelBatches:
 
     @property
     def notes(self) -> list[str]:
-        """Whether the processor stands before the model."""
+        """Processor that stands before the model."""
         name = type(self._processor).__name__
         return ["pixels divided by 255, without an image processor" if self._processor is None else f"images by {name}"]
 
@@ -56,8 +50,8 @@ class PixelBatches:
     def identity(self) -> str:
         """Digest of the processor's settings."""
         described = None if self._processor is None else self._processor.to_dict()
-        told = json.dumps([described, self._channels], sort_keys=True, default=repr)
-        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+        settings = json.dumps([described, self._channels], sort_keys=True, default=repr)
+        return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> None:
         """Look at one image; settles how it is turned.

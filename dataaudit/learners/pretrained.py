@@ -1,4 +1,4 @@
-"""Whether a module as it was passed was trained on the data at hand before."""
+"""Test of whether a module as it was passed was trained on the data at hand before."""
 
 from __future__ import annotations
 
@@ -29,27 +29,15 @@ def shows_training(
     The module must beat the majority class significantly (five standard errors), and must give the labels more
     probability than half way between chance and certainty, or more than all copies of itself whose weights are
     shuffled within each tensor, by three of their standard deviations: an untrained network is one such copy among
-    others, and may beat the majority by luck.
-
-    Parameters
-    ----------
-    module
-        In evaluation mode.
-    probabilities
-        Class probabilities [b, C] by a module of given rows.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    seed
-        Of the choice of rows, and of shuffling.
+    others, and may beat the majority by luck. The module is in evaluation mode; `probabilities` [b, C] are those that a
+    module gives to rows; `seed` is of the choice of rows, and of shuffling.
     """
 
-    def agreement(asked: nn.Module, rows: IntArray) -> tuple[float, float]:
+    def agreement(module: nn.Module, rows: IntArray) -> tuple[float, float]:
         """Accuracy and mean probability of the given labels."""
-        found, given = probabilities(asked, rows), torch.tensor(labels[rows])
-        right = (found.argmax(1) == given).double().mean()
-        return float(right), float(found.gather(1, given[:, None]).double().nanmean())
+        predicted, given = probabilities(module, rows), torch.tensor(labels[rows])
+        right = (predicted.argmax(1) == given).double().mean()
+        return float(right), float(predicted.gather(1, given[:, None]).double().nanmean())
 
     count = min(ROWS, len(labels))
     chosen = np.sort(np.random.default_rng(seed).choice(len(labels), count, replace=False))

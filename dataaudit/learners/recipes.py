@@ -24,7 +24,7 @@ def mirror(inputs: Any) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a torch model is trained.
+    """Training of a torch model: length, optimiser, schedule, augmentation, precision.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class Recipe:
 
     @property
     def views(self) -> tuple[View | None, ...]:
-        """How examples look in an evaluation: as they are (None) and, where the augmentation mirrors, mirrored."""
+        """Looks of examples in an evaluation: as they are (None) and, where the augmentation mirrors, mirrored."""
         flips = isinstance(self.augment, CropFlip) and self.augment.flip
         return (None, mirror) if flips else (None,)
 
@@ -182,7 +182,7 @@ class CropFlip:
         )
 
     def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether inputs of `shape`, without the batch, are images that can be moved so far: [C, H, W]."""
+        """Tell whether inputs of `shape`, without the batch, are images that can be moved so far: [C, H, W]."""
         return len(shape) == 3 and min(shape[1:]) > self.padding
 
     def __call__(self, inputs: Any, generator: Any) -> Any:
@@ -291,11 +291,11 @@ def auto(epochs: int | None = None) -> Automatic:
     return Automatic(epochs)
 
 
-def of_length(recipe: Recipe, asked: Recipe | Automatic | None) -> Recipe:
-    """The recipe that was asked for, or `recipe` where none was, of the length that was asked for."""
-    if isinstance(asked, Recipe):
-        return asked
-    return recipe if asked is None or asked.epochs is None else replace(recipe, epochs=asked.epochs)
+def of_length(recipe: Recipe, requested: Recipe | Automatic | None) -> Recipe:
+    """The recipe that was requested, or `recipe` where none was, of the length that was requested."""
+    if isinstance(requested, Recipe):
+        return requested
+    return recipe if requested is None or requested.epochs is None else replace(recipe, epochs=requested.epochs)
 
 
 def names() -> list[str]:

@@ -42,21 +42,14 @@ SERIAL = 2**22
 
 
 class Moments(NamedTuple):
-    """Sums over rows.
-
-    Attributes
-    ----------
-    gram
-        Sum of x x^T, float64 [r, r].
-    sums
-        Sum of x by class, float64 [C, r].
-    counts
-        Rows by class, float64 [C].
-    """
+    """Sums over rows."""
 
     gram: FloatArray
+    """Sum of x x^T, float64 [r, r]."""
     sums: FloatArray
+    """Sum of x by class, float64 [C, r]."""
     counts: FloatArray
+    """Rows by class, float64 [C]."""
 
     def less(self, other: Moments) -> Moments:
         """Moments of the rows that are not in `other`."""
@@ -83,17 +76,6 @@ class RidgeFitPredict:
     Outputs equal those of float64 on the same features to 1e-5, and mostly 1e-6, where these have unit scale. With
     alpha = 1e-5 and less the rounding of the rows shows in examples with a feature that hardly any other has: 5e-5.
     All products run on one BLAS thread each, so that the number of threads changes no bit of an outcome.
-
-    Attributes
-    ----------
-    rows, penalty
-        See `Axes`.
-    labels
-        int64 [n].
-    alpha
-        For messages.
-    total
-        Moments of all rows.
     """
 
     rows: AnyArray
@@ -169,13 +151,13 @@ class RidgeFitPredict:
                 holding = [models[d, t] if (t <= n - stop if d else t <= start) else None for d, t in wanted]
                 pieces.append((start, stop, holding))
             correct, probability = self._predict(order, pieces, len(wanted), threads)
-        place = np.empty(n, np.int64)
-        place[order] = np.arange(n)
+        position = np.empty(n, np.int64)
+        position[order] = np.arange(n)
         first = np.array([0 if direction else size for direction, size in wanted], np.int64)
         last = np.array([n - size if direction else n for direction, size in wanted], np.int64)
         stops = np.cumsum(last - first)
         kept = Outcome(np.empty(stops[-1], bool), np.empty(stops[-1], np.float32))
-        collect(place, first, last, correct, probability, stops - (last - first), *kept)
+        collect(position, first, last, correct, probability, stops - (last - first), *kept)
         for (direction, size), stop in zip(wanted, stops, strict=True):
             held = slice(stop - (n - size), stop)
             yield direction, size, Outcome(kept.correct[held], kept.probability[held])
@@ -270,7 +252,7 @@ class RidgeFitPredict:
         columns: int,
         threads: int,
     ) -> tuple[AnyArray, AnyArray]:
-        """Whether each model is right, bool [n, columns], and its probability of the label; models by piece."""
+        """Hits of each model, bool [n, columns], and its probabilities of the labels; models by piece."""
         from dataaudit_kernels.outcomes import score_outputs
 
         n, axes = self.rows.shape

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,21 +57,11 @@ class SklearnFitted(Fitted):
 
 
 class SklearnLearner(Learner):
-    """A scikit-learn classifier or pipeline, bound to a data set.
+    """A scikit-learn classifier or pipeline, cloned for every fit, bound to a data set.
 
     Boosting models with ``staged_predict_proba`` have their stages as epochs. Models with ``partial_fit`` are
-    trained batch by batch, with a prediction of every example after each epoch. In both cases the last step of
-    a pipeline is what has epochs. Other models have none.
-
-    Parameters
-    ----------
-    model
-        The estimator; it is cloned, and every ``random_state`` that is None is set from the seed.
-    examples
-        The data set.
-    recipe
-        Epochs and batch size for ``partial_fit`` (the default recipe's if None); its other fields belong to
-        torch and must have their defaults.
+    trained batch by batch, with a prediction of every example after each epoch; of a recipe they take epochs and batch
+    size. In both cases the last step of a pipeline is what has epochs. Other models have none.
 
     Raises
     ------
@@ -157,7 +146,7 @@ class SklearnLearner(Learner):
 
     @property
     def allows_missing(self) -> bool:
-        """Whether the first step takes NaN, by its own tags; a column transformer decides for itself."""
+        """Tell whether the first step takes NaN, by its own tags; a column transformer decides for itself."""
         return hasattr(self._first, "transformers") or bool(get_tags(self._first).input_tags.allow_nan)
 
     @property
@@ -288,6 +277,11 @@ class SklearnLearner(Learner):
         model = self._fresh(seed)
         inputs, labels = self.inputs(indices), self.examples.labels[indices]
         steps, classifier = None, model
+
+        def see(epoch: int) -> None:
+            if watch is not None:
+                watch(epoch, SklearnFitted(steps, classifier, self))
+
         try:
             if isinstance(model, Pipeline):
                 classifier = model.steps[-1][1]
@@ -295,8 +289,7 @@ class SklearnLearner(Learner):
                     steps = model[:-1]
                     inputs = steps.fit_transform(inputs, labels)
             if self._kind == "partial_fit":
-                seen = None if watch is None else partial(self._show, watch, steps, classifier)
-                self._fit_by_batches(classifier, inputs, labels, indices, seed, recorder, progress, seen)
+                self._fit_by_batches(classifier, inputs, labels, indices, seed, recorder, progress, see)
             else:
                 classifier.fit(inputs, labels)
         except (ValueError, TypeError) as error:
@@ -315,9 +308,6 @@ class SklearnLearner(Learner):
                     advance(1)
         return SklearnFitted(steps, classifier, self)
 
-    def _show(self, watch: Watch, steps: Any, classifier: Any, epoch: int) -> None:
-        watch(epoch, SklearnFitted(steps, classifier, self))
-
     def _fit_by_batches(
         self,
         classifier: Any,
@@ -327,7 +317,7 @@ class SklearnLearner(Learner):
         seed: int,
         recorder: Recording | None,
         progress: bool,
-        watch: Callable[[int], None] | None,
+        see: Callable[[int], None],
     ) -> None:
         order = np.random.default_rng(seed)
         every = np.arange(self.classes)
@@ -346,8 +336,7 @@ class SklearnLearner(Learner):
                             logits = outputs(classifier, take[part], self.classes)
                             recorder.update(indices[part], logits, labels[part])
                         recorder.end_epoch()
-                    if watch is not None:
-                        watch(epoch)
+                    see(epoch)
                     advance(1)
             except KeyboardInterrupt:
                 if recorder is not None:

@@ -36,26 +36,20 @@ MASK, TYPES = "attention_mask", "token_type_ids"
 
 
 class Ragged(NamedTuple):
-    """Rows of different lengths, one behind the other.
-
-    Attributes
-    ----------
-    values
-        int32 [k, total]: one row for each kind of token values.
-    starts
-        int64 [n + 1]: where each text begins, and the end of the last.
-    """
+    """Rows of different lengths, one behind the other."""
 
     values: AnyArray
+    """int32 [k, total]: one row for each kind of token values."""
     starts: IntArray
+    """int64 [n + 1]: where each text begins, and the end of the last."""
 
     def padded(self, rows: IntArray, fill: Sequence[int], left: bool) -> tuple[AnyArray, AnyArray]:
         """Values int64 [k, b, longest] of the texts `rows`, and bool [b, longest]: which are not padding."""
         begin, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
         longest = int(lengths.max())
-        place = np.arange(longest)
-        there = place >= longest - lengths[:, None] if left else place < lengths[:, None]
-        source = begin[:, None] + place - ((longest - lengths[:, None]) if left else 0)
+        position = np.arange(longest)
+        there = position >= longest - lengths[:, None] if left else position < lengths[:, None]
+        source = begin[:, None] + position - ((longest - lengths[:, None]) if left else 0)
         found = np.empty((len(self.values), len(rows), longest), np.int64)
         for kind, value in enumerate(fill):
             found[kind] = value
@@ -93,21 +87,10 @@ def check_lengths(starts: IntArray, first: int = 0) -> None:
 
 
 class TokenBatches:
-    """Texts for a transformers model, as one tensor of token ids, attention mask and token types.
+    """Texts for a transformers model, as one tensor of those of ids, attention mask and token types that it `takes`.
 
-    Batches are padded to their longest text. Token ids are kept as 32-bit numbers where those of all texts fit in
-    `CACHE_BYTES`; otherwise every batch is tokenised when it is read.
-
-    Parameters
-    ----------
-    examples
-        The data set; its rows are texts.
-    tokenizer
-        A transformers tokenizer with a padding token.
-    takes
-        What the model takes: "input_ids", "attention_mask" and "token_type_ids" or some of them.
-    limit
-        Tokens beyond which a text is cut; None for no limit.
+    Batches are padded to their longest text; texts are cut to `limit` tokens. Token ids are kept as 32-bit numbers
+    where those of all texts fit in `CACHE_BYTES`; otherwise every batch is tokenised when it is read.
     """
 
     layout: Layout = GIVEN
@@ -147,8 +130,8 @@ class TokenBatches:
         described = self._tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
         # How it was last called is no part of a tokenizer.
         described = {key: value for key, value in described.items() if key not in ("truncation", "padding")}
-        told = json.dumps([described, self.takes, self._fill, self._left, self._limit], sort_keys=True)
-        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+        settings = json.dumps([described, self.takes, self._fill, self._left, self._limit], sort_keys=True)
+        return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> None:
         """Tokenise all texts once.

@@ -23,7 +23,7 @@ from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
-from dataaudit.learners.automatic import Choice, convolves
+from dataaudit.learners.automatic import Choice, convolutions
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import BatchBuilder, Fitted, Learner, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
@@ -162,28 +162,28 @@ class TorchLearner(Learner):
             standing = torch.get_default_dtype()
             torch.set_default_dtype(self._default_dtype)
             try:
-                made = self._factory()
+                module = self._factory()
             finally:
                 torch.set_default_dtype(standing)
-            if not isinstance(made, nn.Module):
+            if not isinstance(module, nn.Module):
                 raise ModelError(
-                    f"a function that returned {type(made).__name__}",
+                    f"a function that returned {type(module).__name__}",
                     "a torch.nn.Module from the model factory",
                     "pass a module, a function returning a fresh one, or a scikit-learn estimator",
                 )
-            self._name = type(made).__name__
+            self._name = type(module).__name__
             # A factory may hand out one object again and again; training it would change the caller's.
-            made = copied(made)
+            module = copied(module)
         else:
             assert self._module is not None
-            made = copied(self._module)
+            module = copied(self._module)
         if self.recipe.init == "reset":
-            reset(made)
+            reset(module)
         if self.builder is not None:
-            self.builder.attach(made)
-        for parameter in made.parameters():
+            self.builder.attach(module)
+        for parameter in module.parameters():
             parameter.grad = None
-        return self.format.prepare(made.to(self.device))
+        return self.format.prepare(module.to(self.device))
 
     def check(self, seed: int) -> None:
         """Run rows through the model and look at what comes out; choose what is left to choose.
@@ -223,7 +223,7 @@ class TorchLearner(Learner):
             try_on(module, inputs)
         self.format = choose_format(module, inputs)
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
-        self._has_sides = sided and convolves(module)
+        self._has_sides = sided and convolutions(module) > 0
         if self._automatic is not None and self._choice is None and self.builder is None:
             self._choice = choose_recipe(
                 self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed

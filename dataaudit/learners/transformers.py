@@ -21,34 +21,21 @@ from dataaudit.learners.torch import TorchLearner
 
 
 def is_transformer(module: Any) -> bool:
-    """Whether it is a transformers model."""
+    """Tell whether it is a transformers model."""
     return is_a(module, "transformers.modeling_utils", "PreTrainedModel")
 
 
 def transformers_learner(
     model: nn.Module | Callable[[], nn.Module],
-    made: Any,
+    module: Any,
     examples: Examples,
     recipe: Recipe | Automatic | None,
     device: torch.device,
     processor: Any,
 ) -> TorchLearner:
-    """Learner for a transformers model.
+    """Learner for a transformers model, or for a function that returned `module`.
 
-    Parameters
-    ----------
-    model
-        The model, or a function that returns a fresh one.
-    made
-        The model, or one that the function returned.
-    examples
-        The data set: texts or images.
-    recipe
-        How to train; None for "finetune" where the model's weights were trained before, otherwise "transformer".
-    device
-        Where to train.
-    processor
-        Its tokenizer or image processor.
+    Without a recipe it is "finetune" where the model's weights were trained before, otherwise "transformer".
 
     Raises
     ------
@@ -57,32 +44,32 @@ def transformers_learner(
     SettingError
         If the recipe augments texts.
     """
-    kind = getattr(made.config, "problem_type", None)
+    kind = getattr(module.config, "problem_type", None)
     if kind not in (None, "single_label_classification"):
         raise ModelError(
-            f"a {type(made).__name__} with problem_type={kind!r}",
+            f"a {type(module).__name__} with problem_type={kind!r}",
             "one label an example",
             "set problem_type='single_label_classification' in its configuration",
         )
-    _check_order(made, examples)
-    if made.main_input_name == "input_ids":
-        builder: BatchBuilder = _of_texts(made, examples, processor)
+    _check_order(module, examples)
+    if module.main_input_name == "input_ids":
+        builder: BatchBuilder = _of_texts(module, examples, processor)
         if isinstance(recipe, Recipe) and recipe.augment is not None:
             raise SettingError("a recipe with augment= for texts", "one without", "pass Recipe(augment=None, ...)")
-    elif made.main_input_name == "pixel_values":
-        builder = _of_images(made, examples, processor)
+    elif module.main_input_name == "pixel_values":
+        builder = _of_images(module, examples, processor)
     else:
         raise ModelError(
-            f"a {type(made).__name__}, which takes {made.main_input_name!r}",
+            f"a {type(module).__name__}, which takes {module.main_input_name!r}",
             "a model of texts (input_ids) or images (pixel_values)",
             f"pass a model of {HEAD}",
         )
-    recipe = of_length(FINETUNE if trained_before(made) else TRANSFORMER, recipe)
+    recipe = of_length(FINETUNE if trained_before(module) else TRANSFORMER, recipe)
     return TorchLearner(model, examples, recipe, device, builder)
 
 
 def trained_before(model: Any) -> bool:
-    """Whether training has moved the weights below the head.
+    """Tell whether training has moved the weights below the head.
 
     Biases and scales of a fresh transformers model are constant vectors, and stay so through no step of training.
     """
@@ -95,7 +82,7 @@ def trained_before(model: Any) -> bool:
 def _check_order(model: Any, examples: Examples) -> None:
     """Raise where the head names the data set's classes in another order: its outputs would mean other classes."""
     named = getattr(model.config, "id2label", None) or {}
-    head = [str(named[place]) for place in sorted(named)]
+    head = [str(named[position]) for position in sorted(named)]
     names = list(examples.class_names)
     if head != names and sorted(head) == sorted(names):
         raise ModelError(
