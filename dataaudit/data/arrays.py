@@ -25,10 +25,7 @@ class ArrayExamples(Examples):
     Inputs are a NumPy array or memmap, a torch tensor (on any device), nested lists or a pandas Series. Without
     `transform` they are texts [n], or numbers of at least two dimensions.
 
-    Raises
-    ------
-    DataError
-        If inputs or labels are of another kind, or their lengths differ.
+    Raises `DataError` if inputs or labels are of another kind, or their lengths differ.
     """
 
     source = "arrays"
@@ -121,8 +118,6 @@ def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
         rows = np.empty(len(inputs), dtype=object)
         rows[:] = inputs
         return rows
-    if inputs and isinstance(inputs[0], str):
-        return np.array(inputs, dtype=object)
     try:
         return np.asarray([as_array(row) if is_tensor(row) else row for row in inputs])
     except ValueError as error:
@@ -145,8 +140,6 @@ def check_numbers(inputs: Any) -> None:
     if is_tensor(inputs):
         numbers, kind = not inputs.is_complex(), str(inputs.dtype)
     else:
-        if inputs.dtype == object and inputs.ndim == 1 and len(inputs) and isinstance(inputs[0], str):
-            return
         numbers, kind = inputs.dtype.kind in NUMBERS, str(inputs.dtype)
         if inputs.dtype == object and len(inputs) and is_image(inputs[0]):
             raise DataError("a list of PIL images", "arrays", "pass transform=dataaudit.data.images.to_pixels with it")

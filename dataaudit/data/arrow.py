@@ -79,10 +79,7 @@ def mixed(table: Any, features: Any) -> Any:
 def dense(column: Any, indices: IntArray) -> AnyArray:
     """Column of b lists, nested to any depth, as an array [b, ...] of the type stored; null numbers become NaN.
 
-    Raises
-    ------
-    DataError
-        If a list is missing, or lists differ in length; the rows are named.
+    Raises `DataError` if a list is missing, or lists differ in length; the rows are named.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ExtensionArray):

@@ -42,10 +42,7 @@ def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -
 def as_list(inputs: Any) -> list[Any] | None:
     """`inputs` as a list of columns; one name stands for itself.
 
-    Raises
-    ------
-    SettingError
-        If it is an empty list.
+    Raises `SettingError` if it is an empty list.
     """
     if inputs is None:
         return None
@@ -66,10 +63,8 @@ def choose_columns(
 ) -> tuple[Any, list[Any]]:
     """Label column, or `NoLabels`, and input columns, checked; those that are None are inferred from the others.
 
-    Raises
-    ------
-    DataError, SettingError
-        If a column is unknown, named twice, or both label and input, or there is an empty list of inputs.
+    Raises `DataError` or `SettingError` if a column is unknown, named twice, or both label and input, or there is an
+    empty list of inputs.
     """
     chosen = as_list(inputs)
     if label is None:
@@ -85,10 +80,7 @@ def choose_columns(
 def check_inputs(chosen: Sequence[Any], columns: Sequence[Hashable], label: Any) -> None:
     """Raise unless `chosen` are distinct columns without the label.
 
-    Raises
-    ------
-    DataError
-        If a column is unknown, named twice, or the label itself.
+    Raises `DataError` if a column is unknown, named twice, or the label itself.
     """
     for position, column in enumerate(chosen):
         check_column(column, columns, "inputs")

@@ -57,10 +57,7 @@ class SubsetExamples(DerivedExamples):
     Labels of `whole` may be -1 where they are missing, in rows that are left out; `rows` are positions in it that are
     kept, ascending, int64 [n].
 
-    Raises
-    ------
-    DataError
-        If fewer than two classes are left.
+    Raises `DataError` if fewer than two classes are left.
     """
 
     rows: IntArray
@@ -106,10 +103,7 @@ def usable_rows(examples: Examples, allow_missing: bool) -> Examples:
 
     Images of several sizes and lists of several lengths are errors still: which of them are wrong is not known.
 
-    Raises
-    ------
-    DataError
-        If fewer than two classes are left.
+    Raises `DataError` if fewer than two classes are left.
     """
     bad: list[int] = []
     n = len(examples)

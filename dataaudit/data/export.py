@@ -24,10 +24,7 @@ def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
     A Hugging Face data set is itself, without its format. Columns of a DataFrame are copied where Arrow cannot share
     them, arrays are.
 
-    Raises
-    ------
-    DataError
-        If it is of a kind that has no columns.
+    Raises `DataError` if it is of a kind that has no columns.
     """
     origin = examples.origin
     dataset: Any = None if origin is None else origin.dataset
@@ -74,10 +71,7 @@ def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
 def add_columns(dataset: datasets.Dataset, columns: Mapping[str, tuple[pa.Array, Any]]) -> datasets.Dataset:
     """The data set with more columns, each an Arrow array with its feature; existing ones are not copied.
 
-    Raises
-    ------
-    DataError
-        If it has columns of those names.
+    Raises `DataError` if it has columns of those names.
     """
     _check_free(list(columns), dataset.column_names)
     features = datasets.Features({name: feature for name, (_, feature) in columns.items()})

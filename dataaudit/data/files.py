@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dataaudit.data import as_examples
 from dataaudit.data.columns import label_unknown, named_labels
 from dataaudit.data.examples import Examples
-from dataaudit.data.images import common_channels, probed_rows, to_pixels
+from dataaudit.data.images import probed_rows, to_pixels
 from dataaudit.data.preparation import PreparedTable
 from dataaudit.errors import DataError, SettingError, require
 
@@ -45,12 +48,7 @@ def open_data(
     size
         Height and width that images are resized to; needed where they differ.
 
-    Raises
-    ------
-    DataError
-        If there is no such data, or it cannot be read.
-    SettingError
-        If an option does not apply.
+    Raises `DataError` if there is no such data, or it cannot be read; `SettingError` if an option does not apply.
     """
     if not path.exists():
         raise DataError(f"{path}, which does not exist", "a file or folder with data", "check the path")
@@ -99,9 +97,7 @@ def _saved(path: Path, label: str | None, inputs: list[str] | None, split: str |
     except (ValueError, OSError) as error:
         raise DataError(f"{path}, which cannot be read ({error})", "a saved data set", "save it again") from error
     chosen = as_examples(loaded, split=split, label=label, inputs=inputs)
-    if size is None:
-        return chosen
-    return as_examples(loaded, split=split, label=label, inputs=inputs, transform=_resize(chosen, size))
+    return chosen if size is None else _resized(chosen, size)
 
 
 def _image_folder(path: Path, size: int | None) -> Examples:
@@ -128,7 +124,7 @@ def _image_folder(path: Path, size: int | None) -> Examples:
     dataset = datasets.Dataset.from_dict({"image": list(files), "label": list(labels)}, features=features)
     plain = as_examples(dataset)
     if size is not None:
-        return as_examples(dataset, transform=_resize(plain, size))
+        return _resized(plain, size)
     sizes = {plain.show(row).size for row in probed_rows(len(plain)).tolist()}
     if len(sizes) > 1:
         raise DataError(
@@ -139,10 +135,14 @@ def _image_folder(path: Path, size: int | None) -> Examples:
     return plain
 
 
-def _resize(examples: Examples, size: int) -> Callable[[Any], Any]:
-    channels = common_channels(examples.show(row) for row in probed_rows(len(examples)).tolist())
+def _resized(examples: Examples, size: int) -> Examples:
+    """The same images, of one size, in as many channels as they are read with."""
+    channels = examples.read(np.zeros(1, np.int64)).shape[1]
 
     def resize(image: Any) -> Any:
         return to_pixels(image.convert("L" if channels == 1 else "RGB").resize((size, size)))
 
-    return resize
+    found = copy.copy(examples)
+    found.transform = resize
+    found.origin = None if examples.origin is None else replace(examples.origin, transform=resize)
+    return found

@@ -30,10 +30,7 @@ class HuggingFaceExamples(Examples):
     list column, otherwise the only text column; ``ClassLabel`` columns are never inferred. If `lenient`, an image that
     cannot be read is left for the reader to find.
 
-    Raises
-    ------
-    DataError
-        If a column is unknown or cannot be used, or the choice is not clear; the columns are listed.
+    Raises `DataError` if a column is unknown or cannot be used, or the choice is not clear; the columns are listed.
 
     Notes
     -----
@@ -75,7 +72,8 @@ class HuggingFaceExamples(Examples):
         self.label_column = None if isinstance(label, NoLabels) else label
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
-        self._dtype = np.float64 if any(map(wide, self._numeric())) else np.float32
+        rounded = self._kind == "number" and any(wide(features[name]) for name in chosen)
+        self._dtype = np.float64 if rounded else np.float32
         self._channels = 3
         if self._kind == "image":
             require("PIL", "report", "decoding images")
@@ -109,9 +107,6 @@ class HuggingFaceExamples(Examples):
                 # Whoever asked for leniency reads every row later, and tells which could not be read.
                 if not lenient:
                     raise
-
-    def _numeric(self) -> list[Any]:
-        return [self._features[name] for name in self.columns] if self._kind == "number" else []
 
     def _kind_of_inputs(self) -> str:
         """Kind of all inputs together: "image", "number", "list", "text", "mixed", or (for a transform) "other"."""
@@ -150,6 +145,9 @@ class HuggingFaceExamples(Examples):
             return as_texts(table[self.columns[0]].to_pylist())
         if self._kind == "mixed":
             return mixed(table, self._features)
+        return self._numbers(table)
+
+    def _numbers(self, table: Any) -> AnyArray:
         return np.stack([numbers(table[name], self._dtype) for name in self.columns], axis=1)
 
     def _table(self, indices: IntArray) -> Any:
@@ -167,8 +165,7 @@ class HuggingFaceExamples(Examples):
         if self._kind == "list":
             return dense(self._table(one)[self.columns[0]], one)[0]
         if self._kind == "number":
-            table = self._table(one)
-            return np.stack([numbers(table[name], self._dtype) for name in self.columns], axis=1)[0]
+            return self._numbers(self._table(one))[0]
         values = self._row(row)
         return values[self.columns[0]] if len(self.columns) == 1 else values
 

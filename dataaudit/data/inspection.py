@@ -111,10 +111,7 @@ class Inspector:
     def result(self, labels: IntArray, class_names: tuple[str, ...]) -> Inspection:
         """Findings after the last block.
 
-        Raises
-        ------
-        DataError
-            If any row holds NaN, infinity or no text; the first rows are named.
+        Raises `DataError` if any row holds NaN, infinity or no text; the first rows are named.
         """
         if self._bad:
             more = self._total_bad - len(self._bad)
@@ -192,10 +189,7 @@ def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowE
 def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
     """One streaming pass over all inputs before any training: shapes, finiteness, fingerprint.
 
-    Raises
-    ------
-    DataError
-        As `Inspector` does; also whatever the reader raises for a row that cannot be decoded.
+    Raises `DataError` as `Inspector` does; also whatever the reader raises for a row that cannot be decoded.
     """
     inspector = Inspector(allow_missing)
     block = rows_per_block(examples)

@@ -28,15 +28,12 @@ def encode_labels(
 ) -> tuple[IntArray, tuple[str, ...]]:
     """Turn a label column [n] into positions 0..C-1, int64 [n], and class names [C], the sorted distinct values.
 
-    Labels are whole numbers (gaps allowed), strings or booleans; `NoLabels` makes all examples one class without a name.
-    Where the data set declares the `names` of all classes (a ``ClassLabel`` feature), labels must be positions in them,
+    Labels are whole numbers (gaps allowed), strings or booleans; `NoLabels` makes all one class without a name. Where
+    the data set declares the `names` of all classes (a ``ClassLabel`` feature), labels must be positions in them,
     and classes that no example carries keep theirs. A missing label becomes -1 if `lenient`.
 
-    Raises
-    ------
-    DataError
-        If there are no labels, a label is missing, not a whole number, out of range, if there is one class
-        only, or more classes than examples.
+    Raises `DataError` if there are no labels, a label is missing, not a whole number, out of range, if there is one
+    class only, or more classes than examples.
     """
     if isinstance(values, NoLabels):
         return np.zeros(len(values), np.int64), ("",)
@@ -147,10 +144,7 @@ def _distinct(column: Any) -> tuple[IntArray, tuple[str, ...]]:
 def label_values(labels: Any) -> Any:
     """Labels [n] as something that `encode_labels` takes.
 
-    Raises
-    ------
-    DataError
-        If they are no one-dimensional array, list or pandas column.
+    Raises `DataError` if they are no one-dimensional array, list or pandas column.
     """
     if isinstance(labels, NoLabels):
         return labels

@@ -26,11 +26,8 @@ class PreparedTable(Examples):
     Numbers are standardised, with gaps filled by the median and marked by a column of their own. Columns of
     strings, categories or booleans become one column a value. `inputs` are by default all columns but the label.
 
-    Raises
-    ------
-    DataError
-        If a column is unknown, or is neither numbers nor at most `MOST_CATEGORIES` different values of one
-        kind; if there is no input column; if a number is infinite.
+    Raises `DataError` if a column is unknown, or is neither numbers nor at most `MOST_CATEGORIES` different values of
+    one kind; if there is no input column; if a number is infinite.
     """
 
     source = "table"
@@ -102,10 +99,7 @@ def _prepare(frame: pd.DataFrame) -> tuple[AnyArray, list[str]]:
 def _distinct(column: pd.Series) -> int:
     """Number of different values that are not missing.
 
-    Raises
-    ------
-    DataError
-        If they are not of one kind, or are lists and the like.
+    Raises `DataError` if they are not of one kind, or are lists and the like.
     """
     try:
         return len(sorted(column.dropna().unique().tolist()))

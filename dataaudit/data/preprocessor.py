@@ -73,19 +73,16 @@ def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: 
         numbers, categories = _kinds(block)
     else:
         numbers, categories = _positions(examples, block)
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False)
     return ColumnTransformer(
         [
-            ("numbers", make_pipeline(_imputer(), StandardScaler()), numbers),
+            ("numbers", make_pipeline(imputer, StandardScaler()), numbers),
             ("categories", make_pipeline(FunctionTransformer(as_categories), encoder), categories),
         ],
         # Above all the label, in a frame that still has it.
         remainder="drop",
     )
-
-
-def _imputer() -> SimpleImputer:
-    return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
 def as_categories(block: Any) -> AnyArray:

@@ -38,10 +38,7 @@ def as_array(value: Any) -> AnyArray:
 def as_input(value: Any, row: int, action: str) -> AnyArray:
     """Array [...] of numbers for one example, at least one-dimensional; PIL images become pixels.
 
-    Raises
-    ------
-    DataError
-        If `value` is not made of numbers, or is a single number; `row` is named and `action` advised.
+    Raises `DataError` if `value` is not made of numbers, or is a single number; `row` is named and `action` advised.
     """
     reason = ""
     try:
@@ -62,10 +59,7 @@ def as_input(value: Any, row: int, action: str) -> AnyArray:
 def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: str, action: str) -> Any:
     """``function(argument)``, with `row` named if it fails.
 
-    Raises
-    ------
-    RowError
-        If `function` raises anything but an interruption; the original error is chained.
+    Raises `RowError` if `function` raises anything but an interruption; the original error is chained.
     """
     try:
         return function(argument)
@@ -78,10 +72,7 @@ def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: st
 def transformed(transform: Callable[[Any], Any], value: Any, row: int) -> AnyArray:
     """Array [...] that the caller's `transform` makes of one input.
 
-    Raises
-    ------
-    DataError
-        If `transform` fails or returns something that is not numbers; `row` is named.
+    Raises `DataError` if `transform` fails or returns something that is not numbers; `row` is named.
     """
     action = "correct the transform or drop that row, for example with on_bad_rows='drop'"
     made = for_row(transform, value, row, "a failing transform=", action)
@@ -104,10 +95,7 @@ def stack(
 ) -> AnyArray:
     """Array [b, ...] of b arrays of one shape and type.
 
-    Raises
-    ------
-    DataError
-        If shapes or types differ; the first row that does is named, and `action` advised.
+    Raises `DataError` if shapes or types differ; the first row that does is named, and `action` advised.
     """
     first = arrays[0]
     for array, row in zip(arrays, indices.tolist(), strict=True):

@@ -27,11 +27,8 @@ class TableExamples(Examples):
     applied to a dict column -> value. A single input column of strings is read as texts, every other choice as a
     DataFrame.
 
-    Raises
-    ------
-    DataError
-        If a column is unknown or named twice, or the label cannot be told (the columns are listed), lengths differ, or
-        a Series of labels has the rows in another order.
+    Raises `DataError` if a column is unknown or named twice, or the label cannot be told (the columns are listed),
+    lengths differ, or a Series of labels has the rows in another order.
     """
 
     source = "table"
@@ -100,10 +97,7 @@ class TableExamples(Examples):
 def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
     """Columns of numbers and booleans as float32 [b, d]; missing values become NaN.
 
-    Raises
-    ------
-    DataError
-        If a column holds anything else, or a value beyond the range of float32; the columns are named.
+    Raises `DataError` if a column holds anything else, or a value beyond the range of float32; the columns are named.
     """
     kinds = pd.api.types
     other = [

@@ -65,10 +65,7 @@ def digest_texts(digest: Any, texts: AnyArray) -> None:
 def refuse_texts(block: Any, source: str, purpose: str) -> None:
     """Raise if `block`, which `Examples.read` gave, is texts.
 
-    Raises
-    ------
-    DataError
-        With what can be done about it.
+    Raises `DataError` with what can be done about it.
     """
     if is_text(block):
         raise DataError(f"texts, from {source}", f"numbers or images, for {purpose}", ADVICE)

@@ -28,10 +28,7 @@ class TorchExamples(Examples):
     same again. Inputs, which are arrays, tensors, PIL images, or with `transform` anything, are never kept. If
     `lenient`, a row without a label, or one that cannot be read, has the label -1.
 
-    Raises
-    ------
-    DataError
-        If a row cannot be read or is no pair; it is named.
+    Raises `DataError` if a row cannot be read or is no pair; it is named.
 
     Notes
     -----

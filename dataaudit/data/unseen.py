@@ -11,7 +11,7 @@ from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
 from dataaudit.data.columns import check_column, named_labels
 from dataaudit.data.examples import Examples
-from dataaudit.data.kinds import dimensions, is_a, is_table
+from dataaudit.data.kinds import dimensions, is_a, is_table, is_tensor
 from dataaudit.data.labels import NoLabels, check_lengths, label_values
 from dataaudit.errors import DataError, did_you_mean, rows
 
@@ -33,12 +33,8 @@ def as_unseen(
     the transform are those of the `audited` rows. A table is labelled if it has the column `label`, or one that is
     called like a label.
 
-    Raises
-    ------
-    DataError
-        If there are no rows, a label is missing or is no class of the audit, or inputs have another shape or type.
-    SettingError
-        If an option does not apply to this kind of data set.
+    Raises `DataError` if there are no rows, a label is missing or is no class of the audit, or inputs have another
+    shape or type; `SettingError` if an option does not apply to this kind of data set.
     """
     transform = audited.transform if transform is None else transform
     pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
@@ -53,12 +49,14 @@ def as_unseen(
     table = is_a(dataset, "pandas", "DataFrame")
     if table or is_a(dataset, "datasets", "Dataset"):
         found, labels = _of_columns(dataset, table, labels, audited, label, inputs, transform)
-    elif labels is not None or _is_array(dataset):
+    elif labels is not None or isinstance(dataset, (np.ndarray, list, tuple)) or is_tensor(dataset):
         from dataaudit.data.arrays import ArrayExamples
 
         found = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform)
     else:
-        found = as_examples(dataset, split=split, label=label, inputs=inputs, transform=_own(dataset, transform))
+        # An `Examples` reads its rows as it does.
+        applied = None if isinstance(dataset, Examples) else transform
+        found = as_examples(dataset, split=split, label=label, inputs=inputs, transform=applied)
         labels = np.asarray(found.class_names, dtype=object)[found.labels]
     if not len(found):
         raise DataError("a data set without rows", "at least one row to score", "pass rows")
@@ -67,19 +65,10 @@ def as_unseen(
     return found, known
 
 
-def _own(dataset: Any, transform: Any) -> Any:
-    """An `Examples` reads its rows as it does."""
-    return None if isinstance(dataset, Examples) else transform
-
-
 def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
     """Tell whether that is two inputs: the second has rows of its own, and is as deep as the first."""
     first, second = (dimensions(part) for part in dataset)
     return first == second and second > 1
-
-
-def _is_array(dataset: Any) -> bool:
-    return isinstance(dataset, (np.ndarray, list, tuple)) or is_a(dataset, "torch", "Tensor")
 
 
 def _count(dataset: Any) -> int:

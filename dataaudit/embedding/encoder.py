@@ -46,10 +46,7 @@ class Encoder:
     def vectors(self, tokens: Ragged, rows: Any, normalise: bool) -> Tensor:
         """Pooled vectors float32 [b, d] of some texts, on the CPU.
 
-        Raises
-        ------
-        ModelError
-            If the model gives no hidden states, or NaN or infinity.
+        Raises `ModelError` if the model gives no hidden states, or NaN or infinity.
         """
         (ids,), there = tokens.padded(rows, [self.tokenizer.pad_token_id], self.tokenizer.padding_side == "left")
         mask = torch.from_numpy(there).to(self.device)
@@ -84,12 +81,8 @@ def pooled(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
 def load(model: Any, tokenizer: Any, max_length: int | None, device: str) -> Encoder:
     """Encoder of a folder, a name or objects.
 
-    Raises
-    ------
-    ModelError
-        If it has no tokenizer or padding token, lacks weights, or pools in a way that is not understood.
-    SettingError
-        If `max_length` is beyond what the model reads, or the device is not there.
+    Raises `ModelError` if it has no tokenizer or padding token, lacks weights, or pools in a way that is not
+    understood; `SettingError` if `max_length` is beyond what the model reads, or the device is not there.
     """
     transformers = require("transformers", "transformers", "embedding texts")
     place = resolve_device(device)

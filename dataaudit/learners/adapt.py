@@ -15,10 +15,7 @@ from dataaudit.learners.recipes import Automatic, Recipe, get
 def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automatic | None:
     """Recipe by name or as it is; None, which "auto" is too, for the learner's own choice.
 
-    Raises
-    ------
-    SettingError
-        If the name is unknown, or the object is no recipe.
+    Raises `SettingError` if the name is unknown, or the object is no recipe.
     """
     if isinstance(recipe, str):
         recipe = get(recipe)
@@ -34,12 +31,7 @@ def as_learner(
 ) -> Learner | None:
     """Learner for `model`, as `dataaudit.score` takes it; None for None.
 
-    Raises
-    ------
-    ModelError
-        If it is none of these.
-    SettingError
-        If recipe or device do not suit it.
+    Raises `ModelError` if it is none of these; `SettingError` if recipe or device do not suit it.
     """
     if model is None:
         _refuse_processor(processor, "no model")

@@ -10,10 +10,7 @@ from dataaudit.errors import SettingError, did_you_mean
 def resolve_device(device: str | torch.device) -> torch.device:
     """Device called `device`; "auto" takes CUDA where there is one, otherwise the CPU.
 
-    Raises
-    ------
-    SettingError
-        If the name is unknown, or that device is not there.
+    Raises `SettingError` if the name is unknown, or that device is not there.
     """
     if str(device) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -53,10 +50,7 @@ def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
 
     "auto" looks at the hardware and never at a clock, so that a seed means the same run every time.
 
-    Raises
-    ------
-    SettingError
-        If bfloat16 is asked for by name on a device without autocast for it.
+    Raises `SettingError` if bfloat16 is asked for by name on a device without autocast for it.
     """
     if precision == "auto":
         if native_bfloat16(device):

@@ -15,11 +15,8 @@ from dataaudit.errors import DataError, rows
 def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
     """Inputs of the rows `indices`, flattened, float32 [b, d].
 
-    Raises
-    ------
-    DataError
-        If a table has columns that are not numbers, an input is not made of numbers, or a row holds NaN, infinity
-        or a value beyond the range of float32.
+    Raises `DataError` if a table has columns that are not numbers, an input is not made of numbers, or a row holds NaN,
+    infinity or a value beyond the range of float32.
     """
     part = examples.read(indices)
     refuse_texts(part, examples.source, "a model of features")
@@ -50,10 +47,7 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
 def all_features(*data_sets: Examples) -> AnyArray:
     """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once.
 
-    Raises
-    ------
-    DataError
-        As `feature_rows`, or if rows differ in length.
+    Raises `DataError` as `feature_rows`, or if rows differ in length.
     """
     found: AnyArray | None = None
     filled = 0

@@ -82,10 +82,7 @@ class FeatureLearner(Learner):
     def check(self, seed: int) -> None:
         """Read two rows.
 
-        Raises
-        ------
-        DataError
-            If they are not made of numbers.
+        Raises `DataError` if they are not made of numbers.
         """
         feature_rows(self.examples, np.arange(min(2, len(self.examples)), dtype=np.int64))
 
@@ -98,10 +95,7 @@ class FeatureLearner(Learner):
     def untrained(self) -> FeatureFitted:
         """There is nothing to ask: what is passed are settings.
 
-        Raises
-        ------
-        ModelError
-            Always.
+        Raises `ModelError` always.
         """
         raise ModelError(
             f"a {self.description['model']} as the model that was trained elsewhere",
@@ -123,10 +117,7 @@ class FeatureLearner(Learner):
     def fit_predict(self) -> FeatureFitPredict:
         """Function on all rows, picklable; made once.
 
-        Raises
-        ------
-        DataError
-            If the inputs are not finite numbers.
+        Raises `DataError` if the inputs are not finite numbers.
         """
         if self._fit_predict is None:
             self._fit_predict = self.bind(all_features(self.examples), self.examples.labels)

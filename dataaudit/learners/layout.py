@@ -104,10 +104,7 @@ def fitting(
     The module is in evaluation mode; one with lazy layers is left as it is. `inputs` gives those of rows as they lie in
     the data set of so many `examples`; `try_on` raises if a module does not take a batch.
 
-    Raises
-    ------
-    ModelError
-        As `try_on` does for the layout that the model runs on, of both if it runs on neither.
+    Raises `ModelError` as `try_on` does for the layout that the model runs on, of both if it runs on neither.
     """
     first = inputs(np.arange(min(2, examples), dtype=np.int64))
     other = turned(first.shape)

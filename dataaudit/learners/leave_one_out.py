@@ -50,10 +50,7 @@ def leave_one_out(
     function
         Outputs float64 [b, C] of a block of rows, which estimate the probabilities of the classes. Memory: d x d.
 
-    Raises
-    ------
-    DataError
-        If the inputs are too large for float64.
+    Raises `DataError` if the inputs are too large for float64.
     """
     n = len(labels)
     blocks = row_blocks(n, classes, block)
@@ -117,10 +114,6 @@ def within_rows(features: AnyArray, values: int = VALUES) -> AnyArray:
 
 
 def _one_hot(labels: IntArray, classes: int) -> FloatArray:
-    return np.eye(classes)[labels] if classes <= 64 else _scattered(labels, classes)
-
-
-def _scattered(labels: IntArray, classes: int) -> FloatArray:
     found = np.zeros((len(labels), classes))
     found[np.arange(len(labels)), labels] = 1.0
     return found

@@ -15,10 +15,8 @@ class OutputsError(ModelError):
 def check_outputs(module: nn.Module, inputs: Tensor, name: str, classes: int) -> None:
     """Run a batch through a module and look at what comes out.
 
-    Raises
-    ------
-    ModelError
-        If the module fails; an `OutputsError` if it gives anything but one logit for each row and class.
+    Raises `ModelError` if the module fails; an `OutputsError` if it gives anything but one logit for each row and
+    class.
     """
     try:
         with torch.inference_mode():

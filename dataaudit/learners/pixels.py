@@ -56,10 +56,7 @@ class PixelBatches:
     def prepare(self) -> None:
         """Look at one image; settles how it is turned.
 
-        Raises
-        ------
-        DataError
-            If the inputs are no images, or have another number of channels than the model takes.
+        Raises `DataError` if the inputs are no images, or have another number of channels than the model takes.
         """
         shape = np.shape(self._examples.read(np.zeros(1, np.int64)))
         other = turned(shape)

@@ -92,10 +92,7 @@ class RidgeFitPredict:
     def fit(self, train: IntArray) -> Linear:
         """Model of the rows `train` [t].
 
-        Raises
-        ------
-        SettingError
-            If alpha is too small for the features: the equations have no solution in float64.
+        Raises `SettingError` if alpha is too small for the features: the equations have no solution in float64.
         """
         with one_thread() as threads:
             return self._fit(train, threads)
@@ -129,10 +126,7 @@ class RidgeFitPredict:
     def nested(self, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[int, int, Outcome]]:
         """Train on the first and on the last rows of a permutation; see `NestedFitPredict`.
 
-        Raises
-        ------
-        SettingError
-            As `fit`.
+        Raises `SettingError` as `fit`.
         """
         from dataaudit_kernels.outcomes import collect
 

@@ -63,12 +63,8 @@ class SklearnLearner(Learner):
     trained batch by batch, with a prediction of every example after each epoch; of a recipe they take epochs and batch
     size. In both cases the last step of a pipeline is what has epochs. Other models have none.
 
-    Raises
-    ------
-    ModelError
-        If the estimator is no classifier, or gives neither probabilities nor decision values.
-    SettingError
-        If a recipe is given that this model cannot follow.
+    Raises `ModelError` if the estimator is no classifier, or gives neither probabilities nor decision values;
+    `SettingError` if a recipe is given that this model cannot follow.
     """
 
     def __init__(self, model: Any, examples: Examples, recipe: Recipe | Automatic | None) -> None:
@@ -169,10 +165,7 @@ class SklearnLearner(Learner):
     def check(self, seed: int) -> None:
         """Make a clone and read two rows; scikit-learn looks at the rest itself when it fits.
 
-        Raises
-        ------
-        ModelError
-            If a classifier inside is kept as it was fitted: it may have seen the labels.
+        Raises `ModelError` if a classifier inside is kept as it was fitted: it may have seen the labels.
         """
         for name, part in self._fresh(seed).get_params(deep=True).items():
             inner = getattr(part, "estimator", None) if type(part).__name__ == "FrozenEstimator" else None
@@ -201,10 +194,7 @@ class SklearnLearner(Learner):
     def untrained(self) -> SklearnFitted:
         """The caller's own fitted estimator, for predictions.
 
-        Raises
-        ------
-        ModelError
-            If it is not fitted.
+        Raises `ModelError` if it is not fitted.
         """
         from sklearn.exceptions import NotFittedError
         from sklearn.utils.validation import check_is_fitted
@@ -243,10 +233,7 @@ class SklearnLearner(Learner):
 
         Texts [b] go as they are to a model that takes them; steps that take columns get a DataFrame of one.
 
-        Raises
-        ------
-        DataError
-            If the data set is texts and the model takes numbers.
+        Raises `DataError` if the data set is texts and the model takes numbers.
         """
         read = self.examples.read(indices)
         if is_text(read):
@@ -269,10 +256,7 @@ class SklearnLearner(Learner):
     ) -> SklearnFitted:
         """Train a clone on `indices`; only models with `partial_fit` have epochs to watch.
 
-        Raises
-        ------
-        ModelError
-            If the estimator refuses the data; its own words are in the message.
+        Raises `ModelError` if the estimator refuses the data; its own words are in the message.
         """
         model = self._fresh(seed)
         inputs, labels = self.inputs(indices), self.examples.labels[indices]

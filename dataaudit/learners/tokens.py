@@ -136,10 +136,7 @@ class TokenBatches:
     def prepare(self) -> None:
         """Tokenise all texts once.
 
-        Raises
-        ------
-        DataError
-            If the inputs are no texts, or one has no token.
+        Raises `DataError` if the inputs are no texts, or one has no token.
         """
         if self._longest is not None:
             return

@@ -334,12 +334,8 @@ class TorchLearner(Learner):
     ) -> TorchFitted:
         """Train a copy on `indices`; bit-identical for the same arguments on the CPU, watched or not.
 
-        Raises
-        ------
-        DataError
-            If logits become NaN or infinite while recording.
-        KeyboardInterrupt
-            On Ctrl-C, between two batches; the open epoch is discarded from the recorder.
+        Raises `DataError` if logits become NaN or infinite while recording; `KeyboardInterrupt` on Ctrl-C, between two
+        batches; the open epoch is discarded from the recorder.
         """
         recipe = self.recipe
         with torch.random.fork_rng(devices=cuda_devices(self.device)), deferred_interrupt() as check:

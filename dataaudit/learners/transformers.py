@@ -37,12 +37,8 @@ def transformers_learner(
 
     Without a recipe it is "finetune" where the model's weights were trained before, otherwise "transformer".
 
-    Raises
-    ------
-    ModelError
-        If model, processor and data set do not belong together.
-    SettingError
-        If the recipe augments texts.
+    Raises `ModelError` if model, processor and data set do not belong together; `SettingError` if the recipe augments
+    texts.
     """
     kind = getattr(module.config, "problem_type", None)
     if kind not in (None, "single_label_classification"):

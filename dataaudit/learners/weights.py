@@ -15,10 +15,7 @@ from dataaudit.errors import ModelError
 def copied(module: nn.Module) -> nn.Module:
     """Deep copy of a module.
 
-    Raises
-    ------
-    ModelError
-        If it holds tensors that are results of a computation.
+    Raises `ModelError` if it holds tensors that are results of a computation.
     """
     try:
         return copy.deepcopy(module)
@@ -36,10 +33,7 @@ def reset(module: nn.Module) -> None:
     Parameters are overwritten with NaN beforehand, so that one which no layer renews is found. Buffers that no layer
     renews are kept: they are constants. A transformers model is made anew from its configuration.
 
-    Raises
-    ------
-    ModelError
-        If a parameter is not renewed.
+    Raises `ModelError` if a parameter is not renewed.
     """
     if is_a(module, "transformers.modeling_utils", "PreTrainedModel"):
         _from_configuration(module)

@@ -19,6 +19,7 @@ from dataaudit.data.derived import SubsetExamples, usable_rows
 from dataaudit.data.images import Resize
 from dataaudit.data.inspection import readable
 from dataaudit.data.labels import encode_labels
+from dataaudit.data.unseen import as_unseen
 from dataaudit.errors import DataError, RowError, SettingError
 from dataaudit.testing import ExamplesContract
 
@@ -318,3 +319,16 @@ def test_a_class_label_of_minus_one_is_no_label():
     assert examples.rows.tolist() == [0, 1, 3]
     with pytest.raises(DataError, match="label -1 in row 2"):
         as_examples(dataset, label="label", inputs="x")
+
+
+def test_rows_that_are_left_keep_columns_transform_and_origin_of_the_whole():
+    frame = pd.DataFrame({"a": [1.0, 2.0, np.nan, 4.0], "other": list("wxyz"), "label": [0, 1, 0, 1]})
+    whole = as_examples(frame, label="label", inputs="a", transform=lambda row: np.array([row["a"], 1.0]))
+    kept = usable_rows(whole, allow_missing=False)
+    assert kept.dropped.tolist() == [2]
+    assert (kept.columns, kept.label_column) == (("a",), "label")
+    assert kept.transform is whole.transform
+    assert kept.origin is whole.origin
+    new, labels = as_unseen(frame[["a", "other"]].iloc[:2], None, kept)
+    assert new.read(np.arange(2)).tolist() == [[1.0, 1.0], [2.0, 1.0]]
+    assert labels is None
