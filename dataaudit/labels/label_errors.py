@@ -113,7 +113,7 @@ class _Counted:
 
 
 def estimate_label_errors(
-    combined: CombinedProbabilities, labels: IntArray, classes: int, vote: Vote | None = None, by_heart: str = ""
+    combined: CombinedProbabilities, labels: IntArray, classes: int, vote: Vote | None = None, memorised: str = ""
 ) -> LabelErrors:
     """Estimate the rate of label errors and the probability of each.
 
@@ -126,7 +126,7 @@ def estimate_label_errors(
     Posterior log odds from all sources, times what odds were worth in such cases, are then shifted until the
     probabilities add up to the rate, and the probabilities are given out in the order of the consensus score.
 
-    The `vote` of the nearest neighbours is kept. `by_heart` says in words why a model that was trained on the labels
+    The `vote` of the nearest neighbours is kept. `memorised` says in words why a model that was trained on the labels
     hides their errors; beside probabilities that never saw them it may.
     """
     known, outside = combined.known, combined.outside
@@ -139,7 +139,7 @@ def estimate_label_errors(
     contradicted = float(combined.contradicted[known].mean())
     signs = signs_of(source, labels, known, list(counted.estimates.values()), contradicted, outside is not None)
     rate, lower, upper = CALIBRATION.estimate(signs)
-    unknown = too_weak(source, labels, known, signs) or (by_heart if outside is None else "") or too_wide(lower, upper)
+    unknown = too_weak(source, labels, known, signs) or (memorised if outside is None else "") or too_wide(lower, upper)
     if unknown:
         rate, lower, upper = np.nan, 0.0, 1.0
     odds = log_odds(posterior)[known] * CALIBRATION.factor(signs)

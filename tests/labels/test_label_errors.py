@@ -184,9 +184,9 @@ def test_without_skill_nothing_is_flagged():
 
 def test_what_was_learned_by_heart_counts_only_beside_what_never_saw_the_labels():
     beliefs, labels, _ = planted()
-    apart = estimate_label_errors(believed(beliefs, labels, 5), labels, 5, by_heart="it repeats them")
+    apart = estimate_label_errors(believed(beliefs, labels, 5), labels, 5, memorised="it repeats them")
     assert apart.known
-    alone = estimate_label_errors(believed(beliefs, labels, 5, outside=False), labels, 5, by_heart="it repeats them")
+    alone = estimate_label_errors(believed(beliefs, labels, 5, outside=False), labels, 5, memorised="it repeats them")
     assert alone.unknown == "it repeats them"
     assert np.isnan(alone.rate)
 

@@ -217,7 +217,7 @@ def judge_again(path: Path) -> None:
     against = contradicted(apart or parts, labels, classes)
     believed = CombinedProbabilities(ClassProbabilities(arrays["beliefs"], None, classes), outside, known, against)
     agreement = Agreement(*(about.get("agreement", {}).get(name) for name in SHARES))
-    found = estimate_label_errors(believed, labels, classes, by_heart=agreement.by_heart())
+    found = estimate_label_errors(believed, labels, classes, memorised=agreement.by_heart())
     rate = {"rate": found.rate, "lower": found.lower, "upper": found.upper, "estimates": found.estimates}
     about["today"] = {**rate, "unknown": found.unknown, "independent": found.independent}
     arrays["error_probability"] = found.probability
