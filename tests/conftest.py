@@ -1,5 +1,6 @@
 """Data that many tests share, and what runs the Python blocks of Markdown pages."""
 
+import gc
 import os
 import re
 import signal
@@ -23,6 +24,17 @@ from dataaudit import Recipe
 # A busy machine draws and runs slowly, which is no fault of a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_collection_finish():
+    """Leave what was imported out of garbage collections: the Trainers make a whole one in each training."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish():
+    """Let the interpreter's end collect it: some packages print what they find left."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

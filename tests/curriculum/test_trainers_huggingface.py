@@ -1,5 +1,7 @@
 """The transformers Trainer, recorded: the same dynamics as a plain loop's, and none of its own changed."""
 
+from functools import cache
+
 import datasets
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from dataaudit.errors import DataError, ModelError, SettingError
 N, CLASSES = 37, 3
 
 
+@cache
 def examples(n=N):
     rng = np.random.default_rng(0)
     labels = rng.integers(CLASSES, size=n)
