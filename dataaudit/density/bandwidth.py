@@ -35,12 +35,12 @@ class Bandwidth:
     stderr: float
 
 
-def find(represented: Features, bandwidth: float | str, seed: int) -> Bandwidth:
+def find(features: Features, bandwidth: float | str, seed: int) -> Bandwidth:
     """Bandwidth of a representation.
 
     Parameters
     ----------
-    represented
+    features
         Rows [n, d] or factors of gradients.
     bandwidth
         A number, or a multiple of half the mean distance ("1x").
@@ -55,10 +55,10 @@ def find(represented: Features, bandwidth: float | str, seed: int) -> Bandwidth:
     multiple = multiple_of(bandwidth)
     if multiple is None:
         return Bandwidth(float(bandwidth), 0.0)
-    mean, stderr = mean_distance(represented, seed)
+    mean, stderr = mean_distance(features, seed)
     if not mean > 0:
         raise DataError(
-            f"{min(rows_of(represented), SAMPLE)} of {rows_of(represented)} examples, drawn at random where these are "
+            f"{min(rows_of(features), SAMPLE)} of {rows_of(features)} examples, drawn at random where these are "
             "more, that are all equal in this representation",
             "examples at some distance from each other",
             "give the bandwidth as a number, or ask for another representation",
@@ -66,48 +66,48 @@ def find(represented: Features, bandwidth: float | str, seed: int) -> Bandwidth:
     return Bandwidth(multiple * mean / 2, multiple * stderr / 2)
 
 
-def mean_distance(represented: Features, seed: int) -> tuple[float, float]:
+def mean_distance(features: Features, seed: int) -> tuple[float, float]:
     """Mean Euclidean distance over distinct pairs, with its standard error.
 
     All pairs of at most `SAMPLE` examples drawn without replacement; exact, with standard error 0, where there
     are no more than that. The standard error is that of a U-statistic, from the spread of the sampled examples'
     own mean distances, with the correction for a finite population.
     """
-    n = rows_of(represented)
+    n = rows_of(features)
     m = min(n, SAMPLE)
     if m < 2:
         return 0.0, 0.0
     chosen = np.sort(np.random.default_rng(seed).choice(n, m, replace=False))
-    if are_rows(represented) and not isinstance(represented, np.ndarray):
+    if are_rows(features) and not isinstance(features, np.ndarray):
         # Rows in pieces give rows, not their features apart.
-        represented, chosen = represented[chosen], np.arange(m)
-    unit = _unit(represented, chosen)
-    own = unit * np.sqrt(_squared_distances(represented, chosen, unit)).sum(1) / (m - 1)
+        features, chosen = features[chosen], np.arange(m)
+    unit = _unit(features, chosen)
+    own = unit * np.sqrt(_squared_distances(features, chosen, unit)).sum(1) / (m - 1)
     if m == n:
         return float(own.mean()), 0.0
     return float(own.mean()), float(2 * own.std(ddof=1) / np.sqrt(m) * np.sqrt(1 - m / n))
 
 
-def _unit(represented: Features, chosen: AnyArray) -> float:
+def _unit(features: Features, chosen: AnyArray) -> float:
     """Divisor of the chosen rows that keeps squares of huge and of tiny values in range."""
-    if not isinstance(represented, np.ndarray) or represented.dtype.kind != "f" or represented.dtype.itemsize < 8:
+    if not isinstance(features, np.ndarray) or features.dtype.kind != "f" or features.dtype.itemsize < 8:
         return 1.0
-    largest = float(np.abs(represented[chosen]).max(initial=0.0))
+    largest = float(np.abs(features[chosen]).max(initial=0.0))
     return largest if largest > 0 else 1.0
 
 
-def _squared_distances(represented: Features, chosen: AnyArray, unit: float) -> FloatArray:
+def _squared_distances(features: Features, chosen: AnyArray, unit: float) -> FloatArray:
     """Squared distances between the chosen examples in `unit`, float64 [m, m]."""
-    if isinstance(represented, np.ndarray):
+    if isinstance(features, np.ndarray):
         gram = np.zeros((len(chosen), len(chosen)))
         # Some features at a time: wide rows in float64 would take more memory than the data.
         step = max(1, VALUES // len(chosen))
-        for first in range(0, represented.shape[1], step):
-            part = represented[chosen, first : first + step].astype(np.float64) / unit
+        for first in range(0, features.shape[1], step):
+            part = features[chosen, first : first + step].astype(np.float64) / unit
             part -= part.mean(0)
             gram += part @ part.T
     else:
-        gram = _gram(represented, chosen)
+        gram = _gram(features, chosen)
     squares = np.diag(gram).copy()
     distances = np.maximum(squares[:, None] + squares - 2 * gram, 0.0)
     # Rounding of large norms must not make equal examples differ.

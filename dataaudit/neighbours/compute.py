@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from dataaudit.common.progress import progress_bar
-from dataaudit.common.types import AnyArray, FloatArray, IntArray
-from dataaudit.errors import DataError, ModelError, SettingError, rows
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.errors import SettingError, rows
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.faiss_search import advice
 from dataaudit.neighbours.protocol import NeighbourSearch
-from dataaudit.neighbours.rows import CentredRows, ConvertedRows
+from dataaudit.neighbours.rows import CentredRows, ConvertedRows, at_least_two
 from dataaudit.neighbours.search import Torch
 from dataaudit.representations.base import Features
 
@@ -36,7 +36,7 @@ VALUES = 2**23
 
 def neighbour_graph(
     need: NeighbourNeed,
-    represented: Features,
+    features: Features,
     described: Mapping[str, Any],
     search: NeighbourSearch,
     seed: int,
@@ -53,7 +53,7 @@ def neighbour_graph(
     ----------
     need
         Names, and the depth.
-    represented, described
+    features, described
         Rows [n, d], and what to record of them.
     search, seed, progress
         As in `dataaudit.score`.
@@ -65,19 +65,15 @@ def neighbour_graph(
     SettingError
         If an approximate search finds too few neighbours.
     """
-    if not hasattr(represented, "shape"):
-        raise ModelError(f"factors of {need.space.name!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
-    rows_given = cast("AnyArray", represented)
     start = time.perf_counter()
-    n = len(rows_given)
-    if n < 2:
-        raise DataError(f"{n} example", "at least 2, for neighbours", "ask for scores of the model")
+    original = at_least_two(features, need.space.name)
+    n = len(original)
     depth = min(need.depth, n - 1)
     wide = min(depth + SLACK, n)
     order = np.random.default_rng(seed).permutation(n)
-    centred = CentredRows(rows_given, order)
+    centred = CentredRows(original, order)
     index = search.open(centred, wide)
-    given, back = _readable(rows_given), np.argsort(order)
+    given, back = _readable(original), np.argsort(order)
     indices = np.empty((n, depth), np.int32 if n < 2**31 else np.int64)
     distances = np.empty((n, depth))
     step = max(BLOCK, min(QUERIES, VALUES // max(wide, centred.shape[1])))
@@ -107,13 +103,9 @@ def neighbour_graph(
     }
     graph = Neighbours(indices, distances)
     if not index.exact:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, min(n, RECALL_QUERIES), replace=False))
-        shares = _recall(given, centred, back, order, graph, chosen)
-        settings["recall"], settings["recall_queries"] = float(shares.mean()), len(chosen)
-        settings["recall_depth"] = depth
-        settings["recall_stderr"] = float(shares.std() / len(chosen) ** 0.5)
+        settings |= _recall(given, centred, back, order, graph, seed)
     settings["seconds"] = time.perf_counter() - start
-    return Neighbours(graph.indices, graph.distances, settings)
+    return Neighbours(indices, distances, settings)
 
 
 def _readable(given: Any) -> Any:
@@ -174,12 +166,20 @@ def _distances(given: Any, first: int, found: IntArray, apart: FloatArray, ranks
 
 
 def _recall(
-    given: Any, centred: CentredRows, back: IntArray, order: IntArray, graph: Neighbours, chosen: IntArray
-) -> FloatArray:
-    """Share of the neighbours of each of the rows `chosen` that lie no further than the true one at the depth."""
+    given: Any, centred: CentredRows, back: IntArray, order: IntArray, graph: Neighbours, seed: int
+) -> dict[str, Any]:
+    """Mean share of the neighbours of some rows that lie no further than the true one at the depth, for the record."""
+    n = len(order)
+    chosen = np.sort(np.random.default_rng(seed).choice(n, min(n, RECALL_QUERIES), replace=False))
     depth, wide = graph.depth, min(graph.depth + SLACK, len(order))
     near = order[Torch().open(centred, wide)(centred[back[chosen]], wide)]
     edge = np.empty(near.shape)
-    for place, row in enumerate(chosen):
-        _distances(given, int(row), near[place : place + 1], edge[place : place + 1], back)
-    return np.asarray((graph.distances[chosen] <= edge[:, depth - 1, None]).mean(1))
+    for query, row in enumerate(chosen):
+        _distances(given, int(row), near[query : query + 1], edge[query : query + 1], back)
+    shares = (graph.distances[chosen] <= edge[:, depth - 1, None]).mean(1)
+    return {
+        "recall": float(shares.mean()),
+        "recall_queries": len(chosen),
+        "recall_depth": depth,
+        "recall_stderr": float(shares.std() / len(chosen) ** 0.5),
+    }

@@ -12,8 +12,9 @@ import numpy as np
 from dataaudit.common.probabilities import ClassProbabilities
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
-from dataaudit.errors import DataError, ModelError
+from dataaudit.errors import DataError
 from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.neighbours.rows import at_least_two
 from dataaudit.representations.spaces import Space
 
 DEPTH = 100
@@ -61,7 +62,7 @@ class NeighbourLabels:
 
 def labels_around(
     need: NeighbourLabelsNeed,
-    represented: Any,
+    features: Any,
     described: Mapping[str, Any],
     labels: IntArray,
     classes: int,
@@ -81,7 +82,7 @@ def labels_around(
     ----------
     need
         The representation's name.
-    represented, described
+    features, described
         Rows [n, d], in an array or in chunks, and what to record of them.
     labels
         Given labels, int64 [n].
@@ -97,36 +98,24 @@ def labels_around(
     DataError
         If there is only one row.
     """
-    if isinstance(represented, (list, tuple)):
-        raise ModelError(f"factors of {need.space.name!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
     begin = time.perf_counter()
-    n = len(represented)
-    if n < 2:
-        raise DataError(f"{n} example", "at least 2, for neighbours", "ask for scores of the model")
+    n = len(at_least_two(features, need.space.name))
     sample = np.sort(np.random.default_rng(seed).permutation(n)[:among])
     depth = min(depth, len(sample) - 1)
-    mean = represented[sample].mean(0, dtype=np.float64)
-    spread = float(np.abs(represented[sample] - mean).max(initial=0.0))
-    if not np.isfinite(spread):
-        raise DataError(
-            "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
-        )
-    # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
-    scale = spread or 1.0
-    base = _centred(represented[sample], mean, scale)
-    place = np.full(n, -1, np.int64)
-    place[sample] = np.arange(len(sample))
+    mean, scale = _middle(features[sample])
+    position = np.full(n, -1, np.int64)
+    position[sample] = np.arange(len(sample))
     known = labels[sample]
     weights = 1.0 / np.arange(1, depth + 1)
     counts = np.bincount(labels, minlength=classes)
     shares = ClassProbabilities.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
-    index = search.open(base, depth + 1)
+    index = search.open(_centred(features[sample], mean, scale), depth + 1)
     step = max(1, min(queries, 2**22 // classes))
     with progress_bar(f"labels around, in {need.space.name}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            near = _others(index(_centred(represented[rows], mean, scale), depth + 1), place[rows])
+            near = _others(index(_centred(features[rows], mean, scale), depth + 1), position[rows])
             around = np.where(near >= 0, known[near], -1)
             count = _votes(around, np.ones(depth), classes)
             given = labels[rows]
@@ -147,6 +136,18 @@ def labels_around(
         "seconds": time.perf_counter() - begin,
     }
     return NeighbourLabels(shares, same, leading, votes, depth, settings)
+
+
+def _middle(rows: AnyArray) -> tuple[FloatArray, float]:
+    """Mean of rows, and the largest distance of a value from it."""
+    mean = rows.mean(0, dtype=np.float64)
+    spread = float(np.abs(rows - mean).max(initial=0.0))
+    if not np.isfinite(spread):
+        raise DataError(
+            "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
+        )
+    # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
+    return mean, spread or 1.0
 
 
 def _centred(rows: AnyArray, mean: FloatArray, scale: float) -> AnyArray:

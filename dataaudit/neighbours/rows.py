@@ -9,10 +9,20 @@ import numpy as np
 
 from dataaudit.common.folders import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.errors import DataError, rows
+from dataaudit.errors import DataError, ModelError, rows
+from dataaudit.representations.base import are_rows
 
 VALUES = 2**22
 """Values of the given rows that are held in float64 at a time."""
+
+
+def at_least_two(features: Any, space: str) -> AnyArray:
+    """Features as rows; raise a `ModelError` for factors of gradients, and a `DataError` for a single row."""
+    if not are_rows(features):
+        raise ModelError(f"factors of {space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
+    if len(features) < 2:
+        raise DataError(f"{len(features)} example", "at least 2, for neighbours", "ask for scores of the model")
+    return features
 
 
 class Rows(Protocol):
@@ -98,11 +108,11 @@ class CentredRows:
     def __getitem__(self, wanted: slice | IntArray, /) -> AnyArray:
         """Rows of a slice or at positions, float32 [b, d], a new array."""
         places = self._order[wanted]
-        made = np.empty((len(places), self.shape[1]), np.float32)
+        block = np.empty((len(places), self.shape[1]), np.float32)
         step = max(1, VALUES // max(1, self.shape[1]))
         for first in range(0, len(places), step):
-            made[first : first + step] = self._given[places[first : first + step]] - self._mean
-        return made
+            block[first : first + step] = self._given[places[first : first + step]] - self._mean
+        return block
 
 
 class ConvertedRows:

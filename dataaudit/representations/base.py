@@ -18,11 +18,11 @@ Features: TypeAlias = AnyArray | Sequence[GradientFactors]
 """Rows [n, d], which may lie on disk or in pieces that only give rows at positions; or factors, one a layer."""
 
 
-def are_rows(represented: Features) -> TypeIs[AnyArray]:
+def are_rows(features: Features) -> TypeIs[AnyArray]:
     """True for rows: an array, or pieces with a shape and a type."""
-    return hasattr(represented, "shape") and hasattr(represented, "dtype")
+    return hasattr(features, "shape") and hasattr(features, "dtype")
 
 
-def rows_of(represented: Features) -> int:
+def rows_of(features: Features) -> int:
     """Number of examples n."""
-    return len(represented) if are_rows(represented) else len(represented[0].delta)
+    return len(features) if are_rows(features) else len(features[0].delta)

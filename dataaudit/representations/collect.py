@@ -136,4 +136,4 @@ def represent(
             batch = Batch(part, inputs, given, logits, softmax_delta(logits, given), captured)
             for reader in found:
                 reader.read(batch)
-    return {space: (one.represented(), one.described) for space, one in zip(spaces, found, strict=True)}
+    return {space: (one.features(), one.described) for space, one in zip(spaces, found, strict=True)}

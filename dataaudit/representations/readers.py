@@ -95,7 +95,7 @@ class Reader(ABC):
         """Take what belongs to the batch's examples."""
 
     @abstractmethod
-    def represented(self) -> Features:
+    def features(self) -> Features:
         """Everything read."""
 
 
@@ -117,7 +117,7 @@ class HiddenReader(Reader):
         """Rows of the layer's input."""
         _put(self.kept[0], batch, batch.captured.inputs[self._layer][0].flatten(1))
 
-    def represented(self) -> AnyArray:
+    def features(self) -> AnyArray:
         """float32 [n, d]."""
         found = self.kept[0].whole()
         self.described["features"] = found.shape[1]
@@ -144,7 +144,7 @@ class LastLayerReader(Reader):
         _put(self.kept[0], batch, batch.delta)
         _put(self.kept[1], batch, batch.captured.inputs[self._layer][0])
 
-    def represented(self) -> list[GradientFactors]:
+    def features(self) -> list[GradientFactors]:
         """One layer's factors."""
         return [GradientFactors(self.kept[0].whole(), self.kept[1].whole(), self._bias)]
 
@@ -187,8 +187,8 @@ class LinearReader(Reader):
         rest = sum(p.numel() for p in module.parameters() if p.requires_grad)
         covered = sum(p.numel() for name in self.watched for p in parts[name].parameters() if p.requires_grad)
         self.described = {"layers": self.watched, "share_of_parameters": covered / rest}
-        self._deltas = [keep(f"delta{place}") for place in range(len(self.watched))]
-        self._inputs = [keep(f"inputs{place}") for place in range(len(self.watched))]
+        self._deltas = [keep(f"delta{number}") for number in range(len(self.watched))]
+        self._inputs = [keep(f"inputs{number}") for number in range(len(self.watched))]
         self.kept = [*self._deltas, *self._inputs]
 
     def read(self, batch: Batch) -> None:
@@ -196,11 +196,11 @@ class LinearReader(Reader):
         outputs = [batch.captured.outputs[name][0] for name in self.watched]
         # Examples do not meet in evaluation mode: the gradient of the sum is each one's own.
         deltas = torch.autograd.grad(batch.logits, outputs, batch.delta, retain_graph=True)
-        for place, (name, delta) in enumerate(zip(self.watched, deltas, strict=True)):
-            _put(self._deltas[place], batch, delta)
-            _put(self._inputs[place], batch, batch.captured.inputs[name][0])
+        for number, (name, delta) in enumerate(zip(self.watched, deltas, strict=True)):
+            _put(self._deltas[number], batch, delta)
+            _put(self._inputs[number], batch, batch.captured.inputs[name][0])
 
-    def represented(self) -> list[GradientFactors]:
+    def features(self) -> list[GradientFactors]:
         """GradientFactors, one a layer."""
         kept = zip(self._deltas, self._inputs, self._biases, strict=True)
         return [GradientFactors(deltas.whole(), inputs.whole(), bias) for deltas, inputs, bias in kept]
@@ -225,7 +225,7 @@ class SketchReader(Reader):
         """Sketches of the batch."""
         _put(self.kept[0], batch, self._sketch.rows(batch.inputs, batch.labels, batch.delta))
 
-    def represented(self) -> AnyArray:
+    def features(self) -> AnyArray:
         """float32 [n, k]."""
         return self.kept[0].whole()
 
@@ -260,8 +260,8 @@ def softmax_delta(logits: Tensor, labels: Tensor) -> Tensor:
     The label's entry is minus the sum of the others, which keeps its digits where its probability is nearly 1.
     """
     # Apple's devices have no double precision.
-    place = logits.device if logits.device.type != "mps" else torch.device("cpu")
-    probabilities, given = logits.detach().to(place).double().softmax(1), labels.to(place)[:, None]
+    device = logits.device if logits.device.type != "mps" else torch.device("cpu")
+    probabilities, given = logits.detach().to(device).double().softmax(1), labels.to(device)[:, None]
     probabilities.scatter_(1, given, 0.0)
     probabilities.scatter_(1, given, -probabilities.sum(1, keepdim=True))
     return probabilities.float().to(logits.device)
