@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.ensemble._forest import BaseForest
-from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
 
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.progress import progress_bar
-from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import is_text, refuse_texts
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.base import SMALLEST, Fitted, Learner, Recording, Watch
-from dataaudit.learners.pipelines import first_step, kind_taken, remedy
+from dataaudit.learners.base import Fitted, Learner, Recording, Watch
+from dataaudit.learners.estimators import (
+    check_unfitted,
+    first_step,
+    kind_taken,
+    outputs,
+    remedy,
+    solver_rounds,
+    stage_count,
+    staged_outputs,
+    takes_missing,
+    training_kind,
+)
 from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
-
-SOLVER_STEPS = 20
-"""Rounds over the data that linear models are taken to need."""
 
 
 class SklearnFitted(Fitted):
@@ -78,7 +83,7 @@ class SklearnLearner(Learner):
                 "a classifier",
                 "pass a scikit-learn classifier, or a pipeline that ends in one",
             )
-        self._kind = self._find_kind()
+        self._kind = training_kind(self._last, self.classes)
         self.staged = self._kind == "staged"
         self._first = first_step(model)
         self._takes = kind_taken(self._first)
@@ -91,29 +96,11 @@ class SklearnLearner(Learner):
         self.recipe = of_length(PLAIN, recipe)
         self._given = recipe is not None
 
-    def _find_kind(self) -> str:
-        if not (hasattr(self._last, "predict_proba") or hasattr(self._last, "decision_function")):
-            raise ModelError(
-                f"a {type(self._last).__name__}",
-                "predict_proba or decision_function",
-                "switch probabilities on (for example SGDClassifier(loss='log_loss')), or take another classifier",
-            )
-        if self.classes > 2 and getattr(self._last, "decision_function_shape", "ovr") != "ovr":
-            raise ModelError(
-                f"a {type(self._last).__name__} with decision values for pairs of classes",
-                "one decision value a class",
-                'pass decision_function_shape="ovr"',
-            )
-        if hasattr(self._last, "staged_predict_proba"):
-            return "staged"
-        return "partial_fit" if hasattr(self._last, "partial_fit") else "plain"
-
     @property
     def epochs(self) -> int:
         """Stages asked of a boosting model, epochs of `partial_fit`, or 0."""
-        if self._kind == "staged":
-            parameters = self._last.get_params()
-            return int(parameters.get("n_estimators", parameters.get("max_iter", 1)))
+        if self.staged:
+            return stage_count(self._last)
         return self.recipe.epochs if self._kind == "partial_fit" else 0
 
     @property
@@ -122,28 +109,16 @@ class SklearnLearner(Learner):
 
         In every round, and for every class, these are the example's columns.
         """
-        rounds = self._rounds()
+        rounds = self.epochs if self.staged else solver_rounds(self._last, self.classes)
         if rounds is None:
             return None
         shape = np.shape(self.inputs(np.zeros(1, np.int64)))
         return None if len(shape) < 2 else int(shape[1]) * self.classes * rounds
 
-    def _rounds(self) -> int | None:
-        """Stages of boosting, trees of a forest, steps of a linear model's solver."""
-        parameters = self._last.get_params(deep=False)
-        if self.staged:
-            return self.epochs
-        if isinstance(self._last, BaseForest):
-            # A tree looks at all classes at once.
-            return max(1, int(parameters["n_estimators"]) // self.classes)
-        if isinstance(self._last, LinearClassifierMixin) and not type(self._last).__name__.endswith("CV"):
-            return SOLVER_STEPS
-        return None
-
     @property
     def allows_missing(self) -> bool:
-        """Tell whether the first step takes NaN, by its own tags; a column transformer decides for itself."""
-        return hasattr(self._first, "transformers") or bool(get_tags(self._first).input_tags.allow_nan)
+        """True if the first step takes NaN, by its own tags; a column transformer decides for itself."""
+        return takes_missing(self._first)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -167,14 +142,7 @@ class SklearnLearner(Learner):
 
         Raises `ModelError` if a classifier inside is kept as it was fitted: it may have seen the labels.
         """
-        for name, part in self._fresh(seed).get_params(deep=True).items():
-            inner = getattr(part, "estimator", None) if type(part).__name__ == "FrozenEstimator" else None
-            if (inner is not None and is_classifier(inner)) or (isinstance(part, str) and part == "prefit"):
-                raise ModelError(
-                    f"a {type(self._last).__name__} with a classifier that stays as it was fitted ({name})",
-                    "one that is fitted anew to the rows it is given",
-                    "pass the unfitted classifier",
-                )
+        check_unfitted(self._fresh(seed), type(self._last).__name__)
         self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
 
     def from_scratch(self) -> SklearnLearner:
@@ -286,7 +254,7 @@ class SklearnLearner(Learner):
             ) from error
         if recorder is not None and self.staged:
             with progress_bar("reading stages", self.epochs, progress) as advance:
-                for logits in _stages(classifier, inputs, self.classes):
+                for logits in staged_outputs(classifier, inputs, self.classes):
                     recorder.update(indices, logits, labels)
                     recorder.end_epoch()
                     advance(1)
@@ -330,29 +298,3 @@ class SklearnLearner(Learner):
 
 def _beyond_batches(recipe: Recipe) -> bool:
     return replace(recipe, epochs=PLAIN.epochs, batch_size=PLAIN.batch_size) != PLAIN
-
-
-def _stages(classifier: Any, inputs: Any, classes: int) -> Iterator[FloatArray]:
-    for probabilities in classifier.staged_predict_proba(inputs):
-        yield _spread(np.log(np.clip(probabilities, SMALLEST, None)), classifier.classes_, classes)
-
-
-def outputs(classifier: Any, inputs: Any, classes: int) -> FloatArray:
-    """Logits float64 [b, C] of a fitted classifier; classes that it never saw get the smallest."""
-    if hasattr(classifier, "predict_proba"):
-        values = np.log(np.clip(classifier.predict_proba(inputs), SMALLEST, None))
-    else:
-        decision = np.asarray(classifier.decision_function(inputs), np.float64)
-        values = np.stack([-decision / 2, decision / 2], 1) if decision.ndim == 1 else decision
-    return _spread(values, classifier.classes_, classes)
-
-
-def _spread(values: AnyArray, known: AnyArray, classes: int) -> FloatArray:
-    if len(known) == 1:
-        # Some give two columns for the one class that they saw; it is certain.
-        values = np.zeros((len(values), 1))
-    if len(known) == classes:
-        return np.asarray(values, np.float64)
-    spread = np.full((len(values), classes), values.min() + np.log(SMALLEST))
-    spread[:, known] = values
-    return spread

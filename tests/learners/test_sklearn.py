@@ -12,8 +12,9 @@ from sklearn.svm import SVC, LinearSVC
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError, SettingError
+from dataaudit.learners.base import SMALLEST
 from dataaudit.learners.recipes import Recipe
-from dataaudit.learners.sklearn import SMALLEST, SklearnLearner
+from dataaudit.learners.sklearn import SklearnLearner
 from dataaudit.testing import LearnerContract
 
 MODELS = {
