@@ -8,8 +8,10 @@ from typing import Any
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import IntArray
 from dataaudit.density.base import DensitySums
-from dataaudit.density.protocol import PLAIN, Context, DensityEngine
+from dataaudit.density.protocol import PLAIN, BlockEngine, Context, DensityEngine
 from dataaudit.representations.base import Features, are_rows
+
+__all__ = ["BlockEngine", "Context", "DensityEngine", "DensitySums", "describe", "names"]
 
 REGISTRY = Registry(
     "engine",
@@ -28,7 +30,7 @@ names, describe, __getattr__ = REGISTRY.names, REGISTRY.describe, REGISTRY.class
 
 
 def __dir__() -> list[str]:
-    return sorted(["DensityEngine", "describe", "names", *REGISTRY.classes()])
+    return sorted([*__all__, *REGISTRY.classes()])
 
 
 EXACT_ROWS = 100_000

@@ -8,12 +8,12 @@ from torch import nn
 from dataaudit import Recipe
 from dataaudit.data import as_examples
 from dataaudit.density.bandwidth import mean_distance
-from dataaudit.errors import ModelError
+from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.torch import TorchLearner
 from dataaudit.representations import collect, sketch
 from dataaudit.representations.collect import represent
-from dataaudit.representations.readers import softmax_delta
-from dataaudit.representations.spaces import Space
+from dataaudit.representations.readers import Reader, softmax_delta
+from dataaudit.representations.spaces import SPACES, Space, SpaceKind
 from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.reference import written_out
 
@@ -62,6 +62,32 @@ def autograd(module, x, y, parameters, loss=None):
 def distances(rows):
     gram = rows @ rows.T
     return np.diag(gram)[:, None] + np.diag(gram) - 2 * gram
+
+
+class LogitsReader(Reader):
+    """Logits: the reader of a space that the library does not have."""
+
+    def __init__(self, module, inputs, keep, space, seed):
+        self.watched, self.described, self.kept = [], {"classes": module(inputs).shape[1]}, [keep("rows")]
+
+    def read(self, batch):
+        self.kept[0].put(batch.rows.start, batch.logits.detach().numpy())
+
+    def features(self):
+        return self.kept[0].whole()
+
+
+def test_a_new_space_is_a_reader_and_a_line(monkeypatch):
+    monkeypatch.setitem(SPACES, "logits", SpaceKind("the logits", f"{__name__}:LogitsReader", searchable=True))
+    model, x, y = fitted(Net())
+    space = Space("logits", epoch=2)
+    assert space.of_model
+    assert space.searchable
+    rows, described = represent(model, [space], y, 0, False)[space]
+    np.testing.assert_array_equal(rows, model.module(x).detach().numpy())
+    assert described == {"classes": 3}
+    with pytest.raises(SettingError, match="for 'hidden' alone"):
+        Space("logits", layer="last")
 
 
 @pytest.mark.parametrize("bias", [True, False])
