@@ -332,3 +332,13 @@ def test_rows_that_are_left_keep_columns_transform_and_origin_of_the_whole():
     new, labels = as_unseen(frame[["a", "other"]].iloc[:2], None, kept)
     assert new.read(np.arange(2)).tolist() == [[1.0, 1.0], [2.0, 1.0]]
     assert labels is None
+
+
+def test_rows_of_a_data_set_keep_what_it_says_of_itself():
+    frame = pd.DataFrame({"a": np.arange(N) * 2.0, "kind": np.array(["x", "y"])[LABELS]})
+    whole = as_examples(frame, label="kind")
+    kept = SubsetExamples(whole, np.arange(3, N))
+    assert kept.columns == whole.columns == ("a",)
+    assert kept.label_column == whole.label_column == "kind"
+    assert kept.class_names == whole.class_names
+    assert kept.source == whole.source
