@@ -26,10 +26,18 @@ class Tally:
         Keeps them; they stay in memory, until it is their turn, if None.
     advance
         Called with shares of the pairs that add up to 1.
+    margin
+        Bytes of blocks beyond twice those of the sums, after which they are added up in the folder.
     """
 
-    def __init__(self, schedule: BlockSchedule, folder: BlockFolder | None, advance: Callable[[float], Any]) -> None:
-        self._schedule, self._folder, self._advance = schedule, folder, advance
+    def __init__(
+        self,
+        schedule: BlockSchedule,
+        folder: BlockFolder | None,
+        advance: Callable[[float], Any],
+        margin: int = MARGIN,
+    ) -> None:
+        self._schedule, self._folder, self._advance, self._margin = schedule, folder, advance, margin
         self._held: dict[int, FloatArray] = {}
         self._bytes = 0
         self.sums, self.done = np.zeros((2, schedule.rows)), 0
@@ -65,7 +73,7 @@ class Tally:
             self.done += 1
             self._bytes += block.nbytes
             last = self.done == self._schedule.tasks
-            if self._folder is not None and (last or self._bytes > 2 * self.sums.nbytes + MARGIN):
+            if self._folder is not None and (last or self._bytes > 2 * self.sums.nbytes + self._margin):
                 self._folder.add_up(self.sums, self.done)
                 self._bytes = 0
 

@@ -83,6 +83,8 @@ class RidgeFitPredict:
     labels: IntArray
     alpha: float
     total: Moments
+    condition: float = CONDITION
+    serial: int = SERIAL
 
     @property
     def classes(self) -> int:
@@ -200,7 +202,7 @@ class RidgeFitPredict:
         return dict(in_order(self._solve, subsets(), self._threads(threads)))
 
     def _threads(self, threads: int) -> int:
-        return threads if self.rows.size > SERIAL else 1
+        return threads if self.rows.size > self.serial else 1
 
     def _moments(self, order: IntArray, float64_below: int, block: tuple[int, int]) -> Moments:
         from dataaudit_kernels.outcomes import gather
@@ -228,7 +230,7 @@ class RidgeFitPredict:
         right = sums.T - total[:, None] * (counts / t)
         # Symmetric, so that its transpose is the matrix in the order of LAPACK, and nothing is copied.
         factor, weights, info = lapack.dposv(gram.T, right, lower=1, overwrite_a=1)
-        if not exact and (info or size > CONDITION * _smallest(factor)):
+        if not exact and (info or size > self.condition * _smallest(factor)):
             raise IllConditioned
         if info or _smallest(factor) < lost:
             raise SettingError(

@@ -85,12 +85,13 @@ def represent(
     progress: bool,
     keeps: Callable[[Space], Keep] | None = None,
     shows: Sequence[Callable[[IntArray, Tensor, IntArray], None]] = (),
+    batch_size: int = ROWS,
 ) -> dict[Space, tuple[Features, dict[str, Any]]]:
     """Representations with what to record of each, in float32 and evaluation mode.
 
-    Memory: what a batch of `ROWS` examples takes, and the representations, unless `keeps` puts them elsewhere. Batches
-    whose rows are all kept already are not run again, unless `shows` want their logits: each is called with rows [b],
-    logits [b, C] and labels [b] of every batch.
+    Memory: what a batch of `batch_size` examples takes, and the representations, unless `keeps` puts them elsewhere.
+    Batches whose rows are all kept already are not run again, unless `shows` want their logits: each is called with
+    rows [b], logits [b, C] and labels [b] of every batch.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def represent(
     differentiate = any(reader.differentiates for reader in found)
     module = _plain(fitted.module)
     # Batches of nearly one size: models that squeeze do not like one of a single row.
-    count = max(1, -(-n // min(ROWS, fitted.rows)))
+    count = max(1, -(-n // min(batch_size, fitted.rows)))
     edges = n * np.arange(count + 1) // count
     with (
         watching(module, names, differentiate) as captured,

@@ -22,10 +22,10 @@ def opened(path, data=None, layout=LAYOUT, files=(), **belongs):
     return BlockFolder(path, data or {"labels": "l"}, layout, BELONGS | belongs, list(files))
 
 
-def carried(job, folder, order=None):
+def carried(job, folder, order=None, **sizes):
     """Tally of a job whose blocks come in an order; how many were computed; shares of progress."""
     shares = []
-    tally = Tally(job.schedule, folder, shares.append)
+    tally = Tally(job.schedule, folder, shares.append, **sizes)
     tasks = [task for task in (range(job.schedule.tasks) if order is None else order) if task in tally.missing]
     for task in tasks:
         tally.put(task, job(task))
@@ -48,19 +48,19 @@ def test_blocks_add_up_whatever_their_order(rows, job, engine, tmp_path):
         np.testing.assert_array_equal(again.sums, tally.sums)
 
 
-def test_what_was_finished_is_not_computed_again(rows, job, tmp_path, monkeypatch):
+def test_what_was_finished_is_not_computed_again(rows, job, tmp_path):
     # Sums are added up early, as those of many more blocks would be.
-    monkeypatch.setattr("dataaudit.cluster.tally.MARGIN", 0)
+    early = {"margin": 0}
     made = job(*rows)
     whole, count, _ = carried(made, None)
     order = np.random.default_rng(1).permutation(count).tolist()
     for stop in range(count + 1):
         path = tmp_path / str(stop)
         folder = opened(path)
-        carried(made, folder, order[:stop])
+        carried(made, folder, order[:stop], **early)
         folder.close()
         folder = opened(path)
-        tally, computed, shares = carried(made, folder)
+        tally, computed, shares = carried(made, folder, **early)
         folder.close()
         assert computed == count - stop
         assert tally.resumed == stop

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import cloudpickle
@@ -60,9 +61,9 @@ def models_of(trial, order, sizes, monkeypatch):
     return found, outcomes
 
 
-def check_nested(features, labels, classes, alpha, sizes, monkeypatch, tolerance=TOLERANCE):
+def check_nested(features, labels, classes, alpha, sizes, monkeypatch, tolerance=TOLERANCE, **changed):
     """Every model and outcome of a nested call against the oracle."""
-    trial = ridge_fit_predict(features, labels, classes, alpha)
+    trial = replace(ridge_fit_predict(features, labels, classes, alpha), **changed)
     order = np.random.default_rng(7).permutation(len(labels))
     models, outcomes = models_of(trial, order, sizes, monkeypatch)
     assert set(models) == set(outcomes) == {(direction, size) for direction in (0, 1) for size in sizes}
@@ -164,9 +165,8 @@ def test_rare_features_ask_for_float64(monkeypatch):
     monkeypatch.setattr(ridge.RidgeFitPredict, "_side_with", counted)
     check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
     assert any(again)
-    monkeypatch.setattr(ridge, "CONDITION", np.inf)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
+        check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6, condition=np.inf)
 
 
 def test_far_units_and_constant_features(monkeypatch):
@@ -213,16 +213,15 @@ def test_any_subset_can_be_fitted(blobs, rows):
     np.testing.assert_allclose(trial.outputs(trial.fit(rows), np.arange(90)), wanted, rtol=0, atol=TOLERANCE)
 
 
-def test_the_number_of_threads_changes_no_bit(monkeypatch):
+def test_the_number_of_threads_changes_no_bit():
     from threadpoolctl import threadpool_limits
 
     features, labels = made(9000, 130, 4)
-    monkeypatch.setattr(ridge, "SERIAL", 0)
     order = np.random.default_rng(3).permutation(9000)
     found = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="blas"):
-            trial = ridge_fit_predict(features, labels, 4, 1.0)
+            trial = replace(ridge_fit_predict(features, labels, 4, 1.0), serial=0)
             found.append([outcome for _, _, outcome in trial.nested(order, [900, 4500, 8100])])
     for one, other in pairwise(found):
         for a, b in zip(one, other, strict=True):

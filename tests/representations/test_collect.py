@@ -10,7 +10,7 @@ from dataaudit.data import as_examples
 from dataaudit.density.bandwidth import mean_distance
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.torch import TorchLearner
-from dataaudit.representations import collect, sketch
+from dataaudit.representations import sketch
 from dataaudit.representations.collect import represent
 from dataaudit.representations.readers import Reader, softmax_delta
 from dataaudit.representations.spaces import SPACES, Space, SpaceKind
@@ -92,12 +92,11 @@ def test_a_new_space_is_a_reader_and_a_line(monkeypatch):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("space", ["gradient", "gradient_linear"])
-def test_factors_are_the_gradients_that_autograd_gives(bias, space, monkeypatch):
-    monkeypatch.setattr(collect, "ROWS", 10)
+def test_factors_are_the_gradients_that_autograd_gives(bias, space):
     torch.manual_seed(0)
     model, x, y = fitted(Net(bias))
     module = model.module
-    layers, described = represent(model, [Space(space)], y, 0, False)[Space(space)]
+    layers, described = represent(model, [Space(space)], y, 0, False, batch_size=10)[Space(space)]
     names = ["last"] if space == "gradient" else ["first", "last"]
     assert described["layers"] == names
     parameters = [p for name in names for p in module.get_submodule(name).parameters()]
@@ -249,14 +248,13 @@ def test_a_model_that_loses_the_batch_is_refused_for_a_sketch():
 
 
 @pytest.mark.parametrize("n", [1, 11, 21])
-def test_no_batch_of_one_row_among_many(monkeypatch, n):
-    monkeypatch.setattr(collect, "ROWS", 10)
+def test_no_batch_of_one_row_among_many(n):
     model, _x, y = fitted(Net())
-    rows, _ = represent(model, [Space("hidden")], y[:n], 0, False)[Space("hidden")]
+    rows, _ = represent(model, [Space("hidden")], y[:n], 0, False, batch_size=10)[Space("hidden")]
     assert rows.shape == (n, 5)
     if n > 1:
         squeezing, _, _ = fitted(Squeezing())
-        assert len(represent(squeezing, [Space("hidden")], y[:n], 0, False)[Space("hidden")][0]) == n
+        assert len(represent(squeezing, [Space("hidden")], y[:n], 0, False, batch_size=10)[Space("hidden")][0]) == n
 
 
 def test_tied_layers_are_refused_in_factors():
