@@ -149,7 +149,7 @@ def score(
         holdout = dataaudit.Holdout(**asked) if asked else None
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
         examples = open_data(data, label=label, inputs=columns, split=split, size=size)
-        model = _network(network, examples)
+        model = network_for(network, examples)
         try:
             audit = dataaudit.score(
                 model,
@@ -229,7 +229,7 @@ def _is_audit(folder: Path) -> bool:
     return "audit.json" in names and all(Path(name).suffix in (".json", ".parquet", ".partial") for name in names)
 
 
-def _network(name: str | None, examples: Examples) -> Any:
+def network_for(name: str | None, examples: Examples) -> Any:
     import numpy as np
 
     import dataaudit

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import dataaudit
 from dataaudit import Audit, networks
-from dataaudit.cli import _network, app
+from dataaudit.cli import app, network_for
 from dataaudit.data import as_examples
 from dataaudit.density import engines
 from dataaudit.neighbours import search
@@ -64,7 +64,7 @@ def test_a_table_is_audited(table, tmp_path):
 @pytest.mark.parametrize(("shape", "first"), [((12, 10, 3), (3, 12, 10)), ((12, 10), (1, 12, 10))])
 def test_a_network_of_images_is_built_for_channels_first(shape, first):
     examples = as_examples((np.zeros((4, *shape), np.uint8), [0, 1, 0, 1]))
-    network = _network("small_cnn", examples)()
+    network = network_for("small_cnn", examples)()
     assert network(torch.zeros(2, *first)).shape == (2, 2)
 
 
@@ -234,7 +234,7 @@ cli.main()
 def test_images_of_24_pixels_and_more_get_the_network_of_blocks(side, network):
     for shape in ((3, side, 40), (side, 40, 3)):
         examples = as_examples((np.zeros((4, *shape), np.uint8), [0, 1, 0, 1]))
-        assert isinstance(_network(None, examples)(), network)
+        assert isinstance(network_for(None, examples)(), network)
 
 
 def test_the_length_of_the_automatic_recipe_can_be_set(table, tmp_path):

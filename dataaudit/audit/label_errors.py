@@ -186,7 +186,7 @@ class LabelDecisions(ABC):
         order = order[: int(np.isfinite(found.probability).sum())]
         falling = found.probability[order]
         targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}
-        chosen = order[: _how_many(falling, found, how, targets)]
+        chosen = order[: number_flagged(falling, found, how, targets)]
         names = np.asarray(self.class_names, dtype=object)
         total = float(falling.sum())
         frame = pd.DataFrame(
@@ -218,7 +218,7 @@ def _around(share: FloatArray, found: LabelErrors, of_given: IntArray) -> tuple[
     return np.asarray(lower), np.asarray(np.minimum(upper, 1.0))
 
 
-def _how_many(falling: FloatArray, found: LabelErrors, how: str, targets: Mapping[str, float | None]) -> int:
+def number_flagged(falling: FloatArray, found: LabelErrors, how: str, targets: Mapping[str, float | None]) -> int:
     """Number of examples to flag, of probabilities in falling order."""
     given = {name: value for name, value in targets.items() if value is not None}
     if how != "auto" or len(given) > 1:

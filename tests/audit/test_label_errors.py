@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 import dataaudit
 from dataaudit import Audit
-from dataaudit.audit.label_errors import _how_many
+from dataaudit.audit.label_errors import number_flagged
 from dataaudit.demo import plant_label_errors
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.labels.label_errors import CAUTION, FLOOR, LabelErrors, Vote, cautious
@@ -193,17 +193,17 @@ def test_numbers_of_flags_are_the_best_of_all_numbers(values, target, data):
         good = numbers[np.cumsum(fewer) / numbers >= share - 1e-12]
         if len(good) == 0:
             with pytest.raises(SettingError, match=f"at most {fewer[0]:.3f}"):
-                _how_many(falling, judgement, "auto", targets)
+                number_flagged(falling, judgement, "auto", targets)
             return
         wanted = good.max()
     elif target == "recall":
-        found, wanted = _how_many(falling, judgement, "auto", targets), share * falling.sum()
+        found, wanted = number_flagged(falling, judgement, "auto", targets), share * falling.sum()
         assert expected[found - 1] >= wanted - 1e-9
         assert found == 1 or expected[found - 2] < wanted + 1e-9
         return
     else:
         wanted = round(share * len(falling))
-    assert _how_many(falling, judgement, "auto", targets) == wanted
+    assert number_flagged(falling, judgement, "auto", targets) == wanted
 
 
 def test_a_number_of_examples_can_be_asked_for():

@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -75,9 +76,15 @@ def test_missing_and_blank_texts_are_unusable(values):
 
 
 def test_a_long_text_gives_no_other_its_room():
-    examples = as_examples((["a", "b" * 10**6] * 500, [0, 1] * 500))
-    # A fixed-width array would take 4 GB.
-    assert examples._inputs.dtype == object
+    texts = ["a", "b" * 10**6] * 500
+    tracemalloc.start()
+    try:
+        examples = as_examples((texts, [0, 1] * 500))
+        # A fixed-width array would take 4 GB.
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
+    assert examples.read(np.array([1]))[0] == texts[1]
 
 
 def test_categories_are_no_texts():
