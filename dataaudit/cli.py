@@ -230,6 +230,7 @@ def _is_audit(folder: Path) -> bool:
 
 
 def network_for(name: str | None, examples: Examples) -> Any:
+    """Build the network called `name`, or the one that suits the inputs; a factory."""
     import numpy as np
 
     import dataaudit
