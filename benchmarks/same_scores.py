@@ -90,10 +90,10 @@ def cases(folder: Path, work: Path) -> dict[str, Case]:
 
     def beside() -> dataaudit.Audit:
         recorder, module = recorded(*flat)
-        return score(module, flat, precomputed=recorder)
+        return score(recorder, flat, trained=module)
 
     def alone() -> dataaudit.Audit:
-        return recorded(*flat)[0].audit()
+        return dataaudit.score(recorded(*flat)[0], progress=False)
 
     boosting = HistGradientBoostingClassifier(max_iter=20, random_state=0)
     return {
@@ -117,10 +117,10 @@ def arrays(name: str, audit: dataaudit.Audit) -> dict[str, Array]:
     found: dict[str, Array] = {f"{name}: {key}": values for key, values in audit.columns.items()}
     found |= {f"{name}: {key}, ties": values for key, values in audit.ties.items()}
     found |= {f"{name}: suggested": audit.suggested, f"{name}: margin": audit.margin}
-    if audit.judgement is not None:
+    if audit.label_errors is not None:
         rate = audit.noise_rate()
         found |= {
-            f"{name}: probability": audit.judgement.probability,
+            f"{name}: probability": audit.label_errors.probability,
             f"{name}: rate": np.array([rate.rate, rate.lower, rate.upper]),
         }
     return found

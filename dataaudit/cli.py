@@ -125,7 +125,7 @@ def score(
     backend: Annotated[str | None, typer.Option(help="What carries holdout runs out: serial, joblib, ray.")] = None,
     store: Annotated[str | None, typer.Option(help="Folder or URL that keeps holdout runs; resumed from.")] = None,
     search: Annotated[str, typer.Option(help=f"What finds neighbours: auto, {', '.join(SEARCHES.names())}.")] = "auto",
-    representations: Annotated[
+    cache: Annotated[
         Path | None, typer.Option(help="Folder that keeps representations, for rows that exceed memory; resumed from.")
     ] = None,
     repeats: Annotated[int, typer.Option(help="Training runs whose evidence is taken together.", min=1)] = 1,
@@ -162,7 +162,7 @@ def score(
                 seed=seed,
                 progress=progress,
                 holdout=holdout,
-                representations=representations,
+                cache=cache,
                 repeats=repeats,
             )
         except Interrupted as stopped:
@@ -184,8 +184,8 @@ def score(
             for row in suspects.to_dict("records")
         ],
     )
-    if audit.judgement is not None:
-        where = f": {(out / 'mislabeled.csv').resolve()}" if audit.judgement.known else ""
+    if audit.label_errors is not None:
+        where = f": {(out / 'mislabeled.csv').resolve()}" if audit.label_errors.known else ""
         typer.echo(f"\n{str(audit.noise_rate()).splitlines()[0]}{where}")
     if str(audit.agreement):
         typer.echo(f"Labels that the model agrees with: {audit.agreement}")
@@ -253,7 +253,7 @@ def _write(audit: Audit, out: Path, top: int) -> None:
     audit.report(out / "report.html")
     try:
         audit.suspects(top).to_csv(out / "suspects.csv", index=False)
-        if audit.judgement is not None and audit.judgement.known:
+        if audit.label_errors is not None and audit.label_errors.known:
             audit.mislabeled().to_csv(out / "mislabeled.csv", index=False)
         else:
             # An earlier audit's would be taken for this one's.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import transformers
 
+import dataaudit
 from dataaudit.curriculum.trainers import RecordDynamics, curriculum_trainer
 
 # Four kinds of sentences of eight words each, among words that say nothing; one label in ten is wrong.
@@ -40,7 +41,7 @@ def fine_tune(callbacks: Sequence[Any] = (), **options: Any) -> float:
 
 recording = RecordDynamics()
 as_given = fine_tune([recording])
-audit = recording.audit()
+audit = dataaudit.score(recording)
 print(audit.suspects(5))
 assert (audit.ranking()[:40] < 40).mean() > 0.8
 

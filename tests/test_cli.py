@@ -272,11 +272,11 @@ def test_representations_are_kept_in_the_folder_named(table, tmp_path):
     frame.to_csv(table, index=False)
     kept = tmp_path / "kept"
     arguments = ("score", table, "--label", "kind", "--epochs", 1, "--no-progress", "--scorers", "density/hidden")
-    done = call(*arguments, "--out", tmp_path / "results", "--representations", kept)
+    done = call(*arguments, "--out", tmp_path / "results", "--cache", kept)
     assert done.exit_code == 0, done.output
     assert "representations.json" in tree(kept)
     assert any(name.startswith("hidden") and name.endswith(".npy") for name in tree(kept))
-    assert Audit.load(tmp_path / "results/audit").settings["representations"]["folder"] == str(kept)
+    assert Audit.load(tmp_path / "results/audit").settings["cache"]["folder"] == str(kept)
 
 
 def test_list_and_version():

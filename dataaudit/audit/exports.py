@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.audit.label_errors import LabelDecisions
+from dataaudit.common.types import IntArray
 from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
 
 if TYPE_CHECKING:
     import datasets
-    import pandas as pd
 
     from dataaudit.data.examples import Examples
-    from dataaudit.labels.label_errors import LabelErrors
 
 POLICIES = ("drop", "relabel", "weight")
 PREFIX = "audit_"
 """Before the names of scores among the columns of a data set."""
 
 
-class Exports(ABC):
-    """Part of `dataaudit.Audit`: what needs the audited data set."""
-
-    columns: Mapping[str, FloatArray]
-    labels: IntArray
-    class_names: tuple[str, ...]
-    suggested: IntArray
-    settings: dict[str, Any]
-    judgement: LabelErrors | None
-    _examples: Examples | None
-
-    @property
-    @abstractmethod
-    def rows(self) -> IntArray:
-        """Rows of the data set that were audited, int64 [n]."""
-
-    @abstractmethod
-    def error_probability(self) -> FloatArray:
-        """Probability that each given label is wrong, float64 [n]."""
-
-    @abstractmethod
-    def mislabeled(self) -> pd.DataFrame:
-        """Rows (index) whose labels are taken for wrong, and the classes suggested for them."""
+class Exports(LabelDecisions):
+    """Part of `dataaudit.Audit` that needs the audited data set."""
 
     def to_dataset(
         self,
@@ -187,9 +164,9 @@ class Exports(ABC):
                 "training dynamics, held-out predictions or neighbours, which tell label errors",
                 "score with a model, or pass flagged= with the rows that are wrong",
             )
-        if flagged is None and self.judgement is not None and not self.judgement.known:
+        if flagged is None and self.label_errors is not None and not self.label_errors.known:
             raise ModelError(
-                f"an audit that does not know how many labels are wrong: {self.judgement.unknown}",
+                f"an audit that does not know how many labels are wrong: {self.label_errors.unknown}",
                 "rows that are taken for errors" if policy != "weight" else "probabilities of error",
                 "pass flagged=audit.mislabeled(count=20) with policy 'drop' or 'relabel', or train a better model",
             )
@@ -225,12 +202,12 @@ class Exports(ABC):
 
     @property
     def _has_predictions(self) -> bool:
-        return self.judgement is not None
+        return self.label_errors is not None
 
     @property
     def _counted(self) -> bool:
         """Whether how many labels are wrong is known."""
-        return self.judgement is None or self.judgement.known
+        return self.label_errors is None or self.label_errors.known
 
     def _found_flags(self) -> tuple[IntArray, IntArray]:
         """Rows that the audit takes for label errors, ascending, and the classes it suggests for them."""
@@ -240,9 +217,9 @@ class Exports(ABC):
     def _suggested(self) -> IntArray:
         """Class suggested for each example: the likeliest by all beliefs, another than given where that is flagged."""
         found = self.suggested.copy()
-        if self.judgement is not None and self.judgement.known:
+        if self.label_errors is not None and self.label_errors.known:
             flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())
-            found[flagged] = self.judgement.rival[flagged]
+            found[flagged] = self.label_errors.rival[flagged]
         return found
 
     def _given_flags(self, flagged: Any) -> tuple[IntArray, IntArray]:

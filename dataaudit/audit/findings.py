@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.dynamics.summary import Dynamics
+from dataaudit.audit.exports import Exports
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
-    from dataaudit.evidence.base import Evidence
-    from dataaudit.evidence.trained import TrainedModel
 
 
-class Findings(ABC):
+class Findings(Exports):
     """Part of `dataaudit.Audit`: where examples lie.
 
     An audit that was just made remembers its data set (by reference), what was found on the way and the model that was
     trained. A loaded one remembers none of these: pass the audited data set as `dataset`, whose fingerprint is
     checked. A data set that needs options is passed as ``dataaudit.data.as_examples(dataset, label=..., ...)``.
     """
-
-    labels: IntArray
-    class_names: tuple[str, ...]
-    columns: Mapping[str, FloatArray]
-    ties: Mapping[str, FloatArray]
-    default: str
-    settings: dict[str, Any]
-    dynamics: Dynamics | None
-    _examples: Examples | None
-    _evidence: Evidence | None
-    _model: TrainedModel | None
-
-    @property
-    @abstractmethod
-    def rows(self) -> IntArray:
-        """Rows of the data set that were audited, int64 [n]."""
-
-    @abstractmethod
-    def _recognised(self, dataset: Any, *options: Any) -> Examples:
-        """`dataset` as examples, known for the audited one."""
-
-    @abstractmethod
-    def _original(self, dataset: Any, *options: Any) -> Examples:
-        """The audited data set: the one that is passed, or the one remembered."""
 
     def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
         """Return the `k` examples that are furthest from everything, whatever their labels.

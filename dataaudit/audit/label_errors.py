@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from dataaudit.audit.fields import Scored
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.labels.calibration import CHANCE, NONE_SEEN
 from dataaudit.labels.label_errors import CAUTION, FLOOR, LabelErrors, cautious
 from dataaudit.labels.reasons import reasons
-
-if TYPE_CHECKING:
-    from dataaudit.dynamics.summary import Dynamics
 
 
 @dataclass(frozen=True)
@@ -57,30 +53,17 @@ class NoiseRate:
         return f"{told}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
 
 
-class LabelDecisions(ABC):
-    """The part of `dataaudit.Audit` that decides about labels."""
+class LabelDecisions(Scored):
+    """Part of `dataaudit.Audit` that decides about labels."""
 
-    labels: IntArray
-    class_names: tuple[str, ...]
-    columns: Mapping[str, FloatArray]
-    default: str
-
-    dynamics: Dynamics | None
-    judgement: LabelErrors | None
-
-    @property
-    @abstractmethod
-    def rows(self) -> IntArray:
-        """Rows of the data set that were audited, int64 [n]."""
-
-    def _judgement(self) -> LabelErrors:
-        if self.judgement is None:
+    def _known_errors(self) -> LabelErrors:
+        if self.label_errors is None:
             raise ModelError(
                 f"an audit of {', '.join(self.columns)}, which say nothing about other classes",
                 "training dynamics, held-out predictions or neighbours",
                 "score again with scorers='auto', or with 'consensus' among the scorers",
             )
-        return self.judgement
+        return self.label_errors
 
     def error_probability(self) -> FloatArray:
         """Probability that each given label is wrong, float64 [n], NaN where nothing is known.
@@ -93,7 +76,7 @@ class LabelDecisions(ABC):
         ModelError
             If nothing that was computed says what class an example is of.
         """
-        return self._judgement().probability.copy()
+        return self._known_errors().probability.copy()
 
     def noise_rate(self) -> NoiseRate:
         """Estimate how many labels are wrong, overall and by pair of classes.
@@ -121,7 +104,7 @@ class LabelDecisions(ABC):
         Where the model is too weak to count by, or has learned its labels by heart beside nothing that never saw them,
         or anything may be, the rate is not known.
         """
-        found, names = self._judgement(), np.asarray(self.class_names, dtype=object)
+        found, names = self._known_errors(), np.asarray(self.class_names, dtype=object)
         true, given = found.pairs.T
         of_given = np.bincount(self.labels, minlength=len(names))[given]
         share = np.minimum(found.counts / np.maximum(of_given, 1), 1.0)
@@ -181,7 +164,7 @@ class LabelDecisions(ABC):
             If more than one target is given, one is no share, or the precision cannot be reached; the best that can
             is told.
         """
-        found = self._judgement()
+        found = self._known_errors()
         order = np.argsort(-np.nan_to_num(found.probability, nan=-1.0), kind="stable")
         order = order[: int(np.isfinite(found.probability).sum())]
         falling = found.probability[order]

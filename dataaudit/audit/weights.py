@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.audit.exports import Exports
 from dataaudit.curriculum.base import ScoredExamples, Strategy
 from dataaudit.errors import SettingError
 
 if TYPE_CHECKING:
-    from dataaudit.data.examples import Examples
-    from dataaudit.dynamics.summary import Dynamics
-    from dataaudit.labels.label_errors import LabelErrors
+    pass
 
 
-class TrainingWeights(ABC):
-    """Part of `dataaudit.Audit`: scores drive training."""
-
-    columns: Mapping[str, FloatArray]
-    ties: Mapping[str, FloatArray]
-    labels: IntArray
-    dynamics: Dynamics | None
-    judgement: LabelErrors | None
-
-    @abstractmethod
-    def _named(self, by: str | None) -> str:
-        """Name of a score of this audit."""
-
-    @abstractmethod
-    def _recognised(self, dataset: Any, *options: Any) -> Examples:
-        """`dataset` as examples, known for the audited one."""
+class TrainingWeights(Exports):
+    """Part of `dataaudit.Audit` by which scores drive training."""
 
     def weights(
         self,
@@ -156,7 +139,7 @@ class TrainingWeights(ABC):
         return lambda epoch: self.weights(made, epoch, total_epochs, **kept)
 
     def _scored(self, name: str) -> ScoredExamples:
-        found, dynamics = self.judgement, self.dynamics
+        found, dynamics = self.label_errors, self.dynamics
         values = self.columns[name]
         losses = None
         if dynamics is not None:

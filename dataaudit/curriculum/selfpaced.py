@@ -189,7 +189,7 @@ class SmallLoss:
     >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.5, 0.0]])
     >>> recorder.update(torch.arange(4), logits, torch.tensor([0, 1, 0, 1]))
     >>> recorder.end_epoch()
-    >>> audit = recorder.audit()
+    >>> audit = dataaudit.score(recorder, progress=False)
     >>> audit.weights(dataaudit.SmallLoss(recorder, forget=0.25, gradual=1), epoch=1)
     array([1.3333334, 1.3333334, 1.3333334, 0.       ], dtype=float32)
     """

@@ -186,7 +186,7 @@ def _refuse_without_length(dataset: Any) -> None:
         raise DataError(
             "a Hugging Face IterableDataset, which has no length and no rows by index",
             "a folder to store it in, in one pass",
-            "pass representations='folder' to score, or load it with streaming=False",
+            "pass cache='folder' to score, or load it with streaming=False",
         )
     streams = is_a(dataset, "torch.utils.data", "IterableDataset")
     indexed = is_a(dataset, "torch.utils.data", "Dataset") or isinstance(dataset, Iterable)

@@ -93,7 +93,7 @@ def _write(stream: Any, features: Any, folder: Path, described: Mapping[str, Any
         raise StorageError(
             f"a stream of another {name} in {folder}: {str(other)[:200]}",
             str(here)[:200],
-            "name another folder with representations=, or pass the stream that it was begun with",
+            "name another folder with cache=, or pass the stream that it was begun with",
         )
     parts: list[dict[str, Any]] = there["parts"]
     for part in parts:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,11 +35,6 @@ from dataaudit.dynamics.periods import informedness
 from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError
-
-if TYPE_CHECKING:
-    from dataaudit.audit.base import Audit
-    from dataaudit.data.examples import Examples
-
 
 ARRAYS = ("labels", "sums", "final")
 """Arrays in a state."""
@@ -79,8 +73,8 @@ class Recorder:
     >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.5, 0.0]])
     >>> recorder.update(torch.arange(4), logits, torch.tensor([0, 1, 0, 1]))
     >>> recorder.end_epoch()
-    >>> recorder.audit().ranking("mean_margin")
-    array([3, 1, 0, 2])
+    >>> recorder.dynamics().mean_margin
+    array([ 2. ,  1. ,  3. , -0.5])
     """
 
     def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
@@ -296,33 +290,6 @@ class Recorder:
             return None
         confidence, largest, margin, predicted = self._final.astype(np.float64).T
         return Predictions(confidence, largest, margin, np.nan_to_num(predicted, nan=-1.0).astype(np.int64))
-
-    def audit(
-        self,
-        scorers: Any = "auto",
-        *,
-        class_names: Sequence[str] | None = None,
-        examples: Examples | None = None,
-    ) -> Audit:
-        """Audit of what was recorded.
-
-        Parameters
-        ----------
-        scorers
-            As in `dataaudit.score`; "auto" takes every score that the record supports.
-        class_names
-            Names of the classes [C]; "0".."C-1" by default.
-        examples
-            Data set for the report's pictures.
-
-        Raises
-        ------
-        DataError
-            If nothing is complete yet: no epoch and no evaluation pass.
-        """
-        from dataaudit.pipeline.assemble import audit_recorded
-
-        return audit_recorded(self, scorers, class_names=class_names, examples=examples)
 
     def merge(self, other: Recorder) -> None:
         """Add what another process recorded of the same training run.

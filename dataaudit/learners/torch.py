@@ -243,9 +243,12 @@ class TorchLearner(Learner):
     def already_fits(self, seed: int) -> float | None:
         """Accuracy of the model as passed, if it shows training on these data; None if not: see `pretrained`.
 
-        Fresh weights, of a factory or reset, are not asked; others once for each seed.
+        Fresh weights are not asked, those of a factory or reset: but of a function that hands out one object, and of
+        buffers, which no reset renews. Others are asked once for each seed.
         """
-        if self.fresh or self.recipe.init == "reset":
+        if self._factory is not None and not self._hands_out_one_object(self._factory):
+            return None
+        if self._module is not None and self.recipe.init == "reset" and not any(True for _ in self._module.buffers()):
             return None
         if seed not in self._accuracy:
             with torch.random.fork_rng(devices=[]):
@@ -258,6 +261,11 @@ class TorchLearner(Learner):
                     seed,
                 )
         return self._accuracy[seed]
+
+    @staticmethod
+    def _hands_out_one_object(factory: Callable[[], Any]) -> bool:
+        with torch.random.fork_rng(devices=[]):
+            return factory() is factory()
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""

@@ -1,4 +1,4 @@
-"""What scorers="auto" stands for, and whether the model as passed is the trained one."""
+"""Choice of scorers and of the evidence that the consensus is taken over."""
 
 from __future__ import annotations
 
@@ -8,122 +8,203 @@ from typing import Any
 import numpy as np
 
 from dataaudit import scores
-from dataaudit.common.types import IntArray
-from dataaudit.data.inspection import TEXT, Inspection
-from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import ModelError
+from dataaudit.density.base import DensityNeed
+from dataaudit.errors import ModelError, SettingError
 from dataaudit.evidence.base import Need
-from dataaudit.learners.base import Learner
+from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
-from dataaudit.pipeline.ridge_loo import LARGEST_TABLE
-from dataaudit.pipeline.spaces import check_readable
+from dataaudit.pipeline.request import Request
+from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE
+from dataaudit.pipeline.sources.spaces import check_readable
+from dataaudit.pipeline.subject import WIDEST, Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
-
-TRAINED = (
-    "the model as passed already classifies {share:.1%} of these labels correctly, so learning-speed scores "
-    "would mean nothing: it was not trained, its own predictions are scored"
-)
-
-
-def is_trained(learner: Learner | None, chosen: Sequence[Scorer] | None, seed: int, notes: list[str]) -> bool:
-    """Whether the model as passed already fits the data; dynamics asked for by name then raise."""
-    share = learner.already_fits(seed) if learner is not None else None
-    if share is None:
-        return False
-    named = [scorer.name for scorer in chosen or () if Need.DYNAMICS in scorer.needs]
-    if named:
-        raise ModelError(
-            f"a model that already classifies {share:.1%} of these labels correctly, for {', '.join(named)}",
-            "a model that has not been trained on these labels",
-            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
-        )
-    if chosen is None or any(Need.PREDICTIONS in scorer.needs for scorer in chosen):
-        notes.append(TRAINED.format(share=share))
-    elif any(not isinstance(need, Need) and need.space.of_model for scorer in chosen for need in scorer.needs):
-        notes.append(
-            f"the model as passed already classifies {share:.1%} of these labels correctly: it was not trained"
-        )
-    return True
-
-
-WIDEST = 4096
-"""Most features of inputs that are taken as vectors: neighbours and left-out predictions are sought among them."""
-
 
 FEW = 10000
 """Most examples, of inputs that are vectors, for which models with epochs are also trained on folds."""
 
+Needs = set[Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed]
 
-def belief_needs(
-    learner: Learner | None,
-    recorded: Recorder | None,
-    trained: bool,
-    heldout: bool,
-    inspection: Inspection | None,
-    labels: IntArray,
-    seed: int,
-    notes: list[str],
-) -> set[Need | NeighbourLabelsNeed]:
-    """What the consensus is taken over: all that model and data allow at the cost of one training run.
 
-    Small data sets of vectors or table rows, which train in seconds, get held-out predictions as well, if every fold
-    leaves two classes to train on, and vectors of numbers those of a ridge regression besides. What the model does not
-    allow is left out, and noted.
+def needs_of(scorers: Sequence[Scorer]) -> Needs:
+    """Union of the needs of scorers."""
+    return {need for scorer in scorers for need in scorer.needs}
+
+
+def names_of(scorers: Sequence[Scorer]) -> list[str]:
+    """Names of scorers."""
+    return [scorer.name for scorer in scorers]
+
+
+def of_inputs(scorers: Sequence[Scorer]) -> Needs:
+    """Needs that lie among the inputs."""
+    return {need for need in needs_of(scorers) if not isinstance(need, Need) and not need.space.of_model}
+
+
+def check_model(request: Request, chosen: Sequence[Scorer] | None) -> None:
+    """Raise `ModelError` if scorers are named that need a model, and there is neither model nor record."""
+    without = {Need.CONSENSUS, Need.CROSS_VALIDATION} | of_inputs(chosen or ())
+    if request.model is None and needs_of(chosen or ()) - without:
+        raise no_model("model=None")
+
+
+def no_model(arrived: str) -> ModelError:
+    """Error of scores that need a model."""
+    return ModelError(
+        arrived,
+        "a model, which every score but those of inputs needs: "
+        + ", ".join(name for name in scores.REGISTRY.names() if not name.endswith("/input")),
+        "pass a torch module or factory or a scikit-learn classifier, a Recorder, inputs that are texts or "
+        "vectors of numbers (embeddings), or scorers='parzen/input'",
+    )
+
+
+def check_predictions(request: Request, chosen: Sequence[Scorer] | None) -> None:
+    """Raise `SettingError` for ``predictions=`` that no named scorer reads."""
+    if request.predictions is None or chosen is None or Need.CROSS_VALIDATION in needs_of(chosen):
+        return
+    raise SettingError(
+        f"predictions= for scorers {names_of(chosen)}, none of which reads them",
+        "a score of held-out predictions",
+        "ask for 'heldout_confidence', or leave scorers='auto'",
+    )
+
+
+def choose_scorers(
+    request: Request, subject: Subject, chosen: Sequence[Scorer] | None, known: Mapping[str, Scorer], consensus: Needs
+) -> tuple[Scorer, ...]:
+    """Choose the scorers of one call.
 
     Parameters
     ----------
-    learner, recorded, trained
-        The model, the caller's recorder, and whether the model as passed is the trained one.
-    heldout
+    request, subject
+        The call.
+    chosen
+        Scorers by name or instance; None for "auto": what the model or record supports.
+    known
+        Scores that were computed elsewhere, which take the place of ours.
+    consensus
+        Evidence of the consensus.
+    """
+    if chosen is not None:
+        named = [known.get(scorer.name, scorer) for scorer in chosen]
+        return (*named, *(scorer for name, scorer in known.items() if name not in names_of(named)))
+    needs: set[Need] = {Need.SUBSET_RUNS} if request.holdout is not None else set()
+    if request.predictions is not None:
+        needs.add(Need.CROSS_VALIDATION)
+    if request.model is not None or not known or needs:
+        needs |= _supported(subject)
+        needs |= {Need.CONSENSUS, *({Need.CROSS_VALIDATION} & consensus)} if consensus else set()
+    found = [known.get(scorer.name, scorer) for scorer in scores.supported(needs)]
+    if not found and not known:
+        raise nothing_recorded()
+    return (*found, *(scorer for name, scorer in known.items() if name not in names_of(found)))
+
+
+def _supported(subject: Subject) -> set[Need]:
+    """Evidence of a model or record that scorers="auto" looks at."""
+    learner, recorder = subject.learner, subject.recorder
+    if recorder is not None:
+        needs = {Need.DYNAMICS} if recorder.epochs else set()
+        return needs | ({Need.PREDICTIONS} if learner is not None or recorder.predictions() is not None else set())
+    if learner is None:
+        return set()
+    if subject.as_passed:
+        return {Need.PREDICTIONS}
+    evaluated = {Need.EVALUATIONS} if learner.evaluations else set()
+    return {Need.DYNAMICS, Need.PREDICTIONS} | evaluated if learner.epochs else {Need.CROSS_VALIDATION}
+
+
+def check_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[str]:
+    """Note that a model was passed trained; dynamics named beside one raise `ModelError`."""
+    if subject.fits is None:
+        return []
+    already = f"already classifies {subject.fits:.1%} of these labels correctly"
+    named = [scorer.name for scorer in chosen or () if Need.DYNAMICS in scorer.needs]
+    if named:
+        raise ModelError(
+            f"a model that {already}, for {', '.join(named)}",
+            "a model that has not been trained on these labels",
+            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+        )
+    if chosen is None or Need.PREDICTIONS in needs_of(chosen):
+        return [
+            f"the model as passed {already}, so learning-speed scores would mean nothing: it was not trained, its own "
+            "predictions are scored"
+        ]
+    if any(not isinstance(need, Need) and need.space.of_model for need in needs_of(chosen)):
+        return [f"the model as passed {already}: it was not trained"]
+    return []
+
+
+def consensus_needs(subject: Subject, brought: bool, seed: int, notes: list[str]) -> Needs:
+    """Choose what the consensus is taken over: all that model and data allow at the cost of one training run.
+
+    Small data sets of vectors or table rows, which train in seconds, get held-out predictions as well, if every fold
+    leaves two classes to train on, and vectors of numbers those of a ridge regression besides. A source that the model
+    does not allow is left out, and noted.
+
+    Parameters
+    ----------
+    subject
+        Data set and model.
+    brought
         Whether the caller brings held-out predictions.
-    inspection
-        Shape and type of the inputs; None without a data set.
-    labels
-        Given labels, int64 [n].
     seed
         As in `dataaudit.score`.
     notes
         A note on each source that is left out is added.
     """
-    found: set[Need | NeighbourLabelsNeed] = set()
-    vectors = inspection is not None and inspection.vectors and inspection.shape[0] <= WIDEST
-    if recorded is not None:
-        found |= {Need.DYNAMICS} if recorded.epochs else set()
-    elif trained:
+    if subject.fits is not None:
         # Its own predictions are scored: of other sources, only what the caller brings counts.
-        return {Need.CROSS_VALIDATION} if heldout else found
-    elif learner is not None:
-        found.add(Need.DYNAMICS if learner.epochs else Need.CROSS_VALIDATION)
-        if learner.evaluations:
-            found.add(Need.EVALUATIONS)
-        flat = inspection is not None and len(inspection.shape) == 1 and inspection.dtype != TEXT
-        quick = flat and len(labels) <= FEW and (np.bincount(labels) > 1).sum() > 1
-        if quick and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
-            found.add(Need.CROSS_VALIDATION)
-            # A second, linear view of numbers costs little; a ridge regression is one already.
-            linear = learner.ridge_alpha is not None
-            width = inspection.shape[0] if inspection is not None else 0
-            if vectors and not linear and min(width, len(labels)) <= LARGEST_TABLE:
-                found.add(Need.RIDGE_LOO)
-    texts = inspection is not None and inspection.dtype == TEXT
-    if heldout or (learner is None and recorded is None and (vectors or texts)):
+        return {Need.CROSS_VALIDATION} if brought else set()
+    found = _of_training(subject, seed, notes)
+    alone = subject.learner is None and subject.recorder is None
+    if brought or (alone and (subject.vectors or subject.texts)):
         found.add(Need.CROSS_VALIDATION)
-    if texts and Need.CROSS_VALIDATION not in found:
-        # Their words say much, cost little, and were never trained on.
+    # Words of texts say much, cost little, and were never trained on.
+    if _linear_view(subject) or (subject.texts and Need.CROSS_VALIDATION not in found):
         found.add(Need.RIDGE_LOO)
-    if vectors or texts:
+    if subject.vectors or subject.texts:
         found.add(NeighbourLabelsNeed(Space("input")))
-    elif learner is not None and learner.readable:
-        hidden = NeighbourLabelsNeed(Space("hidden"))
-        model = learner
-        if _allowed(lambda: check_readable(model, [hidden], len(labels), seed), "neighbours", notes):
+    elif subject.learner is not None and subject.learner.readable:
+        learner, hidden = subject.learner, NeighbourLabelsNeed(Space("hidden"))
+        if _allowed(lambda: check_readable(learner, [hidden], len(subject.labels), seed), "neighbours", notes):
             found.add(hidden)
     return found
 
 
+def _of_training(subject: Subject, seed: int, notes: list[str]) -> Needs:
+    """What a training run or a record shows, and predictions of folds where these are quick."""
+    learner = subject.learner
+    if subject.recorder is not None:
+        return {Need.DYNAMICS} if subject.recorder.epochs else set()
+    if learner is None:
+        return set()
+    found: Needs = {Need.DYNAMICS if learner.epochs else Need.CROSS_VALIDATION}
+    if learner.evaluations:
+        found.add(Need.EVALUATIONS)
+    if _quick(subject) and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
+        found.add(Need.CROSS_VALIDATION)
+    return found
+
+
+def _quick(subject: Subject) -> bool:
+    """Whether training on folds, or a regression on all columns, takes seconds."""
+    return subject.flat and len(subject.labels) <= FEW and int((np.bincount(subject.labels) > 1).sum()) > 1
+
+
+def _linear_view(subject: Subject) -> bool:
+    """Whether a ridge regression joins: a second, linear view of numbers costs little, unless the model is one."""
+    alone = subject.learner is None and subject.recorder is None
+    if alone or subject.inspection is None or not subject.vectors or not _quick(subject):
+        return False
+    linear = subject.learner is not None and subject.learner.ridge_alpha is not None
+    return not linear and min(subject.inspection.shape[0], len(subject.labels)) <= LARGEST_TABLE
+
+
 def _allowed(check: Callable[[], Any], source: str, notes: list[str]) -> bool:
-    """Whether a source that nobody asked for by name can be had; a note says why not."""
+    """Whether a source that was not requested by name can be had; a note says why not."""
     try:
         check()
     except ModelError as error:
@@ -132,53 +213,34 @@ def _allowed(check: Callable[[], Any], source: str, notes: list[str]) -> bool:
     return True
 
 
-def no_vectors(inspection: Inspection) -> str:
-    """Why inputs are not taken as vectors of numbers."""
-    if inspection.vectors:
-        return f"vectors of {inspection.shape[0]} numbers, more than {WIDEST}"
-    return "no vectors of numbers, or hold missing ones"
-
-
-def check_believing(found: set[Need | NeighbourLabelsNeed], trained: bool, recorded: Recorder | None) -> None:
-    """Raise a `ModelError` if a consensus is asked for and there is nothing to take it over."""
-    if found:
+def check_consensus(subject: Subject, consensus: Needs) -> None:
+    """Raise `ModelError` if a consensus is requested and there is nothing to take it over."""
+    if consensus:
         return
-    if trained:
+    if subject.fits is not None:
         raise ModelError(
             "a consensus beside a model that was trained on these labels before",
             "training dynamics, or predictions of models that did not train on the example",
-            'pass a factory or an unfitted model, or precomputed={"probabilities": array}',
+            "pass a factory or an unfitted model, or predictions=array",
         )
+    what = "no model" if subject.recorder is None else "a Recorder without a complete epoch"
     raise ModelError(
-        f"a consensus from {'no model' if recorded is None else 'a Recorder without a complete epoch'}, and no inputs "
-        "that are vectors of numbers or texts",
+        f"a consensus from {what}, and no inputs that are vectors of numbers or texts",
         "something that says what class an example is of",
         "pass a model, a Recorder that has seen an epoch, or inputs that are texts or vectors of numbers (embeddings)",
     )
 
 
-def automatic(
-    learner: Learner | None,
-    recorded: Recorder | None,
-    trained: bool,
-    more: set[Need],
-    saved: Mapping[str, Scorer],
-) -> list[Scorer]:
-    """What scorers="auto" stands for: what the model supports, `more` evidence that there is, and saved scores."""
-    needs: set[Need] = more | (automatic_needs(learner, recorded, trained) if learner or recorded else set())
-    found = [saved.get(scorer.name, scorer) for scorer in scores.supported(needs)]
-    return [*found, *(scorer for name, scorer in saved.items() if name not in {scorer.name for scorer in found})]
-
-
-def automatic_needs(learner: Learner | None, recorder: Recorder | None, trained: bool) -> set[Need]:
-    """Evidence of a model or recorder that scorers='auto' looks at."""
-    if recorder is not None:
-        needs = {Need.DYNAMICS} if recorder.epochs else set()
-        if learner is not None or recorder.predictions() is not None:
-            needs.add(Need.PREDICTIONS)
-        return needs
-    assert learner is not None
-    if trained:
-        return {Need.PREDICTIONS}
-    evaluated = {Need.EVALUATIONS} if learner.evaluations else set()
-    return {Need.DYNAMICS, Need.PREDICTIONS} | evaluated if learner.epochs else {Need.CROSS_VALIDATION}
+def check_held_out(request: Request, subject: Subject, chosen: Sequence[Scorer] | None, consensus: Needs) -> None:
+    """Raise `ModelError` if held-out predictions are requested and there is nothing to make them from."""
+    requested = chosen is None or Need.CROSS_VALIDATION in needs_of(chosen)
+    seen = subject.inspection
+    if not requested or request.model is not None or seen is None or Need.CROSS_VALIDATION in consensus:
+        return
+    if chosen is None and request.known_scores is not None:
+        return
+    why = "no vectors of numbers, or hold missing ones"
+    if seen.vectors:
+        why = f"vectors of {seen.shape[0]} numbers, more than {WIDEST}"
+    assert subject.examples is not None
+    raise no_model(f"model=None for {subject.examples.source} inputs that are {why}")

@@ -1,11 +1,11 @@
-"""One page a person can read: the worst examples, their labels, and how all scores are spread."""
+"""A report page as HTML: one file that needs nothing else."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,29 +13,18 @@ from markupsafe import Markup
 
 from dataaudit.errors import StorageError
 from dataaudit.report.figures import histogram, picture, sparkline
-
-if TYPE_CHECKING:
-    from dataaudit.audit.base import Audit
-    from dataaudit.data.examples import Examples
-
-EXAMPLES = 60
-PAIRS = 12
-SHARE = 0.05
+from dataaudit.report.page import Card, Page
 
 
-def write_report(audit: Audit, examples: Examples | None, path: str | Path, k: int = EXAMPLES) -> Path:
-    """Write the report of `audit`: one file that needs nothing else.
+def write_report(page: Page, path: str | Path) -> Path:
+    """Write `page` as one file that needs nothing else.
 
     Parameters
     ----------
-    audit
+    page
         What to show.
-    examples
-        Its data set, for pictures and values; without it the page has positions only, and says so.
     path
         File to write; its folder must exist. It is replaced when the new page is complete.
-    k
-        How many of the worst examples to show.
 
     Returns
     -------
@@ -50,10 +39,10 @@ def write_report(audit: Audit, examples: Examples | None, path: str | Path, k: i
     path = Path(path)
     if not path.name:
         raise StorageError(f"{str(path)!r} as the file to write", "the name of a file", "name one, like report.html")
-    page = _environment().get_template("template.html.j2").render(**_content(audit, examples, k)).encode()
+    content = _environment().get_template("template.html.j2").render(**_content(page)).encode()
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(page)
+        partial.write_bytes(content)
         os.replace(partial, path)
     except OSError as error:
         try:
@@ -75,52 +64,32 @@ def _environment() -> Environment:
     )
 
 
-def _content(audit: Audit, examples: Examples | None, k: int) -> dict[str, Any]:
-    cards = _cards(audit, examples, k)
-    disagrees = (audit.suggested >= 0) & (audit.suggested != audit.labels)
+def _content(page: Page) -> dict[str, Any]:
+    cards = [_card(card) for card in page.cards]
     return {
-        "audit": audit,
-        "n": len(audit),
-        "classes": len(audit.class_names),
-        "disagree": int(disagrees.sum()),
-        "told": str(audit.noise_rate()).splitlines()[0] if audit.judgement is not None else "",
+        "page": page,
         "cards": cards,
         "has_values": any(card["values"] for card in cards),
-        "has_data": examples is not None,
         "histograms": [
-            (name, Markup(histogram(values, disagrees)), int((~np.isfinite(values)).sum()))
-            for name, values in audit.columns.items()
+            (name, Markup(histogram(values, page.disagrees)), int((~np.isfinite(values)).sum()))
+            for name, values in page.columns.items()
         ],
-        "pairs": _pairs(audit),
-        "by_class": _by_class(audit),
-        "share": f"{SHARE:.0%}",
-        "settings": [(name, _plain(value)) for name, value in audit.settings.items() if name != "notes"],
-        "notes": audit.settings.get("notes", []),
-        "timings": [(name, f"{seconds:.2f} s") for name, seconds in audit.timings.items()],
+        "share": f"{page.share:.0%}",
+        "settings": [(name, _plain(value)) for name, value in page.settings.items()],
     }
 
 
-def _cards(audit: Audit, examples: Examples | None, k: int) -> list[dict[str, Any]]:
-    cards = []
-    worst = audit.ranking()[:k].tolist()
-    for position, row in zip(worst, audit.suspects(k).to_dict("records"), strict=True):
-        shown = examples.show(position) if examples is not None else None
-        image = picture(shown)
-        line = ""
-        if audit.dynamics is not None:
-            line = sparkline(audit.dynamics.confidence_by_epoch[:, position])
-        cards.append(
-            {
-                "index": int(row["index"]),
-                "given": row["given"],
-                "suggested": row["suggested"],
-                "score": f"{row['score']:.3g}",
-                "image": image,
-                "values": [] if image or shown is None else values(shown),
-                "line": Markup(line),
-            }
-        )
-    return cards
+def _card(card: Card) -> dict[str, Any]:
+    image = picture(card.shown)
+    return {
+        "row": card.row,
+        "given": card.given,
+        "suggested": card.suggested,
+        "score": f"{card.score:.3g}",
+        "image": image,
+        "values": [] if image or card.shown is None else values(card.shown),
+        "line": Markup("" if card.confidence is None else sparkline(card.confidence)),
+    }
 
 
 def values(shown: Any, most: int = 8) -> list[tuple[str, str]]:
@@ -152,31 +121,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _worst(audit: Audit) -> Any:
-    return audit.ranking()[: max(1, round(SHARE * len(audit)))]
-
-
-def _pairs(audit: Audit) -> list[tuple[str, str, int]]:
-    """(given, suggested, count) among the worst, most frequent first."""
-    worst = _worst(audit)
-    given, suggested = audit.labels[worst], audit.suggested[worst]
-    other = (suggested >= 0) & (suggested != given)
-    keys, counts = np.unique(np.stack([given[other], suggested[other]]), axis=1, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:PAIRS]
-    names = audit.class_names
-    return [(names[keys[0, i]], names[keys[1, i]], int(counts[i])) for i in order]
-
-
-def _by_class(audit: Audit) -> list[tuple[str, int, str, int]]:
-    """(name, examples, mean score, number among the worst), most suspicious class first."""
-    scores, classes = audit.columns[audit.default], len(audit.class_names)
-    size = np.bincount(audit.labels, minlength=classes)
-    known = ~np.isnan(scores)
-    total = np.bincount(audit.labels[known], weights=scores[known], minlength=classes)
-    count = np.bincount(audit.labels[known], minlength=classes)
-    mean = np.divide(total, count, out=np.full(classes, np.nan), where=count > 0)
-    worst = np.bincount(audit.labels[_worst(audit)], minlength=classes)
-    order = np.lexsort((np.arange(classes), mean))
-    return [(audit.class_names[c], int(size[c]), f"{mean[c]:.3g}", int(worst[c])) for c in order.tolist()]

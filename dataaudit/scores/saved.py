@@ -59,9 +59,9 @@ def saved_scores(
     scores = {}
     for name, source in given.items():
         if name not in known:
-            raise SettingError(f"precomputed={{{name!r}: ...}}", "the name of a score", did_you_mean(name, known))
+            raise SettingError(f"known_scores={{{name!r}: ...}}", "the name of a score", did_you_mean(name, known))
         values, theirs = _read(name, source)
-        where = f"precomputed {name!r}"
+        where = f"known score {name!r}"
         if values.shape != labels.shape:
             raise DataError(
                 f"{where} of shape {values.shape}", f"{labels.shape}, one value an example", "pass that data set's own"
@@ -105,7 +105,7 @@ def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise SettingError(
-            f"precomputed {name!r} from {source} ({error})", "an .npz or .npy file without pickle", "check the path"
+            f"known score {name!r} from {source} ({error})", "an .npz or .npy file without pickle", "check the path"
         ) from error
 
 
@@ -117,7 +117,7 @@ def _real(name: str, given: Any) -> FloatArray:
         kind = str(values.dtype)
     except (TypeError, ValueError) as error:
         kind = str(error)
-    arrived = f"precomputed {name!r} of {type(given).__name__} ({kind})"
+    arrived = f"known score {name!r} of {type(given).__name__} ({kind})"
     raise SettingError(arrived, "a path, or numbers [n]", "pass one of these")
 
 

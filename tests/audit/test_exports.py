@@ -254,8 +254,8 @@ def test_options_without_a_data_set_are_refused():
 def test_where_the_number_of_errors_is_not_known_nothing_is_flagged_or_cleaned():
     dataset = hugging_face()
     audit = dataaudit.score(LogisticRegression(), dataset, "heldout_confidence", progress=False, **HF)
-    unknown = replace(audit.judgement, rate=float("nan"), lower=0.0, upper=1.0, unknown="the model is too weak")
-    audit = replace(audit, judgement=unknown)
+    unknown = replace(audit.label_errors, rate=float("nan"), lower=0.0, upper=1.0, unknown="the model is too weak")
+    audit = replace(audit, label_errors=unknown)
     made = audit.to_dataset()
     assert made["flagged"][:] == made["error_probability"][:] == [None] * N
     for policy in ("drop", "relabel", "weight"):

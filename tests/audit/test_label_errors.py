@@ -68,7 +68,7 @@ def label_posterior(probability, **changes):
         margin=np.zeros(n),
         settings={"model": "M", "seed": 0, "device": "cpu", "notes": []},
         timings={"total": 1.0},
-        judgement=judgement,
+        label_errors=judgement,
     )
     return replace(made, **changes)
 
@@ -131,7 +131,7 @@ def test_errors_of_one_kind_lead_the_pairs(noisy, trained):
 
 def test_a_share_of_a_class_is_at_most_all_of_it():
     made = label_posterior([0.5, 0.5])
-    more = replace(made, judgement=replace(made.judgement, counts=np.array([5.0])))
+    more = replace(made, label_errors=replace(made.label_errors, counts=np.array([5.0])))
     pair = more.noise_rate().pairs.iloc[0]
     assert (pair["share"], pair["upper"]) == (1.0, 1.0)
     assert pair["lower"] < 1.0
@@ -184,7 +184,7 @@ def test_targets_are_met_by_what_is_expected(digits, audit):
 def test_numbers_of_flags_are_the_best_of_all_numbers(values, target, data):
     falling = np.sort(values)[::-1]
     share = data.draw(st.floats(0.01, 1.0))
-    judgement = label_posterior([0.1]).judgement
+    judgement = label_posterior([0.1]).label_errors
     targets = dict.fromkeys(["precision", "recall", "rate"]) | {target: share}
     numbers = np.arange(1, len(falling) + 1)
     expected = np.cumsum(falling)
@@ -217,15 +217,15 @@ def test_a_number_of_examples_can_be_asked_for():
 
 def test_labels_that_are_likelier_right_are_flagged_only_if_that_is_asked_for():
     made = label_posterior([0.1, 0.2, 0.3, 0.4])
-    assert made.judgement.rate == pytest.approx(0.25)
+    assert made.label_errors.rate == pytest.approx(0.25)
     assert len(made.mislabeled()) == 0
     assert len(made.mislabeled(rate=0.25)) == 1
 
 
 def test_where_the_number_of_errors_is_not_known_examples_are_ranked_alone(tmp_path):
     made = label_posterior([0.1, 0.9, 0.4])
-    unknown = replace(made.judgement, rate=float("nan"), lower=0.0, upper=1.0, unknown="the model is too weak")
-    made = replace(made, judgement=replace(unknown, counts=np.full_like(unknown.counts, np.nan)))
+    unknown = replace(made.label_errors, rate=float("nan"), lower=0.0, upper=1.0, unknown="the model is too weak")
+    made = replace(made, label_errors=replace(unknown, counts=np.full_like(unknown.counts, np.nan)))
     made.save(tmp_path / "audit")
     for audit in (made, Audit.load(tmp_path / "audit")):
         found = audit.noise_rate()
@@ -279,8 +279,8 @@ def test_a_target_that_is_none_is_refused(options, message):
 @pytest.mark.parametrize("ask", ["error_probability", "noise_rate", "mislabeled"])
 def test_without_beliefs_there_are_no_decisions(noisy, ask):
     inputs, labels, _ = noisy
-    saved = score(None, (inputs, labels), precomputed={"c_score": np.linspace(0, 1, 300)})
-    assert saved.judgement is None
+    saved = score(None, (inputs, labels), known_scores={"c_score": np.linspace(0, 1, 300)})
+    assert saved.label_errors is None
     with pytest.raises(ModelError, match=r"an audit of c_score, which say.*other classes.*with 'consensus' among"):
         getattr(saved, ask)()
 
@@ -309,7 +309,7 @@ def test_reasons_follow_what_there_is(trained):
     assert label_posterior([0.9]).mislabeled(rate=1)["reason"].tolist() == ["by the scores alone"]
     made = label_posterior([0.9, 0.8])
     vote = Vote(np.array([3, 6]), np.array([1, 0]), np.array([7, 6]), 10, "hidden")
-    near = replace(made, judgement=replace(made.judgement, vote=vote))
+    near = replace(made, label_errors=replace(made.label_errors, vote=vote))
     assert near.mislabeled(rate=1)["reason"].tolist() == [
         "7 of 10 hidden neighbours are 'b'", "6 of 10 hidden neighbours are 'a'",
     ]  # fmt: skip
@@ -341,9 +341,9 @@ def test_dropped_rows_keep_the_users_count(noisy):
 def test_decisions_are_saved_and_loaded(trained, noisy, tmp_path, votes):
     inputs, labels, _ = noisy
     audit = trained if votes else score(_logistic(), (inputs.reshape(300, 2, 3), NAMES[labels]))
-    assert (audit.judgement.vote is not None) == votes
+    assert (audit.label_errors.vote is not None) == votes
     loaded = Audit.load(audit.save(tmp_path / "audit"))
-    mine, theirs = audit.judgement, loaded.judgement
+    mine, theirs = audit.label_errors, loaded.label_errors
     for name in LabelErrors.__dataclass_fields__:
         if name != "vote":
             np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name), err_msg=name)
@@ -355,8 +355,8 @@ def test_decisions_are_saved_and_loaded(trained, noisy, tmp_path, votes):
 
 
 def test_without_decisions_none_are_loaded(noisy, tmp_path):
-    saved = score(None, noisy[:2], precomputed={"c_score": np.linspace(0, 1, 300)})
-    assert Audit.load(saved.save(tmp_path / "audit")).judgement is None
+    saved = score(None, noisy[:2], known_scores={"c_score": np.linspace(0, 1, 300)})
+    assert Audit.load(saved.save(tmp_path / "audit")).label_errors is None
 
 
 def _logistic():

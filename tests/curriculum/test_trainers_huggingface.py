@@ -205,7 +205,7 @@ def test_models_and_losses_of_other_kinds(tmp_path, kind):
     trained(tmp_path, curriculum_trainer(trainer), net=net, callbacks=[recording], rows=rows, **options)
     assert recording.recorder.dynamics().seen.sum() == (16 if options else 2 * N)
     if not options:
-        assert recording.audit().ranking("mean_margin").shape == (N,)
+        assert dataaudit.score(recording, progress=False).ranking("mean_margin").shape == (N,)
 
 
 class Stopped(Exception):
@@ -343,7 +343,7 @@ def test_batches_that_do_not_tell_their_rows_are_refused_before_training(tmp_pat
     with pytest.raises(DataError, match="collator that returns list"):
         trained(tmp_path, collator=list)
     with pytest.raises(DataError, match="not begun"):
-        RecordDynamics().audit()
+        dataaudit.score(RecordDynamics())
     with pytest.raises(SettingError, match="no numbers"):
         trained(tmp_path, rows=rows.to_iterable_dataset(), max_steps=3)
 
@@ -497,7 +497,7 @@ def test_rows_are_drawn_by_weight(tmp_path):
 def test_losses_of_the_training_under_way_weigh_its_loss(tmp_path, kind):
     first = RecordDynamics()
     trained(tmp_path / "first", callbacks=[first])
-    audit, saving = first.audit(), {"save_strategy": "steps", "save_steps": 1000}
+    audit, saving = dataaudit.score(first, progress=False), {"save_strategy": "steps", "save_steps": 1000}
 
     def weighing():
         recording, asked, losses = RecordDynamics(), {}, {}

@@ -90,7 +90,7 @@ def same_record(found, wanted):
 def test_dynamics_are_those_of_a_plain_loop_on_the_same_order(tmp_path):
     net, recording = Net(), LightningRecordDynamics(N, CLASSES)
     fit(tmp_path, net, [recording], enable_checkpointing=False)
-    assert recording.audit().ranking("mean_margin").shape == (N,)
+    assert dataaudit.score(recording, progress=False).ranking("mean_margin").shape == (N,)
     plain, recorder = Net(), Recorder(N, CLASSES)
     optimizer, (inputs, labels) = plain.configure_optimizers(), dataset().tensors
     sampler = CurriculumSampler(np.ones(N), replacement=False)
@@ -154,7 +154,7 @@ def test_what_is_missing_is_told(tmp_path):
         with pytest.raises(DataError, match=message):
             fit(tmp_path, Net(returned), [LightningRecordDynamics(N, CLASSES)], enable_checkpointing=False)
     with pytest.raises(DataError, match="not begun"):
-        LightningRecordDynamics(N, CLASSES).audit()
+        dataaudit.score(LightningRecordDynamics(N, CLASSES))
     with pytest.raises(SettingError, match="classes=1"):
         LightningRecordDynamics(N, 1)
 
@@ -225,7 +225,7 @@ def test_a_step_that_returns_none_is_skipped(tmp_path, skipped):
 def test_rows_are_drawn_by_the_losses_of_the_training_under_way(tmp_path):
     first = LightningRecordDynamics(N, CLASSES)
     fit(tmp_path, Net(), [first], enable_checkpointing=False)
-    audit, recording, net = first.audit(), LightningRecordDynamics(N, CLASSES), Net()
+    audit, recording, net = dataaudit.score(first, progress=False), LightningRecordDynamics(N, CLASSES), Net()
     losses = {}
 
     def weights(epoch):

@@ -83,7 +83,7 @@ def test_weights_for_another_data_set_are_refused(audit, noisy):
 
 
 def test_an_audit_of_scores_alone_has_no_suspects(audit):
-    audit = replace(audit, judgement=None, dynamics=None)
+    audit = replace(audit, label_errors=None, dynamics=None)
     with pytest.raises(errors.ModelError, match="without probabilities of error"):
         audit.weights("suspects")
     with pytest.raises(errors.ModelError, match="without training losses"):

@@ -114,7 +114,7 @@ def test_a_data_set_without_length_is_refused(dataset):
 def test_a_stream_is_told_that_it_needs_a_folder():
     stream = datasets.Dataset.from_dict(PLAIN).to_iterable_dataset()
     for given, split in ((stream, None), (datasets.IterableDatasetDict(train=stream), "train")):
-        with pytest.raises(DataError, match="representations='folder'"):
+        with pytest.raises(DataError, match="cache='folder'"):
             as_examples(given, split=split)
     with pytest.raises(SettingError, match="splits: train"):
         as_examples(datasets.IterableDatasetDict(train=stream))

@@ -56,13 +56,13 @@ def test_scores_are_those_of_the_data_set(whole, tmp_path, small_parts):
     options = {"inputs": "embedding", "label": "label", "engine": "reference", "progress": False}
     plain = score(None, whole, NAMES, **options)
     stream = whole.to_iterable_dataset()
-    kept = score(None, stream, NAMES, representations=tmp_path, **options)
+    kept = score(None, stream, NAMES, cache=tmp_path, **options)
     for name in NAMES:
         np.testing.assert_array_equal(plain.columns[name], kept.columns[name])
     assert kept.class_names == ("a", "b", "c")
     assert len(parts(tmp_path)) == 6
     # Sums over all pairs want one array: the pieces are put together on disk.
-    assert "input.npy" in kept.settings["representations"]["files"]
+    assert "input.npy" in kept.settings["cache"]["files"]
     assert kept.mislabeled(rate=0.1).shape[0] == 60
 
 
@@ -158,7 +158,7 @@ def test_a_row_of_another_kind_is_named(tmp_path):
 
 def test_rows_that_cannot_be_used_are_named_before_any_score(tmp_path):
     stream = generated(500, {490: {"embedding": [float("nan"), 0.0]}})
-    options = {"inputs": "embedding", "label": "label", "representations": tmp_path, "progress": False}
+    options = {"inputs": "embedding", "label": "label", "cache": tmp_path, "progress": False}
     with pytest.raises(DataError, match="row 490"):
         score(None, stream, "knn_c_score/input", **options)
     kept = score(None, stream, "knn_c_score/input", on_bad_rows="drop", **options)

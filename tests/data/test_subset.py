@@ -209,7 +209,7 @@ def test_reports_show_the_rows_that_were_kept(tmp_path):
     ("options", "message"),
     [
         ({"on_bad_rows": "skip"}, "on_bad_rows='skip'; expected 'raise' or 'drop'"),
-        ({"on_bad_rows": "drop", "precomputed": {"probabilities": np.full((N, 2), 0.5)}}, "beside precomputed="),
+        ({"on_bad_rows": "drop", "predictions": np.full((N, 2), 0.5)}, "beside predictions="),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(options, message):

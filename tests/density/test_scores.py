@@ -315,7 +315,7 @@ def test_a_factory_is_no_trained_model(noisy, network):
     inputs, labels, _ = noisy
     recorder = dataaudit.Recorder(300, 3)
     with pytest.raises(ModelError, match="factory"):
-        dataaudit.score(network, (inputs, labels), "density/hidden", precomputed=recorder, progress=False)
+        dataaudit.score(recorder, (inputs, labels), "density/hidden", trained=network, progress=False)
 
 
 def test_ctrl_c_stops_a_density_at_an_epoch(noisy, network, quick):

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataaudit import score
 from dataaudit.dynamics import mean_probabilities, pending
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
@@ -315,12 +316,12 @@ def test_a_wrong_size_is_refused(arguments):
 
 def test_an_audit_of_nothing_is_refused():
     with pytest.raises(DataError, match="without a complete epoch"):
-        Recorder(2, 2).audit()
+        score(Recorder(2, 2))
     recorder = Recorder(2, 2)
     recorder.update([0], torch.zeros(1, 2), [0])
     recorder.end_epoch()
     with pytest.raises(DataError, match="never seen"):
-        recorder.audit()
+        score(recorder)
 
 
 def test_latest_losses_are_those_of_the_last_time():

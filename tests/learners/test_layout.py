@@ -345,7 +345,7 @@ def test_a_module_beside_a_recorder_and_one_that_is_trained_are_asked_about_turn
         recorder = Recorder(60, 3)
         recorder.update(np.arange(60), np.eye(3)[labels], labels)
         recorder.end_epoch()
-        audits.append(dataaudit.score(module, (given, labels), precomputed=recorder, progress=False))
+        audits.append(dataaudit.score(recorder, (given, labels), trained=module, progress=False))
     assert audits[0].settings["layout"] == LAST
     assert_equal(*audits)
 

@@ -174,7 +174,7 @@ def test_what_was_found_or_brought_before_counts(monkeypatch, noisy, network):
             network,
             (inputs, labels),
             ["consensus", "heldout_confidence", "density/input", "knn_c_score/input"],
-            precomputed={"probabilities": brought},
+            predictions=brought,
             progress=False,
         )
     monkeypatch.undo()
@@ -198,10 +198,9 @@ def test_a_recorder_that_was_brought_stays_one(noisy):
 
     with pytest.raises(Interrupted) as caught:
         dataaudit.score(
-            None,
+            recorder,
             (inputs, labels),
             ["el2n", Density("input")],
-            precomputed=recorder,
             engine=Pressed(),
             progress=False,
         )

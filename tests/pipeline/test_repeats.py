@@ -5,12 +5,13 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import dataaudit
 from dataaudit.dynamics.several import joined
 from dataaudit.errors import SettingError
-from dataaudit.pipeline.cross_validation import fold_seed
 from dataaudit.pipeline.interrupted import Interrupted
+from dataaudit.pipeline.sources.cross_validation import fold_seed
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 90)
@@ -87,34 +88,31 @@ def test_what_has_no_epochs_is_refused():
     recorder.update(np.arange(90), torch.zeros(90, 3), LABELS)
     recorder.end_epoch()
     with pytest.raises(SettingError, match="nothing that is trained here"):
-        dataaudit.score(None, data, precomputed=recorder, repeats=2, progress=False)
+        dataaudit.score(recorder, data, repeats=2, progress=False)
 
 
-def test_ctrl_c_in_a_later_run_keeps_what_is_complete(monkeypatch):
-    from dataaudit import repeats
+@pytest.mark.parametrize("complete", [0, 1])
+def test_ctrl_c_in_a_later_run_keeps_what_is_complete(complete):
+    """The optimizer of the run that Ctrl-C falls into is interrupted at its first step."""
+    steps_of_a_run, begun = RECIPE.epochs * 3, 0
 
-    def interrupted(*given):
-        yield from list(repeats.further(*given))[:complete]
-        raise KeyboardInterrupt
+    def pressed(*_):
+        nonlocal begun
+        begun += 1
+        if begun > (1 + complete) * steps_of_a_run:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("dataaudit.pipeline.collect.further", interrupted)
-    for complete in (0, 1):
+    handle = register_optimizer_step_pre_hook(pressed)
+    try:
         with pytest.raises(Interrupted) as caught:
             audited(3)
-        kept, whole = caught.value.audit(), audited_whole(1 + complete)
-        assert kept.settings["passes"] == pytest.approx((1 + complete) * (4 + 2 / 3), abs=0.01)
-        assert kept.settings.get("repeats", 1) == 1 + complete
-        same(kept.dynamics, whole.dynamics)
-        np.testing.assert_array_equal(kept.columns["consensus"], whole.columns["consensus"])
-
-
-def audited_whole(repeats):
-    """Without the interruption that a test has put in."""
-    with pytest.MonkeyPatch.context() as patch:
-        from dataaudit import repeats as runs
-
-        patch.setattr("dataaudit.pipeline.collect.further", runs.further)
-        return audited(repeats)
+    finally:
+        handle.remove()
+    kept, whole = caught.value.audit(), audited(1 + complete)
+    assert kept.settings["passes"] == pytest.approx((1 + complete) * (4 + 2 / 3), abs=0.01)
+    assert kept.settings.get("repeats", 1) == 1 + complete
+    same(kept.dynamics, whole.dynamics)
+    np.testing.assert_array_equal(kept.columns["consensus"], whole.columns["consensus"])
 
 
 def test_a_model_that_draws_nothing_at_random_is_told_of():

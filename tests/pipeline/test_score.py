@@ -157,7 +157,7 @@ def test_scikit_learn_models(noisy):
 def test_held_out_predictions_are_those_of_models_that_never_saw_the_row(noisy):
     inputs, labels, _ = noisy
     from dataaudit.holdout.plan import stratified_folds
-    from dataaudit.pipeline.cross_validation import MOST, fold_seed
+    from dataaudit.pipeline.sources.cross_validation import MOST, fold_seed
 
     audit = score(LogisticRegression(), (inputs, labels), "heldout_confidence", seed=3)
     expected = np.zeros(len(labels))
@@ -204,7 +204,7 @@ def test_a_model_that_already_fits_is_not_trained(noisy, trained, quick):
     with pytest.raises(ModelError, match=r"consensus beside a model that was trained.*pass a factory"):
         score(trained, (inputs, labels), "consensus", recipe=quick)
     probabilities = np.full((300, 3), 0.1) + 0.7 * np.eye(3)[labels]
-    beside = score(trained, (inputs, labels), recipe=quick, precomputed={"probabilities": probabilities})
+    beside = score(trained, (inputs, labels), recipe=quick, predictions=probabilities)
     assert list(beside.scores) == ["consensus", "confidence", "max_confidence", "heldout_confidence"]
     with pytest.raises(ModelError, match="already classifies") as caught:
         score(trained, (inputs, labels), ["mean_margin", "confidence"], recipe=quick)
@@ -235,34 +235,42 @@ def record(network, inputs, labels, epochs=3, evaluate=True):
 def test_anybodys_loop_can_be_audited(noisy, network):
     inputs, labels, _ = noisy
     recorder, module = record(network, inputs, labels)
-    alone = recorder.audit(class_names=["a", "b", "c"])
-    assert alone.class_names == ("a", "b", "c")
-    audit = score(None, (inputs, labels), precomputed=recorder)
+    alone = score(recorder)
+    assert alone.class_names == ("0", "1", "2")
+    assert any("pass it as the second argument" in note for note in alone.settings["notes"])
+    audit = score(recorder, (inputs, labels))
     assert alone.default == audit.default == "consensus"
     # With the data set at hand, its neighbours have a say in the consensus.
     assert (alone.scores["consensus"] != audit.scores["consensus"]).any()
     pd.testing.assert_frame_equal(
         alone.scores.drop(columns="consensus"), audit.scores.drop(columns="consensus"), check_exact=True
     )
-    by_name = recorder.audit("consensus", class_names=["a", "b", "c"])
+    by_name = score(recorder, None, "consensus")
     np.testing.assert_array_equal(by_name.columns["consensus"], alone.columns["consensus"])
     unseen = Recorder(300, 3)
     unseen.evaluate(torch.arange(300), module(torch.tensor(inputs)), torch.tensor(labels))
     with pytest.raises(ModelError, match=r"Recorder without a complete epoch.*pass a model, a Recorder that has seen"):
-        unseen.audit("consensus")
+        score(unseen, None, "consensus")
     assert "confidence" in audit.scores
     bare, module = record(network, inputs, labels, evaluate=False)
-    assert "confidence" not in score(None, (inputs, labels), precomputed=bare).scores
+    assert "confidence" not in score(bare, (inputs, labels)).scores
     with pytest.raises(ModelError, match="no model"):
-        score(None, (inputs, labels), "confidence", precomputed=bare)
-    own = score(module, (inputs, labels), precomputed=bare)
+        score(bare, (inputs, labels), "confidence")
+    own = score(bare, (inputs, labels), trained=module)
     np.testing.assert_allclose(own.scores["confidence"], audit.scores["confidence"], rtol=1e-6)
     with pytest.raises(DataError, match="Recorder of 300 examples"):
-        score(None, (inputs[:200], labels[:200]), precomputed=recorder)
+        score(recorder, (inputs[:200], labels[:200]))
     with pytest.raises(DataError, match="differ from the data set"):
-        score(None, (inputs, (labels + 1) % 3), precomputed=recorder)
-    with pytest.raises(DataError, match="class names"):
-        recorder.audit(class_names=["a"])
+        score(recorder, (inputs, (labels + 1) % 3))
+    for options in ({"trained": module}, {"predictions": np.full((300, 3), 1 / 3)}):
+        with pytest.raises(SettingError, match="without a data set"):
+            score(recorder, **options)
+    with pytest.raises(SettingError, match="trained=Sequential beside a model"):
+        score(module, (inputs, labels), trained=module)
+    with pytest.raises(SettingError, match="no data set"):
+        score(module)
+    with pytest.raises(ModelError, match="factory"):
+        score(recorder, (inputs, labels), trained=network)
 
 
 def test_progress_false_is_silent_and_true_draws_on_standard_error():
@@ -325,14 +333,14 @@ class Endless(IterableDataset):
         ((X, Y), {"seed": -1}, ["seed=-1"]),
         ((X, Y), {"seed": 1.5}, ["seed=1.5"]),
         ((X, Y), {"progress": "no"}, ["progress='no'"]),
-        ((X, Y), {"precomputed": "file"}, ["precomputed"]),
+        ((X, Y), {"known_scores": "file"}, ["known_scores"]),
         ((X, Y), {"split": "train"}, ["split"]),
         ((X, Y), {"model": nn.Linear(4, 5)}, ["(2, 5)", "3 classes"]),
         ((X, Y), {"model": "resnet"}, ["model of type str"]),
         ((IMAGES, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
         ((NAN, Y), {"model": None}, ["model=None", "no vectors of numbers, or hold missing ones"]),
         ((np.zeros((30, 4097)), Y), {"model": None}, ["vectors of 4097 numbers, more than 4096"]),
-        ((X, Y), {"model": None, "scorers": "el2n"}, ["model=None", "label_quality", "precomputed=Recorder"]),
+        ((X, Y), {"model": None, "scorers": "el2n"}, ["model=None", "label_quality", "a Recorder"]),
         ((IMAGES, Y), {"model": None, "scorers": "consensus"}, ["consensus from no model", "pass a model"]),
     ],
 )
@@ -385,7 +393,7 @@ def test_an_unknown_recipe_is_refused_even_without_a_torch_model(noisy):
     with pytest.raises(SettingError, match="device"):
         score(LogisticRegression(), noisy[:2], device="cuda")
     with pytest.raises(SettingError, match="nothing is trained"):
-        score(None, noisy[:2], recipe="mnist", precomputed=Recorder(300, 3))
+        score(Recorder(300, 3), noisy[:2], recipe="mnist")
 
 
 def test_probabilities_that_exist_already(noisy):
@@ -394,21 +402,19 @@ def test_probabilities_that_exist_already(noisy):
 
     inputs, labels, wrong = noisy
     probabilities = cross_val_predict(LogisticRegression(), inputs, labels, method="predict_proba")
-    audit = dataaudit.score(None, (inputs, labels), precomputed={"probabilities": probabilities}, progress=False)
+    audit = dataaudit.score(None, (inputs, labels), predictions=probabilities, progress=False)
     assert list(audit.columns) == ["consensus", "heldout_confidence"]
     np.testing.assert_allclose(audit.columns["heldout_confidence"], probabilities[np.arange(300), labels], rtol=1e-5)
     # Neighbours have a say in what is suggested, and change little where classes lie apart.
     assert (audit.suggested == probabilities.argmax(1)).mean() > 0.98
-    unplaced = score(None, (np.zeros((300, 1, 2, 2), np.uint8), labels), precomputed={"probabilities": probabilities})
+    unplaced = score(None, (np.zeros((300, 1, 2, 2), np.uint8), labels), predictions=probabilities)
     assert list(unplaced.columns) == ["consensus", "heldout_confidence"]
     np.testing.assert_array_equal(unplaced.suggested, probabilities.argmax(1))
     assert wrong[audit.ranking()[:15]].mean() > 0.9
-    both = dataaudit.score(
-        None, (inputs, labels), ["parzen/input", "heldout_confidence"], precomputed={"probabilities": probabilities}
-    )
+    both = dataaudit.score(None, (inputs, labels), ["parzen/input", "heldout_confidence"], predictions=probabilities)
     assert set(both.columns) == {"parzen/input", "heldout_confidence"}
     with pytest.raises(SettingError, match="none of which reads them"):
-        dataaudit.score(None, (inputs, labels), "parzen/input", precomputed={"probabilities": probabilities})
+        dataaudit.score(None, (inputs, labels), "parzen/input", predictions=probabilities)
 
 
 @pytest.mark.parametrize(
@@ -425,7 +431,7 @@ def test_wrong_probabilities_are_refused(noisy, change, message):
     inputs, labels, _ = noisy
     given = change(np.full((300, 3), 1 / 3))
     with pytest.raises(DataError, match=message):
-        dataaudit.score(None, (inputs, labels), precomputed={"probabilities": given}, progress=False)
+        dataaudit.score(None, (inputs, labels), predictions=given, progress=False)
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 0], [0, 0, 0, 0, 1]])

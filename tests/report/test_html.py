@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import dataaudit
+from dataaudit.audit.page import page_of
 from dataaudit.data import as_examples
 from dataaudit.errors import StorageError
 from dataaudit.report.html import values, write_report
@@ -64,7 +65,7 @@ def test_a_page_with_pictures(pictures, tmp_path):
 
 
 def test_a_page_without_the_data_set_says_so(pictures, tmp_path):
-    page = Page(write_report(pictures[2], None, tmp_path / "report.html"))
+    page = Page(write_report(page_of(pictures[2], None), tmp_path / "report.html"))
     assert "not at hand" in page.text
     assert "img" not in [tag for tag, _ in page.tags]
 
@@ -74,7 +75,7 @@ def test_scores_that_are_missing_are_counted(pictures, tmp_path):
     broken = {name: np.where(np.arange(80) < 5, np.nan, column) for name, column in audit.columns.items()}
     broken["nothing"] = np.full(80, np.nan)
     broken["bottomless"] = np.where(np.arange(80) < 7, -np.inf, 1.0)
-    page = Page(write_report(replace(audit, columns=broken), None, tmp_path / "report.html", k=80))
+    page = Page(write_report(page_of(replace(audit, columns=broken), None, 80), tmp_path / "report.html"))
     assert "(5 without)" in page.text
     assert "(80 without)" in page.text
     assert "(7 without)" in page.text
@@ -122,5 +123,5 @@ def test_a_page_that_cannot_be_written_leaves_nothing(pictures, tmp_path, monkey
 
 def test_an_examples_object_can_be_shown(pictures, tmp_path):
     images, names, audit = pictures
-    page = Page(write_report(audit, as_examples((images, names)), tmp_path / "report.html", k=3))
+    page = Page(write_report(page_of(audit, as_examples((images, names)), 3), tmp_path / "report.html"))
     assert [tag for tag, _ in page.tags].count("img") == 3

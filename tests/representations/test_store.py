@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -17,7 +18,9 @@ import dataaudit
 from dataaudit import Recipe, networks, score
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, SettingError, StorageError
+from dataaudit.pipeline.sources import spaces
 from dataaudit.representations import collect, store
+from dataaudit.representations.collect import represent
 from dataaudit.representations.input import stored_inputs
 from dataaudit.representations.store import RowStore
 
@@ -34,7 +37,7 @@ def data():
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(store, "BLOCK", 1000)
-    monkeypatch.setattr(collect, "ROWS", 50)
+    monkeypatch.setattr(spaces, "represent", partial(represent, batch_size=50))
 
 
 def model():
@@ -44,7 +47,7 @@ def model():
 
 def scored(data, folder, scorers=SCORERS, **options):
     options = {"recipe": Recipe(epochs=1), "engine": "reference", "progress": False, **options}
-    return score(model(), data, scorers, representations=folder, **options)
+    return score(model(), data, scorers, cache=folder, **options)
 
 
 def numbers(data):
@@ -54,7 +57,7 @@ def numbers(data):
 
 
 def rows_made(audit):
-    return {name: told["made_from_row"] for name, told in audit.settings["representations"]["files"].items()}
+    return {name: told["made_from_row"] for name, told in audit.settings["cache"]["files"].items()}
 
 
 def test_scores_are_those_of_memory_bit_for_bit(data, tmp_path, small_blocks):
@@ -75,22 +78,22 @@ def test_inputs_that_lie_in_no_array_are_stored_once(data, tmp_path, small_block
     plain = score(None, table, names, engine="reference", progress=False)
     reads = []
     monkeypatch.setattr(store.OnDisk, "put", lambda self, *a, put=store.OnDisk.put: reads.append(a[0]) or put(self, *a))
-    kept = score(None, table, names, engine="reference", representations=tmp_path, progress=False)
+    kept = score(None, table, names, engine="reference", cache=tmp_path, progress=False)
     for name in names:
         np.testing.assert_array_equal(plain.columns[name], kept.columns[name])
     assert rows_made(kept) == {"input.npy": 0}
     np.testing.assert_array_equal(np.load(tmp_path / "input.npy"), data[0].astype(np.float64).astype(np.float32))
     assert reads
     reads.clear()
-    score(None, table, names, engine="reference", representations=tmp_path, progress=False)
+    score(None, table, names, engine="reference", cache=tmp_path, progress=False)
     assert not reads
 
 
 def test_arrays_stay_where_they_are(data, tmp_path):
     np.save(tmp_path / "x.npy", data[0])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    audit = score(None, (mapped, data[1]), "knn_c_score/input", representations=tmp_path / "kept", progress=False)
-    assert audit.settings["representations"]["files"] == {}
+    audit = score(None, (mapped, data[1]), "knn_c_score/input", cache=tmp_path / "kept", progress=False)
+    assert audit.settings["cache"]["files"] == {}
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["representations.json"]
     assert any("nothing had to be kept" in note for note in audit.settings["notes"])
 
@@ -258,9 +261,7 @@ def test_a_damaged_description_is_refused(damage, tmp_path):
 
 
 def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch):
-    from dataaudit.density import compute
-
-    sums = compute.density_sums
+    sums = spaces.density_sums
 
     def meddled(*arguments):
         [path] = tmp_path.glob("hidden*.npy")
@@ -269,7 +270,7 @@ def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch)
             file.write(b"\x01\x02\x03\x04")
         return sums(*arguments)
 
-    monkeypatch.setattr(compute, "density_sums", meddled)
+    monkeypatch.setattr(spaces, "density_sums", meddled)
     with pytest.raises(StorageError, match="changed while its rows were read"):
         scored(data, tmp_path, ["density/hidden"])
 
@@ -304,7 +305,7 @@ def test_nan_in_a_late_row_is_named_before_anything_is_stored(data, tmp_path):
     x = data[0].copy()
     x[397, 2] = np.nan
     with pytest.raises(DataError, match="row 397"):
-        score(None, numbers((x, data[1])), "density/input", representations=tmp_path / "kept", progress=False)
+        score(None, numbers((x, data[1])), "density/input", cache=tmp_path / "kept", progress=False)
     assert not (tmp_path / "kept").exists()
 
 
@@ -318,7 +319,7 @@ def test_images_and_one_class_of_one(tmp_path):
     dataset = torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y))
     names = ["density/input", "knn_c_score/input"]
     plain = score(None, dataset, names, engine="reference", progress=False)
-    kept = score(None, dataset, names, engine="reference", representations=tmp_path, progress=False)
+    kept = score(None, dataset, names, engine="reference", cache=tmp_path, progress=False)
     for name in names:
         np.testing.assert_array_equal(plain.columns[name], kept.columns[name])
     assert np.load(tmp_path / "input.npy").shape == (40, 48)
@@ -334,8 +335,7 @@ def test_a_trained_module_is_read_once(data, tmp_path):
         nn.functional.cross_entropy(fitted(torch.tensor(x)), torch.tensor(y)).backward()
         optimizer.step()
     audits = [
-        score(fitted, data, "density/hidden", engine="reference", representations=tmp_path, progress=False)
-        for _ in range(2)
+        score(fitted, data, "density/hidden", engine="reference", cache=tmp_path, progress=False) for _ in range(2)
     ]
     assert [set(rows_made(audit).values()) for audit in audits] == [{0}, {400}]
     assert dataaudit.Audit.load(audits[1].save(tmp_path.parent / "audit")).settings == audits[1].settings

@@ -13,7 +13,7 @@ def data():
 
 
 def scored(data, saved, **options):
-    return dataaudit.score(None, data, precomputed=saved, progress=False, **options)
+    return dataaudit.score(None, data, known_scores=saved, progress=False, **options)
 
 
 @pytest.mark.parametrize("key", ["scores", "cscores", "c_score"])
@@ -38,7 +38,7 @@ def test_labels_with_gaps_and_arrays(data, tmp_path):
 
 
 def test_beside_other_scores(data):
-    audit = dataaudit.score(None, data, "density/input", precomputed={"c_score": np.zeros(6)}, progress=False)
+    audit = dataaudit.score(None, data, "density/input", known_scores={"c_score": np.zeros(6)}, progress=False)
     assert list(audit.columns) == ["density/input", "c_score"]
 
 
@@ -47,7 +47,7 @@ def test_other_labels_are_refused(data, tmp_path):
     other = labels.copy()
     other[[1, 4]] = 0
     np.savez(tmp_path / "other.npz", labels=other, scores=np.zeros(6))
-    with pytest.raises(DataError, match=r"2 labels in precomputed 'c_score' that differ.*rows 1, 4"):
+    with pytest.raises(DataError, match=r"2 labels in known score 'c_score' that differ.*rows 1, 4"):
         scored(data, {"c_score": tmp_path / "other.npz"})
     np.savez(tmp_path / "short.npz", labels=labels[:5], scores=np.zeros(6))
     with pytest.raises(DataError, match="5 labels"):
@@ -62,10 +62,10 @@ def test_other_labels_are_refused(data, tmp_path):
         ({"c_score": np.full(6, np.inf)}, DataError, "infinite"),
         ({"c_score": "nowhere.npz"}, SettingError, "nowhere"),
         ({"c_score": {}}, SettingError, "dict"),
-        ({}, SettingError, "precomputed={}"),
+        ({}, SettingError, "known_scores={}"),
         ({"c_score": np.full(6, 1j)}, SettingError, "complex"),
         ({"c_score": np.full(6, np.nan)}, DataError, "no value but NaN"),
-        ("file.npz", SettingError, "precomputed=str"),
+        ("file.npz", SettingError, "known_scores=str"),
     ],
 )
 def test_wrong_ones(data, saved, error, message):

@@ -99,7 +99,7 @@ def settings_of(case: Case, data: Data, audit: dataaudit.Audit) -> dict[str, Any
 
 def today_of(audit: dataaudit.Audit) -> tuple[dict[str, Any], dict[str, Array]]:
     """What the library says of the errors at its present state."""
-    noise, judgement = audit.noise_rate(), audit.judgement
+    noise, judgement = audit.noise_rate(), audit.label_errors
     assert judgement is not None
     rate = {"rate": noise.rate, "lower": noise.lower, "upper": noise.upper, "estimates": dict(noise.estimates)}
     rate |= {"unknown": judgement.unknown, "independent": judgement.independent}

@@ -17,7 +17,6 @@ from dataaudit.errors import DataError, ModelError, SettingError, require
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dataaudit.audit.base import Audit
 
 transformers: Any = require("transformers", "trainer", "recording in its Trainer")
 
@@ -87,13 +86,10 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         self._batch: tuple[Tensor, Tensor] | None = None
         self._open = self._resumed = False
 
-    def audit(self, scorers: Any = "auto", **options: Any) -> Audit:
-        """Audit of what was recorded; the arguments are those of `Recorder.audit`."""
-        return self.recorder.audit(scorers, **options)
-
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Check that batches say their rows, start or resume the record, and hook into the model."""
         self._forget()
+        self.trained = None
         model, loader = kwargs["model"], kwargs["train_dataloader"]
         _refuse(args, state, loader)
         self._alone(model, state)
@@ -144,6 +140,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         if self._open:
             self._close()
         self._forget()
+        self.trained = kwargs.get("model")
         self._gather()
 
     def _alone(self, model: Any, state: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
@@ -13,9 +13,6 @@ from dataaudit.curriculum.trainers.state import emptied, pack, unpack
 from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, require
-
-if TYPE_CHECKING:
-    from dataaudit.audit.base import Audit
 
 lightning: Any = require("lightning.pytorch", "lightning", "recording in its Trainer")
 Callback: Any = lightning.Callback
@@ -79,12 +76,9 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         self._lengths: dict[int, int] = {}
         self._resumable = False
 
-    def audit(self, scorers: Any = "auto", **options: Any) -> Audit:
-        """Audit of what was recorded; the arguments are those of `Recorder.audit`."""
-        return self.recorder.audit(scorers, **options)
-
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start or resume the record."""
+        self.trained = None
         stored, self._stored = self._stored, None
         loaders = CombinedLoader(trainer.train_dataloader).flattened
         if stored is None and trainer.global_step > 0:
@@ -142,6 +136,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Gather the record."""
+        self.trained = pl_module
         self._gather()
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
 
 
-class RecordedLosses:
+class RecordedLosses(RecordingCallback):
     """Makes a callback a `LossRecord`, for `dataaudit.SmallLoss` and `dataaudit.SelfPaced`.
 
     Losses are those at the end of the last complete epoch, so that a training resumed within an epoch asks for the

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import IntArray
 from dataaudit.dynamics.outcomes import PredictionTable
-
-if TYPE_CHECKING:
-    from dataaudit.dynamics.summary import Predictions
-    from dataaudit.learners.base import Learner
-    from dataaudit.representations.input import InputRows
+from dataaudit.dynamics.summary import Predictions
+from dataaudit.evidence.base import LEFT_OUT
+from dataaudit.learners.base import Learner
+from dataaudit.learners.features import all_features
+from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
+from dataaudit.pipeline.sources.base import Run, Source
+from dataaudit.pipeline.sources.spaces import Inputs
+from dataaudit.representations.input import InputRows
 
 SHARPNESS = 10.0
 ABSENT = -50.0
@@ -39,9 +42,6 @@ def left_out_predictions(inputs: InputRows, alpha: float | None, labels: IntArra
     consensus, of which benchmarks/peers/constants.py tries several. Without `alpha`, the penalty is chosen by the
     squared error.
     """
-    from dataaudit.learners.features import all_features
-    from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
-
     # A probe, which has one, takes columns of tables as they are.
     given = within_rows(all_features(inputs.examples)) if alpha is not None else inputs.level[0]
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, alpha)
@@ -52,3 +52,35 @@ def left_out_predictions(inputs: InputRows, alpha: float | None, labels: IntArra
         logits[:, absent] = ABSENT
         table.add(np.arange(block.start, block.stop), logits)
     return table.result()
+
+
+class RidgeLeaveOneOut(Source):
+    """Predictions of ridge regression on the inputs, each example's from all the others.
+
+    Parameters
+    ----------
+    run
+        The call.
+    inputs
+        Rows to regress on.
+    alpha
+        Penalty of the model of the call, where it is a ridge regression; None to choose one.
+    part
+        Field of `Evidence` that the predictions are for: "heldout", or "left_out" beside a model that is none.
+    way
+        Source of the consensus that they are.
+    """
+
+    def __init__(self, run: Run, inputs: Inputs, alpha: float | None, part: str, way: str) -> None:
+        self._run, self._inputs, self._alpha, self._part, self._way = run, inputs, alpha, part, way
+        self._found: dict[str, Any] = {}
+
+    def collect(self) -> None:
+        """Decompose the table once."""
+        with self._run.timer.stage("holdout"):
+            predictions = left_out_predictions(self._inputs.rows, self._alpha, self._run.labels, self._run.classes)
+        self._found = {self._part: predictions, "ways": {self._way: LEFT_OUT}}
+
+    def parts(self) -> dict[str, Any]:
+        """The predictions."""
+        return self._found

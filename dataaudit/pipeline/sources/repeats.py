@@ -1,26 +1,19 @@
-"""Further training runs on all examples, each with a seed of its own: what they show joins what the first one shows."""
+"""Several training runs on all examples taken together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dataaudit.common.probabilities import Averaged, ClassProbabilities, blocks
 from dataaudit.common.types import IntArray
-from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.several import joined
+from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError
-from dataaudit.pipeline.cross_validation import fold_seed
-from dataaudit.pipeline.evaluations import Evaluations, Show, own_generator, show_all, spent
-
-if TYPE_CHECKING:
-    from dataaudit.dynamics.summary import Dynamics
-    from dataaudit.learners.base import Learner
-    from dataaudit.neighbours.labels import NeighbourLabels
-    from dataaudit.pipeline.spaces import SpaceCollector
+from dataaudit.learners.base import Learner
+from dataaudit.neighbours.labels import NeighbourLabels
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class Shown:
     around
         Labels of the nearest neighbours in a hidden layer.
     passes
-        What all but the first of them cost: 1 a training pass over the examples, a third an evaluation.
+        What they cost: 1 a training pass over the examples, a third an evaluation.
     """
 
     dynamics: Dynamics | None
@@ -101,53 +94,3 @@ def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
             "a torch module, a boosting model with staged predictions or a model with partial_fit, yet to be trained",
             "leave repeats=1",
         )
-
-
-def further(
-    learner: Learner,
-    labels: IntArray,
-    classes: int,
-    seed: int,
-    repeats: int,
-    evaluates: bool,
-    progress: bool,
-    crowds: Callable[[int], SpaceCollector],
-) -> Iterator[Shown]:
-    """Training runs 2 to `repeats`; no per-epoch matrices are kept of them.
-
-    Parameters
-    ----------
-    learner
-        What trains; every run starts from the weights that it starts from, or from a factory's fresh ones.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    seed
-        Of the audit; each run's own is drawn from it.
-    repeats
-        Runs, the first one counted.
-    evaluates
-        Whether everything is evaluated after the last epochs, as after those of the first run.
-    progress
-        Whether to draw progress bars.
-    crowds
-        Makes, for the seed of a run, what looks for neighbours in its hidden layer, if any are wanted.
-    """
-    rows = np.arange(len(labels), dtype=np.int64)
-    for number in range(1, repeats):
-        own = fold_seed(seed, number)
-        recorder, near = Recorder(len(labels), classes, history_bytes=0), crowds(own)
-        evaluating = None
-        if evaluates:
-            evaluating = Evaluations(labels, classes, learner.epochs, learner.evaluations, learner.views)
-        fitted = learner.fit(rows, own, recorder, progress, None if evaluating is None else evaluating.watch)
-        shows: list[Show] = [] if evaluating is None else [evaluating.show]
-        evaluations, looks = None, int(bool(near.of_model))
-        with own_generator(own):
-            if not near.take(fitted, None, shows) and shows:
-                show_all(fitted, labels, shows, progress)
-            if evaluating is not None:
-                evaluations = evaluating.finish(fitted)
-                looks = evaluating.passes
-        yield Shown(recorder.dynamics(), evaluations, near.around, spent(learner.epochs, looks))

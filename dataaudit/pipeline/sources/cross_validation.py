@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,11 @@ from dataaudit.common.probabilities import softmax
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import IntArray
 from dataaudit.dynamics.outcomes import PredictionTable
+from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import ModelError
 from dataaudit.holdout.plan import stratified_folds
-
-if TYPE_CHECKING:
-    from dataaudit.dynamics.summary import Predictions
-    from dataaudit.learners.base import Learner
+from dataaudit.learners.base import Learner
+from dataaudit.pipeline.sources.base import Run, Source, fits_afresh
 
 FOLDS = 3
 """Few, for a model that sees fewer labels remembers fewer errors: averaged over draws of folds, three found more errors
@@ -51,23 +50,10 @@ def fold_seed(seed: int, number: int) -> int:
 def heldout_predictions(
     learner: Learner, labels: IntArray, classes: int, seed: int, progress: bool, folds: int = FOLDS, draws: int = 1
 ) -> Predictions | None:
-    """Out-of-sample predictions by k-fold training from scratch, with fold and training seed `seed`.
+    """Out-of-sample predictions by k-fold training, with fold and training seed `seed`.
 
     Of several draws of folds, each with a seed of its own, the mean of the probabilities counts.
-
-    Raises
-    ------
-    ModelError
-        If training would start from weights that have seen these labels.
     """
-    learner = learner.from_scratch()
-    share = learner.already_fits(seed)
-    if share is not None:
-        raise ModelError(
-            f"a model that already classifies {share:.1%} of these labels correctly, to predict them held out",
-            "weights that have not seen these labels",
-            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
-        )
     table = PredictionTable(labels, classes)
     if draws == 1:
         for rows, logits in _by_folds(learner, labels, folds, seed, progress):
@@ -98,3 +84,48 @@ def _by_folds(
                 block = rows[start : start + EVALUATION_ROWS]
                 yield block, fitted.logits(block)
                 advance(len(block))
+
+
+class CrossValidation(Source):
+    """Held-out predictions by folds.
+
+    Parameters
+    ----------
+    run
+        The call.
+    learner
+        What trains.
+    fits
+        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    folds
+        Number of folds; `FOLDS`, drawn as often as `draws_of` says, if None.
+    """
+
+    def __init__(self, run: Run, learner: Learner, fits: float | None, folds: int | None) -> None:
+        self._run, self._learner, self._folds = run, learner.from_scratch(), folds
+        self._fits = fits_afresh(learner, self._learner, fits, run.seed)
+        self._found: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Raise `ModelError` if training would start from weights that have seen these labels."""
+        if self._fits is not None:
+            raise ModelError(
+                f"a model that already classifies {self._fits:.1%} of these labels correctly, to predict them held out",
+                "weights that have not seen these labels",
+                'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+            )
+
+    def collect(self) -> None:
+        """Train on all folds but one, and predict that one."""
+        run, folds = self._run, self._folds or FOLDS
+        with run.timer.stage("holdout"):
+            draws = draws_of(self._learner, len(run.labels)) if self._folds is None else 1
+            predictions = heldout_predictions(
+                self._learner, run.labels, run.classes, run.seed, run.progress, folds, draws
+            )
+        how = f"{folds} folds, drawn {draws} time{'s' if draws > 1 else ''}"
+        self._found = {"heldout": predictions, "ways": {"heldout": how}}
+
+    def parts(self) -> dict[str, Any]:
+        """The predictions."""
+        return self._found

@@ -1,4 +1,4 @@
-"""Evaluation passes after the last epochs of a run: what the network says of examples as they are, and mirrored."""
+"""Evaluation passes after the last epochs of a run, of examples as they are and mirrored."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def show_all(
     view: Any = None,
     text: str = "predicting",
 ) -> None:
-    """One evaluation pass over all rows, block by block, for everybody who wants to see it."""
+    """One evaluation pass over all rows, block by block, shown to all of `shows`."""
     rows = np.arange(len(labels), dtype=np.int64)
     with progress_bar(text, len(rows), progress) as advance:
         for start in range(0, len(rows), ROWS):
@@ -115,8 +115,8 @@ class Evaluations:
         self._evaluate(fitted, tuple(view for view in self._views if view is not None))
         return self._recorder.dynamics()
 
-    def partial_audit(self) -> Dynamics | None:
-        """What the complete passes show; None without any. An open one is forgotten."""
+    def complete(self) -> Dynamics | None:
+        """Means over the complete passes; None without any. An open one is forgotten."""
         self._recorder.discard_epoch()
         self._shown = 0
         return self._recorder.dynamics()

@@ -1,0 +1,204 @@
+"""Scores of every example, and how they rank: the fields of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.dynamics.summary import Dynamics
+from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.evidence.agreement import SHARES, Agreement
+from dataaudit.labels.label_errors import LabelErrors
+from dataaudit.scores.base import Uncertainty
+
+if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
+    from dataaudit.evidence.base import Evidence
+    from dataaudit.evidence.trained import TrainedModel
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scored:
+    """Scores of every example of a labelled data set.
+
+    Attributes
+    ----------
+    columns
+        Values by score name, float64 [n] each, higher = more regular, NaN where an example has no score.
+    ties
+        What orders examples of equal score, by score name, float64 [n].
+    labels
+        Given labels, int64 [n], positions in `class_names`.
+    class_names
+        Class names as the data set spells them, [C].
+    default
+        Score that ranks when none is named.
+    suggested
+        Class the model believes in, int64 [n], -1 where nothing is known.
+    margin
+        Logit of the given label minus the largest other logit, mean over epochs where there are any, [n].
+    settings
+        Seed, model, recipe, device, precision, engine, versions, fingerprint of the data, notes.
+    timings
+        Seconds by stage.
+    dynamics
+        Training dynamics with their per-epoch matrices, or None.
+    uncertainties
+        Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
+    label_errors
+        Estimated rate of label errors and the probability of each; None where nothing says what class an example is of.
+    """
+
+    columns: Mapping[str, FloatArray]
+    ties: Mapping[str, FloatArray]
+    labels: IntArray
+    class_names: tuple[str, ...]
+    default: str
+    suggested: IntArray
+    margin: FloatArray
+    settings: dict[str, Any]
+    timings: dict[str, float]
+    dynamics: Dynamics | None = None
+    uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
+    label_errors: LabelErrors | None = None
+    _examples: Examples | None = field(default=None)
+    # What scoring found and trained, for later questions; neither is saved.
+    _evidence: Evidence | None = field(default=None)
+    _model: TrainedModel | None = field(default=None)
+
+    def __len__(self) -> int:
+        """Number of examples n."""
+        return len(self.labels)
+
+    @property
+    def rows(self) -> IntArray:
+        """Rows of the data set that were audited, int64 [n], ascending: all but those that were dropped as unusable.
+
+        Tables of this audit name these rows as ``index``; its arrays [n] hold their values in this order.
+        """
+        dropped = np.asarray(self.settings.get("dropped_rows", ()), np.int64)
+        return np.delete(np.arange(len(self.labels) + len(dropped), dtype=np.int64), dropped)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row an example, a column a score, float64 [n, s], higher = more regular; indexed by `rows`.
+
+        A fresh frame at every access: changing it changes nothing here.
+        """
+        return pd.DataFrame(dict(self.columns), index=self._index)
+
+    @property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.rows, name="index")
+
+    @property
+    def reliability(self) -> dict[str, float]:
+        """Split-half reliability (Spearman-Brown) of every score that is an estimate; NaN from too few runs.
+
+        No other score can be expected to correlate with an estimate of reliability r by more than about sqrt(r).
+        """
+        return {name: known.reliability for name, known in self.uncertainties.items()}
+
+    def uncertainty(self, by: str | None = None) -> pd.DataFrame:
+        """Return how far a score is known.
+
+        Parameters
+        ----------
+        by
+            A score that is an estimate; `default` if None.
+
+        Returns
+        -------
+        DataFrame
+            One row an example, indexed by `rows`: score, stderr, lower and upper (95 % interval), holdouts (how often
+            it was held out; of a sampled density, members of its sample).
+
+        Raises
+        ------
+        SettingError
+            If there is no such score, or it is no estimate.
+        """
+        name = self._named(by)
+        if name not in self.uncertainties:
+            raise SettingError(
+                f"the uncertainty of {name!r}", "a score that is an estimate", did_you_mean(name, self.uncertainties)
+            )
+        known = self.uncertainties[name]
+        columns = {field: getattr(known, field) for field in ("stderr", "lower", "upper", "holdouts")}
+        return pd.DataFrame({"score": self.columns[name], **columns}, index=self._index)
+
+    def ranking(self, by: str | None = None) -> IntArray:
+        """Positions of all examples in this audit, int64 [n], most suspicious first.
+
+        Where rows were dropped, ``audit.rows[audit.ranking()]`` are their rows in the data set.
+
+        Parameters
+        ----------
+        by
+            Score to rank by; `default` if None. Equal values are ordered by the score's own ties, then by
+            position; examples without a score come last.
+
+        Raises
+        ------
+        SettingError
+            If there is no such score.
+        """
+        name = self._named(by)
+        values = self.columns[name]
+        ties = self.ties.get(name, np.zeros(len(values)))
+        return np.lexsort((ties, values, np.isnan(values))).astype(np.int64)
+
+    def _named(self, by: str | None) -> str:
+        name = self.default if by is None else by
+        if not isinstance(name, str) or name not in self.columns:
+            raise SettingError(f"score {name!r}", "a score of this audit", did_you_mean(name, self.columns))
+        return name
+
+    def suspects(self, k: int = 20, by: str | None = None) -> pd.DataFrame:
+        """Return the `k` most suspicious examples.
+
+        Parameters
+        ----------
+        k
+            How many; all examples if there are fewer.
+        by
+            As in `ranking`.
+
+        Returns
+        -------
+        DataFrame
+            index (row of the data set), given (label), suggested (label; blank where it equals the given or nothing is
+            known), score, margin.
+
+        Raises
+        ------
+        SettingError
+            If `k` is not a whole number of at least 1, or there is no such score.
+        """
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise SettingError(f"k={k!r}", "a whole number of at least 1", "pass suspects(k=20)")
+        name = self._named(by)
+        chosen = self.ranking(name)[:k]
+        names = np.asarray(self.class_names, dtype=object)
+        given, suggested = self.labels[chosen], self.suggested[chosen]
+        other = (suggested >= 0) & (suggested != given)
+        return pd.DataFrame(
+            {
+                "index": self.rows[chosen],
+                "given": names[given],
+                "suggested": np.where(other, names[suggested], ""),
+                "score": self.columns[name][chosen],
+                "margin": self.margin[chosen],
+            }
+        )
+
+    @property
+    def agreement(self) -> Agreement:
+        """Shares of the labels that the model agrees with: trained on them, shown mirrored, and held out."""
+        found = self.settings.get("agreement", {})
+        return Agreement(*(found.get(name) for name in SHARES))

@@ -1,0 +1,74 @@
+"""The report page of an audit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dataaudit.audit.label_errors import LabelDecisions
+from dataaudit.common.types import IntArray
+from dataaudit.data.examples import Examples
+from dataaudit.report.page import Card, ClassRow, Page
+
+EXAMPLES = 60
+PAIRS = 12
+SHARE = 0.05
+
+
+def page_of(audit: LabelDecisions, examples: Examples | None, k: int = EXAMPLES) -> Page:
+    """Content of the page of `audit`: its `k` worst examples, shown where the data set is at hand."""
+    worst = audit.ranking()[: max(1, round(SHARE * len(audit)))]
+    return Page(
+        examples=len(audit),
+        classes=len(audit.class_names),
+        headline=str(audit.noise_rate()).splitlines()[0] if audit.label_errors is not None else "",
+        ranked_by=audit.default,
+        agreement=str(audit.agreement),
+        disagrees=(audit.suggested >= 0) & (audit.suggested != audit.labels),
+        columns=audit.columns,
+        cards=_cards(audit, examples, k),
+        has_data=examples is not None,
+        pairs=_pairs(audit, worst),
+        by_class=_by_class(audit, worst),
+        share=SHARE,
+        settings={name: value for name, value in audit.settings.items() if name != "notes"},
+        notes=tuple(audit.settings.get("notes", ())),
+        seconds=audit.timings,
+    )
+
+
+def _cards(audit: LabelDecisions, examples: Examples | None, k: int) -> tuple[Card, ...]:
+    dynamics = audit.dynamics
+    return tuple(
+        Card(
+            row=int(row["index"]),
+            given=row["given"],
+            suggested=row["suggested"],
+            score=float(row["score"]),
+            shown=None if examples is None else examples.show(position),
+            confidence=None if dynamics is None else dynamics.confidence_by_epoch[:, position],
+        )
+        for position, row in zip(audit.ranking()[:k].tolist(), audit.suspects(k).to_dict("records"), strict=True)
+    )
+
+
+def _pairs(audit: LabelDecisions, worst: IntArray) -> tuple[tuple[str, str, int], ...]:
+    """Given label, suggested label and count among the worst, most frequent first."""
+    given, suggested = audit.labels[worst], audit.suggested[worst]
+    other = (suggested >= 0) & (suggested != given)
+    keys, counts = np.unique(np.stack([given[other], suggested[other]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:PAIRS]
+    names = audit.class_names
+    return tuple((names[keys[0, i]], names[keys[1, i]], int(counts[i])) for i in order)
+
+
+def _by_class(audit: LabelDecisions, worst: IntArray) -> tuple[ClassRow, ...]:
+    """Rows of the table of classes, most suspicious class first."""
+    scores, classes = audit.columns[audit.default], len(audit.class_names)
+    size = np.bincount(audit.labels, minlength=classes)
+    known = ~np.isnan(scores)
+    total = np.bincount(audit.labels[known], weights=scores[known], minlength=classes)
+    count = np.bincount(audit.labels[known], minlength=classes)
+    mean = np.divide(total, count, out=np.full(classes, np.nan), where=count > 0)
+    among = np.bincount(audit.labels[worst], minlength=classes)
+    order = np.lexsort((np.arange(classes), mean)).tolist()
+    return tuple(ClassRow(audit.class_names[c], int(size[c]), float(mean[c]), int(among[c])) for c in order)

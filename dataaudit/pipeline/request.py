@@ -1,0 +1,131 @@
+"""Arguments of one call of `dataaudit.score`, each checked by itself; nothing is read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dataaudit.common.timing import Timer
+from dataaudit.density.protocol import DensityEngine
+from dataaudit.dynamics.callback import RecordingCallback
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import SettingError
+from dataaudit.holdout.settings import Holdout
+from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.scores.base import Scorer
+
+if TYPE_CHECKING:
+    from dataaudit.learners.recipes import Automatic, Recipe
+
+
+@dataclass(frozen=True)
+class Request:
+    """Arguments of `dataaudit.score`, which documents them."""
+
+    model: Any
+    dataset: Any
+    scorers: str | Scorer | Sequence[str | Scorer]
+    split: str | None = None
+    label: str | None = None
+    inputs: str | list[str] | None = None
+    transform: Callable[[Any], Any] | None = None
+    processor: Any = None
+    on_bad_rows: str = "raise"
+    recipe: str | Recipe | Automatic | None = None
+    device: str = "auto"
+    engine: str | DensityEngine = "auto"
+    search: str | NeighbourSearch = "auto"
+    seed: int = 0
+    progress: bool = True
+    holdout: Holdout | None = None
+    trained: Any = None
+    predictions: Any = None
+    known_scores: Mapping[str, Any] | None = None
+    cache: str | Path | None = None
+    repeats: int = 1
+    timer: Timer = field(default_factory=Timer)
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The record that stands where the model stands; None for a model."""
+        return self.model.recorder if isinstance(self.model, RecordingCallback) else _recorder(self.model)
+
+    @property
+    def drops(self) -> bool:
+        """Whether rows that cannot be used are left out."""
+        return self.on_bad_rows == "drop"
+
+    def check(self) -> None:
+        """Raise `SettingError` unless every argument that no other room checks is allowed, and goes with the others."""
+        if not _whole(self.seed) or not 0 <= self.seed < 2**63:
+            raise SettingError(f"seed={self.seed!r}", "a whole number from 0 to 2**63 - 1", "pass seed=0")
+        if not isinstance(self.progress, bool):
+            raise SettingError(f"progress={self.progress!r}", "True or False", "pass progress=False for silence")
+        if self.holdout is not None and not isinstance(self.holdout, Holdout):
+            raise SettingError(
+                f"holdout={self.holdout!r}", "a dataaudit.Holdout or None", "pass holdout=dataaudit.Holdout(runs=200)"
+            )
+        if self.cache is not None and (not isinstance(self.cache, (str, Path)) or not str(self.cache)):
+            raise SettingError(f"cache={self.cache!r}", "the path of a folder, or None", "pass cache='folder'")
+        self._check_known_scores()
+        self._check_bad_rows()
+        self._check_recording()
+
+    def _check_known_scores(self) -> None:
+        given = self.known_scores
+        if given is None or (isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given)):
+            return
+        raise SettingError(
+            f"known_scores={given!r}" if not given else f"known_scores={type(given).__name__}",
+            'a mapping such as {"c_score": "scores.npz"}, or None',
+            "pass names of scores with files or arrays",
+        )
+
+    def _check_bad_rows(self) -> None:
+        if self.on_bad_rows not in ("raise", "drop"):
+            raise SettingError(f"on_bad_rows={self.on_bad_rows!r}", "'raise' or 'drop'", "pass on_bad_rows='drop'")
+        beside = {
+            "a Recorder": self.recorder,
+            "predictions=": self.predictions,
+            "known_scores=": self.known_scores,
+        }
+        given = [name for name, value in beside.items() if value is not None]
+        if self.drops and given:
+            raise SettingError(
+                f"on_bad_rows='drop' beside {given[0]}",
+                "rows that are those of what was computed elsewhere",
+                "drop the rows from both beforehand",
+            )
+
+    def _check_recording(self) -> None:
+        if self.recorder is None:
+            if self.trained is not None:
+                raise SettingError(
+                    f"trained={type(self.trained).__name__} beside a model",
+                    "a Recorder, or a callback that records, where the model stands",
+                    "pass the trained model itself as the first argument",
+                )
+            if self.dataset is None:
+                raise SettingError(
+                    "no data set", "a labelled data set, which only a Recorder can do without", "pass (inputs, labels)"
+                )
+            return
+        if self.recipe is not None:
+            raise SettingError("a recipe beside a Recorder", "one or the other: nothing is trained", "drop recipe=")
+        if self.dataset is None and (self.trained is not None or self.predictions is not None):
+            what = "trained=" if self.trained is not None else "predictions="
+            raise SettingError(
+                f"{what} without a data set", "the data set that the loop trained on", "pass it as the second argument"
+            )
+
+
+def _recorder(model: Any) -> Recorder | None:
+    return model if isinstance(model, Recorder) else None
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

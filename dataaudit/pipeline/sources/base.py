@@ -1,0 +1,110 @@
+"""Source of evidence: the protocol, and what all sources of one call share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dataaudit.common.timing import Timer
+from dataaudit.common.types import IntArray
+from dataaudit.learners.base import Learner
+from dataaudit.scores.base import Scorer
+
+
+@dataclass(frozen=True)
+class Run:
+    """Shared state of one call.
+
+    Attributes
+    ----------
+    labels
+        Given labels, int64 [n].
+    class_names
+        Names of the classes [C].
+    seed, progress
+        As in `dataaudit.score`.
+    timer
+        Seconds by stage.
+    notes
+        For a reader of the audit; planning adds to them.
+    """
+
+    labels: IntArray
+    class_names: tuple[str, ...]
+    seed: int
+    progress: bool
+    timer: Timer
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes C."""
+        return len(self.class_names)
+
+    @property
+    def rows(self) -> IntArray:
+        """Positions of all examples, int64 [n]."""
+        return np.arange(len(self.labels), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Settings, as JSON values, and notes of an audit."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def with_(self, other: Record) -> Record:
+        """This record and another."""
+        return Record({**self.settings, **other.settings}, [*self.notes, *other.notes])
+
+
+class Source(ABC):
+    """One kind of evidence.
+
+    Laws
+    ----
+    - ``check`` raises before anything is trained if ``collect`` could not succeed.
+    - ``parts`` gives what is complete, at any time: nothing before ``collect``, all after it, and of an interrupted
+      ``collect`` whatever an audit can be made of.
+    """
+
+    epochs: int = 0
+    """Complete epochs of training, or of the caller's recording."""
+    runs: int = 0
+    """Complete holdout runs."""
+
+    def check(self) -> None:
+        """Raise if this evidence cannot be had; trains nothing."""
+        return
+
+    @abstractmethod
+    def collect(self) -> None:
+        """Compute the evidence."""
+
+    @abstractmethod
+    def parts(self) -> dict[str, Any]:
+        """Return complete fields of `Evidence`, by name; mappings of several sources are united."""
+
+    def record(self, scorers: Sequence[Scorer]) -> Record:
+        """Return what an audit says of this evidence, of which `scorers` read parts."""
+        return Record()
+
+
+def fits_afresh(learner: Learner, fresh: Learner, fits: float | None, seed: int) -> float | None:
+    """Accuracy that shows that a model has seen these labels where it should start afresh; None where nothing does.
+
+    Parameters
+    ----------
+    learner, fresh
+        The model as passed, and as ``from_scratch`` gives it: the same where it trains on from the weights that it has.
+    fits
+        What ``learner.already_fits`` gave. Only a model that does as passed can when it is reset, by its buffers.
+    seed
+        Of the call.
+    """
+    return fits if fits is None or fresh is learner else fresh.already_fits(seed)

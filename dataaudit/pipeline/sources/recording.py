@@ -1,0 +1,103 @@
+"""A model that was trained before: the record of the caller's own loop, the trained model, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import ModelError
+from dataaudit.evidence.base import EPOCHS
+from dataaudit.evidence.trained import TrainedModel
+from dataaudit.learners.base import Learner
+from dataaudit.pipeline.sources.base import Record, Run, Source
+from dataaudit.pipeline.sources.evaluations import own_generator, show_all
+from dataaudit.pipeline.sources.spaces import SpaceCollector
+from dataaudit.scores.base import Scorer
+
+
+class Recording(Source):
+    """Dynamics and predictions that are there, and what the trained model says.
+
+    Parameters
+    ----------
+    run
+        The call.
+    recorder
+        Filled by the caller's loop; None for a model that was passed trained.
+    learner
+        The trained model; None where the record is all there is.
+    spaces
+        Collects from the model's layers.
+    dynamics, predictions
+        Whether these are read.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        recorder: Recorder | None,
+        learner: Learner | None,
+        spaces: SpaceCollector,
+        *,
+        dynamics: bool,
+        predictions: bool,
+    ) -> None:
+        self._run, self._learner, self._spaces = run, learner, spaces
+        self._recorder, self._dynamics, self._predictions = recorder, dynamics, predictions
+        self._evaluated = Recorder(len(run.labels), run.classes, history_bytes=0)
+        self._asks = predictions and (recorder is None or recorder.predictions() is None)
+
+    @property
+    def epochs(self) -> int:  # type: ignore[override]
+        """Complete epochs of the record."""
+        return 0 if self._recorder is None else self._recorder.epochs
+
+    def check(self) -> None:
+        """Raise unless the record has epochs, and the model the layers, that are requested."""
+        if self._dynamics and self.epochs == 0:
+            raise ModelError(
+                "a Recorder without a complete epoch", "training dynamics", "call recorder.end_epoch() after an epoch"
+            )
+        if self._learner is None and (self._asks or self._spaces.needs):
+            what = "predictions" if self._asks else f"the representation {self._spaces.needs[0].space.name!r}"
+            raise ModelError(
+                f"no model, for scores that need {what}",
+                "the module that the loop trained, or a Recorder that holds them",
+                "pass trained=module, or call recorder.evaluate() for predictions",
+            )
+        if self._learner is not None and self._spaces.needs:
+            self._spaces.check(self._learner, 0)
+
+    def collect(self) -> None:
+        """Look at the trained model, in one pass."""
+        if self._learner is None or not (self._asks or self._spaces.needs):
+            return
+        run, shows = self._run, [self._evaluated.evaluate] if self._asks else []
+        fitted = self._learner.untrained()
+        with own_generator(run.seed):
+            if not self._spaces.take(fitted, None, shows):
+                with run.timer.stage("evaluate"):
+                    show_all(fitted, run.labels, shows, run.progress)
+
+    def parts(self) -> dict[str, Any]:
+        """What is complete."""
+        found = self._spaces.parts()
+        if self._dynamics and self._recorder is not None:
+            found |= {"dynamics": self._recorder.dynamics(), "ways": {"dynamics": EPOCHS}}
+        if self._predictions:
+            found["predictions"] = self._told_predictions()
+        if self._learner is not None:
+            found["model"] = TrainedModel(self._learner, self._run.seed, None, True)
+        return found
+
+    def _told_predictions(self) -> Any:
+        if not self._asks:
+            return None if self._recorder is None else self._recorder.predictions()
+        found = self._evaluated.predictions()
+        # Predictions of some rows alone are a pass that was interrupted.
+        return None if found is None or (found.predicted < 0).any() else found
+
+    def record(self, scorers: Sequence[Scorer]) -> Record:
+        """How densities and neighbours came about."""
+        return self._spaces.record(scorers)

@@ -1,0 +1,161 @@
+"""Runs on random subsets: a learner and a data set on one side, a plan, a store and a backend on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dataaudit.data.examples import Examples
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.evidence.base import Need
+from dataaudit.holdout.base import NestedFitPredict
+from dataaudit.holdout.execute import Execution
+from dataaudit.holdout.settings import Holdout
+from dataaudit.learners.base import Learner
+from dataaudit.pipeline.sources.base import Record, Run, Source, fits_afresh
+from dataaudit.scores.base import Scorer
+
+KINDS = {Need.SUBSET_RUNS, Need.SUBSET_RUNS_INTEGRAL}
+
+
+class SubsetRuns(Source):
+    """Estimates from models that were trained without the example.
+
+    Parameters
+    ----------
+    run
+        The call.
+    holdout
+        As the caller set it.
+    scorers
+        Scorers of the call; needs in `KINDS` count.
+    learner
+        What trains.
+    fits
+        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    examples, fingerprint
+        The data set.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        holdout: Holdout,
+        scorers: Sequence[Scorer],
+        learner: Learner,
+        fits: float | None,
+        examples: Examples,
+        fingerprint: str,
+    ) -> None:
+        self._run, self._holdout, self._fingerprint = run, holdout, fingerprint
+        self._scorers, self._learner, self._examples = scorers, learner.from_scratch(), examples
+        self._fits = fits_afresh(learner, self._learner, fits, run.seed)
+        ratios = {Need.SUBSET_RUNS: [holdout.point], Need.SUBSET_RUNS_INTEGRAL: list(holdout.ratios)}
+        needs = KINDS & {need for scorer in scorers for need in scorer.needs}
+        self._ratios = {need: ratios[need] for need in ratios if need in needs}
+        self._execution: Execution | None = None
+
+    def check(self) -> None:
+        """Raise unless the backend can run here and the model starts afresh from weights that never saw the labels."""
+        if self._holdout.folds is not None and Need.SUBSET_RUNS_INTEGRAL in self._ratios:
+            raise SettingError(
+                "folds for 'c_score_integral'",
+                "random subsets of several ratios",
+                "leave folds=None, or ask for 'c_score'",
+            )
+        self._holdout.carrier.check()
+        self._learner.check(self._run.seed)
+        if self._fits is not None:
+            raise ModelError(
+                f"a model that already classifies {self._fits:.1%} of these labels correctly, to be held out from them",
+                "weights that have not seen these labels",
+                'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+            )
+        self._execution = self._planned()
+
+    def _planned(self) -> Execution:
+        fit_predict = self._learner.fit_predict()
+        return Execution(
+            fit_predict=fit_predict,
+            plan=self._holdout.plan(self._run.labels, self._run.seed, isinstance(fit_predict, NestedFitPredict)),
+            holdout=self._holdout,
+            ratios=sorted({ratio for ratios in self._ratios.values() for ratio in ratios}),
+            progress=self._run.progress,
+            watched={
+                scorer.name: (self._ratios[need], getattr(scorer, "field", "values"))
+                for scorer in self._scorers
+                for need in self._ratios
+                if need in scorer.needs
+            },
+        )
+
+    def collect(self) -> None:
+        """Make or read all runs."""
+        assert self._execution is not None
+        with self._run.timer.stage("holdout"):
+            self._execution.carry_out(self._belongs() if self._holdout.store is not None else {})
+
+    def _belongs(self) -> dict[str, Any]:
+        """Fingerprints and descriptions for a store."""
+        assert self._execution is not None
+        plan, description = self._execution.plan, self._learner.description
+        return {
+            "plan": plan.fingerprint,
+            "data": self._fingerprint,
+            "recipe": self._learner.identity,
+            "about": {
+                "plan": plan.describe(),
+                "data": {"examples": len(self._examples), "classes": len(self._examples.class_names)},
+                "recipe": {key: description[key] for key in ("model", "recipe", "precision")},
+            },
+        }
+
+    @property
+    def runs(self) -> int:  # type: ignore[override]
+        """Complete runs."""
+        return 0 if self._execution is None else sum(tally.runs for tally in self._execution.tallies.values())
+
+    def parts(self) -> dict[str, Any]:
+        """Estimates."""
+        if self._execution is None or not self.runs:
+            return {}
+        return {need.value: self._execution.scores(ratios) for need, ratios in self._ratios.items()}
+
+    def record(self, scorers: Sequence[Scorer]) -> Record:
+        """Plan, store and backend; how reliable the estimates are, and examples that were never held out."""
+        if self._execution is None or not self.runs:
+            return Record()
+        estimates = self.parts()
+        never = {name: int((scores.holdouts == 0).sum()) for name, scores in estimates.items()}
+        reliability = {name: _or_none(scores.reliability) for name, scores in estimates.items()}
+        settings = {**self._execution.describe(), "never_held_out": never, "reliability": reliability}
+        recipe = self._learner.description["recipe"]
+        if isinstance(recipe, dict) and "init" in recipe:
+            settings["init"] = recipe["init"]
+        notes = self._execution.notes()
+        notes += [f"{count} examples were never held out and have no score (NaN)" for count in never.values() if count]
+        return Record({"holdout": settings}, list(dict.fromkeys(notes)))
+
+
+def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer]) -> None:
+    """Raise `SettingError` unless ``holdout=`` is something that one of the scorers looks at."""
+    needs = {need for scorer in scorers for need in scorer.needs}
+    if holdout is None or needs & KINDS:
+        return
+    if Need.CROSS_VALIDATION not in needs:
+        raise SettingError(
+            f"holdout= for scorers {[scorer.name for scorer in scorers]}, none of which is estimated by holdout",
+            "a score that is",
+            "ask for scorers='c_score', or drop holdout=",
+        )
+    if holdout.folds is None or holdout != Holdout(folds=holdout.folds):
+        raise SettingError(
+            f"{holdout} for 'heldout_confidence', which looks at the folds alone",
+            "Holdout(folds=...) with nothing else",
+            "pass Holdout(folds=5), or ask for 'holdout_probability' as well",
+        )
+
+
+def _or_none(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if value == value else None

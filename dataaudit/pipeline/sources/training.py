@@ -1,0 +1,233 @@
+"""Training runs on all examples: dynamics, evaluation passes, predictions, and what lies in the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from dataaudit.common.timing import Timer
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import ModelError
+from dataaudit.evidence.agreement import under_view
+from dataaudit.evidence.base import EPOCHS, SAME, STAGES
+from dataaudit.evidence.trained import TrainedModel
+from dataaudit.learners.base import Fitted, Learner, Watch
+from dataaudit.pipeline.sources.base import Record, Run, Source
+from dataaudit.pipeline.sources.cross_validation import fold_seed
+from dataaudit.pipeline.sources.evaluations import Evaluations, Show, own_generator, show_all, spent
+from dataaudit.pipeline.sources.repeats import Shown
+from dataaudit.pipeline.sources.spaces import SpaceCollector
+from dataaudit.scores.base import Scorer
+
+
+class TrainingRun:
+    """One training run on all examples.
+
+    Parameters
+    ----------
+    run
+        The call; its seed is this run's own.
+    learner
+        What trains.
+    spaces
+        Collects from the layers.
+    dynamics, evaluations, predictions
+        Whether training passes are recorded, the last epochs evaluated, and the trained model asked for predictions.
+    history
+        Whether per-epoch matrices are kept.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        learner: Learner,
+        spaces: SpaceCollector,
+        *,
+        dynamics: bool,
+        evaluations: bool,
+        predictions: bool = False,
+        history: bool = True,
+    ) -> None:
+        self._run, self._learner, self.spaces = run, learner, spaces
+        self._dynamics, self._predictions = dynamics, predictions
+        options = {} if history else {"history_bytes": 0}
+        self.recorder = Recorder(len(run.labels), run.classes, **options)
+        self._evaluating: Evaluations | None = None
+        if evaluations:
+            self._evaluating = Evaluations(run.labels, run.classes, learner.epochs, learner.evaluations, learner.views)
+        self._looks = 0
+        self.fitted: Fitted | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Complete epochs, recorded or looked at."""
+        return max(self.recorder.epochs, 0 if self._evaluating is None else self._evaluating.epochs)
+
+    def collect(self) -> None:
+        """Train, and look at the model as it is at the end in one pass for all who want to see it."""
+        run, evaluating = self._run, self._evaluating
+        watches = [self.spaces.watch, None if evaluating is None else evaluating.watch]
+        recorder = self.recorder if self._dynamics else None
+        with run.timer.stage("train"):
+            self.fitted = self._learner.fit(run.rows, run.seed, recorder, run.progress, _together(watches))
+        shows: list[Show] = [self.recorder.evaluate] if self._predictions else []
+        shows += [evaluating.show] if evaluating is not None else []
+        with own_generator(run.seed):
+            if not self.spaces.take(self.fitted, None, shows) and shows:
+                with run.timer.stage("evaluate"):
+                    show_all(self.fitted, run.labels, shows, run.progress)
+            self._looks = int(bool(shows or self.spaces.needs))
+            if evaluating is not None:
+                with run.timer.stage("evaluate"):
+                    evaluating.finish(self.fitted)
+
+    def shown(self) -> Shown:
+        """What is complete."""
+        dynamics = self.recorder.dynamics() if self._dynamics else None
+        epochs = self.epochs if self.fitted is None else self._learner.epochs
+        if self._evaluating is None:
+            return Shown(dynamics, None, self.spaces.around, spent(epochs, self._looks))
+        evaluations = self._evaluating.complete()
+        return Shown(dynamics, evaluations, self.spaces.around, spent(epochs, self._evaluating.passes))
+
+    def predictions(self) -> dict[str, Any]:
+        """Predictions of the trained model, unless the pass was interrupted."""
+        found = self.recorder.predictions() if self._predictions else None
+        return {} if found is None or (found.predicted < 0).any() else {"predictions": found}
+
+
+class Training(Source):
+    """One or more training runs, and whether the model memorises labels.
+
+    Parameters
+    ----------
+    run
+        The call.
+    learner
+        What trains.
+    spaces
+        Collects from the layers.
+    dynamics, evaluations, predictions
+        As in `TrainingRun`.
+    repeats
+        Number of runs; per-epoch matrices, layers and predictions are those of the first.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        learner: Learner,
+        spaces: SpaceCollector,
+        *,
+        dynamics: bool,
+        evaluations: bool,
+        predictions: bool,
+        repeats: int,
+    ) -> None:
+        self._run, self._learner, self._spaces = run, learner, spaces
+        self._dynamics, self._evaluations, self._repeats = dynamics, evaluations, repeats
+        self._first = TrainingRun(
+            run, learner, spaces, dynamics=dynamics, evaluations=evaluations, predictions=predictions
+        )
+        self._further: list[Shown] = []
+        self._begun = self._looked = False
+        self._augmented: float | None = None
+
+    @property
+    def epochs(self) -> int:  # type: ignore[override]
+        """Complete epochs of the first run."""
+        return self._first.epochs
+
+    def check(self) -> None:
+        """Raise unless this model has the epochs, evaluations and layers that are requested."""
+        if self._dynamics and self._learner.epochs == 0:
+            raise ModelError(
+                f"{self._learner.description['model']}, which trains without epochs",
+                "a torch module, a boosting model with staged predictions or a model with partial_fit",
+                "ask for 'heldout_confidence', or leave scorers='auto'",
+            )
+        if self._evaluations and not self._learner.evaluations:
+            raise no_evaluations()
+        if self._spaces.needs:
+            self._spaces.check(self._learner, self._learner.epochs)
+
+    def collect(self) -> None:
+        """Train as often as requested, then show the first model views that it was not trained on."""
+        run, learner = self._run, self._learner
+        self._begun = True
+        self._first.collect()
+        if self._repeats > 1:
+            with run.timer.stage("train"):
+                for number in range(1, self._repeats):
+                    self._further.append(self._another(number))
+        if self._dynamics:
+            with run.timer.stage("evaluate"), own_generator(run.seed):
+                view = learner.unseen_view(run.seed)
+                if view is not None:
+                    self._augmented = under_view(self._first.fitted, run.labels, view, run.seed)
+        self._looked = True
+
+    def _another(self, number: int) -> Shown:
+        own = replace(self._run, seed=fold_seed(self._run.seed, number), timer=Timer())
+        one = TrainingRun(
+            own,
+            self._learner,
+            self._spaces.of_another_run(own),
+            dynamics=True,
+            evaluations=self._evaluations,
+            history=False,
+        )
+        one.collect()
+        return one.shown()
+
+    def parts(self) -> dict[str, Any]:
+        """What is complete of all runs."""
+        if not self._begun:
+            return {}
+        run, shown = self._run, self._first.shown()
+        methods = {"dynamics": STAGES if self._learner.staged else EPOCHS} if self._dynamics else {}
+        if self._further:
+            if all(one.same_as(shown) for one in self._further):
+                methods["repeats"] = SAME
+            together = shown.with_(self._further, run.labels)
+            shown = replace(together, dynamics=together.dynamics if self._dynamics else None)
+        return {
+            **self._spaces.parts(),
+            **self._first.predictions(),
+            "dynamics": shown.dynamics,
+            "evaluations": shown.evaluations,
+            "around": shown.around,
+            "passes": shown.passes if self._learner.readable else None,
+            "model": TrainedModel(self._learner, run.seed, self._first.fitted, False),
+            "augmented": self._augmented,
+            "looked": self._looked,
+            "ways": methods,
+        }
+
+    def record(self, scorers: Sequence[Scorer]) -> Record:
+        """How densities and neighbours came about, and runs beyond the first."""
+        found = self._spaces.record(scorers)
+        return Record({"repeats": 1 + len(self._further)}, []).with_(found) if self._further else found
+
+
+def no_evaluations() -> ModelError:
+    """Error of a score that reads evaluations where there are none."""
+    return ModelError(
+        "a run without evaluations after its last epochs",
+        "a training run of a torch module, by a recipe with evaluations",
+        "pass recipe=Recipe(evaluations=...), or leave scorers='auto'",
+    )
+
+
+def _together(watches: Sequence[Watch | None]) -> Watch | None:
+    """One callback after every epoch for several; None without any."""
+    eyes = [watch for watch in watches if watch is not None]
+    if not eyes:
+        return None
+
+    def look(epoch: int, fitted: Fitted) -> None:
+        for eye in eyes:
+            eye(epoch, fitted)
+
+    return look

@@ -1,0 +1,188 @@
+"""Data set and model of one call: adapted, checked and looked at once, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataaudit.common.types import IntArray
+from dataaudit.data import as_examples
+from dataaudit.data.derived import usable_rows
+from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import TEXT, Inspection, inspect
+from dataaudit.dynamics.callback import RecordingCallback
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.learners.adapt import as_learner, resolve_recipe
+from dataaudit.learners.base import Learner
+from dataaudit.pipeline.request import Request
+
+WIDEST = 4096
+"""Most features of inputs that are taken as vectors: neighbours and left-out predictions are sought among them."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is audited.
+
+    Attributes
+    ----------
+    labels
+        Given labels, int64 [n].
+    class_names
+        Names of the classes [C].
+    examples, inspection
+        The data set and what one pass over its inputs showed; None where a record is all there is.
+    learner
+        The model with its way of training; None without one.
+    recorder
+        The record of the caller's own loop, or None.
+    fits
+        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    notes
+        For a reader of the audit.
+    """
+
+    labels: IntArray
+    class_names: tuple[str, ...]
+    examples: Examples | None = None
+    inspection: Inspection | None = None
+    learner: Learner | None = None
+    recorder: Recorder | None = None
+    fits: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def vectors(self) -> bool:
+        """Whether inputs are rows of numbers, not too many of them."""
+        seen = self.inspection
+        return seen is not None and seen.vectors and seen.shape[0] <= WIDEST
+
+    @property
+    def texts(self) -> bool:
+        """Whether inputs are texts."""
+        return self.inspection is not None and self.inspection.dtype == TEXT
+
+    @property
+    def flat(self) -> bool:
+        """Whether an input is one row of a table or an array."""
+        seen = self.inspection
+        return seen is not None and len(seen.shape) == 1 and seen.dtype != TEXT
+
+    @property
+    def as_passed(self) -> bool:
+        """Whether the model, if there is one, was trained before the call."""
+        return self.recorder is not None or self.fits is not None
+
+
+def adapt(request: Request, keeps_inputs: bool) -> Subject:
+    """Adapt data set and model to each other.
+
+    Parameters
+    ----------
+    request
+        The call.
+    keeps_inputs
+        Whether inputs are written to ``cache=``, which takes no missing values.
+
+    Raises
+    ------
+    DataError, ModelError, SettingError
+        If one of them cannot be used, or a record is not of this data set.
+    """
+    if request.dataset is None:
+        assert request.recorder is not None
+        return _of_record(request.recorder)
+    examples = as_examples(
+        request.dataset,
+        split=request.split,
+        label=request.label,
+        inputs=request.inputs,
+        transform=request.transform,
+        lenient=request.drops,
+        folder=request.cache,
+        progress=request.progress,
+    )
+    learner, notes = _learner(request, examples)
+    recorder = request.recorder
+    with request.timer.stage("inspect"):
+        allows_missing = learner is None or learner.allows_missing
+        if request.drops:
+            examples = usable_rows(examples, learner is not None and allows_missing)
+            learner = None if learner is None else learner.on(examples)
+        if learner is not None:
+            learner.check(request.seed)
+        inspection = inspect(examples, allow_missing=allows_missing and not keeps_inputs)
+        if recorder is None:
+            fits = None if learner is None else learner.already_fits(request.seed)
+            return Subject(examples.labels, examples.class_names, examples, inspection, learner, None, fits)
+    check_recorded(recorder, examples.labels, len(examples.class_names))
+    return Subject(examples.labels, examples.class_names, examples, inspection, learner, recorder, None, notes)
+
+
+def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tuple[str, ...]]:
+    """The model, bound to the data set; beside a record the one that the loop trained, and notes."""
+    recipe, device, processor = resolve_recipe(request.recipe), request.device, request.processor
+    if request.recorder is None:
+        return as_learner(request.model, examples, recipe, device, processor), ()
+    if request.trained is not None or not isinstance(request.model, RecordingCallback):
+        learner = as_learner(request.trained, examples, recipe, device, processor)
+        if learner is not None and learner.fresh:
+            raise ModelError("a model factory as trained=", "the module that your loop trained", "pass that module")
+        return learner, ()
+    try:
+        learner = as_learner(request.model.trained, examples, recipe, device, processor)
+        if learner is not None:
+            learner.check(request.seed)
+    except (DataError, ModelError, SettingError) as error:
+        # It was not requested: the record does without.
+        return None, (f"the Trainer's model is not asked for predictions: {error.arrived}; {error.action}",)
+    return learner, ()
+
+
+NO_DATA_SET = (
+    "without the data set classes have no names, and neighbours among the inputs have no say in the consensus: pass it "
+    "as the second argument"
+)
+
+
+def nothing_recorded() -> DataError:
+    """Error of a record without content."""
+    return DataError(
+        "a Recorder without a complete epoch or an evaluation pass",
+        "something recorded",
+        "call update() and end_epoch() in the training loop first",
+    )
+
+
+def _of_record(recorder: Recorder) -> Subject:
+    if recorder.epochs == 0 and recorder.predictions() is None:
+        raise nothing_recorded()
+    missing = np.flatnonzero(recorder.labels < 0)
+    if len(missing):
+        raise DataError(
+            f"{len(missing)} examples that were never seen, the first in row {missing[0]}",
+            "a label for every example",
+            "record every row at least once, or pass the data set: dataaudit.score(recorder, dataset)",
+        )
+    names = tuple(map(str, range(recorder.classes)))
+    return Subject(recorder.labels.copy(), names, recorder=recorder, notes=(NO_DATA_SET,))
+
+
+def check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:
+    """Raise `DataError` unless a recorder saw this data set's labels."""
+    sizes = (recorder.n, recorder.classes)
+    if sizes != (len(labels), classes):
+        raise DataError(
+            f"a Recorder of {sizes[0]} examples and {sizes[1]} classes",
+            f"{len(labels)} examples and {classes} classes, as in the data set",
+            "pass the data set that the loop trained on",
+        )
+    differ = np.flatnonzero((recorder.labels >= 0) & (recorder.labels != labels))
+    if len(differ):
+        raise DataError(
+            f"{len(differ)} recorded labels that differ from the data set, the first in row {differ[0]}",
+            "the labels that the loop trained on, as positions in the class names",
+            "check that indices are positions in this data set",
+        )
