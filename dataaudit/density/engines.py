@@ -39,16 +39,17 @@ EXACT_ROWS = 100_000
 
 @dataclass(frozen=True)
 class AutomaticEngine(DensityEngine):
-    """All pairs on the CPU up to `EXACT_ROWS` rows, and for factors of gradients; a sample beyond.
+    """All pairs on the CPU up to `exact_rows` rows, and for factors of gradients; a sample beyond.
 
     By benchmarks/scale/engines.py. The audit's settings name the engine that ran.
     """
 
+    exact_rows: int = EXACT_ROWS
     name: str = "auto"
 
     def choose(self, features: Features) -> DensityEngine:
         """Engine for a representation."""
-        return resolve("cpu" if not are_rows(features) or len(features) <= EXACT_ROWS else "sampled")
+        return resolve("cpu" if not are_rows(features) or len(features) <= self.exact_rows else "sampled")
 
     def check(self) -> None:
         """Raise unless both engines run here."""

@@ -56,7 +56,7 @@ class Faiss:
     index
         "exact" (all pairs), "ivf" (cells of k-means, of which the nearest few are searched), "hnsw" (a graph that is
         walked; built on one thread, for a graph built on several differs from run to run), or "auto": all pairs where
-        n * n * d is at most `ALL_PAIRS`, and "ivf" beyond.
+        n * n * d is at most `all_pairs`, and "ivf" beyond.
     links, effort
         Of "hnsw": links a row, and candidates that a walk keeps, at least the depth; as few as `recall` takes if None.
     cells, probes
@@ -68,6 +68,8 @@ class Faiss:
     gpu
         Whether "exact" and "ivf" run on the first CUDA device. If None, where FAISS has one, at most 2048 neighbours
         are asked for and the copy of "ivf" fits in its free memory; the settings recorded name the device.
+    all_pairs, linked_rows
+        Largest n * n * d of which "auto" compares all pairs, and fewest rows of which "ivf" on the CPU follows links.
 
     Raises
     ------
@@ -82,6 +84,8 @@ class Faiss:
     probes: int | None = None
     recall: float = 0.96
     gpu: bool | None = None
+    all_pairs: float = ALL_PAIRS
+    linked_rows: int = LINKED_ROWS
     name: str = "faiss"
 
     def __post_init__(self) -> None:
@@ -111,7 +115,7 @@ class Faiss:
         n, d = rows.shape
         index = self.index
         if index == "auto":
-            index = "exact" if float(n) * n * d <= ALL_PAIRS else "ivf"
+            index = "exact" if float(n) * n * d <= self.all_pairs else "ivf"
         choice = {"choice": "auto"} if self.index == "auto" else {}
         resources = self._resources(faiss, rows, depth, index)
         device = "cpu" if resources is None else "cuda"
@@ -149,7 +153,7 @@ class Faiss:
         sample = _sample(n, min(n, PER_CELL * cells), 0)
         index: Any
         if resources is None:
-            linked = n >= LINKED_ROWS
+            linked = n >= self.linked_rows
             index, most = CellIndex(faiss, rows, cells, sample, _blocks(rows, 1), linked), cells
         else:
             index, most = _cells_on_device(faiss, rows, cells, sample, resources), min(cells, GPU_MOST)

@@ -1,5 +1,6 @@
 """Engine 'sampled' through the audit: settings, errors, rows on disk and in pieces."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import datasets
@@ -8,7 +9,7 @@ import pytest
 
 import dataaudit
 from dataaudit import Density
-from dataaudit.density import bandwidth, engines
+from dataaudit.density import bandwidth
 from dataaudit.density.base import KINDS, DensityNeed, DensitySums, SumErrors
 from dataaudit.density.compute import density_sums
 from dataaudit.density.engines import resolve
@@ -139,11 +140,11 @@ def test_a_tolerance_out_of_reach_is_noted(rows):
     assert any("a sample of 256 reaches 1 - Spearman" in note for note in audit.settings["notes"])
 
 
-def test_auto_sums_all_pairs_of_few_rows_and_samples_many(rows, monkeypatch):
+def test_auto_sums_all_pairs_of_few_rows_and_samples_many(rows):
     (inputs, labels), need = rows, DensityNeed(Space("input"))
     auto = resolve("auto")
     assert density_sums(need, inputs, {}, labels, auto, 0, False).settings["engine"] == "cpu"
-    monkeypatch.setattr(engines, "EXACT_ROWS", 1000)
+    auto = replace(auto, exact_rows=1000)
     found = density_sums(need, inputs, {}, labels, auto, 0, False)
     assert found.settings["engine"] == "sampled"
     layers = [GradientFactors(inputs[:, :2], inputs, False)]

@@ -43,12 +43,8 @@ class TestIvf(SearchContract):
 class TestLinkedIvf(SearchContract):
     recall = 0.6
 
-    @pytest.fixture(autouse=True)
-    def _few(self, monkeypatch):
-        monkeypatch.setattr(faiss_search, "LINKED_ROWS", 0)
-
     def search(self):
-        return Faiss("ivf", cells=6, probes=2)
+        return Faiss("ivf", cells=6, probes=2, linked_rows=0)
 
 
 SEARCHES = pytest.mark.parametrize("search", [Faiss(), Torch()], ids=lambda search: search.name)
@@ -177,27 +173,25 @@ def test_probes_and_effort_are_as_few_as_the_recall_takes(index):
     assert {**again, "seconds": 0} == {**few, "seconds": 0}
 
 
-def test_links_find_as_much_with_fewer_probes(monkeypatch):
+def test_links_find_as_much_with_fewer_probes():
     rng = np.random.default_rng(0)
     surfaces = rng.normal(size=(20, 6, 32))
     inner = rng.normal(size=(6000, 6))
     x = np.einsum("nk,nkd->nd", inner, surfaces[rng.integers(20, size=6000)]).astype(np.float32)
     plain = found(x, 20, Faiss("ivf")).settings
     assert "links" not in plain
-    monkeypatch.setattr(faiss_search, "LINKED_ROWS", 6000)
-    linked = found(x, 20, Faiss("ivf")).settings
+    linked = found(x, 20, Faiss("ivf", linked_rows=6000)).settings
     assert linked["links"] == 24
     assert linked["probes"] < 0.7 * plain["probes"]
     assert min(linked["recall"], plain["recall"]) > 0.93
 
 
-def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose(monkeypatch):
+def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose():
     x = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
     few = found(x, 20, Faiss("auto")).settings
     assert (few["index"], few["choice"]) == ("exact", "auto")
     assert "recall" not in few
-    monkeypatch.setattr(faiss_search, "ALL_PAIRS", 1e6)
-    many = found(x, 20, Faiss("auto")).settings
+    many = found(x, 20, Faiss("auto", all_pairs=1e6)).settings
     assert (many["index"], many["choice"]) == ("ivf", "auto")
     assert many["recall"] > 0.9
     assert many["trained_on"] == 1500
