@@ -1,7 +1,6 @@
 """Engine 'sampled' through the audit: settings, errors, rows on disk and in pieces."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import datasets
 import numpy as np
@@ -17,7 +16,7 @@ from dataaudit.density.exact import ReferenceEngine
 from dataaudit.density.protocol import Context
 from dataaudit.density.sampled import SampledEngine, WrittenOut
 from dataaudit.errors import DataError, SettingError
-from dataaudit.pipeline.settings import density_settings
+from dataaudit.pipeline.sources.space_records import density_record
 from dataaudit.representations.base import GradientFactors
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import EngineContract
@@ -219,9 +218,7 @@ def test_a_tolerance_that_was_missed_is_told_of_the_column_that_misses_it(name):
     settings = {"engine": name, "sample": 64, "spearman": agreement, "tolerance_met": False, "tolerance": 1e-3}
     plan = [Density("input", kind) for kind in ("density", "relative_density", "parzen")]
     sums = DensitySums(np.ones(3), np.ones(3), {**settings, "out_of_reach": 0})
-    evidence = SimpleNamespace(densities={need: sums for one in plan for need in one.needs})
-    notes = []
-    density_settings(plan, evidence, notes)
+    notes = density_record(plan, {need: sums for one in plan for need in one.needs}).notes
     kind = {"sampled": "SampledEngine", "faiss": "FaissEngine"}[name]
     allow = f"allow a larger one, engine={kind}(sample=...)"
     assert notes == [
