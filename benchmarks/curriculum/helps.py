@@ -2,9 +2,11 @@
 
     python -m benchmarks.curriculum.helps --data FOLDER [--fashion FOLDER] [--cache FOLDER]
 
-Needs trec.csv in --data. Data: the first images of Fashion-MNIST's training set, halved to 14 x 14 pixels, tested on
-all 10000 test images; MiniLM embeddings of TREC's questions, a third of them the test set; both with an MLP of one
-hidden layer (--hidden). Test labels are true, training labels get symmetric noise. One audit with default settings
+Needs cifar10_human.npz, cifar10_human_features.npy and trec.csv in --data. Data, errors that people made first:
+features of 10000 natural images by a network that learned from others, with the careless labels, 3000 of them the test
+set; the first images of Fashion-MNIST's training set, halved to 14 x 14 pixels, tested on all 10000 test images;
+MiniLM embeddings of TREC's questions, a third of them the test set; all with an MLP of one hidden layer (--hidden).
+Test labels are true; training labels of the last two get symmetric noise. One audit with default settings
 for each data set, noise and seed serves all strategies; its time is told beside that of a training, which is quick
 because all strategies train in one stack of networks. The trainings of a seed share the initial weights, the recipe
 and the number of steps. "sampler": batches are drawn with replacement by `CurriculumSampler`; "loss": batches come as
@@ -31,6 +33,7 @@ from torch.nn import functional
 import dataaudit
 from benchmarks.common import FASHION, Array, fashion, fashion_test, symmetric, table, write
 from benchmarks.peers.cases import embedded, texts
+from benchmarks.peers.people import DATA, labels_of
 from dataaudit.learners.networks import MLP
 from dataaudit.learners.recipes import PLAIN
 
@@ -57,6 +60,8 @@ class Source:
     labels: Array
     test_inputs: Array
     test_labels: Array
+    given: Array | None = None
+    """Labels that people gave, int64 [n]; None where noise is planted."""
 
 
 def named(strategy: str, **options: Any) -> Weigh:
@@ -126,6 +131,18 @@ def trec_source(path: Path, cache: Path, n: int, hidden: int) -> Source:
     return Source("trec embeddings mlp", model, vectors[trained], labels[trained], vectors[held], labels[held])
 
 
+def natural_source(folder: Path, hidden: int) -> Source:
+    """Features of natural images with careless labels: 7000 to train on, 3000 to test."""
+    vectors = np.load(folder / f"{DATA}_features.npy").astype(np.float32)
+    true, given = labels_of(folder, "careless", len(vectors))
+    order = np.random.default_rng(0).permutation(len(true))
+    trained, tested = order[:7000], order[7000:]
+    model = functools.partial(MLP, vectors.shape[1], 10, (hidden,))
+    return Source(
+        "natural features mlp", model, vectors[trained], true[trained], vectors[tested], true[tested], given[trained]
+    )
+
+
 def accuracies(source: Source, given: Array, audit: dataaudit.Audit, epochs: int, seed: int) -> list[float]:
     """On the test set, after training in each way: all side by side, as one stack of networks that share nothing."""
     torch.manual_seed(seed)
@@ -172,8 +189,10 @@ def accuracies(source: Source, given: Array, audit: dataaudit.Audit, epochs: int
     return [float(share) for share in (guessed == source.test_labels).mean(1)]
 
 
-def run(source: Source, noise: float, seed: int, epochs: int) -> Iterator[dict[str, Any]]:
-    given = symmetric(source.labels, int(source.labels.max()) + 1, noise, seed)
+def run(source: Source, noise: float | str, seed: int, epochs: int) -> Iterator[dict[str, Any]]:
+    given = source.given
+    if given is None:
+        given = symmetric(source.labels, int(source.labels.max()) + 1, float(noise), seed)
     start = time.process_time()
     audit = dataaudit.score(source.model, (source.inputs, given), seed=seed, progress=False)
     audited = time.process_time() - start
@@ -210,8 +229,9 @@ def show(rows: list[dict[str, Any]]) -> None:
         plain = {row["seed"]: row["accuracy"] for row in own if row["strategy"] == "plain"}
         audited = np.mean([row["audit_seconds"] for row in own])
         trained = np.mean([row["train_seconds"] for row in own])
+        noise = f"{case[1]:.0%} symmetric noise" if isinstance(case[1], float) else f"{case[1]} labels"
         print(
-            f"\n{case[0]}, {own[0]['examples']} examples, {case[1]:.0%} symmetric noise, {len(plain)} seeds, "
+            f"\n{case[0]}, {own[0]['examples']} examples, {noise}, {len(plain)} seeds, "
             f"{own[0]['epochs']} epochs; processor seconds: an audit {audited:.1f}, a training {trained:.2f}"
         )
         lines = []
@@ -237,6 +257,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "helps.csv", metavar="FILE")
     options = parser.parse_args()
     sources = (
+        natural_source(options.data, options.hidden),
         trec_source(options.data / "trec.csv", options.cache, options.rows, options.hidden),
         fashion_source(options.fashion, options.rows, options.hidden),
     )
@@ -244,7 +265,7 @@ def main() -> None:
     # Seed by seed, so that a run that is stopped has compared everything on fewer seeds.
     for seed in options.seeds:
         for source in sources:
-            for noise in options.noises:
+            for noise in options.noises if source.given is None else ["careless"]:
                 rows += run(source, noise, seed, options.epochs)
         print(f"seed {seed}", flush=True)
         write(options.out, rows)
