@@ -7,7 +7,7 @@ import numpy as np
 from dataaudit.audit.label_errors import LabelDecisions
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.report.page import Card, ClassRow, Page
+from dataaudit.report.page import Card, Page, Section
 
 EXAMPLES = 60
 PAIRS = 12
@@ -27,9 +27,7 @@ def page_of(audit: LabelDecisions, examples: Examples | None, k: int = EXAMPLES)
         columns=audit.columns,
         cards=_cards(audit, examples, k),
         has_data=examples is not None,
-        pairs=_pairs(audit, worst),
-        by_class=_by_class(audit, worst),
-        share=SHARE,
+        sections=tuple(section for section in (_pairs(audit, worst), _by_class(audit, worst)) if section.rows),
         settings={name: value for name, value in audit.settings.items() if name != "notes"},
         notes=tuple(audit.settings.get("notes", ())),
         seconds=audit.timings,
@@ -51,18 +49,23 @@ def _cards(audit: LabelDecisions, examples: Examples | None, k: int) -> tuple[Ca
     )
 
 
-def _pairs(audit: LabelDecisions, worst: IntArray) -> tuple[tuple[str, str, int], ...]:
-    """Given label, suggested label and count among the worst, most frequent first."""
+def _pairs(audit: LabelDecisions, worst: IntArray) -> Section:
+    """Pairs of classes that are mistaken for each other, most frequent first."""
     given, suggested = audit.labels[worst], audit.suggested[worst]
     other = (suggested >= 0) & (suggested != given)
     keys, counts = np.unique(np.stack([given[other], suggested[other]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:PAIRS]
     names = audit.class_names
-    return tuple((names[keys[0, i]], names[keys[1, i]], int(counts[i])) for i in order)
+    return Section(
+        "Labels that are mistaken for each other",
+        f"Among the most suspicious {SHARE:.0%}.",
+        ("given", "suggested", "examples"),
+        tuple((names[keys[0, i]], names[keys[1, i]], int(counts[i])) for i in order),
+    )
 
 
-def _by_class(audit: LabelDecisions, worst: IntArray) -> tuple[ClassRow, ...]:
-    """Rows of the table of classes, most suspicious class first."""
+def _by_class(audit: LabelDecisions, worst: IntArray) -> Section:
+    """Classes, the most suspicious first."""
     scores, classes = audit.columns[audit.default], len(audit.class_names)
     size = np.bincount(audit.labels, minlength=classes)
     known = ~np.isnan(scores)
@@ -71,4 +74,9 @@ def _by_class(audit: LabelDecisions, worst: IntArray) -> tuple[ClassRow, ...]:
     mean = np.divide(total, count, out=np.full(classes, np.nan), where=count > 0)
     among = np.bincount(audit.labels[worst], minlength=classes)
     order = np.lexsort((np.arange(classes), mean)).tolist()
-    return tuple(ClassRow(audit.class_names[c], int(size[c]), float(mean[c]), int(among[c])) for c in order)
+    return Section(
+        "Class by class",
+        "",
+        ("class", "examples", f"mean {audit.default}", f"among the most suspicious {SHARE:.0%}"),
+        tuple((audit.class_names[c], int(size[c]), float(mean[c]), int(among[c])) for c in order),
+    )

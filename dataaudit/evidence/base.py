@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dataaudit.common.probabilities import Averaged, CombinedProbabilities, ProbabilityBlocks
 from dataaudit.common.types import IntArray
@@ -47,6 +47,10 @@ class Need(StrEnum):
     """Runs on random subsets of several ratios."""
 
 
+SPACE_NEEDS = (DensityNeed, NeighbourNeed, NeighbourLabelsNeed)
+"""Needs that lie in a representation."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything the scorers of one call asked for; parts nobody asked for are None.
@@ -65,6 +69,8 @@ class Evidence:
         How many labels the model agrees with, trained on them and not.
     passes
         What the training run of a torch model on all rows cost: 1 a training pass, a third an evaluation.
+    others
+        Evidence of further kinds, by what was requested.
     densities, neighbours
         Kernel sums and neighbour graphs by what was asked for.
     left_out
@@ -99,6 +105,7 @@ class Evidence:
     evaluations: Dynamics | None = None
     agreement: Agreement | None = None
     passes: float | None = None
+    others: Mapping[Any, Any] = field(default_factory=dict)
 
     @property
     def run(self) -> ProbabilityBlocks | None:
@@ -111,7 +118,7 @@ class Evidence:
             weights = tuple(float(part.epochs) for part in parts)
         return Averaged(tuple(part.informed for part in parts), weights)
 
-    def has(self, need: Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed) -> bool:
+    def has(self, need: Any) -> bool:
         """Whether that part is there."""
         if isinstance(need, NeighbourLabelsNeed):
             return self.around is not None
@@ -119,4 +126,6 @@ class Evidence:
             return need in self.neighbours
         if isinstance(need, DensityNeed):
             return need in self.densities
-        return getattr(self, need.value) is not None
+        if isinstance(need, Need):
+            return getattr(self, need.value) is not None
+        return need in self.others

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from dataaudit import scores
-from dataaudit.density.base import DensityNeed
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.evidence.base import Need
-from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.request import Request
+from dataaudit.pipeline.sources.call import no_model
 from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE
 from dataaudit.pipeline.sources.spaces import check_readable
 from dataaudit.pipeline.subject import WIDEST, Subject, nothing_recorded
@@ -23,7 +22,8 @@ from dataaudit.scores import Scorer
 FEW = 10000
 """Most examples, of inputs that are vectors, for which models with epochs are also trained on folds."""
 
-Needs = set[Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed]
+Needs = set[Any]
+"""`Need`, `SPACE_NEEDS`, and what further sources of evidence are asked for; hashable."""
 
 
 def needs_of(scorers: Sequence[Scorer]) -> Needs:
@@ -38,25 +38,15 @@ def names_of(scorers: Sequence[Scorer]) -> list[str]:
 
 def of_inputs(scorers: Sequence[Scorer]) -> Needs:
     """Needs that lie among the inputs."""
-    return {need for need in needs_of(scorers) if not isinstance(need, Need) and not need.space.of_model}
+    return {need for need in needs_of(scorers) if isinstance(need, SPACE_NEEDS) and not need.space.of_model}
 
 
 def check_model(request: Request, chosen: Sequence[Scorer] | None) -> None:
     """Raise `ModelError` if scorers are named that need a model, and there is neither model nor record."""
-    without = {Need.CONSENSUS, Need.CROSS_VALIDATION} | of_inputs(chosen or ())
-    if request.model is None and needs_of(chosen or ()) - without:
-        raise no_model("model=None")
-
-
-def no_model(arrived: str) -> ModelError:
-    """Error of scores that need a model."""
-    return ModelError(
-        arrived,
-        "a model, which every score but those of inputs needs: "
-        + ", ".join(name for name in scores.REGISTRY.names() if not name.endswith("/input")),
-        "pass a torch module or factory or a scikit-learn classifier, a Recorder, inputs that are texts or "
-        "vectors of numbers (embeddings), or scorers='parzen/input'",
-    )
+    without = {Need.CONSENSUS, Need.CROSS_VALIDATION}
+    for need in needs_of(chosen or ()) - without if request.model is None else ():
+        if need.space.of_model if isinstance(need, SPACE_NEEDS) else isinstance(need, Need):
+            raise no_model("model=None")
 
 
 def check_predictions(request: Request, chosen: Sequence[Scorer] | None) -> None:
@@ -132,7 +122,7 @@ def check_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[str
             f"the model as passed {already}, so learning-speed scores would mean nothing: it was not trained, its own "
             "predictions are scored"
         ]
-    if any(not isinstance(need, Need) and need.space.of_model for need in needs_of(chosen)):
+    if any(isinstance(need, SPACE_NEEDS) and need.space.of_model for need in needs_of(chosen)):
         return [f"the model as passed {already}: it was not trained"]
     return []
 

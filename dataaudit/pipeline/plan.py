@@ -10,9 +10,7 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.density.protocol import DensityEngine
-from dataaudit.errors import ModelError
-from dataaudit.evidence.base import Need
-from dataaudit.holdout.settings import Holdout
+from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.neighbours.protocol import NeighbourSearch
@@ -20,14 +18,10 @@ from dataaudit.neighbours.search import resolve as resolve_search
 from dataaudit.pipeline import choice
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.sources.base import Run, Source
-from dataaudit.pipeline.sources.cross_validation import CrossValidation
-from dataaudit.pipeline.sources.predictions import BroughtPredictions, predictions_of
-from dataaudit.pipeline.sources.recording import Recording
-from dataaudit.pipeline.sources.repeats import check_repeats
-from dataaudit.pipeline.sources.ridge_loo import RidgeLeaveOneOut, leaves_out
-from dataaudit.pipeline.sources.spaces import Inputs, InputSpaces, SpaceCollector, Tools
-from dataaudit.pipeline.sources.subset_runs import KINDS, SubsetRuns, check_holdout
-from dataaudit.pipeline.sources.training import Training, no_evaluations
+from dataaudit.pipeline.sources.call import Call
+from dataaudit.pipeline.sources.spaces import Inputs, SpaceCollector, Tools
+from dataaudit.pipeline.sources.subset_runs import check_holdout
+from dataaudit.pipeline.sources.table import SOURCES
 from dataaudit.pipeline.subject import Subject, adapt
 from dataaudit.representations.store import RowStore
 from dataaudit.scores import Scorer
@@ -90,14 +84,16 @@ def make_plan(request: Request) -> Plan:
     if search is None and graphs:
         search = resolve_search("auto")
     tools = Tools(engine, search, _store(request, subject))
-    plan = Plan(scorers, tuple(_sources(request, subject, run, scorers, needs, tools)), run, subject, tools.store)
+    call = _call(request, subject, run, scorers, needs, tools)
     try:
-        for source in plan.sources:
+        sources = tuple(source for make in SOURCES for source in make(call))
+        for source in sources:
             source.check()
     except BaseException:
-        plan.close()
+        if tools.store is not None:
+            tools.store.close()
         raise
-    return plan
+    return Plan(scorers, sources, run, subject, tools.store)
 
 
 def _computing(request: Request, chosen: Sequence[Scorer]) -> tuple[DensityEngine | None, NeighbourSearch | None]:
@@ -116,11 +112,10 @@ def _store(request: Request, subject: Subject) -> RowStore | None:
     return RowStore(request.cache, subject.inspection.fingerprint, model)
 
 
-def _sources(
+def _call(
     request: Request, subject: Subject, run: Run, scorers: Sequence[Scorer], needs: choice.Needs, tools: Tools
-) -> list[Source]:
-    """Sources of what is needed, in the order in which they are collected."""
-    spaces = [need for need in needs if not isinstance(need, Need)]
+) -> Call:
+    spaces = [need for need in needs if isinstance(need, SPACE_NEEDS)]
     among = SpaceCollector(run, [need for need in spaces if not need.space.of_model], tools)
     inside = SpaceCollector(run, [need for need in spaces if need.space.of_model], tools)
     # Rows are written to a folder where they are looked at, not for a model that reads them anyway.
@@ -128,72 +123,4 @@ def _sources(
     inputs = None
     if subject.examples is not None:
         inputs = Inputs(run, subject.examples, among, tools.store if reads else None)
-    found: list[Source] = []
-    if request.predictions is not None:
-        found.append(BroughtPredictions(predictions_of(request.predictions, run.labels, run.class_names)))
-    if among.needs:
-        found.append(InputSpaces(among, inputs))
-    found += _of_model(request, subject, run, needs, inside)
-    found += _held_out(request, subject, run, needs, inputs)
-    if needs & KINDS:
-        found.append(_subset_runs(request, subject, run, scorers))
-    return found
-
-
-def _of_model(
-    request: Request, subject: Subject, run: Run, needs: choice.Needs, spaces: SpaceCollector
-) -> list[Source]:
-    """Training runs, or what is there of a model that was trained before."""
-    dynamics, evaluations, predictions = (need in needs for need in (Need.DYNAMICS, Need.EVALUATIONS, Need.PREDICTIONS))
-    learner, trains = subject.learner, not subject.as_passed and (dynamics or evaluations)
-    check_repeats(request.repeats, learner if subject.recorder is None else None, trains)
-    if not (dynamics or evaluations or predictions or spaces.needs):
-        return []
-    if subject.as_passed:
-        if evaluations:
-            raise no_evaluations()
-        return [Recording(run, subject.recorder, learner, spaces, dynamics=dynamics, predictions=predictions)]
-    if learner is None:
-        raise choice.no_model("model=None")
-    return [
-        Training(
-            run,
-            learner,
-            spaces,
-            dynamics=dynamics,
-            evaluations=evaluations,
-            predictions=predictions,
-            repeats=int(request.repeats),
-        )
-    ]
-
-
-def _held_out(request: Request, subject: Subject, run: Run, needs: choice.Needs, inputs: Inputs | None) -> list[Source]:
-    """Predictions of models that did not train on the example, by folds or by leaving out one at a time."""
-    learner, found = subject.learner, list[Source]()
-    held_out = Need.CROSS_VALIDATION in needs
-    folds = None if request.holdout is None else request.holdout.folds
-    if held_out and request.predictions is None:
-        if inputs is not None and folds is None and leaves_out(learner, len(run.labels)):
-            alpha = None if learner is None else learner.ridge_alpha
-            found.append(RidgeLeaveOneOut(run, inputs, alpha, "heldout", "heldout"))
-        elif learner is None or subject.recorder is not None:
-            raise choice.no_model("a Recorder" if subject.recorder is not None else "model=None")
-        else:
-            found.append(CrossValidation(run, learner, subject.fits, folds))
-    if Need.RIDGE_LOO in needs:
-        assert inputs is not None
-        found.append(RidgeLeaveOneOut(run, inputs, None, "left_out", "ridge" if held_out else "heldout"))
-    return found
-
-
-def _subset_runs(request: Request, subject: Subject, run: Run, scorers: Sequence[Scorer]) -> SubsetRuns:
-    learner, examples, inspection = subject.learner, subject.examples, subject.inspection
-    if learner is None or subject.recorder is not None or examples is None or inspection is None:
-        raise ModelError(
-            "a Recorder" if subject.recorder is not None else "no model",
-            "a model to train from scratch, for scores by holdout",
-            'pass the model and no Recorder, or known_scores={"c_score": file}',
-        )
-    holdout = request.holdout or Holdout()
-    return SubsetRuns(run, holdout, scorers, learner, subject.fits, examples, inspection.fingerprint)
+    return Call(request, subject, run, scorers, needs, among, inside, inputs)

@@ -74,7 +74,6 @@ def _content(page: Page) -> dict[str, Any]:
             (name, Markup(histogram(values, page.disagrees)), int((~np.isfinite(values)).sum()))
             for name, values in page.columns.items()
         ],
-        "share": f"{page.share:.0%}",
         "settings": [(name, _plain(value)) for name, value in page.settings.items()],
     }
 

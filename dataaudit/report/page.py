@@ -36,13 +36,23 @@ class Card:
 
 
 @dataclass(frozen=True)
-class ClassRow:
-    """One class: its name, number of examples, mean score, and examples among the most suspicious."""
+class Section:
+    """A table with a heading.
 
-    name: str
-    size: int
-    mean: float
-    worst: int
+    Attributes
+    ----------
+    title, note
+        Heading, and a sentence below it; the note may be empty.
+    head
+        Names of the columns.
+    rows
+        Cells; numbers stand to the right, real ones with three digits.
+    """
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str | int | float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -67,12 +77,8 @@ class Page:
         The most suspicious examples, most suspicious first.
     has_data
         Whether the data set is at hand.
-    pairs
-        Given label, suggested label and count, most frequent first, among the worst `share`.
-    by_class
-        Most suspicious class first.
-    share
-        Share of the examples that are the worst.
+    sections
+        Tables, in their order.
     settings, notes, seconds
         As in an audit.
     """
@@ -86,9 +92,7 @@ class Page:
     columns: Mapping[str, FloatArray]
     cards: tuple[Card, ...]
     has_data: bool
-    pairs: tuple[tuple[str, str, int], ...]
-    by_class: tuple[ClassRow, ...]
-    share: float
+    sections: tuple[Section, ...]
     settings: Mapping[str, Any]
     notes: tuple[str, ...]
     seconds: Mapping[str, float]

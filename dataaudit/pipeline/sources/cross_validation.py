@@ -13,9 +13,12 @@ from dataaudit.common.types import IntArray
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import ModelError
+from dataaudit.evidence.base import Need
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.sources.base import Run, Source, fits_afresh
+from dataaudit.pipeline.sources.call import Call, no_model
+from dataaudit.pipeline.sources.ridge_loo import in_place_of_folds
 
 FOLDS = 3
 """Few, for a model that sees fewer labels remembers fewer errors: averaged over draws of folds, three found more errors
@@ -129,3 +132,14 @@ class CrossValidation(Source):
     def parts(self) -> dict[str, Any]:
         """The predictions."""
         return self._found
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Source of held-out predictions by folds."""
+    subject, request = call.subject, call.request
+    if Need.CROSS_VALIDATION not in call.needs or request.predictions is not None or in_place_of_folds(call):
+        return
+    if subject.learner is None or subject.recorder is not None:
+        raise no_model("a Recorder" if subject.recorder is not None else "model=None")
+    folds = None if request.holdout is None else request.holdout.folds
+    yield CrossValidation(call.run, subject.learner, subject.fits, folds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import DataError, rows
 from dataaudit.evidence.base import BROUGHT
 from dataaudit.pipeline.sources.base import Source
+from dataaudit.pipeline.sources.call import Call
 
 BLOCK = 65536
 
@@ -64,3 +66,9 @@ def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str,
         part = np.arange(start, min(start + BLOCK, len(labels)))
         table.add(part, np.log(np.maximum(given[part], np.finfo(np.float64).tiny)))
     return table.result()
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Source of ``predictions=``."""
+    if call.request.predictions is not None:
+        yield BroughtPredictions(predictions_of(call.request.predictions, call.run.labels, call.run.class_names))

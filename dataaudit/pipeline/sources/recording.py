@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
-from dataaudit.evidence.base import EPOCHS
+from dataaudit.evidence.base import EPOCHS, Need
 from dataaudit.evidence.trained import TrainedModel
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.sources.base import Record, Run, Source
+from dataaudit.pipeline.sources.call import Call
 from dataaudit.pipeline.sources.evaluations import own_generator, show_all
 from dataaudit.pipeline.sources.spaces import SpaceCollector
+from dataaudit.pipeline.sources.training import no_evaluations
 from dataaudit.scores.base import Scorer
 
 
@@ -101,3 +103,20 @@ class Recording(Source):
     def record(self, scorers: Sequence[Scorer]) -> Record:
         """How densities and neighbours came about."""
         return self._spaces.record(scorers)
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Source of a record, or of a model that was passed trained."""
+    subject, needs = call.subject, call.needs
+    if not subject.as_passed or not (needs & {Need.DYNAMICS, Need.EVALUATIONS, Need.PREDICTIONS} or call.inside.needs):
+        return
+    if Need.EVALUATIONS in needs:
+        raise no_evaluations()
+    yield Recording(
+        call.run,
+        subject.recorder,
+        subject.learner,
+        call.inside,
+        dynamics=Need.DYNAMICS in needs,
+        predictions=Need.PREDICTIONS in needs,
+    )

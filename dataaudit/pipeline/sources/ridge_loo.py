@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from dataaudit.common.types import IntArray
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.dynamics.summary import Predictions
-from dataaudit.evidence.base import LEFT_OUT
+from dataaudit.evidence.base import LEFT_OUT, Need
 from dataaudit.learners.base import Learner
 from dataaudit.learners.features import all_features
 from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
 from dataaudit.pipeline.sources.base import Run, Source
+from dataaudit.pipeline.sources.call import Call
 from dataaudit.pipeline.sources.spaces import Inputs
 from dataaudit.representations.input import InputRows
 
@@ -84,3 +86,22 @@ class RidgeLeaveOneOut(Source):
     def parts(self) -> dict[str, Any]:
         """The predictions."""
         return self._found
+
+
+def in_place_of_folds(call: Call) -> bool:
+    """Whether held-out predictions come from leaving out one example at a time, and not from folds."""
+    if Need.CROSS_VALIDATION not in call.needs or call.request.predictions is not None or call.inputs is None:
+        return False
+    folds = None if call.request.holdout is None else call.request.holdout.folds
+    return folds is None and leaves_out(call.subject.learner, len(call.run.labels))
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Sources of predictions by ridge regression: held-out ones, and those beside a model that is none."""
+    learner, inputs = call.subject.learner, call.inputs
+    if inputs is not None and in_place_of_folds(call):
+        yield RidgeLeaveOneOut(call.run, inputs, None if learner is None else learner.ridge_alpha, "heldout", "heldout")
+    if Need.RIDGE_LOO in call.needs:
+        assert inputs is not None
+        way = "ridge" if Need.CROSS_VALIDATION in call.needs else "heldout"
+        yield RidgeLeaveOneOut(call.run, inputs, None, "left_out", way)

@@ -18,7 +18,7 @@ from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.labels import NeighbourLabels, NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.protocol import NeighbourSearch
-from dataaudit.pipeline.sources.base import Record, Run, Source
+from dataaudit.pipeline.sources.base import Record, Run
 from dataaudit.pipeline.sources.evaluations import Show, own_generator
 from dataaudit.pipeline.sources.space_records import density_record, neighbour_record
 from dataaudit.representations.base import Features
@@ -246,30 +246,3 @@ class Inputs:
         with self._run.timer.stage("represent"):
             keep = self._store.keeper("input", len(self._examples), {}, None)
             return InputRows(stored_inputs(self._examples, keep, whole, self._run.progress))
-
-
-class InputSpaces(Source):
-    """Densities and neighbours among the inputs."""
-
-    def __init__(self, spaces: SpaceCollector, inputs: Inputs | None) -> None:
-        self._spaces, self._inputs = spaces, inputs
-
-    def check(self) -> None:
-        """Raise `ModelError` without a data set."""
-        if self._inputs is None:
-            raise ModelError(
-                "no data set, for a score of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
-            )
-
-    def collect(self) -> None:
-        """Compute them."""
-        assert self._inputs is not None
-        self._spaces.take_inputs(self._inputs.rows)
-
-    def parts(self) -> dict[str, Any]:
-        """Densities, neighbours, and labels around each example."""
-        return self._spaces.parts()
-
-    def record(self, scorers: Sequence[Scorer]) -> Record:
-        """How they came about."""
-        return self._spaces.record(scorers)

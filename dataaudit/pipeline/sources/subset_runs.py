@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dataaudit.data.examples import Examples
@@ -13,6 +13,7 @@ from dataaudit.holdout.execute import Execution
 from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.sources.base import Record, Run, Source, fits_afresh
+from dataaudit.pipeline.sources.call import Call
 from dataaudit.scores.base import Scorer
 
 KINDS = {Need.SUBSET_RUNS, Need.SUBSET_RUNS_INTEGRAL}
@@ -159,3 +160,19 @@ def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer]) -> None:
 def _or_none(value: float) -> float | None:
     """JSON has no NaN."""
     return value if value == value else None
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Source of runs on random subsets."""
+    if not call.needs & KINDS:
+        return
+    subject = call.subject
+    learner, examples, inspection = subject.learner, subject.examples, subject.inspection
+    if learner is None or subject.recorder is not None or examples is None or inspection is None:
+        raise ModelError(
+            "a Recorder" if subject.recorder is not None else "no model",
+            "a model to train from scratch, for scores by holdout",
+            'pass the model and no Recorder, or known_scores={"c_score": file}',
+        )
+    holdout = call.request.holdout or Holdout()
+    yield SubsetRuns(call.run, holdout, call.scorers, learner, subject.fits, examples, inspection.fingerprint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,14 @@ from dataaudit.common.timing import Timer
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
 from dataaudit.evidence.agreement import under_view
-from dataaudit.evidence.base import EPOCHS, SAME, STAGES
+from dataaudit.evidence.base import EPOCHS, SAME, STAGES, Need
 from dataaudit.evidence.trained import TrainedModel
 from dataaudit.learners.base import Fitted, Learner, Watch
 from dataaudit.pipeline.sources.base import Record, Run, Source
+from dataaudit.pipeline.sources.call import Call, no_model
 from dataaudit.pipeline.sources.cross_validation import fold_seed
 from dataaudit.pipeline.sources.evaluations import Evaluations, Show, own_generator, show_all, spent
-from dataaudit.pipeline.sources.repeats import Shown
+from dataaudit.pipeline.sources.repeats import Shown, check_repeats
 from dataaudit.pipeline.sources.spaces import SpaceCollector
 from dataaudit.scores.base import Scorer
 
@@ -231,3 +232,24 @@ def _together(watches: Sequence[Watch | None]) -> Watch | None:
             eye(epoch, fitted)
 
     return look
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Source of training runs."""
+    subject, needs = call.subject, call.needs
+    dynamics, evaluations, predictions = (need in needs for need in (Need.DYNAMICS, Need.EVALUATIONS, Need.PREDICTIONS))
+    learner, trains = subject.learner, not subject.as_passed and (dynamics or evaluations)
+    check_repeats(call.request.repeats, learner if subject.recorder is None else None, trains)
+    if subject.as_passed or not (dynamics or evaluations or predictions or call.inside.needs):
+        return
+    if learner is None:
+        raise no_model("model=None")
+    yield Training(
+        call.run,
+        learner,
+        call.inside,
+        dynamics=dynamics,
+        evaluations=evaluations,
+        predictions=predictions,
+        repeats=int(call.request.repeats),
+    )

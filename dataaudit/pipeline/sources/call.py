@@ -1,0 +1,52 @@
+"""One call of `dataaudit.score` as its sources see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dataaudit.errors import ModelError
+from dataaudit.pipeline.request import Request
+from dataaudit.pipeline.sources.base import Run
+from dataaudit.pipeline.sources.spaces import Inputs, SpaceCollector
+from dataaudit.pipeline.subject import Subject
+from dataaudit.scores import REGISTRY
+from dataaudit.scores.base import Scorer
+
+
+@dataclass(frozen=True)
+class Call:
+    """What sources are made from.
+
+    Attributes
+    ----------
+    request, subject, run
+        Arguments; data set and model; labels, seed, notes.
+    scorers, needs
+        Scores to compute, and all that they read.
+    among, inside
+        Collectors of what lies among the inputs, and in the layers of the model.
+    inputs
+        Inputs as rows; None without a data set.
+    """
+
+    request: Request
+    subject: Subject
+    run: Run
+    scorers: Sequence[Scorer]
+    needs: set[Any]
+    among: SpaceCollector
+    inside: SpaceCollector
+    inputs: Inputs | None
+
+
+def no_model(arrived: str) -> ModelError:
+    """Error of scores that need a model."""
+    return ModelError(
+        arrived,
+        "a model, which every score but those of inputs needs: "
+        + ", ".join(name for name in REGISTRY.names() if not name.endswith("/input")),
+        "pass a torch module or factory or a scikit-learn classifier, a Recorder, inputs that are texts or "
+        "vectors of numbers (embeddings), or scorers='parzen/input'",
+    )

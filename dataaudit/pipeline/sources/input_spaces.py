@@ -1,0 +1,45 @@
+"""Densities and neighbours among the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dataaudit.errors import ModelError
+from dataaudit.pipeline.sources.base import Record, Source
+from dataaudit.pipeline.sources.call import Call
+from dataaudit.pipeline.sources.spaces import Inputs, SpaceCollector
+from dataaudit.scores.base import Scorer
+
+
+class InputSpaces(Source):
+    """Densities and neighbours among the inputs."""
+
+    def __init__(self, spaces: SpaceCollector, inputs: Inputs | None) -> None:
+        self._spaces, self._inputs = spaces, inputs
+
+    def check(self) -> None:
+        """Raise `ModelError` without a data set."""
+        if self._inputs is None:
+            raise ModelError(
+                "no data set, for a score of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
+            )
+
+    def collect(self) -> None:
+        """Compute them."""
+        assert self._inputs is not None
+        self._spaces.take_inputs(self._inputs.rows)
+
+    def parts(self) -> dict[str, Any]:
+        """Densities, neighbours, and labels around each example."""
+        return self._spaces.parts()
+
+    def record(self, scorers: Sequence[Scorer]) -> Record:
+        """How they came about."""
+        return self._spaces.record(scorers)
+
+
+def make(call: Call) -> Iterator[Source]:
+    """Source of what is requested among the inputs."""
+    if call.among.needs:
+        yield InputSpaces(call.among, call.inputs)
