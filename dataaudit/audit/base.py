@@ -37,7 +37,7 @@ class Audit(Findings, TrainingWeights):
     margin
         Logit of the given label minus the largest other logit, mean over epochs where there are any, [n].
     settings
-        Seed, model, recipe, device, precision, engine, versions, fingerprint of the data, notes.
+        Seed, model, recipe, device, precision, engine, search, versions, fingerprint of the data, notes.
     timings
         Seconds by stage.
     dynamics
@@ -46,6 +46,12 @@ class Audit(Findings, TrainingWeights):
         Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
     label_errors
         Estimated rate of label errors and the probability of each; None where nothing says what class an example is of.
+
+    Notes
+    -----
+    For later questions an audit also keeps, by reference, its data set, the neighbours that were found, the trained
+    model, and the search of neighbours as it was passed. None of these is saved: a loaded audit is given its data set
+    again, and takes the search by the name in its settings. No other search answers in its place.
     """
 
     def report(

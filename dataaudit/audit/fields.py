@@ -20,38 +20,17 @@ if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
     from dataaudit.evidence.base import Evidence
     from dataaudit.evidence.trained import TrainedModel
+    from dataaudit.neighbours.protocol import NeighbourSearch
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scored:
-    """Scores of every example of a labelled data set.
+    """Fields of `dataaudit.Audit`, which says what each of them holds.
 
-    Attributes
-    ----------
-    columns
-        Values by score name, float64 [n] each, higher = more regular, NaN where an example has no score.
-    ties
-        What orders examples of equal score, by score name, float64 [n].
-    labels
-        Given labels, int64 [n], positions in `class_names`.
-    class_names
-        Class names as the data set spells them, [C].
-    default
-        Score that ranks when none is named.
-    suggested
-        Class the model believes in, int64 [n], -1 where nothing is known.
-    margin
-        Logit of the given label minus the largest other logit, mean over epochs where there are any, [n].
-    settings
-        Seed, model, recipe, device, precision, engine, versions, fingerprint of the data, notes.
-    timings
-        Seconds by stage.
-    dynamics
-        Training dynamics with their per-epoch matrices, or None.
-    uncertainties
-        Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
-    label_errors
-        Estimated rate of label errors and the probability of each; None where nothing says what class an example is of.
+    Beside these it keeps, for later questions: the data set (`_examples`), the neighbours that were found (in
+    `_evidence`), the trained model (`_model`) and the search of neighbours as it was passed (`_search`). None of them
+    is saved: a loaded audit is given its data set again, and takes the search by the name in its settings. No other
+    search answers in its place.
     """
 
     columns: Mapping[str, FloatArray]
@@ -67,9 +46,9 @@ class Scored:
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     label_errors: LabelErrors | None = None
     _examples: Examples | None = field(default=None)
-    # What scoring found and trained, for later questions; neither is saved.
     _evidence: Evidence | None = field(default=None)
     _model: TrainedModel | None = field(default=None)
+    _search: str | NeighbourSearch | None = field(default=None)
 
     def __len__(self) -> int:
         """Number of examples n."""

@@ -1,4 +1,4 @@
-"""Questions beyond label errors: what lies far out, between classes, twice, in the midst, and what is new."""
+"""Questions beyond label errors: outliers, ambiguous, duplicate and typical examples, and rows that are new."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.audit.exports import Exports
+from dataaudit.common import checks
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
+    from dataaudit.neighbours.base import Neighbours
 
 
 class Findings(Exports):
-    """Part of `dataaudit.Audit`: where examples lie.
+    """Part of `dataaudit.Audit` that looks at where examples lie.
 
-    An audit that was just made remembers its data set (by reference), what was found on the way and the model that was
-    trained. A loaded one remembers none of these: pass the audited data set as `dataset`, whose fingerprint is
-    checked. A data set that needs options is passed as ``dataaudit.data.as_examples(dataset, label=..., ...)``.
+    An audit remembers its data set (by reference), the neighbours that were found, the model that was trained and the
+    search that was passed. A loaded one remembers none of these: pass the audited data set as `dataset`, whose
+    fingerprint is checked, and the search is taken by its name in the settings. A data set that needs options is passed
+    as ``dataaudit.data.as_examples(dataset, label=..., ...)``. No question is answered by another search than the
+    audit's.
     """
 
     def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
@@ -44,12 +48,17 @@ class Findings(Exports):
         DataFrame
             index, label, score (mean distance to the 100 nearest others, or to all where there are fewer, in the
             median of all examples: 1 is usual), nearest (distance to the nearest other), distance (that mean), usual
-            (its median over the other examples of the class), reason. Furthest first; equal scores in their order.
+            (its median over the other examples of the class), reason. Furthest first; equal scores in their order. Its
+            ``attrs`` hold the name of the search that found the neighbours ("search"), and the share of the true ones
+            that it found ("recall"): measured, and 1.0 where all pairs were compared.
 
         Raises
         ------
         SettingError
-            If `k` is not a whole number of at least 1, or `by` is not known.
+            If `k` is not a whole number of at least 1, `by` is not known, or the search of a loaded audit is registered
+            by no name.
+        MissingPackageError
+            If the audit's search needs a package that is not installed.
         DataError
             If the data set is needed and not at hand, or is not the audited one.
         ModelError
@@ -65,15 +74,15 @@ class Findings(Exports):
         """
         from dataaudit.findings import outliers
 
-        k = gather.check_count("k", k, "pass outliers(k=20)")
+        k = checks.whole("k", k, 1, "pass outliers(k=20)")
         gather.check_space(by)
-        graph, _ = self._graph(by, outliers.NEAREST, dataset)
+        graph = self._graph(by, outliers.NEAREST, dataset)
         distance = outliers.mean_distance(graph.distances, outliers.NEAREST)
         score = outliers.ratio(distance, np.asarray(np.median(distance)))
         usual = outliers.usual_in_class(distance, self.labels, len(self.class_names))
         chosen = np.argsort(-score, kind="stable")[:k]
         times = outliers.ratio(distance, usual)[chosen]
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "index": self.rows[chosen],
                 "label": self._names()[self.labels[chosen]],
@@ -84,6 +93,7 @@ class Findings(Exports):
                 "reason": outliers.reasons(times, min(graph.depth, outliers.NEAREST)),
             }
         )
+        return gather.report_search(table, graph)
 
     def ambiguous(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
         """Return the `k` examples that are most between two classes.
@@ -107,49 +117,52 @@ class Findings(Exports):
             index, given (label), first and second (likeliest classes), first_probability, second_probability, score
             (the second probability, or with "dynamics" what the largest probability leaves to the others in the mean
             over epochs where that is less; 0 to 0.5, higher = more ambiguous), reason. Examples that nothing is known
-            of are left out.
+            of are left out. Where neighbours vote, its ``attrs`` hold "search" and "recall" as those of `outliers`.
 
         Raises
         ------
         SettingError
-            If `k` is not a whole number of at least 1, `by` is not known, or there are no dynamics to look at.
-        DataError, ModelError
+            If `k` is not a whole number of at least 1, `by` is not known, there are no dynamics to look at, or the
+            search of a loaded audit is registered by no name.
+        MissingPackageError, DataError, ModelError
             As `outliers`.
         """
         from dataaudit.findings import ambiguous
 
-        k = gather.check_count("k", k, "pass ambiguous(k=20)")
+        k = checks.whole("k", k, 1, "pass ambiguous(k=20)")
         gather.check_space(by, ("dynamics",))
         if by == "dynamics" or (by == "auto" and self.dynamics is not None):
             if self.dynamics is None:
                 raise SettingError(
                     "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='input'"
                 )
-            found, what = ambiguous.of_dynamics(self.dynamics), "of the mean probability over epochs"
+            graph, two = None, ambiguous.of_dynamics(self.dynamics)
+            share_of = "of the mean probability over epochs"
         else:
-            graph, _ = self._graph(by, ambiguous.VOTERS, dataset)
-            found = ambiguous.of_neighbours(graph, self.labels, len(self.class_names))
-            what = f"of its {min(ambiguous.VOTERS, graph.depth)} nearest neighbours"
-        order = np.argsort(-np.nan_to_num(found.score, nan=-1.0), kind="stable")
-        chosen = order[np.isfinite(found.score[order])][:k]
+            graph = self._graph(by, ambiguous.VOTERS, dataset)
+            two = ambiguous.of_neighbours(graph, self.labels, len(self.class_names))
+            share_of = f"of its {min(ambiguous.VOTERS, graph.depth)} nearest neighbours"
+        order = np.argsort(-np.nan_to_num(two.score, nan=-1.0), kind="stable")
+        chosen = order[np.isfinite(two.score[order])][:k]
         names = np.append(self._names(), "")
-        first, second = names[found.first[chosen]], names[found.second[chosen]]
-        one, two = found.first_probability[chosen], found.second_probability[chosen]
-        return pd.DataFrame(
+        first, second = names[two.first[chosen]], names[two.second[chosen]]
+        of_first, of_second = two.first_probability[chosen], two.second_probability[chosen]
+        table = pd.DataFrame(
             {
                 "index": self.rows[chosen],
                 "given": names[self.labels[chosen]],
                 "first": first,
                 "second": second,
-                "first_probability": one,
-                "second_probability": two,
-                "score": found.score[chosen],
+                "first_probability": of_first,
+                "second_probability": of_second,
+                "score": two.score[chosen],
                 "reason": [
-                    f"{p:.0%} {what} for {a!r}, {q:.0%} for {b!r}" if b else f"all {what} for {a!r}"
-                    for a, b, p, q in zip(first, second, one.tolist(), two.tolist(), strict=True)
+                    f"{p:.0%} {share_of} for {a!r}, {q:.0%} for {b!r}" if b else f"all {share_of} for {a!r}"
+                    for a, b, p, q in zip(first, second, of_first.tolist(), of_second.tolist(), strict=True)
                 ],
             }
         )
+        return table if graph is None else gather.report_search(table, graph)
 
     def duplicates(self, threshold: str | float = "auto", by: str = "input", *, dataset: Any = None) -> pd.DataFrame:
         """Return groups of examples that are equal or nearly so, those with differing labels first.
@@ -170,13 +183,15 @@ class Findings(Exports):
         -------
         DataFrame
             group (from 0), index, label, distance (to the nearest other of its group), differing (whether the group's
-            labels differ). Groups with differing labels come first, then those at the smallest distance.
+            labels differ). Groups with differing labels come first, then those at the smallest distance. Its ``attrs``
+            hold "search" and "recall" as those of `outliers`: a pair that the search missed is in no group.
 
         Raises
         ------
         SettingError
-            If `threshold` is neither "auto" nor a number from 0 to below 1, or `by` is not known.
-        DataError, ModelError
+            If `threshold` is neither "auto" nor a number from 0 to below 1, `by` is not known, or the search of a
+            loaded audit is registered by no name.
+        MissingPackageError, DataError, ModelError
             As `outliers`.
 
         Examples
@@ -190,23 +205,22 @@ class Findings(Exports):
         from dataaudit.findings import duplicates
 
         share = duplicates.AUTO if isinstance(threshold, str) and threshold == "auto" else threshold
-        number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
-        if not number or not 0 <= float(share) < 1:
-            raise SettingError(
-                f"threshold={threshold!r}", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
-            )
+        share = checks.number(
+            "threshold", share, 0, 1, "left", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
+        )
         gather.check_space(by)
-        graph, _ = self._graph(by, duplicates.DEPTH, dataset)
-        found = duplicates.groups(graph.first(duplicates.DEPTH), self.labels, float(share))
-        return pd.DataFrame(
+        graph = self._graph(by, duplicates.DEPTH, dataset)
+        groups = duplicates.groups(graph.first(duplicates.DEPTH), self.labels, share)
+        table = pd.DataFrame(
             {
-                "group": found.group,
-                "index": self.rows[found.index],
-                "label": self._names()[self.labels[found.index]],
-                "distance": found.distance,
-                "differing": found.differing,
+                "group": groups.group,
+                "index": self.rows[groups.index],
+                "label": self._names()[self.labels[groups.index]],
+                "distance": groups.distance,
+                "differing": groups.differing,
             }
         )
+        return gather.report_search(table, graph)
 
     def typical(self, k: int = 5, by: str = "auto") -> pd.DataFrame:
         """Return the `k` most typical examples of each class.
@@ -233,7 +247,7 @@ class Findings(Exports):
         """
         from dataaudit.findings import typical
 
-        k = gather.check_count("k", k, "pass typical(k=5)")
+        k = checks.whole("k", k, 1, "pass typical(k=5)")
         name = typical.trusted(self.columns, self.default) if by == "auto" else by
         if name not in self.columns:
             raise SettingError(f"by={by!r}", "'auto', or a score of this audit", did_you_mean(name, self.columns))
@@ -259,11 +273,11 @@ class Findings(Exports):
         transform: Callable[[Any], Any] | None = None,
         progress: bool = True,
     ) -> pd.DataFrame:
-        """Score rows that were not audited: how foreign they are and, with labels, how well these fit.
+        """Score the novelty of rows that were not audited and, with labels, how well these fit.
 
-        Every new row is compared with every audited one, in float64. Memory: both data sets' rows in this
-        representation (a memory-mapped array of the audited inputs is not copied), about 200 MiB of blocks, and the
-        result.
+        Every new row is compared with every audited one, in float64: no search leaves any out. Memory: both data
+        sets' rows in this representation (a memory-mapped array of the audited inputs is not copied), about 200 MiB of
+        blocks, and the result.
 
         Parameters
         ----------
@@ -276,7 +290,7 @@ class Findings(Exports):
             Nearest neighbours that are looked at.
         by
             "input" (as in `outliers`; columns are brought to the scale that the audited rows have), "hidden", or
-            "auto": "hidden" for texts that a torch module was trained on, otherwise "input", which tells foreign rows
+            "auto": "hidden" for texts that a torch module was trained on, otherwise "input", which tells novel rows
             better in benchmarks/findings/novelty.py than the hidden representation does.
         bandwidth
             Of the densities, as for `dataaudit.Density`.
@@ -323,26 +337,25 @@ class Findings(Exports):
         from dataaudit.density.base import multiple_of
         from dataaudit.findings import novelty, unseen
 
-        k = gather.check_count("k", k, "pass score_new(..., k=10)")
+        k = checks.whole("k", k, 1, "pass score_new(..., k=10)")
         gather.check_space(by)
         multiple_of(bandwidth)
-        if not isinstance(progress, bool):
-            raise SettingError(f"progress={progress!r}", "True or False", "pass progress=False for silence")
+        checks.flag("progress", progress, "pass progress=False for silence")
         known = gather.needed(self._data(audited), "audited")
         new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
         space, seed = gather.space_of(by, known, self._model), self._seed()
         if space == "hidden":
-            there = gather.hidden_rows(self._model, self.labels, seed, None, progress)
+            own = gather.hidden_rows(self._model, self.labels, seed, None, progress)
             queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
         else:
             from dataaudit.representations.input import place_rows_beside
 
-            queries, there = place_rows_beside(new, known)
-        placed = novelty.novelty(queries, there, self.labels, len(self.class_names), k, bandwidth, seed, progress)
+            queries, own = place_rows_beside(new, known)
+        scored = novelty.novelty(queries, own, self.labels, len(self.class_names), k, bandwidth, seed, progress)
         probabilities = None
         if self._model is not None:
             probabilities = unseen.predictions(self._model.on(new, progress), len(new))
-        return unseen.frame(placed, space, probabilities, given, self.class_names)
+        return unseen.frame(scored, space, probabilities, given, self.class_names)
 
     def _names(self) -> Any:
         return np.asarray(self.class_names, dtype=object)
@@ -356,15 +369,19 @@ class Findings(Exports):
             origin = None if self._examples is None else self._examples.origin
             # Arrays may have been written to since.
             return self._examples if origin is None else self._original(None, None, None, None, None)
-        found = self._recognised(dataset, None, None, None, None)
-        if len(found) != len(self.labels) or (found.labels != self.labels).any():
-            differ = np.flatnonzero(found.labels[: len(self.labels)] != self.labels[: len(found)])
+        examples = self._recognised(dataset, None, None, None, None)
+        if len(examples) != len(self.labels) or (examples.labels != self.labels).any():
+            differ = np.flatnonzero(examples.labels[: len(self.labels)] != self.labels[: len(examples)])
             raise DataError(
-                f"a data set of {len(found)} rows" + (f" with other labels in {rows(differ)}" if len(differ) else ""),
+                f"a data set of {len(examples)} rows"
+                + (f" with other labels in {rows(differ)}" if len(differ) else ""),
                 f"the {len(self.labels)} audited ones",
                 "pass the same rows in the same order, with the same labels",
             )
-        return found
+        return examples
 
-    def _graph(self, by: str, depth: int, dataset: Any) -> Any:
-        return gather.graph(by, depth, self.labels, self._evidence, self._model, self._data(dataset), self._seed())
+    def _graph(self, by: str, depth: int, dataset: Any) -> Neighbours:
+        # Audits that settings name no search of were made before findings took any but "auto".
+        search = self.settings.get("search", "auto") if self._search is None else self._search
+        examples = self._data(dataset)
+        return gather.graph(by, depth, self.labels, self._evidence, self._model, examples, search, self._seed())

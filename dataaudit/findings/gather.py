@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.texts import inputs_are_texts
-from dataaudit.errors import DataError, ModelError
+from dataaudit.errors import DataError, ModelError, SettingError
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.representations.spaces import Space
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dataaudit.data.examples import Examples
     from dataaudit.evidence.base import Evidence
     from dataaudit.evidence.trained import TrainedModel
+    from dataaudit.neighbours.protocol import NeighbourSearch
 
 SPACES = ("auto", "input", "hidden")
 
@@ -22,11 +25,6 @@ SPACES = ("auto", "input", "hidden")
 def check_space(by: Any, also: tuple[str, ...] = ()) -> None:
     """Raise unless `by` is a representation, "auto", or one of `also`."""
     checks.choice(f"by={by!r}", by, (*SPACES, *also), "a known choice")
-
-
-def check_count(name: str, value: Any, advice: str) -> int:
-    """Return `value` as a number of examples, or raise `SettingError`."""
-    return checks.whole(name, value, 1, advice)
 
 
 def known_graph(evidence: Evidence | None, space: str) -> Neighbours | None:
@@ -46,9 +44,10 @@ def graph(
     evidence: Evidence | None,
     model: TrainedModel | None,
     examples: Examples | None,
+    search: str | NeighbourSearch,
     seed: int,
-) -> tuple[Neighbours, str]:
-    """Neighbours of each example, at least `depth` where there are as many, and the representation they are in.
+) -> Neighbours:
+    """Neighbours of each example, at least `depth` where there are as many: the audit's own, or by its `search`.
 
     "auto" takes the audit's input neighbours, then the inputs of the data set, and only without either the audit's
     hidden neighbours: among these, outliers that were trained on are outliers no more (benchmarks/findings/novelty.py).
@@ -57,6 +56,8 @@ def graph(
     ------
     DataError
         If neither neighbours nor a data set are at hand.
+    MissingPackageError, SettingError
+        If the search is not to be had here.
     ModelError
         If the hidden representation is asked for and no model is in memory.
     """
@@ -66,13 +67,31 @@ def graph(
     for one in spaces:
         known = known_graph(evidence, one)
         if known is not None and known.depth >= most and _in_one_unit(known, examples):
-            return known, one
+            return known
     rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
     from dataaudit.neighbours.compute import neighbour_graph
-    from dataaudit.neighbours.search import resolve
 
-    need = NeighbourNeed(Space(chosen), depth)
-    return neighbour_graph(need, rows, {}, resolve("auto"), seed, False), chosen
+    return neighbour_graph(NeighbourNeed(Space(chosen), depth), rows, {}, _resolved(search), seed, False)
+
+
+def report_search(table: pd.DataFrame, graph: Neighbours) -> pd.DataFrame:
+    """`table` with the search that found its neighbours, and the share of these that it found, in ``attrs``."""
+    table.attrs |= {"search": graph.settings["search"], "recall": graph.settings.get("recall", 1.0)}
+    return table
+
+
+def _resolved(search: str | NeighbourSearch) -> NeighbourSearch:
+    """The audit's search, checked; a loaded audit knows its name alone."""
+    from dataaudit.neighbours.search import REGISTRY, resolve
+
+    if isinstance(search, str) and search not in ("auto", *REGISTRY.names()):
+        raise SettingError(
+            f"an audit made with search {search!r}, which is not registered here",
+            "the search that the audit was made with: no other takes its place",
+            "ask the audit before it is saved, register the search in the entry-point group 'dataaudit.searches', or "
+            "score again with a search that has a name",
+        )
+    return resolve(search)
 
 
 def space_of(by: str, examples: Examples, model: TrainedModel | None) -> str:

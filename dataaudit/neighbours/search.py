@@ -90,6 +90,21 @@ class Torch:
         return nearest
 
 
+def name_of(search: str | NeighbourSearch) -> str:
+    """Name by which `resolve` gives this search again.
+
+    A search that is registered by no name goes by its own, or, where that is another's, by its settings.
+    """
+    if isinstance(search, str):
+        return search
+    registered = REGISTRY.names()
+    for name in registered:
+        known = REGISTRY.instance(name)
+        if type(known) is type(search) and known == search:
+            return name
+    return repr(search) if search.name in {*registered, "auto"} else search.name
+
+
 faiss, ivf, hnsw, torch = Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()
 
 

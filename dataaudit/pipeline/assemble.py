@@ -58,6 +58,7 @@ def assemble(plan: Plan, evidence: Evidence) -> Audit:
         _examples=plan.subject.examples,
         _evidence=evidence,
         _model=evidence.model,
+        _search=plan.search,
     )
 
 

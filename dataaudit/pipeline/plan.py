@@ -45,6 +45,8 @@ class Plan:
         Data set and model.
     store
         Folder of representations; None without one.
+    search
+        Search of neighbours as it was passed, for later questions too.
     """
 
     scorers: tuple[Scorer, ...]
@@ -52,6 +54,7 @@ class Plan:
     run: Run
     subject: Subject
     store: RowStore | None
+    search: str | NeighbourSearch
 
     def close(self) -> None:
         """Let others have the folder."""
@@ -93,7 +96,7 @@ def make_plan(request: Request) -> Plan:
         if tools.store is not None:
             tools.store.close()
         raise
-    return Plan(scorers, sources, run, subject, tools.store)
+    return Plan(scorers, sources, run, subject, tools.store, request.search)
 
 
 def _computing(request: Request, chosen: Sequence[Scorer]) -> tuple[DensityEngine | None, NeighbourSearch | None]:

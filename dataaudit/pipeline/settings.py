@@ -9,6 +9,7 @@ from typing import Any
 from dataaudit.errors import rows
 from dataaudit.evidence.base import Evidence
 from dataaudit.labels.label_errors import LabelErrors
+from dataaudit.neighbours.search import name_of
 from dataaudit.pipeline.plan import Plan
 
 RECORDED = {
@@ -31,6 +32,7 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     settings: dict[str, Any] = {
         **described,
         "seed": None if subject.examples is None else plan.run.seed,
+        "search": name_of(plan.search),
         "scorers": [scorer.name for scorer in scorers],
         "source": "recorder" if subject.examples is None else subject.examples.source,
         "versions": {

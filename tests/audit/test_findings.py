@@ -1,6 +1,7 @@
 """Outliers, ambiguous, duplicate, typical and new rows, as a user asks an audit for them."""
 
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,10 @@ from sklearn.linear_model import LogisticRegression
 import dataaudit
 from dataaudit import Audit, Recipe
 from dataaudit.data import as_examples
-from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.errors import DataError, MissingPackageError, ModelError, SettingError
+from dataaudit.neighbours.protocol import FunctionIndex
+from dataaudit.neighbours.search import Torch
+from dataaudit.scores.neighbours import NeighbourCScore
 
 CLASSES = np.array(["ant", "bee", "cat"])
 
@@ -286,3 +290,102 @@ def test_equal_rows_are_one_group_and_no_outliers():
     assert audit.duplicates()["group"].tolist() == [0] * 60
     assert (audit.ambiguous()["score"] > 0.2).all()
     assert audit.score_new(np.ones((1, 3)), progress=False)["novelty"].tolist() == [1.0]
+
+
+@dataclass
+class Counting:
+    """A search of the tests' own: all pairs, or such that the nearest other is missed."""
+
+    misses: bool = False
+    name: str = "counting"
+    opened: int = field(default=0, compare=False)
+
+    def check(self):
+        return None
+
+    def open(self, rows, depth):
+        self.opened += 1
+        index = Torch().open(rows, depth)
+
+        def nearest(queries, wanted):
+            found = index(queries, wanted)
+            if self.misses:
+                found[:, :2] = -1  # the row itself, which is no neighbour, and the nearest other
+            return found
+
+        return FunctionIndex(not self.misses, {"index": "own"}, nearest)
+
+
+QUESTIONS = pytest.mark.parametrize(
+    ("question", "options"), [("outliers", {}), ("duplicates", {}), ("ambiguous", {"by": "input"})]
+)
+
+
+@QUESTIONS
+def test_findings_search_as_the_audit_did(data, question, options):
+    search = Counting()
+    audit = quietly(None, data, "parzen/input", search=search)
+    assert search.opened == 0
+    assert audit.settings["search"] == "counting"
+    table = getattr(audit, question)(**options)
+    assert search.opened == 1
+    assert table.attrs == {"search": "counting", "recall": 1.0}
+    by_default = quietly(None, data, "parzen/input")
+    assert by_default.settings["search"] == "auto"
+    pd.testing.assert_frame_equal(table, getattr(by_default, question)(**options), check_exact=True)
+
+
+@QUESTIONS
+def test_findings_take_neighbours_that_the_audit_has_found(noisy, question, options):
+    search, images = Counting(), noisy[0].reshape(300, 2, 3)  # whose values share a unit
+    audit = quietly(None, (images, noisy[1]), NeighbourCScore("input", depth=150), search=search)
+    opened = search.opened
+    assert opened > 0
+    assert getattr(audit, question)(**options).attrs["search"] == "counting"
+    assert search.opened == opened
+
+
+def test_findings_report_the_recall_of_their_search(data):
+    audit = quietly(None, data, "parzen/input", search=Counting(misses=True))
+    table = audit.duplicates(0)
+    assert table.empty
+    # One of 20 neighbours is missed by the search itself, and one more lies beyond the depth in its place.
+    assert table.attrs["recall"] == pytest.approx(0.95, abs=0.005)
+    assert audit.outliers().attrs["recall"] == pytest.approx(0.99, abs=0.002)
+
+
+def test_dynamics_and_new_rows_are_not_searched(of_network, data):
+    assert "recall" not in of_network.ambiguous(by="dynamics").attrs
+    assert "search" not in of_network.score_new(data[0][:2], by="input", progress=False).attrs
+
+
+@pytest.mark.parametrize(("search", "index"), [("auto", "faiss"), ("torch", "torch"), (Torch(), "torch")])
+def test_a_loaded_audit_searches_by_the_name_in_its_settings(data, tmp_path, search, index):
+    audit = quietly(None, data, "parzen/input", search=search)
+    audit.save(tmp_path / "audit")
+    loaded = Audit.load(tmp_path / "audit")
+    table = loaded.outliers(dataset=data)
+    assert table.attrs == {"search": index, "recall": 1.0}
+    pd.testing.assert_frame_equal(table, audit.outliers(), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("search", "name"),
+    [(Counting(), "counting"), (Torch(block=2**20), "Torch(device=None, block=1048576, name='torch')")],
+)
+def test_a_loaded_audit_takes_no_other_search(data, tmp_path, search, name):
+    quietly(None, data, "parzen/input", search=search).save(tmp_path / "audit")
+    loaded = Audit.load(tmp_path / "audit")
+    assert loaded.settings["search"] == name
+    with pytest.raises(SettingError) as caught:
+        loaded.outliers(dataset=data)
+    assert name in caught.value.arrived
+    assert "no other takes its place" in caught.value.expected
+    assert "dataaudit.searches" in caught.value.action
+
+
+def test_a_named_search_whose_package_is_missing_is_no_other(data, tmp_path, monkeypatch):
+    quietly(None, data, "parzen/input", search="faiss").save(tmp_path / "audit")
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingPackageError, match="faiss"):
+        Audit.load(tmp_path / "audit").outliers(dataset=data)
