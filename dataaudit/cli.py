@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dataaudit.common import checks
 from dataaudit.density.engines import REGISTRY as ENGINES
 from dataaudit.errors import DataAuditError, SettingError, StorageError, did_you_mean
 from dataaudit.neighbours.search import REGISTRY as SEARCHES
@@ -135,6 +136,7 @@ def score(
     """Rank the examples of a data set by how suspicious their labels are."""
     with _explained():
         _check_out(out)
+        checks.exists(data)
         from dataclasses import replace
 
         import dataaudit

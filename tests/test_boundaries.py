@@ -173,3 +173,16 @@ def test_importing_loads_nothing_heavy_and_is_quick(module):
         assert loaded == ""
     if module == "dataaudit":
         assert min(took) < 0.2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["--version"], ["score", "absent.csv", "--out", "results"]]
+)
+def test_commands_that_only_tell_load_nothing_heavy(arguments, tmp_path):
+    code = (
+        "import sys\nfrom dataaudit.cli import app\ntry:\n    app(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        f"print('loaded', *(set(sys.modules) & {HEAVY - {'typer', 'rich'}!r}))"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "loaded"

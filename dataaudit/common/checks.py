@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import DataError, SettingError, did_you_mean
 
 Inclusive: TypeAlias = Literal["both", "neither", "left", "right"]
 """Ends of an interval that belong to it."""
@@ -84,6 +85,12 @@ def choice(setting: str, value: Any, choices: Collection[str], expected: str) ->
     """Raise `SettingError`, with the choice that is spelt most alike, unless `value` is one; `setting` words it."""
     if value not in choices:
         raise SettingError(setting, expected, did_you_mean(value, choices))
+
+
+def exists(path: Path) -> None:
+    """Raise `DataError` unless there is a file or folder at `path`."""
+    if not path.exists():
+        raise DataError(f"{path}, which does not exist", "a file or folder with data", "check the path")
 
 
 def _setting(name: str, value: Any, owner: str) -> str:

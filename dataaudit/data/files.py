@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.common import checks
 from dataaudit.data import as_examples
 from dataaudit.data.columns import label_unknown, named_labels
 from dataaudit.data.examples import Examples
@@ -50,8 +51,7 @@ def open_data(
 
     Raises `DataError` if there is no such data, or it cannot be read; `SettingError` if an option does not apply.
     """
-    if not path.exists():
-        raise DataError(f"{path}, which does not exist", "a file or folder with data", "check the path")
+    checks.exists(path)
     if path.is_file():
         _refuse(path, split=split, size=size)
         return _table(path, label, inputs)
