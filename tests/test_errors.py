@@ -1,6 +1,7 @@
 import pytest
 
 from dataaudit import errors
+from dataaudit.pipeline.interrupted import Interrupted
 
 
 def test_the_three_parts_are_kept_apart():
@@ -29,5 +30,5 @@ def test_rows_are_listed_shortly():
 
 def test_an_interruption_before_the_first_epoch_has_nothing_to_keep():
     with pytest.raises(errors.DataError, match="before the first epoch"):
-        errors.Interrupted(0).audit()
-    assert isinstance(errors.Interrupted(0), KeyboardInterrupt)
+        Interrupted(0).audit()
+    assert isinstance(Interrupted(0), KeyboardInterrupt)
