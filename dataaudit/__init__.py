@@ -43,6 +43,7 @@ _PUBLIC = {
     "scorers": "dataaudit.scores",
     "searches": "dataaudit.neighbours.search",
     "strategies": "dataaudit.curriculum",
+    "tasks": "dataaudit.tasks",
     "testing": "dataaudit.testing",
 }
 """Public name -> "module:attribute", or a module. `__init__.pyi`, for type checkers and editors, is made of this table

@@ -37,7 +37,7 @@ class ArrayExamples(Examples):
         self.transform = transform
         values = label_values(labels)
         check_lengths(len(self._inputs), len(values))
-        super().__init__(*encode_labels(values, lenient=lenient))
+        super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self._text = transform is None and _are_texts(self._inputs)
         if transform is None and not self._text:
             check_numbers(self._inputs)

@@ -23,6 +23,7 @@ class DerivedExamples(Examples):
         self.whole, self.source = whole, whole.source
         self.columns, self.class_columns, self.label_column = whole.columns, whole.class_columns, whole.label_column
         self.transform, self.origin, self.notes = whole.transform, whole.origin, whole.notes
+        self.task = whole.task
 
     @property
     def dropped(self) -> IntArray:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import IntArray
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Examples(ABC):
     Parameters
     ----------
     labels
-        Given labels, int64 [n], positions in `class_names`.
+        Given labels, int64 [n], positions in `class_names`, or as another `task` encodes them.
     class_names
         Class names as the data set spells them, [C].
     """
@@ -65,6 +67,8 @@ class Examples(ABC):
     """Data set that the caller passed, by reference; not sent to other processes."""
     notes: Sequence[str] = ()
     """Notes on the inputs for a reader of the audit."""
+    task: Task = CLASSIFICATION
+    """What a label is."""
 
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self.labels, self.class_names = labels, class_names

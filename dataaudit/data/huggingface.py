@@ -19,6 +19,7 @@ from dataaudit.data.labels import NoLabels, encode_labels
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError, require
+from dataaudit.tasks.base import Task
 
 
 class HuggingFaceExamples(Examples):
@@ -68,7 +69,7 @@ class HuggingFaceExamples(Examples):
         self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
         self.transform = transform
         self._kind = self._kind_of_inputs()
-        super().__init__(*_labels_of(dataset, label, lenient))
+        super().__init__(*_labels_of(dataset, label, lenient, self.task))
         self.label_column = None if isinstance(label, NoLabels) else label
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
@@ -195,14 +196,14 @@ class HuggingFaceExamples(Examples):
         )
 
 
-def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool) -> tuple[IntArray, tuple[str, ...]]:
+def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool, task: Task) -> tuple[IntArray, tuple[str, ...]]:
     """Labels and class names of a column."""
     if isinstance(label, NoLabels):
-        return encode_labels(label, lenient=lenient)
+        return encode_labels(label)
     column = dataset.select_columns([label]).with_format("arrow")[:][label]
     feature = dataset.features[label]
     names = feature.names if isinstance(feature, datasets.ClassLabel) else None
-    return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient)
+    return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient, task)
 
 
 def infer_label(features: Any, inputs: list[Any]) -> Any:

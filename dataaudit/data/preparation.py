@@ -41,7 +41,7 @@ class PreparedTable(Examples):
             raise DataError(
                 f"no input column beside the label {label!r}", "at least one", "pass a table with columns to learn from"
             )
-        super().__init__(*encode_labels(frame[label]))
+        super().__init__(*encode_labels(frame[label], task=self.task))
         self._frame = frame[chosen]
         self._rows, self.notes = _prepare(self._frame)
 

@@ -68,7 +68,7 @@ class TableExamples(Examples):
             _check_order(frame, labels)
         values = label_values(labels)
         check_lengths(len(frame), len(values))
-        super().__init__(*encode_labels(values, lenient=lenient))
+        super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self.label_column, self.columns, self.transform = label, tuple(chosen), transform
         # A shallow copy: columns that the caller adds or drops later do not move ours.
         self._frame = frame.copy(deep=False)

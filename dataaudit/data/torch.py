@@ -51,7 +51,8 @@ class TorchExamples(Examples):
             return
         given = as_array(self._tensors[1])
         values = label_values(given.reshape(-1) if given.size == len(given) else given)
-        super().__init__(*encode_labels(values if self._map is None else values[self._map], lenient=lenient))
+        values = values if self._map is None else values[self._map]
+        super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         if transform is None:
             check_numbers(self._tensors[0])
 
@@ -73,11 +74,12 @@ class TorchExamples(Examples):
                 self._channels = 3
         offered, names = _offered(self._dataset)
         if offered is not None and all(_plain(offered[row], row) == y for row, y in probed.items()):
-            encoded = encode_labels(offered, names, self._lenient)
+            encoded = encode_labels(offered, names, self._lenient, self.task)
             self._named = names is not None
             return encoded
         # What a row yields is what a model would be trained on, so it decides.
-        return encode_labels([self._known(row)[1] for row in range(len(self._dataset))], lenient=self._lenient)
+        values = [self._known(row)[1] for row in range(len(self._dataset))]
+        return encode_labels(values, lenient=self._lenient, task=self.task)
 
     def _known(self, row: int) -> tuple[Any, Any]:
         """(x, y) of a row; y is None where the row cannot be read and that is to be told later."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from dataaudit.common.types import AnyArray, BoolArray, FloatArray
-from dataaudit.dynamics.measure import last_seen
+from dataaudit.dynamics.batches import last_seen
 
 
 class LatestLosses:

@@ -10,10 +10,10 @@ BLOCK_ELEMENTS = 2**18
 
 
 class Pending:
-    """Block of (index, logits, label) rows that waits to be worked through, each with `classes` logits."""
+    """Block of (index, logits, label) rows that waits to be worked through: `classes` logits and a label each."""
 
-    def __init__(self, classes: int) -> None:
-        self._classes = classes
+    def __init__(self, classes: int, label_shape: tuple[int, ...]) -> None:
+        self._classes, self._label_shape = classes, label_shape
         self._buffers: tuple[Tensor, Tensor, Tensor] | None = None
         self._capacity = 0
         self.rows = 0
@@ -33,7 +33,7 @@ class Pending:
             self._buffers = (
                 torch.empty(self._capacity, dtype=torch.int64, device=index.device),
                 torch.empty(self._capacity, self._classes, device=logits.device),
-                torch.empty(self._capacity, dtype=torch.int64, device=label.device),
+                torch.empty((self._capacity, *self._label_shape), dtype=torch.int64, device=label.device),
             )
         indices, values, labels = self._buffers
         indices.narrow(0, self.rows, rows).copy_(index)

@@ -81,7 +81,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
         part = state if source == rank else _like(state)
         _send(part, source, rank, dst, group)
         if dst is None or rank == dst:
-            held = Recorder(recorder.n, recorder.classes, history_bytes=0)
+            held = Recorder(recorder.n, recorder.classes, task=recorder.task, history_bytes=0)
             held.load_state_dict(part)
             if whole is None:
                 whole = held

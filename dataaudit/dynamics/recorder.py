@@ -10,31 +10,26 @@ from torch import Tensor
 
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.dynamics.history import History
-from dataaudit.dynamics.losses import LatestLosses
-from dataaudit.dynamics.mean_probabilities import MeanProbabilities
-from dataaudit.dynamics.measure import (
-    CONFIDENCE,
-    CORRECT,
-    EL2N,
-    LOSS,
-    MARGIN,
-    MAX_CONFIDENCE,
-    PREDICTED,
+from dataaudit.dynamics.batches import (
     WHOLE,
     check_disjoint,
     check_epoch,
     check_labels,
     check_partners,
     check_range,
-    measure,
+    check_task,
     refuse_shapes,
 )
+from dataaudit.dynamics.history import History
+from dataaudit.dynamics.losses import LatestLosses
+from dataaudit.dynamics.mean_probabilities import MeanProbabilities
 from dataaudit.dynamics.pending import Pending
 from dataaudit.dynamics.periods import informedness
 from dataaudit.dynamics.ranks import claim
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError
+from dataaudit.tasks import resolve
+from dataaudit.tasks.base import CONFIDENCE, CORRECT, EL2N, LOSS, MARGIN, MAX_CONFIDENCE, PREDICTED, Task
 
 ARRAYS = ("labels", "sums", "final")
 """Arrays in a state."""
@@ -54,7 +49,10 @@ class Recorder:
     Parameters
     ----------
     n, classes
-        Number of examples and of classes.
+        Number of examples and of classes: of a model's logits.
+    task
+        What a label is: a `dataaudit.tasks.Task`, or the name of one. What is recorded has a row for each of its
+        units, [u] in place of [n] below; ``task.aggregate`` makes scores of examples of it.
     history_bytes
         Budget for the per-epoch matrices (4 bytes an example and epoch). When it is used up every second kept
         epoch is dropped, again and again; every score still uses all epochs.
@@ -77,18 +75,22 @@ class Recorder:
     array([ 2. ,  1. ,  3. , -0.5])
     """
 
-    def __init__(self, n: int, classes: int, *, history_bytes: int = 384 * 2**20) -> None:
+    def __init__(
+        self, n: int, classes: int, *, task: str | Task = "classification", history_bytes: int = 384 * 2**20
+    ) -> None:
         for name, value, least in (("n", n, 1), ("classes", classes, 2), ("history_bytes", history_bytes, 0)):
             checks.whole(name, value, least, f"pass Recorder({name}=...)")
-        self.n, self.classes = int(n), int(classes)
-        self._history = History(self.n, int(history_bytes))
-        self._labels = np.full(self.n, -1, np.int64)
+        self.n, self.classes, self.task = int(n), int(classes), resolve(task)
+        self.units, self.outcomes = self.task.count(self.n), self.task.outcomes(self.classes)
+        self._label_shape = self.task.label_shape
+        self._history = History(self.units, int(history_bytes))
+        self._labels = np.full(self.units, -1, np.int64)
         self._seen_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         self._correct_bits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
-        self._losses = LatestLosses(self.n)
-        self._sums = np.zeros((6, self.n), np.float64)
-        self._final = np.full((self.n, 4), np.nan, np.float32)
-        self._pending = Pending(self.classes)
+        self._losses = LatestLosses(self.units)
+        self._sums = np.zeros((6, self.units), np.float64)
+        self._final = np.full((self.units, 4), np.nan, np.float32)
+        self._pending = Pending(self.classes, self._label_shape)
         self._pending_final = False
         self._written = 0
         self._device: torch.device | None = None
@@ -124,7 +126,7 @@ class Recorder:
         logits
             Model outputs before softmax [b, C], any float type and device.
         labels
-            Given labels [b], 0..C-1.
+            Given labels [b], 0..C-1, or as another task encodes them.
 
         Raises
         ------
@@ -193,8 +195,9 @@ class Recorder:
         index, label = torch.as_tensor(indices), torch.as_tensor(labels)
         values = torch.as_tensor(logits).detach()
         batch = index.shape
-        if len(batch) != 1 or label.shape != batch or values.shape != (*batch, self.classes):
-            refuse_shapes(index, values, label, self.classes)
+        shapes = (*batch, *self._label_shape), (*batch, self.classes)
+        if len(batch) != 1 or (label.shape, values.shape) != shapes:
+            refuse_shapes(index, values, label, self.classes, self._label_shape)
         if index.numel() == 0:
             return
         for what, whole in (("index", index), ("label", label)):
@@ -212,18 +215,19 @@ class Recorder:
             return
         index, logits, label = self._pending.take()
         check_range("index", index, self.n)
-        check_range("label", label, self.classes)
+        check_range("label", self.task.unit_labels(label), self.outcomes)
         if self._device is None:
             self._allocate(logits.device)
         index, logits, label = (part.to(self._device) for part in (index, logits, label))
-        values, probabilities = measure(logits, label)
+        values, probabilities = self.task.measure(logits, label)
+        index, label = self.task.units(index), self.task.unit_labels(label)
         if self._pending_final:
             self._keep_final(index, values, label)
             return
         order = torch.arange(self._written, self._written + len(index), device=self._device)
         self._position.scatter_reduce_(0, index, order, "amax")
-        # Values that a later one of the same row supersedes go to the spare row n.
-        target = torch.where(self._position[index] == order, index, torch.full_like(index, self.n))
+        # Values that a later one of the same row supersedes go to the spare row at the end.
+        target = torch.where(self._position[index] == order, index, torch.full_like(index, self.units))
         self._staged.index_copy_(0, target, values)
         self._staged_labels.index_copy_(0, target, label)
         self._means.stage(target, probabilities)
@@ -233,17 +237,17 @@ class Recorder:
         where = index.cpu().numpy()
         columns = [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]
         self._final[where] = values[:, columns].cpu().numpy()
-        given = np.full(self.n, -1, np.int64)
+        given = np.full(self.units, -1, np.int64)
         given[where] = label.cpu().numpy()
         check_labels(given >= 0, given, self._labels, "training")
         self._labels[where] = given[where]
 
     def _allocate(self, device: torch.device) -> None:
         self._device = device
-        self._position = torch.full((self.n + 1,), -1, dtype=torch.int64, device=device)
-        self._staged = torch.zeros(self.n + 1, 7, device=device)
-        self._staged_labels = torch.zeros(self.n + 1, dtype=torch.int64, device=device)
-        self._means = MeanProbabilities(self.n, self.classes, device)
+        self._position = torch.full((self.units + 1,), -1, dtype=torch.int64, device=device)
+        self._staged = torch.zeros(self.units + 1, 7, device=device)
+        self._staged_labels = torch.zeros(self.units + 1, dtype=torch.int64, device=device)
+        self._means = MeanProbabilities(self.units, self.outcomes, device)
 
     def _clear_epoch(self) -> None:
         self._position.fill_(-1)
@@ -254,7 +258,7 @@ class Recorder:
         if self.epochs == 0:
             return None
         seen_bits, correct_bits = np.stack(self._seen_bits), np.stack(self._correct_bits)
-        counts = count(correct_bits, seen_bits, self.n)
+        counts = count(correct_bits, seen_bits, self.units)
         visits = np.where(self._sums[5] > 0, self._sums[5], np.nan)
         margin, confidence, square, el2n = self._sums[:4] / visits
         suggested = self._means.argmax_mean_probability().cpu().numpy()
@@ -264,7 +268,7 @@ class Recorder:
         weights = informedness(correct_bits, seen_bits, suggested == self._labels)
         return Dynamics(
             epochs=self.epochs,
-            classes=self.classes,
+            classes=self.outcomes,
             **vars(counts),
             mean_margin=margin,
             mean_confidence=confidence,
@@ -297,13 +301,14 @@ class Recorder:
         Raises
         ------
         DataError
-            If sizes or numbers of epochs differ, or a row was seen by both in the same epoch.
+            If sizes, tasks or numbers of epochs differ, or a row was seen by both in the same epoch.
         """
         self._flush()
         other._flush()
         mine, theirs = (self.n, self.classes, self.epochs), (other.n, other.classes, other.epochs)
         check_partners(mine, theirs, bool(self._written or other._written))
-        check_disjoint(self._seen_bits, other._seen_bits, self.n)
+        check_task(self.task, other.task.name)
+        check_disjoint(self._seen_bits, other._seen_bits, self.units)
         known = other._labels >= 0
         check_labels(known, other._labels, self._labels, "the other process")
         self._labels[known] = other._labels[known]
@@ -320,9 +325,10 @@ class Recorder:
         """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
         self._flush()
         state: dict[str, Any] = {
-            "version": 4,
+            "version": 5,
             "n": self.n,
             "classes": self.classes,
+            "task": self.task.name,
             **{name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in ARRAYS},
             "losses": self._losses.state(),
             "seen_bits": [torch.from_numpy(bits.copy()) for bits in self._seen_bits],
@@ -341,15 +347,16 @@ class Recorder:
         Raises
         ------
         DataError
-            If it was recorded for another n or number of classes.
+            If it was recorded for another n, number of classes or task.
         """
         theirs = (state.get("version"), state.get("n"), state.get("classes"))
-        if theirs != (4, self.n, self.classes):
+        if theirs != (5, self.n, self.classes):
             raise DataError(
                 f"a state of (version, n, classes) {theirs}",
-                f"{(4, self.n, self.classes)}",
+                f"{(5, self.n, self.classes)}",
                 "make the Recorder for the data set that the state was recorded on",
             )
+        check_task(self.task, state["task"])
         self._pending.clear()
         self._labels, self._sums, self._final = (state[name].numpy().copy() for name in ARRAYS)
         self._losses.load(state["losses"])

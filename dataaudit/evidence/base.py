@@ -120,12 +120,16 @@ class Evidence:
 
     def has(self, need: Any) -> bool:
         """Whether that part is there."""
-        if isinstance(need, NeighbourLabelsNeed):
-            return self.around is not None
-        if isinstance(need, NeighbourNeed):
-            return need in self.neighbours
-        if isinstance(need, DensityNeed):
-            return need in self.densities
-        if isinstance(need, Need):
-            return getattr(self, need.value) is not None
-        return need in self.others
+        part = getattr(self, field_of(need))
+        return need in part if isinstance(part, Mapping) else part is not None
+
+
+def field_of(need: Any) -> str:
+    """Field of `Evidence` that holds what is needed."""
+    if isinstance(need, NeighbourLabelsNeed):
+        return "around"
+    if isinstance(need, NeighbourNeed):
+        return "neighbours"
+    if isinstance(need, DensityNeed):
+        return "densities"
+    return need.value if isinstance(need, Need) else "others"

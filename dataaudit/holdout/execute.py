@@ -64,7 +64,8 @@ class Execution:
 
     def __post_init__(self) -> None:
         related = 2 if self.plan.design == "nested" else 1
-        self.tallies = {ratio: Tally(self.plan.n, self.plan.seed, related) for ratio in self.ratios}
+        units = self.plan.task.count(self.plan.n)
+        self.tallies = {ratio: Tally(units, self.plan.seed, related) for ratio in self.ratios}
 
     def carry_out(self, belongs: Mapping[str, Any]) -> None:
         """Make or read all runs.

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
+from dataaudit.common.types import BoolArray
 from dataaudit.errors import StorageError
 from dataaudit.holdout.base import Failure, FitPredict, Group, NestedFitPredict, Outcome
 from dataaudit.holdout.plan import Plan, Run
@@ -41,16 +42,17 @@ class Job:
         return records
 
     def _single(self, run: Run) -> Record:
-        held_out = self.plan.held_out(run)
+        plan, held_out = self.plan, self.plan.held_out(run)
         train, rest = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-        labels = self.plan.labels[train]
-        if labels.min() == labels.max():
-            # Nothing to tell apart: whatever trained on one class alone predicts it.
-            right = self.plan.labels[rest] == labels[0]
+        labels, answers = plan.labels[train], plan.labels[rest]
+        if (labels == labels[0]).all():
+            # Nothing to tell apart: whatever trained on one label alone predicts it.
+            only = plan.task.unit_labels(np.broadcast_to(labels[0], answers.shape))
+            right = plan.task.unit_labels(answers) == only
             outcome = Outcome(right, right.astype(np.float32))
         else:
-            outcome = self.fit_predict(train, rest, self.plan.training_seed(run))
-        return Record.of(run, held_out, outcome, self._missing(held_out))
+            outcome = self.fit_predict(train, rest, plan.training_seed(run))
+        return self._record(run, held_out, outcome)
 
     def _nested(self, runs: Group) -> Iterator[Record]:
         assert isinstance(self.fit_predict, NestedFitPredict)
@@ -61,12 +63,16 @@ class Job:
         for run in runs:
             held_out = self.plan.held_out(run)
             outcome = outcomes[run.number % 2, self.plan.size(run.ratio)]
-            yield Record.of(run, held_out, outcome, self._missing(held_out))
+            yield self._record(run, held_out, outcome)
 
-    def _missing(self, held_out: np.ndarray) -> int:
-        """Classes without a row to train on."""
-        counts = np.bincount(self.plan.labels)
-        return int(((np.bincount(self.plan.labels[~held_out], minlength=len(counts)) == 0) & (counts > 0)).sum())
+    def _record(self, run: Run, held_out: BoolArray, outcome: Outcome) -> Record:
+        """Record of the units of the examples `held_out`, with the number of classes without a unit to train on."""
+        held, groups = self.plan.task.unit_mask(held_out), self.plan.task.groups(self.plan.labels)
+        missing = 0
+        if groups is not None:
+            counts = np.bincount(groups)
+            missing = int(((np.bincount(groups[~held], minlength=len(counts)) == 0) & (counts > 0)).sum())
+        return Record.of(run, held, outcome, missing)
 
 
 def grouped(plan: Plan, runs: Sequence[Run]) -> list[Group]:

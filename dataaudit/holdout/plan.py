@@ -12,6 +12,9 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import BoolArray, IntArray
+from dataaudit.errors import SettingError
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION
 
 Design = Literal["random", "stratified", "balanced", "nested", "folds"]
 
@@ -70,13 +73,29 @@ class Plan:
         One of the above.
     folds
         Number of folds, for "folds".
+    task
+        What a label is: its units are counted.
+
+    Raises
+    ------
+    SettingError
+        If a design deals out classes, and an example has other labels than one class.
     """
 
     labels: IntArray
     seed: int
     design: Design = "random"
     folds: int = 0
+    task: Task = CLASSIFICATION
     _joints: dict[int, tuple[int, IntArray]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.design in ("stratified", "folds") and self.task.label_shape:
+            raise SettingError(
+                f"the design {self.design!r} for the task {self.task.name!r}",
+                "one class an example, which it deals out",
+                "pass design='balanced'",
+            )
 
     @property
     def n(self) -> int:
@@ -158,6 +177,8 @@ class Plan:
         identity: dict[str, Any] = {"n": self.n, "seed": self.seed, "design": self.design}
         if self.design == "folds":
             identity["folds"] = self.folds
+        if self.task.name != CLASSIFICATION.name:
+            identity["task"] = self.task.name
         if self.design in ("stratified", "folds"):
             identity["labels"] = hashlib.blake2b(np.ascontiguousarray(self.labels).data, digest_size=16).hexdigest()
         return identity

@@ -17,6 +17,8 @@ from dataaudit.errors import SettingError
 from dataaudit.holdout.base import HoldoutBackend
 from dataaudit.holdout.plan import Design, Plan, check_ratio
 from dataaudit.holdout.store import Store
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION
 
 REGISTRY = Registry(
     "backend",
@@ -159,7 +161,7 @@ class Holdout:
             return "folds"
         return "stratified" if self.stratify else "balanced" if self.balanced else "random"
 
-    def plan(self, labels: IntArray, seed: int, nested: bool = False) -> Plan:
+    def plan(self, labels: IntArray, seed: int, nested: bool = False, task: Task = CLASSIFICATION) -> Plan:
         """Plan over a data set.
 
         Parameters
@@ -170,12 +172,14 @@ class Holdout:
             Of subsets and training.
         nested
             Whether the learner trains nested subsets at once; a design that was asked for goes first.
+        task
+            What a label is.
         """
         smallest = 2 if self.folds is None else self.folds
         if len(labels) < smallest:
             raise SettingError(f"{len(labels)} examples", f"at least {smallest} for this plan", "pass more examples")
         design: Design = "nested" if nested and self.design == "random" else self.design
-        return Plan(np.asarray(labels), seed, design, self.folds or 0)
+        return Plan(np.asarray(labels), seed, design, self.folds or 0, task)
 
     @property
     def point(self) -> float:

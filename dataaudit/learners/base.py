@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 import numpy as np
-from scipy.special import log_softmax
 
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
@@ -227,11 +226,10 @@ class LearnerFitPredict:
         ModelError
             If logits are NaN or infinite.
         """
-        fitted, labels = self.learner.fit(train, seed, None, False), self.learner.examples.labels
-        correct, probability = np.empty(len(held_out), bool), np.empty(len(held_out), np.float32)
+        fitted, examples = self.learner.fit(train, seed, None, False), self.learner.examples
+        correct, probability = [], []
         for start in range(0, len(held_out), ROWS):
-            part = slice(start, start + ROWS)
-            chosen = held_out[part]
+            chosen = held_out[start : start + ROWS]
             outputs = fitted.logits(chosen)
             logits = np.asarray(outputs.cpu() if is_tensor(outputs) else outputs, np.float64)
             bad = ~np.isfinite(logits).all(axis=1)
@@ -239,7 +237,7 @@ class LearnerFitPredict:
                 raise ModelError(
                     f"NaN or infinite logits in {rows(chosen[bad])}", "finite ones", "lower the recipe's learning_rate"
                 )
-            given = labels[chosen]
-            correct[part] = logits.argmax(axis=1) == given
-            probability[part] = np.exp(log_softmax(logits, axis=1)[np.arange(len(given)), given])
-        return Outcome(correct, probability)
+            right, share = examples.task.outcome(logits, examples.labels[chosen])
+            correct.append(right)
+            probability.append(share.astype(np.float32))
+        return Outcome(np.concatenate(correct), np.concatenate(probability))

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dataaudit.common.fingerprints import fingerprint_of
@@ -389,7 +388,7 @@ class TorchLearner(Learner):
             inputs = self.recipe.augment(inputs, generator)
         labels = self._labels[batch]
         logits = self._run(module, inputs)
-        loss = functional.cross_entropy(logits, labels.to(self.device), label_smoothing=self.recipe.label_smoothing)
+        loss = self.examples.task.loss(logits, labels.to(self.device), self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -109,7 +109,7 @@ def partial_audit(plan: Plan) -> Audit:
     """
     evidence = with_consensus(complete(plan))
     kept = _computable([scorer for scorer in plan.scorers if scorer.needs], evidence)
-    kept = kept or _computable(scores.supported({Need.DYNAMICS, Need.CONSENSUS}), evidence)
+    kept = kept or _computable(scores.supported({Need.DYNAMICS, Need.CONSENSUS}, plan.subject.task), evidence)
     if not kept:
         raise DataError(
             f"an interruption before anything was complete that {', '.join(names_of(plan.scorers))} could be told by",

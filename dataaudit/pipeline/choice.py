@@ -18,6 +18,7 @@ from dataaudit.pipeline.sources.spaces import check_readable
 from dataaudit.pipeline.subject import WIDEST, Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
+from dataaudit.tasks.base import Task
 
 FEW = 10000
 """Most examples, of inputs that are vectors, for which models with epochs are also trained on folds."""
@@ -85,10 +86,20 @@ def choose_scorers(
     if request.model is not None or not known or needs:
         needs |= _supported(subject)
         needs |= {Need.CONSENSUS, *({Need.CROSS_VALIDATION} & consensus)} if consensus else set()
-    found = [known.get(scorer.name, scorer) for scorer in scores.supported(needs)]
+    found = [known.get(scorer.name, scorer) for scorer in scores.supported(needs, subject.task)]
     if not found and not known:
         raise nothing_recorded()
     return (*found, *(scorer for name, scorer in known.items() if name not in names_of(found)))
+
+
+def check_fed(scorers: Sequence[Scorer], task: Task) -> None:
+    """Raise `SettingError` for scores of evidence that units of a task cannot have."""
+    starved = [scorer.name for scorer in scorers if not scores.fed(scorer, task)]
+    if starved:
+        fed = [name for name in scores.REGISTRY.builtin_names() if scores.fed(scores.REGISTRY.get(name), task)]
+        raise SettingError(
+            f"scorers {starved} for the task {task.name!r}", f"scores that it feeds: {', '.join(fed)}", "ask for these"
+        )
 
 
 def _supported(subject: Subject) -> set[Need]:

@@ -27,6 +27,7 @@ from dataaudit.representations.store import RowStore
 from dataaudit.scores import Scorer
 from dataaudit.scores.holdout import c_score, holdout_probability
 from dataaudit.scores.saved import saved_scores
+from dataaudit.tasks.classification import CLASSIFICATION
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ def make_plan(request: Request) -> Plan:
     engine, search = _computing(request, ours or ())
     subject = adapt(request, request.cache is not None and bool(choice.of_inputs(ours or ())))
     notes = [*subject.notes, *choice.check_trained(subject, ours)]
-    run = Run(subject.labels, subject.class_names, int(request.seed), request.progress, request.timer, notes)
+    task = CLASSIFICATION if subject.examples is None else subject.examples.task
+    run = Run(subject.labels, subject.class_names, int(request.seed), request.progress, request.timer, notes, task)
     known = saved_scores(request.known_scores or {}, scores.REGISTRY.names(), run.labels, run.class_names, notes)
     consensus = choice.consensus_needs(subject, request.predictions is not None, run.seed, notes)
     choice.check_held_out(request, subject, ours, consensus)
     scorers = choice.choose_scorers(request, subject, chosen, known, consensus)
+    choice.check_fed(scorers, subject.task)
     needs = choice.needs_of(scorers)
     if Need.CONSENSUS in needs:
         choice.check_consensus(subject, consensus)

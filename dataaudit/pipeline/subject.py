@@ -11,12 +11,15 @@ from dataaudit.data import as_examples
 from dataaudit.data.derived import usable_rows
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import TEXT, Inspection, inspect
+from dataaudit.dynamics.batches import check_task
 from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.request import Request
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION, Classification
 
 WIDEST = 4096
 """Most features of inputs that are taken as vectors: neighbours and left-out predictions are sought among them."""
@@ -52,6 +55,13 @@ class Subject:
     recorder: Recorder | None = None
     fits: float | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What a label is."""
+        if self.recorder is not None:
+            return self.recorder.task
+        return CLASSIFICATION if self.examples is None else self.examples.task
 
     @property
     def vectors(self) -> bool:
@@ -104,6 +114,12 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         folder=request.cache,
         progress=request.progress,
     )
+    if not isinstance(examples.task, Classification):
+        raise DataError(
+            f"a data set of the task {examples.task.name!r}",
+            "one class an example, which is what score() trains on",
+            "train with dataaudit.Recorder(..., task=...), and score the recorder without the data set",
+        )
     learner, notes = _learner(request, examples)
     recorder = request.recorder
     with request.timer.stage("inspect"):
@@ -117,6 +133,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         if recorder is None:
             fits = None if learner is None else learner.already_fits(request.seed)
             return Subject(examples.labels, examples.class_names, examples, inspection, learner, None, fits)
+    check_task(examples.task, recorder.task.name)
     check_recorded(recorder, examples.labels, len(examples.class_names))
     return Subject(examples.labels, examples.class_names, examples, inspection, learner, recorder, None, notes)
 
@@ -166,8 +183,11 @@ def _of_record(recorder: Recorder) -> Subject:
             "a label for every example",
             "record every row at least once, or pass the data set: dataaudit.score(recorder, dataset)",
         )
-    names = tuple(map(str, range(recorder.classes)))
-    return Subject(recorder.labels.copy(), names, recorder=recorder, notes=(NO_DATA_SET,))
+    names = tuple(map(str, range(recorder.outcomes)))
+    notes = [NO_DATA_SET]
+    if not isinstance(recorder.task, Classification):
+        notes.append(f"rows are units of the task {recorder.task.name!r}, whose aggregate() makes scores of examples")
+    return Subject(recorder.labels.copy(), names, recorder=recorder, notes=tuple(notes))
 
 
 def check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from dataaudit.common.registry import Registry
 from dataaudit.errors import SettingError, did_you_mean
-from dataaudit.evidence.base import Need
+from dataaudit.evidence.base import Need, field_of
 from dataaudit.representations.spaces import SPACES
 from dataaudit.scores.base import Scorer, Scores
 from dataaudit.scores.density import Density
 from dataaudit.scores.neighbours import NeighbourCScore
 from dataaudit.scores.quality import LabelQuality
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION
 
 __all__ = ["Density", "LabelQuality", "NeighbourCScore", "Scorer", "Scores", "describe", "names"]
 
@@ -88,10 +90,15 @@ def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | No
     return resolved
 
 
-def supported(needs: set[Need]) -> list[Scorer]:
-    """Built-in scorers that need nothing beyond `needs`."""
+def supported(needs: set[Need], task: Task = CLASSIFICATION) -> list[Scorer]:
+    """Built-in scorers that need nothing beyond `needs`, and nothing that a task cannot feed."""
     built_in = [REGISTRY.get(name) for name in REGISTRY.builtin_names()]
-    return [scorer for scorer in built_in if set(scorer.needs) <= needs]
+    return [scorer for scorer in built_in if set(scorer.needs) <= needs and fed(scorer, task)]
+
+
+def fed(scorer: Scorer, task: Task) -> bool:
+    """Whether units of a task can have all that a scorer needs."""
+    return all(task.feeds(field_of(need)) for need in scorer.needs)
 
 
 def leading(names: Sequence[str]) -> str:

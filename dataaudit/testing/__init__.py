@@ -17,6 +17,7 @@ from dataaudit.testing.learners import LearnerContract
 from dataaudit.testing.pairs import EngineContract, SearchContract
 from dataaudit.testing.scorers import ScorerContract, example_evidence
 from dataaudit.testing.strategies import StrategyContract, example_scores
+from dataaudit.testing.tasks import TaskContract
 
 __all__ = [
     "BackendContract",
@@ -26,6 +27,7 @@ __all__ = [
     "ScorerContract",
     "SearchContract",
     "StrategyContract",
+    "TaskContract",
     "example_evidence",
     "example_scores",
 ]

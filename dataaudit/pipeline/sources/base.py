@@ -13,6 +13,8 @@ from dataaudit.common.timing import Timer
 from dataaudit.common.types import IntArray
 from dataaudit.learners.base import Learner
 from dataaudit.scores.base import Scorer
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Run:
         Seconds by stage.
     notes
         For a reader of the audit; planning adds to them.
+    task
+        What a label is.
     """
 
     labels: IntArray
@@ -39,6 +43,7 @@ class Run:
     progress: bool
     timer: Timer
     notes: list[str] = field(default_factory=list)
+    task: Task = CLASSIFICATION
 
     @property
     def classes(self) -> int:

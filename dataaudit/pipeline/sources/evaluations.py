@@ -14,6 +14,8 @@ from dataaudit.common.types import IntArray
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.learners.base import Fitted
+from dataaudit.tasks.base import Task
+from dataaudit.tasks.classification import CLASSIFICATION
 
 ROWS = 4096
 
@@ -80,12 +82,22 @@ class Evaluations:
         After how many of them, the last ones, everything is evaluated.
     views
         How examples look, see `dataaudit.Recipe.views`.
+    task
+        What a label is.
     """
 
-    def __init__(self, labels: IntArray, classes: int, epochs: int, evaluations: int, views: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        labels: IntArray,
+        classes: int,
+        epochs: int,
+        evaluations: int,
+        views: Iterable[Any],
+        task: Task = CLASSIFICATION,
+    ) -> None:
         self._labels, self._last, self._first = labels, epochs, epochs - evaluations + 1
         self._views = tuple(views)
-        self._recorder = Recorder(len(labels), classes, history_bytes=0)
+        self._recorder = Recorder(len(labels), classes, task=task, history_bytes=0)
         self._shown = 0
         self.epochs = 0
         """Epochs of the run that were complete when it was last looked at."""

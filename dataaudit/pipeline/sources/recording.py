@@ -47,7 +47,7 @@ class Recording(Source):
     ) -> None:
         self._run, self._learner, self._spaces = run, learner, spaces
         self._recorder, self._dynamics, self._predictions = recorder, dynamics, predictions
-        self._evaluated = Recorder(len(run.labels), run.classes, history_bytes=0)
+        self._evaluated = Recorder(len(run.labels), run.classes, task=run.task, history_bytes=0)
         self._asks = predictions and (recorder is None or recorder.predictions() is None)
 
     @property

@@ -167,11 +167,13 @@ class SpaceCollector:
                     need, features, described, run.labels, run.classes, self._search, run.seed, run.progress
                 )
         else:
+            groups = run.task.groups(run.labels)
             assert self._engine is not None
+            assert groups is not None
             graph = self._near(need, features, described)
             with run.timer.stage("density"):
                 self.densities[need] = density_sums(
-                    need, features, described, run.labels, self._engine, run.seed, run.progress, graph
+                    need, features, described, groups, self._engine, run.seed, run.progress, graph
                 )
 
     def _near(self, need: DensityNeed, features: Features, described: dict[str, Any]) -> Neighbours | None:

@@ -75,10 +75,10 @@ class SubsetRuns(Source):
         self._execution = self._planned()
 
     def _planned(self) -> Execution:
-        fit_predict = self._learner.fit_predict()
+        run, fit_predict = self._run, self._learner.fit_predict()
         return Execution(
             fit_predict=fit_predict,
-            plan=self._holdout.plan(self._run.labels, self._run.seed, isinstance(fit_predict, NestedFitPredict)),
+            plan=self._holdout.plan(run.labels, run.seed, isinstance(fit_predict, NestedFitPredict), run.task),
             holdout=self._holdout,
             ratios=sorted({ratio for ratios in self._ratios.values() for ratio in ratios}),
             progress=self._run.progress,

@@ -53,10 +53,11 @@ class TrainingRun:
         self._run, self._learner, self.spaces = run, learner, spaces
         self._dynamics, self._predictions = dynamics, predictions
         options = {} if history else {"history_bytes": 0}
-        self.recorder = Recorder(len(run.labels), run.classes, **options)
+        self.recorder = Recorder(len(run.labels), run.classes, task=run.task, **options)
         self._evaluating: Evaluations | None = None
         if evaluations:
-            self._evaluating = Evaluations(run.labels, run.classes, learner.epochs, learner.evaluations, learner.views)
+            counts = learner.epochs, learner.evaluations
+            self._evaluating = Evaluations(run.labels, run.classes, *counts, learner.views, run.task)
         self._looks = 0
         self.fitted: Fitted | None = None
 

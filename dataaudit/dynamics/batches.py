@@ -1,4 +1,4 @@
-"""Measurements of one forward pass, and the checks of what a training loop hands in."""
+"""Checks of what a training loop hands in."""
 
 from __future__ import annotations
 
@@ -11,43 +11,18 @@ from torch import Tensor
 
 from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.errors import DataError, rows
+from dataaudit.tasks.base import EL2N, Task
 
 WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 """Types of indices and labels."""
 
-MARGIN, CONFIDENCE, MAX_CONFIDENCE, EL2N, LOSS, CORRECT, PREDICTED = range(7)
-"""Columns of the per-example measurements of one forward pass."""
 
-
-def measure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Measurements float32 [b, 7] (columns above) and probabilities [b, C] of logits [b, C]."""
-    log_probabilities = logits.log_softmax(1)
-    probabilities = log_probabilities.exp()
-    label = labels.unsqueeze(1)
-    given = logits.gather(1, label)
-    other, rival = logits.scatter(1, label, -torch.inf).max(1, keepdim=True)
-    confidence = probabilities.gather(1, label)
-    margin = given - other
-    # As argmax: the lowest class wins a tie.
-    right = (margin > 0) | ((margin == 0) & (label < rival))
-    error = probabilities.scatter_add(1, label, torch.full_like(confidence, -1.0))
-    columns = (
-        margin,
-        confidence,
-        torch.maximum(confidence, probabilities.gather(1, rival)),
-        error.norm(dim=1, keepdim=True),
-        -log_probabilities.gather(1, label),
-        right.to(logits.dtype),
-        torch.where(right, label, rival).to(logits.dtype),
-    )
-    return torch.cat(columns, 1), probabilities
-
-
-def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int) -> None:
+def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int, label_shape: tuple[int, ...]) -> None:
     """Raise for a batch whose shapes do not belong together."""
+    labels = f"(b, {', '.join(map(str, label_shape))})" if label_shape else "(b,)"
     raise DataError(
         f"indices {tuple(index.shape)}, logits {tuple(logits.shape)}, labels {tuple(label.shape)}",
-        f"shapes (b,), (b, {classes}), (b,)",
+        f"shapes (b,), (b, {classes}), {labels}",
         "pass one index, one row of logits and one label for every example of the batch",
     )
 
@@ -65,7 +40,7 @@ def check_range(what: str, values: Tensor, end: int) -> None:
 
 
 def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntArray, epoch: int) -> None:
-    """Raise if measurements [n, 7] of the rows `seen` [n] are not finite, or labels differ from the `known`."""
+    """Raise if measurements [u, 7] of the units `seen` [u] are not finite, or labels differ from the `known`."""
     # A sum that is finite clears all rows at once; one that is not may only have overflowed.
     bad = np.empty(0, np.int64)
     if not np.isfinite(values[:, :EL2N].sum()):
@@ -98,6 +73,12 @@ def check_partners(mine: tuple[int, int, int], theirs: tuple[int, int, int], sti
             "the same n, classes and complete epochs in every process",
             "call end_epoch() in every process before merging",
         )
+
+
+def check_task(task: Task, other: str) -> None:
+    """Raise unless another record is of a `task` of the same name."""
+    if task.name != other:
+        raise DataError(f"a record of the task {other!r}", f"one of {task.name!r}", "make the Recorder with that task=")
 
 
 def check_disjoint(mine: Sequence[NDArray[np.uint8]], theirs: Sequence[NDArray[np.uint8]], n: int) -> None:
