@@ -2,6 +2,7 @@
 from dataaudit import curriculum as strategies
 from dataaudit import errors as errors
 from dataaudit import scores as scorers
+from dataaudit import tasks as tasks
 from dataaudit import testing as testing
 from dataaudit.audit.base import Audit as Audit
 from dataaudit.common.versions import show_versions as show_versions
@@ -59,5 +60,6 @@ __all__ = [
     "searches",
     "show_versions",
     "strategies",
+    "tasks",
     "testing",
 ]
