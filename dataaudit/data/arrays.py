@@ -35,7 +35,7 @@ class ArrayExamples(Examples):
     ) -> None:
         self._inputs = _indexable(inputs)
         self.transform = transform
-        values = label_values(labels)
+        values = label_values(labels, self.task)
         check_lengths(len(self._inputs), len(values))
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self._text = transform is None and _are_texts(self._inputs)

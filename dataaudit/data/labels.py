@@ -34,16 +34,16 @@ def encode_labels(
     return task.encode(values, names, lenient)
 
 
-def label_values(labels: Any) -> Any:
-    """Labels [n] as something that `encode_labels` takes.
+def label_values(labels: Any, task: Task = CLASSIFICATION) -> Any:
+    """Labels [n, *label_shape] as something that `encode_labels` takes.
 
-    Raises `DataError` if they are no one-dimensional array, list or pandas column.
+    Raises `DataError` if they are no array, list or pandas column of as many dimensions.
     """
     if isinstance(labels, NoLabels):
         return labels
     found = labels.detach().cpu().numpy() if is_tensor(labels) else labels
     known = isinstance(found, (np.ndarray, list, tuple, range)) or type(found).__module__.partition(".")[0] == "pandas"
-    if not known or dimensions(found) != 1:
+    if not known or dimensions(found) != 1 + len(task.label_shape):
         shape = f" of shape {tuple(found.shape)}" if isinstance(found, np.ndarray) or dimensions(found) != 1 else ""
         raise DataError(
             f"labels{shape} ({type(labels).__name__})",

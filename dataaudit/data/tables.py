@@ -66,7 +66,7 @@ class TableExamples(Examples):
             raise DataError(arrived, what, "add a column beside the label")
         if isinstance(labels, pd.Series):
             _check_order(frame, labels)
-        values = label_values(labels)
+        values = label_values(labels, self.task)
         check_lengths(len(frame), len(values))
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self.label_column, self.columns, self.transform = label, tuple(chosen), transform

@@ -50,7 +50,7 @@ class TorchExamples(Examples):
             super().__init__(*self._encode())
             return
         given = as_array(self._tensors[1])
-        values = label_values(given.reshape(-1) if given.size == len(given) else given)
+        values = label_values(given.reshape(-1) if given.size == len(given) else given, self.task)
         values = values if self._map is None else values[self._map]
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         if transform is None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
 import dataaudit
 from dataaudit import scores
 from dataaudit.data.arrays import ArrayExamples
-from dataaudit.data.examples import Examples
+from dataaudit.data.derived import SubsetExamples
+from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, SettingError
 from dataaudit.evidence.base import Evidence, Need
@@ -114,10 +116,6 @@ class TwinExamples(ArrayExamples):
     """Arrays with two labels a row."""
 
     task = TWO
-
-    def __init__(self, inputs, labels):
-        Examples.__init__(self, *TWO.encode(labels))
-        self._inputs, self._text = inputs, False
 
 
 def learner_of(inputs, labels, epochs=6):
@@ -237,6 +235,44 @@ def test_labels_that_are_all_alike_are_predicted_without_training():
     found = runs.scores([0.5])
     assert found.holdouts.sum() == 2 * 2 * 2
     np.testing.assert_array_equal(found.values, np.where(found.holdouts > 0, 1.0, np.nan))
+
+
+def test_classes_without_a_unit_to_train_on_are_counted():
+    def guess(train, held_out, seed):
+        trained.append(0 in train)
+        return Outcome(np.ones(2 * len(held_out), bool), np.ones(2 * len(held_out)))
+
+    trained, labels = [], np.array([[1, 0], [0, 1], [0, 0], [0, 1], [0, 0], [0, 1]])
+    runs = Execution(guess, Plan(labels, 0, task=TWO), Holdout(runs=9, backend="serial"), [0.8], False, {})
+    runs.carry_out({})
+    assert runs.tallies[0.8].missing_classes == trained.count(False)
+    assert 0 < trained.count(False) < 9
+
+
+def test_examples_keep_their_task():
+    inputs, labels, _ = twins(6, 1)
+    examples = TwinExamples(inputs, labels)
+    part = SubsetExamples(examples, np.array([1, 4]))
+    assert examples.task is part.task is TWO
+    assert examples.class_names == part.class_names == ("first", "second")
+    np.testing.assert_array_equal(part.labels, labels[[1, 4]])
+    with pytest.raises(DataError, match="0 or 1 for each of two labels"):
+        TwinExamples(inputs, 2 * labels)
+    with pytest.raises(DataError, match="labels of shape"):
+        TwinExamples(inputs, labels[:, 0])
+
+
+def test_a_record_of_all_processes_is_of_their_task():
+    recorder = Recorder(5, 2, task=TWO)
+    recorder.update(np.arange(5), torch.zeros(5, 2), LABELS)
+    recorder.end_epoch()
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        whole = gather_recorder(recorder)
+    finally:
+        dist.destroy_process_group()
+    assert whole.task is TWO
+    np.testing.assert_array_equal(whole.labels, LABELS.reshape(-1))
 
 
 def test_scores_that_a_task_cannot_feed_are_not_offered():
