@@ -129,6 +129,15 @@ class TaskContract(ABC):
         assert moved[1] > whole[1]
         np.testing.assert_array_equal(np.delete(moved, 1), np.delete(whole, 1))
 
+    def test_tensors_stay_on_their_device(self) -> None:
+        """Nothing waits for values: tensors without any will do."""
+        task, labels = self.task(), torch.tensor(self.labels(), device="meta")
+        logits = torch.empty(len(labels), self.classes, device="meta")
+        units = task.units(torch.arange(len(labels), device="meta"))
+        for found in (units, task.unit_labels(labels), task.loss(logits, labels), *task.measure(logits, labels)):
+            assert found.device.type == "meta"
+        assert len(units) == task.count(len(labels))
+
     def test_nothing_is_changed(self) -> None:
         """Arguments stay as they are, and equal ones give equal results."""
         logits, labels = torch.tensor(self._logits(), dtype=torch.float32), torch.tensor(self.labels())
