@@ -142,13 +142,13 @@ def score(
         import dataaudit
         from dataaudit.data.files import open_data
 
-        way = dataaudit.recipes.get(recipe)
+        chosen_recipe = dataaudit.recipes.get(recipe)
         if epochs is not None:
-            way = replace(way, epochs=epochs)
+            chosen_recipe = replace(chosen_recipe, epochs=epochs)
         columns = [name.strip() for part in inputs for name in part.split(",")] if inputs else None
         given: dict[str, Any] = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
-        asked = {name: value for name, value in given.items() if value is not None}
-        holdout = dataaudit.Holdout(**asked) if asked else None
+        chosen = {name: value for name, value in given.items() if value is not None}
+        holdout = dataaudit.Holdout(**chosen) if chosen else None
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
         examples = open_data(data, label=label, inputs=columns, split=split, size=size)
         model = network_for(network, examples)
@@ -157,7 +157,7 @@ def score(
                 model,
                 examples,
                 names,
-                recipe=way,
+                recipe=chosen_recipe,
                 device=device,
                 engine=engine,
                 search=search,

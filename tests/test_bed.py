@@ -92,12 +92,12 @@ def test_what_is_kept_gives_the_beliefs_of_the_audit_again(tmp_path, without_pee
         arrays["given"],
         ("0", "1"),
         heldout=SimpleNamespace(probabilities=parts["heldout"]),
-        around=SimpleNamespace(shares=parts["neighbours"], settings=about["around"]),
-        ways=about["ways"],
+        neighbour_labels=SimpleNamespace(probabilities=parts["neighbours"], settings=about["around"]),
+        methods=about["ways"],
     )
-    again = with_consensus(evidence).beliefs
-    assert isinstance(again.shares, ClassProbabilities)
-    np.testing.assert_allclose(again.shares.values, arrays["beliefs"], rtol=1e-5, atol=1e-7)
+    again = with_consensus(evidence).combined
+    assert isinstance(again.probabilities, ClassProbabilities)
+    np.testing.assert_allclose(again.probabilities.values, arrays["beliefs"], rtol=1e-5, atol=1e-7)
 
 
 def test_a_network_is_also_judged_on_a_quarter_it_was_not_trained_on(tmp_path):

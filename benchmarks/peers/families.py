@@ -51,7 +51,7 @@ class Kept:
         What sources say, by name.
     apart
         Names of those that never saw the label.
-    ways
+    methods
         How sources came about.
     given, true
         int64 [n].
@@ -65,7 +65,7 @@ class Kept:
 
     parts: dict[str, Dense]
     apart: tuple[str, ...]
-    ways: dict[str, str]
+    methods: dict[str, str]
     given: Array
     true: Array
     known: Array
@@ -77,8 +77,8 @@ class Kept:
         """Which of `FAMILIES` it is of."""
         names = frozenset(self.parts)
         if names == ALL:
-            return STAGED if self.ways["dynamics"] == STAGES else EPOCHS
-        if names == BOTH and self.ways["heldout"] == LEFT_OUT:
+            return STAGED if self.methods["dynamics"] == STAGES else EPOCHS
+        if names == BOTH and self.methods["heldout"] == LEFT_OUT:
             return RIDGE
         if names == THREE:
             return FOLDS
@@ -89,7 +89,7 @@ class Kept:
     def consensus(self, weights: SourceWeights, constants: Constants) -> Array:
         """The consensus under other constants, [n]."""
         apart = {name: self.parts[name] for name in self.apart}
-        found = source_weights(self.parts, apart, self.given, self.classes, self.ways, weights)
+        found = source_weights(self.parts, apart, self.given, self.classes, self.methods, weights)
         shares = combined(self.parts, self.given, self.classes, found)
         assert shares is not None
         return consensus_scores(shares, self.given, self.classes, self.known, constants).values
@@ -97,7 +97,7 @@ class Kept:
     def write(self, path: Path) -> None:
         """Keep it in a file, whole or not at all."""
         arrays: dict[str, Any] = {f"said by {name}": part.values for name, part in self.parts.items()}
-        notes = {"apart": self.apart, "ways": self.ways, "classes": self.classes, "singles": self.singles}
+        notes = {"apart": self.apart, "ways": self.methods, "classes": self.classes, "singles": self.singles}
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
             np.savez(file, given=self.given, true=self.true, known=self.known, notes=json.dumps(notes), **arrays)
@@ -125,7 +125,7 @@ def collected(case: Case) -> Kept:
     audit = audited(case)
     evidence, wrong, classes = audit._evidence, case.wrong, len(audit.class_names)
     assert evidence is not None
-    assert evidence.beliefs is not None
+    assert evidence.combined is not None
     parts, whole = sources_of(evidence), slice(0, len(audit))
     singles = {name: merit(values, wrong)[1] for name, values in audit.columns.items() if name != "consensus"}
     for name, part in parts.items():
@@ -133,10 +133,10 @@ def collected(case: Case) -> Kept:
     found = Kept(
         {name: Dense(part.dense(whole)) for name, part in parts.items()},
         tuple(outsiders(evidence, parts)),
-        dict(evidence.ways),
+        dict(evidence.methods),
         audit.labels,
         case.source.true,
-        evidence.beliefs.known,
+        evidence.combined.known,
         classes,
         singles,
     )

@@ -123,7 +123,7 @@ def sources(audit: Any) -> dict[str, Array]:
     for name, part in (
         ("dynamics", evidence.dynamics),
         ("heldout", None if evidence.heldout is None else evidence.heldout.probabilities),
-        ("neighbours", None if evidence.around is None else evidence.around.shares),
+        ("neighbours", None if evidence.neighbour_labels is None else evidence.neighbour_labels.probabilities),
     ):
         if part is not None:
             found[name] = part.dense(every)[own]

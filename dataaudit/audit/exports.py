@@ -215,7 +215,7 @@ class Exports(LabelDecisions):
         return self.rows[place], self._suggested()[place]
 
     def _suggested(self) -> IntArray:
-        """Class suggested for each example: the likeliest by all beliefs, another than given where that is flagged."""
+        """Class suggested for each example: the likeliest by all sources, another than given where that is flagged."""
         found = self.suggested.copy()
         if self.label_errors is not None and self.label_errors.known:
             flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())

@@ -96,12 +96,12 @@ class LabelDecisions(Scored):
         The rate lies halfway, in logarithms, between two numbers, moved a little by the mean loss of the labels. One is
         the median of a strict confident joint (after Northcutt, Jiang and Chuang 2021), the mean posterior after one
         step of expectation-maximisation and, where held-out predictions or neighbours among the inputs never saw the
-        example's label, planted errors at two levels; a network that has learned its labels by heart hides errors from
+        example's label, planted errors at two levels; a network that has memorised its labels hides errors from
         the first two. The other is the share of labels that all sources which never saw them (all there are, where each
         did) contradict with the same class. The interval is what such estimates were off by on data sets whose errors
         are known, people's among them (benchmarks/peers/bed/counts.py): wide where the model disagrees with many more
         labels than are estimated to be wrong, where the estimates disagree, and where it was trained on the labels.
-        Where the model is too weak to count by, or has learned its labels by heart beside nothing that never saw them,
+        Where the model is too weak to count by, or has memorised its labels beside nothing that never saw them,
         or anything may be, the rate is not known.
         """
         found, names = self._known_errors(), np.asarray(self.class_names, dtype=object)
@@ -130,7 +130,7 @@ class LabelDecisions(Scored):
         rate: float | None = None,
         count: int | None = None,
     ) -> pd.DataFrame:
-        """Return the examples whose labels are taken for wrong, the likeliest first.
+        """Return the examples that are flagged as mislabeled, the likeliest first.
 
         Parameters
         ----------

@@ -143,7 +143,7 @@ class CombinedProbabilities:
 
     Attributes
     ----------
-    shares
+    probabilities
         By all sources.
     outside
         By those alone that never saw the example's label; None without any.
@@ -156,7 +156,7 @@ class CombinedProbabilities:
         Exponents of the sources, by name.
     """
 
-    shares: ClassProbabilities
+    probabilities: ClassProbabilities
     outside: ClassProbabilities | None
     known: BoolArray
     contradicted: BoolArray

@@ -66,7 +66,7 @@ class Agreement:
         seen = (self.trained, "trained on them"), (self.augmented, "shown mirrored"), (self.held_out, "held out")
         return ", ".join(f"{share:.1%} {how}" for share, how in seen if share is not None)
 
-    def by_heart(self) -> str:
+    def memorised_reason(self) -> str:
         """That the model memorises labels, or may as far as was looked, in words; empty where nothing tells so."""
         if self.trained is None or self.trained < MOST:
             return ""
@@ -86,7 +86,7 @@ class Agreement:
 
     def notes(self) -> list[str]:
         """A warning of memorised labels where there is reason for one."""
-        found = self.by_heart()
+        found = self.memorised_reason()
         return [f"{found}; its last epochs say little about which are wrong"] if found and self.complete else []
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEFT_OUT, BROUGHT = "ridge regression, each left out", "brought along"
 STAGES, EPOCHS = "boosting stages", "epochs"
 SAME = "each the same"
-"""How sources come about, in `Evidence.ways`."""
+"""How sources come about, in `Evidence.methods`."""
 
 
 class Need(StrEnum):
@@ -39,7 +39,7 @@ class Need(StrEnum):
     """Predictions of models that did not train on the example: three folds, or leave-one-out in closed form."""
     RIDGE_LOO = "left_out"
     """Predictions of ridge regression on the inputs, each example's from all the others, beside a model's."""
-    CONSENSUS = "beliefs"
+    CONSENSUS = "combined"
     """Probabilities of the classes by all that says something: dynamics, held-out predictions, neighbours."""
     SUBSET_RUNS = "holdout"
     """Runs on random subsets of one ratio."""
@@ -77,13 +77,13 @@ class Evidence:
         Predictions of ridge regression on the inputs, beside a model that is none.
     holdout, holdout_integral
         Estimates from holdout runs of one subset ratio, and averaged over several.
-    around
+    neighbour_labels
         Labels of the nearest neighbours.
-    beliefs
+    combined
         Probabilities of the classes by all sources together.
     model
         What was trained on all rows, or can be, for rows not seen; no scorer reads it.
-    ways
+    methods
         How sources came about, by name: "dynamics", "heldout", "ridge"; JSON values. "repeats" where further training
         runs were no others.
     """
@@ -98,10 +98,10 @@ class Evidence:
     neighbours: Mapping[NeighbourNeed, Neighbours] = field(default_factory=dict)
     holdout: HoldoutScores | None = None
     holdout_integral: HoldoutScores | None = None
-    around: NeighbourLabels | None = None
-    beliefs: CombinedProbabilities | None = None
+    neighbour_labels: NeighbourLabels | None = None
+    combined: CombinedProbabilities | None = None
     model: TrainedModel | None = None
-    ways: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
     evaluations: Dynamics | None = None
     agreement: Agreement | None = None
     passes: float | None = None
@@ -127,7 +127,7 @@ class Evidence:
 def field_of(need: Any) -> str:
     """Field of `Evidence` that holds what is needed."""
     if isinstance(need, NeighbourLabelsNeed):
-        return "around"
+        return "neighbour_labels"
     if isinstance(need, NeighbourNeed):
         return "neighbours"
     if isinstance(need, DensityNeed):

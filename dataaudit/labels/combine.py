@@ -64,15 +64,15 @@ def sources(evidence: Evidence) -> dict[str, ProbabilityBlocks]:
         parts["heldout"] = heldout.probabilities
     if evidence.heldout is not None and evidence.left_out is not None and evidence.left_out.probabilities is not None:
         parts["ridge"] = evidence.left_out.probabilities
-    if evidence.around is not None:
-        parts["neighbours"] = evidence.around.shares
+    if evidence.neighbour_labels is not None:
+        parts["neighbours"] = evidence.neighbour_labels.probabilities
     return parts
 
 
 def outsiders(evidence: Evidence, parts: Mapping[str, ProbabilityBlocks]) -> dict[str, ProbabilityBlocks]:
     """The sources that the example's own label played no part in."""
     # Neighbours in a trained layer are not independent of the label.
-    trained = evidence.around is not None and evidence.around.settings["representation"] != "input"
+    trained = evidence.neighbour_labels is not None and evidence.neighbour_labels.settings["representation"] != "input"
     saw = {"dynamics", "neighbours"} if trained else {"dynamics"}
     return {name: part for name, part in parts.items() if name not in saw}
 
@@ -81,7 +81,7 @@ def with_consensus(evidence: Evidence) -> Evidence:
     """`evidence` with the combined probabilities of all its sources, and of those that never saw the label."""
     parts, labels, classes = sources(evidence), evidence.labels, len(evidence.class_names)
     apart = outsiders(evidence, parts)
-    weights = source_weights(parts, apart, labels, classes, evidence.ways)
+    weights = source_weights(parts, apart, labels, classes, evidence.methods)
     together = combined(parts, labels, classes, weights)
     if together is None:
         return evidence
@@ -91,7 +91,7 @@ def with_consensus(evidence: Evidence) -> Evidence:
         whole, share = sum(exponents(apart).values()), sum(weights[name] for name in apart)
         outside = combined(apart, labels, classes, {name: weights[name] * whole / share for name in apart})
     against = contradicted(apart or parts, labels, classes)
-    return replace(evidence, beliefs=CombinedProbabilities(together, outside, known, against, weights))
+    return replace(evidence, combined=CombinedProbabilities(together, outside, known, against, weights))
 
 
 def source_weights(
@@ -99,19 +99,19 @@ def source_weights(
     apart: Mapping[str, ProbabilityBlocks],
     labels: IntArray,
     classes: int,
-    ways: Mapping[str, str],
+    methods: Mapping[str, str],
     constants: SourceWeights = WEIGHTS,
 ) -> dict[str, float]:
     """Exponents of the sources `parts` on the data at hand, by name.
 
-    Those of the sources `apart`, which never saw the label, are fitted; `ways` is `Evidence.ways`.
+    Those of the sources `apart`, which never saw the label, are fitted; `methods` is `Evidence.methods`.
     """
     weights = exponents(parts, constants)
     if len(parts) == 2 and not apart:
         weights = dict(constants.hidden)
-    if len(parts) > 2 and ways.get("dynamics") == STAGES:
+    if len(parts) > 2 and methods.get("dynamics") == STAGES:
         weights["dynamics"] = constants.staged
-    power = constants.bounded if LEFT_OUT in (ways.get("heldout"), ways.get("ridge")) else 0.0
+    power = constants.bounded if LEFT_OUT in (methods.get("heldout"), methods.get("ridge")) else 0.0
     return weights | fitted_weights(apart, labels, classes, weights, power, constants.pull)
 
 

@@ -130,10 +130,10 @@ def estimate_label_errors(
     hides their errors; beside probabilities that never saw them it may.
     """
     known, outside = combined.known, combined.outside
-    noise = noise_rates(combined.shares, labels, classes, known)
-    posterior = label_posterior(combined.shares, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
-    source = combined.shares if outside is None else outside
-    if source is not combined.shares:
+    noise = noise_rates(combined.probabilities, labels, classes, known)
+    posterior = label_posterior(combined.probabilities, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
+    source = combined.probabilities if outside is None else outside
+    if source is not combined.probabilities:
         noise = noise_rates(source, labels, classes, known)
     counted = _count(source, noise, labels, classes, known, outside is not None)
     contradicted = float(combined.contradicted[known].mean())

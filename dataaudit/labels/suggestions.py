@@ -28,13 +28,13 @@ def suggest(evidence: Evidence) -> Suggestions:
     The margin is that of logits where a model was trained: their mean over epochs, or of a model that did not see the
     example.
     """
-    n, combined = len(evidence.labels), evidence.beliefs
+    n, combined = len(evidence.labels), evidence.combined
     classes, margin = np.full(n, -1, np.int64), np.full(n, np.nan)
     predictions = evidence.heldout or evidence.predictions
     if predictions is not None:
         classes, margin = predictions.predicted, predictions.margin
     if combined is not None:
-        classes = np.where(combined.known, likeliest(combined.shares), -1)
+        classes = np.where(combined.known, likeliest(combined.probabilities), -1)
     if evidence.dynamics is not None and (combined is not None or predictions is not None):
         margin = evidence.dynamics.mean_margin
     return Suggestions(classes, margin)

@@ -39,7 +39,7 @@ class NeighbourLabels:
 
     Attributes
     ----------
-    shares
+    probabilities
         Probabilities of the classes [n, C]: the r-th nearest counts 1 / r, and the classes' shares of all other
         examples count as one neighbour more. The example's own label plays no part.
     same
@@ -52,7 +52,7 @@ class NeighbourLabels:
         Record of the search; JSON values.
     """
 
-    shares: ClassProbabilities
+    probabilities: ClassProbabilities
     same: IntArray
     leading: IntArray
     votes: IntArray
@@ -108,7 +108,7 @@ def labels_around(
     known = labels[sample]
     weights = 1.0 / np.arange(1, depth + 1)
     counts = np.bincount(labels, minlength=classes)
-    shares = ClassProbabilities.empty(n, classes)
+    probabilities = ClassProbabilities.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
     index = search.open(_centred(features[sample], mean, scale), depth + 1)
     step = max(1, min(queries, 2**22 // classes))
@@ -116,15 +116,15 @@ def labels_around(
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             near = _others(index(_centred(features[rows], mean, scale), depth + 1), position[rows])
-            around = np.where(near >= 0, known[near], -1)
-            count = _votes(around, np.ones(depth), classes)
+            voters = np.where(near >= 0, known[near], -1)
+            count = _votes(voters, np.ones(depth), classes)
             given = labels[rows]
             same[rows] = count[np.arange(len(given)), given]
             leading[rows] = count.argmax(1)
             votes[rows] = count.max(1)
-            found = _votes(around, weights, classes) + counts / (n - 1)
-            found[np.arange(len(given)), given] -= 1.0 / (n - 1)
-            shares.put(rows, found / found.sum(1, keepdims=True), given)
+            votes_by_class = _votes(voters, weights, classes) + counts / (n - 1)
+            votes_by_class[np.arange(len(given)), given] -= 1.0 / (n - 1)
+            probabilities.put(rows, votes_by_class / votes_by_class.sum(1, keepdims=True), given)
             advance(len(given))
     settings = {
         "representation": need.space.name,
@@ -135,7 +135,7 @@ def labels_around(
         "among": len(sample),
         "seconds": time.perf_counter() - begin,
     }
-    return NeighbourLabels(shares, same, leading, votes, depth, settings)
+    return NeighbourLabels(probabilities, same, leading, votes, depth, settings)
 
 
 def _middle(rows: AnyArray) -> tuple[FloatArray, float]:
@@ -161,10 +161,10 @@ def _others(found: IntArray, own: IntArray) -> IntArray:
     return np.asarray(found[~itself].reshape(len(found), -1))
 
 
-def _votes(around: IntArray, weights: FloatArray, classes: int) -> FloatArray:
+def _votes(voters: IntArray, weights: FloatArray, classes: int) -> FloatArray:
     """Sum of the weights by class [b, C] of labels [b, depth]; -1 votes for none."""
-    count = len(around)
-    cells = np.arange(count)[:, None] * (classes + 1) + np.where(around >= 0, around, classes)
-    spread = np.broadcast_to(weights, around.shape)
+    count = len(voters)
+    cells = np.arange(count)[:, None] * (classes + 1) + np.where(voters >= 0, voters, classes)
+    spread = np.broadcast_to(weights, voters.shape)
     sums = np.bincount(cells.ravel(), spread.ravel(), count * (classes + 1))
     return sums.reshape(count, classes + 1)[:, :classes].astype(np.float64)

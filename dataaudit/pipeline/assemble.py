@@ -84,14 +84,13 @@ def _frozen(values: Any) -> FloatArray:
 
 def _label_errors(evidence: Evidence) -> LabelErrors | None:
     """Decisions about labels, where anything says what class an example is of."""
-    if evidence.beliefs is None or not evidence.beliefs.known.any():
+    if evidence.combined is None or not evidence.combined.known.any():
         return None
-    around, vote = evidence.around, None
-    if around is not None:
-        space = str(around.settings["representation"])
-        vote = Vote(around.same, around.leading, around.votes, around.depth, space)
-    by_heart = "" if evidence.agreement is None else evidence.agreement.by_heart()
-    return estimate_label_errors(evidence.beliefs, evidence.labels, len(evidence.class_names), vote, by_heart)
+    near, vote = evidence.neighbour_labels, None
+    if near is not None:
+        vote = Vote(near.same, near.leading, near.votes, near.depth, str(near.settings["representation"]))
+    memorised = "" if evidence.agreement is None else evidence.agreement.memorised_reason()
+    return estimate_label_errors(evidence.combined, evidence.labels, len(evidence.class_names), vote, memorised)
 
 
 def epochs_and_runs(plan: Plan) -> tuple[int, int]:

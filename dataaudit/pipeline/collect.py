@@ -9,7 +9,7 @@ from dataaudit.evidence.base import Evidence
 from dataaudit.evidence.trained import TrainedModel
 from dataaudit.pipeline.plan import Plan
 
-UNITED = ("densities", "neighbours", "ways", "others")
+UNITED = ("densities", "neighbours", "methods", "others")
 """Mappings to which several sources add."""
 
 

@@ -88,12 +88,16 @@ def _dynamics_notes(evidence: Evidence) -> list[str]:
 def _of_evidence(evidence: Evidence) -> dict[str, Any]:
     """Settings by what all sources together gave."""
     settings: dict[str, Any] = {}
-    if evidence.around is not None:
-        settings["around"] = evidence.around.settings
-    if evidence.beliefs is not None and evidence.beliefs.weights:
+    methods = evidence.methods
+    if evidence.neighbour_labels is not None:
+        settings["neighbour_labels"] = evidence.neighbour_labels.settings
+    if evidence.combined is not None and evidence.combined.weights:
         settings["consensus"] = {
-            name: {"weight": round(weight, 4), **({"way": evidence.ways[name]} if name in evidence.ways else {})}
-            for name, weight in evidence.beliefs.weights.items()
+            name: {
+                "weight": round(weight, 4),
+                **({"method": methods[name]} if name in methods else {}),
+            }
+            for name, weight in evidence.combined.weights.items()
         }
     if evidence.passes is not None:
         settings["passes"] = round(evidence.passes, 2)
@@ -105,14 +109,14 @@ def _of_evidence(evidence: Evidence) -> dict[str, Any]:
 def _warnings(evidence: Evidence, label_errors: LabelErrors | None) -> list[str]:
     """Notes on what limits evidence and counts."""
     notes = []
-    if "repeats" in evidence.ways:
+    if "repeats" in evidence.methods:
         notes.append(
             "every training run showed the same: this model draws nothing at random, and repeats= only costs time"
         )
     if evidence.agreement is not None:
         # Where that is why errors are not counted, it is said there.
         why = "" if label_errors is None else label_errors.unknown
-        notes += [] if why == evidence.agreement.by_heart() else evidence.agreement.notes()
+        notes += [] if why == evidence.agreement.memorised_reason() else evidence.agreement.notes()
     if label_errors is None:
         return notes
     if not label_errors.known:
@@ -120,6 +124,6 @@ def _warnings(evidence: Evidence, label_errors: LabelErrors | None) -> list[str]
     elif not label_errors.independent:
         notes.append(
             "the number of label errors is estimated from a model that was trained on the labels, which hides errors "
-            "where it has learned them by heart and finds too many where it has learned little"
+            "where it has memorised them and finds too many where it has learned little"
         )
     return notes

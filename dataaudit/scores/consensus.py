@@ -44,9 +44,9 @@ class Consensus:
 
     def score(self, evidence: Evidence) -> Scores:
         """Values [n], at most 2.3; ties by the margin of the probabilities; NaN where an example was never seen."""
-        combined, labels, classes = evidence.beliefs, evidence.labels, len(evidence.class_names)
+        combined, labels, classes = evidence.combined, evidence.labels, len(evidence.class_names)
         assert combined is not None
-        return consensus_scores(combined.shares, labels, classes, combined.known)
+        return consensus_scores(combined.probabilities, labels, classes, combined.known)
 
 
 def consensus_scores(

@@ -76,7 +76,7 @@ def example_evidence(
             for need in needs
             if isinstance(need, NeighbourNeed)
         },
-        beliefs=CombinedProbabilities(
+        combined=CombinedProbabilities(
             combined, None, dynamics.seen > 0, contradicted({"dynamics": dynamics}, labels, classes)
         ),
     )

@@ -32,7 +32,7 @@ def planted(n=4000, classes=5, rate=0.2, seed=0, partner=None, sharpness=6.0):
     return shares(probabilities, labels), labels, true
 
 
-def believed(found, labels, classes, outside=True):
+def as_combined(found, labels, classes, outside=True):
     against = contradicted({"heldout": found}, labels, classes)
     return CombinedProbabilities(found, found if outside else None, np.ones(len(labels), bool), against)
 
@@ -40,8 +40,8 @@ def believed(found, labels, classes, outside=True):
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
 @pytest.mark.parametrize("partner", [None, 1])
 def test_the_rate_of_planted_errors_is_found(rate, partner):
-    beliefs, labels, true = planted(rate=rate, partner=partner)
-    found = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
+    together, labels, true = planted(rate=rate, partner=partner)
+    found = estimate_label_errors(as_combined(together, labels, 5), labels, 5)
     assert found.rate == pytest.approx(rate, rel=0.15)
     assert found.lower < rate < found.upper
     assert found.probability.sum() == pytest.approx(found.rate * len(labels), rel=1e-6)
@@ -53,43 +53,43 @@ def test_the_rate_of_planted_errors_is_found(rate, partner):
 
 
 def test_without_outsiders_two_estimates_are_left():
-    beliefs, labels, _ = planted()
-    found = estimate_label_errors(believed(beliefs, labels, 5, outside=False), labels, 5)
+    together, labels, _ = planted()
+    found = estimate_label_errors(as_combined(together, labels, 5, outside=False), labels, 5)
     assert list(found.estimates) == ["confident joint", "posterior", CONTRADICTED]
     assert not found.independent
     assert found.rate == pytest.approx(0.2, rel=0.2)
 
 
 def test_examples_that_nothing_is_known_about_have_no_probability():
-    beliefs, labels, _ = planted(500)
+    together, labels, _ = planted(500)
     known = np.ones(500, bool)
     known[3] = False
     found = estimate_label_errors(
-        CombinedProbabilities(beliefs, None, known, contradicted({"dynamics": beliefs}, labels, 5)), labels, 5
+        CombinedProbabilities(together, None, known, contradicted({"dynamics": together}, labels, 5)), labels, 5
     )
     assert np.isnan(found.probability[3])
     assert np.isfinite(np.delete(found.probability, 3)).all()
 
 
 def test_clean_labels_have_few_errors():
-    beliefs, labels, _ = planted(rate=0.0)
-    assert estimate_label_errors(believed(beliefs, labels, 5), labels, 5).rate < 0.01
+    together, labels, _ = planted(rate=0.0)
+    assert estimate_label_errors(as_combined(together, labels, 5), labels, 5).rate < 0.01
 
 
 def test_probabilities_fall_in_the_order_of_the_consensus():
-    beliefs, labels, _ = planted()
-    found = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
-    seen = label_posterior(beliefs, labels, 5, noise_rates(beliefs, labels, 5), CONSTANTS.structure, CONSTANTS.floor)
+    together, labels, _ = planted()
+    found = estimate_label_errors(as_combined(together, labels, 5), labels, 5)
+    seen = label_posterior(together, labels, 5, noise_rates(together, labels, 5), CONSTANTS.structure, CONSTANTS.floor)
     order = np.argsort(consensus_values(seen, CONSTANTS))
     assert (np.diff(found.probability[order]) <= 1e-12).all()
 
 
 def test_the_posterior_is_bayes_rule():
     """Against the formula of LabelQuality, class by class."""
-    beliefs, labels, _ = planted(300)
-    noise = noise_rates(beliefs, labels, 5)
-    found = label_posterior(beliefs, labels, 5, noise, 0.07, 0.02)
-    probability = beliefs.dense(slice(0, 300))
+    together, labels, _ = planted(300)
+    noise = noise_rates(together, labels, 5)
+    found = label_posterior(together, labels, 5, noise, 0.07, 0.02)
+    probability = together.dense(slice(0, 300))
     for row in range(0, 300, 17):
         y, weights = labels[row], np.empty(5)
         for k in range(5):
@@ -106,11 +106,11 @@ def test_the_posterior_is_bayes_rule():
 
 
 def test_planting_is_blind_to_the_labels_it_replaces():
-    beliefs, labels, _ = planted()
-    moved = count.transition(noise_rates(beliefs, labels, 5), labels, 5)
+    together, labels, _ = planted()
+    moved = count.transition(noise_rates(together, labels, 5), labels, 5)
     np.testing.assert_allclose(moved.sum(1), 1.0)
     # An upper bound, and a closer one the more planted errors are compared.
-    low, half = count.by_planting(beliefs, labels, 5, moved)
+    low, half = count.by_planting(together, labels, 5, moved)
     assert 0.195 < half < low < 0.24
 
 
@@ -158,10 +158,10 @@ def test_sources_are_multiplied_with_fixed_exponents():
 def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
     from dataaudit.labels import label_errors
 
-    beliefs, labels, _ = planted(partner=1)
-    full = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
+    together, labels, _ = planted(partner=1)
+    full = estimate_label_errors(as_combined(together, labels, 5), labels, 5)
     monkeypatch.setattr(label_errors, "MOST_CLASSES", 4)
-    found = estimate_label_errors(believed(beliefs, labels, 5), labels, 5)
+    found = estimate_label_errors(as_combined(together, labels, 5), labels, 5)
     assert list(found.estimates) == ["confident joint", CONTRADICTED]
     assert found.rate == pytest.approx(full.rate, rel=0.1)
     np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))
@@ -171,7 +171,7 @@ def test_without_skill_nothing_is_flagged():
     """Beliefs that leave out the own label bet against it where there is nothing to learn."""
     labels = np.arange(1000) % 2
     against = np.where(labels[:, None] == np.arange(2), 0.49, 0.51)
-    found = estimate_label_errors(believed(shares(against, labels), labels, 2), labels, 2)
+    found = estimate_label_errors(as_combined(shares(against, labels), labels, 2), labels, 2)
     assert not found.known
     assert "no better" not in found.unknown
     assert "than their most frequent class does" in found.unknown
@@ -183,10 +183,12 @@ def test_without_skill_nothing_is_flagged():
 
 
 def test_what_was_learned_by_heart_counts_only_beside_what_never_saw_the_labels():
-    beliefs, labels, _ = planted()
-    apart = estimate_label_errors(believed(beliefs, labels, 5), labels, 5, memorised="it repeats them")
+    together, labels, _ = planted()
+    apart = estimate_label_errors(as_combined(together, labels, 5), labels, 5, memorised="it repeats them")
     assert apart.known
-    alone = estimate_label_errors(believed(beliefs, labels, 5, outside=False), labels, 5, memorised="it repeats them")
+    alone = estimate_label_errors(
+        as_combined(together, labels, 5, outside=False), labels, 5, memorised="it repeats them"
+    )
     assert alone.unknown == "it repeats them"
     assert np.isnan(alone.rate)
 
@@ -209,7 +211,7 @@ def test_where_no_label_seems_wrong_examples_are_still_ranked():
     sure = np.linspace(0.9, 0.999, 300)
     others = (1 - sure[:, None]) / 2 * np.ones(3)
     told = np.where(labels[:, None] == np.arange(3), sure[:, None], others)
-    found = estimate_label_errors(believed(shares(told, labels), labels, 3), labels, 3)
+    found = estimate_label_errors(as_combined(shares(told, labels), labels, 3), labels, 3)
     assert found.rate == pytest.approx(0.0, abs=1e-12)
     assert found.upper >= 3 / 300
     assert found.probability.sum() < 1e-6
@@ -221,7 +223,7 @@ def test_a_model_that_disagrees_with_most_labels_is_too_weak_to_count_by():
     rng = np.random.default_rng(0)
     labels = np.arange(2000) % 10
     told = np.where(rng.random(2000) < 0.4, labels, rng.integers(0, 10, 2000))
-    found = estimate_label_errors(believed(shares(0.05 + 0.5 * np.eye(10)[told], labels), labels, 10), labels, 10)
+    found = estimate_label_errors(as_combined(shares(0.05 + 0.5 * np.eye(10)[told], labels), labels, 10), labels, 10)
     assert not found.known
     assert "disagrees with 5" in found.unknown
     assert np.isnan(found.rate)

@@ -118,15 +118,15 @@ def test_constants_that_are_passed_make_the_weights():
     apart = {name: parts[name] for name in FIXED}
     changed = replace(WEIGHTS, staged=0.11, hidden={"dynamics": 0.2, "neighbours": 0.7}, pull=1e9)
     fixed = WEIGHTS.fixed[frozenset(parts)]
-    for ways, dynamics in (({"dynamics": STAGES}, 0.11), ({"dynamics": EPOCHS}, fixed["dynamics"])):
-        found = source_weights(parts, apart, labels, 4, ways, changed)
+    for methods, dynamics in (({"dynamics": STAGES}, 0.11), ({"dynamics": EPOCHS}, fixed["dynamics"])):
+        found = source_weights(parts, apart, labels, 4, methods, changed)
         assert found["dynamics"] == dynamics
         np.testing.assert_allclose([found[name] for name in FIXED], [fixed[name] for name in FIXED], atol=1e-6)
     learned = {"dynamics": parts["dynamics"], "neighbours": parts["neighbours"]}
     assert source_weights(learned, {}, labels, 4, {}, changed) == changed.hidden
     assert source_weights(learned, {}, labels, 4, {}) == WEIGHTS.hidden
     other = replace(WEIGHTS, bounded=1.0, pull=0.1)
-    for ways, power in (({"heldout": LEFT_OUT}, 1.0), ({}, 0.0)):
-        found = source_weights(apart, apart, labels, 4, ways, other)
+    for methods, power in (({"heldout": LEFT_OUT}, 1.0), ({}, 0.0)):
+        found = source_weights(apart, apart, labels, 4, methods, other)
         assert found == fitted_weights(apart, labels, 4, WEIGHTS.fixed[frozenset(apart)], power, 0.1)
-        assert found != source_weights(apart, apart, labels, 4, ways)
+        assert found != source_weights(apart, apart, labels, 4, methods)

@@ -39,7 +39,7 @@ def test_it_equals_a_plain_loop(search, n, among):
     found = labels_around(NEED, inputs, {}, labels, 4, search, 3, False, depth=10, among=among, queries=50)
     chosen = np.sort(np.random.default_rng(3).permutation(n)[:among])
     shares, same, votes = plain(inputs, labels, 4, chosen, 10)
-    np.testing.assert_allclose(found.shares.dense(slice(0, n)), shares, atol=1e-6)
+    np.testing.assert_allclose(found.probabilities.dense(slice(0, n)), shares, atol=1e-6)
     np.testing.assert_array_equal(found.same, same)
     np.testing.assert_array_equal(found.votes, votes)
     assert found.settings["among"] == min(n, among)
@@ -51,7 +51,8 @@ def test_an_example_has_no_vote_in_its_own_case():
     turned = labels.copy()
     turned[7] = (turned[7] + 1) % 4
     one, other = (
-        labels_around(NEED, inputs, {}, y, 4, Faiss(), 0, False).shares.dense(slice(7, 8)) for y in (labels, turned)
+        labels_around(NEED, inputs, {}, y, 4, Faiss(), 0, False).probabilities.dense(slice(7, 8))
+        for y in (labels, turned)
     )
     np.testing.assert_allclose(one, other, atol=1e-7)
 

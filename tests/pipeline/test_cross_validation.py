@@ -59,20 +59,20 @@ def test_folds_of_a_torch_module_are_drawn_once():
 def test_settings_say_how_sources_came_about_and_what_each_counts():
     audit = dataaudit.score(LogisticRegression(max_iter=500), (INPUTS, LABELS), progress=False)
     consensus = audit.settings["consensus"]
-    assert consensus["heldout"]["way"] == "3 folds, drawn 10 times"
+    assert consensus["heldout"]["method"] == "3 folds, drawn 10 times"
     assert set(consensus) == {"heldout", "neighbours", "ridge"}
     np.testing.assert_allclose(sum(one["weight"] for one in consensus.values()), 0.8, atol=1e-3)
     boosted = dataaudit.score(HistGradientBoostingClassifier(max_iter=3), (INPUTS, LABELS), progress=False)
-    assert boosted.settings["consensus"]["dynamics"] == {"weight": 0.6, "way": "boosting stages"}
+    assert boosted.settings["consensus"]["dynamics"] == {"weight": 0.6, "method": "boosting stages"}
     alone = dataaudit.score(None, (INPUTS, LABELS), progress=False)
-    assert alone.settings["consensus"]["heldout"]["way"] == "ridge regression, each left out"
+    assert alone.settings["consensus"]["heldout"]["method"] == "ridge regression, each left out"
 
 
 def test_asked_for_folds_are_drawn_once():
     asked = dataaudit.Holdout(folds=5)
     scorers = ["consensus", "heldout_confidence"]
     audit = dataaudit.score(LogisticRegression(max_iter=500), (INPUTS, LABELS), scorers, holdout=asked, progress=False)
-    assert audit.settings["consensus"]["heldout"]["way"] == "5 folds, drawn 1 time"
+    assert audit.settings["consensus"]["heldout"]["method"] == "5 folds, drawn 1 time"
 
 
 @pytest.mark.parametrize("model", [None, HistGradientBoostingClassifier(max_iter=3)])

@@ -126,7 +126,7 @@ def test_evaluation_passes_that_were_complete_count(evaluations, epochs):
     found = audit._evidence.evaluations
     assert (0 if found is None else found.epochs) == evaluations
     assert ("augmented_el2n" in audit.columns) == (evaluations > 0)
-    assert audit.settings["consensus"]["dynamics"]["way"] == "epochs"
+    assert audit.settings["consensus"]["dynamics"]["method"] == "epochs"
     predictions = audit._evidence.predictions
     right = audit.dynamics.correct_in(epochs) if predictions is None else predictions.predicted == audit.labels
     assert audit.settings["agreement"]["trained"] == pytest.approx(right.mean(), abs=1e-4)
@@ -181,7 +181,7 @@ def test_what_was_found_or_brought_before_counts(monkeypatch, noisy, network):
     audit = caught.value.audit()
     assert list(audit.columns) == ["consensus", "heldout_confidence", "density/input", "knn_c_score/input"]
     assert set(audit.settings["consensus"]) == {"dynamics", "heldout", "neighbours"}
-    assert audit.settings["consensus"]["heldout"]["way"] == "brought along"
+    assert audit.settings["consensus"]["heldout"]["method"] == "brought along"
     assert "density/input" in audit.settings["density"]
     assert "knn_c_score/input" in audit.settings["neighbours"]
 

@@ -37,8 +37,8 @@ def test_each_run_is_the_one_of_its_seed():
     alone = [audited(1, fold_seed(0, number)) for number in range(3)]
     same(audit.dynamics, joined([one.dynamics for one in alone], LABELS))
     same(audit._evidence.evaluations, joined([one._evidence.evaluations for one in alone], LABELS))
-    near = np.mean([one._evidence.around.shares.dense(slice(0, 90)) for one in alone], axis=0)
-    np.testing.assert_allclose(audit._evidence.around.shares.dense(slice(0, 90)), near, atol=1e-6)
+    near = np.mean([one._evidence.neighbour_labels.probabilities.dense(slice(0, 90)) for one in alone], axis=0)
+    np.testing.assert_allclose(audit._evidence.neighbour_labels.probabilities.dense(slice(0, 90)), near, atol=1e-6)
     assert audit.settings["repeats"] == 3
     assert audit.settings["passes"] == pytest.approx(3 * (4 + 2 / 3), abs=0.01)
     # What is read from the trained model is the first one's.

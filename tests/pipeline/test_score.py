@@ -108,8 +108,8 @@ def test_every_kind_of_data_set_gives_the_same_scores(noisy, network, quick, tmp
         assert audit.class_names == ("0", "1", "2")
         np.testing.assert_array_equal(audit.scores["consensus"], audits[0].scores["consensus"])
     # Columns are levelled, whatever holds them.
-    around = [score(None, data).columns["consensus"] for data in (frame, (inputs, labels))]
-    np.testing.assert_array_equal(*around)
+    consensus = [score(None, data).columns["consensus"] for data in (frame, (inputs, labels))]
+    np.testing.assert_array_equal(*consensus)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ air_quality.csv and conll03_test.csv. Every case of benchmarks/peers/bed/strata.
 `dataaudit.score`; a file in --cache holds what it shows (see `benchmarks.peers.bed.shown.read`). Cheap cases come
 first; what is there already is skipped, so that an interrupted run goes on. Figures are lines of results/bed.csv, and
 --table sums them up by stratum. `--stratum fresh` runs ten cases that nothing was fitted to. After a change of how
-beliefs are judged `--judge` does that anew for all that is there.
+probabilities are judged `--judge` does that anew for all that is there.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def read(path: Path) -> Seen:
     named = (about["case"], about["family"], about["stratum"])
     seen = about.get("agreement", {})
     agreement = Agreement(*(seen.get(name) for name in ("trained", "augmented", "held_out")))
-    hopeless = not has_skill(source, labels, known) or (bool(agreement.by_heart()) and not independent)
+    hopeless = not has_skill(source, labels, known) or (bool(agreement.memorised_reason()) and not independent)
     return Seen(*named, about["error_rate"], float(held), about["classes"], signs, before, peer, hopeless)
 
 

@@ -86,7 +86,7 @@ RECIPES: dict[str, Any] = {
     **{f"plain {n}": Recipe(epochs=n, learning_rate=0.05) for n in (15, 30, 60, 100)},
     **{f"AdamW {n}": Recipe(epochs=n, optimizer="adamw", learning_rate=1e-3, batch_size=64) for n in (30, 60)},
 }
-"""Recipes; those called plain or AdamW have neither augmentation nor decay and learn labels by heart."""
+"""Recipes; those called plain or AdamW have neither augmentation nor decay and memorise labels."""
 
 EPOCHS = 14
 """Of `auto`, roughly."""

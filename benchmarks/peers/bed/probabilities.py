@@ -80,9 +80,9 @@ def read(path: Path) -> Row:
     """A case from its file."""
     about, arrays = shown.read(path)
     labels, known, classes = arrays["given"], arrays["known"].astype(bool), int(about["classes"])
-    beliefs = ClassProbabilities(arrays["beliefs"], None, classes)
-    noise = noise_rates(beliefs, labels, classes, known)
-    found = label_posterior(beliefs, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
+    together = ClassProbabilities(arrays["beliefs"], None, classes)
+    noise = noise_rates(together, labels, classes, known)
+    found = label_posterior(together, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
     order = suspicion(found, known)
     wrong = (labels != arrays["true"])[known][order]
     return Row(counts.read(path), -np.sort(-log_odds(found)[known]), wrong, "dynamics" in about["sources"])

@@ -34,21 +34,21 @@ MOST_TRAINED, MOST_PEERS = 3000, 10000
 FOLDS = 5
 
 
-def dense(beliefs: ProbabilityBlocks, n: int) -> Array:
-    return np.asarray(beliefs.dense(slice(0, n)), np.float32)
+def dense(probabilities: ProbabilityBlocks, n: int) -> Array:
+    return np.asarray(probabilities.dense(slice(0, n)), np.float32)
 
 
 def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
     """Arrays of an audit's evidence: its sources, what they say together, and what lies below them."""
     evidence: Evidence | None = audit._evidence
     assert evidence is not None
-    assert evidence.beliefs is not None
+    assert evidence.combined is not None
     n, parts = len(audit), sources(evidence)
     found = {f"source_{name}": dense(part, n) for name, part in parts.items()}
-    found["beliefs"] = dense(evidence.beliefs.shares, n)
-    if evidence.beliefs.outside is not None:
-        found["outside"] = dense(evidence.beliefs.outside, n)
-    found["known"] = evidence.beliefs.known
+    found["beliefs"] = dense(evidence.combined.probabilities, n)
+    if evidence.combined.outside is not None:
+        found["outside"] = dense(evidence.combined.outside, n)
+    found["known"] = evidence.combined.known
     for name in ("dynamics", "evaluations"):
         run = getattr(evidence, name)
         if run is not None:
@@ -63,9 +63,9 @@ def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
         said = getattr(evidence, name)
         if said is not None:
             found |= {f"{name}_{key}": getattr(said, key) for key in ("confidence", "margin", "predicted")}
-    if evidence.around is not None:
-        around = evidence.around
-        found |= {"around_same": around.same, "around_leading": around.leading, "around_votes": around.votes}
+    if evidence.neighbour_labels is not None:
+        near = evidence.neighbour_labels
+        found |= {"around_same": near.same, "around_leading": near.leading, "around_votes": near.votes}
     return found
 
 
@@ -73,7 +73,7 @@ def settings_of(case: Case, data: Data, audit: dataaudit.Audit) -> dict[str, Any
     """What of the settings says how the evidence came about."""
     evidence = audit._evidence
     assert evidence is not None
-    assert evidence.beliefs is not None
+    assert evidence.combined is not None
     keys = ("passes", "recipe", "recipe_chosen", "agreement", "consensus", "notes", "model", "scorers")
     parts = sources(evidence)
     return {
@@ -89,10 +89,10 @@ def settings_of(case: Case, data: Data, audit: dataaudit.Audit) -> dict[str, Any
         "classes": len(audit.class_names),
         "sources": sorted(parts),
         "outside_sources": sorted(outsiders(evidence, parts)),
-        "weights": dict(evidence.beliefs.weights),
-        "ways": dict(evidence.ways),
-        "around": {} if evidence.around is None else evidence.around.settings,
-        "around_depth": None if evidence.around is None else evidence.around.depth,
+        "weights": dict(evidence.combined.weights),
+        "ways": dict(evidence.methods),
+        "around": {} if evidence.neighbour_labels is None else evidence.neighbour_labels.settings,
+        "around_depth": None if evidence.neighbour_labels is None else evidence.neighbour_labels.depth,
         **{key: audit.settings[key] for key in keys if key in audit.settings},
     }
 
@@ -208,16 +208,16 @@ def parts_of(about: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Class
 
 
 def judge_again(path: Path) -> None:
-    """Let the library at its present state judge what the beliefs of a case say, which are kept as they are."""
+    """Let the library at its present state judge the combined probabilities of a case, which are kept as they are."""
     about, arrays = read(path)
     labels, known, classes = arrays["given"], arrays["known"].astype(bool), int(about["classes"])
     parts = parts_of(about, arrays)
     apart = {name: parts[name] for name in about["outside_sources"]}
     outside = ClassProbabilities(arrays["outside"], None, classes) if "outside" in arrays else None
     against = contradicted(apart or parts, labels, classes)
-    believed = CombinedProbabilities(ClassProbabilities(arrays["beliefs"], None, classes), outside, known, against)
+    together = CombinedProbabilities(ClassProbabilities(arrays["beliefs"], None, classes), outside, known, against)
     agreement = Agreement(*(about.get("agreement", {}).get(name) for name in SHARES))
-    found = estimate_label_errors(believed, labels, classes, memorised=agreement.by_heart())
+    found = estimate_label_errors(together, labels, classes, memorised=agreement.memorised_reason())
     rate = {"rate": found.rate, "lower": found.lower, "upper": found.upper, "estimates": found.estimates}
     about["today"] = {**rate, "unknown": found.unknown, "independent": found.independent}
     arrays["error_probability"] = found.probability

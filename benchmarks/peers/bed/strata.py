@@ -327,7 +327,7 @@ breast cancer | none | forest of 100
 """Thought up when the constants were fixed, and in no fit."""
 
 STRATA = {"weak": WEAK, "memorising": MEMORISING, "real": REAL, "clean": CLEAN, "small": SMALL, "other": OTHER}
-"""Networks of an epoch, linear models of pixels, naive Bayes, shallow trees; what learns labels by heart; labels by
+"""Networks of an epoch, linear models of pixels, naive Bayes, shallow trees; what memorises labels; labels by
 people and rules; no errors; few rows; and the ordinary."""
 
 ROWS = {"wine": 178, "breast cancer": 569, "emotions": 593, "emotions sad": 593, "cifar features": 10000}

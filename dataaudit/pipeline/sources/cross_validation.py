@@ -127,7 +127,7 @@ class CrossValidation(Source):
                 self._learner, run.labels, run.classes, run.seed, run.progress, folds, draws
             )
         how = f"{folds} folds, drawn {draws} time{'s' if draws > 1 else ''}"
-        self._found = {"heldout": predictions, "ways": {"heldout": how}}
+        self._found = {"heldout": predictions, "methods": {"heldout": how}}
 
     def parts(self) -> dict[str, Any]:
         """The predictions."""

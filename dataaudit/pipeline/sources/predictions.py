@@ -29,7 +29,7 @@ class BroughtPredictions(Source):
 
     def parts(self) -> dict[str, Any]:
         """The predictions."""
-        return {"heldout": self._predictions, "ways": {"heldout": BROUGHT}}
+        return {"heldout": self._predictions, "methods": {"heldout": BROUGHT}}
 
 
 def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str, ...]) -> Predictions:

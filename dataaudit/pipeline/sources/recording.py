@@ -86,7 +86,7 @@ class Recording(Source):
         """What is complete."""
         found = self._spaces.parts()
         if self._dynamics and self._recorder is not None:
-            found |= {"dynamics": self._recorder.dynamics(), "ways": {"dynamics": EPOCHS}}
+            found |= {"dynamics": self._recorder.dynamics(), "methods": {"dynamics": EPOCHS}}
         if self._predictions:
             found["predictions"] = self._told_predictions()
         if self._learner is not None:

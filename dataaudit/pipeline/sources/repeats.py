@@ -24,7 +24,7 @@ class Shown:
     ----------
     dynamics, evaluations
         Means over training passes, and over evaluation passes.
-    around
+    neighbour_labels
         Labels of the nearest neighbours in a hidden layer.
     passes
         What they cost: 1 a training pass over the examples, a third an evaluation.
@@ -32,7 +32,7 @@ class Shown:
 
     dynamics: Dynamics | None
     evaluations: Dynamics | None
-    around: NeighbourLabels | None
+    neighbour_labels: NeighbourLabels | None
     passes: float = 0.0
 
     def same_as(self, other_run: Shown) -> bool:
@@ -45,22 +45,22 @@ class Shown:
         runs = [self, *others]
         dynamics = [run.dynamics for run in runs if run.dynamics is not None]
         evaluations = [run.evaluations for run in runs if run.evaluations is not None]
-        around = self.around
-        shares = [run.around.shares for run in runs if run.around is not None]
-        if around is not None and len(shares) == len(runs):
-            around = replace(around, shares=averaged(shares, labels))
+        near = self.neighbour_labels
+        parts = [run.neighbour_labels.probabilities for run in runs if run.neighbour_labels is not None]
+        if near is not None and len(parts) == len(runs):
+            near = replace(near, probabilities=averaged(parts, labels))
         return Shown(
             joined(dynamics, labels) if dynamics else None,
             joined(evaluations, labels) if evaluations else None,
-            around,
+            near,
             sum(run.passes for run in runs),
         )
 
 
-def averaged(shares: Sequence[ClassProbabilities], labels: IntArray) -> ClassProbabilities:
-    """Mean of several shares of the same n examples, whose labels are int64 [n]."""
-    classes = shares[0].total
-    mean, found = Averaged(tuple(shares), (1.0,) * len(shares)), ClassProbabilities.empty(len(labels), classes)
+def averaged(parts: Sequence[ClassProbabilities], labels: IntArray) -> ClassProbabilities:
+    """Mean of several probabilities of the same n examples, whose labels are int64 [n]."""
+    classes = parts[0].total
+    mean, found = Averaged(tuple(parts), (1.0,) * len(parts)), ClassProbabilities.empty(len(labels), classes)
     for rows in blocks(len(labels), classes):
         found.put(rows, mean.dense(rows), labels[rows])
     return found

@@ -69,19 +69,19 @@ class RidgeLeaveOneOut(Source):
         Penalty of the model of the call, where it is a ridge regression; None to choose one.
     part
         Field of `Evidence` that the predictions are for: "heldout", or "left_out" beside a model that is none.
-    way
+    name
         Source of the consensus that they are.
     """
 
-    def __init__(self, run: Run, inputs: Inputs, alpha: float | None, part: str, way: str) -> None:
-        self._run, self._inputs, self._alpha, self._part, self._way = run, inputs, alpha, part, way
+    def __init__(self, run: Run, inputs: Inputs, alpha: float | None, part: str, name: str) -> None:
+        self._run, self._inputs, self._alpha, self._part, self._name = run, inputs, alpha, part, name
         self._found: dict[str, Any] = {}
 
     def collect(self) -> None:
         """Decompose the table once."""
         with self._run.timer.stage("holdout"):
             predictions = left_out_predictions(self._inputs.rows, self._alpha, self._run.labels, self._run.classes)
-        self._found = {self._part: predictions, "ways": {self._way: LEFT_OUT}}
+        self._found = {self._part: predictions, "methods": {self._name: LEFT_OUT}}
 
     def parts(self) -> dict[str, Any]:
         """The predictions."""

@@ -59,7 +59,7 @@ class SpaceCollector:
         self._engine, self._search, self._store = tools.engine, tools.search, tools.store
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
-        self.around: NeighbourLabels | None = None
+        self.neighbour_labels: NeighbourLabels | None = None
         self._depths = self._deepest()
         self._graphs: dict[Space, Neighbours] = {}
 
@@ -71,7 +71,7 @@ class SpaceCollector:
     def parts(self) -> dict[str, Any]:
         """Fields of `Evidence`."""
         found: dict[str, Any] = {"densities": self.densities, "neighbours": self.neighbours}
-        return found if self.around is None else {**found, "around": self.around}
+        return found if self.neighbour_labels is None else {**found, "neighbour_labels": self.neighbour_labels}
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
         """How densities and neighbours of `scorers` came about."""
@@ -163,7 +163,7 @@ class SpaceCollector:
         elif isinstance(need, NeighbourLabelsNeed):
             assert self._search is not None
             with run.timer.stage("neighbours"):
-                self.around = labels_around(
+                self.neighbour_labels = labels_around(
                     need, features, described, run.labels, run.classes, self._search, run.seed, run.progress
                 )
         else:

@@ -89,9 +89,9 @@ class TrainingRun:
         dynamics = self.recorder.dynamics() if self._dynamics else None
         epochs = self.epochs if self.fitted is None else self._learner.epochs
         if self._evaluating is None:
-            return Shown(dynamics, None, self.spaces.around, spent(epochs, self._looks))
+            return Shown(dynamics, None, self.spaces.neighbour_labels, spent(epochs, self._looks))
         evaluations = self._evaluating.complete()
-        return Shown(dynamics, evaluations, self.spaces.around, spent(epochs, self._evaluating.passes))
+        return Shown(dynamics, evaluations, self.spaces.neighbour_labels, spent(epochs, self._evaluating.passes))
 
     def predictions(self) -> dict[str, Any]:
         """Predictions of the trained model, unless the pass was interrupted."""
@@ -199,12 +199,12 @@ class Training(Source):
             **self._first.predictions(),
             "dynamics": shown.dynamics,
             "evaluations": shown.evaluations,
-            "around": shown.around,
+            "neighbour_labels": shown.neighbour_labels,
             "passes": shown.passes if self._learner.readable else None,
             "model": TrainedModel(self._learner, run.seed, self._first.fitted, False),
             "augmented": self._augmented,
             "looked": self._looked,
-            "ways": methods,
+            "methods": methods,
         }
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
