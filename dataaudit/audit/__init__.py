@@ -1,1 +1,1 @@
-"""The frozen result, what is asked of it, and its folder on disk."""
+"""The frozen result, questions to it, and its folder on disk."""

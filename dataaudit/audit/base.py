@@ -1,4 +1,4 @@
-"""The result: what every example scored, how it came about, and what to look at first."""
+"""The result: scores of every example, a record of how, and the examples to look at first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dataaudit.report.html import write_report
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Audit(Findings, TrainingWeights):
-    """Scores of every example of a labelled data set; made by `dataaudit.score`.
+    """Scores of every example of a labelled data set; result of `dataaudit.score`.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Audit(Findings, TrainingWeights):
             File to write; its folder must exist.
         dataset
             The audited data set, for the pictures of an audit that was loaded from disk; an audit that was
-            just made remembers its own. Its fingerprint is checked.
+            not loaded remembers its own. Its fingerprint is checked.
         split, label, inputs, transform
             As in `dataaudit.score`.
 

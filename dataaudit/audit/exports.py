@@ -45,7 +45,7 @@ class Exports(LabelDecisions):
         Parameters
         ----------
         dataset
-            The audited data set; an audit that was just made remembers its own. Its fingerprint is checked.
+            The audited data set; an audit that was not loaded remembers its own. Its fingerprint is checked.
         split, label, inputs, transform
             As in `dataaudit.score`.
 
@@ -82,29 +82,32 @@ class Exports(LabelDecisions):
         from dataaudit.data import export
 
         total, kept, float64 = len(whole), self.rows, Value("float64")
-        made: dict[str, tuple[Any, Any]] = {}
+        columns: dict[str, tuple[Any, Any]] = {}
         for score, values in self.columns.items():
             name = PREFIX + score.replace("/", "_")
-            if name in made:
+            if name in columns:
                 raise DataError(
                     f"two scores that would both be the column {name!r}", "a column for each", "ask for one of them"
                 )
-            made[name] = export.spread(values, kept, total, np.isnan(values)), float64
+            columns[name] = export.spread(values, kept, total, np.isnan(values)), float64
         feature = whole.features[label]
         spelled = export.class_values(
             export.label_array(whole, label), feature, self.labels, kept, len(self.class_names)
         )
         suggested = self._suggested()
         suggestions = export.spread(suggested, kept, total, suggested < 0)
-        made["suggested_label"] = spelled.take(suggestions), feature
+        columns["suggested_label"] = spelled.take(suggestions), feature
         if self._has_predictions:
             probability = self.error_probability()
             # Those that only rank are no probabilities.
             unknown = np.isnan(probability) if self._counted else np.ones(len(kept), bool)
-            made["error_probability"] = export.spread(probability, kept, total, unknown), float64
-            flagged = np.isin(kept, self._found_flags()[0]) if self._counted else np.zeros(len(kept), bool)
-            made["flagged"] = export.spread(flagged, kept, total, np.full(len(kept), not self._counted)), Value("bool")
-        return made
+            columns["error_probability"] = export.spread(probability, kept, total, unknown), float64
+            flagged = np.isin(kept, self._own_flags()[0]) if self._counted else np.zeros(len(kept), bool)
+            columns["flagged"] = (
+                export.spread(flagged, kept, total, np.full(len(kept), not self._counted)),
+                Value("bool"),
+            )
+        return columns
 
     def clean(
         self,
@@ -128,7 +131,7 @@ class Exports(LabelDecisions):
             other label is known are left out. "weight": all rows, with a float32 column ``weight``, 1 minus the
             probability that the label is wrong (1 where none is known).
         dataset
-            The audited data set; an audit that was just made remembers its own. Its fingerprint is checked.
+            The audited data set; an audit that was not loaded remembers its own. Its fingerprint is checked.
         flagged
             Rows that are taken for errors: positions in the data set, one truth value for each of its rows, or a
             DataFrame with a column ``index`` (as a person leaves it who went through one) whose column ``suggested``,
@@ -173,17 +176,17 @@ class Exports(LabelDecisions):
         examples = self._original(dataset, split, label, inputs, transform)
         if policy == "weight":
             return self._weighed(examples)
-        found, suggested = self._found_flags() if flagged is None else self._given_flags(flagged)
+        flagged_rows, suggested = self._own_flags() if flagged is None else self._given_flags(flagged)
         whole, name = export.as_dataset(examples)
-        out = found
+        out = flagged_rows
         if policy == "relabel":
-            given = self.labels[np.searchsorted(self.rows, found)]
+            given = self.labels[np.searchsorted(self.rows, flagged_rows)]
             other = (suggested >= 0) & (suggested != given)
             values = export.class_values(
                 export.label_array(whole, name), whole.features[name], self.labels, self.rows, len(self.class_names)
             )
-            whole = export.relabelled(whole, name, found[other], suggested[other], values)
-            out = found[~other]
+            whole = export.relabelled(whole, name, flagged_rows[other], suggested[other], values)
+            out = flagged_rows[~other]
         kept = np.setdiff1d(self.rows, out, assume_unique=True)
         return whole if len(kept) == len(whole) else whole.select(kept)
 
@@ -206,21 +209,21 @@ class Exports(LabelDecisions):
 
     @property
     def _counted(self) -> bool:
-        """Whether how many labels are wrong is known."""
+        """True if the number of wrong labels is known, or nothing estimates it."""
         return self.label_errors is None or self.label_errors.known
 
-    def _found_flags(self) -> tuple[IntArray, IntArray]:
-        """Rows that the audit takes for label errors, ascending, and the classes it suggests for them."""
-        place = np.sort(np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy()))
-        return self.rows[place], self._suggested()[place]
+    def _own_flags(self) -> tuple[IntArray, IntArray]:
+        """Rows that the audit flags, ascending, and the classes it suggests for them."""
+        positions = np.sort(np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy()))
+        return self.rows[positions], self._suggested()[positions]
 
     def _suggested(self) -> IntArray:
         """Class suggested for each example: the likeliest by all sources, another than given where that is flagged."""
-        found = self.suggested.copy()
+        suggested = self.suggested.copy()
         if self.label_errors is not None and self.label_errors.known:
             flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())
-            found[flagged] = self.label_errors.rival[flagged]
-        return found
+            suggested[flagged] = self.label_errors.rival[flagged]
+        return suggested
 
     def _given_flags(self, flagged: Any) -> tuple[IntArray, IntArray]:
         """Rows in ascending order and suggested classes, -1 where none is known, of what a caller passed."""
@@ -231,23 +234,23 @@ class Exports(LabelDecisions):
                 "a column 'index' with rows of the data set",
                 "pass what audit.mislabeled() gives, or a list of rows",
             )
-        found = np.asarray(flagged["index"] if named else flagged)
+        flagged_rows = np.asarray(flagged["index"] if named else flagged)
         total = len(self.rows) + len(self.settings.get("dropped_rows", ()))
-        if found.dtype == bool and found.shape == (total,):
-            found = np.flatnonzero(found)
-        if found.ndim != 1 or (found.dtype.kind not in "iu" and len(found)):
+        if flagged_rows.dtype == bool and flagged_rows.shape == (total,):
+            flagged_rows = np.flatnonzero(flagged_rows)
+        if flagged_rows.ndim != 1 or (flagged_rows.dtype.kind not in "iu" and len(flagged_rows)):
             raise DataError(
-                f"flagged= of type {found.dtype} and shape {found.shape}",
+                f"flagged= of type {flagged_rows.dtype} and shape {flagged_rows.shape}",
                 f"rows as whole numbers, or {total} truth values",
                 "pass what audit.mislabeled() gives, or a list of rows",
             )
-        found = found.astype(np.int64)
-        wrong = np.unique(found[~np.isin(found, self.rows)])
+        flagged_rows = flagged_rows.astype(np.int64)
+        wrong = np.unique(flagged_rows[~np.isin(flagged_rows, self.rows)])
         if len(wrong):
             raise DataError(f"flagged {rows(wrong)}", "rows that were audited, see audit.rows", "leave those out")
-        chosen, place = np.unique(found, return_index=True)
+        chosen, first = np.unique(flagged_rows, return_index=True)
         if named and "suggested" in flagged.columns:
-            return chosen, self._classes_named(flagged["suggested"].iloc[place].tolist())
+            return chosen, self._classes_named(flagged["suggested"].iloc[first].tolist())
         return chosen, self._suggested()[np.searchsorted(self.rows, chosen)]
 
     def _classes_named(self, names: list[Any]) -> IntArray:
@@ -299,7 +302,7 @@ class Exports(LabelDecisions):
             named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
             raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)
         known = self.settings.get("fingerprint")
-        found = None if known is None else inspect(examples, allow_missing=True).fingerprint
-        if found != known:
-            raise DataError(f"a data set with fingerprint {found}", f"the audited one, {known}", action)
+        fingerprint = None if known is None else inspect(examples, allow_missing=True).fingerprint
+        if fingerprint != known:
+            raise DataError(f"a data set with fingerprint {fingerprint}", f"the audited one, {known}", action)
         return examples

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, did_you_mean
@@ -159,8 +160,7 @@ class Scored:
         SettingError
             If `k` is not a whole number of at least 1, or there is no such score.
         """
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise SettingError(f"k={k!r}", "a whole number of at least 1", "pass suspects(k=20)")
+        k = checks.whole("k", k, 1, "pass suspects(k=20)")
         name = self._named(by)
         chosen = self.ranking(name)[:k]
         names = np.asarray(self.class_names, dtype=object)
@@ -179,5 +179,5 @@ class Scored:
     @property
     def agreement(self) -> Agreement:
         """Shares of the labels that the model agrees with: trained on them, shown mirrored, and held out."""
-        found = self.settings.get("agreement", {})
-        return Agreement(*(found.get(name) for name in SHARES))
+        shares = self.settings.get("agreement", {})
+        return Agreement(*(shares.get(name) for name in SHARES))

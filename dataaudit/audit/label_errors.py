@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.audit.fields import Scored
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.labels.calibration import CHANCE, NONE_SEEN
@@ -43,14 +44,14 @@ class NoiseRate:
 
     @property
     def known(self) -> bool:
-        """Whether the rate is known."""
+        """True if the rate is known."""
         return not self.reason
 
     def __repr__(self) -> str:
         if not self.known:
             return f"how many labels are wrong is not known: {self.reason}"
-        told = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%})"
-        return f"{told}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
+        sentence = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%})"
+        return f"{sentence}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
 
 
 class LabelDecisions(Scored):
@@ -104,22 +105,22 @@ class LabelDecisions(Scored):
         Where the model is too weak to count by, or has memorised its labels beside nothing that never saw them,
         or anything may be, the rate is not known.
         """
-        found, names = self._known_errors(), np.asarray(self.class_names, dtype=object)
-        true, given = found.pairs.T
+        errors, names = self._known_errors(), np.asarray(self.class_names, dtype=object)
+        true, given = errors.pairs.T
         of_given = np.bincount(self.labels, minlength=len(names))[given]
-        share = np.minimum(found.counts / np.maximum(of_given, 1), 1.0)
-        lower, upper = _around(share, found, of_given)
+        share = np.minimum(errors.counts / np.maximum(of_given, 1), 1.0)
+        lower, upper = _intervals(share, errors, of_given)
         pairs = pd.DataFrame(
             {
                 "given": names[given],
                 "suggested": names[true],
-                "count": found.counts,
+                "count": errors.counts,
                 "share": share,
                 "lower": lower,
                 "upper": upper,
             }
         )
-        return NoiseRate(found.rate, found.lower, found.upper, pairs, dict(found.estimates), found.unknown)
+        return NoiseRate(errors.rate, errors.lower, errors.upper, pairs, dict(errors.estimates), errors.unknown)
 
     def mislabeled(
         self,
@@ -161,47 +162,47 @@ class LabelDecisions(Scored):
             If nothing that was computed says what class an example is of, or how many labels are wrong is not known
             and neither `rate` nor `count` is given.
         SettingError
-            If more than one target is given, one is no share, or the precision cannot be reached; the best that can
-            is told.
+            If more than one target is given, one is no share, or the precision cannot be reached; the error says
+            which can.
         """
-        found = self._known_errors()
-        order = np.argsort(-np.nan_to_num(found.probability, nan=-1.0), kind="stable")
-        order = order[: int(np.isfinite(found.probability).sum())]
-        falling = found.probability[order]
+        errors = self._known_errors()
+        order = np.argsort(-np.nan_to_num(errors.probability, nan=-1.0), kind="stable")
+        order = order[: int(np.isfinite(errors.probability).sum())]
+        falling = errors.probability[order]
         targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}
-        chosen = order[: number_flagged(falling, found, how, targets)]
+        chosen = order[: number_flagged(falling, errors, how, targets)]
         names = np.asarray(self.class_names, dtype=object)
         total = float(falling.sum())
         frame = pd.DataFrame(
             {
                 "index": self.rows[chosen],
                 "given": names[self.labels[chosen]],
-                "suggested": names[found.rival[chosen]],
-                "probability": found.probability[chosen],
-                "reason": reasons(chosen, self.labels, self.class_names, found, self.dynamics, self.columns),
+                "suggested": names[errors.rival[chosen]],
+                "probability": errors.probability[chosen],
+                "reason": reasons(chosen, self.labels, self.class_names, errors, self.dynamics, self.columns),
                 **{name: values[chosen] for name, values in self.columns.items()},
             }
         )
         # Probabilities that only rank expect nothing.
-        expected = float(found.probability[chosen].sum()) if found.known else np.nan
+        expected = float(errors.probability[chosen].sum()) if errors.known else np.nan
         frame.attrs["expected_precision"] = expected / max(len(chosen), 1)
         frame.attrs["expected_recall"] = expected / max(total, 1e-12)
         return frame
 
 
-def _around(share: FloatArray, found: LabelErrors, of_given: IntArray) -> tuple[FloatArray, FloatArray]:
+def _intervals(share: FloatArray, errors: LabelErrors, of_given: IntArray) -> tuple[FloatArray, FloatArray]:
     """95 % intervals of the shares of pairs [p]: as far off as the rate may be, and so few examples by chance."""
-    if not found.known:
+    if not errors.known:
         return np.zeros(len(share)), np.ones(len(share))
-    chance = CHANCE**2 / np.maximum(found.counts, 0.5)
-    rate = max(found.rate, 1e-12)
-    below, above = (np.log(max(bound, 1e-12) / rate) for bound in (found.lower, found.upper))
-    lower = share * np.exp(-np.sqrt(below**2 + chance)) if found.lower > 0 else np.zeros(len(share))
+    chance = CHANCE**2 / np.maximum(errors.counts, 0.5)
+    rate = max(errors.rate, 1e-12)
+    below, above = (np.log(max(bound, 1e-12) / rate) for bound in (errors.lower, errors.upper))
+    lower = share * np.exp(-np.sqrt(below**2 + chance)) if errors.lower > 0 else np.zeros(len(share))
     upper = np.maximum(share * np.exp(np.sqrt(above**2 + chance)), share + NONE_SEEN / np.maximum(of_given, 1))
     return np.asarray(lower), np.asarray(np.minimum(upper, 1.0))
 
 
-def number_flagged(falling: FloatArray, found: LabelErrors, how: str, targets: Mapping[str, float | None]) -> int:
+def number_flagged(falling: FloatArray, errors: LabelErrors, how: str, targets: Mapping[str, float | None]) -> int:
     """Number of examples to flag, of probabilities in falling order."""
     given = {name: value for name, value in targets.items() if value is not None}
     if how != "auto" or len(given) > 1:
@@ -212,17 +213,14 @@ def number_flagged(falling: FloatArray, found: LabelErrors, how: str, targets: M
         )
     count = given.pop("count", None)
     if count is not None:
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-            raise SettingError(f"count={count!r}", "a whole number of at least 1", "pass count=20")
-        return min(int(count), len(falling))
+        return min(checks.whole("count", count, 1, "pass count=20"), len(falling))
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value <= 1:
-            raise SettingError(f"{name}={value!r}", "a share above 0 and at most 1", f"pass {name}=0.9")
+        checks.number(name, value, 0, 1, "right", "a share above 0 and at most 1", f"pass {name}=0.9")
     if "rate" in given:
         return round(given["rate"] * len(falling))
-    if not found.known:
+    if not errors.known:
         raise ModelError(
-            f"an audit that does not know how many labels are wrong: {found.unknown}",
+            f"an audit that does not know how many labels are wrong: {errors.unknown}",
             "how many examples to return",
             "pass mislabeled(count=20) or mislabeled(rate=0.05), or train a better model",
         )
@@ -230,16 +228,16 @@ def number_flagged(falling: FloatArray, found: LabelErrors, how: str, targets: M
         wanted = given["recall"] * falling.sum()
         return min(int(np.searchsorted(np.cumsum(falling), wanted * (1 - 1e-12))) + 1, len(falling))
     if "precision" in given:
-        fewer = cautious(falling, found.rate, found.lower, CAUTION)
+        fewer = cautious(falling, errors.rate, errors.lower, CAUTION)
         means = np.cumsum(fewer) / np.arange(1, len(falling) + 1)
         reached = np.flatnonzero(means >= given["precision"] - 1e-12)
         if len(reached) == 0:
             raise SettingError(
                 f"precision={given['precision']}, which no set of these examples is expected to reach",
                 f"at most {means.max(initial=0.0):.3f}, what the most suspicious example has where errors are counted "
-                f"cautiously, between {found.lower:.2%} and {found.rate:.2%} of the labels",
+                f"cautiously, between {errors.lower:.2%} and {errors.rate:.2%} of the labels",
                 "ask for less, or for the likeliest few with rate= or count=",
             )
         return int(reached[-1]) + 1
-    likelier = falling if found.lower > 0 else cautious(falling, found.rate, found.lower, CAUTION)
-    return min(round(found.rate * len(falling)), int((likelier >= FLOOR).sum()))
+    likelier = falling if errors.lower > 0 else cautious(falling, errors.rate, errors.lower, CAUTION)
+    return min(round(errors.rate * len(falling)), int((likelier >= FLOOR).sum()))

@@ -45,7 +45,7 @@ def save(fields: Mapping[str, Any], folder: str | Path) -> Path:
     fields
         By name: arrays, JSON values, and the values of `Dynamics`, `LabelErrors` and `Uncertainty`.
     folder
-        Where; made if it does not exist.
+        Where; created if it does not exist.
     """
     folder = Path(folder)
     existed = folder.exists()
@@ -166,7 +166,7 @@ def _write(folder: Path, part: str, arrays: Arrays) -> dict[str, Any]:
         if array.ndim == 1:
             columns[name] = array
             continue
-        columns |= {f"{name} {place}": column for place, column in enumerate(array if _is_wide(array) else array.T)}
+        columns |= {f"{name} {number}": column for number, column in enumerate(array if _is_wide(array) else array.T)}
     table = pa.table({name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
@@ -200,10 +200,10 @@ def _array(table: pa.Table, name: str, shape: list[int], dtype: str) -> AnyArray
     if len(shape) == 1:
         values: AnyArray = table.column(name).to_numpy()
         return values
-    found: AnyArray = np.empty(shape, dtype)
-    for place, column in enumerate(found if _is_wide(found) else found.T):
-        column[:] = table.column(f"{name} {place}").to_numpy()
-    return found
+    array: AnyArray = np.empty(shape, dtype)
+    for number, column in enumerate(array if _is_wide(array) else array.T):
+        column[:] = table.column(f"{name} {number}").to_numpy()
+    return array
 
 
 def _is_wide(array: AnyArray) -> bool:

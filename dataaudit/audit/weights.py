@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from dataaudit.audit.exports import Exports
 from dataaudit.curriculum.base import ScoredExamples, Strategy
 from dataaudit.errors import SettingError
-
-if TYPE_CHECKING:
-    pass
 
 
 class TrainingWeights(Exports):
@@ -74,8 +71,8 @@ class TrainingWeights(Exports):
 
         Notes
         -----
-        Memory: about 40 bytes an example for a moment. The source of each strategy is told by its class in
-        `dataaudit.strategies`; those whose order comes from scores cost a sort.
+        Memory: about 40 bytes an example for a moment. Each strategy's class in `dataaudit.strategies`
+        names its source; those whose order comes from scores cost a sort.
 
         Examples
         --------
@@ -132,14 +129,14 @@ class TrainingWeights(Exports):
             raise SettingError("total_epochs=None", "the number of epochs to come", "pass total_epochs=10, for example")
         own = ("by", "unscored", "normalise", "dataset")
         kept = {name: value for name, value in settings.items() if name in own}
-        made = resolve(strategy, {name: value for name, value in settings.items() if name not in own})
-        self.weights(made, 0, total_epochs, **kept)
+        chosen = resolve(strategy, {name: value for name, value in settings.items() if name not in own})
+        self.weights(chosen, 0, total_epochs, **kept)
         # The data set was recognised once; it need not be read in every epoch.
         kept.pop("dataset", None)
-        return lambda epoch: self.weights(made, epoch, total_epochs, **kept)
+        return lambda epoch: self.weights(chosen, epoch, total_epochs, **kept)
 
     def _scored(self, name: str) -> ScoredExamples:
-        found, dynamics = self.label_errors, self.dynamics
+        errors, dynamics = self.label_errors, self.dynamics
         values = self.columns[name]
         losses = None
         if dynamics is not None:
@@ -149,8 +146,8 @@ class TrainingWeights(Exports):
             scores=values,
             ties=self.ties.get(name, np.zeros(len(values))),
             labels=self.labels,
-            error_probability=None if found is None or not found.known else found.probability,
-            noise_rate=None if found is None or not found.known else found.rate,
-            unknown="" if found is None else found.unknown,
+            error_probability=None if errors is None or not errors.known else errors.probability,
+            noise_rate=None if errors is None or not errors.known else errors.rate,
+            unknown="" if errors is None else errors.unknown,
             losses=losses,
         )

@@ -1,1 +1,1 @@
-"""What scorers may look at: values only."""
+"""Evidence that scorers read: values only."""

@@ -1,4 +1,4 @@
-"""How many labels a model agrees with: trained on them, shown them mirrored, and held out."""
+"""Shares of the labels that a model agrees with: trained on them, shown them mirrored, and held out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ fewer, and folds, on which it is trained for fewer steps, may be far below that.
 
 
 SHARES = ("trained", "augmented", "held_out")
-"""What settings keep of an `Agreement`."""
+"""Fields of `Agreement` that settings keep."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Agreement:
         return max(0.0, (self.trained - max(others)) / (1.0 - max(others)))
 
     def to_dict(self) -> dict[str, float]:
-        """What was looked at, as JSON values."""
+        """Shares that were looked at, as JSON values."""
         return {name: round(share, 4) for name in SHARES if (share := getattr(self, name)) is not None}
 
     def __str__(self) -> str:
@@ -86,8 +86,8 @@ class Agreement:
 
     def notes(self) -> list[str]:
         """A warning of memorised labels where there is reason for one."""
-        found = self.memorised_reason()
-        return [f"{found}; its last epochs say little about which are wrong"] if found and self.complete else []
+        reason = self.memorised_reason()
+        return [f"{reason}; its last epochs say little about which are wrong"] if reason and self.complete else []
 
 
 def measured(

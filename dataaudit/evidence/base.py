@@ -1,4 +1,4 @@
-"""What scorers look at, each part computed once however many scorers need it."""
+"""Evidence that scorers read, each part computed once however many scorers need it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEFT_OUT, BROUGHT = "ridge regression, each left out", "brought along"
 STAGES, EPOCHS = "boosting stages", "epochs"
 SAME = "each the same"
-"""How sources come about, in `Evidence.methods`."""
+"""Methods of sources, in `Evidence.methods`."""
 
 
 class Need(StrEnum):
@@ -53,7 +53,7 @@ SPACE_NEEDS = (DensityNeed, NeighbourNeed, NeighbourLabelsNeed)
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything the scorers of one call asked for; parts nobody asked for are None.
+    """Everything that the scorers of one call need; parts that none needs are None.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Evidence:
     others
         Evidence of further kinds, by what was requested.
     densities, neighbours
-        Kernel sums and neighbour graphs by what was asked for.
+        Kernel sums and neighbour graphs by need.
     left_out
         Predictions of ridge regression on the inputs, beside a model that is none.
     holdout, holdout_integral
@@ -119,7 +119,7 @@ class Evidence:
         return Averaged(tuple(part.informed for part in parts), weights)
 
     def has(self, need: Any) -> bool:
-        """Whether that part is there."""
+        """True if that part is there."""
         part = getattr(self, field_of(need))
         return need in part if isinstance(part, Mapping) else part is not None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TrainedModel:
-    """What was trained on all rows of a data set, or can be.
+    """Model that was trained on all rows of a data set, or can be.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class TrainedModel:
 
     @property
     def readable(self) -> bool:
-        """Whether it has layers that can be read."""
+        """True if it has layers that can be read."""
         return self._learner.readable
 
     def fitted(self, progress: bool = False) -> Fitted:
@@ -59,11 +59,11 @@ class TrainedModel:
         ModelError
             If a model of this kind is bound to its own data set.
         """
-        found = self.fitted(progress).on(examples)
-        if found is None:
+        bound = self.fitted(progress).on(examples)
+        if bound is None:
             raise ModelError(
                 f"a {self.described}, which answers for its own data set alone",
                 "a model that can be asked about other rows",
                 "pass a torch module or a scikit-learn classifier to dataaudit.score",
             )
-        return found
+        return bound

@@ -59,7 +59,7 @@ def graph(
     MissingPackageError, SettingError
         If the search is not to be had here.
     ModelError
-        If the hidden representation is asked for and no model is in memory.
+        If the hidden representation is requested and no model is in memory.
     """
     most = min(depth, len(labels) - 1)
     chosen = "input" if space == "auto" else space

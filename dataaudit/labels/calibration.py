@@ -38,7 +38,7 @@ class Signs:
     """Mean of minus the logarithm of the given label's probability, nats."""
     n: int
     independent: bool
-    """Whether all of that comes from probabilities that never saw the example's label."""
+    """True if all of that comes from probabilities that never saw the example's label."""
 
     @property
     def middle(self) -> float:
@@ -91,7 +91,7 @@ class Calibration:
     scale: tuple[float, ...]
     """Coefficients [6]."""
     tilt: float
-    """How much more is wrong where the loss is larger."""
+    """Growth of the error rate with the loss."""
     reach: float
     """Scales to both sides that an interval takes in."""
     sharpness: tuple[float, ...]

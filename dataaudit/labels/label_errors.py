@@ -17,7 +17,7 @@ from dataaudit.labels.noise import NoiseRates, noise_rates, own_probability
 from dataaudit.labels.posterior import CONSTANTS, LabelPosterior, consensus_values, label_posterior
 
 MOST_CLASSES = 2048
-"""Most classes for which tables of all pairs are made (32 MiB each); beyond, the confident joint stands for
+"""Most classes for which tables of all pairs are filled (32 MiB each); beyond, the confident joint stands for
 all estimates of pairs."""
 
 MOST_PAIRS = 4096

@@ -72,7 +72,7 @@ def noise_rates(
     truly = np.full(len(labels), -1, np.int64)
     for rows in blocks(len(labels), classes):
         probability = probabilities.dense(rows)
-        # Only the margin of rounding that made the threshold: a class of equal values reaches its own mean.
+        # Only the margin of rounding in the threshold: a class of equal values reaches its own mean.
         reached = np.where(probability >= threshold - 1e-9, probability, -1.0)
         best = reached.argmax(1)
         truly[rows] = np.where(reached.max(1) >= 0, best, -1)

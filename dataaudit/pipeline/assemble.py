@@ -77,9 +77,9 @@ def _scored(scorer: Scorer, evidence: Evidence) -> Scores:
 
 def _frozen(values: Any) -> FloatArray:
     """A copy, float64 [n], that nobody writes to."""
-    found = np.array(values, np.float64)
-    found.flags.writeable = False
-    return found
+    copy = np.array(values, np.float64)
+    copy.flags.writeable = False
+    return copy
 
 
 def _label_errors(evidence: Evidence) -> LabelErrors | None:

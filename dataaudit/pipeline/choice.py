@@ -86,10 +86,10 @@ def choose_scorers(
     if request.model is not None or not known or needs:
         needs |= _supported(subject)
         needs |= {Need.CONSENSUS, *({Need.CROSS_VALIDATION} & consensus)} if consensus else set()
-    found = [known.get(scorer.name, scorer) for scorer in scores.supported(needs, subject.task)]
-    if not found and not known:
+    supported = [known.get(scorer.name, scorer) for scorer in scores.supported(needs, subject.task)]
+    if not supported and not known:
         raise nothing_recorded()
-    return (*found, *(scorer for name, scorer in known.items() if name not in names_of(found)))
+    return (*supported, *(scorer for name, scorer in known.items() if name not in names_of(supported)))
 
 
 def check_fed(scorers: Sequence[Scorer], task: Task) -> None:
@@ -159,44 +159,44 @@ def consensus_needs(subject: Subject, brought: bool, seed: int, notes: list[str]
     if subject.fits is not None:
         # Its own predictions are scored: of other sources, only what the caller brings counts.
         return {Need.CROSS_VALIDATION} if brought else set()
-    found = _of_training(subject, seed, notes)
+    needs = _of_training(subject, seed, notes)
     alone = subject.learner is None and subject.recorder is None
     if brought or (alone and (subject.vectors or subject.texts)):
-        found.add(Need.CROSS_VALIDATION)
+        needs.add(Need.CROSS_VALIDATION)
     # Words of texts say much, cost little, and were never trained on.
-    if _linear_view(subject) or (subject.texts and Need.CROSS_VALIDATION not in found):
-        found.add(Need.RIDGE_LOO)
+    if _linear_view(subject) or (subject.texts and Need.CROSS_VALIDATION not in needs):
+        needs.add(Need.RIDGE_LOO)
     if subject.vectors or subject.texts:
-        found.add(NeighbourLabelsNeed(Space("input")))
+        needs.add(NeighbourLabelsNeed(Space("input")))
     elif subject.learner is not None and subject.learner.readable:
         learner, hidden = subject.learner, NeighbourLabelsNeed(Space("hidden"))
         if _allowed(lambda: check_readable(learner, [hidden], len(subject.labels), seed), "neighbours", notes):
-            found.add(hidden)
-    return found
+            needs.add(hidden)
+    return needs
 
 
 def _of_training(subject: Subject, seed: int, notes: list[str]) -> Needs:
-    """What a training run or a record shows, and predictions of folds where these are quick."""
+    """Evidence of a training run or a record, and predictions of folds where these are quick."""
     learner = subject.learner
     if subject.recorder is not None:
         return {Need.DYNAMICS} if subject.recorder.epochs else set()
     if learner is None:
         return set()
-    found: Needs = {Need.DYNAMICS if learner.epochs else Need.CROSS_VALIDATION}
+    needs: Needs = {Need.DYNAMICS if learner.epochs else Need.CROSS_VALIDATION}
     if learner.evaluations:
-        found.add(Need.EVALUATIONS)
+        needs.add(Need.EVALUATIONS)
     if _quick(subject) and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
-        found.add(Need.CROSS_VALIDATION)
-    return found
+        needs.add(Need.CROSS_VALIDATION)
+    return needs
 
 
 def _quick(subject: Subject) -> bool:
-    """Whether training on folds, or a regression on all columns, takes seconds."""
+    """True if training on folds, or a regression on all columns, takes seconds."""
     return subject.flat and len(subject.labels) <= FEW and int((np.bincount(subject.labels) > 1).sum()) > 1
 
 
 def _linear_view(subject: Subject) -> bool:
-    """Whether a ridge regression joins: a second, linear view of numbers costs little, unless the model is one."""
+    """True if a ridge regression joins: a second, linear view of numbers costs little, unless the model is one."""
     alone = subject.learner is None and subject.recorder is None
     if alone or subject.inspection is None or not subject.vectors or not _quick(subject):
         return False
@@ -205,7 +205,7 @@ def _linear_view(subject: Subject) -> bool:
 
 
 def _allowed(check: Callable[[], Any], source: str, notes: list[str]) -> bool:
-    """Whether a source that was not requested by name can be had; a note says why not."""
+    """True if a source that was not requested by name can be had; a note says why not."""
     try:
         check()
     except ModelError as error:

@@ -25,16 +25,16 @@ def collect(plan: Plan) -> Evidence:
 
 def complete(plan: Plan) -> Evidence:
     """Evidence that is complete: all of it, or what an interruption left."""
-    found: dict[str, Any] = {name: {} for name in UNITED}
+    parts: dict[str, Any] = {name: {} for name in UNITED}
     for source in plan.sources:
         for name, part in source.parts().items():
             if part is not None:
-                found[name] = {**found[name], **part} if name in UNITED else part
-    augmented, looked = found.pop("augmented", None), found.pop("looked", True)
+                parts[name] = {**parts[name], **part} if name in UNITED else part
+    augmented, looked = parts.pop("augmented", None), parts.pop("looked", True)
     labels, learner = plan.run.labels, plan.subject.learner
-    if learner is not None and "model" not in found:
-        found["model"] = TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed)
+    if learner is not None and "model" not in parts:
+        parts["model"] = TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed)
     agreement = measured(
-        labels, found.get("dynamics"), found.get("predictions"), found.get("heldout"), augmented, looked
+        labels, parts.get("dynamics"), parts.get("predictions"), parts.get("heldout"), augmented, looked
     )
-    return Evidence(labels, plan.run.class_names, agreement=agreement, **found)
+    return Evidence(labels, plan.run.class_names, agreement=agreement, **parts)

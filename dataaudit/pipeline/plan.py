@@ -32,7 +32,7 @@ from dataaudit.tasks.classification import CLASSIFICATION
 
 @dataclass(frozen=True)
 class Plan:
-    """What one call is going to do.
+    """Scorers, sources and checked arguments of one call.
 
     Attributes
     ----------

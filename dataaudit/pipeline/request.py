@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from dataaudit.common import checks
 from dataaudit.common.timing import Timer
 from dataaudit.density.protocol import DensityEngine
 from dataaudit.dynamics.callback import RecordingCallback
@@ -56,15 +55,14 @@ class Request:
 
     @property
     def drops(self) -> bool:
-        """Whether rows that cannot be used are left out."""
+        """True if rows that cannot be used are left out."""
         return self.on_bad_rows == "drop"
 
     def check(self) -> None:
         """Raise `SettingError` unless every argument that no other room checks is allowed, and goes with the others."""
-        if not _whole(self.seed) or not 0 <= self.seed < 2**63:
-            raise SettingError(f"seed={self.seed!r}", "a whole number from 0 to 2**63 - 1", "pass seed=0")
-        if not isinstance(self.progress, bool):
-            raise SettingError(f"progress={self.progress!r}", "True or False", "pass progress=False for silence")
+        seeds = "a whole number from 0 to 2**63 - 1"
+        checks.whole("seed", self.seed, 0, "pass seed=0", most=2**63 - 1, expected=seeds)
+        checks.flag("progress", self.progress, "pass progress=False for silence")
         if self.holdout is not None and not isinstance(self.holdout, Holdout):
             raise SettingError(
                 f"holdout={self.holdout!r}", "a dataaudit.Holdout or None", "pass holdout=dataaudit.Holdout(runs=200)"
@@ -125,7 +123,3 @@ class Request:
 
 def _recorder(model: Any) -> Recorder | None:
     return model if isinstance(model, Recorder) else None
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

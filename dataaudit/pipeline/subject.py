@@ -27,7 +27,7 @@ WIDEST = 4096
 
 @dataclass(frozen=True)
 class Subject:
-    """What is audited.
+    """Data set and model, or record, that is audited.
 
     Attributes
     ----------
@@ -65,24 +65,24 @@ class Subject:
 
     @property
     def vectors(self) -> bool:
-        """Whether inputs are rows of numbers, not too many of them."""
+        """True if inputs are rows of numbers, not too many of them."""
         seen = self.inspection
         return seen is not None and seen.vectors and seen.shape[0] <= WIDEST
 
     @property
     def texts(self) -> bool:
-        """Whether inputs are texts."""
+        """True if inputs are texts."""
         return self.inspection is not None and self.inspection.dtype == TEXT
 
     @property
     def flat(self) -> bool:
-        """Whether an input is one row of a table or an array."""
+        """True if an input is one row of a table or an array."""
         seen = self.inspection
         return seen is not None and len(seen.shape) == 1 and seen.dtype != TEXT
 
     @property
     def as_passed(self) -> bool:
-        """Whether the model, if there is one, was trained before the call."""
+        """True if the model, if there is one, was trained before the call."""
         return self.recorder is not None or self.fits is not None
 
 

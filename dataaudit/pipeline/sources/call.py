@@ -17,7 +17,7 @@ from dataaudit.scores.base import Scorer
 
 @dataclass(frozen=True)
 class Call:
-    """What sources are made from.
+    """Arguments that sources choose from.
 
     Attributes
     ----------

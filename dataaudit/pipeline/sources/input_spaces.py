@@ -35,7 +35,7 @@ class InputSpaces(Source):
         return self._spaces.parts()
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
-        """How they came about."""
+        """Record of engine and search."""
         return self._spaces.record(scorers)
 
 

@@ -83,25 +83,25 @@ class Recording(Source):
                     show_all(fitted, run.labels, shows, run.progress)
 
     def parts(self) -> dict[str, Any]:
-        """What is complete."""
-        found = self._spaces.parts()
+        """Evidence that is complete."""
+        parts = self._spaces.parts()
         if self._dynamics and self._recorder is not None:
-            found |= {"dynamics": self._recorder.dynamics(), "methods": {"dynamics": EPOCHS}}
+            parts |= {"dynamics": self._recorder.dynamics(), "methods": {"dynamics": EPOCHS}}
         if self._predictions:
-            found["predictions"] = self._told_predictions()
+            parts["predictions"] = self._complete_predictions()
         if self._learner is not None:
-            found["model"] = TrainedModel(self._learner, self._run.seed, None, True)
-        return found
+            parts["model"] = TrainedModel(self._learner, self._run.seed, None, True)
+        return parts
 
-    def _told_predictions(self) -> Any:
+    def _complete_predictions(self) -> Any:
         if not self._asks:
             return None if self._recorder is None else self._recorder.predictions()
-        found = self._evaluated.predictions()
+        predictions = self._evaluated.predictions()
         # Predictions of some rows alone are a pass that was interrupted.
-        return None if found is None or (found.predicted < 0).any() else found
+        return None if predictions is None or (predictions.predicted < 0).any() else predictions
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
-        """How densities and neighbours came about."""
+        """Record of densities and neighbours."""
         return self._spaces.record(scorers)
 
 

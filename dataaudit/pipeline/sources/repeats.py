@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dataaudit.common import checks
 from dataaudit.common.probabilities import Averaged, ClassProbabilities, blocks
 from dataaudit.common.types import IntArray
 from dataaudit.dynamics.several import joined
@@ -18,7 +19,7 @@ from dataaudit.neighbours.labels import NeighbourLabels
 
 @dataclass(frozen=True)
 class Shown:
-    """What training runs show.
+    """Evidence that training runs show.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class Shown:
     passes: float = 0.0
 
     def same_as(self, other_run: Shown) -> bool:
-        """Whether training showed what another run's showed, to the bit."""
+        """True if training showed what another run's showed, to the bit."""
         one, other = self.dynamics, other_run.dynamics
         return one is not None and other is not None and np.array_equal(one.mean_margin, other.mean_margin, True)
 
@@ -60,14 +61,14 @@ class Shown:
 def averaged(parts: Sequence[ClassProbabilities], labels: IntArray) -> ClassProbabilities:
     """Mean of several probabilities of the same n examples, whose labels are int64 [n]."""
     classes = parts[0].total
-    mean, found = Averaged(tuple(parts), (1.0,) * len(parts)), ClassProbabilities.empty(len(labels), classes)
+    mean, together = Averaged(tuple(parts), (1.0,) * len(parts)), ClassProbabilities.empty(len(labels), classes)
     for rows in blocks(len(labels), classes):
-        found.put(rows, mean.dense(rows), labels[rows])
-    return found
+        together.put(rows, mean.dense(rows), labels[rows])
+    return together
 
 
 def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
-    """Raise unless so many runs can be made.
+    """Raise unless so many runs can be had.
 
     Parameters
     ----------
@@ -83,8 +84,7 @@ def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
     SettingError
         If it is no whole number of at least 1, or more than 1 and nothing trains by epochs or stages.
     """
-    if isinstance(repeats, bool) or not isinstance(repeats, (int, np.integer)) or repeats < 1:
-        raise SettingError(f"repeats={repeats!r}", "a whole number of at least 1", "pass repeats=3")
+    checks.whole("repeats", repeats, 1, "pass repeats=3")
     staged = learner is not None and learner.epochs > 0
     if repeats > 1 and not (staged and trains):
         what = "a call that records no training run" if staged else "a model that has no epochs"

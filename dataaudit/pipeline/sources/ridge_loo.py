@@ -28,7 +28,7 @@ are quicker."""
 
 
 def leaves_out(learner: Learner | None, n: int) -> bool:
-    """Whether held-out predictions come from leaving out one example at a time."""
+    """True if held-out predictions come from leaving out one example at a time."""
     if learner is None:
         return True
     if learner.ridge_alpha is None:
@@ -89,7 +89,7 @@ class RidgeLeaveOneOut(Source):
 
 
 def in_place_of_folds(call: Call) -> bool:
-    """Whether held-out predictions come from leaving out one example at a time, and not from folds."""
+    """True if held-out predictions come from leaving out one example at a time, and not from folds."""
     if Need.CROSS_VALIDATION not in call.needs or call.request.predictions is not None or call.inputs is None:
         return False
     folds = None if call.request.holdout is None else call.request.holdout.folds

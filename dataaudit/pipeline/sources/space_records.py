@@ -1,4 +1,4 @@
-"""What an audit records of densities and neighbours, by the scores that read them."""
+"""Records of densities and neighbours, by the scores that read them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LOW_RECALL = 0.99
 
 
 def density_record(scorers: Sequence[Scorer], densities: Mapping[DensityNeed, DensitySums]) -> Record:
-    """How each density column came about; rows that no neighbour reaches are also noted."""
-    found: dict[str, Any] = {}
+    """Record of each density column; rows that no neighbour reaches are also noted."""
+    described: dict[str, Any] = {}
     notes: list[str] = []
     for scorer in scorers:
         needs = [need for need in scorer.needs if isinstance(need, DensityNeed) and need in densities]
         if not needs:
             continue
-        found[scorer.name] = [
+        described[scorer.name] = [
             densities[need].settings for need in sorted(needs, key=lambda need: need.space.epoch or 0)
         ]
-        missed = [settings for settings in found[scorer.name] if settings.get("tolerance_met") is False]
+        missed = [settings for settings in described[scorer.name] if settings.get("tolerance_met") is False]
         if missed:
             worst = max(missed, key=lambda settings: _apart(scorer, settings))
             if _apart(scorer, worst) > worst["tolerance"]:
@@ -36,40 +36,40 @@ def density_record(scorers: Sequence[Scorer], densities: Mapping[DensityNeed, De
                     f"{_apart(scorer, worst):.2g}, not the tolerance of {worst['tolerance']:.2g}; "
                     f"allow a larger one, {_with_sample(worst['engine'])}"
                 )
-        lost = max(settings["out_of_reach"] for settings in found[scorer.name])
+        lost = max(settings["out_of_reach"] for settings in described[scorer.name])
         if lost:
             notes.append(
                 f"{scorer.name}: {lost} examples have no neighbour within reach of this bandwidth"
                 + ("; they score their label's share" if getattr(scorer, "kind", None) == "parzen" else "")
             )
-    return Record({"density": found} if found else {}, notes)
+    return Record({"density": described} if described else {}, notes)
 
 
 def _apart(scorer: Scorer, settings: Mapping[str, Any]) -> float:
-    """1 - Spearman of the scorer's own values with the exact ones; the largest of all where they are not told apart."""
-    told = settings["spearman"]
+    """1 - Spearman of the scorer's own values with the exact ones; the largest of all where its kind has none."""
+    spearman = settings["spearman"]
     kind = getattr(scorer, "kind", None)
-    return float(1 - (told[kind] if kind in told else min(told.values())))
+    return float(1 - (spearman[kind] if kind in spearman else min(spearman.values())))
 
 
 def _with_sample(engine: str) -> str:
-    """How an engine is given the size of its sample."""
+    """Advice that gives an engine the size of its sample."""
     if engine in REGISTRY.builtin_names():
         return f"engine={type(REGISTRY.instance(engine)).__name__}(sample=...)"
     return f"with the settings of engine {engine!r}"
 
 
 def neighbour_record(scorers: Sequence[Scorer], neighbours: Mapping[NeighbourNeed, Neighbours]) -> Record:
-    """How the neighbours behind each column came about, and what the scorer adds; ties cut by the depth are noted."""
-    found: dict[str, Any] = {}
+    """Record of the neighbours behind each column, with what the scorer adds; ties cut by the depth are noted."""
+    described: dict[str, Any] = {}
     notes: list[str] = []
     for scorer in scorers:
         needs = [need for need in scorer.needs if isinstance(need, NeighbourNeed) and need in neighbours]
         if not needs:
             continue
         graphs = [neighbours[need] for need in sorted(needs, key=lambda need: need.space.epoch or 0)]
-        described: Callable[[Neighbours], dict[str, Any]] = getattr(scorer, "described", lambda graph: {})
-        found[scorer.name] = [{**graph.settings, **described(graph)} for graph in graphs]
+        more_of: Callable[[Neighbours], dict[str, Any]] = getattr(scorer, "described", lambda graph: {})
+        described[scorer.name] = [{**graph.settings, **more_of(graph)} for graph in graphs]
         cut = max(graph.settings["cut_ties"] for graph in graphs)
         if cut:
             notes.append(
@@ -77,11 +77,11 @@ def neighbour_record(scorers: Sequence[Scorer], neighbours: Mapping[NeighbourNee
                 "a random part of those counts, pass a larger depth for all of them"
             )
         worst = min(graphs, key=lambda graph: graph.settings.get("recall", 1.0))
-        told = worst.settings
-        if told.get("recall", 1.0) < LOW_RECALL:
-            wanted = f", where {told['wanted_recall']:.1%} were wanted" if "wanted_recall" in told else ""
+        settings = worst.settings
+        if settings.get("recall", 1.0) < LOW_RECALL:
+            wanted = f", where {settings['wanted_recall']:.1%} were wanted" if "wanted_recall" in settings else ""
             notes.append(
-                f"{scorer.name}: the search found {told['recall']:.1%} of the nearest neighbours"
-                f"{wanted}; for more of them {advice(told, len(worst.indices))}"
+                f"{scorer.name}: the search found {settings['recall']:.1%} of the nearest neighbours"
+                f"{wanted}; for more of them {advice(settings, len(worst.indices))}"
             )
-    return Record({"neighbours": found} if found else {}, notes)
+    return Record({"neighbours": described} if described else {}, notes)

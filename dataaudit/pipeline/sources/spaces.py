@@ -34,7 +34,7 @@ SpaceNeed: TypeAlias = DensityNeed | NeighbourNeed | NeighbourLabelsNeed
 
 @dataclass(frozen=True)
 class Tools:
-    """What computes densities, finds neighbours and keeps rows; None where none is needed."""
+    """Engine of densities, search of neighbours and store of rows; None where none is needed."""
 
     engine: DensityEngine | None
     search: NeighbourSearch | None
@@ -70,11 +70,11 @@ class SpaceCollector:
 
     def parts(self) -> dict[str, Any]:
         """Fields of `Evidence`."""
-        found: dict[str, Any] = {"densities": self.densities, "neighbours": self.neighbours}
-        return found if self.neighbour_labels is None else {**found, "neighbour_labels": self.neighbour_labels}
+        parts: dict[str, Any] = {"densities": self.densities, "neighbours": self.neighbours}
+        return parts if self.neighbour_labels is None else {**parts, "neighbour_labels": self.neighbour_labels}
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
-        """How densities and neighbours of `scorers` came about."""
+        """Record of the densities and neighbours of `scorers`."""
         return density_record(scorers, self.densities).with_(neighbour_record(scorers, self.neighbours))
 
     @property
@@ -109,7 +109,7 @@ class SpaceCollector:
         check_readable(learner, self.needs, len(self._run.labels), self._run.seed)
 
     def takes_pieces(self, examples: Examples) -> bool:
-        """Whether no density needs its rows in one array."""
+        """True if no density needs its rows in one array."""
         if not any(isinstance(need, DensityNeed) for need in self.needs):
             return True
         engine = self._engine
@@ -187,7 +187,7 @@ class SpaceCollector:
     def _deepest(self) -> dict[Space, int]:
         """The most neighbours that scores or the engine want, by representation: one search serves them all."""
         near = 0 if self._engine is None else self._engine.depth
-        found: dict[Space, int] = {}
+        depths: dict[Space, int] = {}
         for need in self.needs:
             if isinstance(need, NeighbourNeed):
                 depth = need.depth
@@ -195,8 +195,8 @@ class SpaceCollector:
                 depth = near
             else:
                 continue
-            found[need.space] = max(found.get(need.space, 0), depth)
-        return found
+            depths[need.space] = max(depths.get(need.space, 0), depth)
+        return depths
 
     def _graph(self, need: NeighbourNeed, features: Features, described: dict[str, Any]) -> Neighbours:
         if need.space not in self._graphs:

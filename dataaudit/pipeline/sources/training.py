@@ -85,7 +85,7 @@ class TrainingRun:
                     evaluating.finish(self.fitted)
 
     def shown(self) -> Shown:
-        """What is complete."""
+        """Evidence that is complete."""
         dynamics = self.recorder.dynamics() if self._dynamics else None
         epochs = self.epochs if self.fitted is None else self._learner.epochs
         if self._evaluating is None:
@@ -95,8 +95,8 @@ class TrainingRun:
 
     def predictions(self) -> dict[str, Any]:
         """Predictions of the trained model, unless the pass was interrupted."""
-        found = self.recorder.predictions() if self._predictions else None
-        return {} if found is None or (found.predicted < 0).any() else {"predictions": found}
+        predictions = self.recorder.predictions() if self._predictions else None
+        return {} if predictions is None or (predictions.predicted < 0).any() else {"predictions": predictions}
 
 
 class Training(Source):
@@ -184,7 +184,7 @@ class Training(Source):
         return one.shown()
 
     def parts(self) -> dict[str, Any]:
-        """What is complete of all runs."""
+        """Evidence that is complete, of all runs."""
         if not self._begun:
             return {}
         run, shown = self._run, self._first.shown()
@@ -208,9 +208,9 @@ class Training(Source):
         }
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
-        """How densities and neighbours came about, and runs beyond the first."""
-        found = self._spaces.record(scorers)
-        return Record({"repeats": 1 + len(self._further)}, []).with_(found) if self._further else found
+        """Record of densities and neighbours, and of runs beyond the first."""
+        record = self._spaces.record(scorers)
+        return Record({"repeats": 1 + len(self._further)}, []).with_(record) if self._further else record
 
 
 def no_evaluations() -> ModelError:
