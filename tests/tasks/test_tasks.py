@@ -68,7 +68,7 @@ class TwoLabels(Task):
         return values.reshape(-1, 2).mean(1)
 
     def feeds(self, part):
-        return part in ("dynamics", "predictions", "beliefs", "holdout")
+        return part in ("dynamics", "predictions", "combined", "holdout")
 
 
 def no_or_yes(logits):
