@@ -33,7 +33,7 @@ class Audit(Findings, TrainingWeights):
     default
         Score that ranks when none is named.
     suggested
-        Class the model believes in, int64 [n], -1 where nothing is known.
+        Likeliest class, int64 [n], -1 where nothing is known.
     margin
         Logit of the given label minus the largest other logit, mean over epochs where there are any, [n].
     settings

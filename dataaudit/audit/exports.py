@@ -1,4 +1,4 @@
-"""An audit's way back to the data: its columns added, its findings applied."""
+"""Exports of an audit to its data set: columns added, findings applied."""
 
 from __future__ import annotations
 

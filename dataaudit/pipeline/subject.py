@@ -58,7 +58,7 @@ class Subject:
 
     @property
     def task(self) -> Task:
-        """What a label is."""
+        """Kind of labels."""
         if self.recorder is not None:
             return self.recorder.task
         return CLASSIFICATION if self.examples is None else self.examples.task

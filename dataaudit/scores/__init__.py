@@ -97,7 +97,7 @@ def supported(needs: set[Need], task: Task = CLASSIFICATION) -> list[Scorer]:
 
 
 def fed(scorer: Scorer, task: Task) -> bool:
-    """Whether units of a task can have all that a scorer needs."""
+    """True if units of a task can have all that a scorer needs."""
     return all(task.feeds(field_of(need)) for need in scorer.needs)
 
 

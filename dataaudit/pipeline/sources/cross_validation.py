@@ -107,7 +107,7 @@ class CrossValidation(Source):
     def __init__(self, run: Run, learner: Learner, fits: float | None, folds: int | None) -> None:
         self._run, self._learner, self._folds = run, learner.from_scratch(), folds
         self._fits = fits_afresh(learner, self._learner, fits, run.seed)
-        self._found: dict[str, Any] = {}
+        self._parts: dict[str, Any] = {}
 
     def check(self) -> None:
         """Raise `ModelError` if training would start from weights that have seen these labels."""
@@ -127,11 +127,11 @@ class CrossValidation(Source):
                 self._learner, run.labels, run.classes, run.seed, run.progress, folds, draws
             )
         how = f"{folds} folds, drawn {draws} time{'s' if draws > 1 else ''}"
-        self._found = {"heldout": predictions, "methods": {"heldout": how}}
+        self._parts = {"heldout": predictions, "methods": {"heldout": how}}
 
     def parts(self) -> dict[str, Any]:
         """The predictions."""
-        return self._found
+        return self._parts
 
 
 def make(call: Call) -> Iterator[Source]:

@@ -48,7 +48,7 @@ class Recording(Source):
         self._run, self._learner, self._spaces = run, learner, spaces
         self._recorder, self._dynamics, self._predictions = recorder, dynamics, predictions
         self._evaluated = Recorder(len(run.labels), run.classes, task=run.task, history_bytes=0)
-        self._asks = predictions and (recorder is None or recorder.predictions() is None)
+        self._evaluates = predictions and (recorder is None or recorder.predictions() is None)
 
     @property
     def epochs(self) -> int:  # type: ignore[override]
@@ -61,8 +61,8 @@ class Recording(Source):
             raise ModelError(
                 "a Recorder without a complete epoch", "training dynamics", "call recorder.end_epoch() after an epoch"
             )
-        if self._learner is None and (self._asks or self._spaces.needs):
-            what = "predictions" if self._asks else f"the representation {self._spaces.needs[0].space.name!r}"
+        if self._learner is None and (self._evaluates or self._spaces.needs):
+            what = "predictions" if self._evaluates else f"the representation {self._spaces.needs[0].space.name!r}"
             raise ModelError(
                 f"no model, for scores that need {what}",
                 "the module that the loop trained, or a Recorder that holds them",
@@ -73,9 +73,9 @@ class Recording(Source):
 
     def collect(self) -> None:
         """Look at the trained model, in one pass."""
-        if self._learner is None or not (self._asks or self._spaces.needs):
+        if self._learner is None or not (self._evaluates or self._spaces.needs):
             return
-        run, shows = self._run, [self._evaluated.evaluate] if self._asks else []
+        run, shows = self._run, [self._evaluated.evaluate] if self._evaluates else []
         fitted = self._learner.untrained()
         with own_generator(run.seed):
             if not self._spaces.take(fitted, None, shows):
@@ -94,7 +94,7 @@ class Recording(Source):
         return parts
 
     def _complete_predictions(self) -> Any:
-        if not self._asks:
+        if not self._evaluates:
             return None if self._recorder is None else self._recorder.predictions()
         predictions = self._evaluated.predictions()
         # Predictions of some rows alone are a pass that was interrupted.

@@ -75,17 +75,17 @@ class RidgeLeaveOneOut(Source):
 
     def __init__(self, run: Run, inputs: Inputs, alpha: float | None, part: str, name: str) -> None:
         self._run, self._inputs, self._alpha, self._part, self._name = run, inputs, alpha, part, name
-        self._found: dict[str, Any] = {}
+        self._parts: dict[str, Any] = {}
 
     def collect(self) -> None:
         """Decompose the table once."""
         with self._run.timer.stage("holdout"):
             predictions = left_out_predictions(self._inputs.rows, self._alpha, self._run.labels, self._run.classes)
-        self._found = {self._part: predictions, "methods": {self._name: LEFT_OUT}}
+        self._parts = {self._part: predictions, "methods": {self._name: LEFT_OUT}}
 
     def parts(self) -> dict[str, Any]:
         """The predictions."""
-        return self._found
+        return self._parts
 
 
 def in_place_of_folds(call: Call) -> bool:
@@ -103,5 +103,5 @@ def make(call: Call) -> Iterator[Source]:
         yield RidgeLeaveOneOut(call.run, inputs, None if learner is None else learner.ridge_alpha, "heldout", "heldout")
     if Need.RIDGE_LOO in call.needs:
         assert inputs is not None
-        way = "ridge" if Need.CROSS_VALIDATION in call.needs else "heldout"
-        yield RidgeLeaveOneOut(call.run, inputs, None, "left_out", way)
+        name = "ridge" if Need.CROSS_VALIDATION in call.needs else "heldout"
+        yield RidgeLeaveOneOut(call.run, inputs, None, "left_out", name)
