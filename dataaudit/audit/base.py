@@ -11,7 +11,7 @@ from typing import Any
 
 from dataaudit.audit import storage
 from dataaudit.audit.findings import Findings
-from dataaudit.audit.page import page_of
+from dataaudit.audit.report import page_of
 from dataaudit.audit.weights import TrainingWeights
 from dataaudit.report.html import write_report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -264,7 +265,9 @@ class TorchLearner(Learner):
     @staticmethod
     def _hands_out_one_object(factory: Callable[[], Any]) -> bool:
         with torch.random.fork_rng(devices=[]):
-            return factory() is factory()
+            # A fresh one is let go before the next is made.
+            first = weakref.ref(factory())
+            return first() is not None and factory() is first()
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
@@ -278,7 +281,7 @@ class TorchLearner(Learner):
         if self.fresh or self.recipe.init != "auto":
             return self
         found = copy.copy(self)
-        found.recipe = replace(self.recipe, init="reset")
+        found.recipe, found._accuracy = replace(self.recipe, init="reset"), {}
         return found
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from dataaudit.labels.label_errors import LabelErrors, Vote, estimate_label_erro
 from dataaudit.labels.suggestions import suggest
 from dataaudit.pipeline.choice import names_of
 from dataaudit.pipeline.collect import complete
+from dataaudit.pipeline.interrupted import Interrupted
 from dataaudit.pipeline.plan import Plan
 from dataaudit.pipeline.settings import settings_of
 from dataaudit.scores import Scorer
@@ -98,6 +100,17 @@ def epochs_and_runs(plan: Plan) -> tuple[int, int]:
     return max((source.epochs for source in plan.sources), default=0), sum(source.runs for source in plan.sources)
 
 
+def interrupted(plan: Plan) -> Interrupted:
+    """Error of a call that Ctrl-C ended; it keeps what was complete, if that is anything."""
+    epochs, runs = epochs_and_runs(plan)
+    found = bool(epochs or runs)
+    if not found and (plan.subject.learner is None or plan.subject.as_passed):
+        # Nothing trains: neighbours, densities and what the caller brought may be complete.
+        evidence = with_consensus(complete(plan))
+        found = any(_computable([scorer], evidence) for scorer in plan.scorers if scorer.needs)
+    return Interrupted(epochs, partial(partial_audit, plan) if found else None, runs)
+
+
 def partial_audit(plan: Plan) -> Audit:
     """Audit of the epochs, evaluations, holdout runs and all else that was complete when the rest was interrupted.
 
@@ -107,8 +120,10 @@ def partial_audit(plan: Plan) -> Audit:
         If nothing that a score can be computed from was complete.
     """
     evidence = with_consensus(complete(plan))
-    kept = _computable([scorer for scorer in plan.scorers if scorer.needs], evidence)
-    kept = kept or _computable(scores.supported({Need.DYNAMICS, Need.CONSENSUS}, plan.subject.task), evidence)
+    kept = _computable(plan.scorers, evidence)
+    if not any(scorer.needs for scorer in kept):
+        supported = scores.supported({Need.DYNAMICS, Need.CONSENSUS}, plan.subject.task)
+        kept = [*_computable(supported, evidence), *kept]
     if not kept:
         raise DataError(
             f"an interruption before anything was complete that {', '.join(names_of(plan.scorers))} could be told by",
@@ -118,7 +133,8 @@ def partial_audit(plan: Plan) -> Audit:
     epochs, runs = epochs_and_runs(plan)
     counts = [f"{epochs} complete epochs"] if epochs else []
     counts += [f"{runs} complete holdout runs"] if runs else []
-    run = replace(plan.run, notes=[*plan.run.notes, f"interrupted after {' and '.join(counts)}"])
+    note = f"interrupted after {' and '.join(counts)}" if counts else "interrupted: what was complete is kept"
+    run = replace(plan.run, notes=[*plan.run.notes, note], timer=plan.run.timer.copy())
     return assemble(replace(plan, scorers=tuple(kept), run=run), evidence)
 
 

@@ -14,7 +14,7 @@ from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.sources.call import no_model
 from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE
-from dataaudit.pipeline.sources.spaces import check_readable
+from dataaudit.pipeline.sources.space_collector import check_readable
 from dataaudit.pipeline.subject import WIDEST, Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
@@ -52,7 +52,9 @@ def check_model(request: Request, chosen: Sequence[Scorer] | None) -> None:
 
 def check_predictions(request: Request, chosen: Sequence[Scorer] | None) -> None:
     """Raise `SettingError` for ``predictions=`` that no named scorer reads."""
-    if request.predictions is None or chosen is None or Need.CROSS_VALIDATION in needs_of(chosen):
+    if request.predictions is None or chosen is None:
+        return
+    if needs_of(chosen) & {Need.CROSS_VALIDATION, Need.CONSENSUS}:
         return
     raise SettingError(
         f"predictions= for scorers {names_of(chosen)}, none of which reads them",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dataaudit.evidence.agreement import measured
@@ -20,7 +21,11 @@ def collect(plan: Plan) -> Evidence:
             source.collect()
     finally:
         plan.close()
-    return complete(plan)
+    evidence = complete(plan)
+    learner = plan.subject.learner
+    if learner is None or evidence.model is not None:
+        return evidence
+    return replace(evidence, model=TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed))
 
 
 def complete(plan: Plan) -> Evidence:
@@ -29,11 +34,10 @@ def complete(plan: Plan) -> Evidence:
     for source in plan.sources:
         for name, part in source.parts().items():
             if part is not None:
+                assert name in UNITED or name not in parts, f"two sources of {name}"
                 parts[name] = {**parts[name], **part} if name in UNITED else part
     augmented, looked = parts.pop("augmented", None), parts.pop("looked", True)
-    labels, learner = plan.run.labels, plan.subject.learner
-    if learner is not None and "model" not in parts:
-        parts["model"] = TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed)
+    labels = plan.run.labels
     agreement = measured(
         labels, parts.get("dynamics"), parts.get("predictions"), parts.get("heldout"), augmented, looked
     )

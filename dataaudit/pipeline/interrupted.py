@@ -24,8 +24,10 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, epochs: int, keep: Any = None, runs: int = 0) -> None:
-        holdouts = f" and {runs} complete holdout runs" if runs else ""
-        super().__init__(f"interrupted after {epochs} complete epochs{holdouts}; .audit() keeps them")
+        counts = [f"{epochs} complete epochs"] if epochs else []
+        counts += [f"{runs} complete holdout runs"] if runs else []
+        when = f"interrupted after {' and '.join(counts)}" if counts else "interrupted"
+        super().__init__(f"{when}; {'nothing was complete' if keep is None else '.audit() keeps what was complete'}")
         self.epochs = epochs
         self.runs = runs
         self._keep = keep

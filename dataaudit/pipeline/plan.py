@@ -10,6 +10,7 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.density.protocol import DensityEngine
+from dataaudit.errors import SettingError
 from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
@@ -19,7 +20,7 @@ from dataaudit.pipeline import choice
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.sources.base import Run, Source
 from dataaudit.pipeline.sources.call import Call
-from dataaudit.pipeline.sources.spaces import Inputs, SpaceCollector, Tools
+from dataaudit.pipeline.sources.space_collector import Inputs, SpaceCollector, Tools
 from dataaudit.pipeline.sources.subset_runs import check_holdout
 from dataaudit.pipeline.sources.table import SOURCES
 from dataaudit.pipeline.subject import Subject, adapt
@@ -77,7 +78,7 @@ def make_plan(request: Request) -> Plan:
     notes = [*subject.notes, *choice.check_trained(subject, ours)]
     task = CLASSIFICATION if subject.examples is None else subject.examples.task
     run = Run(subject.labels, subject.class_names, int(request.seed), request.progress, request.timer, notes, task)
-    known = saved_scores(request.known_scores or {}, scores.REGISTRY.names(), run.labels, run.class_names, notes)
+    known = saved_scores(request.known_scores or {}, run.labels, run.class_names, notes)
     consensus = choice.consensus_needs(subject, request.predictions is not None, run.seed, notes)
     choice.check_held_out(request, subject, ours, consensus)
     scorers = choice.choose_scorers(request, subject, chosen, known, consensus)
@@ -89,17 +90,35 @@ def make_plan(request: Request) -> Plan:
     graphs = (engine is not None and engine.depth > 0) or any(isinstance(need, NeighbourLabelsNeed) for need in needs)
     if search is None and graphs:
         search = resolve_search("auto")
-    tools = Tools(engine, search, _store(request, subject))
+    tools = Tools(engine, search)
     call = _call(request, subject, run, scorers, needs, tools)
-    try:
-        sources = tuple(source for make in SOURCES for source in make(call))
-        for source in sources:
-            source.check()
-    except BaseException:
-        if tools.store is not None:
-            tools.store.close()
-        raise
+    sources = tuple(source for make in SOURCES for source in make(call))
+    _check_provided(scorers, needs, sources)
+    for source in sources:
+        source.check()
+    # A folder is begun when nothing else can be refused.
+    tools.store = _store(request, subject)
     return Plan(scorers, sources, run, subject, tools.store, request.search)
+
+
+def _check_provided(scorers: Sequence[Scorer], needs: choice.Needs, sources: Sequence[Source]) -> None:
+    """Raise `SettingError` for a need that no source meets, and for two that are one part of the evidence."""
+    known = {need for source in sources for need in source.provides}
+    for scorer in scorers:
+        strange = [need for need in scorer.needs if not isinstance(need, (Need, *SPACE_NEEDS)) and need not in known]
+        if strange:
+            raise SettingError(
+                f"scorer {scorer.name!r}, which needs {strange[0]!r}",
+                "evidence that a source brings",
+                "add the source to pipeline/sources/table.py, with the need among what it provides",
+            )
+    around = sorted({need.space.name for need in needs if isinstance(need, NeighbourLabelsNeed)})
+    if len(around) > 1:
+        raise SettingError(
+            f"scorers that need the labels around each example among {' and among '.join(around)}",
+            "one representation, which is the consensus' own too",
+            "ask for these scores in calls of their own",
+        )
 
 
 def _computing(request: Request, chosen: Sequence[Scorer]) -> tuple[DensityEngine | None, NeighbourSearch | None]:
@@ -128,5 +147,5 @@ def _call(
     reads = bool(among.needs) or subject.learner is None
     inputs = None
     if subject.examples is not None:
-        inputs = Inputs(run, subject.examples, among, tools.store if reads else None)
+        inputs = Inputs(run, subject.examples, among, tools if reads else Tools(None, None))
     return Call(request, subject, run, scorers, needs, among, inside, inputs)

@@ -14,11 +14,17 @@ from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import SettingError
 from dataaudit.holdout.settings import Holdout
+from dataaudit.learners.adapt import resolve_recipe
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.scores.base import Scorer
+from dataaudit.scores.saved import check_names
 
 if TYPE_CHECKING:
     from dataaudit.learners.recipes import Automatic, Recipe
+
+
+OF_A_DATA_SET = ("trained", "predictions", "split", "label", "inputs", "transform", "processor", "cache")
+"""Arguments that say nothing without one."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,19 @@ class Request:
             )
         if self.cache is not None and (not isinstance(self.cache, (str, Path)) or not str(self.cache)):
             raise SettingError(f"cache={self.cache!r}", "the path of a folder, or None", "pass cache='folder'")
+        if not _whole(self.repeats) or self.repeats < 1:
+            raise SettingError(f"repeats={self.repeats!r}", "a whole number of at least 1", "pass repeats=3")
+        resolve_recipe(self.recipe)
         self._check_known_scores()
         self._check_bad_rows()
         self._check_recording()
 
     def _check_known_scores(self) -> None:
         given = self.known_scores
-        if given is None or (isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given)):
+        if given is None:
+            return
+        if isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given):
+            check_names(given)
             return
         raise SettingError(
             f"known_scores={given!r}" if not given else f"known_scores={type(given).__name__}",
@@ -114,10 +126,13 @@ class Request:
             return
         if self.recipe is not None:
             raise SettingError("a recipe beside a Recorder", "one or the other: nothing is trained", "drop recipe=")
-        if self.dataset is None and (self.trained is not None or self.predictions is not None):
-            what = "trained=" if self.trained is not None else "predictions="
+        given = [name for name in OF_A_DATA_SET if getattr(self, name) is not None]
+        given += ["device"] if str(self.device) != "auto" else []
+        if self.dataset is None and given:
             raise SettingError(
-                f"{what} without a data set", "the data set that the loop trained on", "pass it as the second argument"
+                f"{given[0]}= without a data set",
+                "the data set that the loop trained on",
+                "pass it as the second argument",
             )
 
 

@@ -10,9 +10,8 @@ from dataaudit.audit.base import Audit
 from dataaudit.density.protocol import DensityEngine
 from dataaudit.holdout.settings import Holdout
 from dataaudit.neighbours.protocol import NeighbourSearch
-from dataaudit.pipeline.assemble import assemble, epochs_and_runs, partial_audit
+from dataaudit.pipeline.assemble import assemble, interrupted
 from dataaudit.pipeline.collect import collect
-from dataaudit.pipeline.interrupted import Interrupted
 from dataaudit.pipeline.plan import make_plan
 from dataaudit.pipeline.request import Request
 from dataaudit.scores import Scorer
@@ -50,12 +49,13 @@ def score(
     Parameters
     ----------
     model
-        A ``torch.nn.Module`` (trained on a copy, from the weights it has), a function that returns a fresh one,
-        (a transformers model for sequence or image classification is one), a scikit-learn classifier or pipeline
-        (cloned), a `LinearProbe`, `NearestNeighbours`; a `Recorder` that your own training loop filled, or a callback
-        that recorded in a Trainer: nothing is trained then; or None where `predictions` or `known_scores` hold what the
-        scores need, or inputs are vectors of numbers, such as embeddings, or texts: ridge regression then predicts each
-        from all the others, texts by their words.
+        A ``torch.nn.Module`` (trained on a copy, from the weights it has; a transformers model for sequence or image
+        classification is one), a function that returns a fresh one (whose weights are taken to be fresh: it is not
+        looked at whether they were trained on these labels), a scikit-learn classifier or pipeline (cloned), a
+        `LinearProbe`, `NearestNeighbours`; a `Recorder` that your own training loop filled, or a callback that recorded
+        in a Trainer: nothing is trained then; or None where `predictions` or `known_scores` hold what the scores need,
+        or inputs are vectors of numbers, such as embeddings, or texts: ridge regression then predicts each from all the
+        others, texts by their words.
     dataset
         ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``,
         ``DatasetDict`` or (with `cache`) ``IterableDataset``, or a pandas DataFrame. Labels are whole
@@ -168,7 +168,8 @@ def score(
         try:
             evidence = collect(plan)
         except KeyboardInterrupt as error:
-            epochs, runs = epochs_and_runs(plan)
-            keep = (lambda: partial_audit(plan)) if epochs or runs else None
-            raise Interrupted(epochs, keep, runs) from error
-    return assemble(plan, evidence)
+            raise interrupted(plan) from error
+    try:
+        return assemble(plan, evidence)
+    except KeyboardInterrupt as error:
+        raise interrupted(plan) from error

@@ -28,6 +28,9 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     described: dict[str, Any] = dict(RECORDED if subject.recorder is not None else NO_MODEL)
     if subject.learner is not None:
         described |= subject.learner.description
+    if subject.as_passed:
+        # The recipe of a model that was trained before is not known here.
+        described["recipe"] = None
     notes = [*plan.run.notes, *described.pop("notes", []), *_rows_left_out(plan), *_dynamics_notes(evidence)]
     settings: dict[str, Any] = {
         **described,

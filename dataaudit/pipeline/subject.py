@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from dataaudit.data.inspection import TEXT, Inspection, inspect
 from dataaudit.dynamics.batches import check_task
 from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.request import Request
@@ -45,6 +46,8 @@ class Subject:
         Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
     notes
         For a reader of the audit.
+    refused
+        Why the model of a callback's Trainer cannot be asked; None where it can, or there is none.
     """
 
     labels: IntArray
@@ -55,6 +58,7 @@ class Subject:
     recorder: Recorder | None = None
     fits: float | None = None
     notes: tuple[str, ...] = ()
+    refused: DataAuditError | None = None
 
     @property
     def task(self) -> Task:
@@ -120,44 +124,54 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
             "one class an example, which is what score() trains on",
             "train with dataaudit.Recorder(..., task=...), and score the recorder without the data set",
         )
-    learner, notes = _learner(request, examples)
     recorder = request.recorder
+    if recorder is not None:
+        check_task(examples.task, recorder.task.name)
+        check_recorded(recorder, examples.labels, len(examples.class_names))
+    learner, notes, refused = _learner(request, examples)
     with request.timer.stage("inspect"):
         allows_missing = learner is None or learner.allows_missing
         if request.drops:
             examples = usable_rows(examples, learner is not None and allows_missing)
             learner = None if learner is None else learner.on(examples)
-        if learner is not None:
-            learner.check(request.seed)
+            if learner is not None:
+                learner.check(request.seed)
         inspection = inspect(examples, allow_missing=allows_missing and not keeps_inputs)
         if recorder is None:
             fits = None if learner is None else learner.already_fits(request.seed)
             return Subject(examples.labels, examples.class_names, examples, inspection, learner, None, fits)
-    check_task(examples.task, recorder.task.name)
-    check_recorded(recorder, examples.labels, len(examples.class_names))
-    return Subject(examples.labels, examples.class_names, examples, inspection, learner, recorder, None, notes)
+    return Subject(examples.labels, examples.class_names, examples, inspection, learner, recorder, None, notes, refused)
 
 
-def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tuple[str, ...]]:
-    """The model, bound to the data set; beside a record the one that the loop trained, and notes."""
-    recipe, device, processor = resolve_recipe(request.recipe), request.device, request.processor
+def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tuple[str, ...], DataAuditError | None]:
+    """The model, bound to the data set; beside a record the one that the loop trained, notes, and why there is none."""
     if request.recorder is None:
-        return as_learner(request.model, examples, recipe, device, processor), ()
+        return _checked(request, examples, request.model), (), None
     if request.trained is not None or not isinstance(request.model, RecordingCallback):
-        learner = as_learner(request.trained, examples, recipe, device, processor)
+        learner = _checked(request, examples, request.trained)
         if learner is not None and learner.fresh:
             raise ModelError("a model factory as trained=", "the module that your loop trained", "pass that module")
-        return learner, ()
+        return learner, (), None
+    if request.model.trained is None:
+        return None, (BROKEN_OFF,), None
     try:
-        learner = as_learner(request.model.trained, examples, recipe, device, processor)
-        if learner is not None:
-            learner.check(request.seed)
+        return _checked(request, examples, request.model.trained), (), None
     except (DataError, ModelError, SettingError) as error:
-        # It was not requested: the record does without.
-        return None, (f"the Trainer's model is not asked for predictions: {error.arrived}; {error.action}",)
-    return learner, ()
+        if request.processor is not None or str(request.device) != "auto":
+            raise
+        # It was not requested: the record does without, until a score needs it.
+        return None, (f"the Trainer's model is not asked for predictions: {error.arrived}; {error.action}",), error
 
 
+def _checked(request: Request, examples: Examples, model: Any) -> Learner | None:
+    learner = as_learner(model, examples, resolve_recipe(request.recipe), request.device, request.processor)
+    # Rows that are dropped are not known yet.
+    if learner is not None and not request.drops:
+        learner.check(request.seed)
+    return learner
+
+
+BROKEN_OFF = "training was broken off before its end: the Trainer's model is not asked for predictions"
 NO_DATA_SET = (
     "without the data set classes have no names, and neighbours among the inputs have no say in the consensus: pass it "
     "as the second argument"
@@ -191,7 +205,9 @@ def _of_record(recorder: Recorder) -> Subject:
 
 
 def check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:
-    """Raise `DataError` unless a recorder saw this data set's labels."""
+    """Raise `DataError` unless a recorder holds something, of this data set's labels."""
+    if recorder.epochs == 0 and recorder.predictions() is None:
+        raise nothing_recorded()
     sizes = (recorder.n, recorder.classes)
     if sizes != (len(labels), classes):
         raise DataError(

@@ -15,6 +15,7 @@ import numpy as np
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
 from dataaudit.evidence.base import Evidence
+from dataaudit.scores import REGISTRY
 from dataaudit.scores.base import Scores
 
 VALUES = ("scores", "cscores", "values")
@@ -47,19 +48,26 @@ class SavedScore:
         return Scores(self.values)
 
 
+def check_names(given: Mapping[str, Any]) -> None:
+    """Raise `SettingError` unless all are names of scores."""
+    for name in given:
+        if name not in REGISTRY.names():
+            raise SettingError(
+                f"known_scores={{{name!r}: ...}}", "the name of a score", did_you_mean(name, REGISTRY.names())
+            )
+
+
 def saved_scores(
-    given: Mapping[str, Any], known: list[str], labels: IntArray, class_names: tuple[str, ...], notes: list[str]
+    given: Mapping[str, Any], labels: IntArray, class_names: tuple[str, ...], notes: list[str]
 ) -> dict[str, SavedScore]:
     """Scores by name from ``{"c_score": file or array}``; adds to `notes` whether labels were compared.
 
     A file is an .npz (values under the score's name or `VALUES`, and "labels" to compare, as in the files that the
-    paper's authors publish) or an .npy; an array is [n]. Raises a `SettingError` if a name is none of `known` or a file
-    cannot be read, a `DataError` if lengths or labels differ from the data set's, or a value is infinite.
+    paper's authors publish) or an .npy; an array is [n]. Raises a `SettingError` if a file cannot be read, a
+    `DataError` if lengths or labels differ from the data set's, or a value is infinite.
     """
     scores = {}
     for name, source in given.items():
-        if name not in known:
-            raise SettingError(f"known_scores={{{name!r}: ...}}", "the name of a score", did_you_mean(name, known))
         values, theirs = _read(name, source)
         where = f"known score {name!r}"
         if values.shape != labels.shape:

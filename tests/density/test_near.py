@@ -13,7 +13,7 @@ from dataaudit.errors import SettingError
 from dataaudit.neighbours import compute
 from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.search import Faiss
-from dataaudit.pipeline.sources import spaces
+from dataaudit.pipeline.sources import space_collector
 from dataaudit.representations.base import GradientFactors
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import EngineContract
@@ -141,7 +141,7 @@ def test_one_graph_serves_densities_and_neighbour_scores(monkeypatch):
     x, labels = heavy_tailed(2500)
     searches = []
     make = compute.neighbour_graph
-    monkeypatch.setattr(spaces, "neighbour_graph", lambda *a: searches.append(a[0].depth) or make(*a))
+    monkeypatch.setattr(space_collector, "neighbour_graph", lambda *a: searches.append(a[0].depth) or make(*a))
     engine = FaissEngine(tolerance=None, sample=500)
     plan = ["density/input", "parzen/input", NeighbourCScore("input", depth=80)]
     audit = score(None, (x, labels), plan, engine=engine, progress=False)
@@ -180,7 +180,7 @@ def test_the_engine_has_its_depth_beside_scores_of_any_other(depth, first, monke
     x, labels = heavy_tailed(1500)
     searches = []
     make = compute.neighbour_graph
-    monkeypatch.setattr(spaces, "neighbour_graph", lambda *a: searches.append(a[0].depth) or make(*a))
+    monkeypatch.setattr(space_collector, "neighbour_graph", lambda *a: searches.append(a[0].depth) or make(*a))
     engine, shown = FaissEngine(tolerance=None, sample=500), NeighbourCScore("input", depth=depth, name="near")
     plan = [shown, "density/input"] if first else ["density/input", shown]
     audit = score(None, (x, labels), plan, engine=engine, progress=False)

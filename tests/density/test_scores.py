@@ -14,7 +14,7 @@ import dataaudit
 from dataaudit import Density, Recipe, networks, score
 from dataaudit.density.exact import CpuEngine
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
-from dataaudit.pipeline.sources import spaces
+from dataaudit.pipeline.sources import space_collector
 from dataaudit_kernels import reference
 
 FOUR = ("density", "class_density", "relative_density", "parzen")
@@ -71,7 +71,7 @@ def test_all_scores_come_from_one_pass_over_the_pairs_and_one_over_the_data(digi
         return represent(*arguments)
 
     monkeypatch.setattr(CpuEngine, "sums", counted)
-    monkeypatch.setattr(spaces, "represent", seen)
+    monkeypatch.setattr(space_collector, "represent", seen)
     names = [f"{name}/{space}" for space in ("input", "hidden", "gradient") for name in FOUR]
     score(networks.MLP(64, 10, (16,)), digits, names, recipe=Recipe(epochs=1), progress=False)
     assert len(passes) == 3

@@ -13,7 +13,7 @@ from dataaudit.neighbours import compute
 from dataaudit.neighbours.base import Neighbours
 from dataaudit.neighbours.closed_form import c_scores
 from dataaudit.neighbours.search import Faiss, Torch
-from dataaudit.pipeline.sources import spaces
+from dataaudit.pipeline.sources import space_collector
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def test_one_search_and_one_forward_pass_serve_all(digits, monkeypatch):
 
     searches, forwards = [], []
     search, represent = compute.neighbour_graph, collect.represent
-    monkeypatch.setattr(spaces, "neighbour_graph", lambda *a: searches.append(a[0]) or search(*a))
-    monkeypatch.setattr(spaces, "represent", lambda *a: forwards.append(a) or represent(*a))
+    monkeypatch.setattr(space_collector, "neighbour_graph", lambda *a: searches.append(a[0]) or search(*a))
+    monkeypatch.setattr(space_collector, "represent", lambda *a: forwards.append(a) or represent(*a))
     names = ["density/input", "density/hidden", "knn_c_score/input", "knn_c_score/hidden"]
     scorers = [*names, *(NeighbourCScore(space, 3, 0.5, depth=d) for space in ("input", "hidden") for d in (20, 150))]
     model, recipe = networks.MLP(64, 10, (16,)), Recipe(epochs=1)

@@ -16,6 +16,8 @@ LENGTHS = ("lengths", "of the inputs")
 class Lengths(Source):
     """Euclidean lengths of the inputs."""
 
+    provides = frozenset({LENGTHS})
+
     def __init__(self, call, press):
         self._inputs, self._press, self._found = call.inputs, press, {}
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import dataaudit
-from dataaudit.audit.page import page_of
+from dataaudit.audit.report import page_of
 from dataaudit.data import as_examples
 from dataaudit.errors import StorageError
 from dataaudit.report.html import values, write_report

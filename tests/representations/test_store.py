@@ -18,7 +18,7 @@ import dataaudit
 from dataaudit import Recipe, networks, score
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, SettingError, StorageError
-from dataaudit.pipeline.sources import spaces
+from dataaudit.pipeline.sources import space_collector
 from dataaudit.representations import collect, store
 from dataaudit.representations.collect import represent
 from dataaudit.representations.input import stored_inputs
@@ -37,7 +37,7 @@ def data():
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(store, "BLOCK", 1000)
-    monkeypatch.setattr(spaces, "represent", partial(represent, batch_size=50))
+    monkeypatch.setattr(space_collector, "represent", partial(represent, batch_size=50))
 
 
 def model():
@@ -261,7 +261,7 @@ def test_a_damaged_description_is_refused(damage, tmp_path):
 
 
 def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch):
-    sums = spaces.density_sums
+    sums = space_collector.density_sums
 
     def meddled(*arguments):
         [path] = tmp_path.glob("hidden*.npy")
@@ -270,7 +270,7 @@ def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch)
             file.write(b"\x01\x02\x03\x04")
         return sums(*arguments)
 
-    monkeypatch.setattr(spaces, "density_sums", meddled)
+    monkeypatch.setattr(space_collector, "density_sums", meddled)
     with pytest.raises(StorageError, match="changed while its rows were read"):
         scored(data, tmp_path, ["density/hidden"])
 

@@ -74,14 +74,16 @@ class Source(ABC):
     Laws
     ----
     - ``check`` raises before anything is trained if ``collect`` could not succeed.
-    - ``parts`` gives what is complete, at any time: nothing before ``collect``, all after it, and of an interrupted
-      ``collect`` whatever an audit can be made of.
+    - ``parts`` gives what is complete, at any time: what is there already before ``collect``, all after it, and of an
+      interrupted ``collect`` whatever an audit can be made of.
     """
 
     epochs: int = 0
     """Complete epochs of training, or of the caller's recording."""
     runs: int = 0
     """Complete holdout runs."""
+    provides: frozenset[Any] = frozenset()
+    """Needs of further kinds that it meets: keys of ``others``."""
 
     def check(self) -> None:
         """Raise if this evidence cannot be had; trains nothing."""

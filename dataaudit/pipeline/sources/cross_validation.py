@@ -139,6 +139,12 @@ def make(call: Call) -> Iterator[Source]:
     subject, request = call.subject, call.request
     if Need.CROSS_VALIDATION not in call.needs or request.predictions is not None or in_place_of_folds(call):
         return
+    if subject.recorder is not None and subject.examples is None:
+        raise ModelError(
+            "a Recorder without its data set, for held-out predictions",
+            "the inputs",
+            "pass the data set: dataaudit.score(recorder, dataset)",
+        )
     if subject.learner is None or subject.recorder is not None:
         raise no_model("a Recorder" if subject.recorder is not None else "model=None")
     folds = None if request.holdout is None else request.holdout.folds

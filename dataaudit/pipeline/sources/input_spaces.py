@@ -8,7 +8,7 @@ from typing import Any
 from dataaudit.errors import ModelError
 from dataaudit.pipeline.sources.base import Record, Source
 from dataaudit.pipeline.sources.call import Call
-from dataaudit.pipeline.sources.spaces import Inputs, SpaceCollector
+from dataaudit.pipeline.sources.space_collector import Inputs, SpaceCollector
 from dataaudit.scores.base import Scorer
 
 

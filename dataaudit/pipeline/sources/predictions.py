@@ -41,7 +41,8 @@ def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str,
         If the shape is another, or a row is no distribution (to .001).
     """
     try:
-        given = np.asarray(probabilities, np.float64)
+        table = probabilities.detach().cpu() if hasattr(probabilities, "detach") else probabilities
+        given = np.asarray(table, np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"probabilities of type {type(probabilities).__name__}", "an array [n, classes]", "convert them"

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import ModelError
+from dataaudit.errors import DataAuditError, ModelError
 from dataaudit.evidence.base import EPOCHS, Need
 from dataaudit.evidence.trained import TrainedModel
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.sources.base import Record, Run, Source
 from dataaudit.pipeline.sources.call import Call
 from dataaudit.pipeline.sources.evaluations import own_generator, show_all
-from dataaudit.pipeline.sources.spaces import SpaceCollector
+from dataaudit.pipeline.sources.space_collector import SpaceCollector
 from dataaudit.pipeline.sources.training import no_evaluations
 from dataaudit.scores.base import Scorer
 
@@ -33,6 +33,8 @@ class Recording(Source):
         Collects from the model's layers.
     dynamics, predictions
         Whether these are read.
+    refused
+        Why the trained model cannot be asked, where that is known.
     """
 
     def __init__(
@@ -44,24 +46,26 @@ class Recording(Source):
         *,
         dynamics: bool,
         predictions: bool,
+        refused: DataAuditError | None = None,
     ) -> None:
+        self._refused = refused
         self._run, self._learner, self._spaces = run, learner, spaces
         self._recorder, self._dynamics, self._predictions = recorder, dynamics, predictions
         self._evaluated = Recorder(len(run.labels), run.classes, task=run.task, history_bytes=0)
-        self._evaluates = predictions and (recorder is None or recorder.predictions() is None)
-
-    @property
-    def epochs(self) -> int:  # type: ignore[override]
-        """Complete epochs of the record."""
-        return 0 if self._recorder is None else self._recorder.epochs
+        known = None if recorder is None else recorder.predictions()
+        # Predictions of some rows alone are asked for anew, where there is whom to ask.
+        part = known is None or (learner is not None and bool((known.predicted < 0).any()))
+        self._evaluates = predictions and part
 
     def check(self) -> None:
         """Raise unless the record has epochs, and the model the layers, that are requested."""
-        if self._dynamics and self.epochs == 0:
+        if self._dynamics and (self._recorder is None or self._recorder.epochs == 0):
             raise ModelError(
                 "a Recorder without a complete epoch", "training dynamics", "call recorder.end_epoch() after an epoch"
             )
         if self._learner is None and (self._evaluates or self._spaces.needs):
+            if self._refused is not None:
+                raise self._refused
             what = "predictions" if self._evaluates else f"the representation {self._spaces.needs[0].space.name!r}"
             raise ModelError(
                 f"no model, for scores that need {what}",
@@ -119,4 +123,5 @@ def make(call: Call) -> Iterator[Source]:
         call.inside,
         dynamics=Need.DYNAMICS in needs,
         predictions=Need.PREDICTIONS in needs,
+        refused=subject.refused,
     )

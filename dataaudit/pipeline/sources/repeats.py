@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataaudit.common import checks
 from dataaudit.common.probabilities import Averaged, ClassProbabilities, blocks
 from dataaudit.common.types import IntArray
 from dataaudit.dynamics.several import joined
@@ -82,9 +81,8 @@ def check_repeats(repeats: int, learner: Learner | None, trains: bool) -> None:
     Raises
     ------
     SettingError
-        If it is no whole number of at least 1, or more than 1 and nothing trains by epochs or stages.
+        If it is more than 1 and nothing trains by epochs or stages.
     """
-    checks.whole("repeats", repeats, 1, "pass repeats=3")
     staged = learner is not None and learner.epochs > 0
     if repeats > 1 and not (staged and trains):
         what = "a call that records no training run" if staged else "a model that has no epochs"

@@ -16,7 +16,7 @@ from dataaudit.learners.features import all_features
 from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
 from dataaudit.pipeline.sources.base import Run, Source
 from dataaudit.pipeline.sources.call import Call
-from dataaudit.pipeline.sources.spaces import Inputs
+from dataaudit.pipeline.sources.space_collector import Inputs
 from dataaudit.representations.input import InputRows
 
 SHARPNESS = 10.0
@@ -93,14 +93,17 @@ def in_place_of_folds(call: Call) -> bool:
     if Need.CROSS_VALIDATION not in call.needs or call.request.predictions is not None or call.inputs is None:
         return False
     folds = None if call.request.holdout is None else call.request.holdout.folds
-    return folds is None and leaves_out(call.subject.learner, len(call.run.labels))
+    # A model that was trained on all rows cannot be held out from them.
+    learner = None if call.subject.recorder is not None else call.subject.learner
+    return folds is None and leaves_out(learner, len(call.run.labels))
 
 
 def make(call: Call) -> Iterator[Source]:
     """Sources of predictions by ridge regression: held-out ones, and those beside a model that is none."""
     learner, inputs = call.subject.learner, call.inputs
     if inputs is not None and in_place_of_folds(call):
-        yield RidgeLeaveOneOut(call.run, inputs, None if learner is None else learner.ridge_alpha, "heldout", "heldout")
+        alpha = None if learner is None or call.subject.recorder is not None else learner.ridge_alpha
+        yield RidgeLeaveOneOut(call.run, inputs, alpha, "heldout", "heldout")
     if Need.RIDGE_LOO in call.needs:
         assert inputs is not None
         name = "ridge" if Need.CROSS_VALIDATION in call.needs else "heldout"

@@ -18,7 +18,7 @@ from dataaudit.pipeline.sources.call import Call, no_model
 from dataaudit.pipeline.sources.cross_validation import fold_seed
 from dataaudit.pipeline.sources.evaluations import Evaluations, Show, own_generator, show_all, spent
 from dataaudit.pipeline.sources.repeats import Shown, check_repeats
-from dataaudit.pipeline.sources.spaces import SpaceCollector
+from dataaudit.pipeline.sources.space_collector import SpaceCollector
 from dataaudit.scores.base import Scorer
 
 
@@ -63,8 +63,9 @@ class TrainingRun:
 
     @property
     def epochs(self) -> int:
-        """Complete epochs, recorded or looked at."""
-        return max(self.recorder.epochs, 0 if self._evaluating is None else self._evaluating.epochs)
+        """Complete epochs, recorded or looked at; all of them once the model is trained."""
+        trained = 0 if self.fitted is None else self._learner.epochs
+        return max(trained, self.recorder.epochs, 0 if self._evaluating is None else self._evaluating.epochs)
 
     def collect(self) -> None:
         """Train, and look at the model as it is at the end in one pass for all who want to see it."""
@@ -87,11 +88,10 @@ class TrainingRun:
     def shown(self) -> Shown:
         """Evidence that is complete."""
         dynamics = self.recorder.dynamics() if self._dynamics else None
-        epochs = self.epochs if self.fitted is None else self._learner.epochs
         if self._evaluating is None:
-            return Shown(dynamics, None, self.spaces.neighbour_labels, spent(epochs, self._looks))
+            return Shown(dynamics, None, self.spaces.neighbour_labels, spent(self.epochs, self._looks))
         evaluations = self._evaluating.complete()
-        return Shown(dynamics, evaluations, self.spaces.neighbour_labels, spent(epochs, self._evaluating.passes))
+        return Shown(dynamics, evaluations, self.spaces.neighbour_labels, spent(self.epochs, self._evaluating.passes))
 
     def predictions(self) -> dict[str, Any]:
         """Predictions of the trained model, unless the pass was interrupted."""
@@ -187,7 +187,7 @@ class Training(Source):
         """Evidence that is complete, of all runs."""
         if not self._begun:
             return {}
-        run, shown = self._run, self._first.shown()
+        run, shown, fitted = self._run, self._first.shown(), self._first.fitted
         methods = {"dynamics": STAGES if self._learner.staged else EPOCHS} if self._dynamics else {}
         if self._further:
             if all(one.same_as(shown) for one in self._further):
@@ -201,7 +201,7 @@ class Training(Source):
             "evaluations": shown.evaluations,
             "neighbour_labels": shown.neighbour_labels,
             "passes": shown.passes if self._learner.readable else None,
-            "model": TrainedModel(self._learner, run.seed, self._first.fitted, False),
+            "model": None if fitted is None else TrainedModel(self._learner, run.seed, fitted, False),
             "augmented": self._augmented,
             "looked": self._looked,
             "methods": methods,

@@ -32,9 +32,12 @@ from dataaudit.scores.base import Scorer
 SpaceNeed: TypeAlias = DensityNeed | NeighbourNeed | NeighbourLabelsNeed
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tools:
-    """Engine of densities, search of neighbours and store of rows; None where none is needed."""
+    """Engine of densities, search of neighbours and folder of rows; None where none is needed.
+
+    The store is set when all else has been checked.
+    """
 
     engine: DensityEngine | None
     search: NeighbourSearch | None
@@ -56,7 +59,7 @@ class SpaceCollector:
 
     def __init__(self, run: Run, needs: Sequence[SpaceNeed], tools: Tools) -> None:
         self.needs, self._run = list(needs), run
-        self._engine, self._search, self._store = tools.engine, tools.search, tools.store
+        self._engine, self._search, self._tools = tools.engine, tools.search, tools
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.neighbour_labels: NeighbourLabels | None = None
@@ -123,8 +126,8 @@ class SpaceCollector:
             rows = [inputs.level if isinstance(need, NeighbourLabelsNeed) else inputs.found for need in self.needs]
         for need, (features, described) in zip(self.needs, rows, strict=True):
             self._add(need, cast("Features", features), described)
-        if self._store is not None:
-            self._store.check_unchanged()
+        if self._tools.store is not None:
+            self._tools.store.check_unchanged()
 
     def take(self, fitted: Fitted, epoch: int | None, shows: Sequence[Show] = ()) -> bool:
         """Compute what lies in the model as it is after `epoch` (None: at the end), in a pass that others see too.
@@ -139,8 +142,8 @@ class SpaceCollector:
             return False
         model, keeps = cast("TorchModel", fitted), None
         with self._run.timer.stage("represent"):
-            if self._store is not None:
-                store, weights = self._store, weights_of(model)
+            if self._tools.store is not None:
+                store, weights = self._tools.store, weights_of(model)
 
                 def keeps(space: Space) -> Keep:
                     of = {"layer": space.layer, "loss": space.loss, "epoch": epoch}
@@ -151,8 +154,8 @@ class SpaceCollector:
             )
         for need in now:
             self._add(need, *collected[need.space])
-        if self._store is not None:
-            self._store.check_unchanged()
+        if self._tools.store is not None:
+            self._tools.store.check_unchanged()
         return True
 
     def _add(self, need: SpaceNeed, features: Features, described: dict[str, Any]) -> None:
@@ -231,20 +234,20 @@ class Inputs:
         The data set.
     spaces
         Computes what lies among them.
-    store
-        Where they are kept if they lie in no array yet; None for memory.
+    tools
+        Hold what keeps them if they lie in no array yet.
     """
 
-    def __init__(self, run: Run, examples: Examples, spaces: SpaceCollector, store: RowStore | None) -> None:
-        self._run, self._examples, self._spaces, self._store = run, examples, spaces, store
+    def __init__(self, run: Run, examples: Examples, spaces: SpaceCollector, tools: Tools) -> None:
+        self._run, self._examples, self._spaces, self._tools = run, examples, spaces, tools
 
     @cached_property
     def rows(self) -> InputRows:
         """The rows; in the store where there is one."""
-        if self._store is None:
+        if self._tools.store is None:
             return InputRows(self._examples)
         # Engines that sum all pairs want one array; the others read rows in pieces.
         whole = not self._spaces.takes_pieces(self._examples)
         with self._run.timer.stage("represent"):
-            keep = self._store.keeper("input", len(self._examples), {}, None)
+            keep = self._tools.store.keeper("input", len(self._examples), {}, None)
             return InputRows(stored_inputs(self._examples, keep, whole, self._run.progress))
