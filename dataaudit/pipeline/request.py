@@ -75,8 +75,7 @@ class Request:
             )
         if self.cache is not None and (not isinstance(self.cache, (str, Path)) or not str(self.cache)):
             raise SettingError(f"cache={self.cache!r}", "the path of a folder, or None", "pass cache='folder'")
-        if not _whole(self.repeats) or self.repeats < 1:
-            raise SettingError(f"repeats={self.repeats!r}", "a whole number of at least 1", "pass repeats=3")
+        checks.whole("repeats", self.repeats, 1, "pass repeats=3")
         resolve_recipe(self.recipe)
         self._check_known_scores()
         self._check_bad_rows()
