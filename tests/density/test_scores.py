@@ -315,6 +315,8 @@ def test_what_a_kernel_refuses_is_an_error_of_the_data():
 def test_a_factory_is_no_trained_model(noisy, network):
     inputs, labels, _ = noisy
     recorder = dataaudit.Recorder(300, 3)
+    recorder.update(np.arange(300), torch.zeros(300, 3), labels)
+    recorder.end_epoch()
     with pytest.raises(ModelError, match="factory"):
         dataaudit.score(recorder, (inputs, labels), "density/hidden", trained=network, progress=False)
 
