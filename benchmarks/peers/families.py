@@ -123,7 +123,7 @@ def collected(case: Case) -> Kept:
         If the shipped constants do not give the audit's own consensus again, to the bit, or labels are numbered anew.
     """
     audit = audited(case)
-    evidence, wrong, classes = audit._evidence, case.wrong, len(audit.class_names)
+    evidence, wrong, classes = audit.evidence, case.wrong, len(audit.class_names)
     assert evidence is not None
     assert evidence.combined is not None
     parts, whole = sources_of(evidence), slice(0, len(audit))

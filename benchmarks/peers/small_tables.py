@@ -117,7 +117,7 @@ def planted(name: str, folder: Path, noise: str, seed: int) -> Array:
 
 def sources(audit: Any) -> dict[str, Array]:
     """What each source alone says of the given labels, by its name."""
-    evidence, every = audit._evidence, slice(0, len(audit))
+    evidence, every = audit.evidence, slice(0, len(audit))
     own = np.arange(len(audit)), audit.labels
     found = {}
     for name, part in (

@@ -16,6 +16,11 @@ from dataaudit.audit.weights import TrainingWeights
 from dataaudit.report.html import write_report
 
 
+def _later(name: str) -> bool:
+    """Whether a field serves later questions in the same process, and is not saved."""
+    return name == "evidence" or name.startswith("_")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Audit(Findings, TrainingWeights):
     """Scores of every example of a labelled data set; result of `dataaudit.score`.
@@ -46,12 +51,14 @@ class Audit(Findings, TrainingWeights):
         Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
     label_errors
         Estimated rate of label errors and the probability of each; None where nothing says what class an example is of.
+    evidence
+        What the scores were computed from, neighbours and predictions among it; None of an audit that was loaded.
 
     Notes
     -----
-    For later questions an audit also keeps, by reference, its data set, the neighbours that were found, the trained
-    model, and the search of neighbours as it was passed. None of these is saved: a loaded audit is given its data set
-    again, and takes the search by the name in its settings. No other search answers in its place.
+    For later questions an audit also keeps, by reference, its data set, the trained model, and the search of neighbours
+    as it was passed. None of these is saved, nor is the evidence: a loaded audit is given its data set again, and takes
+    the search by the name in its settings. No other search answers in its place.
     """
 
     def report(
@@ -101,7 +108,7 @@ class Audit(Findings, TrainingWeights):
         StorageError
             If the folder holds anything but an audit, or cannot be written.
         """
-        kept = {one.name: getattr(self, one.name) for one in fields(self) if not one.name.startswith("_")}
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if not _later(one.name)}
         return storage.save(kept, folder)
 
     @classmethod

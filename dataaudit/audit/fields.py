@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 class Scored:
     """Fields of `dataaudit.Audit`, which says what each of them holds.
 
-    Beside these it keeps, for later questions: the data set (`_examples`), the neighbours that were found (in
-    `_evidence`), the trained model (`_model`) and the search of neighbours as it was passed (`_search`). None of them
-    is saved: a loaded audit is given its data set again, and takes the search by the name in its settings. No other
-    search answers in its place.
+    Beside these it keeps, for later questions: the data set (`_examples`), the trained model (`_model`) and the search
+    of neighbours as it was passed (`_search`). None of them is saved, nor is the evidence.
     """
 
     columns: Mapping[str, FloatArray]
@@ -46,8 +44,8 @@ class Scored:
     dynamics: Dynamics | None = None
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     label_errors: LabelErrors | None = None
+    evidence: Evidence | None = None
     _examples: Examples | None = field(default=None)
-    _evidence: Evidence | None = field(default=None)
     _model: TrainedModel | None = field(default=None)
     _search: str | NeighbourSearch | None = field(default=None)
 

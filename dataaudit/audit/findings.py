@@ -384,4 +384,4 @@ class Findings(Exports):
         # Audits that settings name no search of were made before findings took any but "auto".
         search = self.settings.get("search", "auto") if self._search is None else self._search
         examples = self._data(dataset)
-        return gather.graph(by, depth, self.labels, self._evidence, self._model, examples, search, self._seed())
+        return gather.graph(by, depth, self.labels, self.evidence, self._model, examples, search, self._seed())

@@ -57,8 +57,8 @@ def assemble(plan: Plan, evidence: Evidence) -> Audit:
         dynamics=evidence.dynamics,
         uncertainties=uncertainties,
         label_errors=label_errors,
+        evidence=evidence,
         _examples=plan.subject.examples,
-        _evidence=evidence,
         _model=evidence.model,
         _search=plan.search,
     )

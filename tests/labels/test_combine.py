@@ -33,23 +33,23 @@ def audited(model, inputs=VECTORS):
 )
 def test_a_ridge_regression_joins_models_of_vectors_that_are_none(model, names):
     audit = audited(model)
-    assert set(sources(audit._evidence)) == set(audit.settings["consensus"]) == names
+    assert set(sources(audit.evidence)) == set(audit.settings["consensus"]) == names
     if "ridge" in names:
         assert audit.settings["consensus"]["ridge"]["method"] == LEFT_OUT
-        alone = sources(audited(None)._evidence)["heldout"].dense(EVERY)
-        np.testing.assert_array_equal(sources(audit._evidence)["ridge"].dense(EVERY), alone)
+        alone = sources(audited(None).evidence)["heldout"].dense(EVERY)
+        np.testing.assert_array_equal(sources(audit.evidence)["ridge"].dense(EVERY), alone)
         # It never saw the label, and is weighed by what it shows.
-        parts = outsiders(audit._evidence, sources(audit._evidence))
+        parts = outsiders(audit.evidence, sources(audit.evidence))
         assert set(parts) == {"heldout", "neighbours", "ridge"}
         # What remembers the label has no say in whether it is contradicted.
-        against = audit._evidence.combined.contradicted
+        against = audit.evidence.combined.contradicted
         np.testing.assert_array_equal(against, contradicted(parts, LABELS, 3))
         assert 0 < against.sum() <= (parts["ridge"].dense(EVERY).argmax(1) != LABELS).sum()
         # What never saw the labels is combined by the same weights, scaled to the fixed ones' sum of those sources.
         weights = {name: audit.settings["consensus"][name]["weight"] for name in parts}
         scale = sum(exponents(parts).values()) / sum(weights.values())
         outside = combined(parts, LABELS, 3, {name: weight * scale for name, weight in weights.items()})
-        np.testing.assert_allclose(audit._evidence.combined.outside.dense(EVERY), outside.dense(EVERY), atol=1e-4)
+        np.testing.assert_allclose(audit.evidence.combined.outside.dense(EVERY), outside.dense(EVERY), atol=1e-4)
         expected = fitted_weights(parts, LABELS, 3, WEIGHTS.fixed[frozenset(names)], WEIGHTS.bounded)
         assert {name: audit.settings["consensus"][name]["weight"] for name in parts} == pytest.approx(
             expected, abs=1e-4

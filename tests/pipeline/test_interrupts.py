@@ -123,11 +123,11 @@ def test_evaluation_passes_that_were_complete_count(evaluations, epochs):
     assert stopped.epochs == epochs
     audit = stopped.audit()
     assert audit.settings["passes"] == round(epochs + evaluations / 3, 2)
-    found = audit._evidence.evaluations
+    found = audit.evidence.evaluations
     assert (0 if found is None else found.epochs) == evaluations
     assert ("augmented_el2n" in audit.columns) == (evaluations > 0)
     assert audit.settings["consensus"]["dynamics"]["method"] == "epochs"
-    predictions = audit._evidence.predictions
+    predictions = audit.evidence.predictions
     right = audit.dynamics.correct_in(epochs) if predictions is None else predictions.predicted == audit.labels
     assert audit.settings["agreement"]["trained"] == pytest.approx(right.mean(), abs=1e-4)
 

@@ -36,9 +36,9 @@ def test_each_run_is_the_one_of_its_seed():
     audit = audited(3)
     alone = [audited(1, fold_seed(0, number)) for number in range(3)]
     same(audit.dynamics, joined([one.dynamics for one in alone], LABELS))
-    same(audit._evidence.evaluations, joined([one._evidence.evaluations for one in alone], LABELS))
-    near = np.mean([one._evidence.neighbour_labels.probabilities.dense(slice(0, 90)) for one in alone], axis=0)
-    np.testing.assert_allclose(audit._evidence.neighbour_labels.probabilities.dense(slice(0, 90)), near, atol=1e-6)
+    same(audit.evidence.evaluations, joined([one.evidence.evaluations for one in alone], LABELS))
+    near = np.mean([one.evidence.neighbour_labels.probabilities.dense(slice(0, 90)) for one in alone], axis=0)
+    np.testing.assert_allclose(audit.evidence.neighbour_labels.probabilities.dense(slice(0, 90)), near, atol=1e-6)
     assert audit.settings["repeats"] == 3
     assert audit.settings["passes"] == pytest.approx(3 * (4 + 2 / 3), abs=0.01)
     # What is read from the trained model is the first one's.
@@ -54,7 +54,7 @@ def test_one_run_says_nothing_of_repeats():
 def test_evaluations_alone_are_repeated():
     audit = audited(2, scorers="augmented_el2n")
     alone = [audited(1, fold_seed(0, number), "augmented_el2n") for number in range(2)]
-    same(audit._evidence.evaluations, joined([one._evidence.evaluations for one in alone], LABELS))
+    same(audit.evidence.evaluations, joined([one.evidence.evaluations for one in alone], LABELS))
 
 
 def test_boosting_stages_are_repeated():

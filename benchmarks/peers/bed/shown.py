@@ -40,7 +40,7 @@ def dense(probabilities: ProbabilityBlocks, n: int) -> Array:
 
 def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
     """Arrays of an audit's evidence: its sources, what they say together, and what lies below them."""
-    evidence: Evidence | None = audit._evidence
+    evidence: Evidence | None = audit.evidence
     assert evidence is not None
     assert evidence.combined is not None
     n, parts = len(audit), sources(evidence)
@@ -71,7 +71,7 @@ def evidence_of(audit: dataaudit.Audit) -> dict[str, Array]:
 
 def settings_of(case: Case, data: Data, audit: dataaudit.Audit) -> dict[str, Any]:
     """What of the settings says how the evidence came about."""
-    evidence = audit._evidence
+    evidence = audit.evidence
     assert evidence is not None
     assert evidence.combined is not None
     keys = ("passes", "recipe", "recipe_chosen", "agreement", "consensus", "notes", "model", "scorers")
