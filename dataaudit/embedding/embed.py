@@ -109,9 +109,9 @@ def embed(
             texts = read(start, min(start + BLOCK, n))
             tokens = encoder.tokens(texts)
             check_lengths(tokens.starts, start)
-            for places, vectors in _in_batches(encoder, tokens, batch_size, normalise):
-                room.array(n, vectors.shape[1])[start + places] = vectors
-                advance(len(places))
+            for positions, vectors in _in_batches(encoder, tokens, batch_size, normalise):
+                room.array(n, vectors.shape[1])[start + positions] = vectors
+                advance(len(positions))
     vectors = room.result()
     return _with_column(data, vectors) if hugging else vectors
 
@@ -120,8 +120,8 @@ def _in_batches(encoder: Encoder, tokens: Ragged, size: int, normalise: bool) ->
     """Positions [b] and vectors [b, d] of texts, in batches of about one length, the longest first."""
     order = np.argsort(-np.diff(tokens.starts), kind="stable")
     for start in range(0, len(order), size):
-        places = order[start : start + size]
-        yield places, encoder.vectors(tokens, places, normalise).numpy()
+        positions = order[start : start + size]
+        yield positions, encoder.vectors(tokens, positions, normalise).numpy()
 
 
 class _Room:
@@ -244,12 +244,12 @@ def _check_texts(read: Read, n: int) -> None:
     empty: list[int] = []
     kinds: set[str] = set()
     for start in range(0, n, BLOCK):
-        for place, text in enumerate(read(start, min(start + BLOCK, n)), start):
+        for position, text in enumerate(read(start, min(start + BLOCK, n)), start):
             if not isinstance(text, str):
-                other.append(place)
+                other.append(position)
                 kinds.add(type(text).__name__)
             elif not text.strip():
-                empty.append(place)
+                empty.append(position)
     if other:
         raise DataError(
             f"{', '.join(sorted(kinds))} in {rows(other)}", "a text in every row", "drop or fill those rows"

@@ -58,14 +58,14 @@ class Encoder:
                 "an encoder without a head",
                 "load it with AutoModel, or pass model.base_model",
             )
-        found = pooled(hidden.float(), mask, self.pooling)
+        vectors = pooled(hidden.float(), mask, self.pooling)
         if normalise:
-            found = nn.functional.normalize(found)
-        if not torch.isfinite(found).all():
+            vectors = nn.functional.normalize(vectors)
+        if not torch.isfinite(vectors).all():
             raise ModelError(
                 f"NaN or infinite vectors from a {type(self.model).__name__}", "finite ones", "load it in float32"
             )
-        return found.cpu()
+        return vectors.cpu()
 
 
 def pooled(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
@@ -85,43 +85,43 @@ def load(model: Any, tokenizer: Any, max_length: int | None, device: str) -> Enc
     understood; `SettingError` if `max_length` is beyond what the model reads, or the device is not there.
     """
     transformers = require("transformers", "transformers", "embedding texts")
-    place = resolve_device(device)
+    target = resolve_device(device)
     pooling, described = "mean", None
     if isinstance(model, (str, Path)):
         pooling, described = _described(str(model))
         # Weights that a folder lacks are drawn, and must not move the caller's generator.
         with _quiet(), torch.random.fork_rng(devices=[]):
-            made, told = transformers.AutoModel.from_pretrained(str(model), output_loading_info=True)
+            encoder, loading = transformers.AutoModel.from_pretrained(str(model), output_loading_info=True)
             tokenizer = transformers.AutoTokenizer.from_pretrained(str(model)) if tokenizer is None else tokenizer
-        missing = sorted(name for name in told["missing_keys"] if not name.startswith(POOLER))
+        missing = sorted(name for name in loading["missing_keys"] if not name.startswith(POOLER))
         if missing:
             raise ModelError(
                 f"{len(missing)} weights that {str(model)!r} lacks, {missing[0]!r} among them",
                 "all weights of the encoder",
                 "save the model again with save_pretrained",
             )
-        made = made.to(place)
+        encoder = encoder.to(target)
     elif is_a(model, "transformers.modeling_utils", "PreTrainedModel"):
-        made = model
+        encoder = model
         if device == "auto":
-            place = next(model.parameters()).device
-        elif next(model.parameters()).device != place:
-            made = copy.deepcopy(model).to(place)
+            target = next(model.parameters()).device
+        elif next(model.parameters()).device != target:
+            encoder = copy.deepcopy(model).to(target)
     else:
         raise ModelError(
             f"a sentence model of type {type(model).__name__}",
             "a folder or name of one, or a transformers model",
             "pass a folder that AutoModel.from_pretrained reads",
         )
-    _check(made, tokenizer)
-    limit = length_limit(made, tokenizer)
+    _check(encoder, tokenizer)
+    limit = length_limit(encoder, tokenizer)
     if max_length is not None and limit is not None and max_length > limit:
         raise SettingError(
             f"max_length={max_length}", f"at most {limit} tokens, which the model reads", "lower it, or leave it out"
         )
     if max_length is None and described is not None:
         max_length = described if limit is None else min(described, limit)
-    return Encoder(made, tokenizer, pooling, limit if max_length is None else max_length, place)
+    return Encoder(encoder, tokenizer, pooling, limit if max_length is None else max_length, target)
 
 
 def _check(model: Any, tokenizer: Any) -> None:
@@ -175,18 +175,18 @@ def _pooling(settings: dict[str, Any]) -> str:
     """Pooling of a folder's settings, which name it or mark it with true."""
     names = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
     marked = [key.removeprefix("pooling_mode_") for key, value in settings.items() if value is True]
-    found = [names.get(key, key) for key in marked if f"pooling_mode_{key}" in settings]
+    poolings = [names.get(key, key) for key in marked if f"pooling_mode_{key}" in settings]
     named = settings.get("pooling_mode", [])
-    found += [named] if isinstance(named, str) else list(named)
+    poolings += [named] if isinstance(named, str) else list(named)
     if not settings:
         return "mean"
-    if len(found) != 1 or found[0] not in POOLINGS:
+    if len(poolings) != 1 or poolings[0] not in POOLINGS:
         raise ModelError(
-            f"a sentence model that pools by {' and '.join(found) or 'nothing'}",
+            f"a sentence model that pools by {' and '.join(poolings) or 'nothing'}",
             f"one of {', '.join(POOLINGS)}",
             "embed with its own package, and pass the vectors",
         )
-    return str(found[0])
+    return str(poolings[0])
 
 
 def _json(model: str, name: str) -> Any:

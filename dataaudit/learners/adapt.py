@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_a
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import Learner
 from dataaudit.learners.linear_probe import LinearProbe, LinearProbeLearner
@@ -13,10 +14,7 @@ from dataaudit.learners.recipes import Automatic, Recipe, get
 
 
 def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automatic | None:
-    """Recipe by name or as it is; None, which "auto" is too, for the learner's own choice.
-
-    Raises `SettingError` if the name is unknown, or the object is no recipe.
-    """
+    """Recipe by name or as it is; None, which "auto" is too, for the learner's own choice."""
     if isinstance(recipe, str):
         recipe = get(recipe)
     if recipe == Automatic():
@@ -29,10 +27,7 @@ def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automati
 def as_learner(
     model: Any, examples: Examples, recipe: Recipe | Automatic | None, device: str, processor: Any = None
 ) -> Learner | None:
-    """Learner for `model`, as `dataaudit.score` takes it; None for None.
-
-    Raises `ModelError` if it is none of these; `SettingError` if recipe or device do not suit it.
-    """
+    """Learner for `model`, as `dataaudit.score` takes it; None for None."""
     if model is None:
         _refuse_processor(processor, "no model")
         if recipe is not None:
@@ -65,15 +60,15 @@ def as_learner(
             + (f", such as AutoModelForSequenceClassification.from_pretrained({model!r})" * isinstance(model, str)),
         )
     from dataaudit.learners.devices import resolve_device
-    from dataaudit.learners.torch import TorchLearner, made_by
-    from dataaudit.learners.transformers import is_transformer, transformers_learner
+    from dataaudit.learners.torch import TorchLearner, module_of
+    from dataaudit.learners.transformers import transformers_learner
 
-    where = resolve_device(device)
-    module = made_by(model)
-    if is_transformer(module):
-        return transformers_learner(model, module, examples, recipe, where, processor)
+    resolved = resolve_device(device)
+    module = module_of(model)
+    if is_a(module, "transformers.modeling_utils", "PreTrainedModel"):
+        return transformers_learner(model, module, examples, recipe, resolved, processor)
     _refuse_processor(processor, type(module).__name__)
-    return TorchLearner(model, examples, recipe or Automatic(), where)
+    return TorchLearner(model, examples, recipe or Automatic(), resolved)
 
 
 def _refuse_processor(processor: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The recipe that is chosen where none is named: by rules of module, shape and size, never by a clock."""
+"""Choice of a recipe where none is named: by rules of module, shape and size, never by a clock."""
 
 from __future__ import annotations
 
@@ -50,24 +50,21 @@ def choose(
     turn: Callable[[AnyArray], AnyArray],
     seed: int,
 ) -> Choice:
-    """Recipe for a torch module, inputs of `shape` as it takes them, and a data set.
-
-    Some images are looked at, drawn by `seed` and brought to [b, c, H, W] by `turn`; see `mirror_test`.
-    """
-    if not convolutions(module):
+    """Recipe for a torch module, inputs of `shape` as it takes them, and a data set; `turn` as in `mirror_test`."""
+    count = convolutions(module)
+    if not count:
         return Choice(of_length(PLAIN, requested), {"rule": "network without two-dimensional convolutions"})
     # A module that turns images itself gets them with the channels last, where crops and mirrors do not look for them.
     if len(shape) != 3 or looks_last((1, *shape)):
         note = f"inputs of shape {shape} are no images [channels, height, width]: they are not cropped or mirrored"
         return Choice(of_length(PLAIN, requested), {"rule": "convolutions, but no images"}, (note,))
-    deep = convolutions(module) >= DEEP
+    deep = count >= DEEP
     recipe = of_length(IMAGES if deep else SHALLOW, requested)
     size = batch_size(len(examples), recipe.epochs, deep)
     # Smaller batches take smaller steps: what a pass over the data changes stays the same.
     rate = recipe.learning_rate * size / recipe.batch_size
-    evaluations = int(EVALUATED * recipe.epochs)
-    recipe = replace(recipe, batch_size=size, learning_rate=rate, evaluations=evaluations)
-    reasons: dict[str, Any] = {"rule": f"images, network of {convolutions(module)} convolutions"}
+    recipe = replace(recipe, batch_size=size, learning_rate=rate, evaluations=int(EVALUATED * recipe.epochs))
+    reasons: dict[str, Any] = {"rule": f"images, network of {count} convolutions"}
     notes: list[str] = []
     padding, flip = crop(shape, deep), False
     if shape[2] > 1:
@@ -88,10 +85,7 @@ def convolutions(module: nn.Module) -> int:
 
 
 def crop(shape: tuple[int, ...], deep: bool = True) -> int:
-    """Pixels by which images [c, H, W] are moved at most.
-
-    An eighth of the shorter side, small images 4 at most; half of that, at least one, for shallow networks.
-    """
+    """Pixels by which images [c, H, W] are moved at most: an eighth of the shorter side; for shallow networks, half."""
     side = min(shape[1:])
     usual = min(SMALL_PADDING, side // 8) if side <= LARGEST_SMALL else side // 8
     return usual if deep or usual < 2 else usual // 2

@@ -27,10 +27,7 @@ class Axes(NamedTuple):
 
 
 def principal_axes(features: AnyArray, alpha: float) -> Axes:
-    """Centre and rotate `features`, float32 [n, d], and divide each axis by the root of (its squared sum + alpha) / n.
-
-    One eigenvalue problem of min(n, d) rows; nothing else of its square is held.
-    """
+    """Centre and rotate `features`, float32 [n, d]; divide each axis by the root of (its squared sum + alpha) / n."""
     n, d = features.shape
     mean = features.mean(axis=0, dtype=np.float64)
     if d > n:
@@ -42,10 +39,10 @@ def principal_axes(features: AnyArray, alpha: float) -> Axes:
         gram += block.T @ block
     squares, vectors = np.linalg.eigh(gram)
     factors = _factors(squares, n, alpha)
-    turned = vectors * np.sqrt(factors)
+    rotation = vectors * np.sqrt(factors)
     rows = np.empty((n, d), np.float32)
     for start in range(0, n, step):
-        rows[start : start + step] = (features[start : start + step] - mean) @ turned
+        rows[start : start + step] = (features[start : start + step] - mean) @ rotation
     return Axes(rows, alpha * factors)
 
 
@@ -57,7 +54,7 @@ def _factors(squares: FloatArray, n: int, alpha: float) -> FloatArray:
 
 
 def _by_rows(features: AnyArray, mean: FloatArray, alpha: float) -> Axes:
-    """The same from products of rows, where there are fewer of them than features."""
+    """Principal axes from products of rows, where there are fewer of them than features."""
     n, d = features.shape
     step = max(1, BLOCK_VALUES // n)
     products = np.zeros((n, n))

@@ -1,4 +1,4 @@
-"""Learners: models with their way of training, bound to a data set."""
+"""Learners: models and how they are trained, bound to a data set."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ Watch: TypeAlias = Callable[[int, Fitted], None]
 
 
 class Learner(ABC):
-    """A model with its way of training, bound to one data set.
+    """A model and how it is trained, bound to one data set.
 
     What a learner can do beyond training and predicting has a default here, which says that it cannot.
 
@@ -145,12 +145,7 @@ class Learner(ABC):
 
     @abstractmethod
     def fit(
-        self,
-        indices: IntArray,
-        seed: int,
-        recorder: Recording | None,
-        progress: bool,
-        watch: Watch | None = None,
+        self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool, watch: Watch | None = None
     ) -> Fitted:
         """Train on the rows `indices`; report every epoch to `recorder` if there is one.
 
@@ -191,19 +186,19 @@ class Learner(ABC):
         return None
 
     def from_scratch(self) -> Learner:
-        """Learner whose `fit` never starts from weights that may have seen the data, unless they were asked for."""
+        """Learner whose `fit` starts from weights that may have seen the data only where the recipe says so."""
         return self
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
-        found = copy.copy(self)
-        found.examples = examples
-        return found
+        other = copy.copy(self)
+        other.examples = examples
+        return other
 
     def fit_predict(self) -> FitPredict:
         """Function that trains on some rows and predicts others, for holdout runs; picklable where model and data are.
 
-        Asked of learners whose every fit starts afresh; see `from_scratch`.
+        For learners whose every fit starts afresh; see `from_scratch`.
         """
         return LearnerFitPredict(self)
 
@@ -219,13 +214,7 @@ class LearnerFitPredict:
     learner: Learner
 
     def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
-        """As `FitPredict`.
-
-        Raises
-        ------
-        ModelError
-            If logits are NaN or infinite.
-        """
+        """Train and predict as `FitPredict`; raise `ModelError` if logits are NaN or infinite."""
         fitted, examples = self.learner.fit(train, seed, None, False), self.learner.examples
         correct, probability = [], []
         for start in range(0, len(held_out), ROWS):

@@ -20,7 +20,7 @@ _limit: Any = None
 
 @cache
 def _libraries() -> Any:
-    """BLAS libraries of NumPy and SciPy, which are both loaded by now; looking for them takes milliseconds."""
+    """BLAS libraries of NumPy and SciPy, which are both loaded by now; the search takes milliseconds."""
     assert np.dot is not None
     assert scipy.linalg is not None
     return ThreadpoolController().select(user_api="blas")
@@ -28,16 +28,9 @@ def _libraries() -> Any:
 
 @contextmanager
 def one_thread() -> Iterator[int]:
-    """Keep BLAS to one thread; gives how many it had, for the caller's own threads.
+    """Keep BLAS to one thread, and yield how many it had, for the caller's own threads.
 
-    May be entered from several threads and from within itself: the last one to leave restores what the first
-    one found.
-
-    Examples
-    --------
-    >>> with one_thread() as threads:
-    ...     threads >= 1
-    True
+    May be entered from several threads and from within itself: the last one to leave restores the number.
     """
     global _users, _threads, _limit
     with _lock:

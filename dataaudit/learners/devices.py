@@ -1,4 +1,4 @@
-"""Where to train and in which precision."""
+"""Devices and precisions for training."""
 
 from __future__ import annotations
 
@@ -8,32 +8,29 @@ from dataaudit.errors import SettingError, did_you_mean
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Device called `device`; "auto" takes CUDA where there is one, otherwise the CPU.
-
-    Raises `SettingError` if the name is unknown, or that device is not there.
-    """
+    """Device called `device`; "auto" takes CUDA where there is one, otherwise the CPU."""
     if str(device) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        found = torch.device(device)
+        resolved = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise SettingError(
             f"device {device!r}",
             "a torch device or 'auto'",
             did_you_mean(device, ("auto", "cpu", "cuda", "cuda:0", "mps")),
         ) from error
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(found.type, False):
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(resolved.type, False):
         raise SettingError(
             f"device {str(device)!r}, which this machine does not have",
-            "one of " + ", ".join(name for name, present in there.items() if present),
+            "one of " + ", ".join(name for name, present in available.items() if present),
             "use device='auto'",
         )
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
         raise SettingError(
             f"device {str(device)!r}", f"one of {torch.cuda.device_count()} CUDA devices", "use device='cuda'"
         )
-    return found
+    return resolved
 
 
 def native_bfloat16(device: torch.device) -> bool:
@@ -49,8 +46,6 @@ def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
     """Precision to train in, and a sentence on why.
 
     "auto" looks at the hardware and never at a clock, so that a seed means the same run every time.
-
-    Raises `SettingError` if bfloat16 is asked for by name on a device without autocast for it.
     """
     if precision == "auto":
         if native_bfloat16(device):

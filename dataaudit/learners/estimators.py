@@ -33,7 +33,7 @@ def first_step(model: Any) -> Any:
 def kind_taken(step: Any) -> str:
     """Inputs that a first step takes where data are texts: "texts" [b], "columns" of them, or "numbers" alone.
 
-    Steps that scikit-learn does not know are handed texts: they say themselves what they cannot take.
+    Steps of other packages get texts: they say themselves what they cannot take.
 
     Examples
     --------
@@ -72,10 +72,7 @@ def remedy(error: Exception) -> str:
 
 
 def training_kind(classifier: Any, classes: int) -> str:
-    """Kind of training: "staged" boosting, by "partial_fit", or "plain".
-
-    Raises `ModelError` if the classifier gives neither probabilities nor a decision value for each class.
-    """
+    """Kind of training: "staged" boosting, by "partial_fit", or "plain"; other classifiers are refused."""
     name = type(classifier).__name__
     if not (hasattr(classifier, "predict_proba") or hasattr(classifier, "decision_function")):
         raise ModelError(
@@ -94,12 +91,6 @@ def training_kind(classifier: Any, classes: int) -> str:
     return "partial_fit" if hasattr(classifier, "partial_fit") else "plain"
 
 
-def stage_count(classifier: Any) -> int:
-    """Stages that a boosting model is set to."""
-    parameters = classifier.get_params()
-    return int(parameters.get("n_estimators", parameters.get("max_iter", 1)))
-
-
 def solver_rounds(classifier: Any, classes: int) -> int | None:
     """Trees of a forest, or steps of a linear model's solver; None for any other model."""
     if isinstance(classifier, BaseForest):
@@ -107,11 +98,6 @@ def solver_rounds(classifier: Any, classes: int) -> int | None:
         return max(1, int(classifier.get_params(deep=False)["n_estimators"]) // classes)
     linear = isinstance(classifier, LinearClassifierMixin) and not type(classifier).__name__.endswith("CV")
     return SOLVER_STEPS if linear else None
-
-
-def takes_missing(step: Any) -> bool:
-    """Tell whether a first step takes NaN, by its own tags; a column transformer decides for itself."""
-    return hasattr(step, "transformers") or bool(get_tags(step).input_tags.allow_nan)
 
 
 def check_unfitted(model: Any, name: str) -> None:

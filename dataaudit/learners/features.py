@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
@@ -12,19 +14,20 @@ from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import DataError, rows
 
 
-def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
-    """Inputs of the rows `indices`, flattened, float32 [b, d].
-
-    Raises `DataError` if a table has columns that are not numbers, an input is not made of numbers, or a row holds NaN,
-    infinity or a value beyond the range of float32.
-    """
-    part = examples.read(indices)
-    refuse_texts(part, examples.source, "a model of features")
-    if is_table(part):
+def numbers(examples: Examples, indices: IntArray, purpose: str) -> Any:
+    """Inputs of the rows `indices`, those of a table as one array [b, d]; texts are refused, for `purpose`."""
+    read = examples.read(indices)
+    if is_table(read):
         from dataaudit.data.tables import as_numbers
 
-        part = as_numbers(part)
-    part = np.asarray(part)
+        return as_numbers(read)
+    refuse_texts(read, examples.source, purpose)
+    return read
+
+
+def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
+    """Inputs of the rows `indices`, flattened, finite float32 [b, d]."""
+    part = np.asarray(numbers(examples, indices, "a model of features"))
     part = part.reshape(len(part), -1)
     if part.dtype.kind not in "fiub" or part.shape[1] == 0:
         raise DataError(
@@ -45,25 +48,22 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
 
 
 def all_features(*data_sets: Examples) -> AnyArray:
-    """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once.
-
-    Raises `DataError` as `feature_rows`, or if rows differ in length.
-    """
-    found: AnyArray | None = None
+    """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once."""
+    matrix: AnyArray | None = None
     filled = 0
     for examples in data_sets:
         n, block = len(examples), rows_per_block(examples)
         for start in range(0, n, block):
             part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64))
-            if found is None:
-                found = np.empty((sum(map(len, data_sets)), part.shape[1]), np.float32)
-            if part.shape[1] != found.shape[1]:
+            if matrix is None:
+                matrix = np.empty((sum(map(len, data_sets)), part.shape[1]), np.float32)
+            if part.shape[1] != matrix.shape[1]:
                 raise DataError(
-                    f"{part.shape[1]} features from row {start} on, after {found.shape[1]}",
+                    f"{part.shape[1]} features from row {start} on, after {matrix.shape[1]}",
                     "rows of one length",
                     "resize or pad them, for example with transform=",
                 )
-            found[filled : filled + len(part)] = part
+            matrix[filled : filled + len(part)] = part
             filled += len(part)
-    assert found is not None
-    return found
+    assert matrix is not None
+    return matrix

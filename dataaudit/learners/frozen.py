@@ -75,9 +75,9 @@ class FeatureLearner(Learner):
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
-        found = super().on(examples)
-        found._fit_predict = None
-        return found
+        other = super().on(examples)
+        other._fit_predict = None
+        return other
 
     def check(self, seed: int) -> None:
         """Read two rows.

@@ -37,9 +37,9 @@ def _logits(module: nn.Module, arguments: tuple[Tensor, ...], output: Any) -> Te
     """The logits of a model's output."""
     logits = output[0] if isinstance(output, tuple) else getattr(output, "logits", None)
     if not isinstance(logits, Tensor) or logits.ndim != 2:
-        found = "" if not isinstance(logits, Tensor) else f", but {tuple(logits.shape)}"
+        shape = "" if not isinstance(logits, Tensor) else f", but {tuple(logits.shape)}"
         raise ModelError(
-            f"a {type(module).__name__} whose output has no logits [batch, classes]{found}",
+            f"a {type(module).__name__} whose output has no logits [batch, classes]{shape}",
             "a model with a classification head",
             f"load it with {HEAD}",
         )

@@ -114,6 +114,6 @@ def within_rows(features: AnyArray, values: int = VALUES) -> AnyArray:
 
 
 def _one_hot(labels: IntArray, classes: int) -> FloatArray:
-    found = np.zeros((len(labels), classes))
-    found[np.arange(len(labels)), labels] = 1.0
-    return found
+    encoded = np.zeros((len(labels), classes))
+    encoded[np.arange(len(labels)), labels] = 1.0
+    return encoded

@@ -95,13 +95,13 @@ class LogisticFitPredict:
 
     def probabilities(self, model: Any, rows: IntArray) -> FloatArray:
         """Class probabilities float64 [b, C]; 0 for classes that the model never saw."""
-        found = np.zeros((len(rows), self.classes))
+        probabilities = np.zeros((len(rows), self.classes))
         if isinstance(model, int):
-            found[:, model] = 1.0
-            return found
+            probabilities[:, model] = 1.0
+            return probabilities
         with one_thread():
-            found[:, model.classes_] = model.predict_proba(self.features[rows])
-        return found
+            probabilities[:, model.classes_] = model.predict_proba(self.features[rows])
+        return probabilities
 
     def logits(self, model: Any, rows: IntArray) -> FloatArray:
         """Logits float64 [b, C] of the rows `rows`."""

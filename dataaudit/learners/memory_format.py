@@ -61,12 +61,12 @@ def _takes_channels_last(module: nn.Module, inputs: Tensor, expected: Tensor) ->
     last = MemoryFormat(channels_last=True)
     tried, laid = last.prepare(copied(module)), last.lay(inputs)
     try:
-        found, _ = _run(tried, laid)
+        outputs, _ = _run(tried, laid)
         # What is done in training alone may fail as well.
         _run(tried.train(), laid)
     except Exception:  # A caller's model raises whatever it likes.
         return False
-    return torch.allclose(found, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
+    return torch.allclose(outputs, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
 
 
 def _rows(bytes_a_row: int) -> int:
@@ -77,11 +77,11 @@ def _rows(bytes_a_row: int) -> int:
 
 def _run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, int]:
     """Outputs, and bytes an example of the largest output of any part."""
-    found = [0]
+    sizes = [0]
 
     def look(part: nn.Module, arguments: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            found.append(output.numel() * output.element_size() // max(1, len(inputs)))
+            sizes.append(output.numel() * output.element_size() // max(1, len(inputs)))
 
     hooks = [part.register_forward_hook(look) for part in module.modules() if not list(part.children())]
     try:
@@ -90,4 +90,4 @@ def _run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, int]:
     finally:
         for hook in hooks:
             hook.remove()
-    return outputs.float(), max(found)
+    return outputs.float(), max(sizes)

@@ -104,9 +104,9 @@ class NeighbourFitPredict:
         from dataaudit_kernels.neighbours import nearest
 
         k = min(self.k, len(train))
-        found = np.empty((len(rows), min(k + SPARE, len(train))), np.int64)
-        nearest((self.features[rows] - self.mean) @ taken.T, squares, self.features, rows, train, k, found)
-        voters = self.labels[found[:, :k]]
+        neighbours = np.empty((len(rows), min(k + SPARE, len(train))), np.int64)
+        nearest((self.features[rows] - self.mean) @ taken.T, squares, self.features, rows, train, k, neighbours)
+        voters = self.labels[neighbours[:, :k]]
         each = np.arange(len(rows))
         counts = np.zeros((len(rows), self.classes))
         np.add.at(counts, (each[:, None], voters), 1.0)
@@ -116,10 +116,10 @@ class NeighbourFitPredict:
     def logits(self, model: IntArray, rows: IntArray) -> FloatArray:
         """Logits float64 [b, C] of the rows `rows`; see `NearestNeighbours`."""
         shares, predicted = self.votes(model, rows)
-        found: FloatArray = np.log(np.maximum(shares, SMALLEST))
+        logits: FloatArray = np.log(np.maximum(shares, SMALLEST))
         tied = (shares == shares.max(axis=1, keepdims=True)).sum(axis=1) > 1
-        found[np.flatnonzero(tied), predicted[tied]] += RAISED
-        return found
+        logits[np.flatnonzero(tied), predicted[tied]] += RAISED
+        return logits
 
     def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
         """Ask the rows `train` about the rows `held_out`; nothing depends on `seed`."""
@@ -144,9 +144,9 @@ class NearestNeighboursLearner(FeatureLearner):
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
-        found = super().on(examples)
-        found._check_number()
-        return found
+        other = super().on(examples)
+        other._check_number()
+        return other
 
     @property
     def description(self) -> dict[str, Any]:

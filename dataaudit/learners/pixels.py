@@ -70,9 +70,9 @@ class PixelBatches:
 
     def on(self, examples: Examples) -> PixelBatches:
         """Images of another data set, through the same processor and turned in the same way."""
-        found = copy.copy(self)
-        found._examples = examples
-        return found
+        other = copy.copy(self)
+        other._examples = examples
+        return other
 
     def attach(self, module: Any) -> None:
         """Have the model return its logits; it takes pixels as they come."""
@@ -100,7 +100,7 @@ class PixelBatches:
             scaled = images.astype(np.float32)
             return torch.from_numpy(scaled / np.float32(255) if whole else scaled)
         rescale = {} if whole else {"do_rescale": False}
-        found: Tensor = self._processor(
+        pixels: Tensor = self._processor(
             images=list(images), return_tensors="pt", input_data_format="channels_first", **rescale
         )["pixel_values"]
-        return found.float()
+        return pixels.float()

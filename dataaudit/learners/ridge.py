@@ -111,8 +111,8 @@ class RidgeFitPredict:
     def outputs(self, model: Linear, rows: IntArray) -> AnyArray:
         """Outputs float32 [b, C] of the rows `rows`."""
         with one_thread():
-            found: AnyArray = self.rows[rows] @ model.weights + model.offsets
-        return found
+            outputs: AnyArray = self.rows[rows] @ model.weights + model.offsets
+        return outputs
 
     def logits(self, model: Linear, rows: IntArray) -> FloatArray:
         """Logits float64 [b, C] of the rows `rows`; see `LinearProbe`."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.progress import progress_bar
@@ -26,9 +27,7 @@ from dataaudit.learners.estimators import (
     outputs,
     remedy,
     solver_rounds,
-    stage_count,
     staged_outputs,
-    takes_missing,
     training_kind,
 )
 from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
@@ -64,12 +63,8 @@ class SklearnFitted(Fitted):
 class SklearnLearner(Learner):
     """A scikit-learn classifier or pipeline, cloned for every fit, bound to a data set.
 
-    Boosting models with ``staged_predict_proba`` have their stages as epochs. Models with ``partial_fit`` are
-    trained batch by batch, with a prediction of every example after each epoch; of a recipe they take epochs and batch
-    size. In both cases the last step of a pipeline is what has epochs. Other models have none.
-
-    Raises `ModelError` if the estimator is no classifier, or gives neither probabilities nor decision values;
-    `SettingError` if a recipe is given that this model cannot follow.
+    Boosting models with ``staged_predict_proba`` have their stages as epochs. Models with ``partial_fit`` are trained
+    batch by batch, with a prediction of every example after each epoch; of a recipe they take epochs and batch size.
     """
 
     def __init__(self, model: Any, examples: Examples, recipe: Recipe | Automatic | None) -> None:
@@ -87,28 +82,27 @@ class SklearnLearner(Learner):
         self.staged = self._kind == "staged"
         self._first = first_step(model)
         self._takes = kind_taken(self._first)
-        if recipe is not None and (self._kind != "partial_fit" or _beyond_batches(of_length(PLAIN, recipe))):
+        self.recipe = of_length(PLAIN, recipe)
+        by_batches = replace(self.recipe, epochs=PLAIN.epochs, batch_size=PLAIN.batch_size) == PLAIN
+        if recipe is not None and (self._kind != "partial_fit" or not by_batches):
             raise SettingError(
                 f"a recipe for {type(self._last).__name__}",
                 "one for a torch model, or epochs and batch_size alone for a model with partial_fit",
                 "set the estimator's own parameters instead, and leave recipe=None",
             )
-        self.recipe = of_length(PLAIN, recipe)
         self._given = recipe is not None
 
     @property
     def epochs(self) -> int:
-        """Stages asked of a boosting model, epochs of `partial_fit`, or 0."""
+        """Stages that a boosting model is set to, epochs of `partial_fit`, or 0."""
         if self.staged:
-            return stage_count(self._last)
+            parameters = self._last.get_params()
+            return int(parameters.get("n_estimators", parameters.get("max_iter", 1)))
         return self.recipe.epochs if self._kind == "partial_fit" else 0
 
     @property
     def work(self) -> int | None:
-        """Numbers that training looks at for an example, roughly; None of texts, and of a model of unknown cost.
-
-        In every round, and for every class, these are the example's columns.
-        """
+        """Columns times classes times rounds of training; None of texts, and of a model of unknown cost."""
         rounds = self.epochs if self.staged else solver_rounds(self._last, self.classes)
         if rounds is None:
             return None
@@ -118,12 +112,12 @@ class SklearnLearner(Learner):
     @property
     def allows_missing(self) -> bool:
         """True if the first step takes NaN, by its own tags; a column transformer decides for itself."""
-        return takes_missing(self._first)
+        return hasattr(self._first, "transformers") or bool(get_tags(self._first).input_tags.allow_nan)
 
     @property
     def description(self) -> dict[str, Any]:
         """Model and how it is trained, as JSON values."""
-        how = {
+        notes = {
             "staged": "boosting stages are the epochs",
             "partial_fit": f"partial_fit, {self.recipe.epochs} epochs in batches of {self.recipe.batch_size}",
             "plain": "no epochs: trained as a whole",
@@ -134,14 +128,11 @@ class SklearnLearner(Learner):
             "device": "cpu",
             "precision": "as the estimator computes",
             "engine": "scikit-learn",
-            "notes": [how[self._kind]],
+            "notes": [notes[self._kind]],
         }
 
     def check(self, seed: int) -> None:
-        """Make a clone and read two rows; scikit-learn looks at the rest itself when it fits.
-
-        Raises `ModelError` if a classifier inside is kept as it was fitted: it may have seen the labels.
-        """
+        """Make a clone and read two rows; scikit-learn looks at the rest itself when it fits."""
         check_unfitted(self._fresh(seed), type(self._last).__name__)
         self.inputs(np.arange(min(2, len(self.examples)), dtype=np.int64))
 
@@ -149,9 +140,9 @@ class SklearnLearner(Learner):
         """This learner, for clones are unfitted; one with `partial_fit` and no recipe is trained by its own ``fit``."""
         if self._kind != "partial_fit" or self._given:
             return self
-        found = copy.copy(self)
-        found._kind = "plain"
-        return found
+        other = copy.copy(self)
+        other._kind = "plain"
+        return other
 
     @property
     def identity(self) -> str:
@@ -160,10 +151,7 @@ class SklearnLearner(Learner):
         return fingerprint_of([type(self._model), parameters, self._kind, self.recipe])
 
     def untrained(self) -> SklearnFitted:
-        """The caller's own fitted estimator, for predictions.
-
-        Raises `ModelError` if it is not fitted.
-        """
+        """The caller's own fitted estimator, for predictions."""
         from sklearn.exceptions import NotFittedError
         from sklearn.utils.validation import check_is_fitted
 
@@ -197,11 +185,9 @@ class SklearnLearner(Learner):
         return model.set_params(**{name: seed % 2**32 for name in unseeded})
 
     def inputs(self, indices: IntArray) -> Any:
-        """Inputs of the rows `indices`: a DataFrame, an array flattened to [b, d], or texts.
+        """Inputs of the rows `indices`: a DataFrame, an array flattened to [b, d], or texts [b].
 
-        Texts [b] go as they are to a model that takes them; steps that take columns get a DataFrame of one.
-
-        Raises `DataError` if the data set is texts and the model takes numbers.
+        Steps that take columns get texts as a DataFrame of one column.
         """
         read = self.examples.read(indices)
         if is_text(read):
@@ -215,17 +201,9 @@ class SklearnLearner(Learner):
         return read if is_table(read) else np.asarray(read).reshape(len(indices), -1)
 
     def fit(
-        self,
-        indices: IntArray,
-        seed: int,
-        recorder: Recording | None,
-        progress: bool,
-        watch: Watch | None = None,
+        self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool, watch: Watch | None = None
     ) -> SklearnFitted:
-        """Train a clone on `indices`; only models with `partial_fit` have epochs to watch.
-
-        Raises `ModelError` if the estimator refuses the data; its own words are in the message.
-        """
+        """Train a clone on `indices`; only models with `partial_fit` have epochs to watch."""
         model = self._fresh(seed)
         inputs, labels = self.inputs(indices), self.examples.labels[indices]
         steps, classifier = None, model
@@ -294,7 +272,3 @@ class SklearnLearner(Learner):
                 if recorder is not None:
                     recorder.discard_epoch()
                 raise
-
-
-def _beyond_batches(recipe: Recipe) -> bool:
-    return replace(recipe, epochs=PLAIN.epochs, batch_size=PLAIN.batch_size) != PLAIN

@@ -50,31 +50,31 @@ class Ragged(NamedTuple):
         position = np.arange(longest)
         there = position >= longest - lengths[:, None] if left else position < lengths[:, None]
         source = begin[:, None] + position - ((longest - lengths[:, None]) if left else 0)
-        found = np.empty((len(self.values), len(rows), longest), np.int64)
+        padded = np.empty((len(self.values), len(rows), longest), np.int64)
         for kind, value in enumerate(fill):
-            found[kind] = value
-            found[kind][there] = self.values[kind][source[there]]
-        return found, there
+            padded[kind] = value
+            padded[kind][there] = self.values[kind][source[there]]
+        return padded, there
 
 
 def tokenised(tokenizer: Any, texts: list[str], names: Sequence[str], limit: int | None) -> Ragged:
     """Token values called `names` of texts, each cut to `limit` tokens."""
-    found = tokenizer(texts, truncation=limit is not None, max_length=limit, return_token_type_ids=TYPES in names)
-    lengths = np.fromiter(map(len, found["input_ids"]), np.int64, len(texts))
+    encoded = tokenizer(texts, truncation=limit is not None, max_length=limit, return_token_type_ids=TYPES in names)
+    lengths = np.fromiter(map(len, encoded["input_ids"]), np.int64, len(texts))
     total = int(lengths.sum())
-    values = [np.fromiter(itertools.chain.from_iterable(found[name]), np.int32, total) for name in names]
+    values = [np.fromiter(itertools.chain.from_iterable(encoded[name]), np.int32, total) for name in names]
     return Ragged(np.stack(values), np.concatenate([[0], np.cumsum(lengths)]))
 
 
 def length_limit(model: Any, tokenizer: Any) -> int | None:
     """Most tokens of a text: the tokenizer's limit or the model's number of positions, whichever is less."""
-    found = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
+    limits = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
     for name, part in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
             # RoBERTa and its kin count positions from behind the padding's.
-            found.append(part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1))
+            limits.append(part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1))
     positions = getattr(model.config, "max_position_embeddings", None)
-    return min([*found, *([positions] if positions else [])], default=None)
+    return min([*limits, *([positions] if positions else [])], default=None)
 
 
 def check_lengths(starts: IntArray, first: int = 0) -> None:
@@ -114,14 +114,14 @@ class TokenBatches:
     @property
     def notes(self) -> list[str]:
         """Texts that were cut, and whether they are tokenised again and again."""
-        found = []
+        notes = []
         if self._full:
-            found.append(
+            notes.append(
                 f"{self._full} texts reach the {self._limit} tokens that the model reads of one; what follows is cut"
             )
         if self._longest is not None and self._kept is None:
-            found.append(f"texts are tokenised batch by batch: their tokens take more than {CACHE_BYTES // 2**20} MiB")
-        return found
+            notes.append(f"texts are tokenised batch by batch: their tokens take more than {CACHE_BYTES // 2**20} MiB")
+        return notes
 
     @property
     def identity(self) -> str:
@@ -161,11 +161,11 @@ class TokenBatches:
 
     def on(self, examples: Examples) -> TokenBatches:
         """Texts of another data set, by the same tokenizer."""
-        found = copy.copy(self)
-        found._examples = examples
-        found._kept, found._longest, found._full = None, None, 0
-        found.prepare()
-        return found
+        other = copy.copy(self)
+        other._examples = examples
+        other._kept, other._longest, other._full = None, None, 0
+        other.prepare()
+        return other
 
     def attach(self, module: Any) -> None:
         """Have the model take what `batch` gives."""

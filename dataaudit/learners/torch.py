@@ -20,13 +20,12 @@ from dataaudit.common.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.kinds import is_table
-from dataaudit.data.texts import refuse_texts
 from dataaudit.errors import ModelError
 from dataaudit.learners.automatic import Choice, convolutions
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import BatchBuilder, Fitted, Learner, Recording, Watch
 from dataaudit.learners.devices import cuda_devices, resolve_precision
+from dataaudit.learners.features import numbers
 from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
@@ -38,8 +37,8 @@ from dataaudit.learners.steps import optimizer_of, shuffled_batches
 from dataaudit.learners.weights import copied, reset
 
 
-def made_by(model: nn.Module | Callable[[], Any]) -> Any:
-    """The module itself, or what a function returns; no global generator is touched."""
+def module_of(model: nn.Module | Callable[[], Any]) -> Any:
+    """The module itself, or what a factory returns; no global generator is touched."""
     if isinstance(model, nn.Module):
         return model
     with torch.random.fork_rng(devices=[]):
@@ -81,7 +80,7 @@ class TorchFitted(Fitted):
 class TorchLearner(Learner):
     """A torch module, copied for every fit, or a factory, with a recipe, bound to a data set.
 
-    `builder` makes the model's inputs where it takes other than the rows themselves.
+    `builder` builds the model's inputs where it takes other than the rows themselves.
     """
 
     readable = True
@@ -159,12 +158,12 @@ class TorchLearner(Learner):
         torch.manual_seed(seed)
         if self._factory is not None:
             # A worker process has torch's own default type, the caller's may be another.
-            standing = torch.get_default_dtype()
+            previous = torch.get_default_dtype()
             torch.set_default_dtype(self._default_dtype)
             try:
                 module = self._factory()
             finally:
-                torch.set_default_dtype(standing)
+                torch.set_default_dtype(previous)
             if not isinstance(module, nn.Module):
                 raise ModelError(
                     f"a function that returned {type(module).__name__}",
@@ -186,10 +185,7 @@ class TorchLearner(Learner):
         return self.format.prepare(module.to(self.device))
 
     def check(self, seed: int) -> None:
-        """Run rows through the model and look at what comes out; choose what is left to choose.
-
-        That is how images lie before it and in memory and, unless one was given, the recipe.
-        """
+        """Check outputs of a few rows; choose the layout of images and, unless one was given, the recipe."""
         with torch.random.fork_rng(devices=[]):
             module = self.module(seed).eval()
         if self.builder is not None:
@@ -208,28 +204,25 @@ class TorchLearner(Learner):
                 "a model that can be trained",
                 "unfreeze some parameters (requires_grad_(True))",
             )
-        self.layout = GIVEN
         few = np.arange(min(2, len(self.examples)), dtype=np.int64)
 
         def try_on(tried: nn.Module, inputs: Tensor) -> None:
             check_outputs(tried, inputs, self._name, self._classes)
 
+        self.layout = GIVEN if self.builder is None else self.builder.layout
         if self.builder is None:
             self.layout = fitting(module, self.inputs, len(self.examples), try_on)
-            inputs = self.inputs(few)
-        else:
-            self.layout = self.builder.layout
-            inputs = self.inputs(few)
+        inputs = self.inputs(few)
+        if self.builder is not None:
             try_on(module, inputs)
         self.format = choose_format(module, inputs)
+        shape = tuple(inputs.shape[1:])
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
         self._has_sides = sided and convolutions(module) > 0
         if self._automatic is not None and self._choice is None and self.builder is None:
-            self._choice = choose_recipe(
-                self._automatic, module, tuple(inputs.shape[1:]), self.examples, self.layout.turn, seed
-            )
+            self._choice = choose_recipe(self._automatic, module, shape, self.examples, self.layout.turn, seed)
             self.recipe = self._choice.recipe
-        self._check_augmentation(tuple(inputs.shape[1:]))
+        self._check_augmentation(shape)
 
     def _check_augmentation(self, shape: tuple[int, ...]) -> None:
         augment = self.recipe.augment
@@ -243,8 +236,8 @@ class TorchLearner(Learner):
     def already_fits(self, seed: int) -> float | None:
         """Accuracy of the model as passed, if it shows training on these data; None if not: see `pretrained`.
 
-        Fresh weights are not asked, those of a factory or reset: but of a function that hands out one object, and of
-        buffers, which no reset renews. Others are asked once for each seed.
+        Fresh weights, of a factory or reset, are not tested, unless a factory hands out one object or there are
+        buffers, which no reset renews. Others are tested once for each seed.
         """
         if self._factory is not None and not self._hands_out_one_object(self._factory):
             return None
@@ -271,18 +264,18 @@ class TorchLearner(Learner):
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
-        found = super().on(examples)
-        found._labels, found._accuracy = torch.tensor(examples.labels), {}
-        found.builder = None if self.builder is None else self.builder.on(examples)
-        return found
+        other = super().on(examples)
+        other._labels, other._accuracy = torch.tensor(examples.labels), {}
+        other.builder = None if self.builder is None else self.builder.on(examples)
+        return other
 
     def from_scratch(self) -> TorchLearner:
         """Learner whose every fit starts afresh: with a factory's module, or with a reset one unless init="keep"."""
         if self.fresh or self.recipe.init != "auto":
             return self
-        found = copy.copy(self)
-        found.recipe, found._accuracy = replace(self.recipe, init="reset"), {}
-        return found
+        other = copy.copy(self)
+        other.recipe, other._accuracy = replace(self.recipe, init="reset"), {}
+        return other
 
     @property
     def identity(self) -> str:
@@ -307,13 +300,7 @@ class TorchLearner(Learner):
         if self.builder is not None:
             built: Tensor = self.builder.batch(indices).to(self.device)
             return built.to(self._dtype) if built.is_floating_point() else built
-        read = self.examples.read(indices)
-        if is_table(read):
-            from dataaudit.data.tables import as_numbers
-
-            read = as_numbers(read)
-        refuse_texts(read, self.examples.source, "a torch module")
-        array = np.ascontiguousarray(self.layout.turn(read))
+        array = np.ascontiguousarray(self.layout.turn(numbers(self.examples, indices, "a torch module")))
         # Torch cannot mark its memory read-only, and warns of arrays that are.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
         if tensor.dtype == torch.uint8:
@@ -335,17 +322,11 @@ class TorchLearner(Learner):
         return outputs.float()
 
     def fit(
-        self,
-        indices: IntArray,
-        seed: int,
-        recorder: Recording | None,
-        progress: bool,
-        watch: Watch | None = None,
+        self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool, watch: Watch | None = None
     ) -> TorchFitted:
         """Train a copy on `indices`; bit-identical for the same arguments on the CPU, watched or not.
 
-        Raises `DataError` if logits become NaN or infinite while recording; `KeyboardInterrupt` on Ctrl-C, between two
-        batches; the open epoch is discarded from the recorder.
+        Ctrl-C is raised between two batches, and the open epoch discarded from the recorder.
         """
         recipe = self.recipe
         with torch.random.fork_rng(devices=cuda_devices(self.device)), deferred_interrupt() as check:

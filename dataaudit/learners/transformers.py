@@ -20,11 +20,6 @@ from dataaudit.learners.tokens import MASK, TYPES, TokenBatches, length_limit
 from dataaudit.learners.torch import TorchLearner
 
 
-def is_transformer(module: Any) -> bool:
-    """Tell whether it is a transformers model."""
-    return is_a(module, "transformers.modeling_utils", "PreTrainedModel")
-
-
 def transformers_learner(
     model: nn.Module | Callable[[], nn.Module],
     module: Any,
@@ -36,9 +31,6 @@ def transformers_learner(
     """Learner for a transformers model, or for a function that returned `module`.
 
     Without a recipe it is "finetune" where the model's weights were trained before, otherwise "transformer".
-
-    Raises `ModelError` if model, processor and data set do not belong together; `SettingError` if the recipe augments
-    texts.
     """
     kind = getattr(module.config, "problem_type", None)
     if kind not in (None, "single_label_classification"):
@@ -65,7 +57,7 @@ def transformers_learner(
 
 
 def trained_before(model: Any) -> bool:
-    """Tell whether training has moved the weights below the head.
+    """Test if training has moved the weights below the head.
 
     Biases and scales of a fresh transformers model are constant vectors, and stay so through no step of training.
     """
