@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dataaudit.data.derived import STREAM, labelled_rows
+import numpy as np
+
+from dataaudit.data.derived import STREAM, SubsetExamples
 from dataaudit.data.examples import Examples, Origin
 from dataaudit.data.inspection import Inspection, inspect
 from dataaudit.data.kinds import is_a
@@ -103,7 +105,7 @@ def as_examples(
     if isinstance(dataset, Examples):
         return examples
     examples.origin = Origin(dataset, label, inputs, transform)
-    return labelled_rows(examples)
+    return examples if (examples.labels >= 0).all() else SubsetExamples(examples, np.flatnonzero(examples.labels >= 0))
 
 
 def _adapted(

@@ -77,10 +77,7 @@ def mixed(table: Any, features: Any) -> Any:
 
 
 def dense(column: Any, indices: IntArray) -> AnyArray:
-    """Column of b lists, nested to any depth, as an array [b, ...] of the type stored; null numbers become NaN.
-
-    Raises `DataError` if a list is missing, or lists differ in length; the rows are named.
-    """
+    """Column of b lists, nested to any depth, as an array [b, ...] of the type stored; null numbers become NaN."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
@@ -113,7 +110,7 @@ def views(column: Any) -> list[AnyArray] | None:
 
     Lists must be of numbers of a type that NumPy and this library share, of one length, and none missing.
     """
-    found: list[AnyArray] = []
+    arrays: list[AnyArray] = []
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
         if not len(chunk):
             continue
@@ -126,16 +123,14 @@ def views(column: Any) -> list[AnyArray] | None:
                 return None
         else:
             return None
-        # Neither is null_count a copy, nor is flatten, which honours the chunk's place in its buffers.
+        # Neither is null_count a copy, nor is flatten, which honours the chunk's offset in its buffers.
         values = chunk.flatten() if chunk.null_count == 0 else None
-        if values is None or values.null_count or not pa.types.is_primitive(values.type):
+        if values is None or values.null_count:
             return None
-        if pa.types.is_boolean(values.type) or not (
-            pa.types.is_integer(values.type) or pa.types.is_float32(values.type) or pa.types.is_float64(values.type)
-        ):
+        if not any(test(values.type) for test in (pa.types.is_integer, pa.types.is_float32, pa.types.is_float64)):
             return None
         view = values.to_numpy(zero_copy_only=True).reshape(len(chunk), width)
-        if found and (view.shape[1] != found[0].shape[1] or view.dtype != found[0].dtype):
+        if arrays and (view.shape[1] != arrays[0].shape[1] or view.dtype != arrays[0].dtype):
             return None
-        found.append(view)
-    return found or None
+        arrays.append(view)
+    return arrays or None

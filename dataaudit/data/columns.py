@@ -35,20 +35,17 @@ def named_labels(columns: Sequence[Hashable]) -> list[Hashable]:
 
 def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -> DataError:
     """Error for a label column that cannot be inferred."""
-    found = f"{len(candidates)} possible label columns ({listed(candidates)})" if candidates else "no label column"
-    return DataError(f"{found} among {listed(columns)}", "one label column", "name it: label=...")
+    arrived = f"{len(candidates)} possible label columns ({listed(candidates)})" if candidates else "no label column"
+    return DataError(f"{arrived} among {listed(columns)}", "one label column", "name it: label=...")
 
 
-def as_list(inputs: Any) -> list[Any] | None:
-    """`inputs` as a list of columns; one name stands for itself.
-
-    Raises `SettingError` if it is an empty list.
-    """
+def _as_list(inputs: Any) -> list[Any] | None:
+    """`inputs` as a list of columns; one name stands for itself."""
     if inputs is None:
         return None
-    chosen = list(inputs) if isinstance(inputs, (list, tuple, set)) else [inputs]
     if isinstance(inputs, set):
-        chosen = sorted(chosen, key=str)
+        inputs = sorted(inputs, key=str)
+    chosen = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     if not chosen:
         raise SettingError("inputs=[]", "at least one input column", "leave inputs= out to take the default")
     return chosen
@@ -61,12 +58,8 @@ def choose_columns(
     infer_label: Callable[[list[Any]], Any],
     infer_inputs: Callable[[Any], list[Any]],
 ) -> tuple[Any, list[Any]]:
-    """Label column, or `NoLabels`, and input columns, checked; those that are None are inferred from the others.
-
-    Raises `DataError` or `SettingError` if a column is unknown, named twice, or both label and input, or there is an
-    empty list of inputs.
-    """
-    chosen = as_list(inputs)
+    """Label column, or `NoLabels`, and input columns, checked; those that are None are inferred from the others."""
+    chosen = _as_list(inputs)
     if label is None:
         label = infer_label(chosen or [])
     if not isinstance(label, NoLabels):
@@ -78,10 +71,7 @@ def choose_columns(
 
 
 def check_inputs(chosen: Sequence[Any], columns: Sequence[Hashable], label: Any) -> None:
-    """Raise unless `chosen` are distinct columns without the label.
-
-    Raises `DataError` if a column is unknown, named twice, or the label itself.
-    """
+    """Raise a `DataError` unless `chosen` are distinct columns without the label."""
     for position, column in enumerate(chosen):
         check_column(column, columns, "inputs")
         if column == label:

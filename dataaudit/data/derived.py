@@ -53,12 +53,9 @@ class StoredExamples(DerivedExamples):
 
 
 class SubsetExamples(DerivedExamples):
-    """Rows of another data set, read from it when asked for.
+    """Rows of another data set, read from it on demand: positions `rows` in it, ascending, int64 [n].
 
-    Labels of `whole` may be -1 where they are missing, in rows that are left out; `rows` are positions in it that are
-    kept, ascending, int64 [n].
-
-    Raises `DataError` if fewer than two classes are left.
+    Labels of `whole` may be -1 where they are missing, in rows that are left out. At least two classes must be left.
     """
 
     rows: IntArray
@@ -93,18 +90,10 @@ class SubsetExamples(DerivedExamples):
         return self.whole.read(self.rows[indices])
 
 
-def labelled_rows(examples: Examples) -> Examples:
-    """The data set, or its rows that have a label."""
-    known = examples.labels >= 0
-    return examples if known.all() else SubsetExamples(examples, np.flatnonzero(known))
-
-
 def usable_rows(examples: Examples, allow_missing: bool) -> Examples:
-    """The data set, or its rows that can be read and hold what a model can use, found in one pass.
+    """The data set, or its rows that can be read and hold what a model can use, in one pass over it.
 
     Images of several sizes and lists of several lengths are errors still: which of them are wrong is not known.
-
-    Raises `DataError` if fewer than two classes are left.
     """
     bad: list[int] = []
     n = len(examples)

@@ -16,15 +16,7 @@ from dataaudit.tasks.classification import CLASSIFICATION
 
 @dataclass(frozen=True)
 class Origin:
-    """Data set as a caller passed it, and how it is read.
-
-    Attributes
-    ----------
-    dataset
-        The caller's own object, after a split was chosen.
-    label, inputs, transform
-        As in `dataaudit.data.as_examples`.
-    """
+    """Data set as a caller passed it, of one split, and how it is read; see `dataaudit.data.as_examples`."""
 
     dataset: Any
     label: Any = None

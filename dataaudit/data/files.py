@@ -35,21 +35,10 @@ def open_data(
     split: str | None = None,
     size: int | None = None,
 ) -> Examples:
-    """Data set at `path`, ready for a network.
+    """Data set at `path`, ready for a network: a table, a saved Hugging Face data set, or a folder of images by class.
 
-    Parameters
-    ----------
-    path
-        A .csv, .tsv or .parquet table; a folder that ``Dataset.save_to_disk`` wrote; or a folder with one folder
-        of images for each class.
-    label, inputs
-        Columns; inferred where there is one candidate. Those of folders of images are "label" and "image".
-    split
-        Split of a saved ``DatasetDict``.
-    size
-        Height and width that images are resized to; needed where they differ.
-
-    Raises `DataError` if there is no such data, or it cannot be read; `SettingError` if an option does not apply.
+    Columns are inferred where there is one candidate; those of folders of images are "label" and "image". `split` is
+    of a saved ``DatasetDict``; images are resized to `size` pixels a side, which is needed where they differ.
     """
     checks.exists(path)
     if path.is_file():
@@ -58,12 +47,8 @@ def open_data(
     if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
         return _saved(path, label, inputs, split, size)
     # The columns of such a folder are called as Hugging Face calls them.
-    _refuse(
-        path,
-        split=split,
-        label=None if label == "label" else label,
-        inputs=None if inputs == ["image"] else inputs,
-    )
+    other_label, other_inputs = (None if label == "label" else label), (None if inputs == ["image"] else inputs)
+    _refuse(path, split=split, label=other_label, inputs=other_inputs)
     return _image_folder(path, size)
 
 
@@ -102,13 +87,13 @@ def _saved(path: Path, label: str | None, inputs: list[str] | None, split: str |
 
 def _image_folder(path: Path, size: int | None) -> Examples:
     classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
-    found = [
+    images = [
         (str(file), number)
         for number, folder in enumerate(classes)
         for file in sorted(folder.rglob("*"))
         if file.suffix.lower() in IMAGES and file.is_file()
     ]
-    if not found:
+    if not images:
         raise DataError(
             f"the folder {path} without images in class folders",
             "one folder of images for each class, or a folder that Dataset.save_to_disk wrote",
@@ -120,7 +105,7 @@ def _image_folder(path: Path, size: int | None) -> Examples:
     features = datasets.Features(
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=[folder.name for folder in classes])}
     )
-    files, labels = zip(*found, strict=True)
+    files, labels = zip(*images, strict=True)
     dataset = datasets.Dataset.from_dict({"image": list(files), "label": list(labels)}, features=features)
     plain = as_examples(dataset)
     if size is not None:
@@ -142,7 +127,7 @@ def _resized(examples: Examples, size: int) -> Examples:
     def resize(image: Any) -> Any:
         return to_pixels(image.convert("L" if channels == 1 else "RGB").resize((size, size)))
 
-    found = copy.copy(examples)
-    found.transform = resize
-    found.origin = None if examples.origin is None else replace(examples.origin, transform=resize)
-    return found
+    resized = copy.copy(examples)
+    resized.transform = resize
+    resized.origin = None if examples.origin is None else replace(examples.origin, transform=resize)
+    return resized

@@ -61,9 +61,7 @@ class HuggingFaceExamples(Examples):
                 "pass dataset.with_format(None), and the function as transform=",
             )
         features = dataset.features
-        label, chosen = choose_columns(
-            list(features), label, inputs, partial(infer_label, features), partial(infer_inputs, features)
-        )
+        label, chosen = choose_features(features, label, inputs)
         self.columns = tuple(chosen)
         self._features = features
         self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
@@ -96,16 +94,14 @@ class HuggingFaceExamples(Examples):
 
     def show(self, index: int) -> Any:
         """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""
-        if self._kind == "number":
-            return self._row(index)
-        return self._value(index)
+        return self._row(index) if self._kind == "number" else self._value(index)
 
     def _probed(self, lenient: bool) -> Iterator[Any]:
         for row in probed_rows(len(self)).tolist():
             try:
                 yield self._image(row)
             except RowError:
-                # Whoever asked for leniency reads every row later, and tells which could not be read.
+                # If lenient, every row is read later, and those that cannot be are reported then.
                 if not lenient:
                     raise
 
@@ -113,7 +109,7 @@ class HuggingFaceExamples(Examples):
         """Kind of all inputs together: "image", "number", "list", "text", "mixed", or (for a transform) "other"."""
         kinds = [kind_of(self._features[name]) for name in self.columns]
         if set(kinds) <= {"number", "class"}:
-            # Positions of a ClassLabel are numbers when they are asked for by name.
+            # Positions of a ClassLabel are numbers when they are named as inputs.
             return "number" if set(kinds) == {"number"} or self.transform is None else "other"
         if len(kinds) == 1 and (self.transform is not None or kinds[0] in ("image", "list", "text")):
             return kinds[0]
@@ -206,7 +202,14 @@ def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool, task: Task)
     return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient, task)
 
 
-def infer_label(features: Any, inputs: list[Any]) -> Any:
+def choose_features(features: Any, label: Any, inputs: Any) -> tuple[Any, list[Any]]:
+    """Label column, or `NoLabels`, and input columns, inferred where they are None; see `choose_columns`."""
+    return choose_columns(
+        list(features), label, inputs, partial(_infer_label, features), partial(_infer_inputs, features)
+    )
+
+
+def _infer_label(features: Any, inputs: list[Any]) -> Any:
     """Name of the one column that can be the label."""
     columns = [name for name in features if name not in inputs]
     candidates = [name for name in columns if kind_of(features[name]) == "class"] or named_labels(columns)
@@ -215,7 +218,7 @@ def infer_label(features: Any, inputs: list[Any]) -> Any:
     return candidates[0]
 
 
-def infer_inputs(features: Any, label: str) -> list[str]:
+def _infer_inputs(features: Any, label: str) -> list[str]:
     """Names of the columns that can be the inputs."""
     kinds: dict[str, list[str]] = {}
     for name, feature in features.items():
@@ -232,5 +235,7 @@ def infer_inputs(features: Any, label: str) -> list[str]:
         return texts
     # Numbers beside texts may be row numbers or half of a table: nothing is left out unsaid.
     candidates = images or [*numeric, *lists, *texts]
-    found = f"several possible inputs ({listed(candidates)})" if candidates else "no image, number, list or text column"
-    raise DataError(f"{found} among {listed(list(features))}", "inputs that are clear", "name them: inputs=...")
+    arrived = (
+        f"several possible inputs ({listed(candidates)})" if candidates else "no image, number, list or text column"
+    )
+    raise DataError(f"{arrived} among {listed(list(features))}", "inputs that are clear", "name them: inputs=...")

@@ -44,7 +44,7 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
     Raises
     ------
     DataError
-        If one channel is asked for and the image has colour.
+        If `channels` is 1 and the image has colour.
     MissingPackageError
         If pillow is not installed.
 
@@ -84,7 +84,7 @@ class Resize:
     size
         Height and width in pixels, or the pair (height, width).
     mode
-        "RGB" for three channels, "L" for one. Colour becomes grey where "L" is asked for.
+        "RGB" for three channels, "L" for one. Colour becomes grey where it is "L".
 
     Raises
     ------
@@ -134,23 +134,12 @@ def probed_rows(count: int) -> IntArray:
 
 
 def common_channels(images: Iterable[Any]) -> int:
-    """Channels that a set's images are read with: 3 if any of the probed `images` has colour, otherwise 1.
-
-    Grey becomes RGB without loss, colour never becomes grey: one colour image makes it a colour set.
-    """
+    """Channels of a set: 3 if any of the probed `images` has colour, otherwise 1; grey becomes RGB without loss."""
     return 1 if all(is_gray(image) for image in images) else 3
 
 
 def row_pixels(image: Any, channels: int, row: int) -> AnyArray:
-    """`to_pixels` with the row named.
-
-    Raises
-    ------
-    DataError
-        If a colour image turns up in a set that the probe took for grey.
-    RowError
-        If the image cannot be converted.
-    """
+    """`to_pixels` with the row named in errors; a colour image in a set that the probe took for grey is one."""
     if channels == 1 and not is_gray(image):
         raise DataError(
             f"a {image.mode} image in row {row} of a grey data set",

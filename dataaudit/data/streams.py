@@ -16,8 +16,7 @@ import pyarrow as pa
 from dataaudit.common import folders
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.progress import progress_bar
-from dataaudit.data.columns import as_list, check_column, check_inputs
-from dataaudit.data.huggingface import infer_inputs, infer_label
+from dataaudit.data.huggingface import choose_features
 from dataaudit.errors import DataError, RowError, StorageError
 
 KIND = folders.FolderKind("dataaudit stream", 1, "stream.json", "the rows of a stream")
@@ -31,43 +30,17 @@ PART = 32 * 2**20
 def stored_stream(stream: Any, folder: Path, label: Any, inputs: Any, progress: bool) -> datasets.Dataset:
     """Store the label and input columns of a stream as a data set on disk.
 
-    What an earlier call left complete is not written again, and a complete pass is not made again: such a stream is
-    recognised by its columns and its first `HEAD` rows. After a crash the stream is read from the start, for nothing
-    else is the same for every kind of stream, and written from where the files end.
-
-    Parameters
-    ----------
-    stream
-        ``datasets.IterableDataset``.
-    folder
-        Where the files go; made if it does not exist.
-    label, inputs
-        Columns, as in `dataaudit.data.as_examples`.
-    progress
-        Whether to draw a progress bar, in rows.
-
-    Raises
-    ------
-    DataError
-        If the stream is empty, columns are unknown or not clear, or a row does not have the types of the first ones.
-    StorageError
-        If the folder holds another stream, was changed, or cannot be written.
+    Files of an earlier call are kept if the columns and the first `HEAD` rows are the same. After a crash the stream is
+    read from the start, for nothing else is the same for every kind of stream, and written from where the files end.
     """
     plain = _undecoded(stream.with_format(None))
     first = list(plain.take(HEAD))
     if not first:
         raise DataError("a stream without rows", "at least two examples of two classes", "pass one with rows")
     head = datasets.Dataset.from_list(first, features=plain.features)
-    features = head.features
-    chosen = as_list(inputs)
-    if label is None:
-        label = infer_label(features, chosen or [])
-    check_column(label, list(features), "label")
-    if chosen is None:
-        chosen = infer_inputs(features, label)
-    check_inputs(chosen, list(features), label)
+    label, chosen = choose_features(head.features, label, inputs)
     columns = [*chosen, label]
-    kept = datasets.Features({name: features[name] for name in columns})
+    kept = datasets.Features({name: head.features[name] for name in columns})
     arrow = head.select_columns(columns).with_format("arrow")[:]
     described = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}
     KIND.open(folder)
@@ -85,9 +58,9 @@ def _undecoded(stream: Any) -> Any:
 
 
 def _write(stream: Any, features: Any, folder: Path, described: Mapping[str, Any], progress: bool) -> list[Path]:
-    """Files of all rows, those that were missing written."""
-    there = KIND.open(folder) or {**described, "parts": [], "complete": False}
-    differs = folders.difference({key: there.get(key) for key in described}, described)
+    """Write the rows that are missing; the files of all rows."""
+    manifest = KIND.open(folder) or {**described, "parts": [], "complete": False}
+    differs = folders.difference({key: manifest.get(key) for key in described}, described)
     if differs is not None:
         name, other, here = differs
         raise StorageError(
@@ -95,11 +68,11 @@ def _write(stream: Any, features: Any, folder: Path, described: Mapping[str, Any
             str(here)[:200],
             "name another folder with cache=, or pass the stream that it was begun with",
         )
-    parts: list[dict[str, Any]] = there["parts"]
+    parts: list[dict[str, Any]] = manifest["parts"]
     for part in parts:
         _check(folder / part["file"], part["digest"])
     done = sum(part["rows"] for part in parts)
-    if not there["complete"]:
+    if not manifest["complete"]:
         with progress_bar("storing the stream", done, progress) as advance:
             for table in _tables(stream.skip(done), features, done):
                 parts.append(_put(folder, len(parts), table))
@@ -110,7 +83,7 @@ def _write(stream: Any, features: Any, folder: Path, described: Mapping[str, Any
 
 
 def _put(folder: Path, number: int, table: pa.Table) -> dict[str, Any]:
-    """Write a file of rows; what the manifest says of it."""
+    """Write a file of rows; its entry in the manifest."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
