@@ -11,16 +11,9 @@ from dataaudit.common.types import AnyArray, IntArray
 
 
 class ChunkedRows:
-    """Arrays below each other, never joined unless ``numpy.asarray`` asks for it.
+    """Arrays [b, d] of one type and width below each other, never joined except by ``numpy.asarray``.
 
-    Chunks are arrays [b, d] of one type and width. Slices and arrays of positions give new arrays of these rows;
-    nothing else is copied.
-
-    Examples
-    --------
-    >>> rows = ChunkedRows([np.zeros((2, 3)), np.ones((1, 3))])
-    >>> rows.shape, rows[np.array([2, 0])][:, 0].tolist()
-    ((3, 3), [1.0, 0.0])
+    Slices and arrays of positions give new arrays of these rows; nothing else is copied.
     """
 
     ndim = 2

@@ -69,10 +69,7 @@ def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
 
 
 def add_columns(dataset: datasets.Dataset, columns: Mapping[str, tuple[pa.Array, Any]]) -> datasets.Dataset:
-    """The data set with more columns, each an Arrow array with its feature; existing ones are not copied.
-
-    Raises `DataError` if it has columns of those names.
-    """
+    """The data set with more columns, each an Arrow array with its feature; existing ones are not copied."""
     _check_free(list(columns), dataset.column_names)
     features = datasets.Features({name: feature for name, (_, feature) in columns.items()})
     table = pa.table({name: array.cast(features.arrow_schema.field(name).type) for name, (array, _) in columns.items()})

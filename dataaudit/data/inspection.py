@@ -21,7 +21,7 @@ TEXT = "text"
 """Type that an inspection records of texts."""
 
 TEXT_BYTES = 4096
-"""Bytes that a text is taken to have: one row tells nothing about the others."""
+"""Bytes that a text is assumed to have: one row says nothing about the others."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,16 @@ class Inspector:
         self._row = 0
 
     def update(self, block: Any) -> None:
-        """Look at the next rows, in order: what `Examples.read` gave."""
+        """Check the next rows, in order, as `Examples.read` gives them."""
         if is_table(block):
             self._table(block)
         elif is_text(block):
             self._texts(block)
         else:
             self._array(np.asarray(block))
+        bad = np.flatnonzero(unfit(block, self._allow_missing))
+        self._total_bad += len(bad)
+        self._bad.extend((bad[: max(0, 8 - len(self._bad))] + self._row).tolist())
         self._row += len(block)
 
     def _array(self, block: AnyArray) -> None:
@@ -80,7 +83,6 @@ class Inspector:
                 "numbers",
                 "name numeric or image columns with inputs=, or turn the rows into numbers with transform=",
             )
-        self._note(unfit(block, self._allow_missing))
         self._complete &= not self._allow_missing or not bool(unfit(block, False).any())
         self._digest.update(np.ascontiguousarray(block).data)
 
@@ -90,7 +92,6 @@ class Inspector:
         if self._shape is None:
             self._shape, self._dtype = (len(block.columns),), "table"
             self._digest.update("\x1f".join(map(str, block.columns)).encode())
-        self._note(unfit(block, self._allow_missing))
         numeric = block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
         self._complete &= numeric and not bool(block.isna().any(axis=None))
         hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
@@ -100,19 +101,10 @@ class Inspector:
         if self._shape is None:
             self._shape, self._dtype = (), TEXT
             self._digest.update(TEXT.encode())
-        self._note(unfit(block, self._allow_missing))
         digest_texts(self._digest, block)
 
-    def _note(self, wrong: AnyArray) -> None:
-        found = np.flatnonzero(wrong)
-        self._total_bad += len(found)
-        self._bad.extend((found[: max(0, 8 - len(self._bad))] + self._row).tolist())
-
     def result(self, labels: IntArray, class_names: tuple[str, ...]) -> Inspection:
-        """Findings after the last block.
-
-        Raises `DataError` if any row holds NaN, infinity or no text; the first rows are named.
-        """
+        """Findings after the last block; a `DataError` if any row holds NaN, infinity or no text."""
         if self._bad:
             more = self._total_bad - len(self._bad)
             named = f"{rows(self._bad)}{f' and {more} more' if more else ''}"
@@ -153,11 +145,8 @@ def unfit(block: Any, allow_missing: bool) -> BoolArray:
 def rows_per_block(examples: Examples, row: int = 0) -> int:
     """Number of rows like `row` that fill about `READ_BYTES`."""
     first = examples.read(np.array([row], dtype=np.int64))
-    if is_text(first):
-        size = TEXT_BYTES
-    else:
-        size = int(first.memory_usage(deep=True).sum()) if is_table(first) else np.asarray(first).nbytes
-    return max(1, min(65536, READ_BYTES // max(1, size)))
+    size = int(first.memory_usage(deep=True).sum()) if is_table(first) else np.asarray(first).nbytes
+    return max(1, min(65536, READ_BYTES // max(1, TEXT_BYTES if is_text(first) else size)))
 
 
 def readable(examples: Examples, indices: IntArray, bad: list[int]) -> list[tuple[IntArray, Any]]:
@@ -187,10 +176,7 @@ def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowE
 
 
 def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
-    """One streaming pass over all inputs before any training: shapes, finiteness, fingerprint.
-
-    Raises `DataError` as `Inspector` does; also whatever the reader raises for a row that cannot be decoded.
-    """
+    """Check all inputs in one streaming pass before any training; a `DataError` names the rows that cannot be used."""
     inspector = Inspector(allow_missing)
     block = rows_per_block(examples)
     for start in range(0, len(examples), block):

@@ -7,14 +7,7 @@ from typing import Any
 
 
 def is_a(value: Any, module: str, name: str) -> bool:
-    """Tell whether `value` is an instance of ``module.name``; False where nobody has imported that module.
-
-    Examples
-    --------
-    >>> import decimal
-    >>> is_a(decimal.Decimal(1), "decimal", "Decimal"), is_a(1, "decimal", "Decimal")
-    (True, False)
-    """
+    """Tell whether `value` is an instance of ``module.name``; False where nobody has imported that module."""
     kind = getattr(sys.modules.get(module), name, None)
     return isinstance(kind, type) and isinstance(value, kind)
 

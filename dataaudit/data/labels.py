@@ -35,22 +35,19 @@ def encode_labels(
 
 
 def label_values(labels: Any, task: Task = CLASSIFICATION) -> Any:
-    """Labels [n, *label_shape] as something that `encode_labels` takes.
-
-    Raises `DataError` if they are no array, list or pandas column of as many dimensions.
-    """
+    """Labels [n, *label_shape], an array, list, tensor or pandas column, as something that `encode_labels` takes."""
     if isinstance(labels, NoLabels):
         return labels
-    found = labels.detach().cpu().numpy() if is_tensor(labels) else labels
-    known = isinstance(found, (np.ndarray, list, tuple, range)) or type(found).__module__.partition(".")[0] == "pandas"
-    if not known or dimensions(found) != 1 + len(task.label_shape):
-        shape = f" of shape {tuple(found.shape)}" if isinstance(found, np.ndarray) or dimensions(found) != 1 else ""
+    values = labels.detach().cpu().numpy() if is_tensor(labels) else labels
+    known = isinstance(values, (np.ndarray, list, tuple, range)) or type(values).__module__.split(".")[0] == "pandas"
+    if not known or dimensions(values) != 1 + len(task.label_shape):
+        shape = f" of shape {tuple(values.shape)}" if isinstance(values, np.ndarray) or dimensions(values) != 1 else ""
         raise DataError(
             f"labels{shape} ({type(labels).__name__})",
             "one label for every example: a one-dimensional array, list, tensor or pandas Series",
             "pass class numbers or names; one-hot rows become classes with argmax(axis=1)",
         )
-    return found
+    return values
 
 
 def check_lengths(inputs: int, labels: int) -> None:

@@ -23,11 +23,8 @@ MOST_CATEGORIES = 50
 class PreparedTable(Examples):
     """Rows of a DataFrame, standardised and one-hot encoded; people are shown the rows as they were.
 
-    Numbers are standardised, with gaps filled by the median and marked by a column of their own. Columns of
-    strings, categories or booleans become one column a value. `inputs` are by default all columns but the label.
-
-    Raises `DataError` if a column is unknown, or is neither numbers nor at most `MOST_CATEGORIES` different values of
-    one kind; if there is no input column; if a number is infinite.
+    Gaps among numbers are filled by the median and marked by a column of their own. Columns of strings, categories or
+    booleans become one column a value, `MOST_CATEGORIES` at most. `inputs` are by default all columns but the label.
     """
 
     source = "table"
@@ -97,10 +94,7 @@ def _prepare(frame: pd.DataFrame) -> tuple[AnyArray, list[str]]:
 
 
 def _distinct(column: pd.Series) -> int:
-    """Number of different values that are not missing.
-
-    Raises `DataError` if they are not of one kind, or are lists and the like.
-    """
+    """Number of different values of one kind that are not missing."""
     try:
         return len(sorted(column.dropna().unique().tolist()))
     except TypeError as error:

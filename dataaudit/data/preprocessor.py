@@ -69,10 +69,7 @@ def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: 
             "columns of numbers and categories",
             "start the pipeline with a text vectoriser instead, such as TfidfVectorizer()",
         )
-    if isinstance(block, pd.DataFrame):
-        numbers, categories = _kinds(block)
-    else:
-        numbers, categories = _positions(examples, block)
+    numbers, categories = _kinds(block) if isinstance(block, pd.DataFrame) else _positions(examples, block)
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False)
     return ColumnTransformer(
@@ -88,8 +85,8 @@ def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: 
 def as_categories(block: Any) -> AnyArray:
     """Values of any type as strings [b, c], `MISSING` where there is none."""
     frame = pd.DataFrame(block).astype(object)
-    made: AnyArray = frame.where(frame.notna(), MISSING).astype(str).to_numpy(dtype=object)
-    return made
+    filled: AnyArray = frame.where(frame.notna(), MISSING).astype(str).to_numpy(dtype=object)
+    return filled
 
 
 def _kinds(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
@@ -125,5 +122,5 @@ def _positions(examples: Examples, block: Any) -> tuple[list[int], list[int]]:
             "columns of numbers and categories",
             "leave the preprocessor out of the pipeline, or name columns with inputs=",
         )
-    categories = [place for place, name in enumerate(examples.columns) if name in examples.class_columns]
-    return [place for place in range(block.shape[1]) if place not in categories], categories
+    categories = [position for position, name in enumerate(examples.columns) if name in examples.class_columns]
+    return [position for position in range(block.shape[1]) if position not in categories], categories

@@ -1,4 +1,4 @@
-"""Turn single rows into blocks: one conversion to NumPy, one way to name the row that went wrong."""
+"""Turn single rows into blocks: one conversion to NumPy, and errors that name the row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def as_array(value: Any) -> AnyArray:
 def as_input(value: Any, row: int, action: str) -> AnyArray:
     """Array [...] of numbers for one example, at least one-dimensional; PIL images become pixels.
 
-    Raises `DataError` if `value` is not made of numbers, or is a single number; `row` is named and `action` advised.
+    A `DataError` for anything else names `row` and advises `action`.
     """
     reason = ""
     try:
@@ -57,10 +57,7 @@ def as_input(value: Any, row: int, action: str) -> AnyArray:
 
 
 def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: str, action: str) -> Any:
-    """``function(argument)``, with `row` named if it fails.
-
-    Raises `RowError` if `function` raises anything but an interruption; the original error is chained.
-    """
+    """``function(argument)``; a `RowError` that names `row`, the original error chained, where it fails."""
     try:
         return function(argument)
     except Exception as error:  # A caller's code and image decoders raise whatever they like.
@@ -70,13 +67,10 @@ def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: st
 
 
 def transformed(transform: Callable[[Any], Any], value: Any, row: int) -> AnyArray:
-    """Array [...] that the caller's `transform` makes of one input.
-
-    Raises `DataError` if `transform` fails or returns something that is not numbers; `row` is named.
-    """
+    """Array [...] that the caller's `transform` makes of one input; errors name `row`."""
     action = "correct the transform or drop that row, for example with on_bad_rows='drop'"
-    made = for_row(transform, value, row, "a failing transform=", action)
-    return as_input(made, row, "return an array or a tensor from transform=")
+    output = for_row(transform, value, row, "a failing transform=", action)
+    return as_input(output, row, "return an array or a tensor from transform=")
 
 
 def transformed_rows(transform: Callable[[Any], Any], value: Callable[[int], Any], indices: IntArray) -> AnyArray:
@@ -93,10 +87,7 @@ def stack(
     indices: IntArray,
     action: str = "resize, pad or convert them, for example with transform=",
 ) -> AnyArray:
-    """Array [b, ...] of b arrays of one shape and type.
-
-    Raises `DataError` if shapes or types differ; the first row that does is named, and `action` advised.
-    """
+    """Array [b, ...] of b arrays of one shape and type; a `DataError` names the first that differs, with `action`."""
     first = arrays[0]
     for array, row in zip(arrays, indices.tolist(), strict=True):
         if array.shape != first.shape or array.dtype != first.dtype:

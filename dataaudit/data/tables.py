@@ -27,7 +27,7 @@ class TableExamples(Examples):
     applied to a dict column -> value. A single input column of strings is read as texts, every other choice as a
     DataFrame.
 
-    Raises `DataError` if a column is unknown or named twice, or the label cannot be told (the columns are listed),
+    Raises `DataError` if a column is unknown or named twice, or the label cannot be inferred (the columns are listed),
     lengths differ, or a Series of labels has the rows in another order.
     """
 
@@ -77,11 +77,9 @@ class TableExamples(Examples):
 
     def show(self, index: int) -> dict[str, Any]:
         """Values of row `index` by column."""
-        row = self._frame.iloc[[index], self._positions]
-        return {
-            str(name): row[name].iloc[0].item() if isinstance(row[name].iloc[0], np.generic) else row[name].iloc[0]
-            for name in row.columns
-        }
+        # Column by column: one row of several types would turn whole numbers into fractions.
+        values = {str(column): self._frame[column].iloc[index] for column in self.columns}
+        return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
     def read_rows(self, indices: IntArray) -> Any:
         """`read` for at least one row."""
@@ -95,10 +93,7 @@ class TableExamples(Examples):
 
 
 def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
-    """Columns of numbers and booleans as float32 [b, d]; missing values become NaN.
-
-    Raises `DataError` if a column holds anything else, or a value beyond the range of float32; the columns are named.
-    """
+    """Columns of numbers and booleans as float32 [b, d]; missing values become NaN."""
     kinds = pd.api.types
     other = [
         column

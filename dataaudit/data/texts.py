@@ -1,4 +1,4 @@
-"""Texts as examples: told apart from numbers, checked, hashed, and refused where a model takes numbers only."""
+"""Texts as examples: recognised, checked, hashed, and refused where a model takes numbers only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ ADVICE = (
 
 
 def is_text(block: Any) -> bool:
-    """Tell whether what `Examples.read` gave is texts: a one-dimensional object array.
-
-    Examples
-    --------
-    >>> is_text(np.array(["a", "b"], dtype=object)), is_text(np.zeros((2, 3)))
-    (True, False)
-    """
+    """Tell whether what `Examples.read` gave is texts: a one-dimensional object array."""
     return isinstance(block, np.ndarray) and block.dtype == object and block.ndim == 1
 
 
@@ -36,8 +30,8 @@ def as_texts(values: Any) -> AnyArray:
     """Object array [b] of Python values, whatever holds the texts; missing ones become None."""
     import pandas as pd
 
-    found = pd.Series(values, dtype=object)
-    texts: AnyArray = found.where(found.notna(), None).to_numpy(dtype=object)
+    series = pd.Series(values, dtype=object)
+    texts: AnyArray = series.where(series.notna(), None).to_numpy(dtype=object)
     return texts
 
 
@@ -63,9 +57,6 @@ def digest_texts(digest: Any, texts: AnyArray) -> None:
 
 
 def refuse_texts(block: Any, source: str, purpose: str) -> None:
-    """Raise if `block`, which `Examples.read` gave, is texts.
-
-    Raises `DataError` with what can be done about it.
-    """
+    """Raise a `DataError` with a remedy if `block`, which `Examples.read` gave, is texts."""
     if is_text(block):
         raise DataError(f"texts, from {source}", f"numbers or images, for {purpose}", ADVICE)

@@ -82,7 +82,7 @@ class TorchExamples(Examples):
         return encode_labels(values, lenient=self._lenient, task=self.task)
 
     def _known(self, row: int) -> tuple[Any, Any]:
-        """(x, y) of a row; y is None where the row cannot be read and that is to be told later."""
+        """(x, y) of a row; None for both where it cannot be read, if lenient."""
         try:
             return self._pair(row)
         except RowError:
@@ -112,10 +112,9 @@ class TorchExamples(Examples):
         """`read` for at least one row."""
         if self._tensors is not None and self.transform is None:
             rows = indices if self._map is None else self._map[indices]
-            inputs = self._tensors[0]
-            return as_array(inputs[torch.tensor(rows, device=inputs.device)])
-        made = [self._input(row) for row in indices.tolist()]
-        return stack(made, indices, RESIZE) if self._images else stack(made, indices)
+            return as_array(self._tensors[0][torch.tensor(rows, device=self._tensors[0].device)])
+        inputs = [self._input(row) for row in indices.tolist()]
+        return stack(inputs, indices, RESIZE) if self._images else stack(inputs, indices)
 
     def _input(self, row: int) -> AnyArray:
         x, y = self._pair(row)

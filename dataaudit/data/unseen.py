@@ -48,21 +48,21 @@ def as_unseen(
         dataset, split = dataset[split], None
     table = is_a(dataset, "pandas", "DataFrame")
     if table or is_a(dataset, "datasets", "Dataset"):
-        found, labels = _of_columns(dataset, table, labels, audited, label, inputs, transform)
+        examples, labels = _of_columns(dataset, table, labels, audited, label, inputs, transform)
     elif labels is not None or isinstance(dataset, (np.ndarray, list, tuple)) or is_tensor(dataset):
         from dataaudit.data.arrays import ArrayExamples
 
-        found = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform)
+        examples = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform)
     else:
         # An `Examples` reads its rows as it does.
         applied = None if isinstance(dataset, Examples) else transform
-        found = as_examples(dataset, split=split, label=label, inputs=inputs, transform=applied)
-        labels = np.asarray(found.class_names, dtype=object)[found.labels]
-    if not len(found):
+        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=applied)
+        labels = np.asarray(examples.class_names, dtype=object)[examples.labels]
+    if not len(examples):
         raise DataError("a data set without rows", "at least one row to score", "pass rows")
-    known = None if labels is None else _positions(labels, len(found), audited.class_names)
-    _check_inputs(found, audited)
-    return found, known
+    known = None if labels is None else _positions(labels, len(examples), audited.class_names)
+    _check_inputs(examples, audited)
+    return examples, known
 
 
 def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
@@ -131,7 +131,7 @@ def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
     if pd.api.types.is_float_dtype(values.dtype) and (values == values.round()).all():
         values = values.astype(np.int64)
     spelled = values.map(str)
-    positions = spelled.map({name: place for place, name in enumerate(class_names)})
+    positions = spelled.map({name: position for position, name in enumerate(class_names)})
     unknown = np.flatnonzero(positions.isna().to_numpy())
     if len(unknown):
         names = sorted(set(spelled.iloc[unknown]))
@@ -144,10 +144,10 @@ def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
     return np.asarray(positions, np.int64)
 
 
-def _check_inputs(found: Examples, audited: Examples) -> None:
+def _check_inputs(examples: Examples, audited: Examples) -> None:
     """Raise unless inputs have the shape, and pixels the unit, of the audited ones."""
     first = np.zeros(1, np.int64)
-    new, known = found.read(first), audited.read(first)
+    new, known = examples.read(first), audited.read(first)
     if is_table(new) != is_table(known):
         kinds = ["a table" if is_table(part) else "an array" for part in (new, known)]
         raise DataError(f"{kinds[0]} of inputs", f"{kinds[1]}, as was audited", "pass the same kind of data set")
