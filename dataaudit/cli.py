@@ -91,9 +91,7 @@ def demo(
         ["least", f"{min(result.auroc):.4f}", f"{min(result.average_precision):.3f}", f"{min(result.precision):.3f}"]
     )
     _table(
-        f"{k} label errors planted in 1797 digits",
-        ["seed", "AUROC", "average precision", f"precision at {k}"],
-        rows,
+        f"{k} label errors planted in 1797 digits", ["seed", "AUROC", "average precision", f"precision at {k}"], rows
     )
     typer.echo(f"\nReport:  {(out / 'report.html').resolve()}\nAudit:   {(out / 'audit').resolve()}")
 

@@ -28,15 +28,8 @@ def is_number(value: object) -> TypeGuard[float]:
 def whole(
     name: str, value: Any, least: int, action: str, *, most: int | None = None, expected: str = "", owner: str = ""
 ) -> int:
-    """Return `value` as an int.
+    """Return `value` as an int, or raise `SettingError` unless it is a whole number from `least` to `most`.
 
-    Raises
-    ------
-    SettingError
-        If it is no whole number of at least `least`, and at most `most`.
-
-    Examples
-    --------
     >>> whole("k", np.int64(3), 1, "pass k=1")
     3
     """
@@ -46,25 +39,10 @@ def whole(
 
 
 def number(
-    name: str,
-    value: Any,
-    low: float,
-    high: float,
-    inclusive: Inclusive,
-    expected: str,
-    action: str,
-    *,
-    owner: str = "",
+    name: str, value: Any, low: float, high: float, inclusive: Inclusive, expected: str, action: str, *, owner: str = ""
 ) -> float:
-    """Return `value` as a number of Python's.
+    """Return `value` as a number of Python's, or raise `SettingError` unless it lies in a finite interval.
 
-    Raises
-    ------
-    SettingError
-        If it is no finite number from `low` to `high`; `inclusive` says which of these belong to the interval.
-
-    Examples
-    --------
     >>> number("recall", np.float64(1), 0, 1, "right", "a share above 0, at most 1", "pass recall=0.96")
     1.0
     """

@@ -17,15 +17,9 @@ def fingerprint_of(value: Any) -> str:
     """Digest of a value, 32 hexadecimal digits.
 
     Numbers, texts, containers, arrays and tensors count by their content; classes by their name; functions by their
-    name, code, defaults and what they enclose; other objects by their class and attributes.
+    name, code, defaults and what they enclose; other objects by their class and attributes. One with neither attributes
+    nor a description without its address in memory raises a `SettingError`.
 
-    Raises
-    ------
-    SettingError
-        If an object shows neither attributes nor a description without its address in memory.
-
-    Examples
-    --------
     >>> fingerprint_of({"a": 1}) == fingerprint_of({"a": 1}), fingerprint_of([1]) == fingerprint_of([2])
     (True, False)
     """
@@ -74,11 +68,11 @@ def _take(value: Any, digest: Any, above: tuple[int, ...]) -> None:
     elif hasattr(value, "__dict__"):
         each("object", type(value), vars(value))
     else:
-        told = repr(value)
-        if " at 0x" in told:
+        description = repr(value)
+        if " at 0x" in description:
             raise SettingError(
-                f"a {type(value).__name__} among the settings, {told}",
+                f"a {type(value).__name__} among the settings, {description}",
                 "settings that a later call can recognise",
                 "pass a function or an object with attributes, or no store=",
             )
-        each("other", type(value), told)
+        each("other", type(value), description)

@@ -1,7 +1,7 @@
 """Folders that results are kept in: manifests, whole files, locks, digests and memory maps.
 
 Every kind of folder has a manifest with its format and version, which is refused where either is another. A file
-appears whole or not at all: it is written beside its place, brought to the disk and moved there.
+appears whole or not at all: it is written under another name, brought to the disk and renamed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,7 @@ class FolderKind:
     holds: str
 
     def open(self, folder: Path, ours: Collection[str] = ()) -> dict[str, Any] | None:
-        """Make a folder, or see that it is of this kind: its manifest, None if there is none yet.
-
-        Raises
-        ------
-        StorageError
-            If it is of another kind or version, holds other things than `ours`, or cannot be made or read.
-        """
+        """Make a folder, or see that it is of this kind and without strangers to `ours`; its manifest, None if new."""
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             inside = sorted(path.name for path in folder.iterdir())
@@ -86,7 +80,7 @@ class FolderKind:
         return {"format": self.format, "version": self.version, **fields}
 
     def write(self, folder: Path, fields: Mapping[str, Any]) -> None:
-        """Put a manifest in place."""
+        """Write the manifest of a local folder."""
         replace(folder / self.manifest, self.describe(fields))
 
 
@@ -141,13 +135,7 @@ def replace(path: Path, fields: Mapping[str, Any]) -> None:
 
 
 def put(path: Path, *contents: Any, new: bool = False) -> None:
-    """Write buffers to a file, whole or not at all, to the disk; a `new` one only where there is none.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Write buffers to a file, whole or not at all, to the disk; a `new` one only where there is none."""
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
         with partial.open("wb") as file:
@@ -189,13 +177,7 @@ def sweep(folder: Path, age: float = STALE) -> None:
 
 
 def lock(path: Path) -> ExitStack:
-    """Hold a file for this process until the stack is closed or the process ends; ``<path>.lock`` stays behind.
-
-    Raises
-    ------
-    StorageError
-        If another process holds it, or it cannot be held.
-    """
+    """Hold a file for this process until the stack is closed or the process ends; ``<path>.lock`` stays behind."""
     from filelock import FileLock, Timeout
 
     held = FileLock(f"{path}.lock", thread_local=False)
@@ -243,16 +225,9 @@ def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
 
 @dataclass(frozen=True)
 class MappedFile:
-    """A memory-mapped array, or a view of one, by the name of its file: what other processes get in place of a copy.
+    """Memory-mapped array, or a view of one, by the absolute path of its file: other processes get it, and no copy.
 
-    Attributes
-    ----------
-    path
-        Of the file, absolute.
-    dtype, shape, strides
-        Of the array.
-    start
-        Byte of the file where it begins.
+    `start` is the byte of the file where the array begins.
     """
 
     path: str

@@ -30,18 +30,18 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
 
     A second Ctrl-C raises at once. Outside the main thread, where Python delivers no signals, nothing is held.
     """
-    asked = False
+    pressed = False
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal pressed
+        if pressed:
             raise KeyboardInterrupt
-        asked = True
+        pressed = True
 
     note.holds_back = True  # type: ignore[attr-defined]
 
     def check() -> None:
-        if asked:
+        if pressed:
             raise KeyboardInterrupt
 
     in_main = threading.current_thread() is threading.main_thread()

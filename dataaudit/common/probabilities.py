@@ -37,31 +37,19 @@ def blocks(n: int, classes: int) -> Iterator[slice]:
 
 
 def spread(classes: AnyArray | None, values: AnyArray, total: int) -> FloatArray:
-    """Probabilities float64 [b, total] of rows of which some classes are kept.
+    """Probabilities float64 [b, total] of rows of which the `classes` [b, s], -1 where unused, have `values` [b, s].
 
-    Classes that are not kept share what is left of a row's mass; a row without any mass is uniform.
-
-    Parameters
-    ----------
-    classes
-        Classes kept [b, s], -1 where unused; None where values are all classes in order.
-    values
-        Their probabilities [b, s].
-    total
-        Number of classes C.
+    Other classes share what is left of a row's mass; a row without any mass is uniform. None: all classes, in order.
     """
-    given = np.maximum(np.nan_to_num(values.astype(np.float64)), 0.0)
-    if classes is None:
-        found = given.copy()
-    else:
-        kept = np.where(classes >= 0, given, 0.0)
-        used = (classes >= 0).sum(1)
-        rest = np.maximum(1.0 - kept.sum(1), 0.0) / np.maximum(total - used, 1)
-        found = np.repeat(rest[:, None], total, 1)
-        row, slot = np.nonzero(classes >= 0)
-        found[row, classes[row, slot]] = given[row, slot]
-    mass = found.sum(1, keepdims=True)
-    return np.where(mass > 0, found / np.where(mass > 0, mass, 1.0), 1.0 / total)
+    dense = given = np.maximum(np.nan_to_num(values.astype(np.float64)), 0.0)
+    if classes is not None:
+        kept = classes >= 0
+        rest = np.maximum(1.0 - np.where(kept, given, 0.0).sum(1), 0.0) / np.maximum(total - kept.sum(1), 1)
+        dense = np.repeat(rest[:, None], total, 1)
+        row, slot = np.nonzero(kept)
+        dense[row, classes[row, slot]] = given[row, slot]
+    mass = dense.sum(1, keepdims=True)
+    return np.where(mass > 0, dense / np.where(mass > 0, mass, 1.0), 1.0 / total)
 
 
 def softmax(logits: FloatArray) -> FloatArray:
@@ -118,15 +106,7 @@ class ClassProbabilities:
 
 @dataclass(frozen=True)
 class Averaged:
-    """Weighted mean of several sources' probabilities.
-
-    Attributes
-    ----------
-    parts
-        The sources.
-    weights
-        How much each counts, more than 0.
-    """
+    """Mean of several sources' probabilities, weighted by numbers above 0."""
 
     parts: tuple[ProbabilityBlocks, ...]
     weights: tuple[float, ...]
@@ -139,7 +119,7 @@ class Averaged:
 
 @dataclass(frozen=True)
 class CombinedProbabilities:
-    """What several sources together say about the classes of n examples.
+    """Probabilities of the classes of n examples by several sources together.
 
     Attributes
     ----------

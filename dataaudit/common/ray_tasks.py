@@ -125,17 +125,9 @@ class RayPool:
     ) -> Generator[tuple[int, Any], None, None]:
         """Yield (position, ``function(tasks[position])``) as tasks finish; closing it cancels the others.
 
-        Parameters
-        ----------
-        shared
-            The function, as `share` gave it.
-        tasks
-            One argument each.
-        failed
-            Gives what stands for a result, or raises, where a task raised or was lost more often than `retries`.
-        ahead
-            Tasks beyond the oldest unfinished one that may be started, for each that the cluster runs at a time:
-            what a slow one makes the driver hold.
+        `failed` gives the result, or raises, where a task raised or was lost more often than `retries`. At most `ahead`
+        tasks beyond the oldest unfinished one, for each that the cluster runs at a time, are started: the driver
+        holds their results.
         """
         import ray
 

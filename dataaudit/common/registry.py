@@ -1,7 +1,4 @@
-"""Named parts, loaded only when asked for.
-
-A registry maps a name to ``"module:attribute"``. Third parties add names through an entry-point group.
-"""
+"""Registries of named parts, each loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -23,28 +20,19 @@ class Catalogue(dict[str, str]):
 
 
 class Registry:
-    """Lazy table of named parts.
+    """Lazy table from names to "module:attribute"; other packages register parts of their own in an entry-point group.
 
-    Parameters
-    ----------
-    kind
-        What the parts are, for error messages ("scorer").
-    builtin
-        Name -> "module:attribute".
-    group
-        Entry-point group in which other packages register their own parts.
+    `kind` is what the parts are, for error messages ("scorer").
     """
 
     def __init__(self, kind: str, builtin: Mapping[str, str], group: str) -> None:
-        self.kind = kind
-        self.group = group
-        self._builtin = dict(builtin)
+        self.kind, self.group, self._builtin = kind, group, dict(builtin)
 
     def _plugins(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}
 
     def builtin_names(self) -> list[str]:
-        """Names this library brings itself, in their order."""
+        """Names of the library's own parts, in their order."""
         return list(self._builtin)
 
     def names(self) -> list[str]:
@@ -53,22 +41,14 @@ class Registry:
 
     def describe(self) -> Catalogue:
         """Every registered name with one line: the part's `summary`, or else the first line of its docstring."""
-        parts = {name: self.get(name) for name in self.names()}
-        return Catalogue(
-            {
-                name: getattr(part, "summary", "") or (inspect.getdoc(part) or "").partition("\n")[0]
-                for name, part in parts.items()
-            }
-        )
+        lines = Catalogue()
+        for name in self.names():
+            part = self.get(name)
+            lines[name] = getattr(part, "summary", "") or (inspect.getdoc(part) or "").partition("\n")[0]
+        return lines
 
     def get(self, name: str) -> Any:
-        """Part called `name`.
-
-        Raises
-        ------
-        SettingError
-            If no part has that name; the message suggests the nearest.
-        """
+        """Part called `name`, or a `SettingError` that suggests the nearest name."""
         if name in self._builtin:
             module, attribute = self._builtin[name].split(":")
             return getattr(importlib.import_module(module), attribute)
@@ -79,21 +59,15 @@ class Registry:
 
     def instance(self, name: str) -> Any:
         """Part called `name`; one with its default settings where a class is registered."""
-        found = self.get(name)
-        return found() if isinstance(found, type) else found
+        part = self.get(name)
+        return part() if isinstance(part, type) else part
 
     def resolve(self, part: Any, protocol: Any, arrived: str, expected: str, *also: str) -> Any:
-        """Part by name, or the instance itself; `also` are names that an error lists besides.
-
-        Raises
-        ------
-        SettingError
-            If the name is unknown, or the object does not keep `protocol`.
-        """
-        found = self.instance(part) if isinstance(part, str) else part
-        if not isinstance(found, protocol) or isinstance(found, type):
+        """Part by name, or the instance itself if it keeps `protocol`; `also` are names that an error lists besides."""
+        resolved = self.instance(part) if isinstance(part, str) else part
+        if not isinstance(resolved, protocol) or isinstance(resolved, type):
             raise SettingError(arrived, expected, did_you_mean(part, [*also, *self.names()]))
-        return found
+        return resolved
 
     def classes(self) -> list[str]:
         """Classes among the built-in parts, by their own names."""

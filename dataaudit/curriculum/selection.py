@@ -7,14 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.common.types import FloatArray
-from dataaudit.curriculum.base import (
-    ScoredExamples,
-    Strategy,
-    check_share,
-    needed_probability,
-    needed_rate,
-    weighed,
-)
+from dataaudit.curriculum.base import ScoredExamples, Strategy, check_share, needed_probability, needed_rate, weighed
 from dataaudit.curriculum.sampling import scaled
 from dataaudit.errors import DataError
 

@@ -22,32 +22,28 @@ LARGEST = 224
 
 
 def picture(shown: Any) -> str | None:
-    """Data address of the PNG of a PIL image or pixel array, None if `shown` is no picture.
+    """Data address of the PNG of a PIL image or array [H, W], [c, H, W] or [H, W, c], c of 1, 3 or 4; None for others.
 
-    Parameters
-    ----------
-    shown
-        PIL image, or array [H, W], [c, H, W] or [H, W, c] with c of 1, 3 or 4: uint8 pixels, or floats that are
-        scaled from their own range unless they lie in [0, 1]. Of four channels the last, alpha, is dropped. Floats in
-        two dimensions may be anything and are no picture.
+    Pixels are uint8, or floats that are scaled from their own range unless they lie in [0, 1]. Of four channels the
+    last, alpha, is dropped. Floats in two dimensions may be anything and are no picture.
     """
+    pixels: AnyArray | None
     if hasattr(shown, "convert") and hasattr(shown, "thumbnail"):
         # Pillow clips deep grey to 8 bits, which leaves little but black and white.
         deep = shown.mode in ("I", "F") or shown.mode.startswith("I;16")
         pixels = _scaled(np.asarray(shown)) if deep else np.asarray(shown.convert("RGB"))
-    elif isinstance(shown, np.ndarray):
-        found = _pixels(shown)
-        if found is None:
-            return None
-        pixels = found
     else:
+        pixels = _pixels(shown)
+    if pixels is None:
         return None
     step = -(-max(pixels.shape[:2]) // LARGEST)
     return "data:image/png;base64," + base64.b64encode(png(pixels[::step, ::step])).decode()
 
 
-def _pixels(array: AnyArray) -> AnyArray | None:
-    """uint8 [H, W] or [H, W, 3] of an array that is a picture."""
+def _pixels(array: Any) -> AnyArray | None:
+    """Pixels uint8 [H, W] or [H, W, 3] of an array that is a picture."""
+    if not isinstance(array, np.ndarray):
+        return None
     if array.ndim == 3 and array.shape[0] in CHANNELS and min(array.shape[1:]) > 3:
         array = array.transpose(1, 2, 0)
     elif array.ndim == 3:
@@ -61,7 +57,7 @@ def _pixels(array: AnyArray) -> AnyArray | None:
 
 
 def _scaled(array: AnyArray) -> AnyArray:
-    """uint8 of the same shape: [0, 1] becomes 0..255, any other range is stretched to it."""
+    """Pixels uint8 of the same shape: [0, 1] becomes 0..255, any other range is stretched to it."""
     values = np.nan_to_num(array.astype(np.float64))
     low, high = values.min(), values.max()
     if (low >= 0.0 and high <= 1.0) or low == high:
@@ -73,8 +69,6 @@ def _scaled(array: AnyArray) -> AnyArray:
 def png(pixels: AnyArray) -> bytes:
     """PNG file of uint8 pixels [H, W] or [H, W, 3].
 
-    Examples
-    --------
     >>> png(np.zeros((2, 2), np.uint8))[:4]
     b'\\x89PNG'
     """
@@ -104,20 +98,17 @@ def histogram(values: FloatArray, marked: BoolArray, bins: int = 40) -> str:
     # Halves, as the difference of two numbers may be larger than any; values that differ by rounding alone
     # cannot be cut into bins as they are.
     span = most / 2 - least / 2
-    places = np.full(len(values), 0.5)
+    shares = np.full(len(values), 0.5)
     if span > 0.0:
-        places[finite] = (values[finite] / 2 - least / 2) / span
-    counts, _ = np.histogram(places[finite], bins=bins, range=(0.0, 1.0))
-    coloured, _ = np.histogram(places[finite & marked], bins=bins, range=(0.0, 1.0))
+        shares[finite] = (values[finite] / 2 - least / 2) / span
+    counts, _ = np.histogram(shares[finite], bins=bins, range=(0.0, 1.0))
+    coloured, _ = np.histogram(shares[finite & marked], bins=bins, range=(0.0, 1.0))
     top, width, height = max(1, int(counts.max())), 320, 90
     step = width / bins
     bars = []
-    for place in range(bins):
-        x = place * step
-        for kind, low, high in (
-            ("marked", 0, coloured[place]),
-            ("plain", coloured[place], counts[place]),
-        ):
+    for column in range(bins):
+        x = column * step
+        for kind, low, high in (("marked", 0, coloured[column]), ("plain", coloured[column], counts[column])):
             if high > low:
                 # A bar of a single example among thousands must still be seen.
                 tall = max(1.0, height * (high - low) / top)

@@ -17,25 +17,7 @@ from dataaudit.report.page import Card, Page
 
 
 def write_report(page: Page, path: str | Path) -> Path:
-    """Write `page` as one file that needs nothing else.
-
-    Parameters
-    ----------
-    page
-        What to show.
-    path
-        File to write; its folder must exist. It is replaced when the new page is complete.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    StorageError
-        If the file cannot be written.
-    """
+    """Write `page` as one file that needs nothing else, whole or not at all; its folder must exist."""
     path = Path(path)
     if not path.name:
         raise StorageError(f"{str(path)!r} as the file to write", "the name of a file", "name one, like report.html")
@@ -94,8 +76,6 @@ def _card(card: Card) -> dict[str, Any]:
 def values(shown: Any, most: int = 8) -> list[tuple[str, str]]:
     """Pairs (name, value) that stand for an example without a picture; names are blank for texts.
 
-    Examples
-    --------
     >>> values({"a": 1.25, "b": "x"})
     [('a', '1.25'), ('b', 'x')]
     """

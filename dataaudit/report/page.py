@@ -1,4 +1,4 @@
-"""A report page as plain values: what stands on it, whatever it was made from."""
+"""Content of a report page as plain values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,10 @@ from dataaudit.common.types import BoolArray, FloatArray
 
 @dataclass(frozen=True)
 class Card:
-    """One example.
+    """One example, the `row` of the data set; `suggested` is blank where it equals `given`, or nothing is known.
 
-    Attributes
-    ----------
-    row
-        Its row in the data set.
-    given, suggested
-        Labels; suggested is blank where it equals the given one, or nothing is known.
-    score
-        What it is ranked by.
-    shown
-        A picture, an array, a text or a mapping of columns; None without the data set.
-    confidence
-        Probability of the given label after each kept epoch, [epochs]; None without dynamics.
+    `shown` is a picture, an array, a text or a mapping of columns, None without the data set; `confidence` [epochs] the
+    probability of the given label after each kept epoch, None without dynamics.
     """
 
     row: int
@@ -37,17 +27,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Section:
-    """A table with a heading.
-
-    Attributes
-    ----------
-    title, note
-        Heading, and a sentence below it; the note may be empty.
-    head
-        Names of the columns.
-    rows
-        Cells; numbers stand to the right, real ones with three digits.
-    """
+    """Table with a heading and, unless it is empty, a note below it; numbers stand to the right, real ones rounded."""
 
     title: str
     note: str
@@ -57,30 +37,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """Content of a report.
+    """Content of a report: numbers of examples and classes, columns of scores [n], cards by falling suspicion, tables.
 
-    Attributes
-    ----------
-    examples, classes
-        Numbers of these.
-    headline
-        How many labels are wrong, in words; empty where that was not looked at.
-    ranked_by
-        Name of the score that ranks.
-    agreement
-        Labels that the model agrees with, in words; empty where that was not looked at.
-    disagrees
-        Examples whose suggested label is another than the given one, bool [n].
-    columns
-        Scores by name, float64 [n] each.
-    cards
-        The most suspicious examples, most suspicious first.
-    has_data
-        Whether the data set is at hand.
-    sections
-        Tables, in their order.
-    settings, notes, seconds
-        As in an audit.
+    `headline` says how many labels are wrong, and `agreement` with how many the model agrees; each is empty where that
+    was not looked at. `disagrees`, bool [n], marks suggested labels other than the given ones.
     """
 
     examples: int

@@ -20,7 +20,7 @@ from dataaudit.holdout.plan import Run
 
 @dataclass(frozen=True)
 class _Numbered:
-    """A job that answers with its group's first number, or dies on its way there."""
+    """A job that answers with its group's first number, or dies before it."""
 
     deaths: str | None = None
     """Folder in which deaths are counted; None for a job that lives."""
@@ -87,19 +87,19 @@ class BackendContract(ABC):
         assert json.loads(json.dumps(backend.describe())) == backend.describe()
 
     def test_every_group_once(self) -> None:
-        """With what the job made of it; none at all if there are none."""
+        """With the job's result; none at all if there are none."""
         assert all(result == group[0].number for group, result in self._map(_Numbered()).items())
         assert self._map(_Numbered(), count=0) == {}
 
     def test_a_dead_worker_costs_its_own_group_only(self, tmp_path: Path) -> None:
-        """Which is made again."""
+        """Which is started again."""
         self._skip_where_workers_live()
         results = self._map(_Numbered(str(tmp_path)))
         assert all(result == group[0].number for group, result in results.items())
         assert len(list(tmp_path.iterdir())) == 1
 
     def test_a_group_that_always_kills_its_worker_is_given_up(self, tmp_path: Path) -> None:
-        """As a failure that says so; the others are made."""
+        """As a failure that says so; the others have results."""
         self._skip_where_workers_live()
         for group, result in self._map(_Numbered(str(tmp_path), most=100)).items():
             if group[0].number == 3:
@@ -120,13 +120,13 @@ class BackendContract(ABC):
         assert results == {group: group[0].number for group in groups}
 
     def test_it_can_be_left_early(self, tmp_path: Path) -> None:
-        """After closing the iterator no more groups are made, and the backend still works."""
+        """After closing the iterator no more groups are started, and the backend still works."""
         groups: list[Group] = [(Run(0.5, number),) for number in range(200)]
         results: Any = self.backend().map(_Traced(str(tmp_path)), groups)
         next(results)
         results.close()
         time.sleep(0.5)
-        made = len(list(tmp_path.iterdir()))
+        finished = len(list(tmp_path.iterdir()))
         time.sleep(1.0)
-        assert len(list(tmp_path.iterdir())) == made < len(groups)
+        assert len(list(tmp_path.iterdir())) == finished < len(groups)
         assert self._map(_Numbered(), count=2)

@@ -34,12 +34,12 @@ class ExamplesContract(ABC):
         order = np.array([3, 0, 3, 1])
         together = examples.read(order)
         assert len(together) == 4
-        for place, row in enumerate(order):
+        for position, row in enumerate(order):
             alone = examples.read(np.array([row]))
             if is_table(together):
-                assert together.iloc[[place]].reset_index(drop=True).equals(alone.reset_index(drop=True))
+                assert together.iloc[[position]].reset_index(drop=True).equals(alone.reset_index(drop=True))
             else:
-                np.testing.assert_array_equal(together[place], alone[0])
+                np.testing.assert_array_equal(together[position], alone[0])
 
     def test_it_can_be_inspected_twice(self) -> None:
         """With the same fingerprint."""

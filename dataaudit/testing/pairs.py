@@ -120,16 +120,16 @@ class EngineContract(ABC):
         rows, labels = rng.normal(size=(100, 9)).astype(np.float32), rng.integers(3, size=100)
         pinned = engine.pinned(rows, 1)
         a, b = slice(None, 37), slice(37, None)
-        found = np.zeros((2, 100))
+        added = np.zeros((2, 100))
         for part in (a, b):
             sums = pinned.sums(rows[part], labels[part], 2.0)
-            found[:, part] = sums.total, sums.same
+            added[:, part] = sums.total, sums.same
         between = pinned.block_sums(rows[a], labels[a], rows[b], labels[b], 2.0, None)
         for part, of_part in zip((a, b), between, strict=True):
-            assert np.shape(of_part) == found[:, part].shape
-            found[:, part] += of_part
+            assert np.shape(of_part) == added[:, part].shape
+            added[:, part] += of_part
         wanted = ReferenceEngine().sums(rows, labels, 2.0)
-        np.testing.assert_allclose(found, [wanted.total, wanted.same], rtol=self.tolerance)
+        np.testing.assert_allclose(added, [wanted.total, wanted.same], rtol=self.tolerance)
 
     def test_the_same_bits_twice(self) -> None:
         """Equal arguments give equal bits, and are not changed."""
@@ -181,22 +181,21 @@ class SearchContract(ABC):
         """Distinct rows, none nearer left out, for odd sizes and every depth."""
         for n, d, depth in ((1, 1, 1), (2, 3, 2), (63, 20, 5), (63, 4, 63), (257, 33, 30)):
             rows = self._rows(n, d)
-            found = self.search().open(rows, depth)(rows, depth)
-            assert found.shape == (n, depth)
-            assert found.dtype == np.int64
-            assert found.min() >= (0 if self.recall == 1.0 else -1)
-            assert found.max() < n
-            assert all(len(set(row[row >= 0].tolist())) == (row >= 0).sum() for row in found)
+            indices = self.search().open(rows, depth)(rows, depth)
+            assert indices.shape == (n, depth)
+            assert indices.dtype == np.int64
+            assert indices.min() >= (0 if self.recall == 1.0 else -1)
+            assert indices.max() < n
+            assert all(len(set(row[row >= 0].tolist())) == (row >= 0).sum() for row in indices)
             wide = rows.astype(np.float64)
             apart = ((wide[:, None] - wide[None]) ** 2).sum(-1)
             edge = np.sort(apart, axis=1)[:, depth - 1, None]
             room = 1e-5 * ((wide**2).sum(1)[:, None] + (wide**2).sum(1).max())
-            near = (found >= 0) & (np.take_along_axis(apart, np.maximum(found, 0), 1) <= edge + room)
-            assert near.mean() >= self.recall
+            distances = np.take_along_axis(apart, np.maximum(indices, 0), 1)
+            assert ((indices >= 0) & (distances <= edge + room)).mean() >= self.recall
             # Nearest first, to rounding.
-            told = np.where(found >= 0, np.take_along_axis(apart, np.maximum(found, 0), 1), np.inf)
             with np.errstate(invalid="ignore"):
-                assert not (np.diff(told, axis=1) < -room).any()
+                assert not (np.diff(np.where(indices >= 0, distances, np.inf), axis=1) < -room).any()
 
     def test_the_same_indices_twice(self) -> None:
         """Equal arguments give equal indices, and are not changed."""

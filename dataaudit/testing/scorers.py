@@ -36,7 +36,7 @@ def example_evidence(
     needs: Collection[Need | DensityNeed | NeighbourNeed | NeighbourLabelsNeed] = (),
     wrong: BoolArray | None = None,
 ) -> Evidence:
-    """Evidence of a made-up training run, with every part present and one example never seen in training.
+    """Evidence of a synthetic training run, with every part present and one example never seen in training.
 
     Densities and neighbours are there for those of `needs` that ask for one; the last example has no neighbour within
     reach of a density, and the neighbours of the first are all at one distance.
@@ -116,7 +116,7 @@ def _example_neighbours(true: IntArray, labels: IntArray, rng: np.random.Generat
 
 
 def _example_holdouts(labels: IntArray, seed: int, wrong: BoolArray | None) -> Tally:
-    """Six made-up holdout runs that never hold out the last example."""
+    """Six synthetic holdout runs that never hold out the last example."""
     rng, tally = np.random.default_rng([seed, 1]), Tally(len(labels), seed)
     for number in range(6):
         held = rng.random(len(labels)) < 0.5

@@ -17,7 +17,7 @@ MOMENTS = ((0, 1), (0, 2), (1, 2), (0, 10), (4, 10), (9, 10))
 
 
 def example_scores(n: int = 63, classes: int = 4, seed: int = 0) -> ScoredExamples:
-    """Made-up scores, probabilities of error and losses, all different, that agree with one another in part."""
+    """Synthetic scores, probabilities of error and losses, all different, that agree with one another in part."""
     rng = np.random.default_rng(seed)
     scores = rng.permutation(n) / n
     probability = np.clip(0.8 * (1.0 - scores) + 0.2 * rng.random(n), 0.0, 1.0)

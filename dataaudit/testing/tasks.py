@@ -134,8 +134,8 @@ class TaskContract(ABC):
         task, labels = self.task(), torch.tensor(self.labels(), device="meta")
         logits = torch.empty(len(labels), self.classes, device="meta")
         units = task.units(torch.arange(len(labels), device="meta"))
-        for found in (units, task.unit_labels(labels), task.loss(logits, labels), *task.measure(logits, labels)):
-            assert found.device.type == "meta"
+        for tensor in (units, task.unit_labels(labels), task.loss(logits, labels), *task.measure(logits, labels)):
+            assert tensor.device.type == "meta"
         assert len(units) == task.count(len(labels))
 
     def test_nothing_is_changed(self) -> None:

@@ -18,14 +18,7 @@ from dataaudit.curriculum.difficulty_batches import LevelBatchSampler
 from dataaudit.curriculum.epoch_position import check_source
 from dataaudit.curriculum.samplers import CurriculumSampler
 from dataaudit.curriculum.trainers.huggingface import RecordDynamics, TrainerCallback, logits_of, transformers
-from dataaudit.curriculum.trainers.rows import (
-    LABEL,
-    ROW,
-    carry_rows,
-    check_length,
-    check_weights,
-    with_row_index,
-)
+from dataaudit.curriculum.trainers.rows import LABEL, ROW, carry_rows, check_length, check_weights, with_row_index
 from dataaudit.errors import DataError, ModelError, SettingError
 
 TOLERANCE = 0.02
