@@ -44,16 +44,16 @@ def _explained() -> Iterator[None]:
         yield
     except DataAuditError as error:
         # A parser's own message may run over several lines.
-        found, expected, action = (" ".join(part.split()) for part in (error.arrived, error.expected, error.action))
-        typer.echo(f"found:    {found}\nexpected: {expected}\nto do:    {action}", err=True)
+        arrived, expected, action = (" ".join(part.split()) for part in (error.arrived, error.expected, error.action))
+        typer.echo(f"found:    {arrived}\nexpected: {expected}\nto do:    {action}", err=True)
         raise typer.Exit(WRONG_INPUT) from error
     except KeyboardInterrupt as error:
         typer.echo("interrupted; nothing was complete enough to keep", err=True)
         raise typer.Exit(INTERRUPTED) from error
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         import dataaudit
 
         typer.echo(dataaudit.__version__)
@@ -144,8 +144,8 @@ def score(
         if epochs is not None:
             chosen_recipe = replace(chosen_recipe, epochs=epochs)
         columns = [name.strip() for part in inputs for name in part.split(",")] if inputs else None
-        given: dict[str, Any] = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
-        chosen = {name: value for name, value in given.items() if value is not None}
+        settings: dict[str, Any] = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
+        chosen = {name: value for name, value in settings.items() if value is not None}
         holdout = dataaudit.Holdout(**chosen) if chosen else None
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
         examples = open_data(data, label=label, inputs=columns, split=split, size=size)
@@ -209,12 +209,12 @@ def _check_out(out: Path) -> None:
 
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}, a file", "a folder", "name another place")
-    found = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    names = sorted(path.name for path in out.iterdir()) if out.exists() else []
     # Names alone prove nothing: somebody's own report.html must not be replaced.
-    strangers = [name for name in found if name not in OURS]
-    if found and (strangers or not _is_audit(out / "audit")):
+    strangers = [name for name in names if name not in OURS]
+    if names and (strangers or not _is_audit(out / "audit")):
         raise StorageError(
-            f"--out {out} with {(strangers or found)[0]!r} in it",
+            f"--out {out} with {(strangers or names)[0]!r} in it",
             "a new or empty folder, or earlier results",
             "name another",
         )
@@ -224,7 +224,7 @@ def _check_out(out: Path) -> None:
 
 
 def _is_audit(folder: Path) -> bool:
-    """Whether `folder` has the looks of a saved audit and holds nothing else."""
+    """Tell a folder that looks like a saved audit, and holds nothing else, from others."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return "audit.json" in names and all(Path(name).suffix in (".json", ".parquet", ".partial") for name in names)
 

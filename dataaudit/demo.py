@@ -1,4 +1,4 @@
-"""The main job on data that is at hand: find label errors planted in scikit-learn's digits."""
+"""Label errors planted in scikit-learn's digits, and found."""
 
 from __future__ import annotations
 
@@ -16,19 +16,7 @@ SHARE = 0.05
 
 @dataclass(frozen=True)
 class DemoResult:
-    """How well the planted errors were found.
-
-    Attributes
-    ----------
-    seeds
-        Seed of every run [r].
-    auroc, average_precision, precision
-        Figures of every run [r]; precision among as many suspects as errors were planted.
-    planted
-        Number of planted errors.
-    folder
-        Where the first run's audit and report lie.
-    """
+    """Figures of every run [r]: precision is that among as many suspects as errors were planted."""
 
     seeds: tuple[int, ...]
     auroc: tuple[float, ...]
@@ -39,26 +27,8 @@ class DemoResult:
 
 
 def plant_label_errors(labels: IntArray, classes: int, share: float, seed: int) -> tuple[IntArray, BoolArray]:
-    """Replace a share of the labels, each by another class drawn uniformly.
+    """Replace a share of the labels, each by another class drawn uniformly; returns them and a mask of these.
 
-    Parameters
-    ----------
-    labels
-        int64 [n], 0..classes-1.
-    classes
-        Number of classes.
-    share
-        Share of the labels, rounded to whole examples.
-    seed
-        Of the draw.
-
-    Returns
-    -------
-    noisy, wrong
-        Labels int64 [n], and whether each was replaced, bool [n].
-
-    Examples
-    --------
     >>> noisy, wrong = plant_label_errors(np.arange(100) % 5, 5, 0.1, seed=0)
     >>> int(wrong.sum()), bool((noisy[wrong] != np.flatnonzero(wrong) % 5).all())
     (10, True)
@@ -72,22 +42,7 @@ def plant_label_errors(labels: IntArray, classes: int, share: float, seed: int) 
 
 
 def run(out: str | Path, seeds: Sequence[int] = (0, 1, 2), progress: bool = True) -> DemoResult:
-    """Audit the digits once a seed; save the first audit and its report.
-
-    Parameters
-    ----------
-    out
-        Folder for the results; ``audit`` and ``report.html`` in it are replaced.
-    seeds
-        Of planting and training alike.
-    progress
-        Whether to draw progress bars.
-
-    Raises
-    ------
-    StorageError
-        If the folder cannot be written.
-    """
+    """Audit the digits once a seed, of planting and training alike; save the first audit and its report in `out`."""
     from sklearn.datasets import load_digits
     from sklearn.metrics import average_precision_score, roc_auc_score
 

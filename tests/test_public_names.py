@@ -1,6 +1,6 @@
-"""The library's face: one table of names, and the type stub that is made of it.
+"""The library's face: tables of names, and the type stubs that are made of them.
 
-``python tests/test_public_names.py`` writes dataaudit/__init__.pyi anew.
+``python tests/test_public_names.py`` writes the stubs anew.
 """
 
 import subprocess
@@ -10,24 +10,31 @@ from pathlib import Path
 import pytest
 
 import dataaudit
+from dataaudit.curriculum import trainers
 
-STUB = Path(__file__).parents[1] / "dataaudit/__init__.pyi"
+PACKAGES = (dataaudit, trainers)
 
 
-def stub():
+def path_of_stub(package):
+    return Path(package.__file__).with_suffix(".pyi")
+
+
+def stub(package):
     """Text of the type stub."""
     lines, imports = ["# Made of the table in __init__.py by tests/test_public_names.py."], []
-    for name, target in dataaudit._PUBLIC.items():
+    for name, target in package._PUBLIC.items():
         module, _, attribute = target.rpartition(":" if ":" in target else ".")
         imports.append(f"from {module} import {attribute} as {name}")
     lines += sorted(imports)
-    lines += ["", "__version__: str", "", "__all__ = ["]
-    lines += [*(f'    "{name}",' for name in sorted(dataaudit.__all__)), "]"]
+    lines += ["", "__version__: str"] if "__version__" in package.__all__ else []
+    lines += ["", "__all__ = ["]
+    lines += [*(f'    "{name}",' for name in sorted(package.__all__)), "]"]
     return "\n".join(lines) + "\n"
 
 
-def test_the_stub_is_made_of_the_table():
-    assert STUB.read_text("utf-8") == stub(), "run python tests/test_public_names.py"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_stub_is_made_of_the_table(package):
+    assert path_of_stub(package).read_text("utf-8") == stub(package), "run python tests/test_public_names.py"
 
 
 @pytest.mark.parametrize("name", dataaudit.__all__)
@@ -82,4 +89,5 @@ def test_descriptions_need_no_torch():
 
 
 if __name__ == "__main__":
-    STUB.write_text(stub(), "utf-8")
+    for package in PACKAGES:
+        path_of_stub(package).write_text(stub(package), "utf-8")

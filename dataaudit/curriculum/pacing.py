@@ -17,17 +17,8 @@ PACINGS = ("linear", "sqrt", "step")
 
 
 def competence(time: float, pacing: str, start: float, full: float, steps: int) -> float:
-    """Share of the examples to train on (Platanios et al. 2019, equations 6 and 7; "step" has plateaus).
+    """Share of the examples to train on at a `time` of 0 to 1 (Platanios et al. 2019, equations 6 and 7, or plateaus).
 
-    Parameters
-    ----------
-    time
-        Share of the training that is over, 0 to 1.
-    pacing, start, full, steps
-        As in `EasyToHard`.
-
-    Examples
-    --------
     >>> [round(competence(time, "linear", 0.2, 1.0, 4), 3) for time in (0.0, 0.5, 1.0)]
     [0.2, 0.6, 1.0]
     >>> [round(competence(time, "sqrt", 0.2, 1.0, 4), 3) for time in (0.0, 0.5, 1.0)]
@@ -46,7 +37,7 @@ def competence(time: float, pacing: str, start: float, full: float, steps: int) 
 
 @dataclass(frozen=True)
 class _Paced:
-    """Settings that the two directions share."""
+    """Settings common to both directions."""
 
     pacing: Pacing = "sqrt"
     start: float = 0.2
@@ -111,8 +102,7 @@ class EasyToHard(_Paced):
 
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 1 for those that are in, 0 for the others; never falls with the score."""
-        time = elapsed(self.name, epoch, total_epochs)
-        return self._admit(examples.easiest_first(), len(examples), time)
+        return self._admit(examples.easiest_first(), len(examples), elapsed(self.name, epoch, total_epochs))
 
 
 @dataclass(frozen=True)
@@ -140,5 +130,4 @@ class HardToEasy(_Paced):
 
     def weigh(self, examples: ScoredExamples, epoch: int | None, total_epochs: int | None) -> FloatArray:
         """Weigh every example: 1 for those that are in, 0 for the others; never rises with the score."""
-        time = elapsed(self.name, epoch, total_epochs)
-        return self._admit(examples.easiest_first()[::-1], len(examples), time)
+        return self._admit(examples.easiest_first()[::-1], len(examples), elapsed(self.name, epoch, total_epochs))

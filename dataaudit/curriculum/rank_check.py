@@ -14,16 +14,15 @@ from dataaudit.dynamics.ranks import wire
 from dataaudit.errors import DataError
 
 REFUSED = bytes(16)
-"""Sent in place of a digest by a rank whose own weights were refused."""
+"""Stands for the digest of a rank whose own weights were refused."""
 
 
 def same_everywhere(
     make: Callable[[], tuple[FloatArray, int]], settings: tuple[Any, ...], num_replicas: int
 ) -> tuple[FloatArray, int]:
-    """Weights and number of draws that `make` gives, the same in all processes of the default group.
+    """Weights and number of draws by `make`; a `DataError` in every process if these or `settings` differ in the group.
 
-    Compares nothing where there is no group, or one of another size than `num_replicas`: these ranks are not its. Where
-    weights, draws or `settings` differ, or `make` raised in another process, it raises a `DataError` in every process.
+    So it is where `make` raised in another process. Without a group of `num_replicas` processes nothing is compared.
     """
     grouped = num_replicas > 1 and dist.is_available() and dist.is_initialized()
     if not grouped or dist.get_world_size() != num_replicas:

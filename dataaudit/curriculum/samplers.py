@@ -99,17 +99,14 @@ class _WeightedSampler(ResumableSampler[int]):
         """
         epoch = check_whole("epoch", epoch, 0, 2**64)
         # Weights that are refused leave the sampler at the epoch where it was.
-        self._take(*self._agreed(epoch))
+        self._take(*self._for_epoch(epoch))
         super().set_epoch(epoch)
 
     def _for_epoch(self, epoch: int) -> tuple[FloatArray, int]:
+        """Weights of an epoch that all ranks draw by, and how many examples."""
         if self._source is None or epoch == self.epoch:
             return self.weights, self.num_samples
         return self._checked(self._source(epoch), epoch)
-
-    def _agreed(self, epoch: int) -> tuple[FloatArray, int]:
-        """Weights of an epoch that all ranks draw by, and how many examples."""
-        return self._for_epoch(epoch)
 
     def __iter__(self) -> Iterator[int]:
         """One pass: positions in the data set."""
@@ -306,12 +303,12 @@ class DistributedCurriculumSampler(_WeightedSampler):
         super().load_state_dict(state)
         self._compared = None
 
-    def _agreed(self, epoch: int) -> tuple[FloatArray, int]:
-        moves = epoch != self.epoch
+    def _for_epoch(self, epoch: int) -> tuple[FloatArray, int]:
+        moves, own = epoch != self.epoch, super()._for_epoch
         if not moves and self._compared == epoch:
             return self.weights, self.num_samples
         settings = (self.replacement, self.seed, self._cut_off, epoch, 0 if moves else self._start)
-        drawn = same_everywhere(lambda: self._for_epoch(epoch), settings, self.num_replicas)
+        drawn = same_everywhere(lambda: own(epoch), settings, self.num_replicas)
         self._compared = epoch
         return drawn
 

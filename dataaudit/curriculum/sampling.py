@@ -10,8 +10,7 @@ from dataaudit.common.types import FloatArray, IntArray
 def uniforms(seed: int, epoch: int, count: int) -> FloatArray:
     """Uniform numbers in (0, 1), float64 [count], from the counter-based generator Philox with the key (seed, epoch).
 
-    Fewer numbers are the first of more. They are made of the raw integers here, because what NumPy's distributions
-    make of them may change between versions.
+    Fewer numbers are the first of more. Only raw integers are NumPy's: its distributions may change between versions.
     """
     raw = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(count)
     # 52 bits: with 53, the largest plus a half would round to 1.
@@ -30,18 +29,10 @@ def scaled(weights: FloatArray) -> FloatArray:
 def draw(weights: FloatArray, count: int, replacement: bool, seed: int, epoch: int) -> IntArray:
     """Draw `count` positions one after another, each by weight among those that can still come, int64 [count].
 
-    Without `replacement` a position comes once, so that at most as many can be drawn as have weight. The draw is a
-    function of `seed` and `epoch`, each from 0 to below 2**64.
+    With replacement, by inverting the cumulative weights. Without, each comes once, the smallest keys -log(u_i) / w_i
+    in their order: that of sequential draws (Efraimidis and Spirakis, *Weighted random sampling with a reservoir*,
+    Information Processing Letters 2006). Memory: 32 bytes an example or a draw, whichever are more.
 
-    Notes
-    -----
-    With replacement, by inverting the cumulative weights. Without, position i gets the key -log(u_i) / w_i, and the
-    smallest keys are taken in their order: the order of sequential draws (Efraimidis and Spirakis, *Weighted random
-    sampling with a reservoir*, Information Processing Letters 2006; the same as the largest of log w_i plus Gumbel
-    noise). Memory: 32 bytes an example or a draw, whichever are more.
-
-    Examples
-    --------
     >>> draw(np.array([1.0, 0.0, 2.0]), 2, False, seed=0, epoch=0).tolist()
     [2, 0]
     """

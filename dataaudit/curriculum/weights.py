@@ -35,14 +35,7 @@ REGISTRY = Registry(
 
 
 def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
-    """Strategy by name, made with `options`, or the instance itself.
-
-    Raises
-    ------
-    SettingError
-        If the name or an option is unknown, an option is missing or has a value that is not allowed, an instance comes
-        with options, or the object is no strategy.
-    """
+    """Strategy by name with `options`, or the instance itself, which comes without; a `SettingError` otherwise."""
     if isinstance(strategy, str):
         maker = REGISTRY.get(strategy)
         known = inspect.signature(maker).parameters
@@ -62,8 +55,8 @@ def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
             f"options {', '.join(options)} beside an instance", "a name with options", "give them to the instance"
         )
     expected = "a name or an object with name, summary and weigh()"
-    found: Strategy = REGISTRY.resolve(strategy, Strategy, f"strategy {strategy!r}", expected)
-    return found
+    resolved: Strategy = REGISTRY.resolve(strategy, Strategy, f"strategy {strategy!r}", expected)
+    return resolved
 
 
 def check_moment(epoch: Any, total_epochs: Any) -> None:
@@ -86,16 +79,7 @@ def weights(
     unscored: Unscored = "mean",
     normalise: bool = True,
 ) -> NDArray[np.float32]:
-    """Weights float32 [n] of a strategy; the parameters are those of `Audit.weights`.
-
-    Raises
-    ------
-    SettingError
-        If a setting is not allowed, or the strategy breaks its laws (no numbers, another shape, negative or infinite
-        weights), or gives weights beyond float32 with normalise=False.
-    DataError
-        If unscored="raise" and something is unknown of some example, or no example has weight.
-    """
+    """Weights float32 [n] of a strategy; parameters and errors are those of `Audit.weights`."""
     check_moment(epoch, total_epochs)
     checks.choice(f"unscored={unscored!r}", unscored, UNSCORED, "a known policy")
     checks.flag("normalise", normalise, "pass normalise=False for the weights as are")

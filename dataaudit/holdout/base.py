@@ -11,7 +11,7 @@ from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.holdout.plan import Run
 
 Group: TypeAlias = tuple[Run, ...]
-"""Runs that are made together."""
+"""Runs that are carried out together."""
 
 
 class Outcome(NamedTuple):

@@ -1,4 +1,4 @@
-"""Execution of a plan: runs in the store are read, those missing are made, and all are counted.
+"""Execution of a plan: runs in the store are read, those missing are carried out, and all are counted.
 
 runs of all ratios  -> those in the store                 store.read, checked against the plan
                     -> those missing: groups              backend.map(job, groups)
@@ -34,20 +34,9 @@ HOPELESS = 10
 
 @dataclass
 class Execution:
-    """Runs of a plan, and their tallies so far.
+    """Runs of a plan at rising subset ratios, and their tallies so far.
 
-    Parameters
-    ----------
-    fit_predict
-        Trains and predicts.
-    plan, holdout
-        Subsets and seeds; number of runs, backend and store.
-    ratios
-        Subset ratios, rising.
-    progress
-        Whether to draw a progress bar.
-    watched
-        Scores that runs="auto" is to make reliable: by name, their ratios and field of `HoldoutScores`.
+    `watched` are the scores that runs="auto" is to make reliable: by name, their ratios and field of `HoldoutScores`.
     """
 
     fit_predict: FitPredict
@@ -68,20 +57,7 @@ class Execution:
         self.tallies = {ratio: Tally(units, self.plan.seed, related) for ratio in self.ratios}
 
     def carry_out(self, belongs: Mapping[str, Any]) -> None:
-        """Make or read all runs.
-
-        Parameters
-        ----------
-        belongs
-            Fingerprints and descriptions for a store's manifest; see `Store.open`.
-
-        Raises
-        ------
-        StorageError
-            If the store is another's or cannot be written; what is in it is kept.
-        ModelError
-            If every run failed.
-        """
+        """Carry out or read all runs; `belongs` is for a store's manifest, see `Store.open`."""
         store = self.holdout.record_store
         if store is not None:
             store.open(belongs)
@@ -111,13 +87,12 @@ class Execution:
             self._run(store, done, end)
             done = end
             name, reliable = self._least_reliable()
+            reached = f"reliability {reliable:.4f} of {name}"
             if reliable >= target:
-                self.stopped = f"reliability {reliable:.4f} of {name} reached {target:g} after {done} runs"
+                self.stopped = f"{reached} reached {target:g} after {done} runs"
                 return
             if done >= budget:
-                self.stopped = (
-                    f"budget of {budget} runs spent at reliability {reliable:.4f} of {name}, short of {target:g}"
-                )
+                self.stopped = f"budget of {budget} runs spent at {reached}, short of {target:g}"
                 return
             needed = runs_needed(done, reliable, target)
             # The prediction is rough at first: never more than double, never less than a tenth more.
@@ -134,7 +109,7 @@ class Execution:
         return worst, known[worst]
 
     def _run(self, store: Store | None, first: int, end: int) -> None:
-        """Read or make runs `first` to `end` - 1 of every ratio."""
+        """Read or carry out runs `first` to `end` - 1 of every ratio."""
         runs = [Run(ratio, number) for number in range(first, end) for ratio in self.ratios]
         kind = "folds" if self.plan.design == "folds" else "holdout runs"
         with progress_bar(kind, len(runs), self.progress) as advance:
@@ -174,7 +149,7 @@ class Execution:
         return None
 
     def _map(self, job: Job, groups: list[Group], advance: Advance) -> list[Failure]:
-        """Make groups of runs, and return those that failed."""
+        """Carry out groups of runs, and return those that failed."""
         failures: list[Failure] = []
         if not groups:
             return failures

@@ -26,7 +26,7 @@ class Job:
     store: Store | None
 
     def __call__(self, runs: Group) -> list[Record] | Failure:
-        """Make `runs`, or say why they failed; their records are in the store before they are returned."""
+        """Carry out `runs`, or say why they failed; their records are in the store before they are returned."""
         records: list[Record] = []
         try:
             for record in self._nested(runs) if self.plan.design == "nested" else map(self._single, runs):
@@ -61,9 +61,8 @@ class Job:
         nested = self.fit_predict.nested(self.plan.order(forward), sizes)
         outcomes = {(direction, size): outcome for direction, size, outcome in nested}
         for run in runs:
-            held_out = self.plan.held_out(run)
             outcome = outcomes[run.number % 2, self.plan.size(run.ratio)]
-            yield self._record(run, held_out, outcome)
+            yield self._record(run, self.plan.held_out(run), outcome)
 
     def _record(self, run: Run, held_out: BoolArray, outcome: Outcome) -> Record:
         """Record of the units of the examples `held_out`, with the number of classes without a unit to train on."""
@@ -76,7 +75,7 @@ class Job:
 
 
 def grouped(plan: Plan, runs: Sequence[Run]) -> list[Group]:
-    """Runs that are made together: one by one, or all of a permutation if nested."""
+    """Runs that are carried out together: one by one, or all of a permutation if nested."""
     if plan.design != "nested":
         return [(run,) for run in runs]
     ordered = sorted(runs, key=lambda run: (run.number // 2, run))

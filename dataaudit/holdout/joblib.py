@@ -158,7 +158,7 @@ class Joblib:
 
 
 def _packed(job: Callable[[Group], Any]) -> bytes:
-    """The job as bytes, made once for all workers."""
+    """The job as bytes, pickled once for all workers."""
     from joblib.externals.loky.backend.reduction import dumps
 
     try:

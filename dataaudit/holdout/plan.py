@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from dataaudit.common import checks
+from dataaudit.common import checks, folders
 from dataaudit.common.types import BoolArray, IntArray
 from dataaudit.errors import SettingError
 from dataaudit.tasks.base import Task
@@ -31,8 +30,6 @@ def stratified_folds(labels: IntArray, folds: int, seed: int | Sequence[int]) ->
 
     The deal goes on from class to class, so that fold sizes differ by at most one.
 
-    Examples
-    --------
     >>> np.bincount(stratified_folds(np.array([0] * 4 + [1] * 3), 3, seed=0)).tolist()
     [3, 2, 2]
     """
@@ -63,23 +60,7 @@ class Plan:
       backwards by odd runs: what a learner that reuses work between subsets asks for;
     - folds: all folds but one; ``number // folds`` counts repetitions, each with a stratified deal of its own.
 
-    Parameters
-    ----------
-    labels
-        int64 [n]; looked at by "stratified" and "folds" alone.
-    seed
-        Of everything.
-    design
-        One of the above.
-    folds
-        Number of folds, for "folds".
-    task
-        What a label is: its units are counted.
-
-    Raises
-    ------
-    SettingError
-        If a design deals out classes, and an example has other labels than one class.
+    Labels, int64 [n], are looked at by "stratified" and "folds" alone, which need one class an example.
     """
 
     labels: IntArray
@@ -180,13 +161,13 @@ class Plan:
         if self.task.name != CLASSIFICATION.name:
             identity["task"] = self.task.name
         if self.design in ("stratified", "folds"):
-            identity["labels"] = hashlib.blake2b(np.ascontiguousarray(self.labels).data, digest_size=16).hexdigest()
+            identity["labels"] = folders.digest(np.ascontiguousarray(self.labels).data)
         return identity
 
     @property
     def fingerprint(self) -> str:
         """Digest of `describe`, 32 hexadecimal digits."""
-        return hashlib.blake2b(json.dumps(self.describe(), sort_keys=True).encode(), digest_size=16).hexdigest()
+        return folders.digest(json.dumps(self.describe(), sort_keys=True).encode())
 
 
 def _millionths(ratio: float) -> int:
@@ -194,13 +175,7 @@ def _millionths(ratio: float) -> int:
 
 
 def check_ratio(ratio: Any) -> float:
-    """Return `ratio` as a float, rounded to millionths.
-
-    Raises
-    ------
-    SettingError
-        If it is not a number inside (0, 1).
-    """
+    """Return `ratio` as a float rounded to millionths, or raise `SettingError` unless it lies inside (0, 1)."""
     expected = "the share of the examples to train on, between 0 and 1 (both excluded)"
     number = checks.number("ratio", ratio, 5e-7, 1 - 5e-7, "neither", expected, "pass Holdout(ratio=0.7)")
     return round(float(number), 6)

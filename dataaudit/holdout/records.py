@@ -6,7 +6,6 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,18 +17,10 @@ from dataaudit.holdout.plan import Run
 
 @dataclass(frozen=True)
 class Record:
-    """Outcome of one run.
+    """Outcome of one run, which did not train on `missing_classes` of the classes.
 
-    Attributes
-    ----------
-    run
-        Its ratio and number.
-    held_out, correct
-        One bit a row, uint8 [ceil(n / 8)], as `numpy.packbits` lays them; correct only where held out.
-    probability
-        Probability of the label, float16 [m], of the rows held out, in their order.
-    missing_classes
-        Classes of the data set that the run did not train on.
+    `held_out` and `correct`, only where held out, have one bit a row, uint8 [ceil(n / 8)], as `numpy.packbits` lays
+    them; `probability` is that of the label, float16 [m], of the m rows held out in their order.
     """
 
     run: Run
@@ -40,13 +31,7 @@ class Record:
 
     @classmethod
     def of(cls, run: Run, held_out: BoolArray, outcome: Outcome, missing_classes: int = 0) -> Record:
-        """Record of an outcome.
-
-        Raises
-        ------
-        ValueError
-            If the outcome is not one value a row held out, or probabilities are not within [0, 1].
-        """
+        """Record of an outcome; a `ValueError` unless it is one value a row held out, probabilities within [0, 1]."""
         count = int(held_out.sum())
         right, probability = np.asarray(outcome.correct), np.asarray(outcome.probability, np.float32)
         if right.shape != (count,) or right.dtype != np.bool_ or probability.shape != (count,):
@@ -84,24 +69,12 @@ class Record:
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Record:
-        """Read what `to_bytes` made; no pickle.
-
-        Raises
-        ------
-        StorageError
-            If it is not that.
-        """
+        """Read what `to_bytes` gave, without pickle; a `StorageError` if it is damaged."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                parts: dict[str, Any] = {key: archive[key] for key in archive.files}
-            ratio, number = parts["run"].tolist()
-            return cls(
-                Run(ratio, int(number)),
-                parts["held_out"],
-                parts["correct"],
-                parts["probability"],
-                int(parts["missing_classes"]),
-            )
+                ratio, number = archive["run"].tolist()
+                held_out, correct, probability = (archive[part] for part in ("held_out", "correct", "probability"))
+                return cls(Run(ratio, int(number)), held_out, correct, probability, int(archive["missing_classes"]))
         except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise StorageError(
                 f"{name}, which is no record ({error})", "an undamaged record", "make it again"

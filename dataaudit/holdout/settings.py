@@ -95,7 +95,8 @@ class Holdout:
     storage_options: Mapping[str, Any] | None = None
     reliability: float = RELIABILITY
     budget: int = BUDGET
-    _backend: HoldoutBackend = field(init=False, repr=False, compare=False)
+    carrier: HoldoutBackend = field(init=False, repr=False, compare=False)
+    """The backend itself."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratio", check_ratio(self.ratio))
@@ -115,7 +116,7 @@ class Holdout:
             object.__setattr__(self, "store", _absolute(self.store))
         if self.storage_options is not None and self.store is None:
             raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
-        object.__setattr__(self, "_backend", self._resolve_backend())
+        object.__setattr__(self, "carrier", self._resolve_backend())
 
     def _check_design(self) -> None:
         if self.folds is not None:
@@ -162,19 +163,7 @@ class Holdout:
         return "stratified" if self.stratify else "balanced" if self.balanced else "random"
 
     def plan(self, labels: IntArray, seed: int, nested: bool = False, task: Task = CLASSIFICATION) -> Plan:
-        """Plan over a data set.
-
-        Parameters
-        ----------
-        labels
-            int64 [n].
-        seed
-            Of subsets and training.
-        nested
-            Whether the learner trains nested subsets at once; a design that was asked for goes first.
-        task
-            What a label is.
-        """
+        """Plan over n examples; a learner of `nested` subsets gets these, unless a design was chosen."""
         smallest = 2 if self.folds is None else self.folds
         if len(labels) < smallest:
             raise SettingError(f"{len(labels)} examples", f"at least {smallest} for this plan", "pass more examples")
@@ -190,11 +179,6 @@ class Holdout:
     def record_store(self) -> Store | None:
         """Store of records."""
         return None if self.store is None else Store(str(self.store), self.storage_options)
-
-    @property
-    def carrier(self) -> HoldoutBackend:
-        """The backend itself."""
-        return self._backend
 
 
 def _absolute(store: Any) -> str:

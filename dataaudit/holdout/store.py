@@ -31,15 +31,7 @@ class DamagedRecordError(StorageError):
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of records.
-
-    Parameters
-    ----------
-    url
-        A path, or a URL that fsspec understands ("s3://bucket/folder", "memory://name").
-    options
-        Passed to the file system.
-    """
+    """Folder of records, by a path or a URL that fsspec understands ("s3://bucket/folder"), with its `options`."""
 
     url: str
     options: Mapping[str, Any] | None = None
@@ -56,17 +48,9 @@ class Store:
         return folders.explained(what or f"the store {self.url}", Exception)
 
     def open(self, belongs: Mapping[str, Any]) -> None:
-        """Make the folder, or see that its records are those of this plan, data set and recipe.
+        """Make the folder, or raise `StorageError` unless its records are those of this plan, data set and recipe.
 
-        Parameters
-        ----------
-        belongs
-            "plan", "data", "recipe": fingerprints, and "about": what they stand for. JSON values.
-
-        Raises
-        ------
-        StorageError
-            If it is another's, of another format, holds other things, or cannot be written.
+        `belongs` holds JSON values: fingerprints as "plan", "data" and "recipe", and what they stand for as "about".
         """
         with self._explained():
             files, root = self._files
@@ -112,15 +96,7 @@ class Store:
         return there
 
     def read(self, name: str) -> Record:
-        """Record in the file `name`.
-
-        Raises
-        ------
-        DamagedRecordError
-            If it is not what was written.
-        StorageError
-            If it cannot be read.
-        """
+        """Record in the file `name`; a `DamagedRecordError` if it is not what was written."""
         with self._explained(f"the record {name}"):
             files, root = self._files
             content: bytes = files.cat_file(f"{root}/{name}")

@@ -19,14 +19,7 @@ Z = 1.959963984540054
 class Tally:
     """Counts of one subset ratio; 72 bytes an example.
 
-    Parameters
-    ----------
-    n
-        Number of examples.
-    seed
-        Of the split halves.
-    related
-        Number of consecutive runs whose errors are related, and which a split therefore keeps in one half.
+    Errors of `related` consecutive runs are related, so that a split, drawn by `seed`, keeps these in one half.
     """
 
     def __init__(self, n: int, seed: int, related: int = 1) -> None:
@@ -76,9 +69,8 @@ class Tally:
             mean = self._probability / k
             variance = np.maximum(self._squares / k - mean**2, 0) * k / (k - 1)
             probability_stderr = np.where(k > 1, np.sqrt(variance / k), np.nan)
-        lower, upper = wilson(x, k)
-        with np.errstate(invalid="ignore"):
             stderr = np.where((p == 0) | (p == 1), 0.5 / (k + 1), np.sqrt(p * (1 - p) / k))
+        lower, upper = wilson(x, k)
         return HoldoutScores(
             values=p,
             stderr=stderr,
@@ -100,12 +92,11 @@ def integrated(tallies: list[Tally]) -> HoldoutScores:
     """
     each = [tally.scores() for tally in tallies]
     related = any(tally.related > 1 for tally in tallies)
-    count = len(each)
 
     def error(parts: list[FloatArray]) -> FloatArray:
         stacked = np.stack(parts)
         total = stacked.sum(0) if related else np.sqrt((stacked**2).sum(0))
-        return np.asarray(total / count)
+        return np.asarray(total / len(each))
 
     def halved(probability: bool) -> float:
         both = [tally.halves(probability) for tally in tallies]
@@ -129,8 +120,6 @@ def integrated(tallies: list[Tally]) -> HoldoutScores:
 def wilson(successes: FloatArray, trials: FloatArray) -> tuple[FloatArray, FloatArray]:
     """95 % Wilson score interval of a binomial share, [n] each; NaN without trials.
 
-    Examples
-    --------
     >>> [ends.round(3).tolist() for ends in wilson(np.array([0.0, 8.0]), np.array([10.0, 10.0]))]
     [[0.0, 0.49], [0.278, 0.943]]
     """
@@ -165,8 +154,6 @@ def reliability(first: AnyArray, second: AnyArray) -> float:
 def runs_needed(runs: int, reliable: float, target: float) -> float:
     """Runs after which the reliability reaches `target`, by Spearman-Brown; approximate for ranks.
 
-    Examples
-    --------
     >>> round(runs_needed(100, 0.8, 0.95))
     475
     """

@@ -10,39 +10,23 @@ Names are resolved when they are first used: this package alone loads neither of
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dataaudit.curriculum.trainers.huggingface import RecordDynamics as RecordDynamics
-    from dataaudit.curriculum.trainers.lightning import LightningRecordDynamics as LightningRecordDynamics
-    from dataaudit.curriculum.trainers.mixin import CurriculumTrainerMixin as CurriculumTrainerMixin
-    from dataaudit.curriculum.trainers.mixin import curriculum_trainer as curriculum_trainer
-    from dataaudit.curriculum.trainers.rows import ROW as ROW
-    from dataaudit.curriculum.trainers.rows import carry_rows as carry_rows
-    from dataaudit.curriculum.trainers.rows import with_row_index as with_row_index
+from typing import Any
 
 _PUBLIC = {
-    "CurriculumTrainerMixin": "mixin",
-    "LightningRecordDynamics": "lightning",
-    "ROW": "rows",
-    "RecordDynamics": "huggingface",
-    "carry_rows": "rows",
-    "curriculum_trainer": "mixin",
-    "with_row_index": "rows",
+    "CurriculumTrainerMixin": "dataaudit.curriculum.trainers.mixin:CurriculumTrainerMixin",
+    "LightningRecordDynamics": "dataaudit.curriculum.trainers.lightning:LightningRecordDynamics",
+    "ROW": "dataaudit.curriculum.trainers.rows:ROW",
+    "RecordDynamics": "dataaudit.curriculum.trainers.huggingface:RecordDynamics",
+    "carry_rows": "dataaudit.curriculum.trainers.rows:carry_rows",
+    "curriculum_trainer": "dataaudit.curriculum.trainers.mixin:curriculum_trainer",
+    "with_row_index": "dataaudit.curriculum.trainers.rows:with_row_index",
 }
+"""Public name -> "module:attribute", of which tests/test_public_names.py makes `__init__.pyi`."""
 
-__all__ = [
-    "ROW",
-    "CurriculumTrainerMixin",
-    "LightningRecordDynamics",
-    "RecordDynamics",
-    "carry_rows",
-    "curriculum_trainer",
-    "with_row_index",
-]
+__all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'dataaudit.curriculum.trainers' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"dataaudit.curriculum.trainers.{_PUBLIC[name]}"), name)
+    return getattr(importlib.import_module(_PUBLIC[name].partition(":")[0]), name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,7 @@ from dataaudit.curriculum.trainers.state import load_record, save_record
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError, require
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
 transformers: Any = require("transformers", "trainer", "recording in its Trainer")
-
-
 TrainerCallback: Any = transformers.TrainerCallback
 
 

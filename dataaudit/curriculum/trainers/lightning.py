@@ -143,17 +143,15 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         """Return the record for Lightning's checkpoint, which every process has a part in making."""
         if self._recorder is None:
             return {}
+        begins_anew = {"begins_anew": self._open and not self._resumable}
         if self._processes == 1:
-            return {
-                **pack(self.recorder, self._open, 1, self._losses),
-                "begins_anew": self._open and not self._resumable,
-            }
+            return pack(self.recorder, self._open, 1, self._losses) | begins_anew
         complete = self._new()
         complete.load_state_dict(self.recorder.state_dict())
         complete.discard_epoch()
         whole = gather_recorder(complete)
         assert whole is not None
-        return {**pack(whole, False, 1, None), "begins_anew": self._open and not self._resumable}
+        return pack(whole, False, 1, None) | begins_anew
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep what `state_dict` gave until training begins."""
@@ -164,7 +162,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
 
 
 def _length(loader: Any) -> int | None:
-    """Length of what a data loader draws by: its sampler, or the one of batches; None where there is none."""
+    """Length of a data loader's sampler, or of the one of batches; None where there is none."""
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
         return None
     batches = loader.batch_sampler

@@ -81,7 +81,7 @@ class RecordedLosses(RecordingCallback):
         self._keep_losses()
 
     def _gather(self) -> None:
-        """Take the record of all processes in place of this one's."""
+        """Replace this process's record by that of all."""
         if self._apart > 1:
             self._recorder, self._apart = gather_recorder(self.recorder), 1
             self._keep_losses()
