@@ -1,4 +1,4 @@
-"""The command line: demo, score, list."""
+"""Command line: demo, score, list."""
 
 from __future__ import annotations
 
@@ -81,17 +81,12 @@ def demo(
 
         result = run(out, progress=progress)
     k = result.planted
-    rows = [
-        [str(seed), f"{auroc:.4f}", f"{average:.3f}", f"{precision:.3f}"]
-        for seed, auroc, average, precision in zip(
-            result.seeds, result.auroc, result.average_precision, result.precision, strict=True
-        )
-    ]
-    rows.append(
-        ["least", f"{min(result.auroc):.4f}", f"{min(result.average_precision):.3f}", f"{min(result.precision):.3f}"]
-    )
+    figures = (result.auroc, result.average_precision, result.precision)
+    rows = [*zip(result.seeds, *figures, strict=True), ("least", *map(min, figures))]
     _table(
-        f"{k} label errors planted in 1797 digits", ["seed", "AUROC", "average precision", f"precision at {k}"], rows
+        f"{k} label errors planted in 1797 digits",
+        ["seed", "AUROC", "average precision", f"precision at {k}"],
+        [[str(run), f"{auroc:.4f}", f"{average:.3f}", f"{precision:.3f}"] for run, auroc, average, precision in rows],
     )
     typer.echo(f"\nReport:  {(out / 'report.html').resolve()}\nAudit:   {(out / 'audit').resolve()}")
 
@@ -210,7 +205,7 @@ def _check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}, a file", "a folder", "name another place")
     names = sorted(path.name for path in out.iterdir()) if out.exists() else []
-    # Names alone prove nothing: somebody's own report.html must not be replaced.
+    # Names alone prove nothing: the user's own report.html must not be replaced.
     strangers = [name for name in names if name not in OURS]
     if names and (strangers or not _is_audit(out / "audit")):
         raise StorageError(

@@ -65,7 +65,7 @@ class FolderKind:
         return self.check(read(folder / self.manifest), folder)
 
     def check(self, manifest: dict[str, Any], folder: object) -> dict[str, Any]:
-        """The manifest; raises `StorageError` if it is of another kind or version."""
+        """Manifest as it is, or a `StorageError` if it is of another kind or version."""
         kind = (manifest.get("format"), manifest.get("version"))
         if kind != (self.format, self.version):
             raise StorageError(
@@ -250,7 +250,7 @@ class MappedFile:
         return cls(path, inputs.dtype, root.offset + first - begin, inputs.shape, inputs.strides)
 
     def open(self) -> AnyArray:
-        """The array, read-only."""
+        """Map the array, read-only."""
         whole = np.memmap(self.path, np.uint8, "r")
         return np.ndarray(self.shape, self.dtype, whole, self.start, self.strides)
 

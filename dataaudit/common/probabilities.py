@@ -60,16 +60,9 @@ def softmax(logits: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class ClassProbabilities:
-    """Probabilities of the classes, all of them or the likeliest few.
+    """Probabilities of all C = `total` classes, or of the likeliest few.
 
-    Attributes
-    ----------
-    values
-        float32 [n, s].
-    classes
-        Classes of the values, int32 [n, s]; None where s = C and all are kept in order.
-    total
-        Number of classes C.
+    `values` are float32 [n, s], of the `classes` int32 [n, s]; None where s = C and all are kept in order.
     """
 
     values: AnyArray
@@ -91,7 +84,8 @@ class ClassProbabilities:
         top = np.argpartition(-probabilities, SLOTS - 1, axis=1)[:, :SLOTS]
         order = np.argsort(-np.take_along_axis(probabilities, top, 1), axis=1, kind="stable")
         top = np.take_along_axis(top, order, 1)
-        top[~(top == labels[:, None]).any(1), -1] = labels[~(top == labels[:, None]).any(1)]
+        absent = ~(top == labels[:, None]).any(1)
+        top[absent, -1] = labels[absent]
         self.classes[rows] = top
         self.values[rows] = np.take_along_axis(probabilities, top, 1)
 

@@ -1,4 +1,4 @@
-"""The one progress bar, on standard error, that `progress=False` silences."""
+"""Progress bar, on standard error, that `progress=False` silences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of what the library stands on, and the machine that it runs on."""
+"""Versions of the packages that the library uses, and the machine."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def _cards() -> str:
         return "none (no nvidia-smi)"
     query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, check=False, timeout=30)
-    said = done.stdout if done.returncode == 0 else done.stderr or done.stdout
-    return "; ".join(said.splitlines()) or "none"
+    output = done.stdout if done.returncode == 0 else done.stderr or done.stdout
+    return "; ".join(output.splitlines()) or "none"

@@ -64,7 +64,7 @@ class ScoredExamples:
         return order[: int(np.isfinite(self.scores).sum())].astype(np.int64)
 
     def among(self, chosen: IntArray) -> ScoredExamples:
-        """The examples at the positions `chosen` alone."""
+        """Subset at the positions `chosen`."""
         probability, losses = self.error_probability, self.losses
         return replace(
             self,
@@ -79,7 +79,7 @@ class ScoredExamples:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """A rule that turns scores into weights of examples.
+    """Rule that turns scores into weights of examples.
 
     Laws
     ----
@@ -168,7 +168,7 @@ def _check_known(name: str, examples: ScoredExamples) -> None:
 
 
 def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
-    """The examples' probabilities of error, or a `ModelError`."""
+    """Probabilities of error, float64 [n], or a `ModelError`."""
     _check_known(name, examples)
     if examples.error_probability is None:
         raise ModelError(
@@ -180,7 +180,7 @@ def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
 
 
 def needed_rate(name: str, examples: ScoredExamples) -> float:
-    """The estimated share of wrong labels, or a `ModelError`."""
+    """Estimated share of wrong labels, or a `ModelError`."""
     _check_known(name, examples)
     if examples.noise_rate is None:
         raise ModelError(

@@ -45,7 +45,7 @@ def check_whole(name: str, value: Any, least: int, below: int | None = None) -> 
 
 
 def check_seed(seed: Any) -> int:
-    """A seed that a key of the generator can hold."""
+    """Seed that a key of the generator can hold, or a `SettingError`."""
     return check_whole("seed", seed, 0, 2**64)
 
 
@@ -54,7 +54,7 @@ class ResumableSampler(Sampler[T_co], ABC):
 
     Rank r of W takes the positions r, r + W, r + 2 W, ...; the sequence goes on from its beginning until all ranks have
     equally many, or, cut off, ends before. `_reached` counts what all ranks together have been handed in the pass begun
-    last; `_start` is where the next one begins: 0, or where `load_state_dict` said.
+    last; `_start` is where the next one begins: 0, or where `load_state_dict` set it.
     """
 
     @abstractmethod
@@ -99,7 +99,7 @@ class ResumableSampler(Sampler[T_co], ABC):
         return count // self._replicas if self._cut_off else -(-count // self._replicas)
 
     def _positions(self) -> Iterator[int]:
-        """This rank's positions in the sequence, from where `load_state_dict` said, once, or the beginning."""
+        """Positions of this rank in the sequence, from where `load_state_dict` set it, once, or the beginning."""
         count = self._count
         start, self._start = min(self._start, count), 0
         self._reached = self._began = start
@@ -161,7 +161,7 @@ class ResumableSampler(Sampler[T_co], ABC):
 
 
 def same_settings(state: Any, own: dict[str, Any], needed: Sequence[str]) -> None:
-    """Raise unless a state was taken from a sampler with the settings `own`, and says `needed` as well."""
+    """Raise unless a state was taken from a sampler with the settings `own`, and has `needed` as well."""
     lacking = [name for name in (*own, *needed) if name not in state] if isinstance(state, dict) else []
     if not isinstance(state, dict) or lacking:
         raise DataError(

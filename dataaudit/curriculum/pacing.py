@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.curriculum.base import ScoredExamples, check_share, elapsed
 
 Pacing = Literal["linear", "sqrt", "step"]
-PACINGS = ("linear", "sqrt", "step")
+PACINGS: tuple[Pacing, ...] = get_args(Pacing)
 
 
 def competence(time: float, pacing: str, start: float, full: float, steps: int) -> float:

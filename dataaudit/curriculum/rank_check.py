@@ -51,7 +51,7 @@ def same_everywhere(
 
 
 def _gathered(digest: bytes) -> list[bytes]:
-    """The digest of every process, by rank."""
+    """Digests of all processes, by rank."""
     mine = torch.tensor(list(digest), dtype=torch.uint8, device=wire(None))
     everyone = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
     dist.all_gather(everyone, mine)

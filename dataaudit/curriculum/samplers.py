@@ -76,8 +76,7 @@ class _WeightedSampler(ResumableSampler[int]):
         return values, self._requested or (len(values) if self.replacement else able)
 
     def _take(self, weights: FloatArray, num_samples: int) -> None:
-        self._n = len(weights)
-        self.weights, self.num_samples = weights, num_samples
+        self.weights, self.num_samples, self._n = weights, num_samples, len(weights)
 
     @property
     def _count(self) -> int:
@@ -120,15 +119,9 @@ class _WeightedSampler(ResumableSampler[int]):
         return {**super().state_dict(position), "weights_now": weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave, on any number of ranks: the next pass is the rest of that one.
+        """Restore what `state_dict` gave, as `ResumableSampler.load_state_dict` does.
 
-        Weights that are a function of the epoch come from the state, for what they are made of may have changed since
-        that epoch began.
-
-        Raises
-        ------
-        DataError
-            If it was taken from a sampler with other arguments, or is not whole.
+        Weights that are a function of the epoch come from the state: a function may give others by now.
         """
         same_settings(state, self._settings(), ("epoch", "reached", "weights_now"))
         drawn = self.weights, self.num_samples

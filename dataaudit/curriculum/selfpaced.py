@@ -35,7 +35,7 @@ class LossRecord(Protocol):
 
 
 RecordSource = LossRecord | Callable[[], LossRecord | None]
-"""A record, or a function that makes one when weights are needed: that of all processes, gathered."""
+"""Record, or a function that returns one when weights are needed: that of all processes, gathered."""
 
 
 def _check_recorder(owner: str, recorder: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from dataaudit.curriculum.sampling import scaled
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
 
 Unscored = Literal["mean", "drop", "raise"]
-UNSCORED = ("mean", "drop", "raise")
+UNSCORED: tuple[Unscored, ...] = get_args(Unscored)
 
 REGISTRY = Registry(
     "strategy",

@@ -45,7 +45,7 @@ class FitPredict(Protocol):
 
 @runtime_checkable
 class NestedFitPredict(Protocol):
-    """A `FitPredict` that trains on many subsets of one permutation at once; see "nested" in `Plan`."""
+    """Extension of a `FitPredict` that trains on many subsets of one permutation at once; see "nested" in `Plan`."""
 
     @abstractmethod
     def nested(self, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[int, int, Outcome]]:
@@ -68,16 +68,9 @@ class NestedFitPredict(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A group of runs that failed.
+    """Group of runs that failed, and the error's traceback as text.
 
-    Attributes
-    ----------
-    runs
-        The group.
-    traceback
-        Of the error, as text.
-    stored
-        Whether it was the store that failed, and the next run would fail likewise.
+    `stored`: the store could not be written, so that the next run would fail likewise.
     """
 
     runs: Group

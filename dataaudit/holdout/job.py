@@ -1,4 +1,4 @@
-"""One group of runs from plan to records, in whatever process."""
+"""One group of runs from plan to records, in any process."""
 
 from __future__ import annotations
 

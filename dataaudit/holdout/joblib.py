@@ -72,7 +72,7 @@ class Joblib:
             )
 
     def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Generator[tuple[Group, Any], None, None]:
-        """As `HoldoutBackend.map`, as they finish."""
+        """Yield groups as they finish; see `HoldoutBackend.map`."""
         other, jobs = self._context()
         if other is None:
             yield from self._in_processes(job, groups, min(jobs, len(groups)))
@@ -158,7 +158,7 @@ class Joblib:
 
 
 def _packed(job: Callable[[Group], Any]) -> bytes:
-    """The job as bytes, pickled once for all workers."""
+    """Job as bytes, pickled once for all workers."""
     from joblib.externals.loky.backend.reduction import dumps
 
     try:

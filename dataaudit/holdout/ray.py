@@ -53,7 +53,7 @@ class Ray:
         require("ray", "ray", "Holdout(backend='ray')")
 
     def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Generator[tuple[Group, Any], None, None]:
-        """As `HoldoutBackend.map`, as they finish."""
+        """Yield groups as they finish; see `HoldoutBackend.map`."""
 
         def failed(task: TaskFailure) -> Failure:
             died = f"its worker or node died {task.losses} times\n" if task.losses else ""

@@ -11,7 +11,7 @@ from dataaudit.holdout.base import Group
 
 @dataclass(frozen=True)
 class Serial:
-    """In this process, with all its threads."""
+    """Runs in this process, with all its threads."""
 
     name: str = "serial"
 
@@ -23,6 +23,6 @@ class Serial:
         """Runs everywhere."""
 
     def map(self, job: Callable[[Group], Any], groups: Sequence[Group]) -> Generator[tuple[Group, Any], None, None]:
-        """As `HoldoutBackend.map`, in order."""
+        """Yield groups in order; see `HoldoutBackend.map`."""
         for group in groups:
             yield group, job(group)

@@ -96,7 +96,7 @@ class Holdout:
     reliability: float = RELIABILITY
     budget: int = BUDGET
     carrier: HoldoutBackend = field(init=False, repr=False, compare=False)
-    """The backend itself."""
+    """Backend itself."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratio", check_ratio(self.ratio))

@@ -26,7 +26,7 @@ _FILE = re.compile(r"(\d{6,})-([0-9a-f]{32})\.npz")
 
 
 class DamagedRecordError(StorageError):
-    """A file of a store that is not what a run left."""
+    """Damaged or foreign file of a store."""
 
 
 @dataclass(frozen=True)

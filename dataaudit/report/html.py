@@ -1,4 +1,4 @@
-"""A report page as HTML: one file that needs nothing else."""
+"""Report page as HTML: one file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ def write_report(page: Page, path: str | Path) -> Path:
     path = Path(path)
     if not path.name:
         raise StorageError(f"{str(path)!r} as the file to write", "the name of a file", "name one, like report.html")
-    content = _environment().get_template("template.html.j2").render(**_content(page)).encode()
+    # Class names and values are a stranger's: everything is escaped.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    content = environment.get_template("template.html.j2").render(**_content(page)).encode()
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_bytes(content)
@@ -37,13 +41,6 @@ def write_report(page: Page, path: str | Path) -> Path:
             "name another file",
         ) from error
     return path
-
-
-def _environment() -> Environment:
-    # Class names and values are a stranger's: everything is escaped.
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
 
 
 def _content(page: Page) -> dict[str, Any]:

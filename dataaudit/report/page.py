@@ -59,5 +59,5 @@ class Page:
 
     @property
     def has_dynamics(self) -> bool:
-        """Whether cards hold a line of confidence by epoch."""
+        """True if cards hold a line of confidence by epoch."""
         return any(card.confidence is not None for card in self.cards)

@@ -20,7 +20,7 @@ from dataaudit.holdout.plan import Run
 
 @dataclass(frozen=True)
 class _Numbered:
-    """A job that answers with its group's first number, or dies before it."""
+    """Job that answers with its group's first number, or dies before it."""
 
     deaths: str | None = None
     """Folder in which deaths are counted; None for a job that lives."""
@@ -39,7 +39,7 @@ class _Numbered:
 
 @dataclass(frozen=True)
 class _Mortal:
-    """A job whose worker dies a while after each answer."""
+    """Job whose worker dies a while after each answer."""
 
     def __call__(self, group: Group) -> int:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -48,7 +48,7 @@ class _Mortal:
 
 @dataclass(frozen=True)
 class _Traced:
-    """A job that takes a tenth of a second and leaves a file."""
+    """Job that takes a tenth of a second and leaves a file."""
 
     folder: str
 
@@ -62,7 +62,7 @@ class BackendContract(ABC):
     """Laws of a `dataaudit.holdout.base.HoldoutBackend`."""
 
     workers_die = True
-    """Whether runs are carried out in processes whose death the backend survives."""
+    """True for a backend that survives the death of the processes that carry out its runs."""
 
     @abstractmethod
     def backend(self) -> HoldoutBackend:

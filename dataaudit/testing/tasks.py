@@ -37,7 +37,7 @@ class TaskContract(ABC):
         return values.double().numpy(), probabilities.double().numpy()
 
     def test_labels_are_encoded(self) -> None:
-        """What ``encode`` makes of labels that are encoded is the same labels, int64."""
+        """Labels that are encoded stay the same, int64."""
         task, labels = self.task(), self.labels()
         encoded, names = task.encode(labels.copy())
         np.testing.assert_array_equal(encoded, labels)

@@ -82,7 +82,7 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         self._open = self._resumed = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Check that batches say their rows, start or resume the record, and hook into the model."""
+        """Check that batches hold row indices, start or resume the record, and hook into the model."""
         self._forget()
         self.trained = None
         model, loader = kwargs["model"], kwargs["train_dataloader"]
@@ -205,7 +205,7 @@ def _checkpoint(args: Any, state: Any) -> Path:
 
 
 def _refuse(args: Any, state: Any, loader: Any) -> None:
-    """Raise for a Trainer whose batches do not say which rows they hold."""
+    """Raise for a Trainer whose batches do not hold row indices."""
     if args.n_gpu > 1:
         raise SettingError(
             f"one process that splits batches over {args.n_gpu} devices",

@@ -1,4 +1,4 @@
-"""A transformers Trainer whose batches say their rows, drawn by weight or with a weighted loss."""
+"""Transformers Trainer whose batches hold row indices, drawn by weight or with a weighted loss."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class CurriculumTrainerMixin:
             return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Any:
-        """The Trainer's loader, of batches that say their rows."""
+        """Build the Trainer's loader, of batches that hold row indices."""
         trainer = self._trainer
         dataset = self._whole = trainer.train_dataset
         if dataset is None:
@@ -159,7 +159,7 @@ class CurriculumTrainerMixin:
             return super()._get_train_sampler(*(self._whole for _ in datasets))  # type: ignore[misc]
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any) -> Any:
-        """The Trainer's loss, weighted in training; the model does not see the row indices."""
+        """Compute the Trainer's loss, weighted in training; the model does not see the row indices."""
         rows, labels = inputs.get(ROW), inputs.get(LABEL, inputs.get("labels"))
         if not (self._recording() and model.training):
             inputs = {name: value for name, value in inputs.items() if name not in (ROW, LABEL)}

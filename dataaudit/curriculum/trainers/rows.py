@@ -22,7 +22,7 @@ LABEL = "row_label"
 
 
 class _NumberedRows(Dataset[Any]):
-    """A map-style data set whose items say their positions."""
+    """Map-style data set whose items hold their row indices."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -110,7 +110,7 @@ class _RowCollator:
         numbers: list[int] = []
         inner: list[Any] = []
         if all(isinstance(feature, Mapping) and ROW not in feature for feature in features):
-            # Of an evaluation; that training batches say their rows is checked where they are recorded.
+            # Of an evaluation; that training batches hold row indices is checked where they are recorded.
             return self.collator(features)
         for feature in features:
             if isinstance(feature, Mapping):
@@ -162,7 +162,7 @@ def carry_rows(collator: Callable[[list[Any]], Any]) -> Callable[[list[Any]], An
 
 
 def missing_rows(arrived: str) -> DataError:
-    """The error for batches that do not say which rows they are of."""
+    """Error for batches without row indices."""
     return DataError(
         arrived,
         f"the rows' positions in the data set as {ROW!r} in every training batch",

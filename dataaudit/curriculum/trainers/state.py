@@ -1,4 +1,4 @@
-"""A recorder's state beside the checkpoint of a trainer, one file a process."""
+"""Recorder's state beside the checkpoint of a trainer, one file a process."""
 
 from __future__ import annotations
 
