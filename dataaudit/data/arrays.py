@@ -24,8 +24,6 @@ class ArrayExamples(Examples):
 
     Inputs are a NumPy array or memmap, a torch tensor (on any device), nested lists or a pandas Series. Without
     `transform` they are texts [n], or numbers of at least two dimensions.
-
-    Raises `DataError` if inputs or labels are of another kind, or their lengths differ.
     """
 
     source = "arrays"
@@ -137,14 +135,10 @@ def _are_texts(inputs: Any) -> bool:
 
 def check_numbers(inputs: Any) -> None:
     """Raise a `DataError` unless an array or a tensor holds numbers in at least two dimensions."""
-    if is_tensor(inputs):
-        numbers, kind = not inputs.is_complex(), str(inputs.dtype)
-    else:
-        numbers, kind = inputs.dtype.kind in NUMBERS, str(inputs.dtype)
-        if inputs.dtype == object and len(inputs) and is_image(inputs[0]):
-            raise DataError("a list of PIL images", "arrays", "pass transform=dataaudit.data.images.to_pixels with it")
-    if not numbers:
-        raise DataError(f"inputs of type {kind}", "numbers", _ADVICE)
+    if inputs.dtype == object and len(inputs) and is_image(inputs[0]):
+        raise DataError("a list of PIL images", "arrays", "pass transform=dataaudit.data.images.to_pixels with it")
+    if inputs.is_complex() if is_tensor(inputs) else inputs.dtype.kind not in NUMBERS:
+        raise DataError(f"inputs of type {inputs.dtype}", "numbers", _ADVICE)
     if inputs.ndim < 2:
         raise DataError(
             f"inputs of shape {tuple(inputs.shape)}",

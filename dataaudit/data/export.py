@@ -21,10 +21,8 @@ from dataaudit.errors import DataError
 def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
     """The caller's data set as a Hugging Face one, all of its columns and rows, and the name of its label column.
 
-    A Hugging Face data set is itself, without its format. Columns of a DataFrame are copied where Arrow cannot share
-    them, arrays are.
-
-    Raises `DataError` if it is of a kind that has no columns.
+    A Hugging Face data set is itself, without its format; a DataFrame's columns are copied where Arrow cannot share
+    them, arrays always.
     """
     origin = examples.origin
     dataset: Any = None if origin is None else origin.dataset

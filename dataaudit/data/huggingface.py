@@ -31,16 +31,11 @@ class HuggingFaceExamples(Examples):
     list column, otherwise the only text column; ``ClassLabel`` columns are never inferred. If `lenient`, an image that
     cannot be read is left for the reader to find.
 
-    Raises `DataError` if a column is unknown or cannot be used, or the choice is not clear; the columns are listed.
-
-    Notes
-    -----
     Numeric columns are read together as [b, d]: float32, or float64 if any is float64 or a whole number of
     32 bits or more, positions of a ``ClassLabel`` among them. One text column is read as texts; text columns with
     others are read together as a DataFrame: texts as objects, a ``ClassLabel`` as categories by name, booleans and
-    numbers as float64, NaN where a value is missing. Lists keep their type. Images are read with three channels if
-    any of up to 64, spread evenly over the data set, has colour, otherwise with one; grey images in a colour set
-    become RGB, a colour image in a grey set is an error.
+    numbers as float64, NaN where a value is missing. Lists keep their type. Images have channels as in
+    `common_channels`.
     """
 
     source = "Hugging Face Dataset"
@@ -197,8 +192,7 @@ def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool, task: Task)
     if isinstance(label, NoLabels):
         return encode_labels(label)
     column = dataset.select_columns([label]).with_format("arrow")[:][label]
-    feature = dataset.features[label]
-    names = feature.names if isinstance(feature, datasets.ClassLabel) else None
+    names = getattr(dataset.features[label], "names", None)
     return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient, task)
 
 

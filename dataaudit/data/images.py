@@ -134,7 +134,10 @@ def probed_rows(count: int) -> IntArray:
 
 
 def common_channels(images: Iterable[Any]) -> int:
-    """Channels of a set: 3 if any of the probed `images` has colour, otherwise 1; grey becomes RGB without loss."""
+    """Channels of a set: 3 if any of the probed `images` has colour, otherwise 1.
+
+    Grey images in a colour set become RGB; a colour image in a grey set is an error.
+    """
     return 1 if all(is_gray(image) for image in images) else 3
 
 

@@ -26,9 +26,6 @@ class TableExamples(Examples):
     class or y; otherwise the only column of categories, strings or booleans, if its values repeat. `transform` is
     applied to a dict column -> value. A single input column of strings is read as texts, every other choice as a
     DataFrame.
-
-    Raises `DataError` if a column is unknown or named twice, or the label cannot be inferred (the columns are listed),
-    lengths differ, or a Series of labels has the rows in another order.
     """
 
     source = "table"

@@ -25,15 +25,9 @@ class TorchExamples(Examples):
 
     Labels come from ``.targets`` or ``.labels`` where up to 64 rows yield the same, with ``.classes`` as names
     if there are any; otherwise from one pass over all rows. Whenever a row is read, its label must be the
-    same again. Inputs, which are arrays, tensors, PIL images, or with `transform` anything, are never kept. If
-    `lenient`, a row without a label, or one that cannot be read, has the label -1.
-
-    Raises `DataError` if a row cannot be read or is no pair; it is named.
-
-    Notes
-    -----
-    PIL images are read with three channels if any of up to 64 rows, spread evenly, has colour, otherwise with
-    one; grey images in a colour set become RGB, a colour image in a grey set is an error.
+    same again. Inputs, which are arrays, tensors, PIL images, or with `transform` anything, are never kept; images
+    have channels as in `common_channels`. If `lenient`, a row without a label, or one that cannot be read, has the
+    label -1.
     """
 
     source = "torch Dataset"

@@ -1,4 +1,4 @@
-"""Rows that an audit has not seen, with or without labels, read as the audited ones were."""
+"""Rows that were not audited, with or without labels, read as the audited ones were."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ def as_unseen(
     any, or with labels as `dataaudit.data.as_examples` takes them. Class names, columns and, unless another is given,
     the transform are those of the `audited` rows. A table is labelled if it has the column `label`, or one that is
     called like a label.
-
-    Raises `DataError` if there are no rows, a label is missing or is no class of the audit, or inputs have another
-    shape or type; `SettingError` if an option does not apply to this kind of data set.
     """
     transform = audited.transform if transform is None else transform
     pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
@@ -80,7 +77,7 @@ def _count(dataset: Any) -> int:
 def _of_columns(
     dataset: Any, table: bool, labels: Any, audited: Examples, label: Any, inputs: Any, transform: Any
 ) -> tuple[Examples, Any]:
-    """Columns that were audited, and the labels of a column if there is one."""
+    """The audited columns, and the labels of a column if there is one."""
     columns = list(dataset.columns if table else dataset.features)
     chosen = inputs
     if chosen is None and audited.columns:

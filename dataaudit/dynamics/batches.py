@@ -1,4 +1,4 @@
-"""Checks of what a training loop hands in."""
+"""Checks of a training loop's batches and of records that are merged."""
 
 from __future__ import annotations
 

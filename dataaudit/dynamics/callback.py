@@ -17,4 +17,4 @@ class RecordingCallback(ABC):
     @property
     @abstractmethod
     def recorder(self) -> Recorder:
-        """What is recorded so far."""
+        """Recorder that the callback fills."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,6 @@ from dataaudit.common.types import AnyArray, IntArray
 
 BYTES_PER_EXAMPLE = 2 * 2
 MOST_EPOCHS = 4096
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Read-only view of the kept epochs: numbers (from 1) [k] and two float16 matrices [k, n]."""
-
-    epochs: IntArray
-    confidence: AnyArray
-    max_confidence: AnyArray
 
 
 class History:
@@ -65,12 +55,15 @@ class History:
         self._block, self._shared = block, False
         self._epochs = [self._epochs[row] for row in stay]
 
-    def view(self) -> Kept:
-        """Kept epochs without a copy; later epochs never change what was given out."""
+    def view(self) -> tuple[IntArray, AnyArray, AnyArray]:
+        """Kept epochs (from 1) [k], confidence and largest confidence, float16 [k, n], read-only views.
+
+        Later epochs never change what was given out.
+        """
         self._shared = True
         matrices = self._block[:, : len(self._epochs)].view()
         matrices.flags.writeable = False
-        return Kept(np.asarray(self._epochs, np.int64), matrices[0], matrices[1])
+        return np.asarray(self._epochs, np.int64), matrices[0], matrices[1]
 
     def merge(self, other: History) -> None:
         """Fill what this process did not see (NaN) with what the other saw."""
@@ -79,18 +72,17 @@ class History:
         kept = len(self._epochs)
         mine, theirs = self._block[:, :kept], other._block[:, :kept]
         block = np.empty_like(self._block)
-        np.copyto(block[:, :kept], np.where(np.isnan(mine), theirs, mine))
+        block[:, :kept] = np.where(np.isnan(mine), theirs, mine)
         self._block, self._shared = block, False
 
     def state(self) -> dict[str, Any]:
         """Tensors and numbers to save; `load` takes them."""
-        kept = self._block[:, : len(self._epochs)].copy()
         return {
             "epochs": list(self._epochs),
             "stride": self._stride,
             "epoch": self._epoch,
             "capacity": self._capacity,
-            "block": torch.from_numpy(kept),
+            "block": torch.from_numpy(self._block[:, : len(self._epochs)].copy()),
         }
 
     def load(self, state: dict[str, Any]) -> None:

@@ -24,8 +24,7 @@ class MeanProbabilities:
 
     def __init__(self, n: int, classes: int, device: torch.device) -> None:
         self.exact = n * classes <= DENSE_ELEMENTS or classes <= SLOTS
-        width = classes if self.exact else SLOTS
-        offered = classes if self.exact else OFFERED
+        width, offered = (classes, classes) if self.exact else (SLOTS, OFFERED)
         # One row more than examples: repeated rows of a batch are written there and forgotten.
         self.mass = torch.zeros(n, width, device=device)
         self.classes = None if self.exact else torch.full((n, width), -1, dtype=torch.int32, device=device)
@@ -69,14 +68,14 @@ class MeanProbabilities:
             )
 
     def merge(self, other: MeanProbabilities) -> None:
-        """Add another's sums; both must have been made for the same n and C."""
+        """Add another's sums; both must be of the same n and C."""
         if self.classes is None:
             self.mass += other.mass.to(self.mass.device)
             self.periods.merge(other.periods)
             return
         assert other.classes is not None
-        everything = torch.ones(len(self.mass), dtype=torch.bool, device=self.mass.device)
         device = self.mass.device
+        everything = torch.ones(len(self.mass), dtype=torch.bool, device=device)
         for start in range(0, SLOTS, OFFERED):
             part = slice(start, start + OFFERED)
             self._absorb(other.classes[:, part].to(device), other.mass[:, part].to(device), everything)

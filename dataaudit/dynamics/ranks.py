@@ -14,12 +14,7 @@ from dataaudit.errors import DataError, SettingError
 def claim(seen: Tensor, group: Any) -> Tensor:
     """Rows of one epoch that no lower rank has seen, bool [n]; every process of `group` calls it with its `seen`.
 
-    Sends n bytes a process.
-
-    Raises
-    ------
-    DataError
-        If no process saw any row.
+    Sends n bytes a process. At least one process must have seen a row.
     """
     rank, size = rank_and_size(group)
     mine = seen.to(wire(group), torch.uint8)

@@ -1,4 +1,4 @@
-"""Records training dynamics from the forward passes that training does anyway."""
+"""Recorder of training dynamics from the forward passes that training does anyway."""
 
 from __future__ import annotations
 
@@ -200,9 +200,9 @@ class Recorder:
             refuse_shapes(index, values, label, self.classes, self._label_shape)
         if index.numel() == 0:
             return
-        for what, whole in (("index", index), ("label", label)):
-            if whole.dtype not in WHOLE:
-                raise DataError(f"{what} of type {whole.dtype}", "whole numbers", "pass an integer tensor")
+        for what, tensor in (("index", index), ("label", label)):
+            if tensor.dtype not in WHOLE:
+                raise DataError(f"{what} of type {tensor.dtype}", "whole numbers", "pass an integer tensor")
         if final != self._pending_final:
             self._flush()
             self._pending_final = final
@@ -235,8 +235,7 @@ class Recorder:
 
     def _keep_final(self, index: Tensor, values: Tensor, label: Tensor) -> None:
         where = index.cpu().numpy()
-        columns = [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]
-        self._final[where] = values[:, columns].cpu().numpy()
+        self._final[where] = values[:, [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]].cpu().numpy()
         given = np.full(self.units, -1, np.int64)
         given[where] = label.cpu().numpy()
         check_labels(given >= 0, given, self._labels, "training")
@@ -263,24 +262,23 @@ class Recorder:
         margin, confidence, square, el2n = self._sums[:4] / visits
         suggested = self._means.argmax_mean_probability().cpu().numpy()
         classes, mass = self._means.classes, self._means.mass.cpu().numpy()
-        means = mass / visits.astype(np.float32)[:, None]
-        history = self._history.view()
+        kept_epochs, kept_confidence, kept_largest = self._history.view()
         weights = informedness(correct_bits, seen_bits, suggested == self._labels)
         return Dynamics(
             epochs=self.epochs,
             classes=self.outcomes,
-            **vars(counts),
+            **counts,
             mean_margin=margin,
             mean_confidence=confidence,
             variability=np.sqrt(np.maximum(square - confidence**2, 0.0)),
             mean_el2n=el2n,
-            cumulative_loss=np.where(counts.seen > 0, self._sums[4], np.nan),
-            suggested=np.where(counts.seen > 0, suggested, -1),
-            mean_probabilities=means,
+            cumulative_loss=np.where(counts["seen"] > 0, self._sums[4], np.nan),
+            suggested=np.where(counts["seen"] > 0, suggested, -1),
+            mean_probabilities=mass / visits.astype(np.float32)[:, None],
             probability_classes=None if classes is None else classes.cpu().numpy().copy(),
-            kept_epochs=history.epochs,
-            confidence_by_epoch=history.confidence,
-            max_confidence_by_epoch=history.max_confidence,
+            kept_epochs=kept_epochs,
+            confidence_by_epoch=kept_confidence,
+            max_confidence_by_epoch=kept_largest,
             correct_bits=correct_bits,
             seen_bits=seen_bits,
             epoch_weights=weights,

@@ -137,18 +137,8 @@ def unpack(bits: AnyArray, n: int) -> BoolArray:
     return np.unpackbits(bits, count=n).astype(bool)
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Counts from the correctness bits of all epochs; see `Dynamics` for the fields."""
-
-    seen: IntArray
-    correct: IntArray
-    first_correct: IntArray
-    forgetting: IntArray
-
-
-def count(correct_bits: AnyArray, seen_bits: AnyArray, n: int) -> Counts:
-    """Integer dynamics from bits [E, ceil(n / 8)], in O(n) memory beyond the bits."""
+def count(correct_bits: AnyArray, seen_bits: AnyArray, n: int) -> dict[str, IntArray]:
+    """Integer fields of `Dynamics` by name, from bits [E, ceil(n / 8)], in O(n) memory beyond the bits."""
     epochs = len(correct_bits)
     seen, correct, forgetting = (np.zeros(n, np.int64) for _ in range(3))
     first, knows = np.full(n, epochs + 1, np.int64), np.zeros(n, bool)
@@ -159,4 +149,4 @@ def count(correct_bits: AnyArray, seen_bits: AnyArray, n: int) -> Counts:
         first[right & (first > epochs)] = epoch + 1
         forgetting += visited & knows & ~right
         knows = np.where(visited, right, knows)
-    return Counts(seen, correct, first, forgetting)
+    return {"seen": seen, "correct": correct, "first_correct": first, "forgetting": forgetting}

@@ -7,28 +7,16 @@ from dataaudit.tasks.base import Task
 
 __all__ = ["Task", "describe", "names"]
 
-REGISTRY = Registry(
-    "task",
-    {
-        "classification": "dataaudit.tasks.classification:CLASSIFICATION",
-    },
-    group="dataaudit.tasks",
-)
-
+BUILT_IN = {"classification": "dataaudit.tasks.classification:CLASSIFICATION"}
+REGISTRY = Registry("task", BUILT_IN, group="dataaudit.tasks")
 
 names, describe = REGISTRY.names, REGISTRY.describe
 
 
 def resolve(task: str | Task) -> Task:
-    """Task by name, or the object itself.
-
-    Raises
-    ------
-    SettingError
-        If the name is unknown, or the object is no task.
-    """
-    found: Task = REGISTRY.resolve(task, Task, f"task={task!r}", "the name of a task, or a dataaudit.tasks.Task")
-    return found
+    """Task by name, or the object itself; a `SettingError` for anything else."""
+    resolved: Task = REGISTRY.resolve(task, Task, f"task={task!r}", "the name of a task, or a dataaudit.tasks.Task")
+    return resolved
 
 
 def __dir__() -> list[str]:

@@ -118,6 +118,6 @@ class Task(ABC):
 
     def unit_mask(self, examples: BoolArray) -> BoolArray:
         """Mask of the units of the examples in a mask [n], bool [u]."""
-        found = np.zeros(self.count(len(examples)), bool)
-        found[self.units(np.flatnonzero(examples))] = True
-        return found
+        mask = np.zeros(self.count(len(examples)), bool)
+        mask[self.units(np.flatnonzero(examples))] = True
+        return mask

@@ -1,4 +1,4 @@
-"""Single-label classification: one class an example, told apart by softmax."""
+"""Single-label classification: one class an example, predicted by softmax."""
 
 from __future__ import annotations
 
@@ -26,10 +26,7 @@ class Classification(Task):
 
         Labels are whole numbers (gaps allowed), strings or booleans. Where the data set declares the `names` of all
         classes (a ``ClassLabel`` feature), labels must be positions in them, and classes that no example carries keep
-        theirs. A missing label becomes -1 if `lenient`.
-
-        Raises `DataError` if there are no labels, a label is missing, not a whole number, out of range, if there is one
-        class only, or more classes than examples.
+        theirs. There must be two classes at least, and no more than examples. A missing label becomes -1 if `lenient`.
         """
         import pandas as pd
 
@@ -99,7 +96,7 @@ class Classification(Task):
         return torch.cat(columns, 1), probabilities
 
     def outcome(self, logits: FloatArray, labels: IntArray) -> tuple[BoolArray, FloatArray]:
-        """Whether the largest logit, the first among equals, is the label's, and the label's softmax probability."""
+        """Correctness of the largest logit, the first among equals, and the label's softmax probability."""
         from scipy.special import log_softmax
 
         probability = np.exp(log_softmax(logits, axis=1)[np.arange(len(labels)), labels])
