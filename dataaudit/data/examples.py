@@ -60,7 +60,7 @@ class Examples(ABC):
     notes: Sequence[str] = ()
     """Notes on the inputs for a reader of the audit."""
     task: Task = CLASSIFICATION
-    """What a label is."""
+    """Kind of the labels."""
 
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self.labels, self.class_names = labels, class_names

@@ -16,7 +16,7 @@ from dataaudit.tasks.classification import CLASSIFICATION
 
 @dataclass(frozen=True)
 class NoLabels:
-    """Stands where labels would, for `count` examples that have none."""
+    """Stand-in for the labels of `count` examples that have none."""
 
     count: int
 

@@ -76,10 +76,9 @@ class Periods:
 def informedness(correct_bits: AnyArray, seen_bits: AnyArray, agrees: BoolArray) -> FloatArray:
     """Informedness of each epoch's predictions about labels beyond having learned them, float64 [E] in 0..1.
 
-    All epochs together agree with some labels (`agrees`, bool [n]: their likeliest class is the label) and not with
-    others. An epoch says much if it agrees with the former and not with the latter: the difference between the two
-    shares (Youden's J). It is small while a model knows little, and small again once it repeats labels that the other
-    epochs disputed. All zeros where nothing can be said. Bits are as in `Dynamics`.
+    The share of labels with which an epoch agrees among those with which all epochs together do (`agrees`, bool [n]),
+    minus that among the others (Youden's J): small while a model knows little, and again once it repeats labels that
+    other epochs disputed. 0 where one of the two has no rows. Bits are as in `Dynamics`.
     """
     n, shares = len(agrees), np.zeros(len(correct_bits))
     for epoch, (correct, seen) in enumerate(zip(correct_bits, seen_bits, strict=True)):

@@ -10,16 +10,7 @@ from torch import Tensor
 
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.dynamics.batches import (
-    WHOLE,
-    check_disjoint,
-    check_epoch,
-    check_labels,
-    check_partners,
-    check_range,
-    check_task,
-    refuse_shapes,
-)
+from dataaudit.dynamics import batches
 from dataaudit.dynamics.history import History
 from dataaudit.dynamics.losses import LatestLosses
 from dataaudit.dynamics.mean_probabilities import MeanProbabilities
@@ -169,7 +160,7 @@ class Recorder:
         seen = seen_on_device.cpu().numpy()
         values = self._staged[:-1].cpu().numpy()
         labels = self._staged_labels[:-1].cpu().numpy()
-        check_epoch(seen, values, labels, self._labels, self.epochs + 1)
+        batches.check_epoch(seen, values, labels, self._labels, self.epochs + 1)
         self._labels[seen] = labels[seen]
         self._seen_bits.append(np.packbits(seen))
         self._correct_bits.append(np.packbits(seen & (values[:, CORRECT] > 0)))
@@ -197,11 +188,11 @@ class Recorder:
         batch = index.shape
         shapes = (*batch, *self._label_shape), (*batch, self.classes)
         if len(batch) != 1 or (label.shape, values.shape) != shapes:
-            refuse_shapes(index, values, label, self.classes, self._label_shape)
+            batches.refuse_shapes(index, values, label, self.classes, self._label_shape)
         if index.numel() == 0:
             return
         for what, tensor in (("index", index), ("label", label)):
-            if tensor.dtype not in WHOLE:
+            if tensor.dtype not in batches.WHOLE:
                 raise DataError(f"{what} of type {tensor.dtype}", "whole numbers", "pass an integer tensor")
         if final != self._pending_final:
             self._flush()
@@ -214,8 +205,8 @@ class Recorder:
         if self._pending.rows == 0:
             return
         index, logits, label = self._pending.take()
-        check_range("index", index, self.n)
-        check_range("label", self.task.unit_labels(label), self.outcomes)
+        batches.check_range("index", index, self.n)
+        batches.check_range("label", self.task.unit_labels(label), self.outcomes)
         if self._device is None:
             self._allocate(logits.device)
         index, logits, label = (part.to(self._device) for part in (index, logits, label))
@@ -238,7 +229,7 @@ class Recorder:
         self._final[where] = values[:, [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]].cpu().numpy()
         given = np.full(self.units, -1, np.int64)
         given[where] = label.cpu().numpy()
-        check_labels(given >= 0, given, self._labels, "training")
+        batches.check_labels(given >= 0, given, self._labels, "training")
         self._labels[where] = given[where]
 
     def _allocate(self, device: torch.device) -> None:
@@ -304,11 +295,11 @@ class Recorder:
         self._flush()
         other._flush()
         mine, theirs = (self.n, self.classes, self.epochs), (other.n, other.classes, other.epochs)
-        check_partners(mine, theirs, bool(self._written or other._written))
-        check_task(self.task, other.task.name)
-        check_disjoint(self._seen_bits, other._seen_bits, self.units)
+        batches.check_partners(mine, theirs, bool(self._written or other._written))
+        batches.check_task(self.task, other.task.name)
+        batches.check_disjoint(self._seen_bits, other._seen_bits, self.units)
         known = other._labels >= 0
-        check_labels(known, other._labels, self._labels, "the other process")
+        batches.check_labels(known, other._labels, self._labels, "the other process")
         self._labels[known] = other._labels[known]
         self._losses.merge(other._losses, self._seen_bits, other._seen_bits)
         self._seen_bits = [a | b for a, b in zip(self._seen_bits, other._seen_bits, strict=True)]
@@ -354,7 +345,7 @@ class Recorder:
                 f"{(5, self.n, self.classes)}",
                 "make the Recorder for the data set that the state was recorded on",
             )
-        check_task(self.task, state["task"])
+        batches.check_task(self.task, state["task"])
         self._pending.clear()
         self._labels, self._sums, self._final = (state[name].numpy().copy() for name in ARRAYS)
         self._losses.load(state["losses"])
