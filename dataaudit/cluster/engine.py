@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class RayEngine(DensityEngine):
     memory are handed over once, and every node holds a copy. Memory of the driver: 32 bytes a row, and some blocks.
 
     A Ray that is running in this process is used as it is. Otherwise one is started, or connected to, and left when
-    the sums are made.
+    the sums are done.
 
     Parameters
     ----------
@@ -100,39 +99,17 @@ class RayEngine(DensityEngine):
         return engine
 
     def check(self) -> None:
-        """Raise unless Ray is installed, and the engine of blocks knows blocks.
-
-        Whether that engine runs is for the workers to say: this machine may have no GPU where they have.
-        """
+        """Raise unless Ray is installed and the engine knows blocks; where those take a GPU, workers say if it runs."""
         require("ray", "ray", "engine 'ray'")
         inner = self._inner
         if not self.num_gpus:
             inner.check()
 
-    def _record(self, features: Features, blocks: int) -> dict[str, Any]:
-        """Settings of the engine of blocks, of blocks and of tasks."""
-        inner = self._inner
-        return {
-            "block_engine": inner.name,
-            # Where blocks take a GPU, it is the workers that have one.
-            **({} if self.num_gpus else inner.record(features)),
-            "block_rows": self.block_rows,
-            "blocks": blocks,
-            **self._resources.describe(),
-        }
-
     def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
-        """As `dataaudit.density.protocol.DensityEngine.sums`.
+        """As `dataaudit.density.protocol.DensityEngine.sums`; finished blocks are kept if it raises.
 
-        Raises
-        ------
-        StorageError
-            If a mapped file changes or cannot be opened by a worker, the folder is of something else, or it cannot be
-            written; finished blocks are kept.
-        ClusterError
-            If a block was lost more often than `retries`, or failed.
-        ValueError
-            What the engine of blocks refuses.
+        A mapped file that changes or that a worker cannot open, and a folder of something else or that cannot be
+        written, raise `StorageError`; a block that failed, or was lost more often than `retries`, `ClusterError`.
         """
         from dataaudit_kernels.packing import centre_of
         from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
@@ -163,7 +140,12 @@ class RayEngine(DensityEngine):
             if folder is not None:
                 folder.close()
         settings = {
-            **self._record(features, schedule.tasks),
+            "block_engine": self._inner.name,
+            # Where blocks take a GPU, it is the workers that have one.
+            **({} if self.num_gpus else self._inner.record(features)),
+            "block_rows": self.block_rows,
+            "blocks": schedule.tasks,
+            **self._resources.describe(),
             "nodes": len(pool.nodes),
             "blocks_begun": pool.started,
             "blocks_lost": pool.retried,
@@ -185,24 +167,15 @@ class RayEngine(DensityEngine):
             "engine's settings": fingerprint_of(inner),
             "dataaudit": version("dataaudit"),
         }
-        made_of = {"rows": fingerprint_of(list(digests)), "settings": settings}
-        return BlockFolder(self.folder, {"labels": fingerprint_of(labels)}, layout, made_of, source.files)
+        belongs = {"rows": fingerprint_of(list(digests)), "settings": settings}
+        return BlockFolder(self.folder, {"labels": fingerprint_of(labels)}, layout, belongs, source.files)
 
 
 @dataclass(frozen=True)
 class BlockJob:
-    """Work that every worker is handed.
+    """Work that every worker is handed; `centre` float64 [d] is the middle of the bulk of all rows, None for gradients.
 
-    Parameters
-    ----------
-    engine
-        Computes blocks.
-    schedule, source, labels, bandwidth
-        Ranges, rows, their labels int64 [n], and h.
-    centre
-        Middle of the bulk of all rows, float64 [d]; None for gradients.
-    digests
-        Of the rows of every range.
+    `labels` are int64 [n], `digests` those of the rows of every range.
     """
 
     engine: BlockEngine
@@ -214,13 +187,7 @@ class BlockJob:
     digests: tuple[str, ...]
 
     def __call__(self, task: int) -> FloatArray:
-        """Sums of a task, float64 [2, rows of a and then of b].
-
-        Raises
-        ------
-        StorageError
-            If a mapped file is not the one that the call began with.
-        """
+        """Sums of a task, float64 [2, rows of a and then of b]; `StorageError` if a mapped file is another by now."""
         a, b = self.schedule.ranges_of(task)
         self.source.check_unchanged()
         rows = self.schedule.slice_of(a)
@@ -233,8 +200,7 @@ class BlockJob:
         else:
             others = self.schedule.slice_of(b)
             theirs = self.source.part(others), self.labels[others]
-            block = np.concatenate(
-                self.engine.block_sums(features, labels, *theirs, self.bandwidth, self.centre), axis=1
-            )
+            sides = self.engine.block_sums(features, labels, *theirs, self.bandwidth, self.centre)
+            block = np.concatenate(sides, axis=1)
         self.source.check_unchanged()
         return np.ascontiguousarray(block)

@@ -32,31 +32,10 @@ _FILE = re.compile(r"(sums-)?(\d{6,})-([0-9a-f]{32})\.npy")
 
 
 class BlockFolder:
-    """A folder of finished blocks, held by this process until it is closed.
+    """A folder of finished blocks, held by this process until it is closed; `damaged` files in it were removed.
 
-    Parameters
-    ----------
-    folder
-        Where; made if it does not exist.
-    data
-        What all sums in the folder are of: digests, as JSON values.
-    layout
-        What distinguishes these sums from others of the same data: form of the rows, bandwidth.
-    belongs
-        "rows", "settings": what finished blocks must have been made of and by. JSON values.
-    files
-        Paths of rows that are mapped.
-
-    Attributes
-    ----------
-    damaged
-        Files that were not what had been written there, and were removed.
-
-    Raises
-    ------
-    StorageError
-        If the folder holds other things, sums of other labels, rows or settings, or cannot be written, or another
-        process has it.
+    All sums in it are of `data`; `layout` (form of the rows, bandwidth) distinguishes them from others of that data;
+    blocks must be of the "rows" and "settings" of `belongs`: all JSON values. `files` are those of mapped rows.
     """
 
     def __init__(

@@ -21,22 +21,9 @@ class BlockSchedule:
     """Rows cut into ranges; each unordered pair of ranges, a range with itself too, is a task.
 
     Tasks are numbered in an order that depends on nothing else: by squares of `SQUARE` by `SQUARE` ranges, so that
-    those that run at one time share what they read. Sums are added in the order of the numbers.
+    those that run at one time share what they read. Sums are added in the order of the numbers. The last range may have
+    fewer than `block_rows` rows.
 
-    Parameters
-    ----------
-    rows
-        Number of rows n.
-    block_rows
-        Rows of a range; the last may have fewer.
-
-    Raises
-    ------
-    SettingError
-        If they are not whole numbers, or a range has no rows.
-
-    Examples
-    --------
     >>> schedule = BlockSchedule(rows=10, block_rows=4)
     >>> [schedule.ranges_of(task) for task in range(schedule.tasks)]
     [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]

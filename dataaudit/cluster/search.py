@@ -6,7 +6,7 @@ import uuid
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -111,15 +111,7 @@ class RayIndex:
     block: int
 
     def __call__(self, queries: AnyArray, depth: int) -> IntArray:
-        """As `dataaudit.neighbours.protocol.Index`.
-
-        Raises
-        ------
-        StorageError
-            If a mapped file changes or cannot be opened by a worker.
-        ClusterError
-            If a shard was lost more often than `retries`, or failed.
-        """
+        """As `dataaudit.neighbours.protocol.Index`; a shard that failed or was lost too often raises `ClusterError`."""
         nearest = np.empty((len(queries), depth), np.int64)
         starts = range(0, len(queries), self.block)
         shards = [(queries[start : start + self.block], depth) for start in starts]
@@ -131,20 +123,9 @@ class RayIndex:
 
 @dataclass(frozen=True)
 class SearchJob:
-    """Work that every worker is handed.
+    """Work that every worker is handed; `key` distinguishes open rows from others.
 
-    Parameters
-    ----------
-    search
-        Answers shards.
-    rows
-        Rows to search.
-    depth
-        Largest number of neighbours requested.
-    watched
-        File that the rows are mapped from; None for rows in memory.
-    key
-        Distinguishes open rows from others.
+    `depth` is the largest number of neighbours requested, `watched` the file that rows are mapped from, if any.
     """
 
     search: NeighbourSearch
@@ -165,7 +146,7 @@ class SearchJob:
         return answer
 
     def _opened(self) -> Index:
-        """Open the rows; this process keeps them until it is asked for others."""
+        """Open the rows; this process keeps them until others are needed."""
         if self.watched is not None:
             self.watched.check_unchanged()
         if _OPEN.key != self.key:
@@ -178,7 +159,7 @@ class SearchJob:
 @dataclass
 class _Opened:
     key: str = ""
-    index: Index | None = field(default=None)
+    index: Index | None = None
 
 
 _OPEN = _Opened()

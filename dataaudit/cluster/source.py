@@ -22,14 +22,8 @@ Held = AnyArray | MappedFile
 class Source:
     """Representation of a data set in the form in which workers receive it.
 
-    Attributes
-    ----------
-    held
-        The rows; or delta and inputs, layer after layer.
-    biases
-        Whether each layer has a bias; None for rows.
-    stamps
-        Size and time of every mapped file when the call began; None for arrays in memory.
+    `held` are the rows, or delta and inputs, layer after layer, whose `biases` say if they have one (None for rows);
+    `stamps` are size and time of every mapped file when the call began, None for arrays in memory.
     """
 
     held: tuple[Held, ...]
@@ -58,13 +52,7 @@ class Source:
         return [part.path for part in self.held if isinstance(part, MappedFile)]
 
     def part(self, rows: slice) -> Features:
-        """Rows, or factors, of a range.
-
-        Raises
-        ------
-        StorageError
-            If a file cannot be opened here.
-        """
+        """Rows, or factors, of a range; raises `StorageError` if a file cannot be opened here."""
         arrays = [self._open(part)[rows] for part in self.held]
         if self.biases is None:
             return arrays[0]

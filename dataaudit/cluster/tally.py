@@ -18,16 +18,8 @@ MARGIN = 2**20
 class Tally:
     """Sums float64 [2, n] over all others and over those of the same label, as far as blocks have come.
 
-    Parameters
-    ----------
-    schedule
-        Order of the blocks.
-    folder
-        Keeps them; they stay in memory, until it is their turn, if None.
-    advance
-        Called with shares of the pairs that add up to 1.
-    margin
-        Bytes of blocks beyond twice those of the sums, after which they are added up in the folder.
+    Blocks whose turn it is not yet stay in `folder`, or in memory. `advance` is called with shares of the pairs that
+    add up to 1; `margin` is in bytes, as `MARGIN`.
     """
 
     def __init__(

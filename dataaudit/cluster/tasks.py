@@ -1,4 +1,4 @@
-"""Words of errors for tasks on a Ray cluster."""
+"""Errors of tasks on a Ray cluster."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from dataaudit.representations.spaces import Space
 
 @dataclass(frozen=True)
 class NeighbourNeed:
-    """Nearest neighbours that a scorer asks for; all depths of one representation come from one search.
+    """Nearest neighbours that a scorer needs; all depths of one representation come from one search.
 
     Parameters
     ----------
@@ -70,14 +70,12 @@ class Neighbours:
     def first(self, depth: int) -> Neighbours:
         """The graph cut to `depth`; itself where that is all of it.
 
-        What was measured of the search stays that of the graph that was searched, whose depth is recorded beside it:
-        `recall_depth`, `tried_depth`.
+        Settings of the search stay those of the whole graph, whose depth is beside them: `recall_depth`, `tried_depth`.
         """
         if depth >= self.depth:
             return self
         settings = {**self.settings, "depth": depth}
-        cut = self.distances[:, depth - 1] == self.distances[:, depth]
-        settings["cut_ties"] = int(np.count_nonzero(cut))
+        settings["cut_ties"] = int(np.count_nonzero(self.distances[:, depth - 1] == self.distances[:, depth]))
         return Neighbours(self.indices[:, :depth], self.distances[:, :depth], settings)
 
     def starts(self) -> BoolArray:

@@ -1,6 +1,6 @@
 """Cells of k-means: rows sorted by the nearest centre, of which the cells nearest to a query are searched.
 
-Rows that are found there lead to others in further cells, by links between near rows.
+Those lead to others in further cells, by links between near rows.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ LINK_PROBES = 16
 class CellIndex:
     """Rows by cell, searched by `dataaudit_kernels.cells`; FAISS finds the centres, and those near a query.
 
-    K-means is trained on the rows `sample`; all rows are read in `blocks`; where `linked`, rows that are found lead to
-    others. `nprobe` is the number of cells that are searched, as FAISS calls it. Memory: a float32 copy of the rows,
-    and 12 bytes a row; with links 200 more, and as many while they are made.
+    K-means is trained on the rows `sample`; all rows are read in `blocks`; where `linked`, near rows lead to others.
+    `nprobe` is the number of cells that are searched, as FAISS calls it. Memory: a float32 copy of the rows, and 12
+    bytes a row; with links 200 more, and as many while they are built.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class CellIndex:
         for block in blocks:
             own[block] = self._nearest(np.ascontiguousarray(rows[block]), self._centres, 1)[1][:, 0]
         order = np.argsort(own, kind="stable")
-        place = np.empty(n, np.int64)
-        place[order] = np.arange(n)
+        position = np.empty(n, np.int64)
+        position[order] = np.arange(n)
         sorted_rows = np.empty((n, d), np.float32)
         for block in blocks:
-            sorted_rows[place[block]] = rows[block]
+            sorted_rows[position[block]] = rows[block]
         starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=cells))])
-        self._names, self._cells = order, Cells(sorted_rows, np.arange(n), starts)
+        self._rows, self._cells = order, Cells(sorted_rows, np.arange(n), starts)
         self._threads = config.NUMBA_NUM_THREADS
         self._links = None
         if linked:
             few = min(cells, LINK_PROBES)
-            self._links = cell_links.linked(self._cells, lambda some: self._near(some, few), LINKS, self._threads)
+            self._links = cell_links.linked(self._cells, lambda queries: self._near(queries, few), LINKS, self._threads)
 
     def _near(self, queries: AnyArray, count: int) -> IntArray:
         """Cells nearest to each, [b, count]."""
@@ -73,8 +73,8 @@ class CellIndex:
     def search(self, queries: AnyArray, depth: int) -> tuple[AnyArray, IntArray]:
         """Squared distances float32 [b, depth], ascending, and rows; infinite and -1 where there are no more."""
         near = self._near(queries, self.nprobe)
-        places, apart = self._cells.search(queries, near, depth, self._threads)
+        positions, squares = self._cells.search(queries, near, depth, self._threads)
         if self._links is not None:
-            places, apart = self._links.expand(queries, places, apart, self._threads)
-        names = np.where(places < 0, -1, self._names[places])
-        return apart + np.einsum("ij,ij->i", queries, queries)[:, None], names
+            positions, squares = self._links.expand(queries, positions, squares, self._threads)
+        rows = np.where(positions < 0, -1, self._rows[positions])
+        return squares + np.einsum("ij,ij->i", queries, queries)[:, None], rows

@@ -21,21 +21,11 @@ BLOCK = 512
 def nearest_c_scores(
     match: BoolArray, starts: BoolArray, remaining: FloatArray, weights: FloatArray, tail: float
 ) -> FloatArray:
-    """Expected accuracy of the nearest neighbour, float64 [n].
+    """Expected accuracy of the nearest neighbour, float64 [n]; `weights`, `tail` as of `first_weights`.
 
-    Parameters
-    ----------
-    match
-        Whether the r-th nearest other example has the label of example i, [n, depth].
-    starts
-        Where a group of equal distances begins, [n, depth].
-    remaining
-        Share of the label among the examples beyond the depth, [n].
-    weights, tail
-        See `dataaudit.neighbours.subsets.first_weights`.
+    `match` [n, depth] says if the r-th nearest other example has the label of example i, `starts` [n, depth] if a group
+    of equal distances begins there; `remaining` [n] is the share of the label among the examples beyond the depth.
 
-    Examples
-    --------
     >>> match, starts = np.array([[True, False, True]]), np.array([[True, True, False]])
     >>> nearest_c_scores(match, starts, np.zeros(1), np.array([0.5, 0.3, 0.2]), 0.0)
     array([0.75])
@@ -63,28 +53,12 @@ def c_scores(
     inclusion: str,
     threads: int | None = None,
 ) -> FloatArray:
-    """C-scores of the K-nearest-neighbour learner, float64 [n] between 0 and 1.
+    """C-scores of the K-nearest-neighbour learner, float64 [n] between 0 and 1; results do not depend on `threads`.
 
-    Parameters
-    ----------
-    neighbours
-        Graph of any depth from 1 to n - 1.
-    labels
-        int64 [n].
-    k
-        Neighbours that vote; fewer than k in a subset all vote. A tied vote counts as 1 / number of tied classes.
-    ratio, inclusion
-        As in `dataaudit.NeighbourCScore`.
-    threads
-        All cores if None. Results do not depend on it.
+    Fewer than `k` examples in a subset all vote; a tied vote counts as 1 / number of tied classes; `ratio` and
+    `inclusion` are as in `dataaudit.NeighbourCScore`. Exact in float64 but for what lies beyond the graph's depth: by
+    at most the weight of that, `tail` of `dataaudit.neighbours.subsets`.
 
-    Returns
-    -------
-    Exact in float64 but for what lies beyond the depth: by at most the weight of that, `tail` of
-    `dataaudit.neighbours.subsets`.
-
-    Examples
-    --------
     >>> line = Neighbours(np.array([[1, 2], [0, 2], [1, 0]]), np.array([[1.0, 3], [1, 2], [2, 3]]))
     >>> c_scores(line, np.array([0, 0, 1]), 1, "integral", "fixed")
     array([0.75, 0.75, 0.  ])

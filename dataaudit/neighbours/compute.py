@@ -28,7 +28,7 @@ BLOCK = 256
 """Rows a task of exact distances."""
 
 QUERIES = 65536
-"""Most rows that a search is asked for at a time."""
+"""Most queries of a search at a time."""
 
 VALUES = 2**23
 """Values of queries or answers that are held at a time."""
@@ -44,19 +44,10 @@ def neighbour_graph(
 ) -> Neighbours:
     """The nearest others of each row.
 
-    Rows are searched in a random order, centred and rounded to float32; distances of what is found are computed in
-    float64 from the rows as given. Where the depth cuts a group of equal distances, a random part of it is kept.
-    Memory: 12 bytes a neighbour, what the search holds, and some blocks of 32 to 64 MiB; the rows are not copied, and
-    may be memory-mapped or lie in pieces, as those of an Arrow file.
-
-    Parameters
-    ----------
-    need
-        Names, and the depth.
-    features, described
-        Rows [n, d], and what to record of them.
-    search, seed, progress
-        As in `dataaudit.score`.
+    Rows [n, d], of which `described` is recorded, are searched in a random order, centred and rounded to float32;
+    distances of candidates are computed in float64 from the rows as given. Where the depth cuts a group of equal
+    distances, a random part of it is kept. Memory: 12 bytes a neighbour, what the search holds, and some blocks of 32
+    to 64 MiB; the rows are not copied, and may be memory-mapped or lie in pieces, as those of an Arrow file.
 
     Raises
     ------
@@ -83,9 +74,8 @@ def neighbour_graph(
             part = slice(first, min(first + step, n))
             near = index(centred[back[part]], wide)
             ties, missing = _measured(given, order, back, near, first, indices[part], distances[part])
-            cut += ties
-            short += missing
-            advance(part.stop - part.start)
+            cut, short = cut + ties, short + missing
+            advance(len(near))
     if short:
         raise SettingError(
             f"fewer than {depth} neighbours of {rows(short)} by search {search.name!r}",
@@ -110,10 +100,10 @@ def neighbour_graph(
 
 def _readable(given: Any) -> Any:
     """Rows in a type that distances are compiled for, memory-mapped ones as they lie on disk."""
-    kinds: dict[str, type] = {"b": np.uint8, "u": np.float64, "i": np.float64}
     if given.dtype in (np.uint8, np.float32, np.float64) and given.dtype.isnative:
         return np.asarray(given) if isinstance(given, np.ndarray) else given
     # Half precision has no compiled arithmetic; longer floats are rounded.
+    kinds: dict[str, type] = {"b": np.uint8, "u": np.float64, "i": np.float64}
     kind = kinds.get(given.dtype.kind, np.float32 if given.dtype.itemsize < 4 else np.float64)
     return ConvertedRows(given, kind)
 
@@ -121,9 +111,9 @@ def _readable(given: Any) -> Any:
 def _measured(
     given: Any, order: IntArray, back: IntArray, near: IntArray, begin: int, indices: IntArray, distances: FloatArray
 ) -> tuple[int, list[int]]:
-    """Fill in the graph of the rows from `begin` on, from candidates of them among the rows in `order`.
+    """Fill in the graph of the rows from `begin` on, from candidates `near` of them among the rows in `order`.
 
-    Returns how many of them have ties that the depth cuts, and which have too few neighbours.
+    Returns the number of those with ties that the depth cuts, and the rows with too few neighbours.
     """
     from numba.core import config
 
@@ -133,12 +123,12 @@ def _measured(
 
     def measure(first: int) -> tuple[int, IntArray]:
         part = slice(first, min(first + BLOCK, len(near)))
-        found = np.where(near[part] >= 0, order[near[part]], -1)
-        apart = np.empty(found.shape)
-        _distances(given, begin + first, found, apart, back)
-        indices[part], distances[part] = found[:, :depth], apart[:, :depth]
+        candidates = np.where(near[part] >= 0, order[near[part]], -1)
+        apart = np.empty(candidates.shape)
+        _distances(given, begin + first, candidates, apart, back)
+        indices[part], distances[part] = candidates[:, :depth], apart[:, :depth]
         short = np.flatnonzero(~np.isfinite(apart[:, depth - 1])) + begin + first
-        # The row itself lies at infinity: a next neighbour is there only where one was found.
+        # The row itself lies at infinity, and so does a next neighbour that the search lacks.
         edge = apart[:, depth - 1 : depth + 1]
         return int(np.count_nonzero(edge[:, :1] == edge[:, 1:])), short
 
@@ -149,29 +139,30 @@ def _measured(
     return cut, short
 
 
-def _distances(given: Any, first: int, found: IntArray, apart: FloatArray, ranks: IntArray) -> None:
-    """`sorted_distances`, of rows in several pieces too: those that a block needs are put together."""
+def _distances(given: Any, first: int, candidates: IntArray, apart: FloatArray, ranks: IntArray) -> None:
+    """Sort as `sorted_distances`, rows in several pieces too: those that a block needs are put together."""
     from dataaudit.neighbours.distances import sorted_distances
 
     if isinstance(given, np.ndarray):
-        sorted_distances(given, first, found, apart, ranks)
+        sorted_distances(given, first, candidates, apart, ranks)
         return
-    own = np.arange(first, first + len(found))
-    others = np.setdiff1d(found[found >= 0], own)
+    own = np.arange(first, first + len(candidates))
+    others = np.setdiff1d(candidates[candidates >= 0], own)
     needed = np.concatenate([own, others])
-    beyond = len(own) + np.searchsorted(others, found)
-    local = np.where(found < 0, -1, np.where((found >= first) & (found <= own[-1]), found - first, beyond))
+    beyond = len(own) + np.searchsorted(others, candidates)
+    inside = (candidates >= first) & (candidates <= own[-1])
+    local = np.where(candidates < 0, -1, np.where(inside, candidates - first, beyond))
     sorted_distances(given[needed], 0, local, apart, ranks[needed])
-    found[:] = np.where(local < 0, -1, needed[local])
+    candidates[:] = np.where(local < 0, -1, needed[local])
 
 
 def _recall(
     given: Any, centred: CentredRows, back: IntArray, order: IntArray, graph: Neighbours, seed: int
 ) -> dict[str, Any]:
     """Mean share of the neighbours of some rows that lie no further than the true one at the depth, for the record."""
-    n = len(order)
+    n, depth = len(order), graph.depth
     chosen = np.sort(np.random.default_rng(seed).choice(n, min(n, RECALL_QUERIES), replace=False))
-    depth, wide = graph.depth, min(graph.depth + SLACK, len(order))
+    wide = min(depth + SLACK, n)
     near = order[Torch().open(centred, wide)(centred[back[chosen]], wide)]
     edge = np.empty(near.shape)
     for query, row in enumerate(chosen):

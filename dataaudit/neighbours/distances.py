@@ -1,4 +1,4 @@
-"""Float64 distances from each row to the ones found for it, sorted, ties made equal: compiled, in blocks of rows."""
+"""Float64 distances from each row to candidates, sorted, ties equal bit for bit: compiled, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ TIED = 1e-12
 
 @numba.njit(nogil=True)
 def _order(group, ranks):
-    """Sort the rows of a group by rank, in place."""
+    """Sort the rows of a group by rank."""
     if len(group) > 1:
         group[:] = group[np.argsort(ranks[group], kind="mergesort")]
 
 
 @numba.njit(nogil=True)
-def sorted_distances(rows, first, found, distances, ranks):
-    """Sort found [b, depth] by distance, then by rank, and fill distances float64 [b, depth].
+def sorted_distances(rows, first, candidates, distances, ranks):
+    """Sort candidates [b, depth] by distance, then by rank, and fill distances float64 [b, depth].
 
-    `found` are rows near the rows `first`, `first` + 1, ...; the row itself and -1 come last, at infinity. Differences
-    are taken in float64 from the rows as they are, so that equal rows are at distance 0. `ranks` [n] are a random order
-    of all rows, so that whoever cuts a group of equal distances keeps a random part of it.
+    They are rows near the rows `first`, `first` + 1, ...; the row itself and -1 come last, at infinity. Differences are
+    taken in float64 from the rows as they are, so that equal rows are at distance 0. `ranks` [n] are a random order of
+    all rows, so that whoever cuts a group of equal distances keeps a random part of it.
     """
     features = rows.shape[1]
-    count, depth = found.shape
+    count, depth = candidates.shape
     squares = np.empty(depth)
     row = np.empty(features)
     for i in range(count):
         for f in range(features):
             row[f] = rows[first + i, f]
         for r in range(depth):
-            j = found[i, r]
+            j = candidates[i, r]
             if j < 0 or j == first + i:
                 squares[r] = np.inf
                 continue
@@ -42,16 +42,16 @@ def sorted_distances(rows, first, found, distances, ranks):
                 total += apart * apart
             squares[r] = total
         order = np.argsort(squares, kind="mergesort")
-        chosen = found[i].copy()
+        chosen = candidates[i].copy()
         start = 0
         for r in range(depth):
-            found[i, r], distances[i, r] = chosen[order[r]], squares[order[r]]
+            candidates[i, r], distances[i, r] = chosen[order[r]], squares[order[r]]
             tied = distances[i, r] <= distances[i, start] * (1 + TIED)
             if tied:
                 distances[i, r] = distances[i, start]
-            if not tied:
-                _order(found[i, start:r], ranks)
+            else:
+                _order(candidates[i, start:r], ranks)
                 start = r
-        _order(found[i, start:], ranks)
+        _order(candidates[i, start:], ranks)
         for r in range(depth):
             distances[i, r] = np.sqrt(distances[i, r])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -27,10 +28,7 @@ TRIALS = 256
 """Rows on which the number of probes, or the effort, is tried."""
 
 ALL_PAIRS = 4e11
-"""Largest n * n * d for which "auto" compares all pairs.
-
-benchmarks/scale/neighbours.py measures exact against "ivf" up to 100000 rows, in seconds by rows and features.
-"""
+"""Largest n * n * d for which "auto" compares all pairs, by benchmarks/scale/neighbours.py."""
 
 LINKED_ROWS = 200_000
 """Fewest rows of which "ivf" on the CPU follows links as well: below, cells alone are searched in seconds."""
@@ -49,7 +47,7 @@ class Faiss:
     Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
     stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 12 bytes a row or 8 a link, and are filled
     block by block; "ivf" on a device where the search runs there. From 200000 rows on "ivf" holds links on the CPU, 200
-    bytes a row, and 200 more while it makes them.
+    bytes a row, and 200 more while it builds them.
 
     Parameters
     ----------
@@ -64,10 +62,10 @@ class Faiss:
         if None.
     recall
         Share of the true neighbours that `effort` or `probes`, where they are None, must find of a seeded sample of
-        256 rows. What was found of another sample is measured and recorded whatever was asked for.
+        256 rows. The share of another sample is measured and recorded in any case.
     gpu
         Whether "exact" and "ivf" run on the first CUDA device. If None, where FAISS has one, at most 2048 neighbours
-        are asked for and the copy of "ivf" fits in its free memory; the settings recorded name the device.
+        are searched and the copy of "ivf" fits in its free memory; the settings recorded name the device.
     all_pairs, linked_rows
         Largest n * n * d of which "auto" compares all pairs, and fewest rows of which "ivf" on the CPU follows links.
 
@@ -102,7 +100,7 @@ class Faiss:
             )
 
     def check(self) -> None:
-        """Raise unless FAISS is installed, with a GPU if one is asked for."""
+        """Raise unless FAISS is installed, with a GPU if `gpu` is True."""
         faiss = require("faiss", "cpu", "search 'faiss'")
         if self.gpu and not _gpus(faiss):
             raise SettingError(
@@ -124,13 +122,12 @@ class Faiss:
             return FunctionIndex(
                 True, settings, lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1]
             )
-        opened, chosen = (
-            self._cells(faiss, rows, depth, resources) if index == "ivf" else self._graph(faiss, rows, depth)
-        )
+        if index == "ivf":
+            opened, chosen = self._cells(faiss, rows, depth, resources)
+        else:
+            opened, chosen = self._graph(faiss, rows, depth)
         settings = {"index": index, **choice, **chosen, "device": device}
-        return FunctionIndex(
-            False, settings, lambda queries, wanted: cast("IntArray", opened.search(queries, wanted)[1])
-        )
+        return FunctionIndex(False, settings, lambda queries, depth: cast("IntArray", opened.search(queries, depth)[1]))
 
     def _resources(self, faiss: Any, rows: Rows, depth: int, index: str) -> Any:
         """FAISS's hold on a CUDA device, or None for the CPU."""
@@ -201,20 +198,20 @@ class Faiss:
         put: Callable[[int], None],
         rows: Rows,
         depth: int,
-        numbers: list[int],
+        steps: list[int],
         resources: Any,
     ) -> tuple[int, float]:
-        """The first of `numbers` that finds enough of a sample's neighbours, set, and the share that it finds."""
+        """First of `steps` that reaches the wanted recall on a sample, set by `put`, and the recall there."""
         chosen = _sample(len(rows), min(len(rows), TRIALS), 1)
         queries = np.ascontiguousarray(rows[chosen])
         edge = _nearest(faiss, rows, queries, depth, resources)[0][:, depth - 1]
         # Scans and matrix products round squared distances differently.
         room = 1e-5 * (edge + (queries.astype(np.float64) ** 2).sum(1))
-        number, reached = numbers[-1], 0.0
-        for number in numbers:
+        number, reached = steps[-1], 0.0
+        for number in steps:
             put(number)
-            apart, found = index.search(queries, depth)
-            reached = float(((apart <= (edge + room)[:, None]) & (found >= 0)).mean())
+            squares, nearest = index.search(queries, depth)
+            reached = float(((squares <= (edge + room)[:, None]) & (nearest >= 0)).mean())
             if reached >= self.recall:
                 break
         return number, reached
@@ -241,11 +238,11 @@ def _sample(n: int, count: int, seed: int) -> IntArray:
 
 
 def _steps(first: int, last: int) -> list[int]:
-    """From `first` to `last`, each about 1.4 times the one before."""
-    found = [first]
-    while found[-1] < last:
-        found.append(min(last, max(found[-1] + 1, round(found[-1] * 2**0.5))))
-    return found
+    """Numbers from `first` to `last`, each about 1.4 times the one before."""
+    steps = [first]
+    while steps[-1] < last:
+        steps.append(min(last, max(steps[-1] + 1, round(steps[-1] * 2**0.5))))
+    return steps
 
 
 def _blocks(rows: Rows, least: int) -> Iterator[slice]:
@@ -275,18 +272,16 @@ def _free() -> int:
 
 def _nearest(faiss: Any, rows: Rows, queries: AnyArray, depth: int, resources: Any) -> tuple[AnyArray, IntArray]:
     """Squared distances float32 [b, depth], ascending, and rows of all pairs, the rows block by block."""
-    apart: AnyArray = np.empty((len(queries), 0), np.float32)
-    who: IntArray = np.empty((len(queries), 0), np.int64)
+    squares: AnyArray = np.empty((len(queries), 0), np.float32)
+    nearest: IntArray = np.empty((len(queries), 0), np.int64)
     for block in _blocks(rows, depth):
         part = np.ascontiguousarray(rows[block])
         few = min(depth, len(part))
-        if resources is None:
-            squares, found = faiss.knn(queries, part, few)
-        else:
-            squares, found = faiss.knn_gpu(resources, queries, part, few)
+        search = faiss.knn if resources is None else partial(faiss.knn_gpu, resources)
+        apart, near = search(queries, part, few)
         if not block.start and block.stop == len(rows):
-            return squares, found
-        apart, who = np.concatenate([apart, squares], 1), np.concatenate([who, found + block.start], 1)
-        order = np.argsort(apart, axis=1, kind="stable")[:, :depth]
-        apart, who = np.take_along_axis(apart, order, 1), np.take_along_axis(who, order, 1)
-    return apart, who
+            return apart, near
+        squares, nearest = np.concatenate([squares, apart], 1), np.concatenate([nearest, near + block.start], 1)
+        order = np.argsort(squares, axis=1, kind="stable")[:, :depth]
+        squares, nearest = np.take_along_axis(squares, order, 1), np.take_along_axis(nearest, order, 1)
+    return squares, nearest

@@ -21,14 +21,14 @@ DEPTH = 100
 """Neighbours that vote."""
 
 AMONG = 20000
-"""Most examples among which neighbours are looked for: beyond, time grows with n alone."""
+"""Most examples that are searched: beyond, time grows with n alone."""
 
 QUERIES = 8192
 
 
 @dataclass(frozen=True)
 class NeighbourLabelsNeed:
-    """Labels around each example that a score asks for, in a space of rows."""
+    """Labels around each example that a score needs, in a space of rows."""
 
     space: Space
 
@@ -74,29 +74,10 @@ def labels_around(
     among: int = AMONG,
     queries: int = QUERIES,
 ) -> NeighbourLabels:
-    """Look at the labels of the nearest others of each example, among a seeded sample.
+    """Labels of the `depth` nearest others of each example, in a seeded sample of size `among`; `queries` at a time.
 
-    Memory: the sample in float32, one block of rows, and the answer; rows that are memory-mapped stay on disk.
-
-    Parameters
-    ----------
-    need
-        The representation's name.
-    features, described
-        Rows [n, d], in an array or in chunks, and what to record of them.
-    labels
-        Given labels, int64 [n].
-    classes
-        Number of classes C.
-    search, seed, progress
-        As in `dataaudit.score`.
-    depth, among, queries
-        Number of nearest others, size of the sample, and rows at a time.
-
-    Raises
-    ------
-    DataError
-        If there is only one row.
+    Memory: the sample in float32, one block of rows, and the answer; rows [n, d] may lie in chunks, and on disk if they
+    are memory-mapped. `described` is recorded of them. A single row raises `DataError`.
     """
     begin = time.perf_counter()
     n = len(at_least_two(features, need.space.name))
@@ -154,11 +135,11 @@ def _centred(rows: AnyArray, mean: FloatArray, scale: float) -> AnyArray:
     return np.ascontiguousarray((rows - mean) / scale, np.float32)
 
 
-def _others(found: IntArray, own: IntArray) -> IntArray:
-    """Answers without the row that asks: where it is not among them, the furthest goes."""
-    itself = found == own[:, None]
+def _others(near: IntArray, own: IntArray) -> IntArray:
+    """Nearest rows without the query itself: where it is not among them, the furthest goes."""
+    itself = near == own[:, None]
     itself[~itself.any(1), -1] = True
-    return np.asarray(found[~itself].reshape(len(found), -1))
+    return np.asarray(near[~itself].reshape(len(near), -1))
 
 
 def _votes(voters: IntArray, weights: FloatArray, classes: int) -> FloatArray:

@@ -17,12 +17,12 @@ class Index(Protocol):
     @property
     @abstractmethod
     def exact(self) -> bool:
-        """True if every neighbour is found; where not, recall is measured and recorded."""
+        """True if answers miss no neighbour; where not, recall is measured and recorded."""
 
     @property
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Settings for the audit's record, with every choice that was made; JSON values."""
+        """Settings for the audit's record, with every automatic choice; JSON values."""
 
     @abstractmethod
     def __call__(self, queries: AnyArray, depth: int) -> IntArray:
@@ -57,11 +57,11 @@ class NeighbourSearch(Protocol):
     Laws
     ----
     - An index gives the same answers for the same arguments on the same machine, and does not change them.
-    - Where ``exact``, no row that is left out is nearer than one that is found, to float32 rounding of squared norms.
+    - Where ``exact``, no row that is left out is nearer than one in the answer, to float32 rounding of squared norms.
     - Whatever it cannot do, it refuses; it never hands over to another search.
 
-    Distances are computed anew in float64 for what is found: rounding here can only swap a neighbour at the depth's
-    edge. `dataaudit.testing.SearchContract` checks the laws. A package registers searches (instances) in the
+    Distances to the answer are computed anew in float64: rounding here can only swap a neighbour at the depth's edge.
+    `dataaudit.testing.SearchContract` checks the laws. A package registers searches (instances) in the
     entry-point group ``dataaudit.searches``.
     """
 
@@ -81,7 +81,7 @@ class NeighbourSearch(Protocol):
         Parameters
         ----------
         rows
-            Centred, float32 [n, d]: an array, or rows of which a part is made whenever it is asked for.
+            Centred, float32 [n, d]: an array, or rows of which a part is computed whenever it is read.
         depth
-            The most neighbours that will be asked for, at most n.
+            Largest depth of later calls, at most n.
         """

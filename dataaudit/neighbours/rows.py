@@ -1,4 +1,4 @@
-"""Rows as a search sees them: in a random order, centred, float32, made block by block from where they lie."""
+"""Rows for a search: in a random order, centred, float32, computed block by block from where they lie."""
 
 from __future__ import annotations
 
@@ -45,23 +45,13 @@ class Rows(Protocol):
 class CentredRows:
     """Rows in a random order, less their mean; squared norms then lose least to rounding.
 
-    Nothing is copied but what is asked for: one pass at construction finds the mean and checks the values.
-
-    Parameters
-    ----------
-    given
-        Numbers [n, d]: an array, in memory or mapped, or rows in several pieces.
-    order
-        Which row of `given` each is, int64 [n].
-
-    Raises
-    ------
-    DataError
-        If a row holds NaN or infinity, or distances are too large for float32.
+    Nothing is copied but what is read: one pass at construction takes the mean of `given` [n, d] (an array, in memory or
+    mapped, or rows in pieces), and raises `DataError` where a row holds NaN or infinity, or distances are too large for
+    float32. Row i is row `order`[i] of `given`.
     """
 
     def __init__(self, given: Any, order: IntArray) -> None:
-        self._given, self._order = given, order
+        self.given, self._order = given, order
         n, d = given.shape
         self.shape: tuple[int, int] = (n, d)
         step = max(1, VALUES // max(1, d))
@@ -90,16 +80,11 @@ class CentredRows:
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
-        return {**self.__dict__, "_given": MappedFile.of(self._given) or self._given}
+        return {**self.__dict__, "given": MappedFile.of(self.given) or self.given}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        given = state["_given"]
-        self.__dict__.update(state, _given=given.open() if isinstance(given, MappedFile) else given)
-
-    @property
-    def given(self) -> Any:
-        """Rows as they were given."""
-        return self._given
+        given = state["given"]
+        self.__dict__.update(state, given=given.open() if isinstance(given, MappedFile) else given)
 
     def __len__(self) -> int:
         """Number of rows n."""
@@ -107,24 +92,16 @@ class CentredRows:
 
     def __getitem__(self, wanted: slice | IntArray, /) -> AnyArray:
         """Rows of a slice or at positions, float32 [b, d], a new array."""
-        places = self._order[wanted]
-        block = np.empty((len(places), self.shape[1]), np.float32)
+        positions = self._order[wanted]
+        block = np.empty((len(positions), self.shape[1]), np.float32)
         step = max(1, VALUES // max(1, self.shape[1]))
-        for first in range(0, len(places), step):
-            block[first : first + step] = self._given[places[first : first + step]] - self._mean
+        for first in range(0, len(positions), step):
+            block[first : first + step] = self.given[positions[first : first + step]] - self._mean
         return block
 
 
 class ConvertedRows:
-    """Rows of a type that distances are not compiled for, converted as they are read.
-
-    Parameters
-    ----------
-    given
-        Numbers [n, d].
-    dtype
-        What they become.
-    """
+    """Rows [n, d] of a type that distances are not compiled for, converted to `dtype` as they are read."""
 
     def __init__(self, given: Any, dtype: Any) -> None:
         self._given, self._dtype = given, dtype

@@ -1,4 +1,4 @@
-"""The searches that come with the library, by name, and their choice."""
+"""Searches that come with the library, by name, and their choice."""
 
 from __future__ import annotations
 
@@ -130,6 +130,6 @@ def resolve(search: str | NeighbourSearch) -> NeighbourSearch:
         else:
             search = Faiss("auto")
     expected = "the name of a search, or one"
-    found: NeighbourSearch = REGISTRY.resolve(search, NeighbourSearch, f"search={search!r}", expected, "auto")
-    found.check()
-    return found
+    resolved: NeighbourSearch = REGISTRY.resolve(search, NeighbourSearch, f"search={search!r}", expected, "auto")
+    resolved.check()
+    return resolved

@@ -20,7 +20,6 @@ NODES = 40
 """Gauss-Legendre nodes a panel; panels halve from 1 down to 1/M, where the integrands change. 80 nodes change no
 weight by 1e-14 (tested)."""
 
-
 VOTES_BEYOND = 1e-4
 """Share of votes that the default depth leaves to examples beyond it."""
 
@@ -101,8 +100,6 @@ def _first_integral(others: int, depth: int, inclusion: str) -> tuple[FloatArray
 def vote_weights(others: int, depth: int, k: int, ratio: Ratio, inclusion: str) -> VoteWeights:
     """Probabilities of what the `k` nearest examples of a random subset are; arguments as in `first_weights`.
 
-    Examples
-    --------
     >>> vote_weights(4, 4, 2, 0.5, "fixed").within.round(4).tolist()
     [0.0, 0.0, 0.0, 0.0, 1.0]
     """
@@ -127,7 +124,7 @@ def panels(others: int, nodes: int = NODES) -> tuple[FloatArray, FloatArray]:
 
 
 def _kept(ratios: FloatArray, masses: FloatArray, others: int, depth: int, k: int) -> VoteWeights:
-    """Each kept with probability s, summed over `ratios` with `masses`."""
+    """Weights where each other is kept with probability s, summed over `ratios` with `masses`."""
     from scipy.special import betainc
 
     masses = masses / _some(ratios, others)
@@ -157,7 +154,7 @@ def _log_choose(of: IntArray, count: int) -> FloatArray:
 
 
 def _drawn(size: int, others: int, depth: int, k: int) -> VoteWeights:
-    """`size` of the others drawn."""
+    """Weights where `size` of the others are drawn."""
     within, beyond, few = np.zeros(depth + 1), np.zeros(k + 1), np.zeros(k)
     if size < k:
         few[size] = 1.0
@@ -182,7 +179,7 @@ def _drawn(size: int, others: int, depth: int, k: int) -> VoteWeights:
 
 
 def _every_size(others: int, depth: int, k: int) -> VoteWeights:
-    """1 to `others` drawn, each number with the same probability: s uniform on (0, 1), without the empty subset."""
+    """Weights where 1 to `others` are drawn, each number with the same probability: s uniform on (0, 1), none empty."""
     within, beyond, few = np.zeros(depth + 1), np.zeros(k + 1), np.zeros(k)
     grown = (others + 1) / others
     ranks = np.arange(k, depth)
@@ -200,9 +197,9 @@ def _every_size(others: int, depth: int, k: int) -> VoteWeights:
 def _split(inside: int, outside: int, depth: int, others: int) -> float:
     """P(of `inside` + `outside` drawn, `inside` are among the first `depth`)."""
     first, second = np.arange(inside), np.arange(outside)
-    ways = np.prod((outside + 1.0 + first) / (first + 1))
+    orders = np.prod((outside + 1.0 + first) / (first + 1))
     marked = np.prod((depth - first) / (others - first))
-    return float(ways * marked * np.prod((others - depth - second) / (others - inside - second)))
+    return float(orders * marked * np.prod((others - depth - second) / (others - inside - second)))
 
 
 def tail_of(others: int, depth: int, k: int, ratio: Ratio, inclusion: str) -> tuple[float, float]:
@@ -210,15 +207,13 @@ def tail_of(others: int, depth: int, k: int, ratio: Ratio, inclusion: str) -> tu
     if k == 1:
         tail = first_weights(others, depth, ratio, inclusion)[1]
         return tail, tail
-    found = vote_weights(others, depth, k, ratio, inclusion)
-    return found.tail, found.votes_beyond
+    weights = vote_weights(others, depth, k, ratio, inclusion)
+    return weights.tail, weights.votes_beyond
 
 
 def default_depth(k: int, ratio: Ratio) -> int:
     """Depth beyond which `VOTES_BEYOND` of the votes lie in subsets of a large data set, at most `DEEPEST`.
 
-    Examples
-    --------
     >>> default_depth(1, 0.1), default_depth(1, 0.3), default_depth(1, 0.5), default_depth(1, "integral")
     (88, 26, 14, 100)
     """

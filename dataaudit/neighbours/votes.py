@@ -72,7 +72,7 @@ def single(k, classes, rows, at, most, others, nodes, masses, work):
                 row = at[c]
                 few = min(v, most[c])
                 new = min(left, top + few)
-                # Of the last class only the coefficient asked for is wanted.
+                # Of the last class only one coefficient is wanted.
                 first = left if seen == present else 0
                 for x in range(new, first - 1, -1):
                     value = work[x] if x <= top else 0.0
@@ -147,22 +147,13 @@ def expected_votes(
 ):  # fmt: skip
     """Add to scores [b] the expected credit of the labels `own` [b], but for subsets of fewer than k examples.
 
-    Parameters
-    ----------
-    labels, starts
-        Labels of the neighbours [b, depth], and where groups of equal distances begin.
-    own, counts
-        Labels [b], and examples of each class [C], example itself included.
-    within, beyond
-        See `dataaudit.neighbours.subsets.VoteWeights`.
-    choose, rest_scale
-        `scaled_choose` of 0..depth, and the scale for examples beyond the depth.
-    nodes, masses
-        See `draws`.
+    `labels`, `starts` [b, depth] are those of the neighbours; `counts` [C] of the classes include the example itself;
+    `within`, `beyond` as in `VoteWeights`, `nodes`, `masses` as of `draws`. `choose` is `scaled_choose` of 0..depth,
+    `rest_scale` the scale for examples beyond the depth.
     """
     rows_of_block, depth = labels.shape
     classes = len(counts)
-    place = np.empty(classes, np.int64)
+    slot = np.empty(classes, np.int64)
     local = np.empty(classes, np.int64)
     a, b = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
     at2, rest = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
@@ -170,8 +161,8 @@ def expected_votes(
     second = np.empty((classes + 2, k + 1))
     spread = np.empty(k + 1)
     for i in range(rows_of_block):
-        place[:] = -1
-        place[own[i]], local[0] = 0, own[i]
+        slot[:] = -1
+        slot[own[i]], local[0] = 0, own[i]
         present = 1
         a[0] = b[0] = 0
         score = 0.0
@@ -182,11 +173,11 @@ def expected_votes(
                 end += 1
             for r in range(t, end):
                 c = labels[i, r]
-                if place[c] < 0:
-                    place[c], local[present] = present, c
+                if slot[c] < 0:
+                    slot[c], local[present] = present, c
                     a[present] = b[present] = 0
                     present += 1
-                b[place[c]] += 1
+                b[slot[c]] += 1
             if end >= k:
                 if a[0] + b[0] == end:
                     for u in range(max(t + 1, k), end + 1):
@@ -211,7 +202,7 @@ def expected_votes(
             heavy += beyond[m]
         if heavy > 0:
             score += _beyond(
-                own[i], counts, place, local, present, a, at2, rest, depth, beyond, k, choose, rest_scale, second,
+                own[i], counts, slot, local, present, a, at2, rest, depth, beyond, k, choose, rest_scale, second,
                 nodes, masses, work2, ways,
             )  # fmt: skip
         scores[i] += score
@@ -233,12 +224,12 @@ def _tied(score, t, size, within, k, present, choose, a, b, spread, nodes, masse
 
 @numba.njit(nogil=True)
 def _beyond(
-    own, counts, place, local, present, a, at2, rest, depth, beyond, k, choose, scale, second, nodes, masses, work, ways
+    own, counts, slot, local, present, a, at2, rest, depth, beyond, k, choose, scale, second, nodes, masses, work, ways
 ):
     """Expected credit where some of the k vote from beyond the depth, as if those lay in random order."""
     for c in range(len(counts)):
-        if place[c] < 0 and counts[c] > 0:
-            place[c], local[present], a[present] = present, c, 0
+        if slot[c] < 0 and counts[c] > 0:
+            slot[c], local[present], a[present] = present, c, 0
             present += 1
     total = 0
     for c in range(present):
