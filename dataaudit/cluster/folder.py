@@ -120,7 +120,7 @@ class BlockFolder:
         return block
 
     def add_up(self, sums: FloatArray, done: int) -> None:
-        """Write the added sums of the first `done` tasks in place of their blocks, and of earlier sums."""
+        """Write the added sums of the first `done` tasks, and remove their blocks and earlier sums."""
         path = self.path / f"sums-{done:06d}-{_name(sums)}.npy"
         _put(path, sums)
         # Blocks go when the sums that hold them have come.

@@ -16,41 +16,21 @@ VALUES = 2**22
 """Values of the sample that are held in float64 at a time."""
 
 SAMPLE = 2048
-"""Examples between which all distances are taken."""
+"""Most examples between which all distances are taken."""
 
 
 @dataclass(frozen=True)
 class Bandwidth:
-    """A kernel's h.
-
-    Attributes
-    ----------
-    value
-        h, in the unit of the representation.
-    stderr
-        Standard error of h where it comes from a sample of the distances, otherwise 0.
-    """
+    """A kernel's h in the unit of the representation, and its standard error; 0 where no distances were sampled."""
 
     value: float
     stderr: float
 
 
 def find(features: Features, bandwidth: float | str, seed: int) -> Bandwidth:
-    """Bandwidth of a representation.
+    """Bandwidth of a representation from a number, or from a multiple of half the mean distance ("1x").
 
-    Parameters
-    ----------
-    features
-        Rows [n, d] or factors of gradients.
-    bandwidth
-        A number, or a multiple of half the mean distance ("1x").
-    seed
-        Of the sample.
-
-    Raises
-    ------
-    DataError
-        If all examples are equal, so that their mean distance is 0.
+    Raises `DataError` if all examples are equal, so that their mean distance is 0.
     """
     multiple = multiple_of(bandwidth)
     if multiple is None:

@@ -16,7 +16,7 @@ from dataaudit.representations.spaces import Space
 
 @dataclass(frozen=True)
 class DensityNeed:
-    """Kernel sums that a scorer asks for; equal needs are computed once.
+    """Kernel sums that a scorer needs; equal needs are computed once.
 
     Parameters
     ----------
@@ -110,14 +110,11 @@ class DensitySums:
     errors: SumErrors | None = None
 
     def parzen(self, labels: IntArray) -> FloatArray:
-        """Leave-one-out Parzen posterior of the given label, float64 [n].
+        """Leave-one-out Parzen posterior of the given label, float64 [n]: same / total.
 
-        same / total; where every neighbour's kernel value is 0 even in float64, the share of the label among the
-        other examples.
+        Where every kernel value is 0 even in float64, it is the share of the label among the other examples.
         """
-        n = len(labels)
-        counts = np.bincount(labels)[labels] - 1.0
-        share = counts / max(n - 1, 1)
+        share = (np.bincount(labels)[labels] - 1.0) / max(len(labels) - 1, 1)
         reached = self.total > 0
         return np.where(reached, self.same / np.where(reached, self.total, 1.0), share)
 
@@ -125,12 +122,7 @@ class DensitySums:
         """Standard error of a score, float64 [n]; 0 for exact sums.
 
         That of the posterior p = S / (S + O), of independent sums over the same label and others, is to the first
-        order (p / (S + O)) sqrt(error(O)^2 + (O / S)^2 error(S)^2).
-
-        Parameters
-        ----------
-        kind
-            One of `KINDS`.
+        order (p / (S + O)) sqrt(error(O)^2 + (O / S)^2 error(S)^2). `kind` is one of `KINDS`.
         """
         n = len(self.total)
         if self.errors is None:
@@ -142,6 +134,5 @@ class DensitySums:
             return np.hypot(other, same) / n
         reached = self.total > 0
         total = np.where(reached, self.total, 1.0)
-        return np.where(
-            reached, np.hypot(self.same / total * other, (self.total - self.same) / total * same) / total, 0.0
-        )
+        error = np.hypot(self.same / total * other, (self.total - self.same) / total * same) / total
+        return np.where(reached, error, 0.0)

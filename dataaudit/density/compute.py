@@ -31,23 +31,10 @@ def density_sums(
     progress: bool,
     graph: Neighbours | None = None,
 ) -> DensitySums:
-    """Sums over all pairs for `need`.
+    """Sums over all pairs for `need`, of a representation of which `described` is recorded.
 
-    Parameters
-    ----------
-    need
-        Bandwidth and names.
-    features, described
-        The representation, and what to record of it. Rows in pieces are joined for engines that sum all pairs.
-    labels, engine, seed, progress
-        As in `dataaudit.score`.
-    graph
-        The neighbour graph of the representation, for engines that take one.
-
-    Raises
-    ------
-    DataError
-        If all examples are equal and the bandwidth is to be found from their distances.
+    Rows in pieces are joined for engines that do not read them so; `graph` is for engines that take one. Raises
+    `DataError` if the engine refuses the rows, or all are equal where the bandwidth comes from their distances.
     """
     if isinstance(engine, AutomaticEngine):
         engine = engine.choose(features)

@@ -65,7 +65,7 @@ def resolve(engine: str | DensityEngine) -> DensityEngine:
     """Engine by name or instance, checked.
 
     "auto" chooses by the number of rows, `AutomaticEngine`, and never a GPU, which others may be using and whose memory
-    has to hold all rows: whoever has one to spare asks for "triton".
+    has to hold all rows: whoever has one to spare names "triton".
 
     Raises
     ------
@@ -74,6 +74,6 @@ def resolve(engine: str | DensityEngine) -> DensityEngine:
     """
     named: Any = AutomaticEngine() if isinstance(engine, str) and engine == "auto" else engine
     expected = "the name of an engine, or one"
-    found: DensityEngine = REGISTRY.resolve(named, DensityEngine, f"engine={engine!r}", expected, "auto")
-    found.check()
-    return found
+    resolved: DensityEngine = REGISTRY.resolve(named, DensityEngine, f"engine={engine!r}", expected, "auto")
+    resolved.check()
+    return resolved

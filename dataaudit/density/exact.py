@@ -26,7 +26,7 @@ class ReferenceEngine(BlockEngine):
         return {"precision": "float64"}
 
     def check(self) -> None:
-        """Runs everywhere."""
+        """Accept every machine."""
 
     def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
         """As `DensityEngine.sums`; gradients are written out."""
@@ -81,7 +81,7 @@ class CpuEngine(BlockEngine):
         return {"precision": kind_of(self.precision, [features]) if are_rows(features) else "float32"}
 
     def check(self) -> None:
-        """Raise unless this CPU multiplies in the precision asked for."""
+        """Raise unless this CPU multiplies in that precision."""
         from dataaudit_kernels.products import supported
 
         if self.precision not in ("auto", *supported()):
@@ -99,10 +99,10 @@ class CpuEngine(BlockEngine):
 
         options: dict[str, Any] = {"threads": self.threads, "advance": context.advance}
         if are_rows(features):
-            found = rbf_cpu.rbf_sums(features, labels, bandwidth, precision=self.precision, **options)
+            sums = rbf_cpu.rbf_sums(features, labels, bandwidth, precision=self.precision, **options)
         else:
-            found = rbf_cpu.gradient_rbf_sums(features, labels, bandwidth, **options)
-        return DensitySums(*found, self.record(features))
+            sums = rbf_cpu.gradient_rbf_sums(features, labels, bandwidth, **options)
+        return DensitySums(*sums, self.record(features))
 
     def pinned(self, features: Features, threads: int) -> CpuEngine:
         """As `BlockEngine.pinned`."""
@@ -130,7 +130,7 @@ class TritonEngine(BlockEngine):
     ----------
     precision
         "tf32x3" (nearly float32), "tf32", "bfloat16", "float16" or "float32": see
-        ``dataaudit_kernels.rbf_triton.rbf_sums``. Gradients take "tf32x3" unless "float32" is asked for.
+        ``dataaudit_kernels.rbf_triton.rbf_sums``. Gradients take "float32" if it is named, else "tf32x3".
     device
         Such as "cuda:1"; the current one if None.
     """

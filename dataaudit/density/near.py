@@ -19,17 +19,20 @@ from dataaudit.neighbours.search import resolve
 from dataaudit.representations.base import Features
 from dataaudit.representations.spaces import Space
 
+RECORDED = ("search", "index", "recall", "recall_depth")
+"""Settings of the graph that are recorded with the sums."""
+
 
 @dataclass(frozen=True)
 class FaissEngine(DensityEngine):
     """Sums over the nearest rows exactly, from the graph that neighbour scores use, and over all others from a sample.
 
     The graph is the one that neighbour scores of the same representation share, by the ``search=`` of
-    `dataaudit.score`; that of gradients, which are written out, is made by search "auto". Neighbours that were missed
-    are among those sampled, so that sums are unbiased whatever the recall. It is meant for
-    sums of which few neighbours hold most: at small bandwidths, and for rows of very different density;
-    benchmarks/scale/near.py compares it with engine "sampled". Engine "auto" never takes it. Classes of at most four
-    samples are summed exactly, as by engine "sampled".
+    `dataaudit.score`; that of gradients, which are written out, comes from search "auto". Neighbours that were missed
+    are among those sampled, so that sums are unbiased whatever the recall. It is meant for sums of which few neighbours
+    hold most: at small bandwidths, and for rows of very different density; benchmarks/scale/near.py compares it with
+    engine "sampled". Engine "auto" never takes it. Classes of at most four samples are summed exactly, as by engine
+    "sampled".
 
     Parameters
     ----------
@@ -64,15 +67,7 @@ class FaissEngine(DensityEngine):
         SampledEngine(self.tolerance, self.sample, self.exact_class, True, self.seed, self.threads).check()
 
     def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
-        """As `DensityEngine.sums`; of a graph of its own where none is handed over.
-
-        Raises
-        ------
-        SettingError
-            If a gradient holds over 16384 numbers.
-        ValueError
-            If rows hold NaN or infinity (they are named), or change while they are read.
-        """
+        """As `SampledEngine.sums`; with a graph of its own where none is handed over."""
         rows, graph = as_rows(features, self.name), context.graph
         if graph is None and len(rows) > 1:
             need, seed = NeighbourNeed(Space("input"), self.depth), context.seed if self.seed is None else self.seed
@@ -83,7 +78,5 @@ class FaissEngine(DensityEngine):
             neighbours = graph.indices[:, :depth], graph.distances[:, :depth]
         sums = estimated(self, rows, labels, bandwidth, context, neighbours=neighbours)
         search: dict[str, Any] = {} if graph is None else graph.settings
-        searched: dict[str, Any] = {
-            name: search[name] for name in ("search", "index", "recall", "recall_depth") if name in search
-        }
-        return replace(sums, settings={**sums.settings, "near": depth, **searched})
+        kept: dict[str, Any] = {name: search[name] for name in RECORDED if name in search}
+        return replace(sums, settings={**sums.settings, "near": depth, **kept})

@@ -14,7 +14,7 @@ from dataaudit.representations.base import Features
 
 
 def silent(share: float) -> None:
-    """Progress that nobody watches."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class BlockEngine(DensityEngine):
 
     @abstractmethod
     def pinned(self, features: Features, threads: int) -> BlockEngine:
-        """The engine with every choice made that would depend on where it runs.
+        """The engine with every setting fixed that would depend on where it runs.
 
         Parameters
         ----------

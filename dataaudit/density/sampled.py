@@ -86,30 +86,20 @@ class SampledEngine(DensityEngine):
         checks.flag("control", self.control, "leave control out")
 
     def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
-        """As `DensityEngine.sums`.
+        """As `DensityEngine.sums`; a gradient of over 16384 numbers raises `SettingError`.
 
-        Raises
-        ------
-        SettingError
-            If a gradient holds over 16384 numbers.
-        ValueError
-            If rows hold NaN or infinity (they are named), or change while they are read.
+        Rows that hold NaN or infinity (they are named), or change while they are read, raise `ValueError`.
         """
         return estimated(self, as_rows(features, self.name), labels, bandwidth, context, control=self.control)
 
 
 def estimated(
-    engine: Any,
-    rows: Any,
-    labels: IntArray,
-    bandwidth: float,
-    context: Context,
-    **options: Any,
+    engine: Any, rows: Any, labels: IntArray, bandwidth: float, context: Context, **options: Any
 ) -> DensitySums:
     """Estimated sums with the settings of an engine; `options` are further ones of the kernel."""
     from dataaudit_kernels.rbf_sampled import sampled_sums
 
-    found = sampled_sums(
+    sums = sampled_sums(
         rows,
         labels,
         bandwidth,
@@ -121,43 +111,31 @@ def estimated(
         advance=context.advance,
         **options,
     )
-    reached = 1 - min(found.agreement.values())
+    reached = 1 - min(sums.agreement.values())
     settings = {
         "precision": "float32",
         "tolerance": engine.tolerance,
         "most_members": engine.sample,
-        "sample": found.sample,
-        "exact_class": found.exact_class,
-        "directions": found.rank,
-        "spearman": found.agreement,
+        "sample": sums.sample,
+        "exact_class": sums.exact_class,
+        "directions": sums.rank,
+        "spearman": sums.agreement,
         "tolerance_met": None if engine.tolerance is None else bool(reached <= engine.tolerance),
     }
-    errors = SumErrors(found.other_stderr, found.same_stderr, found.members, found.agreement)
-    return DensitySums(found.total, found.same, settings, errors)
+    errors = SumErrors(sums.other_stderr, sums.same_stderr, sums.members, sums.agreement)
+    return DensitySums(sums.total, sums.same, settings, errors)
 
 
 def as_rows(features: Features, engine: str) -> Any:
-    """Rows as they are; gradients as rows that are written out where they are asked for."""
+    """Rows as they are; gradients as rows that are written out where they are read."""
     return features if are_rows(features) else WrittenOut(features, engine)
 
 
 class WrittenOut:
-    """Gradients of linear layers as rows [n, sum of p (q + 1)], written out where they are asked for.
+    """Gradients of linear layers as rows [n, sum of p (q + 1)], written out where they are read.
 
-    Parameters
-    ----------
-    layers
-        GradientFactors, one a layer.
-    engine
-        Name of the engine that wants them, for the error.
+    A row of over `WIDEST` numbers raises a `SettingError` that names the engine.
 
-    Raises
-    ------
-    SettingError
-        If a row holds over `WIDEST` numbers.
-
-    Examples
-    --------
     >>> layer = GradientFactors(np.array([[1.0], [2.0]]), np.array([[0.0], [3.0]]), bias=True)
     >>> WrittenOut([layer])[np.array([1])].tolist()
     [[6.0, 2.0]]

@@ -45,8 +45,8 @@ class Rows(Protocol):
 class CentredRows:
     """Rows in a random order, less their mean; squared norms then lose least to rounding.
 
-    Nothing is copied but what is read: one pass at construction takes the mean of `given` [n, d] (an array, in memory or
-    mapped, or rows in pieces), and raises `DataError` where a row holds NaN or infinity, or distances are too large for
+    Nothing is copied but what is read: one pass at construction takes the mean of `given` [n, d] (an array, mapped or
+    not, or rows in pieces), and raises `DataError` where a row holds NaN or infinity, or distances are too large for
     float32. Row i is row `order`[i] of `given`.
     """
 

@@ -44,20 +44,17 @@ def _reader(space: Space, module: nn.Module, inputs: Tensor, keep: Keep, seed: i
 
 def _plain(module: nn.Module) -> nn.Module:
     """The module that ``torch.compile`` wrapped, whose layers can be watched."""
-    found = getattr(module, "_orig_mod", module)
-    assert isinstance(found, nn.Module)
-    return found
+    plain = getattr(module, "_orig_mod", module)
+    assert isinstance(plain, nn.Module)
+    return plain
 
 
 def readers(
     fitted: TorchModel, spaces: Sequence[Space], n: int, seed: int, keeps: Callable[[Space], Keep] | None = None
 ) -> list[Reader]:
-    """Readers of the `spaces`, found by running two rows; what they read is kept in memory by default.
+    """Readers of the `spaces`, set up by running two rows; what they read is kept in memory by default.
 
-    Raises
-    ------
-    ModelError
-        If the model has no such representation.
+    Raises `ModelError` if the model has no such representation.
     """
     module = _plain(fitted.module).eval()
     inputs = fitted.inputs(np.arange(min(2, n), dtype=np.int64))
@@ -91,20 +88,14 @@ def represent(
 
     Memory: what a batch of `batch_size` examples takes, and the representations, unless `keeps` puts them elsewhere.
     Batches whose rows are all kept already are not run again, unless `shows` want their logits: each is called with
-    rows [b], logits [b, C] and labels [b] of every batch.
-
-    Raises
-    ------
-    ModelError
-        If the model has no such representation, or gives NaN or infinity.
-    StorageError
-        If rows cannot be written.
+    rows [b], logits [b, C] and labels [b] of every batch. Raises `ModelError` if the model has no such representation,
+    or gives NaN or infinity, and `StorageError` if rows cannot be written.
     """
     n = len(labels)
-    found = readers(fitted, spaces, n, seed, keeps)
-    done = min(reader.done for reader in found)
-    names = list(dict.fromkeys(name for reader in found for name in reader.watched))
-    differentiate = any(reader.differentiates for reader in found)
+    all_readers = readers(fitted, spaces, n, seed, keeps)
+    done = min(reader.done for reader in all_readers)
+    names = list(dict.fromkeys(name for reader in all_readers for name in reader.watched))
+    differentiate = any(reader.differentiates for reader in all_readers)
     module = _plain(fitted.module)
     # Batches of nearly one size: models that squeeze do not like one of a single row.
     count = max(1, -(-n // min(batch_size, fitted.rows)))
@@ -115,11 +106,10 @@ def represent(
         torch.enable_grad() if differentiate else torch.no_grad(),
     ):
         for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            part = slice(start, end)
             if end <= done and not shows:
                 advance(end - start)
                 continue
-            indices = np.arange(part.start, part.stop, dtype=np.int64)
+            indices = np.arange(start, end, dtype=np.int64)
             inputs = fitted.inputs(indices)
             captured.clear()
             logits = module(inputs).float()
@@ -130,11 +120,11 @@ def represent(
                 )
             for show in shows:
                 show(indices, logits, labels[indices])
-            advance(part.stop - part.start)
+            advance(end - start)
             if end <= done:
                 continue
-            given = torch.tensor(labels[part], device=logits.device)
-            batch = Batch(part, inputs, given, logits, softmax_delta(logits, given), captured)
-            for reader in found:
+            given = torch.tensor(labels[start:end], device=logits.device)
+            batch = Batch(slice(start, end), inputs, given, logits, softmax_delta(logits, given), captured)
+            for reader in all_readers:
                 reader.read(batch)
-    return {space: (one.features(), one.described) for space, one in zip(spaces, found, strict=True)}
+    return {space: (one.features(), one.described) for space, one in zip(spaces, all_readers, strict=True)}

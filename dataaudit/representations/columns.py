@@ -1,4 +1,4 @@
-"""Columns of units of their own, brought to comparable scales; columns that share one are told from them."""
+"""Columns in units of their own, brought to comparable scales; columns that share a unit stay as they are."""
 
 from __future__ import annotations
 
@@ -26,32 +26,28 @@ TAIL = 0.01
 """Share of a column's values, at either end, that is cut off."""
 
 FAR = 1e16
-"""Largest distance from the median, in scales of a column, that is told from larger ones."""
+"""Largest distance from the median, in scales of a column; larger ones become this."""
 
 BLOCK = 2**21
 """Values worked on at a time."""
 
 
-def share_a_scale(found: Any) -> bool:
+def share_a_scale(rows: Any) -> bool:
     """True if columns are in one unit, so that their differences may be added up as they are.
 
     Many bytes are pixels. Else there must be many columns of fractions whose standard deviations are nearly equal, as
     in embeddings: counts and measurements are taken for columns of a table even where these happen to be of one size.
-
-    Parameters
-    ----------
-    found
-        Rows [n, d], finite, in an array or in chunks.
+    Rows [n, d] are finite, in an array or in chunks.
     """
-    if found.dtype == np.bool_:
+    if rows.dtype == np.bool_:
         return True
-    if found.shape[1] < FEWEST:
+    if rows.shape[1] < FEWEST:
         return False
-    if found.dtype in (np.uint8, np.int8):
+    if rows.dtype in (np.uint8, np.int8):
         return True
-    if found.dtype.kind != "f":
+    if rows.dtype.kind != "f":
         return False
-    some = _spread_out(found, JUDGED)
+    some = np.asarray(rows[_positions(len(rows), JUDGED)], np.float64)
     if _whole(some):
         return False
     deviations = some.std(0)
@@ -72,17 +68,16 @@ class Levels:
     scale: FloatArray
 
     @classmethod
-    def of(cls, found: Any, block: int = BLOCK) -> Levels:
+    def of(cls, rows: Any, block: int = BLOCK) -> Levels:
         """Measure at most `MEASURED` rows of [n, d], finite, in an array or in chunks; some columns at a time."""
-        some = found[_places(len(found), min(len(found), MEASURED))]
-        d = found.shape[1]
+        some = rows[_positions(len(rows), MEASURED)]
+        d = rows.shape[1]
         levels = cls(*(np.empty(d) for _ in range(4)))
         step = max(1, block // len(some))
         for start in range(0, d, step):
             part = slice(start, start + step)
-            for kept, values in zip(
-                vars(levels).values(), _measures(np.asarray(some[:, part], np.float64)), strict=True
-            ):
+            measures = _measures(np.asarray(some[:, part], np.float64))
+            for kept, values in zip(vars(levels).values(), measures, strict=True):
                 kept[part] = values
         return levels
 
@@ -96,14 +91,8 @@ class LevelledRows:
     of such columns: among pixels near an edge, neighbours then find fewer errors. A factor or an offset of a column
     changes nothing but rounding.
 
-    Parameters
-    ----------
-    given
-        Rows [n, d], finite, in an array, mapped or not, or in chunks; not copied.
-    levels
-        Scales of the columns.
-    cut
-        Whether tails are cut off. Where what lies far out is looked for, they are not.
+    Rows `given` [n, d] are finite, in an array, mapped or not, or in chunks, and not copied. Where the search is for
+    outliers, tails are not `cut`.
     """
 
     ndim = 2
@@ -120,22 +109,22 @@ class LevelledRows:
     def __getitem__(self, wanted: slice | IntArray) -> AnyArray:
         """Rows of a slice or at positions, float32 [b, d], a new array."""
         levels = self._levels
-        places = np.arange(len(self))[wanted] if isinstance(wanted, slice) else np.asarray(wanted)
-        if places.ndim == 0:
-            return np.asarray(self[places[None]][0])
-        if places.dtype == bool:
-            places = np.flatnonzero(places)
-        made = np.empty((len(places), self.shape[1]), np.float32)
+        positions = np.arange(len(self))[wanted] if isinstance(wanted, slice) else np.asarray(wanted)
+        if positions.ndim == 0:
+            return np.asarray(self[positions[None]][0])
+        if positions.dtype == bool:
+            positions = np.flatnonzero(positions)
+        levelled_rows = np.empty((len(positions), self.shape[1]), np.float32)
         step = max(1, self._block // self.shape[1])
-        for start in range(0, len(places), step):
-            part = np.asarray(self._given[places[start : start + step]], np.float64)
+        for start in range(0, len(positions), step):
+            part = np.asarray(self._given[positions[start : start + step]], np.float64)
             if self._cut:
                 np.clip(part, levels.low, levels.high, part)
             part -= levels.middle
             part /= levels.scale
             # Float32 holds the squares of what lies that far out, and of nothing much further.
-            np.clip(part, -FAR, FAR, made[start : start + step], casting="same_kind")
-        return made
+            np.clip(part, -FAR, FAR, levelled_rows[start : start + step], casting="same_kind")
+        return levelled_rows
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         """All rows in one new array."""
@@ -144,9 +133,9 @@ class LevelledRows:
         return self[:].astype(dtype or self.dtype, copy=False)
 
 
-def levelled(found: Any, cut: bool = True, block: int = BLOCK) -> LevelledRows:
+def levelled(rows: Any, cut: bool = True, block: int = BLOCK) -> LevelledRows:
     """Rows [n, d], finite, in an array or in chunks, at scales of their own."""
-    return LevelledRows(found, Levels.of(found, block), cut, block)
+    return LevelledRows(rows, Levels.of(rows, block), cut, block)
 
 
 def _measures(some: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -160,14 +149,9 @@ def _measures(some: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Flo
     return low, high, middle, np.where(scale > 0, scale, 1.0)
 
 
-def _spread_out(found: Any, most: int) -> FloatArray:
-    """At most that many rows, evenly spaced, float64."""
-    n = len(found)
-    return np.asarray(found[_places(n, min(n, most))], np.float64)
-
-
-def _places(n: int, wanted: int) -> IntArray:
-    return np.linspace(0, n - 1, wanted).round().astype(np.int64)
+def _positions(n: int, most: int) -> IntArray:
+    """At most that many of n rows, evenly spaced."""
+    return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
 
 
 def _whole(some: FloatArray) -> bool:

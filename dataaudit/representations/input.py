@@ -1,4 +1,4 @@
-"""The inputs themselves, flattened; columns of tables standardised; texts as vectors of their words."""
+"""Inputs as rows: flattened; columns of tables standardised; texts as vectors of their words."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
     if inputs_are_texts(examples):
         vectors = word_rows(examples)
         return vectors, {"inputs": DESCRIBED, "features": vectors.shape[1]}
-    found, table = _plain_rows(examples)
+    flat, table = _plain_rows(examples)
     if not table:
-        return found, {"inputs": AS_THEY_ARE, "features": found.shape[1]}
-    return _standardised(found, *_scale(found)), {"inputs": "columns standardised", "features": found.shape[1]}
+        return flat, {"inputs": AS_THEY_ARE, "features": flat.shape[1]}
+    return _standardised(flat, *_scale(flat)), {"inputs": "columns standardised", "features": flat.shape[1]}
 
 
 def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
@@ -51,113 +51,74 @@ def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRow
 
     What lies near and what a ridge regression makes of its penalty depend on units: tables, and arrays of one
     dimension whose columns do not share a scale, are levelled, see `dataaudit.representations.columns`. Embeddings
-    and images are as in `input_rows`. Nothing is copied: columns are levelled as rows are read. For texts, which have
-    no columns, ask `input_rows`.
-
-    Raises
-    ------
-    DataError
-        As `input_rows`.
+    and images are as in `input_rows`, which also serves texts: they have no columns. Nothing is copied: columns are
+    levelled as rows are read. Raises as `input_rows`.
     """
-    found, table = _plain_rows(examples)
-    if not table and in_one_unit(examples, found):
-        return found, {"inputs": AS_THEY_ARE, "features": found.shape[1]}
-    return levelled(found), {"inputs": "columns levelled", "features": found.shape[1]}
+    flat, table = _plain_rows(examples)
+    if not table and in_one_unit(examples, flat):
+        return flat, {"inputs": AS_THEY_ARE, "features": flat.shape[1]}
+    return levelled(flat), {"inputs": "columns levelled", "features": flat.shape[1]}
 
 
-def in_one_unit(examples: Examples, found: AnyArray | ChunkedRows | None = None) -> bool:
-    """True if rows of an array, `found` if they are at hand, are images or vectors whose columns share a scale."""
+def in_one_unit(examples: Examples, flat: AnyArray | ChunkedRows | None = None) -> bool:
+    """True if rows of an array, `flat` if they are at hand, are images or vectors whose columns share a scale."""
     if np.ndim(examples.read(np.zeros(1, np.int64))) > 2:
         return True
-    return share_a_scale(_plain_rows(examples)[0] if found is None else found)
+    return share_a_scale(_plain_rows(examples)[0] if flat is None else flat)
 
 
 class InputRows:
-    """Inputs as rows, found when they are first asked for, and kept.
-
-    Parameters
-    ----------
-    examples
-        The data set.
-    """
+    """Inputs as rows, computed when they are first read, and kept."""
 
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
 
     @cached_property
-    def found(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
+    def plain(self) -> tuple[AnyArray | ChunkedRows, dict[str, Any]]:
         """Result of `input_rows`: for scores by densities and by graphs of neighbours."""
         return input_rows(self.examples)
 
     @cached_property
     def level(self) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
         """Result of `level_rows`: for the labels around an example and for ridge regression."""
-        return self.found if inputs_are_texts(self.examples) else level_rows(self.examples)
+        return self.plain if inputs_are_texts(self.examples) else level_rows(self.examples)
 
 
 def place_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
-    """Inputs as rows [n, d] for looking at what lies far out, or twice, and what to record of them.
+    """Inputs as rows [n, d] for a search for outliers and duplicates, and what to record of them.
 
-    As `input_rows`, and columns of arrays in units of their own as in `level_rows`, but that tails, which are looked
+    As `input_rows`, and columns of arrays in units of their own as in `level_rows`, but that tails, which are searched
     for, are not cut off.
-
-    Raises
-    ------
-    DataError
-        As `input_rows`.
     """
-    found, described = input_rows(examples)
-    if described["inputs"] != AS_THEY_ARE or in_one_unit(examples, found):
-        return found, described
-    return levelled(found, cut=False), {**described, "inputs": "columns levelled, tails left"}
+    flat, described = input_rows(examples)
+    if described["inputs"] != AS_THEY_ARE or in_one_unit(examples, flat):
+        return flat, described
+    return levelled(flat, cut=False), {**described, "inputs": "columns levelled, tails left"}
 
 
 def place_rows_beside(examples: Examples, audited: Examples) -> tuple[Any, Any]:
     """Inputs of other examples as rows [m, d], and those of the audited ones [n, d], in one unit.
 
-    That is the audited ones' own, see `place_rows`: columns are brought to scale by what those have, and texts are told
-    by words that those have.
-
-    Raises
-    ------
-    DataError
-        As `input_rows`.
+    That is the audited ones' own, see `place_rows`: columns get the scales, and texts the terms, that those have.
     """
     if inputs_are_texts(audited):
         return word_rows(examples, audited), word_rows(audited)
     given, table = _plain_rows(audited)
-    found, _ = _plain_rows(examples)
+    flat, _ = _plain_rows(examples)
     if table:
         scale = _scale(given)
-        return _standardised(found, *scale), _standardised(given, *scale)
+        return _standardised(flat, *scale), _standardised(given, *scale)
     if in_one_unit(audited, given):
-        return found, given
+        return flat, given
     levels = Levels.of(given)
-    return LevelledRows(found, levels, cut=False), LevelledRows(given, levels, cut=False)
+    return LevelledRows(flat, levels, cut=False), LevelledRows(given, levels, cut=False)
 
 
 def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -> Examples:
     """The data set with its inputs in a memory-mapped file, where they are rows of numbers and in no array yet.
 
-    Tables are in memory, and stay there; so do the vectors that are made of texts.
-
-    Parameters
-    ----------
-    examples
-        The data set.
-    keep
-        Where the rows go, flattened, as they are read.
-    whole
-        Whether rows in several pieces, which are read as they lie otherwise, are put together too.
-    progress
-        Whether to draw a progress bar.
-
-    Raises
-    ------
-    DataError
-        As `input_rows`.
-    StorageError
-        If they cannot be written.
+    Tables are in memory, and stay there; so do the vectors of texts. Rows in several pieces are put together only if
+    `whole`; otherwise they are read as they lie. Raises `StorageError` if rows cannot be written.
     """
     there = examples.array
     if there is not None and not (whole and isinstance(there, ChunkedRows)):
@@ -176,14 +137,14 @@ def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -
     return StoredExamples(examples, kept.whole().reshape(n, *np.asarray(first).shape[1:]))
 
 
-def _scale(found: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Mean and standard deviation of each column, 1 in place of 0."""
-    spread = found.std(0, dtype=np.float64)
-    return found.mean(0, dtype=np.float64), np.where(spread > 0, spread, 1.0)
+def _scale(flat: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Mean and standard deviation of each column, 1 instead of 0."""
+    spread = flat.std(0, dtype=np.float64)
+    return flat.mean(0, dtype=np.float64), np.where(spread > 0, spread, 1.0)
 
 
-def _standardised(found: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray:
-    return ((found - mean) / spread).astype(np.float32)
+def _standardised(flat: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray:
+    return ((flat - mean) / spread).astype(np.float32)
 
 
 def _plain_rows(examples: Examples) -> tuple[Any, bool]:
@@ -197,7 +158,7 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
         _check_finite(flat, examples)
         return flat, False
     n, block = len(examples), rows_per_block(examples)
-    found: AnyArray | None = None
+    read: AnyArray | None = None
     table = False
     for start in range(0, n, block):
         part = examples.read(np.arange(start, min(start + block, n), dtype=np.int64))
@@ -207,27 +168,27 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
             part, table = as_numbers(part), True
         part = np.asarray(part)
         part = part.reshape(len(part), -1)
-        if found is None:
-            found = np.empty((n, part.shape[1]), part.dtype)
-        found[start : start + len(part)] = part
-    assert found is not None
-    _check_finite(found, examples)
-    return found, table
+        if read is None:
+            read = np.empty((n, part.shape[1]), part.dtype)
+        read[start : start + len(part)] = part
+    assert read is not None
+    _check_finite(read, examples)
+    return read, table
 
 
-def _check_finite(found: AnyArray | ChunkedRows, examples: Examples) -> None:
-    if found.dtype.kind not in "fiub" or found.shape[1] == 0:
+def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:
+    if flat.dtype.kind not in "fiub" or flat.shape[1] == 0:
         raise DataError(
-            f"inputs of type {found.dtype} with {found.shape[1]} features, from {examples.source}",
+            f"inputs of type {flat.dtype} with {flat.shape[1]} features, from {examples.source}",
             "numbers, for the density of inputs",
             "ask for 'density/hidden', or name numeric columns with inputs=",
         )
-    if found.dtype.kind != "f":
+    if flat.dtype.kind != "f":
         return
-    step = max(1, 2**22 // found.shape[1])
+    step = max(1, 2**22 // flat.shape[1])
     bad: list[int] = []
-    for start in range(0, len(found), step):
-        finite = np.isfinite(found[start : start + step]).all(axis=1)
+    for start in range(0, len(flat), step):
+        finite = np.isfinite(flat[start : start + step]).all(axis=1)
         bad.extend((np.flatnonzero(~finite) + start).tolist())
     if bad:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Destinations of the rows of a representation, which are made batch by batch: memory, or a store."""
+"""Destinations of the rows of a representation, which arrive batch by batch: memory, or a store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Kept(Protocol):
     @property
     @abstractmethod
     def done(self) -> int:
-        """Rows that are there already and need not be made again."""
+        """Number of rows that are there already and need not be computed again."""
 
     @abstractmethod
     def put(self, first: int, values: AnyArray) -> None:
@@ -33,13 +33,7 @@ Keep: TypeAlias = Callable[[str], Kept]
 
 
 class InMemory:
-    """Rows in one array in memory.
-
-    Parameters
-    ----------
-    n
-        Number of rows.
-    """
+    """Rows in one array in memory."""
 
     done = 0
 

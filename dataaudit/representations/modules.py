@@ -1,4 +1,4 @@
-"""Layers of a torch model that a representation is read from, found by running two rows through it."""
+"""Layers of a torch model that a representation is read from, identified by running two rows through it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Captured:
 
 @contextmanager
 def watching(module: nn.Module, names: list[str], differentiate: bool = False) -> Iterator[Captured]:
-    """Capture inputs and outputs of the modules called `names`; outputs can be differentiated by if asked."""
+    """Capture inputs and outputs of the modules called `names`; gradients by outputs need `differentiate`."""
     captured = Captured()
     parts = dict(module.named_modules())
     handles = []
@@ -47,7 +47,7 @@ def watching(module: nn.Module, names: list[str], differentiate: bool = False) -
             captured.inputs.setdefault(name, []).append(arguments[0].detach().clone())
             captured.outputs.setdefault(name, []).append(output)
             captured.order.append(name)
-            # What follows may work in place (ReLU often does), and must not change what was captured.
+            # The next layer may overwrite its input (ReLU often does), and must not change what was captured.
             return output.clone()
 
         handles.append(parts[name].register_forward_hook(hook))
@@ -69,10 +69,7 @@ def linear_layers(module: nn.Module) -> list[str]:
 def last_linear(module: nn.Module, inputs: Tensor) -> str:
     """Name of the linear layer that gives the logits, or else of the one that runs last; it takes one row an example.
 
-    Raises
-    ------
-    ModelError
-        If there is none.
+    Raises `ModelError` if there is none.
     """
     with watching(module, linear_layers(module)) as captured, torch.no_grad():
         logits = module(inputs)

@@ -28,18 +28,10 @@ from dataaudit.representations.spaces import Space
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of a forward pass in evaluation mode.
+    """Inputs [b, ...], labels int64 [b], logits float32 [b, C] of one batch of `rows` in evaluation mode.
 
-    Attributes
-    ----------
-    rows
-        Where its examples belong.
-    inputs, labels, logits
-        [b, ...], int64 [b], float32 [b, C].
-    delta
-        Gradient of softmax cross-entropy at the logits, float32 [b, C].
-    captured
-        Inputs and outputs of the layers that readers watch.
+    `delta` is the gradient of softmax cross-entropy at the logits, float32 [b, C]; `captured` holds inputs and outputs
+    of the layers that readers watch.
     """
 
     rows: slice
@@ -53,23 +45,8 @@ class Batch:
 class Reader(ABC):
     """Collects one representation batch by batch.
 
-    Parameters
-    ----------
-    module
-        The model in evaluation mode.
-    inputs
-        Inputs of one or two examples, on its device, to find out what it does with them.
-    keep
-        Where parts of the representation go.
-    space
-        The representation, with its options.
-    seed
-        Of random maps.
-
-    Raises
-    ------
-    ModelError
-        If the model has no such representation.
+    Its module is in evaluation mode, `inputs` are those of one or two examples, on its device, to try it on; parts of
+    the representation go to `keep`. A model without such a representation raises `ModelError`.
     """
 
     watched: list[str]
@@ -103,14 +80,11 @@ class HiddenReader(Reader):
     """Input of a layer, flattened."""
 
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
-        layer = space.layer
-        if layer is None:
-            layer = last_linear(module, inputs)
-        else:
-            check_named(module, layer, inputs)
-        self._layer = layer
-        self.watched = [layer]
-        self.described = {"layer": layer}
+        if space.layer is not None:
+            check_named(module, space.layer, inputs)
+        self._layer = last_linear(module, inputs) if space.layer is None else space.layer
+        self.watched = [self._layer]
+        self.described = {"layer": self._layer}
         self.kept = [keep("rows")]
 
     def read(self, batch: Batch) -> None:
@@ -119,9 +93,9 @@ class HiddenReader(Reader):
 
     def features(self) -> AnyArray:
         """float32 [n, d]."""
-        found = self.kept[0].whole()
-        self.described["features"] = found.shape[1]
-        return found
+        hidden = self.kept[0].whole()
+        self.described["features"] = hidden.shape[1]
+        return hidden
 
 
 class LastLayerReader(Reader):
@@ -129,11 +103,10 @@ class LastLayerReader(Reader):
 
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         self._layer = last_linear(module, inputs)
-        part = module.get_submodule(self._layer)
         self._model = type(module).__name__
         with watching(module, [self._layer]) as captured, torch.no_grad():
             self._check(captured, module(inputs))
-        self._bias = _has_bias(part)
+        self._bias = _has_bias(module.get_submodule(self._layer))
         self.watched = [self._layer]
         self.described = {"layers": [self._layer]}
         self.kept = [keep("delta"), keep("inputs")]
@@ -172,7 +145,7 @@ class LinearReader(Reader):
         differentiable = bool(outputs) and logits.requires_grad
         gradients = torch.autograd.grad(logits.sum(), outputs, allow_unused=True) if differentiable else ()
         # Layers that the logits do not depend on have no gradient.
-        reached = {id(output) for output, found in zip(outputs, gradients, strict=False) if found is not None}
+        reached = {id(output) for output, gradient in zip(outputs, gradients, strict=False) if gradient is not None}
         self.watched = [name for name in trains if any(id(output) in reached for output in captured.outputs[name])]
         _check_not_tied({name: parts[name] for name in self.watched})
         if not self.watched:

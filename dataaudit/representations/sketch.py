@@ -24,19 +24,7 @@ class Sketch:
     Every parameter is added to one of `WIDTH` values, with a random sign (a count sketch; Charikar, Chen,
     Farach-Colton 2002; Kane, Nelson 2014). A model of at most `WIDTH` parameters is not sketched.
 
-    Parameters
-    ----------
-    module
-        The model in evaluation mode.
-    loss
-        ``loss(logits [b, C], labels [b]) -> [b]``; softmax cross-entropy if None.
-    seed
-        Of places and signs.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot be differentiated example by example.
+    The module is in evaluation mode; ``loss(logits [b, C], labels [b]) -> [b]`` is softmax cross-entropy if None.
     """
 
     def __init__(self, module: nn.Module, loss: Callable[..., Any] | None, seed: int) -> None:
@@ -61,7 +49,10 @@ class Sketch:
         self.batch = max(1, BYTES // (16 * count))
 
     def rows(self, inputs: Tensor, labels: Tensor, delta: Tensor) -> Tensor:
-        """Sketched gradients, float32 [b, width], of inputs [b, ...] with labels [b] and logit gradients [b, C]."""
+        """Sketched gradients, float32 [b, width], of inputs [b, ...] with labels [b] and logit gradients [b, C].
+
+        Raises `ModelError` if the model cannot be differentiated example by example.
+        """
         parts = zip(inputs.split(self.batch), labels.split(self.batch), delta.split(self.batch), strict=True)
         try:
             return torch.cat([self._rows(*part) for part in parts])
@@ -84,8 +75,8 @@ class Sketch:
                     "keep the first axis: write flatten(1) where it says squeeze()",
                 )
             if self._loss is not None:
-                found: Tensor = torch.sum(self._loss(logits, y[None]))
-                return found
+                loss: Tensor = torch.sum(self._loss(logits, y[None]))
+                return loss
             # Its gradient is the cross-entropy's, with a logit gradient that was computed in double precision.
             crossed: Tensor = torch.sum(logits[0].float() * by_logits)
             return crossed

@@ -12,19 +12,10 @@ from dataaudit.errors import SettingError
 
 @dataclass(frozen=True)
 class SpaceKind:
-    """A row of the table of spaces.
+    """A row of the table of spaces; `options` are the attributes of `Space` that may be other than None.
 
-    Parameters
-    ----------
-    summary
-        A phrase.
-    reader
-        "module:class" of what reads it off a model, a `dataaudit.representations.readers.Reader`; None for the inputs.
-    options
-        Attributes of `Space` that may be other than None.
-    searchable
-        Whether it has rows among which neighbours are searched: factors of gradients have none, and a sketch of them
-        stands for their kernel alone.
+    `reader` is "module:class" of the `dataaudit.representations.readers.Reader`, None for the inputs. Neighbours are
+    not `searchable` among factors of gradients, which are no rows, nor in a sketch, which stands for the kernel alone.
     """
 
     summary: str

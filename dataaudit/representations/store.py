@@ -29,21 +29,10 @@ BLOCK = 32 * 2**20
 
 
 class RowStore:
-    """A folder of representations of one data set and one model.
+    """A folder of representations of one data set and one model; created if it does not exist.
 
-    Parameters
-    ----------
-    folder
-        Where; made if it does not exist.
-    data
-        Fingerprint of inputs and labels.
-    model
-        Digest of the model as passed, its training and the seed; None where no model is part of this.
-
-    Raises
-    ------
-    StorageError
-        If the folder holds other things, or rows of another data set or model, or cannot be written.
+    `data` is the fingerprint of inputs and labels, `model` the digest of the model as passed, its training and the
+    seed, if any. Raises `StorageError` if the folder holds anything else, or cannot be written.
     """
 
     def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
@@ -76,7 +65,7 @@ class RowStore:
 
         `of` is what else distinguishes it: layer, epoch, loss. `weights` is the digest of the model's weights as they
         are read, None for inputs: rows of other weights, which the same model may come to on a device whose sums have
-        no fixed order, are made anew.
+        no fixed order, are computed anew.
         """
         model = self._model if weights is not None else None
         digest = fingerprint_of(dict(of))[:12]
@@ -100,27 +89,15 @@ class RowStore:
             rows.close()
 
     def describe(self) -> dict[str, Any]:
-        """Record for an audit: every file, its bytes, and the row from which this call made it."""
+        """Record for an audit: every file, its bytes, and the row from which this call wrote it."""
         used = {rows.path.name: {"bytes": rows.path.stat().st_size, "made_from_row": rows.begun} for rows in self._used}
         return {"folder": str(self.folder), "files": used}
 
 
 class OnDisk:
-    """Rows [n, d] in an .npy file, appended block by block.
+    """Rows [n, d] in the file `stem`.npy, appended block by block; rows of anything but `belongs` are computed anew.
 
-    Parameters
-    ----------
-    stem
-        Path without the suffix.
-    n
-        Number of rows.
-    belongs
-        What the rows are of; rows of anything else are made anew.
-
-    Raises
-    ------
-    StorageError
-        If rows that were written are not what was written, or another process is writing them.
+    Raises `StorageError` if the file does not hold what was written, or another process is writing it.
     """
 
     def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any]) -> None:

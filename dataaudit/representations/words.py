@@ -19,20 +19,19 @@ DIMENSIONS = 512
 """Most dimensions of the vectors, by benchmarks/peers/words.py."""
 
 SAMPLE = 20000
-"""Most texts that vocabulary and dimensions are found from: beyond, a sample of them."""
+"""Most texts that vocabulary and dimensions are learned from: beyond, a sample of them."""
 
 TERMS = 2**17
 """Most terms of a kind, the commonest first."""
 
 HASHES = 2**20
-"""Values of the hash that tells terms of a kind apart."""
+"""Values of the hash that distinguishes terms of a kind."""
 
 KINDS: dict[str, dict[str, Any]] = {
     "words": {"analyzer": "word", "token_pattern": r"(?u)\b\w+\b", "ngram_range": (1, 2)},
     "letters": {"analyzer": "char_wb", "ngram_range": (3, 3)},
 }
 """Terms that are counted, each kind with weight 1: words and pairs, and triples of letters within words."""
-
 
 DESCRIBED = "words, pairs of words and triples of letters by TF-IDF, by latent semantic analysis"
 """Record of the vectors, for an audit's settings."""
@@ -82,9 +81,9 @@ class WordVectors:
 
     def of(self, texts: list[str]) -> AnyArray:
         """Vectors float32 [b, d] of length 1; zeros for a text without any known term."""
-        found = np.asarray(self._weighted(texts) @ self._axes, np.float32)
-        length = np.linalg.norm(found, axis=1, keepdims=True)
-        return np.asarray(found / np.where(length > 0, length, 1.0))
+        vectors = np.asarray(self._weighted(texts) @ self._axes, np.float32)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.where(length > 0, length, 1.0))
 
     def _weighted(self, texts: list[str]) -> Any:
         from scipy import sparse

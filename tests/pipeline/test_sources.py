@@ -24,7 +24,7 @@ class Lengths(Source):
     def collect(self):
         if self._press:
             raise KeyboardInterrupt
-        self._found = {"others": {LENGTHS: np.linalg.norm(self._inputs.rows.found[0], axis=1)}}
+        self._found = {"others": {LENGTHS: np.linalg.norm(self._inputs.rows.plain[0], axis=1)}}
 
     def parts(self):
         return self._found

@@ -105,7 +105,7 @@ def test_tables_and_arrays_are_levelled_alike():
     frame = pd.DataFrame(rows, columns=list("abcd")).assign(label=labels)
     inputs = InputRows(as_examples(frame, label="label"))
     np.testing.assert_allclose(inputs.level[0], levelled(rows), atol=1e-6)
-    np.testing.assert_allclose(inputs.found[0].std(0), 1.0, atol=1e-5)
+    np.testing.assert_allclose(inputs.plain[0].std(0), 1.0, atol=1e-5)
 
 
 def test_a_memory_mapped_table_is_levelled_as_it_is_read(tmp_path):

@@ -88,8 +88,8 @@ def test_texts_beside_the_audited_ones_are_told_by_the_words_of_these():
 def test_rows_are_found_once():
     texts, topics = corpus(30)
     rows = InputRows(as_examples((texts, topics)))
-    assert rows.found is rows.found
-    assert "latent semantic analysis" in rows.found[1]["inputs"]
+    assert rows.plain is rows.plain
+    assert "latent semantic analysis" in rows.plain[1]["inputs"]
 
 
 @pytest.mark.parametrize("scorers", ["auto", ["consensus", "parzen/input", "knn_c_score/input"]])

@@ -123,7 +123,7 @@ class SpaceCollector:
     def take_inputs(self, inputs: InputRows) -> None:
         """Compute what lies among the inputs."""
         with self._run.timer.stage("represent"):
-            rows = [inputs.level if isinstance(need, NeighbourLabelsNeed) else inputs.found for need in self.needs]
+            rows = [inputs.level if isinstance(need, NeighbourLabelsNeed) else inputs.plain for need in self.needs]
         for need, (features, described) in zip(self.needs, rows, strict=True):
             self._add(need, cast("Features", features), described)
         if self._tools.store is not None:
