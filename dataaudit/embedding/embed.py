@@ -1,4 +1,4 @@
-"""The verb: every text becomes a vector."""
+"""Embedding of texts: one vector a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -104,15 +104,15 @@ def embed(
     n = len(data)
     _check_texts(read, n)
     encoder = load(model, tokenizer, max_length, device)
-    with _evaluating(encoder.model), _room(target) as room, progress_bar("embedding", n, progress) as advance:
+    with _evaluating(encoder.model), _VectorStore(target) as store, progress_bar("embedding", n, progress) as advance:
         for start in range(0, n, BLOCK):
             texts = read(start, min(start + BLOCK, n))
             tokens = encoder.tokens(texts)
             check_lengths(tokens.starts, start)
             for positions, vectors in _in_batches(encoder, tokens, batch_size, normalise):
-                room.array(n, vectors.shape[1])[start + positions] = vectors
+                store.array(n, vectors.shape[1])[start + positions] = vectors
                 advance(len(positions))
-    vectors = room.result()
+    vectors = store.result()
     return _with_column(data, vectors) if hugging else vectors
 
 
@@ -124,45 +124,40 @@ def _in_batches(encoder: Encoder, tokens: Ragged, size: int, normalise: bool) ->
         yield positions, encoder.vectors(tokens, positions, normalise).numpy()
 
 
-class _Room:
-    """Where the vectors go: memory, or a file that gets its name when it is complete."""
+class _VectorStore:
+    """Store of the vectors: memory, or a file that gets its name when it is complete; half a file is removed."""
 
     def __init__(self, target: Path | None) -> None:
         self._target = target
         self._array: AnyArray | None = None
-        self.partial = None if target is None else target.with_name(f".{target.name}.partial")
+        self._partial = None if target is None else target.with_name(f".{target.name}.partial")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is not None and self._partial is not None:
+            self._partial.unlink(missing_ok=True)
 
     def array(self, n: int, width: int) -> AnyArray:
-        """Vectors float32 [n, width], made when the first are known."""
+        """Vectors float32 [n, width], allocated when the first are known."""
         if self._array is None:
-            if self.partial is None:
+            if self._partial is None:
                 self._array = np.empty((n, width), np.float32)
             else:
-                self._array = np.lib.format.open_memmap(self.partial, "w+", np.float32, (n, width))
+                self._array = np.lib.format.open_memmap(self._partial, "w+", np.float32, (n, width))
         return self._array
 
     def result(self) -> AnyArray:
         """All vectors; a file gets its name, and is mapped read-only."""
         assert self._array is not None
-        if self._target is None or self.partial is None:
+        if self._target is None or self._partial is None:
             return self._array
         assert isinstance(self._array, np.memmap)
         self._array.flush()
-        os.replace(self.partial, self._target)
+        os.replace(self._partial, self._target)
         mapped: AnyArray = np.load(self._target, mmap_mode="r")
         return mapped
-
-
-@contextmanager
-def _room(target: Path | None) -> Iterator[_Room]:
-    """Room for vectors; half a file is removed."""
-    room = _Room(target)
-    try:
-        yield room
-    except BaseException:
-        if room.partial is not None:
-            room.partial.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager
@@ -216,7 +211,7 @@ def _check_columns(data: Any, column: str | None, out: Path | None) -> None:
 
 
 def _column_reader(data: Any, column: str | None) -> Read:
-    """Texts by position, of a Hugging Face data set; no more than them is read."""
+    """Texts by position, of a Hugging Face data set; nothing else is read."""
     view = data.select_columns([column]).with_format("arrow")
     return lambda start, end: view[start:end][column].to_pylist()
 

@@ -1,4 +1,4 @@
-"""Sentence models: loaded from a folder with the pooling that it describes, or made of a model and a tokenizer."""
+"""Sentence models: loaded from a folder with the pooling that it describes, or built of a model and a tokenizer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POOLER = "pooler."
 
 @dataclass(frozen=True)
 class Encoder:
-    """A transformers encoder that makes one vector of a text."""
+    """A transformers encoder with its tokenizer and pooling."""
 
     model: nn.Module
     tokenizer: Any
@@ -44,10 +44,7 @@ class Encoder:
 
     @torch.inference_mode()
     def vectors(self, tokens: Ragged, rows: Any, normalise: bool) -> Tensor:
-        """Pooled vectors float32 [b, d] of some texts, on the CPU.
-
-        Raises `ModelError` if the model gives no hidden states, or NaN or infinity.
-        """
+        """Pooled vectors float32 [b, d] of the texts `rows`, on the CPU; `ModelError` if they are not finite."""
         (ids,), there = tokens.padded(rows, [self.tokenizer.pad_token_id], self.tokenizer.padding_side == "left")
         mask = torch.from_numpy(there).to(self.device)
         output = self.model(input_ids=torch.from_numpy(ids).to(self.device), attention_mask=mask.long())
@@ -79,11 +76,7 @@ def pooled(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
 
 
 def load(model: Any, tokenizer: Any, max_length: int | None, device: str) -> Encoder:
-    """Encoder of a folder, a name or objects.
-
-    Raises `ModelError` if it has no tokenizer or padding token, lacks weights, or pools in a way that is not
-    understood; `SettingError` if `max_length` is beyond what the model reads, or the device is not there.
-    """
+    """Encoder of a folder, a name or objects, checked for what `embed` needs."""
     transformers = require("transformers", "transformers", "embedding texts")
     target = resolve_device(device)
     pooling, described = "mean", None
@@ -199,7 +192,7 @@ def _json(model: str, name: str) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the bars and reports of loading; missing weights are looked at by the caller."""
+    """Loading without bars and reports; the caller checks for missing weights."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()

@@ -65,7 +65,7 @@ class BatchBuilder(Protocol):
 
 
 class Recording(Protocol):
-    """The part of `dataaudit.Recorder` that a learner talks to while it trains."""
+    """Part of `dataaudit.Recorder` that a learner calls while it trains."""
 
     @abstractmethod
     def update(self, indices: Any, logits: Any, labels: Any) -> None:

@@ -33,14 +33,14 @@ class FeatureFitPredict(FitPredict, Protocol):
 class FeatureFitted(Fitted):
     """A model of features, trained on the rows `train` when it is first needed.
 
-    For other data sets than the learner's, `own` has their features behind the learner's, from the row `first` on.
+    For another data set than the learner's, `bound` has its features behind the learner's, from the row `first` on.
     """
 
     def __init__(
-        self, learner: FeatureLearner, train: IntArray, own: FeatureFitPredict | None = None, first: int = 0
+        self, learner: FeatureLearner, train: IntArray, bound: FeatureFitPredict | None = None, first: int = 0
     ) -> None:
         self._learner, self._train, self._first = learner, train, first
-        self._fit_predict = learner.fit_predict() if own is None else own
+        self._fit_predict = learner.fit_predict() if bound is None else bound
 
     @cached_property
     def _model(self) -> Any:
@@ -59,10 +59,9 @@ class FeatureFitted(Fitted):
 
 
 class FeatureLearner(Learner):
-    """A model of features, bound to a data set.
+    """A model of features, read when first needed and held as float32 [n, d].
 
-    The features are read when they are first needed, and held as float32 [n, d]. There are no epochs, and nothing is
-    drawn at random: every fit starts afresh.
+    There are no epochs, and nothing is drawn at random: every fit starts afresh.
     """
 
     def __init__(self, examples: Examples) -> None:
@@ -80,10 +79,7 @@ class FeatureLearner(Learner):
         return other
 
     def check(self, seed: int) -> None:
-        """Read two rows.
-
-        Raises `DataError` if they are not made of numbers.
-        """
+        """Read two rows; `DataError` if they are not made of numbers."""
         feature_rows(self.examples, np.arange(min(2, len(self.examples)), dtype=np.int64))
 
     @property
@@ -93,10 +89,7 @@ class FeatureLearner(Learner):
         return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
     def untrained(self) -> FeatureFitted:
-        """There is nothing to ask: what is passed are settings.
-
-        Raises `ModelError` always.
-        """
+        """Raise `ModelError`: settings were passed, not a trained model."""
         raise ModelError(
             f"a {self.description['model']} as the model that was trained elsewhere",
             "a trained model for scores of its predictions",
@@ -104,21 +97,13 @@ class FeatureLearner(Learner):
         )
 
     def fit(
-        self,
-        indices: IntArray,
-        seed: int,
-        recorder: Recording | None,
-        progress: bool,
-        watch: Watch | None = None,
+        self, indices: IntArray, seed: int, recorder: Recording | None, progress: bool, watch: Watch | None = None
     ) -> FeatureFitted:
         """Train on the rows `indices`."""
         return FeatureFitted(self, indices)
 
     def fit_predict(self) -> FeatureFitPredict:
-        """Function on all rows, picklable; made once.
-
-        Raises `DataError` if the inputs are not finite numbers.
-        """
+        """Function on all rows, picklable, bound once."""
         if self._fit_predict is None:
             self._fit_predict = self.bind(all_features(self.examples), self.examples.labels)
         return self._fit_predict

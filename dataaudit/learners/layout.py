@@ -58,7 +58,7 @@ GIVEN = Layout()
 
 
 def turned(shape: Sequence[int]) -> Layout | None:
-    """The other layout that inputs of this shape, [n, ...], can have; None where they can be no images.
+    """Other layout that inputs of this shape, [n, ...], can have; None where they can be no images.
 
     Examples
     --------
@@ -95,16 +95,11 @@ def fitting(
     examples: int,
     try_on: Callable[[nn.Module, Tensor], None],
 ) -> Layout:
-    """The layout that a model takes: the given one if it does, otherwise the turned one.
+    """The layout that a model in evaluation mode takes: the given one if it does, otherwise the turned one.
 
-    Layers of images also take one image without a batch axis, [c, H, W]. A batch is not taken for that: where inputs
-    can be images, two and three of them must give two and three outputs. Lazy convolutions and normalisations take
-    anything; they get channels first where the images look like channels last and the model does not turn them itself.
-
-    The module is in evaluation mode; one with lazy layers is left as it is. `inputs` gives those of rows as they lie in
-    the data set of so many `examples`; `try_on` raises if a module does not take a batch.
-
-    Raises `ModelError` as `try_on` does for the layout that the model runs on, of both if it runs on neither.
+    Layers of images also take one image [c, H, W]; so that no batch is taken for that, two and three images must give
+    two and three outputs. Lazy layers take anything: they get channels first where images look like channels last and
+    the model does not turn them itself. `try_on` raises if a module does not take a batch.
     """
     first = inputs(np.arange(min(2, examples), dtype=np.int64))
     other = turned(first.shape)
@@ -131,7 +126,7 @@ def fitting(
 
 
 def _explained(given: Exception, turned: Exception, other: Layout) -> Exception:
-    """The error: of the outputs, where the model runs on either layout, else with both."""
+    """Error of the outputs where the model runs on either layout, otherwise of both layouts."""
     if isinstance(given, OutputsError):
         return given
     if isinstance(turned, OutputsError):
@@ -159,13 +154,9 @@ def _refusal(
 
 
 def _channels_met(module: nn.Module) -> list[int]:
-    """Filled, when the module runs, with the length of the second axis of what its lazy layers of images meet."""
+    """Lengths of the second axis of inputs of the lazy layers of images; filled when the module runs."""
     met: list[int] = []
-
-    def look(part: nn.Module, arguments: tuple[Any, ...]) -> None:
-        met.append(int(arguments[0].shape[1]))
-
     for part in module.modules():
         if isinstance(part, _LAZY):
-            part.register_forward_pre_hook(look)
+            part.register_forward_pre_hook(lambda _, arguments: met.append(int(arguments[0].shape[1])))
     return met

@@ -25,32 +25,14 @@ def row_blocks(n: int, classes: int, block: int = BLOCK) -> list[slice]:
 def leave_one_out(
     read: Callable[[slice], AnyArray], labels: IntArray, classes: int, alpha: float | None = None, block: int = BLOCK
 ) -> Callable[[slice], FloatArray]:
-    """Outputs of ridge regression on one-hot labels, each example's from all the others.
+    """Function from a block of rows to outputs float64 [b, C] of ridge regression on one-hot labels of all other rows.
 
     With H = X (X'X + P)^-1 X', X the centred features and a constant, and P the penalty of all but the constant, the
     output of example i without itself is (f_i - h_ii y_i) / (1 - h_ii): passes over the features, and no refitting.
     (Allen 1974, the PRESS statistic.) Centring on the mean of all examples is part of the constant, so it is exact.
 
-    Parameters
-    ----------
-    read
-        Features of a block of rows, [b, d]; three or four times over all of them.
-    labels
-        int64 [n].
-    classes
-        Number of classes C.
-    alpha
-        Penalty of squared weights. If None, the best of `PENALTIES` by the squared error of the outputs, in units of
-        the features' mean squared distance from their mean.
-    block
-        Most rows at a time.
-
-    Returns
-    -------
-    function
-        Outputs float64 [b, C] of a block of rows, which estimate the probabilities of the classes. Memory: d x d.
-
-    Raises `DataError` if the inputs are too large for float64.
+    `read` gives features [b, d] of a block, three or four times over all rows. Without `alpha`, the penalty is the best
+    of `PENALTIES` by the squared error of the outputs, in units of the features' mean squared distance from their mean.
     """
     n = len(labels)
     blocks = row_blocks(n, classes, block)
@@ -97,8 +79,7 @@ def leave_one_out(
 def within_rows(features: AnyArray, values: int = VALUES) -> AnyArray:
     """Features [n, d] in at most n coordinates, by a rotation about their mean that leaves ridge regression as it is.
 
-    Those of d <= n features are left alone. Otherwise products of rows are taken, n x n, which are smaller than the
-    features are. Some columns are taken at a time, of about `values` values.
+    More columns than rows are replaced by roots of the products of rows, n x n; blocks of columns hold `values` values.
     """
     n, d = features.shape
     if d <= n:

@@ -28,6 +28,7 @@ KINDS = {
 LEFT_OUT = (
     "; held-out predictions, unless folds are asked for, leave out one example at a time: softmax of 10 x outputs"
 )
+RIDGE_PRECISION = "float32 products, float64 sums and solutions; float64 products of small or ill-conditioned subsets"
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,9 @@ class LinearProbeLearner(FeatureLearner):
             "model": "LinearProbe",
             "recipe": {"kind": self.probe.kind, "alpha": float(self.probe.alpha)},
             "device": "cpu",
-            "precision": "float32 products, float64 sums and solutions; float64 products of small or ill-conditioned "
-            "subsets"
-            if ridge
-            else "float32",
+            "precision": RIDGE_PRECISION if ridge else "float32",
             "engine": "BLAS" if ridge else "scikit-learn",
-            "notes": [f"{self.probe.kind}: {KINDS[self.probe.kind]}" + (LEFT_OUT if ridge else "")],
+            "notes": [f"{self.probe.kind}: {KINDS[self.probe.kind]}" + LEFT_OUT * ridge],
         }
 
     def bind(self, features: AnyArray, labels: IntArray) -> FeatureFitPredict:

@@ -45,8 +45,7 @@ def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
     """Memory format for a module in evaluation mode that takes `inputs` [b, ...].
 
     Channels lie together where there are two-dimensional convolutions of images and the module gives the same outputs
-    so. One that fails or gives others, as one may that takes a ``view`` of a layer's output, keeps torch's own layout;
-    so does one with lazy layers. The module and the global generator are left as they are.
+    so. One that fails or gives others, as one may that takes a ``view`` of a layer's output, keeps torch's own layout.
     """
     if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
         return MemoryFormat()
@@ -54,7 +53,7 @@ def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
         expected, widest = _run(module, inputs)
         images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
         takes = images and inputs.device.type in ("cpu", "cuda") and _takes_channels_last(module, inputs, expected)
-    return MemoryFormat(takes, _rows(widest))
+    return MemoryFormat(takes, max(SMALLEST_BATCH, min(LARGEST_BATCH, WORKING_SET // max(1, widest))))
 
 
 def _takes_channels_last(module: nn.Module, inputs: Tensor, expected: Tensor) -> bool:
@@ -67,12 +66,6 @@ def _takes_channels_last(module: nn.Module, inputs: Tensor, expected: Tensor) ->
     except Exception:  # A caller's model raises whatever it likes.
         return False
     return torch.allclose(outputs, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
-
-
-def _rows(bytes_a_row: int) -> int:
-    if not bytes_a_row:
-        return LARGEST_BATCH
-    return max(SMALLEST_BATCH, min(LARGEST_BATCH, WORKING_SET // bytes_a_row))
 
 
 def _run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, int]:

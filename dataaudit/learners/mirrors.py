@@ -1,4 +1,4 @@
-"""Test of whether images may be mirrored, from the images alone: can the mirrored ones be told from the others?"""
+"""Test of mirror symmetry, from the images alone: can mirrored images be recognised as mirrored?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST = 20
 """Fewest images of a class that it can be judged by."""
 
 TOLERATED = 0.6
-"""Share of mirrored images told from the others up to which they count as alike; a half is chance."""
+"""Share of images distinguished from their mirror images up to which both count as alike; a half is chance."""
 
 SIDE = 8
 SHRINKAGE = 0.3
@@ -32,33 +32,22 @@ class MirrorTest:
     """Result of `mirror_test`."""
 
     share: float
-    """Share of images that a linear rule of their class, found on other images, tells from their mirror image; NaN
-    where no class has enough of them."""
+    """Share of images distinguished from their mirror images; NaN where no class has enough of them."""
     images: int
     """Images looked at."""
     alike: bool
-    """Whether neither all classes together nor any one is told apart more often than `TOLERATED`, by two standard
-    errors."""
+    """True if neither all classes together nor any one exceed `TOLERATED` by two standard errors."""
 
 
 def mirror_test(
     examples: Examples, seed: int, turn: Callable[[AnyArray], AnyArray] = lambda images: images
 ) -> MirrorTest:
-    """Test whether mirrored images are like the images of their class.
+    """Test if mirrored images are like the images of their class, on at most `ROWS` readable images drawn by `seed`.
 
-    What is looked at is the difference between the left half and the mirrored right half, averaged over an 8 x 8
-    grid. A mirror image has the same with the other sign, so a rule is a direction: found on one half of a class by
-    shrunken linear discriminants, tried on the other half. A class by itself, because what sets two classes apart may
-    be the side alone. Rows that cannot be read are left out.
-
-    Parameters
-    ----------
-    examples
-        Images and labels; at most `ROWS` of them are read.
-    seed
-        Of the choice of images.
-    turn
-        Brings images as they are read to [b, c, H, W].
+    The feature is the difference between the left half and the mirrored right half, averaged over an 8 x 8 grid. A
+    mirror image has the same with the other sign, so a rule is a direction: fitted to one half of a class by shrunken
+    linear discriminants, tried on the other half. Each class by itself, because two may differ in the side alone.
+    `turn` brings images as they are read to [b, c, H, W].
     """
     n = len(examples)
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:ROWS])
@@ -92,7 +81,7 @@ def _tested(odd: FloatArray, labels: IntArray) -> MirrorTest:
     for label in np.unique(labels):
         own = odd[labels == label]
         if len(own) >= LEAST:
-            hits.append(_told_apart(own[::2], own[1::2]) + _told_apart(own[1::2], own[::2]))
+            hits.append(_recognised(own[::2], own[1::2]) + _recognised(own[1::2], own[::2]))
             sizes.append(len(own))
     if not hits:
         return MirrorTest(float("nan"), len(labels), False)
@@ -101,7 +90,7 @@ def _tested(odd: FloatArray, labels: IntArray) -> MirrorTest:
     return MirrorTest(float(right[-1] / total[-1]), len(labels), alike)
 
 
-def _told_apart(known: FloatArray, others: FloatArray) -> float:
+def _recognised(known: FloatArray, others: FloatArray) -> float:
     """Number of the others that lie on the side of the known ones; one that lies on neither counts half."""
     scatter = known.T @ known / len(known)
     level = max(float(np.trace(scatter)) / len(scatter), np.finfo(float).tiny)

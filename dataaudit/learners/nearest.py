@@ -71,10 +71,10 @@ class Votes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class NeighbourFitPredict:
-    """Votes of the k nearest neighbours bound to features, float32 [n, d], and labels, int64 [n].
+    """Votes of the k nearest neighbours bound to features, float32 [n, d], their mean, and labels, int64 [n].
 
-    Exact search by blocks of matrix products of centred rows, which lose least; `mean` is that of the features. A call
-    holds, besides the features, a copy of the training rows and for each thread `block_values` products.
+    Exact search by blocks of matrix products of centred rows, which lose least. A call holds, besides the features, a
+    copy of the training rows and for each thread `block_values` products.
     """
 
     features: AnyArray
@@ -89,18 +89,18 @@ class NeighbourFitPredict:
         return np.sort(train)
 
     def votes(self, train: IntArray, rows: IntArray) -> Votes:
-        """Ask the neighbours of the rows `rows` [q] among the rows `train` [t]."""
+        """Votes for the rows `rows` [q] of their neighbours among the rows `train` [t]."""
         taken = self.features[train] - self.mean
         squares = np.einsum("ij,ij->i", taken, taken, dtype=np.float64).astype(np.float32)
         step = max(1, self.block_values // max(len(train), taken.shape[1]))
         blocks = (rows[start : start + step] for start in range(0, len(rows), step))
         with one_thread() as threads:
-            parts = list(in_order(partial(self._ask, train, taken, squares), blocks, threads))
+            parts = list(in_order(partial(self._block_votes, train, taken, squares), blocks, threads))
         if not parts:
             return Votes(np.zeros((0, self.classes)), np.zeros(0, np.int64))
         return Votes(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
-    def _ask(self, train: IntArray, taken: AnyArray, squares: AnyArray, rows: IntArray) -> Votes:
+    def _block_votes(self, train: IntArray, taken: AnyArray, squares: AnyArray, rows: IntArray) -> Votes:
         from dataaudit_kernels.neighbours import nearest
 
         k = min(self.k, len(train))
@@ -122,7 +122,7 @@ class NeighbourFitPredict:
         return logits
 
     def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
-        """Ask the rows `train` about the rows `held_out`; nothing depends on `seed`."""
+        """Predict the rows `held_out` by votes of the rows `train`; nothing depends on `seed`."""
         shares, predicted = self.votes(np.sort(train), held_out)
         labels = self.labels[held_out]
         return Outcome(predicted == labels, shares[np.arange(len(labels)), labels])
@@ -134,19 +134,14 @@ class NearestNeighboursLearner(FeatureLearner):
     def __init__(self, settings: NearestNeighbours, examples: Examples) -> None:
         super().__init__(examples)
         self.settings = settings
-        self._check_number()
-
-    def _check_number(self) -> None:
-        if self.settings.k > len(self.examples):
+        if settings.k > len(examples):
             raise SettingError(
-                f"k={self.settings.k}", f"at most {len(self.examples)}, the number of examples", "pass a smaller k"
+                f"k={settings.k}", f"at most {len(examples)}, the number of examples", "pass a smaller k"
             )
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
-        other = super().on(examples)
-        other._check_number()
-        return other
+        return type(self)(self.settings, examples)
 
     @property
     def description(self) -> dict[str, Any]:

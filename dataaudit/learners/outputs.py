@@ -1,4 +1,4 @@
-"""Outputs of a torch module for a few rows, looked at before any training."""
+"""Check of a torch module's outputs for a few rows, before any training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from dataaudit.errors import ModelError
 
 
 class OutputsError(ModelError):
-    """A module takes the inputs, and gives something else than logits of the classes."""
+    """Outputs of a module that takes the inputs are not logits of the classes."""
 
 
 def check_outputs(module: nn.Module, inputs: Tensor, name: str, classes: int) -> None:
-    """Run a batch through a module and look at what comes out.
-
-    Raises `ModelError` if the module fails; an `OutputsError` if it gives anything but one logit for each row and
-    class.
-    """
+    """Raise `ModelError` if a module fails on a batch, `OutputsError` unless it gives one logit for row and class."""
     try:
         with torch.inference_mode():
             outputs = module(inputs)

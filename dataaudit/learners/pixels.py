@@ -1,4 +1,4 @@
-"""Images as a transformers model takes them."""
+"""Batches of images for a transformers model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PixelBatches:
 
     @property
     def rows(self) -> int:
-        """As many as make `VALUES` pixel values."""
+        """Number of images that make `VALUES` pixel values."""
         return max(1, VALUES // max(1, self._size))
 
     @property
@@ -54,10 +54,7 @@ class PixelBatches:
         return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> None:
-        """Look at one image; settles how it is turned.
-
-        Raises `DataError` if the inputs are no images, or have another number of channels than the model takes.
-        """
+        """Read one image, and settle how images are turned; others than the model takes are refused."""
         shape = np.shape(self._examples.read(np.zeros(1, np.int64)))
         other = turned(shape)
         self.layout = GIVEN
@@ -69,7 +66,7 @@ class PixelBatches:
         return len(shape) == 4 and shape[1] in (1, self._channels)
 
     def on(self, examples: Examples) -> PixelBatches:
-        """Images of another data set, through the same processor and turned in the same way."""
+        """Images of another data set, through the same processor and in the same layout."""
         other = copy.copy(self)
         other._examples = examples
         return other

@@ -1,4 +1,4 @@
-"""Test of whether a module as it was passed was trained on the data at hand before."""
+"""Test for signs that a module as passed was trained on the data at hand before."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ def shows_training(
     classes: int,
     seed: int,
 ) -> float | None:
-    """Accuracy of a module if it shows training on these data; None if it does not.
+    """Accuracy of a module in evaluation mode if it shows training on these data; None if it does not.
 
-    The module must beat the majority class significantly (five standard errors), and must give the labels more
-    probability than half way between chance and certainty, or more than all copies of itself whose weights are
-    shuffled within each tensor, by three of their standard deviations: an untrained network is one such copy among
-    others, and may beat the majority by luck. The module is in evaluation mode; `probabilities` [b, C] are those that a
-    module gives to rows; `seed` is of the choice of rows, and of shuffling.
+    It must beat the majority class by five standard errors, and give the labels more probability than half way between
+    chance and certainty, or than all copies of itself whose weights are shuffled within each tensor, by three of their
+    standard deviations: an untrained network is one such copy, and may beat the majority by luck.
     """
 
     def agreement(module: nn.Module, rows: IntArray) -> tuple[float, float]:
@@ -45,10 +43,8 @@ def shows_training(
     majority = np.bincount(labels).max() / len(labels)
     if accuracy <= majority + 5 * np.sqrt(majority * (1 - majority) / count):
         return None
-    null = []
-    for number in range(COPIES):
-        shuffled = shuffle_weights(copy.deepcopy(module), seed + number)
-        null.append(agreement(shuffled, chosen[:: max(1, count // FEWER_ROWS)])[1])
+    fewer = chosen[:: max(1, count // FEWER_ROWS)]
+    null = [agreement(shuffle_weights(copy.deepcopy(module), seed + number), fewer)[1] for number in range(COPIES)]
     clear = float(np.mean(null)) + 3 * max(float(np.std(null)), 0.01)
     known = confidence > max(*null, clear) or confidence > (1 + 1 / classes) / 2
     return accuracy if known else None

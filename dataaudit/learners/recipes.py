@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -20,6 +21,14 @@ View = Callable[[Any], Any]
 def mirror(inputs: Any) -> Any:
     """Images [b, C, H, W], left and right exchanged."""
     return inputs.flip(3)
+
+
+CHOICES = {
+    "optimizer": ("sgd", "adamw"),
+    "schedule": ("linear", "cosine", "constant", "step"),
+    "precision": ("auto", "float32", "bfloat16"),
+    "init": ("auto", "keep", "reset"),
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +99,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            number = checks.whole(name, getattr(self, name), 1, f"pass Recipe({name}=...)")
-            object.__setattr__(self, name, number)
+            object.__setattr__(self, name, checks.whole(name, getattr(self, name), 1, f"pass Recipe({name}=...)"))
         expected = f"a whole number from 0 to the {self.epochs} epochs"
         action = "pass Recipe(evaluations=...)"
         evaluations = checks.whole("evaluations", self.evaluations, 0, action, most=self.epochs, expected=expected)
@@ -102,10 +110,9 @@ class Recipe:
         self._within("weight_decay", 0.0, float("inf"))
         self._within("warmup", 0.0, 1.0)
         self._within("decay", 0.0, 1.0, open_low=True)
-        self._one_of("optimizer", ("sgd", "adamw"))
-        self._one_of("schedule", ("linear", "cosine", "constant", "step"))
-        self._one_of("precision", ("auto", "float32", "bfloat16"))
-        self._one_of("init", ("auto", "keep", "reset"))
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            checks.choice(f"{name}={value!r}", value, choices, "a known value")
         if any(not 0 < share < 1 for share in self.milestones) or list(self.milestones) != sorted(self.milestones):
             raise SettingError(
                 f"milestones={self.milestones!r}", "rising shares of all steps, between 0 and 1", "sort them"
@@ -127,10 +134,6 @@ class Recipe:
         value = checks.number(name, getattr(self, name), low, high, "right" if open_low else "both", expected, action)
         object.__setattr__(self, name, value)
 
-    def _one_of(self, name: str, choices: tuple[str, ...]) -> None:
-        value = getattr(self, name)
-        checks.choice(f"{name}={value!r}", value, choices, "a known value")
-
     @property
     def views(self) -> tuple[View | None, ...]:
         """Looks of examples in an evaluation: as they are (None) and, where the augmentation mirrors, mirrored."""
@@ -139,8 +142,6 @@ class Recipe:
 
     def rate(self, step: int, total: int) -> float:
         """Learning rate of `step` (from 0) of `total`, as a share of the base rate."""
-        import math
-
         ramp = max(1, round(self.warmup * total)) if self.warmup else 0
         if step < ramp:
             return (step + 1) / ramp
@@ -292,7 +293,7 @@ def auto(epochs: int | None = None) -> Automatic:
 
 
 def of_length(recipe: Recipe, requested: Recipe | Automatic | None) -> Recipe:
-    """The recipe that was requested, or `recipe` where none was, of the length that was requested."""
+    """Requested recipe, or `recipe` where none is, of the requested length."""
     if isinstance(requested, Recipe):
         return requested
     return recipe if requested is None or requested.epochs is None else replace(recipe, epochs=requested.epochs)
@@ -307,8 +308,8 @@ def describe() -> Catalogue:
     """Every recipe's name with its length, batches, optimiser, rate and schedule."""
     lines = {AUTO: "chosen by network, inputs and size"}
     for name, recipe in _NAMED.items():
-        how = f"{recipe.optimizer} {recipe.learning_rate:g} {recipe.schedule}"
-        lines[name] = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {how}"
+        steps = f"{recipe.optimizer} {recipe.learning_rate:g} {recipe.schedule}"
+        lines[name] = f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {steps}"
     return Catalogue(lines)
 
 

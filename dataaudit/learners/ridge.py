@@ -92,10 +92,7 @@ class RidgeFitPredict:
         return len(self.total.counts)
 
     def fit(self, train: IntArray) -> Linear:
-        """Model of the rows `train` [t].
-
-        Raises `SettingError` if alpha is too small for the features: the equations have no solution in float64.
-        """
+        """Model of the rows `train` [t]; `SettingError` if alpha is too small for the features' scale."""
         with one_thread() as threads:
             return self._fit(train, threads)
 
@@ -126,10 +123,7 @@ class RidgeFitPredict:
         return Outcome(correct[held_out, 0], probability[held_out, 0])
 
     def nested(self, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[int, int, Outcome]]:
-        """Train on the first and on the last rows of a permutation; see `NestedFitPredict`.
-
-        Raises `SettingError` as `fit`.
-        """
+        """Train on the first and on the last rows of a permutation; see `NestedFitPredict`."""
         from dataaudit_kernels.outcomes import collect
 
         n = len(order)
@@ -142,10 +136,10 @@ class RidgeFitPredict:
             for side, most in ((0, middle), (1, n - after)):
                 bounds = [cut for cut in cuts if 0 < cut <= most]
                 models |= self._side(order[::-1] if side else order, bounds, set(wanted) - set(models), side, threads)
-            pieces = []
-            for start, stop in pairwise(cuts):
-                holding = [models[d, t] if (t <= n - stop if d else t <= start) else None for d, t in wanted]
-                pieces.append((start, stop, holding))
+            pieces = [
+                (start, stop, [models[d, t] if t <= (n - stop if d else start) else None for d, t in wanted])
+                for start, stop in pairwise(cuts)
+            ]
             correct, probability = self._predict(order, pieces, len(wanted), threads)
         position = np.empty(n, np.int64)
         position[order] = np.arange(n)
@@ -165,41 +159,35 @@ class RidgeFitPredict:
         wanted: set[tuple[int, int]],
         side: int,
         threads: int,
+        float64_below: int | None = None,
     ) -> dict[tuple[int, int], Linear]:
-        """Models of the first `bound` rows of `order`, (side, bound), and of all others, (1 - side, n - bound)."""
-        few = FLOAT64_BELOW * self.rows.shape[1]
-        try:
-            return self._side_with(order, bounds, wanted, side, threads, few)
-        except IllConditioned:
-            return self._side_with(order, bounds, wanted, side, threads, float64_below=len(order))
+        """Models of the first `bound` rows of `order`, (side, bound), and of all others, (1 - side, n - bound).
 
-    def _side_with(
-        self,
-        order: IntArray,
-        bounds: Sequence[int],
-        wanted: set[tuple[int, int]],
-        side: int,
-        threads: int,
-        float64_below: int,
-    ) -> dict[tuple[int, int], Linear]:
+        Products of subsets of up to `float64_below` rows are taken in float64, those of ill-conditioned ones again.
+        """
         n = len(self.rows)
+        few = FLOAT64_BELOW * self.rows.shape[1] if float64_below is None else float64_below
 
         def subsets() -> Iterator[tuple[tuple[int, int], Moments, bool]]:
             part = Moments(*(np.zeros_like(values) for values in self.total))
             blocks = _blocks(bounds)
-            products = in_order(partial(self._moments, order, float64_below), blocks, self._threads(threads))
+            products = in_order(partial(self._moments, order, few), blocks, self._threads(threads))
             for (_, stop), moments in zip(blocks, products, strict=True):
                 for values, more in zip(part, moments, strict=True):
                     values += more
                 if stop not in bounds:
                     continue
-                exact = stop <= float64_below
+                exact = stop <= few
                 if (side, stop) in wanted:
-                    yield (side, stop), Moments(part.gram.copy(), part.sums.copy(), part.counts.copy()), exact
+                    yield (side, stop), Moments(*(values.copy() for values in part)), exact
                 if (1 - side, n - stop) in wanted:
                     yield (1 - side, n - stop), self.total.less(part), exact
 
-        return dict(in_order(self._solve, subsets(), self._threads(threads)))
+        try:
+            return dict(in_order(self._solve, subsets(), self._threads(threads)))
+        except IllConditioned:
+            # All of them are exact now, and none is refused for its condition.
+            return self._side(order, bounds, wanted, side, threads, float64_below=len(order))
 
     def _threads(self, threads: int) -> int:
         return threads if self.rows.size > self.serial else 1

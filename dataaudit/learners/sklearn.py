@@ -37,9 +37,7 @@ class SklearnFitted(Fitted):
     """A trained classifier, with the steps before it."""
 
     def __init__(self, steps: Any, classifier: Any, learner: SklearnLearner) -> None:
-        self._steps = steps
-        self.classifier = classifier
-        self._learner = learner
+        self._steps, self.classifier, self._learner = steps, classifier, learner
 
     def on(self, examples: Examples) -> SklearnFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
@@ -219,12 +217,12 @@ class SklearnLearner(Learner):
                     steps = model[:-1]
                     inputs = steps.fit_transform(inputs, labels)
             if self._kind == "partial_fit":
-                self._fit_by_batches(classifier, inputs, labels, indices, seed, recorder, progress, see)
+                self._fit_by_batches(classifier, inputs, indices, seed, recorder, progress, see)
             else:
                 classifier.fit(inputs, labels)
+        except ModelError:
+            raise
         except (ValueError, TypeError) as error:
-            if isinstance(error, ModelError):
-                raise
             raise ModelError(
                 f"a {type(self._last).__name__} that refuses these data: {error}",
                 "an estimator that fits the inputs",
@@ -242,14 +240,13 @@ class SklearnLearner(Learner):
         self,
         classifier: Any,
         inputs: Any,
-        labels: IntArray,
         indices: IntArray,
         seed: int,
         recorder: Recording | None,
         progress: bool,
         see: Callable[[int], None],
     ) -> None:
-        order = np.random.default_rng(seed)
+        labels, order = self.examples.labels[indices], np.random.default_rng(seed)
         every = np.arange(self.classes)
         take = inputs.iloc if hasattr(inputs, "iloc") else inputs
         size = self.recipe.batch_size

@@ -36,7 +36,7 @@ MASK, TYPES = "attention_mask", "token_type_ids"
 
 
 class Ragged(NamedTuple):
-    """Rows of different lengths, one behind the other."""
+    """Token values of texts of different lengths, one behind the other."""
 
     values: AnyArray
     """int32 [k, total]: one row for each kind of token values."""
@@ -48,8 +48,9 @@ class Ragged(NamedTuple):
         begin, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
         longest = int(lengths.max())
         position = np.arange(longest)
-        there = position >= longest - lengths[:, None] if left else position < lengths[:, None]
-        source = begin[:, None] + position - ((longest - lengths[:, None]) if left else 0)
+        skipped = longest - lengths[:, None] if left else 0
+        there = position >= skipped if left else position < lengths[:, None]
+        source = begin[:, None] + position - skipped
         padded = np.empty((len(self.values), len(rows), longest), np.int64)
         for kind, value in enumerate(fill):
             padded[kind] = value
@@ -67,7 +68,7 @@ def tokenised(tokenizer: Any, texts: list[str], names: Sequence[str], limit: int
 
 
 def length_limit(model: Any, tokenizer: Any) -> int | None:
-    """Most tokens of a text: the tokenizer's limit or the model's number of positions, whichever is less."""
+    """Most tokens of a text: the lesser of the tokenizer's limit and the model's number of positions."""
     limits = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
     for name, part in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
@@ -108,12 +109,12 @@ class TokenBatches:
 
     @property
     def rows(self) -> int:
-        """As many as make `TOKENS` tokens of the longest text."""
+        """Number of texts that make `TOKENS` tokens, each as long as the longest."""
         return max(1, TOKENS // (self._longest or self._limit or TOKENS))
 
     @property
     def notes(self) -> list[str]:
-        """Texts that were cut, and whether they are tokenised again and again."""
+        """Number of texts that were cut, and a note if texts are tokenised for every batch."""
         notes = []
         if self._full:
             notes.append(
@@ -134,10 +135,7 @@ class TokenBatches:
         return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> None:
-        """Tokenise all texts once.
-
-        Raises `DataError` if the inputs are no texts, or one has no token.
-        """
+        """Tokenise all texts once; other inputs and texts without a token are refused."""
         if self._longest is not None:
             return
         n = len(self._examples)
@@ -168,7 +166,7 @@ class TokenBatches:
         return other
 
     def attach(self, module: Any) -> None:
-        """Have the model take what `batch` gives."""
+        """Have the model take the tensor of `batch` and return its logits."""
         take_packed(module, self.takes)
         give_logits(module)
 

@@ -70,11 +70,8 @@ class TorchFitted(Fitted):
     @torch.inference_mode()
     def logits(self, indices: IntArray, view: View | None = None) -> Tensor:
         """Logits float32 [b, C] of the rows `indices`, seen as they are or as `view` shows them; on its device."""
-        parts = [
-            self._learner.forward(self.module, batch, view)
-            for batch in np.array_split(indices, -(-len(indices) // self.rows))
-        ]
-        return torch.cat(parts)
+        batches = np.array_split(indices, -(-len(indices) // self.rows))
+        return torch.cat([self._learner.forward(self.module, batch, view) for batch in batches])
 
 
 class TorchLearner(Learner):

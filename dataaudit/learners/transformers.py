@@ -116,10 +116,10 @@ def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenBatches:
             "a vector for each token",
             "pass the tokenizer that belongs to the model, or call model.resize_token_embeddings(len(tokenizer))",
         )
-    taken = inspect.signature(type(model).forward).parameters
+    parameters = inspect.signature(type(model).forward).parameters
     # Batches are padded here, whatever the tokenizer is used to give.
     named = (MASK, *tokenizer.model_input_names)
-    optional = [one for one in (MASK, TYPES) if one in taken and one in named]
+    optional = [one for one in (MASK, TYPES) if one in parameters and one in named]
     return TokenBatches(examples, tokenizer, ("input_ids", *optional), length_limit(model, tokenizer))
 
 

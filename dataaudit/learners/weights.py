@@ -13,10 +13,7 @@ from dataaudit.errors import ModelError
 
 
 def copied(module: nn.Module) -> nn.Module:
-    """Deep copy of a module.
-
-    Raises `ModelError` if it holds tensors that are results of a computation.
-    """
+    """Deep copy of a module; `ModelError` if it holds tensors that are results of a computation."""
     try:
         return copy.deepcopy(module)
     except RuntimeError as error:
@@ -30,10 +27,8 @@ def copied(module: nn.Module) -> nn.Module:
 def reset(module: nn.Module) -> None:
     """Initialise every layer afresh, in place, by its own ``reset_parameters``.
 
-    Parameters are overwritten with NaN beforehand, so that one which no layer renews is found. Buffers that no layer
-    renews are kept: they are constants. A transformers model is made anew from its configuration.
-
-    Raises `ModelError` if a parameter is not renewed.
+    Parameters are overwritten with NaN beforehand; one that no layer renews is a `ModelError`. Buffers are then kept:
+    they are constants. A transformers model is built anew from its configuration.
     """
     if is_a(module, "transformers.modeling_utils", "PreTrainedModel"):
         _from_configuration(module)

@@ -50,8 +50,8 @@ def models_of(trial, order, sizes, monkeypatch):
     found = {}
     original = ridge.RidgeFitPredict._side
 
-    def side(self, *arguments):
-        made_here = original(self, *arguments)
+    def side(self, *arguments, **named):
+        made_here = original(self, *arguments, **named)
         found.update(made_here)
         return made_here
 
@@ -141,9 +141,9 @@ def test_float32_products_do_where_subsets_are_large(monkeypatch):
     def refuse(*arguments, **named):
         raise AssertionError("asked for float64")
 
-    original = ridge.RidgeFitPredict._side_with
+    original = ridge.RidgeFitPredict._side
     monkeypatch.setattr(
-        ridge.RidgeFitPredict, "_side_with", lambda self, *a, **named: refuse() if named else original(self, *a)
+        ridge.RidgeFitPredict, "_side", lambda self, *a, **named: refuse() if named else original(self, *a)
     )
     check_nested(features, labels, 10, 1.0, [900, 2700, 4500, 6301, 8101], monkeypatch)
 
@@ -156,13 +156,13 @@ def test_rare_features_ask_for_float64(monkeypatch):
     features[[17, 3000], 5] = 1.0
     features += rng.normal(size=30).astype(np.float32)
     again = []
-    original = ridge.RidgeFitPredict._side_with
+    original = ridge.RidgeFitPredict._side
 
     def counted(self, *arguments, **named):
         again.append(bool(named))
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(ridge.RidgeFitPredict, "_side_with", counted)
+    monkeypatch.setattr(ridge.RidgeFitPredict, "_side", counted)
     check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
     assert any(again)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
