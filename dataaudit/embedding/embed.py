@@ -162,7 +162,7 @@ class _VectorStore:
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode, and every part as it was afterwards."""
+    """Evaluation mode; every part is restored afterwards."""
     training = [part for part in model.modules() if part.training]
     model.eval()
     try:

@@ -90,10 +90,7 @@ def channels_first(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def fitting(
-    module: nn.Module,
-    inputs: Callable[[IntArray], Tensor],
-    examples: int,
-    try_on: Callable[[nn.Module, Tensor], None],
+    module: nn.Module, inputs: Callable[[IntArray], Tensor], examples: int, try_on: Callable[[nn.Module, Tensor], None]
 ) -> Layout:
     """The layout that a model in evaluation mode takes: the given one if it does, otherwise the turned one.
 

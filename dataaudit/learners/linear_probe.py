@@ -73,10 +73,7 @@ class LinearProbe:
 
 @dataclass(frozen=True, eq=False)
 class LogisticFitPredict:
-    """Multinomial logistic regression bound to features, float32 [n, d], and labels, int64 [n].
-
-    Every fit starts from zero, so that no outcome depends on the runs before it.
-    """
+    """Multinomial logistic regression of features, float32 [n, d] and labels int64 [n], from zero every time."""
 
     features: AnyArray
     labels: IntArray

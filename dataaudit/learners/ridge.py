@@ -230,11 +230,7 @@ class RidgeFitPredict:
         return key, Linear(weights.astype(np.float32), offsets.astype(np.float32))
 
     def _predict(
-        self,
-        order: IntArray,
-        pieces: Sequence[tuple[int, int, Sequence[Linear | None]]],
-        columns: int,
-        threads: int,
+        self, order: IntArray, pieces: Sequence[tuple[int, int, Sequence[Linear | None]]], columns: int, threads: int
     ) -> tuple[AnyArray, AnyArray]:
         """Hits of each model, bool [n, columns], and its probabilities of the labels; models by piece."""
         from dataaudit_kernels.outcomes import score_outputs
