@@ -85,7 +85,10 @@ def convolutions(module: nn.Module) -> int:
 
 
 def crop(shape: tuple[int, ...], deep: bool = True) -> int:
-    """Pixels by which images [c, H, W] are moved at most: an eighth of the shorter side; for shallow networks, half."""
+    """Pixels by which images [c, H, W] are moved at most.
+
+    An eighth of the shorter side, small images 4 at most; half of that, at least one, for shallow networks.
+    """
     side = min(shape[1:])
     usual = min(SMALL_PADDING, side // 8) if side <= LARGEST_SMALL else side // 8
     return usual if deep or usual < 2 else usual // 2

@@ -96,7 +96,7 @@ def fitting(
 
     Layers of images also take one image [c, H, W]; so that no batch is taken for that, two and three images must give
     two and three outputs. Lazy layers take anything: they get channels first where images look like channels last and
-    the model does not turn them itself. `try_on` raises if a module does not take a batch.
+    the model does not turn them itself; the module stays as it is. `try_on` raises if a module does not take a batch.
     """
     first = inputs(np.arange(min(2, examples), dtype=np.int64))
     other = turned(first.shape)

@@ -45,7 +45,8 @@ def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
     """Memory format for a module in evaluation mode that takes `inputs` [b, ...].
 
     Channels lie together where there are two-dimensional convolutions of images and the module gives the same outputs
-    so. One that fails or gives others, as one may that takes a ``view`` of a layer's output, keeps torch's own layout.
+    so. One that fails or gives others, as one may that takes a ``view`` of a layer's output, keeps torch's own layout;
+    so does one with lazy layers. The module and the global generator are left as they are.
     """
     if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
         return MemoryFormat()
