@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dataaudit_kernels.arrays import Floats
 
 SCORES: dict[str, Callable[[Floats, Floats], Floats]] = {
     "density": lambda other, same: other + same,
@@ -28,8 +27,8 @@ RELEVANT = 0.05
 
 def ranks(values: Floats) -> Floats:
     """Ranks from 1, equal values sharing the mean of theirs, float64 [n]."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
+    _, position, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[position])
 
 
 def spearman(first: Floats, second: Floats) -> float:
@@ -58,7 +57,7 @@ def estimated_agreement(other: Floats, same: Floats, other_halves: Floats, same_
     differences [b, repeats] come times the root of the unseen share of the population, 0 for exact sums, NaN for
     unknown ones.
     """
-    found = {}
+    agreements = {}
     for name, score in SCORES.items():
         ours = score(other, same)
         agree = []
@@ -66,8 +65,8 @@ def estimated_agreement(other: Floats, same: Floats, other_halves: Floats, same_
             moved = score(np.maximum(other + apart, 0.0), np.maximum(same + own, 0.0))
             known = ~np.isnan(moved)
             agree.append(float(known.mean()) * spearman(ours[known], moved[known]) if known.any() else 0.0)
-        found[name] = float(np.mean(agree))
-    return found
+        agreements[name] = float(np.mean(agree))
+    return agreements
 
 
 def without_unknown(halves: Floats, stderr: Floats, effective: Floats) -> Floats:

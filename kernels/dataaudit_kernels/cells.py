@@ -19,10 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from dataaudit_kernels.arrays import Integers, Singles
 from dataaudit_kernels.threads import in_order
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 QUERIES = 2**14
 """Queries that a thread takes together."""
@@ -38,16 +36,9 @@ STRIP = 16
 
 
 class Cells:
-    """Rows sorted by cell.
+    """Rows sorted by cell, float32 [n, d]; centred, for squared norms lose least to rounding then.
 
-    Parameters
-    ----------
-    rows
-        float32 [n, d], those of a cell one behind the other; centred, for squared norms lose least to rounding then.
-    names
-        What each row is called, int64 [n].
-    starts
-        Where the rows of each cell begin, and the end of the last; int64 [c + 1].
+    `names` [n] are what each row is called, and `starts` [c + 1] where the rows of each cell begin, and the last end.
 
     Examples
     --------
@@ -64,38 +55,32 @@ class Cells:
         self._squares = np.einsum("ij,ij->i", rows, rows)
 
     def search(self, queries: Singles, near: NDArray[np.integer], k: int, threads: int) -> tuple[Integers, Singles]:
-        """Nearest rows of queries float32 [b, d] in the cells `near` each, none twice, [b, p].
+        """Names and distances of the rows nearest to queries, float32 [b, d], in the cells `near` each, [b, p].
 
-        Returns
-        -------
-        names
-            int64 [b, k], nearest first, of equal distances the first in the order of rows; -1 where there are no more.
-        apart
-            Squared distances less the query's squared norm, float32 [b, k]; infinite where there are no more.
+        Nearest first, of equal distances the first in the order of rows: names int64 [b, k], and squared distances less
+        the query's squared norm, float32 [b, k]; -1 and infinite where there are no more. No cell comes twice.
         """
         names, apart = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
 
+        # What is nearest of all comes first: little of the rest is kept only to be displaced.
+        early = min(near.shape[1], max(FIRST, near.shape[1] // 16))
+
         def work(start: int) -> None:
             part = slice(start, start + self._block)
-            self._search(queries[part], near[part], names[part], apart[part])
+            heaps, those = apart[part], queries[part]
+            indices = np.full((len(those), k), -1, np.int32 if len(self.rows) < 2**31 else np.int64)
+            heaps[:] = np.inf
+            for columns in (near[part, :early], near[part, early:]):
+                self._add(those, columns, heaps, indices)
+            sort(heaps, indices)
+            names[part] = np.where(indices < 0, -1, self.names[indices])
 
         with threadpool_limits(1, "blas"):
             for _ in in_order(work, range(0, len(queries), self._block), threads):
                 pass
         return names, apart
 
-    def _search(self, queries: Singles, near: NDArray[np.integer], names: Integers, apart: Singles) -> None:
-        k = names.shape[1]
-        places = np.full((len(queries), k), -1, np.int32 if len(self.rows) < 2**31 else np.int64)
-        apart[:] = np.inf
-        # What is nearest of all comes first: little of the rest is kept only to be displaced.
-        early = min(near.shape[1], max(FIRST, near.shape[1] // 16))
-        for part in (near[:, :early], near[:, early:]):
-            self._add(queries, part, apart, places)
-        sort(apart, places)
-        names[:] = np.where(places < 0, -1, self.names[places])
-
-    def _add(self, queries: Singles, near: NDArray[np.integer], apart: Singles, places: NDArray[np.integer]) -> None:
+    def _add(self, queries: Singles, near: NDArray[np.integer], apart: Singles, indices: NDArray[np.integer]) -> None:
         """Look into cells, all queries of one at a time."""
         count = len(self.starts) - 1
         # Sixteen bits are sorted by radix.
@@ -110,16 +95,16 @@ class Cells:
             for start in range(first, last, step):
                 end = min(start + step, last)
                 products = theirs @ self.rows[start:end].T
-                _keep(products, self._squares[start:end], start, which, apart, places)
+                _keep(products, self._squares[start:end], start, which, apart, indices)
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _keep(products, squares, first, which, apart, places):  # type: ignore[no-untyped-def]
+def _keep(products, squares, first, which, apart, indices):  # type: ignore[no-untyped-def]
     """Keep the rows that are nearer than those that are kept: heaps [b, k] whose first is the furthest."""
     rows = products.shape[1]
     whole = rows - rows % STRIP
     for i in range(len(which)):
-        mine, values, kept = products[i], apart[which[i]], places[which[i]]
+        mine, values, kept = products[i], apart[which[i]], indices[which[i]]
         for start in range(0, whole, STRIP):
             least = np.float32(np.inf)
             for j in range(start, start + STRIP):
@@ -136,8 +121,8 @@ def _keep(products, squares, first, which, apart, places):  # type: ignore[no-un
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def push(values, kept, value, place):  # type: ignore[no-untyped-def]
-    """Put a value in the place of the largest."""
+def push(values, kept, value, index):  # type: ignore[no-untyped-def]
+    """Replace the largest value of a heap."""
     i, size = 0, len(values)
     while True:
         child = 2 * i + 1
@@ -149,13 +134,13 @@ def push(values, kept, value, place):  # type: ignore[no-untyped-def]
             break
         values[i], kept[i] = values[child], kept[child]
         i = child
-    values[i], kept[i] = value, place
+    values[i], kept[i] = value, index
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def sort(apart, places):  # type: ignore[no-untyped-def]
-    """Heaps by value, and by place where values are equal."""
+def sort(apart, indices):  # type: ignore[no-untyped-def]
+    """Sort heaps by value, and by index where values are equal."""
     for i in range(len(apart)):
-        by_place = np.argsort(places[i], kind="mergesort")
-        order = by_place[np.argsort(apart[i][by_place], kind="mergesort")]
-        apart[i], places[i] = apart[i][order], places[i][order]
+        by_index = np.argsort(indices[i], kind="mergesort")
+        order = by_index[np.argsort(apart[i][by_index], kind="mergesort")]
+        apart[i], indices[i] = apart[i][order], indices[i][order]

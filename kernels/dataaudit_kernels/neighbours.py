@@ -7,51 +7,40 @@ import numpy as np
 
 
 @numba.njit(nogil=True)
-def nearest(products, squares, features, queries, train, k, found):
-    """Find the nearest of the training rows for each query.
+def nearest(products, squares, features, queries, train, k, nearest_rows):
+    """Write the rows nearest each query to `nearest_rows`, int64 [q, c], by distance, then by position in `train`.
 
-    Parameters
-    ----------
-    products
-        Inner products of centred rows, float32 [q, t].
-    squares
-        Squared norms of the centred training rows, float32 [t].
-    features
-        float32 [n, d], for the distances of the candidates, summed in float64.
-    queries, train
-        Rows, int64 [q] and [t].
-    k
-        Number of neighbours, at most the number of candidates c that are kept, at most t.
-    found
-        int64 [q, c], written: rows in the order of their distance, then of their place in `train`; the first k count.
+    The first k count. Candidates c come from `products` of centred rows, float32 [q, t], and `squares`, the squared
+    norms of the training rows [t]; their distances from `features`, float32 [n, d], in float64. `queries` [q] and
+    `train` [t] are positions in these.
     """
-    candidates = found.shape[1]
-    near, place = np.empty(candidates), np.empty(candidates, np.int64)
+    candidates = nearest_rows.shape[1]
+    near, position = np.empty(candidates), np.empty(candidates, np.int64)
     for q in range(len(queries)):
         near[:] = np.inf
-        place[:] = -1
+        position[:] = -1
         for t in range(len(train)):
             value = squares[t] - 2.0 * products[q, t]
-            if value < near[candidates - 1] or place[candidates - 1] < 0:
-                _insert(near, place, value, t)
-        # Candidates in the order of their place, so that equal distances keep it.
-        chosen = np.sort(place)
+            if value < near[candidates - 1] or position[candidates - 1] < 0:
+                _insert(near, position, value, t)
+        # Candidates in the order of their positions, so that equal distances keep it.
+        chosen = np.sort(position)
         near[:] = np.inf
-        place[:] = -1
+        position[:] = -1
         for t in chosen:
             distance = 0.0
             for j in range(features.shape[1]):
                 difference = np.float64(features[queries[q], j]) - np.float64(features[train[t], j])
                 distance += difference * difference
-            _insert(near, place, distance, t)
+            _insert(near, position, distance, t)
         for i in range(k):
-            found[q, i] = train[place[i]]
+            nearest_rows[q, i] = train[position[i]]
 
 
 @numba.njit(nogil=True)
-def _insert(near, place, value, t):
+def _insert(near, position, value, t):
     i = len(near) - 1
-    while i > 0 and (place[i - 1] < 0 or value < near[i - 1]):
-        near[i], place[i] = near[i - 1], place[i - 1]
+    while i > 0 and (position[i - 1] < 0 or value < near[i - 1]):
+        near[i], position[i] = near[i - 1], position[i - 1]
         i -= 1
-    near[i], place[i] = value, t
+    near[i], position[i] = value, t

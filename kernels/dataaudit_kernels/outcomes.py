@@ -8,12 +8,12 @@ import numba
 @numba.njit(nogil=True)
 def gather(features, labels, rows, out, sums):
     """Copy rows, ``out[:] = features[rows]``, and add them to the sums of their classes, float64 [C, d]."""
-    for place in range(len(rows)):
-        row = rows[place]
+    for i in range(len(rows)):
+        row = rows[i]
         label = labels[row]
         for j in range(features.shape[1]):
             value = features[row, j]
-            out[place, j] = value
+            out[i, j] = value
             sums[label, j] += value
 
 
@@ -26,15 +26,15 @@ def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
     cut off to [0, 1].
     """
     classes = len(offsets) // len(models)
-    for place in range(len(rows)):
-        row = rows[place]
+    for i in range(len(rows)):
+        row = rows[i]
         label = labels[row]
         for m in range(len(models)):
             first = m * classes
-            best, largest = 0, outputs[place, first] + offsets[first]
+            best, largest = 0, outputs[i, first] + offsets[first]
             given = largest
             for c in range(1, classes):
-                value = outputs[place, first + c] + offsets[first + c]
+                value = outputs[i, first + c] + offsets[first + c]
                 if value > largest:
                     best, largest = c, value
                 if c == label:
@@ -44,15 +44,15 @@ def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
 
 
 @numba.njit(nogil=True)
-def collect(place, first, last, correct, probability, ends, kept_correct, kept_probability):
+def collect(position, first, last, correct, probability, ends, kept_correct, kept_probability):
     """Line up the outcomes of each model for the rows that it holds out, in rising order of rows.
 
-    Model m holds out the rows whose place [n] in the permutation is ``first[m] <= place < last[m]``; its outcomes are
-    kept from ``ends[m]`` on, which is where they end when this returns.
+    Model m holds out the rows whose position [n] in the permutation is ``first[m] <= position < last[m]``; its outcomes
+    are kept from ``ends[m]`` on, which is where they end when this returns.
     """
-    for row in range(len(place)):
+    for row in range(len(position)):
         for m in range(len(first)):
-            if first[m] <= place[row] < last[m]:
+            if first[m] <= position[row] < last[m]:
                 kept_correct[ends[m]] = correct[row, m]
                 kept_probability[ends[m]] = probability[row, m]
                 ends[m] += 1

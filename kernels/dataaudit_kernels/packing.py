@@ -9,21 +9,19 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dataaudit_kernels.arrays import Floats, Integers
 from dataaudit_kernels.products import PANEL, Kind, per_word
 from dataaudit_kernels.threads import in_order
-from dataaudit_kernels.validation import FARTHEST
+from dataaudit_kernels.validation import FARTHEST, out_of_range
 
 BLOCK = 2**21
 """Values of the given rows that are held in float64 at a time."""
 
 SAMPLE = 4096
-"""Most rows that the centre is found from; of wide ones as many as make up half of `BLOCK` values, at least 64."""
+"""Most rows that the centre is computed from; of wide ones as many as make up half of `BLOCK` values, at least 64."""
 
 MOST_PIXELS = 32768
 """Features up to which squared distances of 8-bit pixels fit 32 bits."""
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -159,14 +157,8 @@ def pack(
 ) -> Packed:
     """Rows ``rows[order]``, minus the centre, in units, rounded and laid out in panels.
 
-    Memory: the packed words and blocks of `BLOCK` values, one a thread.
-
-    Raises
-    ------
-    ValueError
-        If a row is more than `FARTHEST` units from the centre.
-    MemoryError
-        If the words do not fit; the message says how many bytes they need.
+    Memory: the packed words and blocks of `BLOCK` values, one a thread. A `ValueError` names a row that is more than
+    `FARTHEST` units from the centre, and a `MemoryError` how many bytes do not fit.
     """
     d = rows.shape[1]
     depth = -(-d // per_word(kind))
@@ -185,16 +177,14 @@ def pack(
 
     def lay(panel: int) -> None:
         part = order[panel * PANEL : (panel + step) * PANEL]
-        place = slice(panel * PANEL, panel * PANEL + len(part))
+        span = slice(panel * PANEL, panel * PANEL + len(part))
         taken = rows[part]
         if kind == "float32":
             if taken.dtype not in (np.float32, np.float64, np.uint8) or not taken.dtype.isnative:
                 taken = taken.astype(np.float64)
             middle = np.zeros(d) if centre is None else centre
             largest = np.zeros(len(part))
-            _lay_out(
-                np.ascontiguousarray(taken), middle, 1 / unit, words[panel : panel + step], squares[place], largest
-            )
+            _lay_out(np.ascontiguousarray(taken), middle, 1 / unit, words[panel : panel + step], squares[span], largest)
             _check_range(largest, part, name, centre is not None)
             return
         if kind == "bfloat16":
@@ -204,9 +194,9 @@ def pack(
             taken /= unit
             _check_range(np.abs(taken).max(1, initial=0.0), part, name, centre is not None)
         block = rounded(taken, kind)
-        squares[place] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        squares[span] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         if sums is not None:
-            sums[place] = block.sum(1, dtype=np.int64)
+            sums[span] = block.sum(1, dtype=np.int64)
         laid = np.zeros((-(-len(part) // PANEL) * PANEL, depth), kept)
         laid[: len(part)] = _as_words(block, kind, depth)
         words[panel : panel + step] = laid.reshape(-1, PANEL, depth).transpose(0, 2, 1)
@@ -220,9 +210,3 @@ def _check_range(largest: Floats, part: Integers, name: str, centred: bool) -> N
     far = largest > FARTHEST
     if far.any():
         raise ValueError(out_of_range(int(part[far.argmax()]), name, centred))
-
-
-def out_of_range(row: int, name: str, centred: bool) -> str:
-    """Words for a row whose values are beyond `FARTHEST`."""
-    where = "over 1e15 bandwidths from the others" if centred else "with values over 1e15"
-    return f"found row {row} of {name} {where}; expected rows within that; pass a larger bandwidth, or drop it"

@@ -56,12 +56,12 @@ def features() -> frozenset[str]:
 
 def _pixel_instruction() -> tuple[str, int] | None:
     """Instruction that sums products of pixels in int32 words, and the pixels in a word; None where there is none."""
-    found = features()
-    if "avx512vnni" in found:
+    extensions = features()
+    if "avx512vnni" in extensions:
         return "llvm.x86.avx512.vpdpbusd.512", 4
-    if "avx512bw" in found:
+    if "avx512bw" in extensions:
         return "llvm.x86.avx512.pmaddw.d.512", 2
-    if "avx2" in found and "avx512f" not in found:
+    if "avx2" in extensions and "avx512f" not in extensions:
         return "llvm.x86.avx2.pmadd.wd", 2
     return None
 
@@ -135,7 +135,7 @@ def _multiply_add(kind: Kind, width: int) -> tuple[ir.Type, ir.Type, Callable[..
 
 
 def _prefetch(builder: Any, address: Any) -> None:
-    """Ask for the cache line at an address, to be written."""
+    """Prefetch the cache line at an address, to be written."""
     pointer = ir.IntType(8).as_pointer()
     signature = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
     call = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
@@ -172,10 +172,10 @@ def _register_block(kind: Kind) -> Any:
 
             grid = [(row, vector) for row in range(rows) for vector in range(vectors)]
             with builder.goto_entry_block():
-                total = {place: builder.alloca(sums) for place in grid}
-            for place in grid:
-                builder.store(ir.Constant(sums, None), total[place])
-            # The block is read when the loop ends: it is asked for now.
+                total = {cell: builder.alloca(sums) for cell in grid}
+            for cell in grid:
+                builder.store(ir.Constant(sums, None), total[cell])
+            # The block is read when the loop ends: it is prefetched now.
             for row in range(rows):
                 for byte in range(0, 4 * vectors * width, 64):
                     line = builder.add(corner, builder.mul(number(4 * row), stride))
@@ -191,8 +191,9 @@ def _register_block(kind: Kind) -> Any:
                     spread = builder.insert_element(nothing, one, ir.Constant(_I32, 0))
                     spread = builder.shuffle_vector(spread, nothing, same)
                     for vector in range(vectors):
-                        place = total[row, vector]
-                        builder.store(multiply_add(builder, builder.load(place), spread, columns[vector]), place)
+                        pointer = total[row, vector]
+                        added = multiply_add(builder, builder.load(pointer), spread, columns[vector])
+                        builder.store(added, pointer)
             add = builder.add if value == _I32 else builder.fadd
             with builder.if_else(fresh) as (write, accumulate):
                 for branch, adds in ((write, False), (accumulate, True)):
@@ -200,8 +201,8 @@ def _register_block(kind: Kind) -> Any:
                         for row, vector in grid:
                             offset = builder.add(builder.mul(number(row), stride), number(vector * width))
                             target = at(corner, offset, sums)
-                            found = builder.load(total[row, vector])
-                            builder.store(add(load(target), found) if adds else found, target).align = 4
+                            result = builder.load(total[row, vector])
+                            builder.store(add(load(target), result) if adds else result, target).align = 4
             return context.get_dummy_value()
 
         address = types.intp
@@ -236,7 +237,7 @@ def block_products(kind: Kind) -> Any:
                     left = start_a + 4 * PANEL * ((first_a + p) * depth + k)
                     for c in range(0, PANEL, columns):
                         for r in range(0, PANEL, rows):
-                            place = corner + 4 * ((p * PANEL + r) * stride + q * PANEL + c)
-                            multiply(left + 4 * r, right + 4 * c, part, place, stride, k == 0)
+                            target = corner + 4 * ((p * PANEL + r) * stride + q * PANEL + c)
+                            multiply(left + 4 * r, right + 4 * c, part, target, stride, k == 0)
 
     return products

@@ -7,17 +7,16 @@ again within it, so that sums of blocks that are nearly 0 are as good as any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dataaudit_kernels.arrays import Floats
 from dataaudit_kernels.layers import GradientFactors
-from dataaudit_kernels.packing import Floats, Integers, Order, by_label, centre_of, unit_of
-from dataaudit_kernels.rbf_cpu import Pairs, Side, gradient_side, kind_of, row_side, scale_of, workers
-from dataaudit_kernels.validation import UNDERFLOW, check_bandwidth, check_labels, check_layers, check_rows
-
-Make = Callable[[Integers], Side]
+from dataaudit_kernels.packing import Order, by_label, centre_of, unit_of
+from dataaudit_kernels.rbf_cpu import Pack, Pairs, gradient_side, kind_of, row_side, scale_of, unsorted, workers
+from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
 
 
 def block_sums(
@@ -31,30 +30,11 @@ def block_sums(
     precision: str = "auto",
     threads: int | None = None,
 ) -> tuple[Floats, Floats]:
-    """Sums over all pairs of a row of a and a row of b, each pair computed once.
+    """Sums over all pairs of a row of a and a row of b, each pair computed once; [2, n] and [2, m].
 
-    Parameters
-    ----------
-    x_a, labels_a, x_b, labels_b
-        Rows [n, d] and [m, d] and whole numbers [n] and [m]; any real numbers in any memory layout.
-    bandwidth
-        h > 0, in the unit of the rows.
-    centre
-        What is subtracted from all rows, float64 [d], for the sake of rounding; the middle of the bulk of b if None.
-        Blocks of the same rows should have the same one. Pixels are not centred.
-    precision, threads
-        As in `dataaudit_kernels.rbf_cpu.rbf_sums`.
-
-    Returns
-    -------
-    of_a, of_b
-        Sums over all rows of the other side, and over those of the same label, float64 [2, n] and [2, m]. Relative
-        error at most 2e-6 (1 + R^2 / h^2) on the rounded rows, R their largest norm from the centre.
-
-    Raises
-    ------
-    ValueError, MemoryError
-        As in `dataaudit_kernels.rbf_cpu.rbf_sums`, and where the centre has another length than rows.
+    Those over all rows of the other side come first, then those over the same label; arguments, errors and precision
+    are those of `dataaudit_kernels.rbf_cpu.rbf_sums`. From all rows but pixels `centre`, float64 [d], is subtracted for
+    the sake of rounding, the middle of the bulk of b if None; blocks of the same rows should have the same one.
 
     Examples
     --------
@@ -78,10 +58,10 @@ def block_sums(
             )
     unit, count = 1.0 if kind == "uint8" else unit_of(h), workers(threads)
     return _between(
-        Pairs(scale_of(h, unit), threads, None),
-        lambda chosen: row_side(chosen, a, kind, middle, unit, "x_a", count),
+        Pairs(scale_of(h, unit), count, None),
+        lambda order: row_side(order, a, kind, middle, unit, "x_a", count),
         order_a,
-        lambda chosen: row_side(chosen, b, kind, middle, unit, "x_b", count),
+        lambda order: row_side(order, b, kind, middle, unit, "x_b", count),
         order_b,
     )
 
@@ -106,40 +86,22 @@ def gradient_block_sums(
         )
     unit, count = unit_of(h), workers(threads)
     return _between(
-        Pairs(scale_of(h, unit), threads, None),
-        lambda chosen: gradient_side(chosen, layers_a, unit, count),
+        Pairs(scale_of(h, unit), count, None),
+        lambda order: gradient_side(order, layers_a, unit, count),
         order_a,
-        lambda chosen: gradient_side(chosen, layers_b, unit, count),
+        lambda order: gradient_side(order, layers_b, unit, count),
         order_b,
     )
 
 
-def _between(pairs: Pairs, make_a: Make, order_a: Order, make_b: Make, order_b: Order) -> tuple[Floats, Floats]:
-    """Sums [2, n] over the sorted rows of both sides, in the order that they were given in."""
+def _between(pairs: Pairs, side_a: Pack, order_a: Order, side_b: Pack, order_b: Order) -> tuple[Floats, Floats]:
+    """Sums (all, same) over both sides, [2, n] and [2, m], in the order in which rows were given."""
     of_a, of_b = np.zeros((2, len(order_a.rows))), np.zeros((2, len(order_b.rows)))
     if of_a.size and of_b.size:
-        a, b = make_a(order_a.rows), make_b(order_b.rows)
-        first, end = order_b.ranges(order_a.labels)
-        nobody = np.full(len(order_a.rows), -1, np.int64)
-        for start, begin, down, across in pairs.tasks(a, b, first, end, nobody, symmetric=False):
+        a, b = side_a(order_a), side_b(order_b)
+        for start, begin, down, across in pairs.tasks(a, b, symmetric=False):
             of_a[:, start : start + down.shape[1]] += down
             of_b[:, begin : begin + across.shape[1]] += across
-        _look_again(pairs, of_a, make_a, order_a, b, order_b)
-        _look_again(pairs, of_b, make_b, order_b, a, order_a)
-    return _unsorted(of_a, order_a), _unsorted(of_b, order_b)
-
-
-def _look_again(pairs: Pairs, sums: Floats, make: Make, order: Order, columns: Side, others: Order) -> None:
-    """Shifted sums in place of those that float32 may have lost."""
-    low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
-    if len(low):
-        first, end = others.ranges(order.labels[low])
-        nobody = np.full(len(low), -1, np.int64)
-        sums[:, low] = pairs.again(make(order.rows[low]), columns, first, end, nobody)
-
-
-def _unsorted(sums: Floats, order: Order) -> Floats:
-    """(other, same) of sorted rows as (all, same) in the given order."""
-    found = np.empty_like(sums)
-    found[0, order.rows], found[1, order.rows] = sums.sum(0), sums[1]
-    return found
+        pairs.look_again(of_a, side_a, a, b, symmetric=False)
+        pairs.look_again(of_b, side_b, b, a, symmetric=False)
+    return np.stack(unsorted(of_a, order_a)), np.stack(unsorted(of_b, order_b))

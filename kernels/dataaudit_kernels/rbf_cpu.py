@@ -22,8 +22,9 @@ import numpy as np
 from numba.core import config
 from numpy.typing import ArrayLike, NDArray
 
+from dataaudit_kernels.arrays import Advance, Floats
 from dataaudit_kernels.layers import GradientFactors
-from dataaudit_kernels.packing import MOST_PIXELS, Floats, Integers, Order, Packed, by_label, centre_of, pack, unit_of
+from dataaudit_kernels.packing import MOST_PIXELS, Order, Packed, by_label, centre_of, pack, unit_of
 from dataaudit_kernels.products import PANEL, Kind, pixel_shift, supported
 from dataaudit_kernels.strips import TILE, strip_sums
 from dataaudit_kernels.threads import in_order
@@ -33,26 +34,33 @@ from dataaudit_kernels.validation import (
     check_labels,
     check_layers,
     check_reach,
-    check_references,
-    check_rows,
+    check_sides,
 )
 
 COLUMNS = 64
 """Blocks of columns in a task."""
 
-Advance = Callable[[float], Any]
-
 
 @dataclass(frozen=True)
 class Side:
-    """Rows or columns of the pairs, sorted: packed factors (one, or two a layer) and squared norms."""
+    """Rows or columns of the pairs, sorted: words and depths of packed factors (one, or two a layer), squared norms."""
 
     kind: Kind
-    factors: tuple[Packed, ...]
+    words: tuple[NDArray[Any], ...]
+    depths: tuple[int, ...]
     biases: tuple[float, ...]
     row_norms: NDArray[Any]
     norms: NDArray[Any]
-    n: int
+    order: Order
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.order.rows)
+
+
+Pack = Callable[[Order], Side]
+"""Packs the rows of an order, all or some of those of a side."""
 
 
 def rbf_sums(
@@ -102,24 +110,20 @@ def rbf_sums(
     [0.3679, 0.3679, 0.0]
     """
     h = check_bandwidth(bandwidth)
-    rows = check_rows(x, "x")
-    given = check_labels(labels, len(rows), "labels")
-    others, their = check_references(references, reference_labels, rows.shape[1]) or (None, None)
-    kind = kind_of(precision, [rows] if others is None else [rows, others])
-    centre = None if kind == "uint8" else centre_of(rows if others is None else others)
+    sides = check_sides(x, labels, references, reference_labels)
+    kind = kind_of(precision, [rows for rows, _ in sides])
+    centre = None if kind == "uint8" else centre_of(sides[-1][0])
     unit = 1.0 if kind == "uint8" else unit_of(h)
-    scale, count = scale_of(h, unit), workers(threads)
+    pairs = Pairs(scale_of(h, unit), workers(threads), advance)
 
-    def mine(chosen: Integers) -> Side:
-        return row_side(chosen, rows, kind, centre, unit, "x", count)
+    def side(rows: NDArray[Any], name: str) -> Pack:
+        return lambda order: row_side(order, rows, kind, centre, unit, name, pairs.threads)
 
-    if others is None or their is None:
-        return Pairs(scale, threads, advance).within(mine, by_label(given))
-
-    def references_of(chosen: Integers) -> Side:
-        return row_side(chosen, others, kind, centre, unit, "references", count)
-
-    return Pairs(scale, threads, advance).across(mine, given, references_of, by_label(their))
+    (rows, given), *other = sides
+    if not other:
+        return pairs.within(side(rows, "x"), by_label(given))
+    others, their = other[0]
+    return pairs.across(side(rows, "x"), by_label(given), side(others, "references"), by_label(their))
 
 
 def gradient_rbf_sums(
@@ -136,42 +140,39 @@ def gradient_rbf_sums(
     results and errors are those of `rbf_sums`.
     """
     h = check_bandwidth(bandwidth)
-    n = check_layers(layers)
-    given = check_labels(labels, n, "labels")
-    unit, count = unit_of(h), workers(threads)
-
-    def side(chosen: Integers) -> Side:
-        return gradient_side(chosen, layers, unit, count)
-
-    return Pairs(scale_of(h, unit), threads, advance).within(side, by_label(given))
+    order = by_label(check_labels(labels, check_layers(layers), "labels"))
+    unit = unit_of(h)
+    pairs = Pairs(scale_of(h, unit), workers(threads), advance)
+    return pairs.within(lambda chosen: gradient_side(chosen, layers, unit, pairs.threads), order)
 
 
 def row_side(
-    chosen: Integers, rows: NDArray[Any], kind: Kind, centre: Floats | None, unit: float, name: str, count: int
+    order: Order, rows: NDArray[Any], kind: Kind, centre: Floats | None, unit: float, name: str, threads: int
 ) -> Side:
-    """Rows at the positions `chosen`, packed, on `count` threads."""
-    packed = pack(rows, chosen, kind, centre, unit, name, count)
+    """Rows in an order, packed."""
+    packed = pack(rows, order.rows, kind, centre, unit, name, threads)
     if packed.sums is None:
-        norms = packed.squares.astype(np.float32)
-        return Side(kind, (packed,), (0.0,), norms, norms, len(chosen))
+        single = packed.squares.astype(np.float32)
+        return Side(kind, (packed.words,), (packed.depth,), (0.0,), single, single, order)
     # A product is (a + shift) b: the sum of b leaves with the column's norm. Differences wrap to exact values.
+    norms = packed.squares.astype(np.int32)
     columns = (packed.squares + 2 * pixel_shift() * packed.sums).astype(np.int64).astype(np.int32)
-    return Side(kind, (packed,), (0.0,), packed.squares.astype(np.int32), columns, len(chosen))
+    return Side(kind, (packed.words,), (packed.depth,), (0.0,), norms, columns, order)
 
 
-def gradient_side(chosen: Integers, layers: Sequence[GradientFactors], unit: float, count: int) -> Side:
-    """Factors of the gradients at the positions `chosen`, packed, on `count` threads."""
+def gradient_side(order: Order, layers: Sequence[GradientFactors], unit: float, threads: int) -> Side:
+    """Factors of gradients in an order, packed."""
     factors: list[Packed] = []
-    norms = np.zeros(-(-len(chosen) // PANEL) * PANEL)
+    norms = np.zeros(-(-len(order.rows) // PANEL) * PANEL)
     for number, (delta, inputs, bias) in enumerate(layers):
-        outer = pack(np.asarray(delta), chosen, "float32", None, unit, f"delta of layer {number}", count)
-        inner = pack(np.asarray(inputs), chosen, "float32", None, 1.0, f"inputs of layer {number}", count)
+        outer = pack(np.asarray(delta), order.rows, "float32", None, unit, f"delta of layer {number}", threads)
+        inner = pack(np.asarray(inputs), order.rows, "float32", None, 1.0, f"inputs of layer {number}", threads)
         norms += outer.squares * (inner.squares + float(bias))
         factors += [outer, inner]
-    check_reach(norms, chosen)
+    check_reach(norms, order.rows)
     single = norms.astype(np.float32)
-    biases = tuple(float(layer.bias) for layer in layers)
-    return Side("float32", tuple(factors), biases, single, single, len(chosen))
+    words, depths = tuple(factor.words for factor in factors), tuple(factor.depth for factor in factors)
+    return Side("float32", words, depths, tuple(float(layer.bias) for layer in layers), single, single, order)
 
 
 def scale_of(bandwidth: float, unit: float) -> float:
@@ -206,49 +207,35 @@ class Pairs:
     """All blocks of pairs, in tasks over threads."""
 
     scale: float
-    threads: int | None
+    threads: int
     advance: Advance | None
 
-    def within(self, side: Callable[[Integers], Side], order: Order) -> tuple[Floats, Floats]:
+    def within(self, side: Pack, order: Order) -> tuple[Floats, Floats]:
         """Sums over all other rows."""
-        n = len(order.rows)
-        sums = np.zeros((2, n))
-        if n:
-            rows = side(order.rows)
-            first, end = order.ranges(order.labels)
-            positions = np.arange(n, dtype=np.int64)
-            for start, begin, down, across in self.tasks(rows, rows, first, end, positions, symmetric=True):
+        sums = np.zeros((2, len(order.rows)))
+        if sums.size:
+            rows = side(order)
+            for start, begin, down, across in self.tasks(rows, rows, symmetric=True):
                 sums[:, start : start + down.shape[1]] += down
                 sums[:, begin : begin + across.shape[1]] += across
-            low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
-            if len(low):
-                few = side(order.rows[low])
-                sums[:, low] = self.again(few, rows, first[low], end[low], low)
-        return _unsorted(sums, order)
+            self.look_again(sums, side, rows, rows, symmetric=True)
+        return unsorted(sums, order)
 
-    def across(
-        self, side: Callable[[Integers], Side], labels: Integers, their: Callable[[Integers], Side], order: Order
-    ) -> tuple[Floats, Floats]:
+    def across(self, side: Pack, order: Order, their: Pack, references: Order) -> tuple[Floats, Floats]:
         """Sums over references."""
-        mine = by_label(labels)
-        sums = np.zeros((2, len(labels)))
-        if len(labels) and len(order.rows):
-            queries, references = side(mine.rows), their(order.rows)
-            first, end = order.ranges(mine.labels)
-            nobody = np.full(len(labels), -1, np.int64)
-            for start, _, down, _ in self.tasks(queries, references, first, end, nobody, symmetric=False):
+        sums = np.zeros((2, len(order.rows)))
+        if sums.size and len(references.rows):
+            rows, columns = side(order), their(references)
+            for start, _, down, _ in self.tasks(rows, columns, symmetric=False):
                 sums[:, start : start + down.shape[1]] += down
-            low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
-            if len(low):
-                few = side(mine.rows[low])
-                sums[:, low] = self.again(few, references, first[low], end[low], nobody[low])
-        return _unsorted(sums, mine)
+            self.look_again(sums, side, rows, columns, symmetric=False)
+        return unsorted(sums, order)
 
-    def tasks(
-        self, rows: Side, columns: Side, first: Integers, end: Integers, skip: Integers, symmetric: bool
-    ) -> Iterator[tuple[int, int, Floats, Floats]]:
+    def tasks(self, rows: Side, columns: Side, symmetric: bool) -> Iterator[tuple[int, int, Floats, Floats]]:
         """(first row, first column, sums of rows, sums of columns) of every task, in order."""
-        compute = strip_sums(rows.kind, len(rows.factors) // 2, False)
+        compute = strip_sums(rows.kind, len(rows.depths) // 2, False)
+        first, end = columns.order.ranges(rows.order.labels)
+        skip = np.arange(rows.n, dtype=np.int64) if symmetric else np.full(rows.n, -1, np.int64)
         tasks = []
         for start in range(0, rows.n, TILE):
             for begin in range(start if symmetric else 0, columns.n, COLUMNS * TILE):
@@ -260,36 +247,42 @@ class Pairs:
             part = slice(start, min(start + TILE, rows.n))
             down, across = np.zeros((2, part.stop - start)), np.zeros((2, stop - begin))
             compute(
-                *(_words(rows), _words(columns), _depths(rows), rows.biases, start // PANEL, begin, stop),
+                *(rows.words, columns.words, rows.depths, rows.biases, start // PANEL, begin, stop),
                 *(rows.row_norms[part], columns.norms, np.float32(self.scale)),
                 *(first[part], end[part], skip[part], start if symmetric else -1, down, across),
             )
             return start, begin, down, across
 
-        for task, result in zip(tasks, in_order(work, tasks, workers(self.threads)), strict=True):
+        for task, result in zip(tasks, in_order(work, tasks, self.threads), strict=True):
             if self.advance is not None:
                 self.advance(-(-(task[2] - task[1]) // TILE) / blocks)
             yield result
 
-    def again(self, rows: Side, columns: Side, first: Integers, end: Integers, skip: Integers) -> Floats:
-        """Sums [2, n] of rows whose every kernel value may underflow float32."""
-        compute = strip_sums(rows.kind, len(rows.factors) // 2, True)
+    def look_again(self, sums: Floats, side: Pack, rows: Side, columns: Side, symmetric: bool) -> None:
+        """Put shifted sums in place of those [2, n] that float32 may have lost."""
+        low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
+        if not len(low):
+            return
+        few = side(Order(rows.order.rows[low], rows.order.labels[low]))
+        first, end = columns.order.ranges(few.order.labels)
+        skip = low if symmetric else np.full(few.n, -1, np.int64)
+        compute = strip_sums(few.kind, len(few.depths) // 2, True)
 
         def work(start: int) -> Floats:
-            part = slice(start, min(start + TILE, rows.n))
-            sums, shifts = np.zeros((2, part.stop - start)), np.full(part.stop - start, -np.inf)
+            part = slice(start, min(start + TILE, few.n))
+            shifted, shifts = np.zeros((2, part.stop - start)), np.full(part.stop - start, -np.inf)
             compute(
-                *(_words(rows), _words(columns), _depths(rows), rows.biases, start // PANEL, 0, columns.n),
-                *(rows.row_norms[part], columns.norms, np.float32(self.scale)),
-                *(first[part], end[part], skip[part], -1, sums, shifts),
+                *(few.words, columns.words, few.depths, few.biases, start // PANEL, 0, columns.n),
+                *(few.row_norms[part], columns.norms, np.float32(self.scale)),
+                *(first[part], end[part], skip[part], -1, shifted, shifts),
             )
-            return np.asarray(np.exp2(shifts) * sums)
+            return np.asarray(np.exp2(shifts) * shifted)
 
-        return np.concatenate(list(in_order(work, range(0, rows.n, TILE), workers(self.threads))), axis=1)
+        sums[:, low] = np.concatenate(list(in_order(work, range(0, few.n, TILE), self.threads)), axis=1)
 
 
 def workers(threads: int | None) -> int:
-    """Number of threads asked for; Numba's number where that is None."""
+    """Requested number of threads; Numba's number where that is None."""
     if threads is None:
         return int(config.NUMBA_NUM_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
@@ -297,15 +290,7 @@ def workers(threads: int | None) -> int:
     return int(threads)
 
 
-def _words(side: Side) -> tuple[NDArray[Any], ...]:
-    return tuple(packed.words for packed in side.factors)
-
-
-def _depths(side: Side) -> tuple[int, ...]:
-    return tuple(packed.depth for packed in side.factors)
-
-
-def _unsorted(sums: Floats, order: Order) -> tuple[Floats, Floats]:
+def unsorted(sums: Floats, order: Order) -> tuple[Floats, Floats]:
     """(other, same) of sorted rows [2, n] as (all, same) in the given order."""
     total, same = np.empty(len(order.rows)), np.empty(len(order.rows))
     total[order.rows], same[order.rows] = sums.sum(0), sums[1]

@@ -14,7 +14,6 @@ times over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,12 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from dataaudit_kernels.agreement import SCORES
+from dataaudit_kernels.arrays import Advance, Integers
 from dataaudit_kernels.rbf_cpu import rbf_sums, workers
 from dataaudit_kernels.sampled_parts import SampledSums
 from dataaudit_kernels.sampled_source import Source, as_rows
 from dataaudit_kernels.sampled_work import FIRST, SURVEYED, Work
 from dataaudit_kernels.validation import check_bandwidth, check_labels
-
-Integers = NDArray[np.int64]
-Advance = Callable[[float], Any]
 
 
 def sampled_sums(
@@ -91,8 +88,8 @@ def sampled_sums(
 
     Examples
     --------
-    >>> found = sampled_sums([[0.0], [1.0], [1.0]], [0, 0, 1], 1.0)
-    >>> found.same.round(4).tolist(), found.sample
+    >>> estimates = sampled_sums([[0.0], [1.0], [1.0]], [0, 0, 1], 1.0)
+    >>> estimates.same.round(4).tolist(), estimates.sample
     ([0.3679, 0.3679, 0.0], 3)
     """
     h = check_bandwidth(bandwidth)
@@ -112,10 +109,10 @@ def sampled_sums(
         if tolerance is not None:
             size = work.size_for(tolerance, most) if neighbours is None else min(FIRST, most)
         while 2 * size < n:
-            found = work.sums(size, part, step)
-            reached = 1 - min(found.agreement.values())
+            estimates = work.sums(size, part, step)
+            reached = 1 - min(estimates.agreement.values())
             if tolerance is None or reached <= tolerance or size >= most:
-                return found
+                return estimates
             # Rows that were not tried rank worse than those that were; what is done again is no progress.
             grown = int(1.2 * size * reached / tolerance)
             size, part = min(most, grown if neighbours is None else max(2 * size, min(8 * size, grown))), 0.0

@@ -4,7 +4,7 @@
     rows   -> on the device: centred, rounded once, sorted, padded to whole tiles
     columns in slabs that stay in the L2 cache; for each slab, pairs on or above the diagonal:
         the same number of tiles to every program           triton_pairs.sum_pairs
-        what programs found, added in one order             triton_pairs.add_runs
+        sums of programs, added in one order                triton_pairs.add_runs
     rows whose float32 sums underflow are looked at again   triton_pairs.sum_shifted
 
 Memory on the device: the rows once, padded, about 80 bytes a row, and 256 MiB. On the host: blocks of 16 MiB.
@@ -14,7 +14,7 @@ Under ``TRITON_INTERPRET=1`` the same kernels run on the CPU, slowly, for tests.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +25,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from dataaudit_kernels import triton_pairs
+from dataaudit_kernels.arrays import Advance, Floats, Integers
 from dataaudit_kernels.layers import GradientFactors
-from dataaudit_kernels.packing import Floats, Integers, by_label, centre_of, unit_of
+from dataaudit_kernels.packing import by_label, centre_of, unit_of
 from dataaudit_kernels.triton_plan import (
     GRADIENT_PRECISIONS,
     PARTIAL,
@@ -37,18 +38,15 @@ from dataaudit_kernels.triton_plan import (
     plan_for,
     runs_of,
 )
-from dataaudit_kernels.triton_rows import Codes, Part, Side, side, squares, upload
+from dataaudit_kernels.triton_rows import Part, Side, side, squares, upload
 from dataaudit_kernels.validation import (
     UNDERFLOW,
     check_bandwidth,
     check_labels,
     check_layers,
     check_reach,
-    check_references,
-    check_rows,
+    check_sides,
 )
-
-Advance = Callable[[float], Any]
 
 
 def rbf_sums(
@@ -86,33 +84,29 @@ def rbf_sums(
     ------
     ValueError
         If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart (beyond the range of
-        float16 where that is asked for), the bandwidth is not positive, or the precision is unknown.
+        float16 where that is requested), the bandwidth is not positive, or the precision is unknown.
     RuntimeError
         If there is no CUDA device of compute capability 8.0 or later.
     MemoryError
         If the rows do not fit on the device.
     """
     h = check_bandwidth(bandwidth)
-    rows = check_rows(x, "x")
-    given = check_labels(labels, len(rows), "labels")
-    others, their = check_references(references, reference_labels, rows.shape[1]) or (rows, given)
+    sides = check_sides(x, labels, references, reference_labels)
     _check_precision(precision, PRECISIONS)
-    unit, centre, place = unit_of(h), centre_of(others), find_device(device)
+    unit, centre, target = unit_of(h), centre_of(sides[-1][0]), find_device(device)
     scale = float(np.log2(np.e) * (unit / h) ** 2)
-    plan = plan_for(precision, rows.shape[1], False, place)
-    codes = Codes(given, their)
+    plan = plan_for(precision, sides[0][0].shape[1], False, target)
+    known = np.unique(np.concatenate([label for _, label in sides]))
 
     def sorted_side(of: NDArray[Any], label: Integers, name: str) -> Side:
         order = by_label(label).rows
-        on_device = upload([Part(of, centre, unit, name)], order, precision, plan.tile.block, plan.tile.step, place)
-        return side(on_device, squares(on_device), scale, codes.of(label[order]), order)
+        on_device = upload([Part(of, centre, unit, name)], order, precision, plan.tile.block, plan.tile.step, target)
+        return side(on_device, squares(on_device), scale, np.searchsorted(known, label[order]), order)
 
     pairs = _Pairs(plan, precision, scale, None, advance)
-    with _running(place, rows.size + (others.size if references is not None else 0)):
-        mine = sorted_side(rows, given, "x")
-        if references is None:
-            return pairs.sums(mine, mine, True)
-        return pairs.sums(mine, sorted_side(others, their, "references"), False)
+    with _running(target, sum(rows.size for rows, _ in sides)):
+        on_both = [sorted_side(*one, name) for one, name in zip(sides, ("x", "references"), strict=False)]
+        return pairs.sums(on_both[0], on_both[-1], len(sides) == 1)
 
 
 def gradient_rbf_sums(
@@ -129,29 +123,28 @@ def gradient_rbf_sums(
     The precision is one of `GRADIENT_PRECISIONS`; other arguments, results and errors are those of `rbf_sums`.
     """
     h = check_bandwidth(bandwidth)
-    n = check_layers(layers)
-    given = check_labels(labels, n, "labels")
+    given = check_labels(labels, check_layers(layers), "labels")
     _check_precision(precision, GRADIENT_PRECISIONS)
-    unit, place = unit_of(h), find_device(device)
+    unit, target = unit_of(h), find_device(device)
     scale = float(np.log2(np.e) * (unit / h) ** 2)
     parts: list[Part] = []
     for number, layer in enumerate(layers):
         parts.append(Part(np.asarray(layer.delta), None, unit, f"delta of layer {number}"))
         parts.append(Part(np.asarray(layer.inputs), None, 1.0, f"inputs of layer {number}"))
-    plan = plan_for(precision, sum(part.values.shape[1] for part in parts), True, place)
+    plan = plan_for(precision, sum(part.values.shape[1] for part in parts), True, target)
     order = by_label(given).rows
-    with _running(place, sum(part.values.size for part in parts)):
-        rows = upload(parts, order, precision, plan.tile.block, plan.tile.step, place)
+    with _running(target, sum(part.values.size for part in parts)):
+        rows = upload(parts, order, precision, plan.tile.block, plan.tile.step, target)
         widths = [padded(part.values.shape[1], plan.tile.step) for part in parts]
         table = [(*widths[2 * k : 2 * k + 2], int(layer.bias)) for k, layer in enumerate(layers)]
-        norms, first = torch.zeros(len(rows), dtype=torch.float64, device=place), 0
+        norms, first = torch.zeros(len(rows), dtype=torch.float64, device=target), 0
         for outer, inner, bias in table:
             of_delta, of_inputs = rows[:, first : first + outer], rows[:, first + outer : first + outer + inner]
             norms += squares(of_delta) * (squares(of_inputs) + bias)
             first += outer + inner
         check_reach(norms[: len(order)].cpu().numpy(), order)
-        mine = side(rows, norms, scale, Codes(given, given).of(given[order]), order)
-        wide = torch.tensor(table, dtype=torch.int32, device=place)
+        mine = side(rows, norms, scale, np.searchsorted(np.unique(given), given[order]), order)
+        wide = torch.tensor(table, dtype=torch.int32, device=target)
         return _Pairs(plan, precision, scale, wide, advance).sums(mine, mine, True)
 
 
@@ -173,9 +166,9 @@ class _Pairs:
         low = torch.nonzero(sums[:, : rows.n].sum(0) < UNDERFLOW).flatten()
         if len(low):
             sums[:, low] = self._again(rows, columns, low, symmetric)
-        found = sums[:, : rows.n].cpu().numpy()
+        both = sums[:, : rows.n].cpu().numpy()
         total, same = np.empty(rows.n), np.empty(rows.n)
-        total[rows.order], same[rows.order] = found.sum(0), found[1]
+        total[rows.order], same[rows.order] = both.sum(0), both[1]
         return total, same
 
     def _by_slab(self, rows: Side, columns: Side, symmetric: bool) -> Tensor:
@@ -193,7 +186,7 @@ class _Pairs:
             triton_pairs.sum_pairs[(programs,)](
                 *(rows.rows, columns.rows, rows.norms, columns.norms, rows.labels, columns.labels),
                 *(torch.from_numpy(runs).to(device), by_row, by_column),
-                *(*self._shape(rows), self.scale, begin, end),
+                *(rows.rows.shape[1], *self._layers(rows), self.scale, begin, end),
                 **constants(plan.tile, self.precision, self.layers is not None),
                 SYMMETRIC=symmetric,
             )
@@ -218,7 +211,7 @@ class _Pairs:
         chosen = torch.full((n,), int(low[0]), device=device)
         chosen[: len(low)] = low
         own = chosen.int() if symmetric else torch.full_like(chosen, -1, dtype=torch.int32)
-        found = []
+        parts = []
         # A slab of rows at a time: they are copied.
         step = plan.slab * plan.tile.block
         for start in range(0, n, step):
@@ -229,17 +222,15 @@ class _Pairs:
             triton_pairs.sum_shifted[(len(few) // plan.tile.block,)](
                 *(few, columns.rows, rows.norms[chosen[part]], columns.norms),
                 *(rows.labels[chosen[part]], columns.labels, own[part], sums, shifts, len(few)),
-                *(*self._shape(rows), self.scale, len(columns.rows) // plan.tile.block),
+                *(few.shape[1], *self._layers(rows), self.scale, len(columns.rows) // plan.tile.block),
                 **constants(plan.tile, self.precision, self.layers is not None),
             )
-            found.append(sums * torch.exp2(-shifts.double()))
-        return torch.cat(found, 1)[:, : len(low)]
+            parts.append(sums * torch.exp2(-shifts.double()))
+        return torch.cat(parts, 1)[:, : len(low)]
 
-    def _shape(self, rows: Side) -> tuple[int, int, Tensor, int]:
-        width = rows.rows.shape[1]
-        if self.layers is None:
-            return width, width, rows.labels, 0
-        return width, width, self.layers, len(self.layers)
+    def _layers(self, rows: Side) -> tuple[Tensor, int]:
+        """Widths of the factors and number of layers; without layers any tensor, which is not read."""
+        return (rows.labels, 0) if self.layers is None else (self.layers, len(self.layers))
 
 
 @contextmanager
@@ -259,8 +250,8 @@ def device_name(device: str | torch.device | None = None) -> str:
     """Name of the device that sums run on; as requested where there is none."""
     if _interpreted():
         return "Triton's interpreter"
-    found = torch.device("cuda" if device is None else device)
-    return torch.cuda.get_device_name(found) if found.type == "cuda" and torch.cuda.is_available() else str(found)
+    target = torch.device("cuda" if device is None else device)
+    return torch.cuda.get_device_name(target) if target.type == "cuda" and torch.cuda.is_available() else str(target)
 
 
 def _interpreted() -> bool:
@@ -275,25 +266,19 @@ def _check_precision(precision: str, known: Sequence[str]) -> None:
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:
-    """Device that sums run on.
-
-    Raises
-    ------
-    RuntimeError
-        If it is no CUDA device of compute capability 8.0 or later.
-    """
+    """Device that sums run on; a `RuntimeError` unless it is a CUDA device of compute capability 8.0 or later."""
     if _interpreted():
         return torch.device("cpu")
-    found = torch.device("cuda" if device is None else device)
-    if found.type != "cuda" or (found.index or 0) >= torch.cuda.device_count():
+    target = torch.device("cuda" if device is None else device)
+    if target.type != "cuda" or (target.index or 0) >= torch.cuda.device_count():
         raise RuntimeError(
-            f"found device {str(found)!r} and {torch.cuda.device_count()} CUDA devices; expected a CUDA device; "
+            f"found device {str(target)!r} and {torch.cuda.device_count()} CUDA devices; expected a CUDA device; "
             "use dataaudit_kernels.rbf_cpu"
         )
-    major, minor = torch.cuda.get_device_capability(found)
+    major, minor = torch.cuda.get_device_capability(target)
     if major < 8:
         raise RuntimeError(
-            f"found {torch.cuda.get_device_name(found)} of compute capability {major}.{minor}; expected 8.0 or later; "
+            f"found {torch.cuda.get_device_name(target)} of compute capability {major}.{minor}; expected 8.0 or later; "
             "use dataaudit_kernels.rbf_cpu"
         )
-    return found
+    return target

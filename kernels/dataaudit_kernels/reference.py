@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dataaudit_kernels.layers import GradientFactors
-from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_references, check_rows
+from dataaudit_kernels.validation import check_bandwidth, check_layers, check_sides
 
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -56,11 +56,8 @@ def rbf_sums(
     [0.3679, 0.3679, 0.0]
     """
     h = check_bandwidth(bandwidth)
-    rows = np.asarray(check_rows(x, "x"), np.float64)
-    given = check_labels(labels, len(rows), "labels")
-    given_references = check_references(references, reference_labels, rows.shape[1])
-    others, their = (rows, given) if given_references is None else given_references
-    others = np.asarray(others, np.float64)
+    sides = check_sides(x, labels, references, reference_labels)
+    (rows, given), (others, their) = ((np.asarray(side, np.float64), own) for side, own in (sides[0], sides[-1]))
     try:
         squared = np.empty((len(rows), len(others)))
     except MemoryError as error:
@@ -69,25 +66,18 @@ def rbf_sums(
             f"{3 * 8 * len(rows) * len(others) / 2**30:.1f} GiB free; pass fewer rows, or use dataaudit_kernels.rbf_cpu"
         ) from error
     # Row by row: all differences at once would need n x m x d numbers.
-    for place, row in enumerate(rows):
-        squared[place] = ((others - row) ** 2).sum(1)
-    return _summed(np.exp(-squared / h**2), given, their, references is None)
+    for i, row in enumerate(rows):
+        squared[i] = ((others - row) ** 2).sum(1)
+    kernel = np.exp(-squared / h**2)
+    if references is None:
+        np.fill_diagonal(kernel, 0.0)
+    return kernel.sum(1), np.where(given[:, None] == their[None, :], kernel, 0.0).sum(1)
 
 
 def gradient_rbf_sums(layers: Sequence[GradientFactors], labels: ArrayLike, bandwidth: float) -> Sums:
     """`rbf_sums` over per-example gradients of linear layers, which are written out in full here.
 
-    Parameters
-    ----------
-    layers
-        Factors of the gradients, one a layer.
-    labels, bandwidth
-        As in `rbf_sums`; the bandwidth in the unit of the gradients.
-
-    Returns
-    -------
-    all, same
-        float64 [n] each.
+    Arguments, results and errors are those of `rbf_sums`; the bandwidth is in the unit of the gradients.
 
     Examples
     --------
@@ -108,9 +98,3 @@ def written_out(layers: Sequence[GradientFactors]) -> NDArray[np.float64]:
             inputs = np.column_stack([inputs, np.ones(n)])
         parts.append((delta[:, :, None] * inputs[:, None, :]).reshape(n, -1))
     return np.concatenate(parts, axis=1)
-
-
-def _summed(kernel: NDArray[np.float64], labels: NDArray[np.int64], others: NDArray[np.int64], leave_out: bool) -> Sums:
-    if leave_out:
-        np.fill_diagonal(kernel, 0.0)
-    return kernel.sum(1), np.where(labels[:, None] == others[None, :], kernel, 0.0).sum(1)

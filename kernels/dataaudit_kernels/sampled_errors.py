@@ -16,11 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dataaudit_kernels.arrays import Floats, Integers, Singles
 from dataaudit_kernels.sampled_estimate import FEWEST, Sample
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 LOOKED_AT = 32
 """Rows of a class on which its errors are looked at."""
@@ -51,8 +48,8 @@ def spread_order(labels: Integers, rng: np.random.Generator) -> Integers:
     drawn = rng.permutation(len(labels))
     drawn = drawn[np.argsort(labels[drawn], kind="stable")]
     _, start, own, counts = np.unique(labels[drawn], return_index=True, return_inverse=True, return_counts=True)
-    place = (np.arange(len(labels)) - start[own] + rng.random(len(start))[own]) / counts[own]
-    return np.asarray(drawn[np.argsort(place, kind="stable")])
+    share = (np.arange(len(labels)) - start[own] + rng.random(len(start))[own]) / counts[own]
+    return np.asarray(drawn[np.argsort(share, kind="stable")])
 
 
 def inflation(x: Singles, sample: Sample, left_out: NDArray[np.bool_], controls: bool) -> float:
@@ -91,10 +88,10 @@ def _within_strata(values: Floats, labels: Integers) -> float:
     """Mean over members of the variance within their strata."""
     names, counts = np.unique(labels, return_counts=True)
     strata, number, filled = np.zeros(len(names), np.int64), 0, 0
-    for place, count in enumerate(counts.tolist()):
+    for index, count in enumerate(counts.tolist()):
         if filled >= STRATUM:
             number, filled = number + 1, 0
-        strata[place], filled = number, filled + count
+        strata[index], filled = number, filled + count
     if filled < STRATUM and number:
         strata[strata == number] = number - 1
     own = strata[np.searchsorted(names, labels)]

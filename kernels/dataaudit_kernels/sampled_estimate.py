@@ -18,19 +18,16 @@ its sample: given how many are left, these are again a simple random sample of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dataaudit_kernels.arrays import Floats, Integers, Singles
 from dataaudit_kernels.packing import pack
 from dataaudit_kernels.products import PANEL
 from dataaudit_kernels.sampled_moments import CHUNK, SUMS, moment_strip
 from dataaudit_kernels.taylor import Basis
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 GROUPS = 8
 """Parts of a sample, at random, whose differences show how far estimates move together."""
@@ -43,7 +40,7 @@ SIGNS = np.array(
         [1, 1, 1, 1, -1, -1, -1, -1],
     ]
 )
-"""Ways to part the groups in halves, [repeats, GROUPS]; each parts the halves of the others in halves."""
+"""Partings of the groups in halves, [repeats, GROUPS]; each parts the halves of the others in halves."""
 
 MEMBERS = 4096
 """Members that are held in float64 at a time."""
@@ -57,21 +54,12 @@ RIDGE = 1e-10
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimated sums of b rows.
+    """Estimated sums of b rows over their populations, from `members` each; all [b] but `halves`.
 
-    Attributes
-    ----------
-    total, stderr
-        Sum over the population and its standard error, float64 [b]; infinite where fewer than two members of a larger
-        population were seen.
-    halves
-        Half the difference of the estimates from two halves of the sample, for each way to part it; float64
-        [b, repeats]. Across rows it varies as the error of `total` does, up to the factor of a finite population.
-    members
-        Size n of each row's sample, int64 [b].
-    effective
-        How many equal kernel values would make as uncertain a sum, (sum of k)^2 / sum of k^2 over the sample, float64
-        [b]; 0 where nothing was seen of a larger population, infinite where all of it was.
+    `stderr` is infinite where fewer than two members of a larger population were seen. `halves` [b, repeats] is half
+    the difference of the estimates from two halves of the sample, for each parting of it: across rows it varies as the
+    error of `total` does, up to the factor of a finite population. `effective` equal kernel values would make as
+    uncertain a sum, (sum of k)^2 / sum of k^2; 0 where nothing was seen of a larger population, infinite where all was.
     """
 
     total: Floats
@@ -79,10 +67,6 @@ class Estimate:
     halves: Floats
     members: Integers
     effective: Floats
-
-    def widened(self, by: float) -> Estimate:
-        """The same with standard errors multiplied."""
-        return replace(self, stderr=self.stderr * by)
 
 
 class Sample:
@@ -106,22 +90,20 @@ class Sample:
         self.groups = np.empty(m, np.int64)
         self.groups[dealt] = np.arange(m) % chunks % GROUPS
         self._labels = [labels[part] for part in parts]
-        places = int(self._panels[-1] + -(-self._counts[-1] // PANEL)) * PANEL
-        order = np.zeros(places, np.int64)
-        self.place = np.empty(m, np.int64)
+        size = int(self._panels[-1] + -(-self._counts[-1] // PANEL)) * PANEL
+        order = np.zeros(size, np.int64)
+        self.slots = np.empty(m, np.int64)
         for panel, part in zip(self._panels, parts, strict=True):
             order[panel * PANEL : panel * PANEL + len(part)] = part
-            self.place[part] = panel * PANEL + np.arange(len(part))
-        # Places between the chunks hold some row, which no loop looks at.
-        packed = pack(x, order, "float32", None, 1.0) if m else None
+            self.slots[part] = panel * PANEL + np.arange(len(part))
+        # Slots between the chunks hold some row, which no loop looks at.
+        packed = pack(x, order, "float32", None, 1.0)
         low = basis.low(x)
         self._ranked = basis.directions is not None
-        packed_low = pack(low, order, "float32", None, 1.0) if m and self._ranked else packed
-        empty = np.zeros(0, np.float32)
-        self._words = empty if packed is None else packed.words
-        self._low_words = empty if packed_low is None else packed_low.words
+        packed_low = pack(low, order, "float32", None, 1.0) if self._ranked else packed
+        self._words, self._low_words = packed.words, packed_low.words
         self._depths = (x.shape[1], low.shape[1])
-        squares = np.zeros(0) if packed is None else packed.squares
+        squares = packed.squares
         self._weights = basis.weights(squares).astype(np.float32) if basis.helps else np.zeros(len(squares), np.float32)
         self._norms = squares.astype(np.float32)
 
@@ -133,25 +115,22 @@ class Sample:
         """Kernel value and control variates of each row with each member, float64 [b, m, 4]; for a few rows."""
         by, low_by = self.basis.factors(x, self.basis.low(x))
         mine, mine_low = x.astype(np.float64), self.basis.low(x).astype(np.float64)
-        found = np.empty((len(x), len(self), 4))
+        terms = np.empty((len(x), len(self), 4))
         for start in range(0, len(self), MEMBERS):
             part = self.x[start : start + MEMBERS]
             members, squares = part.astype(np.float64), np.einsum("ij,ij->i", part, part, dtype=np.float64)
             products = mine @ members.T
             apart = np.einsum("ij,ij->i", mine, mine)[:, None] + squares - 2 * products
             weights = self.basis.weights(squares) if self.basis.helps else np.zeros(len(part))
-            to = found[:, start : start + MEMBERS]
+            to = terms[:, start : start + MEMBERS]
             to[..., 0] = np.exp2(-self.basis.scale * np.maximum(apart, 0.0))
             to[..., 1] = weights
             to[..., 2] = weights * products * by[:, None]
             to[..., 3] = weights * ((mine_low @ self.basis.low(part).T) * low_by[:, None]) ** 2
-        return found
+        return terms
 
     def moments(
-        self,
-        x: Singles,
-        labels: Integers | None = None,
-        members: tuple[Integers, Integers] | None = None,
+        self, x: Singles, labels: Integers | None = None, members: tuple[Integers, Integers] | None = None
     ) -> Floats:
         """Sums of each row with all members that are not left out, float64 [b, GROUPS, SUMS].
 
@@ -178,20 +157,20 @@ class Sample:
             *(packed.words, self._words, self._depths[0], packed_low.words, self._low_words, self._depths[1]),
             *(packed.squares[:b].astype(np.float32), by.astype(np.float32), low_by.astype(np.float32)),
             *(self._norms, self._weights, self._panels, self._counts, self._groups),
-            *(first, end, start, self.place[which], np.float32(self.basis.scale), sums),
+            *(first, end, start, self.slots[which], np.float32(self.basis.scale), sums),
         )
         return sums
 
 
 def from_afar(
-    found: Estimate,
+    estimates: Estimate,
     which: Integers,
     x: Singles,
     sample: Sample,
     left_out: NDArray[np.bool_] | None,
     population: Integers,
 ) -> None:
-    """Estimate rows at positions `which` of `x` again, in `found`, which lie far from all members.
+    """Estimate rows at positions `which` of `x` again, in `estimates`, which lie far from all members.
 
     In float64 kernel values keep their size. `left_out` are members that they leave out, bool [f, m]; `population` is
     as in `estimate`, of all rows of `x`.
@@ -211,11 +190,11 @@ def from_afar(
         n, size, back = kept.sum(1), population[rows], np.exp2(largest)
         mean = values.sum(1) / np.maximum(n, 1)
         spread = np.where(kept, (values - mean[:, None]) ** 2, 0.0).sum(1)
-        found.total[rows] = size * mean * back
+        estimates.total[rows] = size * mean * back
         error = np.sqrt(spread / np.maximum(n - 1, 1) / np.maximum(n, 1) * np.maximum(1 - n / np.maximum(size, 1), 0.0))
-        found.stderr[rows] = np.where((n > 1) | (n >= size), size * error * back, np.inf)
-        found.halves[rows] = _apart((values * back[:, None]) @ dealt, kept @ dealt, size.astype(np.float64))
-        found.effective[rows] = _effective(values.sum(1), (values**2).sum(1), n >= size)
+        estimates.stderr[rows] = np.where((n > 1) | (n >= size), size * error * back, np.inf)
+        estimates.halves[rows] = _apart((values * back[:, None]) @ dealt, kept @ dealt, size.astype(np.float64))
+        estimates.effective[rows] = _effective(values.sum(1), (values**2).sum(1), n >= size)
 
 
 def estimate(moments: Floats, population: Integers, controls: Floats | None) -> Estimate:
@@ -248,8 +227,8 @@ def estimate(moments: Floats, population: Integers, controls: Floats | None) -> 
 
 def _effective(sums: Floats, squares: Floats, whole: NDArray[np.bool_]) -> Floats:
     """Effective number of members by sums of kernel values and of their squares, [b]."""
-    found = np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0)
-    return np.where(whole, np.inf, found)
+    effective = np.divide(sums**2, squares, out=np.zeros(len(sums)), where=squares > 0)
+    return np.where(whole, np.inf, effective)
 
 
 def _fit(pooled: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Floats]:
@@ -258,8 +237,8 @@ def _fit(pooled: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Floats]:
     crossed = pooled[:, 6:9] - n * mean[:, 1:] * mean[:, :1]
     upper = pooled[:, 9:15]
     squares = np.empty((len(pooled), 3, 3))
-    for place, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))):
-        squares[:, i, j] = squares[:, j, i] = upper[:, place] - n[:, 0] * mean[:, 1 + i] * mean[:, 1 + j]
+    for column, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))):
+        squares[:, i, j] = squares[:, j, i] = upper[:, column] - n[:, 0] * mean[:, 1 + i] * mean[:, 1 + j]
     own = np.sqrt(np.maximum(np.einsum("ijj->ij", squares), 0.0))
     # What varies by rounding alone explains nothing.
     varies = own > 1e-6 * np.sqrt(np.maximum(pooled[:, [9, 12, 14]], 0.0))
@@ -274,12 +253,12 @@ def _fit(pooled: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Floats]:
 
 def _apart(residuals: Floats, members: Floats, size: Floats) -> Floats:
     """Half the differences of estimates from two halves of the sample, [b, repeats], by sums of groups [b, GROUPS]."""
-    found = np.zeros((len(residuals), len(SIGNS)))
+    halves = np.zeros((len(residuals), len(SIGNS)))
     for repeat, signs in enumerate(SIGNS):
         means = []
         for side in (1, -1):
             part = signs == side
             counts = members[:, part].sum(1)
             means.append(np.divide(residuals[:, part].sum(1), counts, out=np.zeros(len(counts)), where=counts > 0))
-        found[:, repeat] = size * (means[0] - means[1]) / 2
-    return found
+        halves[:, repeat] = size * (means[0] - means[1]) / 2
+    return halves

@@ -1,4 +1,4 @@
-"""Sums over a sample that an estimate is made of: kernel values, control variates, and their products.
+"""Sums over a sample that estimates are computed from: kernel values, control variates, and their products.
 
 A block of inner products of rows with members of the sample becomes, in one pass, the sums [rows, groups, SUMS] of
 1, k, z1, z2, z3 and of all products of two of k, z1, z2, z3, where for a row i and a member j::
@@ -86,7 +86,7 @@ def moment_strip(ranked: bool) -> Any:
     """Compiled sums of packed rows over all chunks of a sample.
 
     `ranked` says whether the second degree has directions of its own, packed in `a_low` and `b_low`. Of a row, the
-    members of places ``first[row, chunk] .. end[row, chunk]`` and those listed in
+    members in slots ``first[row, chunk] .. end[row, chunk]`` and those listed in
     ``single[start[row] .. start[row + 1]]`` are left out.
     """
     multiply = block_products("float32")
@@ -108,18 +108,18 @@ def moment_strip(ranked: bool) -> Any:
                 multiply(a, top // PANEL, tall, b, panels[chunk], wide, depth, scratch)
                 if ranked:
                     multiply(a_low, top // PANEL, tall, b_low, panels[chunk], wide, low_depth, low)
-                place = panels[chunk] * PANEL
-                stop = place + counts[chunk]
+                begin = panels[chunk] * PANEL
+                stop = begin + counts[chunk]
                 for row in range(top, top + height):
                     keep[: counts[chunk]] = 1
-                    keep[max(first[row, chunk] - place, 0) : max(end[row, chunk] - place, 0)] = 0
+                    keep[max(first[row, chunk] - begin, 0) : max(end[row, chunk] - begin, 0)] = 0
                     for one in range(start[row], start[row + 1]):
-                        if place <= single[one] < stop:
-                            keep[single[one] - place] = 0
+                        if begin <= single[one] < stop:
+                            keep[single[one] - begin] = 0
                     line = scratch[row - top]
                     other = low[row - top] if ranked else line
                     _add(
-                        line, other, counts[chunk], row_norms[row], norms[place:], weights[place:], keep, scale,
+                        line, other, counts[chunk], row_norms[row], norms[begin:], weights[begin:], keep, scale,
                         by[row], low_by[row], sums[row, groups[chunk]],
                     )  # fmt: skip
 

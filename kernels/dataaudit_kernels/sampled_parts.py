@@ -6,16 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dataaudit_kernels.agreement import estimated_agreement, without_unknown
+from dataaudit_kernels.arrays import Booleans, Floats, Integers, Singles
 from dataaudit_kernels.sampled_estimate import SIGNS, Estimate, Sample, estimate, from_afar
 from dataaudit_kernels.validation import UNDERFLOW
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -61,11 +56,11 @@ class Drawn:
     n: int
 
     @cached_property
-    def places(self) -> Integers:
+    def positions(self) -> Integers:
         """Position of every row in the sample, -1 where it is not; int64 [n]."""
-        found = np.full(self.n, -1, np.int64)
-        found[self.rows] = np.arange(len(self.rows))
-        return found
+        positions = np.full(self.n, -1, np.int64)
+        positions[self.rows] = np.arange(len(self.rows))
+        return positions
 
 
 @dataclass(frozen=True)
@@ -89,29 +84,29 @@ class Population:
         out = np.zeros((len(rows), len(self.sample)), bool)
         if self.labels is not None:
             out = self.sample.labels == self.labels[rows, None]
-        for place, row in enumerate(rows.tolist()):
-            out[place, self.members[self.start[row] : self.start[row + 1]]] = True
+        for i, row in enumerate(rows.tolist()):
+            out[i, self.members[self.start[row] : self.start[row + 1]]] = True
         return out
 
     def estimate(self, x: Singles, controls: Floats | None, wider: float = 1.0) -> Estimate:
         """Sums of rows `x` over what is left to sample, with standard errors multiplied by `wider`."""
-        moments = self.sample.moments(x, self.labels, (self.start, self.members))
-        return estimate(moments, self.size, controls).widened(wider)
+        estimates = estimate(self.sample.moments(x, self.labels, (self.start, self.members)), self.size, controls)
+        return replace(estimates, stderr=estimates.stderr * wider)
 
-    def again_from_afar(self, found: Estimate, x: Singles, beside: Floats | float = 0.0) -> None:
+    def again_from_afar(self, estimates: Estimate, x: Singles, beside: Floats | float = 0.0) -> None:
         """Estimate rows anew in float64 whose sums, with what else is `beside` them, may underflow float32."""
-        low = np.flatnonzero(found.total + beside < UNDERFLOW)
+        low = np.flatnonzero(estimates.total + beside < UNDERFLOW)
         if len(low):
-            from_afar(found, low, x, self.sample, self.left_out(low), self.size)
+            from_afar(estimates, low, x, self.sample, self.left_out(low), self.size)
 
-    def with_known(self, found: Estimate) -> Estimate:
+    def with_known(self, estimates: Estimate) -> Estimate:
         """Estimates with the sums of known neighbours added, of which less rests on the members of a sample."""
-        total = found.total + self.known
-        growth = np.divide(total, found.total, out=np.ones(len(total)), where=found.total > 0)
+        total = estimates.total + self.known
+        growth = np.divide(total, estimates.total, out=np.ones(len(total)), where=estimates.total > 0)
         growth = np.minimum(growth, 1e100)
         # Beside near rows, members that are all 0 weigh nothing.
-        effective = np.where((found.total == 0) & (self.known > 0), np.inf, found.effective * growth**2)
-        return replace(found, total=total, effective=effective)
+        effective = np.where((estimates.total == 0) & (self.known > 0), np.inf, estimates.effective * growth**2)
+        return replace(estimates, total=total, effective=effective)
 
 
 class Totals:
@@ -123,15 +118,15 @@ class Totals:
         self._ranked, self._slot = ranked, np.cumsum(ranked) - 1
         self._halves, self._effective = np.zeros((2, count, len(SIGNS))), np.full((2, count), np.inf)
 
-    def put(self, kind: int, which: Integers, found: Estimate, size: Integers) -> None:
+    def put(self, kind: int, which: Integers, estimates: Estimate, size: Integers) -> None:
         """Keep the estimates of rows `which`, from a population of a size each."""
-        self.sums[kind, which], self.stderr[kind, which] = found.total, found.stderr
+        self.sums[kind, which], self.stderr[kind, which] = estimates.total, estimates.stderr
         chosen = self._ranked[which]
         slot = self._slot[which[chosen]]
         # Half differences count as far as they are errors of an estimate from a finite population.
-        unseen = np.maximum(1 - found.members / np.maximum(size, 1), 0.0)
-        self._halves[kind, slot] = (found.halves * np.sqrt(unseen)[:, None])[chosen]
-        self._effective[kind, slot] = found.effective[chosen]
+        unseen = np.maximum(1 - estimates.members / np.maximum(size, 1), 0.0)
+        self._halves[kind, slot] = (estimates.halves * np.sqrt(unseen)[:, None])[chosen]
+        self._effective[kind, slot] = estimates.effective[chosen]
 
     def result(self, size: int, exact_class: int, rank: int) -> SampledSums:
         """Everything together, with the estimated agreement of the rankings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dataaudit_kernels.arrays import Floats
 
 
 def estimated_sum(
@@ -19,22 +19,8 @@ def estimated_sum(
         sum = N a + b. sum over the population of z
         error^2 = N^2 (1 - n/N) / n * sum of squared residuals / (n - 4)
 
-    Parameters
-    ----------
-    x
-        The row, centred as the population is, [d].
-    population
-        [N, d], without the row itself.
-    members
-        Positions of the sample in it, [n].
-    bandwidth
-        h.
-    control
-        Whether control variates are fitted: b = 0 otherwise, and n - 1 in place of n - 4.
-
-    Returns
-    -------
-    sum, stderr
+    The row x [d] is centred as the population [N, d] is, and not in it; `members` [n] are the sample's positions.
+    Without `control` no control variates are fitted: b = 0, and n - 1 in place of n - 4.
 
     Examples
     --------

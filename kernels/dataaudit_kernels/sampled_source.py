@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dataaudit_kernels.arrays import Floats, Integers, Singles
 from dataaudit_kernels.packing import by_label, centre_of, unit_of
 from dataaudit_kernels.taylor import Basis, Moments, basis_of
 from dataaudit_kernels.threads import in_order
-from dataaudit_kernels.validation import FARTHEST
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
+from dataaudit_kernels.validation import FARTHEST, not_finite, out_of_range
 
 SMALL = 512
 """Largest class whose moments are taken from all its pairs, several such classes at a time."""
@@ -25,7 +22,7 @@ READ = 2**20
 """Values that are read at a time by one thread."""
 
 PROBE = 2048
-"""Rows from which the directions of the second degree are found."""
+"""Rows from which the directions of the second degree are computed."""
 
 HELD_MOMENTS = 2**25
 """Numbers that the moments of all classes may take: 256 MiB."""
@@ -46,30 +43,24 @@ def groups_of(labels: Integers) -> list[Group]:
     """Classes in the order of their labels; small ones together, up to `SMALL` rows."""
     order = by_label(labels)
     _, starts = np.unique(order.labels, return_index=True)
-    found: list[Group] = []
+    groups: list[Group] = []
     waiting: list[Integers] = []
     for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
         rows = order.rows[start:stop]
         if len(rows) > SMALL:
-            found.append(Group(rows, True))
+            groups.append(Group(rows, True))
             continue
         if waiting and sum(map(len, waiting)) + len(rows) > SMALL:
-            found.append(Group(np.concatenate(waiting), False))
+            groups.append(Group(np.concatenate(waiting), False))
             waiting = []
         waiting.append(rows)
     if waiting:
-        found.append(Group(np.concatenate(waiting), False))
-    return found
+        groups.append(Group(np.concatenate(waiting), False))
+    return groups
 
 
 def as_rows(x: ArrayLike | Any) -> Any:
-    """Rows [n, d] as they are: an array, or what has a shape, a type and rows at positions.
-
-    Raises
-    ------
-    ValueError
-        If they are not two-dimensional, or no real numbers.
-    """
+    """Rows [n, d] of real numbers as they are: an array, or what has a shape, a type and rows at positions."""
     rows = x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x)
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"found x of type {rows.dtype}; expected real numbers; convert it to float32")
@@ -96,7 +87,7 @@ class Source:
         self.scale = float(np.log2(np.e) * (self._unit / self.bandwidth) ** 2)
         self._centre = centre_of(self.rows)
         if not np.isfinite(self._centre).all():
-            # A row that holds no numbers was among those that the centre is found from.
+            # A row that holds no numbers was among those that the centre is computed from.
             self._refuse_infinite()
         self.norms = np.full(len(self.rows), np.nan)
 
@@ -110,13 +101,7 @@ class Source:
         return x, np.einsum("ij,ij->i", x, x, dtype=np.float64)
 
     def take(self, which: Integers) -> Singles:
-        """Rows at positions, float32 [b, d].
-
-        Raises
-        ------
-        ValueError
-            If one is no longer what it was.
-        """
+        """Rows at positions, float32 [b, d]; a `ValueError` if one is no longer what it was."""
         x, squares = self.read(which)
         same = np.abs(squares - self.norms[which]) <= 1e-9 * self.norms[which]
         if not same.all():
@@ -140,16 +125,13 @@ class Source:
     def survey(
         self, groups: Sequence[Group], basis: Basis, threads: int, advance: Callable[[float], Any]
     ) -> tuple[Moments, list[Moments | None]]:
-        """Look at every row once: moments of all rows, and of each class that is big.
+        """Moments of all rows, and of each class that is big, from one look at every row.
 
-        Raises
-        ------
-        ValueError
-            If rows hold NaN or infinity, or lie over 1e15 bandwidths from the others.
+        A `ValueError` names rows that hold NaN or infinity, or lie over 1e15 bandwidths from the others.
         """
         n, d = self.rows.shape
         step = max(1, READ // d)
-        tasks = [(place, start) for place, group in enumerate(groups) for start in range(0, len(group.rows), step)]
+        tasks = [(number, start) for number, group in enumerate(groups) for start in range(0, len(group.rows), step)]
 
         def look(task: tuple[int, int]) -> tuple[Integers, Floats, Moments, Integers]:
             which = groups[task[0]].rows[task[1] : task[1] + step]
@@ -161,17 +143,21 @@ class Source:
             return which, squares, moments, bad
 
         whole, parts = Moments(d, basis.rank), [Moments(d, basis.rank) if group.big else None for group in groups]
-        bad: list[Integers] = []
-        for (place, _), (which, squares, moments, wrong) in zip(tasks, in_order(look, tasks, threads), strict=True):
+        refused: list[Integers] = []
+        for (number, _), (which, squares, moments, wrong) in zip(tasks, in_order(look, tasks, threads), strict=True):
             self.norms[which] = squares
             whole.plus(moments)
-            own = parts[place]
+            own = parts[number]
             if own is not None:
                 own.plus(moments)
-            bad.append(wrong)
+            refused.append(wrong)
             advance(len(which) / n)
-        self._check(np.sort(np.concatenate(bad)))
-        return whole, parts
+        bad = np.sort(np.concatenate(refused))
+        if not len(bad):
+            return whole, parts
+        if not np.isfinite(np.asarray(self.rows[bad], np.float64)).all():
+            self._refuse_infinite()
+        raise ValueError(out_of_range(int(bad[0]), "x", centred=True))
 
     def _refuse_infinite(self) -> None:
         """Raise a `ValueError` that names the rows that hold NaN or infinity."""
@@ -181,22 +167,4 @@ class Source:
         for start in range(0, n, step):
             which = np.arange(start, min(start + step, n))
             bad.append(which[~np.isfinite(np.asarray(self.rows[which], np.float64)).all(axis=1)])
-        raise ValueError(_not_finite(np.concatenate(bad)))
-
-    def _check(self, bad: Integers) -> None:
-        if not len(bad):
-            return
-        if not np.isfinite(np.asarray(self.rows[bad], np.float64)).all():
-            self._refuse_infinite()
-        raise ValueError(
-            f"found row {bad[0]} of x over 1e15 bandwidths from the others; expected rows within that; "
-            "pass a larger bandwidth, or drop it"
-        )
-
-
-def _not_finite(bad: Integers) -> str:
-    more = f" and {len(bad) - 8} more" if len(bad) > 8 else ""
-    return (
-        f"found NaN or infinity in x, rows {', '.join(map(str, bad[:8]))}{more}; expected finite rows; "
-        "fill or drop them"
-    )
+        raise ValueError(not_finite(np.concatenate(bad).tolist(), "x"))

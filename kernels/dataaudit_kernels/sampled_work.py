@@ -1,4 +1,4 @@
-"""Estimates class by class, for samples of any size, beside neighbours that are known: what `rbf_sampled` is made of.
+"""Estimates class by class, for samples of any size, beside neighbours that are known, for `rbf_sampled`.
 
 At small bandwidths, and where rows are heavy-tailed, a few neighbours hold most of a kernel sum, and a uniform sample
 sees them seldom: its error is that of whether it does. With the neighbours taken out, what is left to sample varies
@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataaudit_kernels.agreement import estimated_agreement, without_unknown
+from dataaudit_kernels.arrays import Advance, Booleans, Floats, Integers, Singles
 from dataaudit_kernels.rbf_cpu import rbf_sums
 from dataaudit_kernels.sampled_errors import LOOKED_AT, inflation, spread_order
 from dataaudit_kernels.sampled_estimate import Estimate, Sample
-from dataaudit_kernels.sampled_parts import Booleans, Drawn, Floats, Integers, Population, SampledSums, Singles, Totals
+from dataaudit_kernels.sampled_parts import Drawn, Population, SampledSums, Totals
 from dataaudit_kernels.sampled_source import Group, Source, groups_of
 from dataaudit_kernels.taylor import Basis, Moments, direct_sums
 from dataaudit_kernels.threads import in_order
 
-Placed = tuple[Singles, Singles, Floats, Floats]
-Advance = Callable[[float], Any]
+Projected = tuple[Singles, Singles, Floats, Floats]
 
 BLOCK = 1024
 """Rows whose sums one thread takes at a time."""
@@ -99,8 +99,8 @@ class Work:
         size = min(FIRST, most)
         while True:
             shared = self._drawn(self._order[:size], True)
-            held = [place for place, group in enumerate(self.groups) if chosen[group.rows].any()]
-            parts = [self._pilot(place, chosen[self.groups[place].rows], shared, size) for place in held]
+            held = [number for number, group in enumerate(self.groups) if chosen[group.rows].any()]
+            parts = [self._pilot(number, chosen[self.groups[number].rows], shared, size) for number in held]
             other, same, *halves = (np.concatenate(part) for part in zip(*parts, strict=True))
             apart = [without_unknown(*halves[:3]), without_unknown(*halves[3:])]
             reached = 1 - min(estimated_agreement(other, same, *apart).values())
@@ -108,20 +108,20 @@ class Work:
                 return size
             size = min(most, max(int(1.25 * size), min(8 * size, int(size * reached / (0.7 * tolerance)))))
 
-    def _pilot(self, place: int, chosen: Booleans, shared: Drawn, size: int) -> tuple[Floats, ...]:
+    def _pilot(self, number: int, chosen: Booleans, shared: Drawn, size: int) -> tuple[Floats, ...]:
         """Sums of some rows of a group, over other labels and the same, with what `without_unknown` takes of both."""
-        group = self.groups[place]
+        group = self.groups[number]
         some = group.rows[chosen]
         x = self.source.take(some)
         others = self._population(some, group, self._sample_of_others(group, size, shared), own=False)
-        other = others.estimate(x, self._controls_of_others(self._placed(x), self._moments_of_others(place)))
+        other = others.estimate(x, self._controls_of_others(self._projected(x), self._moments_of_others(number)))
         others.again_from_afar(other, x)
         known = other.halves, other.stderr, other.effective
         exact = np.zeros_like(other.halves), np.zeros(len(some)), np.full(len(some), np.inf)
         if not group.big:
             return other.total, self._exact(group)[chosen], *known, *exact
-        own = self._population(some, group, self._sample_of_own(place, size), own=True)
-        same = own.estimate(x, self._controls_of_own(self._placed(x), place))
+        own = self._population(some, group, self._sample_of_own(number, size), own=True)
+        same = own.estimate(x, self._controls_of_own(self._projected(x), number))
         own.again_from_afar(same, x)
         sampled = same.halves, same.stderr, same.effective
         return other.total, same.total, *known, *(sampled if len(group.rows) > self._limit(size) else exact)
@@ -130,52 +130,51 @@ class Work:
         """Sums of all rows from a shared sample of a size; `part` is their share of the whole work."""
         n, limit, exact_class = len(self.labels), self._limit(size), 0
         shared, totals = self._drawn(self._order[:size], True), Totals(self.ranked)
-        for place, group in enumerate(self.groups):
+        for number, group in enumerate(self.groups):
             within = None
             if group.big and len(group.rows) > limit:
-                within = self._sample_of_own(place, size)
+                within = self._sample_of_own(number, size)
             else:
                 totals.sums[1, group.rows] = self._exact(group)
                 exact_class = max(exact_class, int(np.unique(self.labels[group.rows], return_counts=True)[1].max()))
-            block = self._block_of(place, self._sample_of_others(group, size, shared), within, totals)
-            for which, other, others, same, own in in_order(block, range(0, len(group.rows), BLOCK), self.threads):
-                totals.put(0, which, other, others.size)
-                totals.members[which] = other.members
-                if same is not None and own is not None:
-                    totals.put(1, which, same, own.size)
+            block = self._block_of(number, self._sample_of_others(group, size, shared), within, totals)
+            for which, sampled in in_order(block, range(0, len(group.rows), BLOCK), self.threads):
+                for kind, (estimates, sizes) in enumerate(sampled):
+                    totals.put(kind, which, estimates, sizes)
+                totals.members[which] = sampled[0][0].members
                 advance(part * len(which) / n)
         return totals.result(size, exact_class, self.basis.rank if self.control else 0)
 
     def _block_of(
-        self, place: int, shared: Drawn, within: Drawn | None, totals: Totals
-    ) -> Callable[[int], tuple[Integers, Estimate, Population, Estimate | None, Population | None]]:
-        """Estimates of a block of a group's rows over other labels and, where these are sampled, over the same."""
-        group, moments = self.groups[place], self._moments_of_others(place)
+        self, number: int, shared: Drawn, within: Drawn | None, totals: Totals
+    ) -> Callable[[int], tuple[Integers, list[tuple[Estimate, Integers]]]]:
+        """Estimates of a block of a group's rows, with sizes of populations: other labels and, if sampled, the same."""
+        group, moments = self.groups[number], self._moments_of_others(number)
         wider = self._wider(group, shared, own=False)
         own_wider = 1.0 if within is None else self._wider(group, within, own=True)
 
-        def block(start: int) -> tuple[Integers, Estimate, Population, Estimate | None, Population | None]:
+        def block(start: int) -> tuple[Integers, list[tuple[Estimate, Integers]]]:
             which = group.rows[start : start + BLOCK]
             x = self.source.take(which)
-            placed = self._placed(x)
-            among = None if group.big or placed is None else self._among(placed, self.labels[which])
+            projected = self._projected(x)
+            among = None if group.big else self.labels[which]
             others = self._population(which, group, shared, own=False)
-            other = others.estimate(x, self._controls_of_others(placed, moments, among), wider)
+            other = others.estimate(x, self._controls_of_others(projected, moments, among), wider)
             if within is None:
                 others.again_from_afar(other, x, 0.0 if self.neighbours is not None else totals.sums[1, which])
-                return which, others.with_known(other), others, None, None
+                return which, [(others.with_known(other), others.size)]
             own = self._population(which, group, within, own=True)
-            same = own.estimate(x, self._controls_of_own(placed, place), own_wider)
+            same = own.estimate(x, self._controls_of_own(projected, number), own_wider)
             # Without neighbours one sum alone need not be seen where the other is large.
             seen = (0.0, 0.0) if self.neighbours is not None else (same.total.copy(), other.total.copy())
             others.again_from_afar(other, x, seen[0])
             own.again_from_afar(same, x, seen[1])
-            return which, others.with_known(other), others, own.with_known(same), own
+            return which, [(others.with_known(other), others.size), (own.with_known(same), own.size)]
 
         return block
 
-    def _random(self, *place: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, *place])
+    def _random(self, *stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *stream])
 
     def _limit(self, size: int) -> int:
         """Largest class that is summed exactly."""
@@ -197,9 +196,9 @@ class Work:
         back[np.argsort(which, kind="stable")] = np.arange(len(which))
         return Drawn(which, Sample(x[back], self.basis, self.labels[which] if labelled else None), len(self.labels))
 
-    def _sample_of_own(self, place: int, size: int) -> Drawn:
-        rows = self.groups[place].rows
-        return self._drawn(self._random(2, place).choice(rows, min(size, len(rows)), replace=False))
+    def _sample_of_own(self, number: int, size: int) -> Drawn:
+        rows = self.groups[number].rows
+        return self._drawn(self._random(2, number).choice(rows, min(size, len(rows)), replace=False))
 
     def _sample_of_others(self, group: Group, size: int, shared: Drawn) -> Drawn:
         """The shared sample, or one of other labels alone for a class of which the shared one holds few others."""
@@ -226,9 +225,9 @@ class Work:
             near, counts = np.column_stack([near, which]), np.column_stack([counts, np.ones(len(which), bool)])
         start, members = np.zeros(len(which) + 1, np.int64), np.empty(0, np.int64)
         if near.shape[1]:
-            places = drawn.places[near]
-            seen = counts & (places >= 0)
-            start[1:], members = np.cumsum(seen.sum(1)), places[seen]
+            positions = drawn.positions[near]
+            seen = counts & (positions >= 0)
+            start[1:], members = np.cumsum(seen.sum(1)), positions[seen]
         return Population(drawn.sample, None if own else labels, start, members, size, known)
 
     def _wider(self, group: Group, drawn: Drawn, own: bool) -> float:
@@ -237,15 +236,15 @@ class Work:
         out = self._population(rows, group, drawn, own).left_out(np.arange(len(rows)))
         return math.sqrt(inflation(self.source.take(rows), drawn.sample, out, self.control))
 
-    def _moments_of_others(self, place: int) -> Moments:
+    def _moments_of_others(self, number: int) -> Moments:
         """Moments of all rows but those of a class that is big."""
-        found, own = Moments(self.whole.d, self.whole.r), self.parts[place]
-        found.plus(self.whole)
+        moments, own = Moments(self.whole.d, self.whole.r), self.parts[number]
+        moments.plus(self.whole)
         if own is not None:
-            found.minus(own)
-        return found
+            moments.minus(own)
+        return moments
 
-    def _placed(self, x: Singles) -> Placed | None:
+    def _projected(self, x: Singles) -> Projected | None:
         """Rows, in the directions of the basis too, and the factors of both; None where no controls are used."""
         if not self.control:
             return None
@@ -253,28 +252,25 @@ class Work:
         return x, low, *self.basis.factors(x, low)
 
     def _controls_of_others(
-        self, placed: Placed | None, moments: Moments, among: Floats | None = None
+        self, projected: Projected | None, moments: Moments, among: Integers | None = None
     ) -> Floats | None:
-        """Sums of the control variates over other labels; `among` are those over a small group's own classes."""
-        if placed is None:
+        """Sums of the control variates over other labels; `among` are the labels of a small group, whole."""
+        if projected is None:
             return None
-        found = moments.sums(*placed)
-        return found if among is None else found - among
+        sums = moments.sums(*projected)
+        if among is None:
+            return sums
+        weights = self.basis.weights(np.einsum("ij,ij->i", projected[0], projected[0], dtype=np.float64))
+        return np.asarray(sums - direct_sums(*projected, weights, among[:, None] == among))
 
-    def _controls_of_own(self, placed: Placed | None, place: int) -> Floats | None:
+    def _controls_of_own(self, projected: Projected | None, number: int) -> Floats | None:
         """Sums of the control variates over the same class, each row's own left out."""
-        own = self.parts[place]
-        if placed is None or own is None:
+        own = self.parts[number]
+        if projected is None or own is None:
             return None
-        x, low, by, low_by = placed
+        x, low, by, low_by = projected
         squares = np.einsum("ij,ij->i", x, x, dtype=np.float64)
         short = np.einsum("ij,ij->i", low, low, dtype=np.float64)
         weights = self.basis.weights(squares)
         itself = np.column_stack([weights, weights * squares * by, weights * (short * low_by) ** 2])
-        return np.asarray(own.sums(*placed) - itself)
-
-    def _among(self, placed: Placed, labels: Integers) -> Floats:
-        """Sums of the control variates over the rows of each row's own label, all of which are in `placed`."""
-        x = placed[0]
-        weights = self.basis.weights(np.einsum("ij,ij->i", x, x, dtype=np.float64))
-        return direct_sums(*placed, weights, labels[:, None] == labels)
+        return np.asarray(own.sums(*projected) - itself)

@@ -19,13 +19,29 @@ TILE = 8 * PANEL
 def _block(kind: Kind, layers: int, shifted: bool) -> Any:
     """Compiled sums of one block of pairs: of rows from the start of a panel with columns from the start of another.
 
-    `extra` gets the sums of columns, from `place` on, or holds the largest exponents where `shifted`.
+    `extra` gets the sums of columns, from `at` on, or holds the largest exponents where `shifted`.
     """
     products = block_products(kind)
 
     @numba.njit(nogil=True)
     def block(
-        a, b, depths, biases, panel, start, columns, row_norms, norms, scale, first, end, skip, sums, extra, place, work
+        a,
+        b,
+        depths,
+        biases,
+        panel,
+        start,
+        columns,
+        row_norms,
+        norms,
+        scale,
+        first,
+        end,
+        skip,
+        sums,
+        extra,
+        at,
+        work,
     ):
         rows = len(row_norms)
         height, width = -(-rows // PANEL), -(-columns // PANEL)
@@ -47,7 +63,7 @@ def _block(kind: Kind, layers: int, shifted: bool) -> Any:
         if shifted:
             add_shifted_sums(scratch[0], rows, columns, row_norms, there, scale, low, high, own, sums, extra)
         else:
-            across = extra[:, place:]
+            across = extra[:, at:]
             add_sums(scratch[0], rows, columns, row_norms, there, scale, low, high, own, sums, across, values, near)
 
     return block
@@ -78,7 +94,7 @@ def strip_sums(kind: Kind, layers: int, shifted: bool) -> Any:
         for start in range(begin, stop, TILE):
             columns = min(TILE, stop - start)
             diagonal = start == symmetric
-            # One call of `block`, which is compiled into its place, for all kinds of parts.
+            # One call of `block`, which is compiled into its at, for all kinds of parts.
             for part in range(2 * -(-rows // PANEL) if diagonal else 1):
                 r, s, left, right = 0, rows, 0, columns
                 alone = diagonal and part % 2 == 0
@@ -87,12 +103,12 @@ def strip_sums(kind: Kind, layers: int, shifted: bool) -> Any:
                     s = min(rows, r + PANEL)
                     left, right = (r, s) if alone else (s, columns)
                 across = unused if alone else extra
-                place = 0 if alone else start - begin + left
+                at = 0 if alone else start - begin + left
                 if left < right:
                     block(
                         *(a, b, depths, biases, panel + r // PANEL, start + left, right - left, row_norms[r:s]),
                         *(norms, scale, first[r:s], end[r:s], skip[r:s], sums[:, r:s]),
-                        *(across, place, work),
+                        *(across, at, work),
                     )
 
     return strip

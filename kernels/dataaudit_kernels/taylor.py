@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+from dataaudit_kernels.arrays import Floats, Singles
 
 HELD = 0.99
 """Share of the variance of squared inner products that the directions of the second degree hold."""
@@ -78,7 +77,7 @@ def basis_of(x: Singles, scale: float, most: int) -> Basis:
     d = x.shape[1]
     lengths = np.einsum("ij,ij->i", x, x, dtype=np.float64)
     norm, shift = float(np.sqrt(lengths.mean())), float(lengths.min()) * scale
-    # Those of the smaller of the two products: the same, but for the order in which they are found.
+    # Those of the smaller of the two products: the same, but for their order.
     values, vectors = np.linalg.eigh(np.asarray(x.T @ x if d <= len(x) else x @ x.T, np.float64))
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     squares = np.cumsum(values**2)
@@ -134,20 +133,20 @@ class Moments:
 
     def sums(self, x: Singles, low: Singles, by: Floats, low_by: Floats) -> Floats:
         """Exact sums of z1, z2 and z3 over the rows counted, for each row of `x`; float64 [b, 3]."""
-        found = np.empty((len(x), 3))
-        found[:, 0] = self.zeroth
-        found[:, 1] = (x @ self.first) * by
-        found[:, 2] = np.einsum("ij,ij->i", low @ self.second.astype(np.float32), low, dtype=np.float64) * low_by**2
-        return found
+        sums = np.empty((len(x), 3))
+        sums[:, 0] = self.zeroth
+        sums[:, 1] = (x @ self.first) * by
+        sums[:, 2] = np.einsum("ij,ij->i", low @ self.second.astype(np.float32), low, dtype=np.float64) * low_by**2
+        return sums
 
 
 def direct_sums(
     x: Singles, low: Singles, by: Floats, low_by: Floats, weights: Floats, alike: NDArray[np.bool_]
 ) -> Floats:
     """`Moments.sums` over the rows j of `x` itself where alike[i, j], from all inner products: for few rows."""
-    found = np.empty((len(x), 3))
+    sums = np.empty((len(x), 3))
     counted = alike * weights
-    found[:, 0] = counted.sum(1)
-    found[:, 1] = np.einsum("ij,ij->i", counted, x @ x.T) * by
-    found[:, 2] = np.einsum("ij,ij->i", counted, (low @ low.T).astype(np.float64) ** 2) * low_by**2
-    return found
+    sums[:, 0] = counted.sum(1)
+    sums[:, 1] = np.einsum("ij,ij->i", counted, x @ x.T) * by
+    sums[:, 2] = np.einsum("ij,ij->i", counted, (low @ low.T).astype(np.float64) ** 2) * low_by**2
+    return sums

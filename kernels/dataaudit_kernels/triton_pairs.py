@@ -66,14 +66,6 @@ def _products_of_layers(
 
 
 @triton.jit
-def _exponents(product, x_norms, y_norms, row, column, scale, BLOCK: tl.constexpr):
-    """t of every pair of a tile from its inner products."""
-    inside = tl.arange(0, BLOCK)
-    norms = tl.load(x_norms + row + inside)[:, None] + tl.load(y_norms + column + inside)[None, :]
-    return tl.maximum(norms - 2 * scale * product, 0.0)
-
-
-@triton.jit
 def _tile(
     x,
     y,
@@ -82,7 +74,6 @@ def _tile(
     row,
     column,
     stride,
-    depth,
     layers,
     count,
     scale,
@@ -95,13 +86,15 @@ def _tile(
     if GRADIENT:
         product = _products_of_layers(x, y, row, column, stride, layers, count, BLOCK, STEP, PRECISION)
     else:
-        product = _product(x, y, row, column, stride, 0, depth, BLOCK, STEP, PRECISION)
-    return _exponents(product, x_norms, y_norms, row, column, scale, BLOCK)
+        product = _product(x, y, row, column, stride, 0, stride, BLOCK, STEP, PRECISION)
+    inside = tl.arange(0, BLOCK)
+    norms = tl.load(x_norms + row + inside)[:, None] + tl.load(y_norms + column + inside)[None, :]
+    return tl.maximum(norms - 2 * scale * product, 0.0)
 
 
 @triton.jit
-def _sums(t, place, write, COLUMNS: tl.constexpr):
-    """Kernel values added along rows, float64 [BLOCK]; those along columns are added to what is at ``place``.
+def _sums(t, target, write, COLUMNS: tl.constexpr):
+    """Kernel values added along rows, float64 [BLOCK]; those along columns are added to what is at ``target``.
 
     Sums of columns leave at once: kept as float64, they would fill the registers of every thread.
     """
@@ -111,7 +104,7 @@ def _sums(t, place, write, COLUMNS: tl.constexpr):
         of_rows = tl.sum(one, 1).to(tl.float64)
         if COLUMNS:
             # One program, one thread a number: additions happen in one order.
-            tl.atomic_add(place, tl.sum(one, 0).to(tl.float64), mask=write, sem="relaxed")
+            tl.atomic_add(target, tl.sum(one, 0).to(tl.float64), mask=write, sem="relaxed")
         r = tl.maximum(-t, -NEAR)
         missing = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
         value = tl.where(near, missing, tl.exp2(-t))
@@ -120,7 +113,7 @@ def _sums(t, place, write, COLUMNS: tl.constexpr):
         value = tl.exp2(-t)
         of_rows = tl.sum(value, 1).to(tl.float64)
     if COLUMNS:
-        tl.atomic_add(place, tl.sum(value, 0).to(tl.float64), mask=write, sem="relaxed")
+        tl.atomic_add(target, tl.sum(value, 0).to(tl.float64), mask=write, sem="relaxed")
     return of_rows
 
 
@@ -146,7 +139,6 @@ def sum_pairs(
     by_row,
     by_column,
     stride,
-    depth,
     layers,
     count,
     scale,
@@ -160,22 +152,11 @@ def sum_pairs(
 ):
     """Sums over a run of tiles a program, along strips of rows through the columns ``begin .. end`` (in tiles).
 
-    Parameters
-    ----------
-    runs
-        int32 [programs, 3]: first strip, its first tile, number of tiles.
-    by_row
-        float64 [programs + strips, 2, BLOCK]: sums of a strip's rows by a program go to place strip + program;
-        first over other labels, then over the same.
-    by_column
-        float64 [programs, 2, (end - begin) BLOCK], zeros: sums of columns; unused unless SYMMETRIC.
-    layers, count
-        Widths of factors and number of layers for GRADIENT.
-    scale
-        log2(e) / h^2 in the unit of the rows.
-    SYMMETRIC
-        Whether y is x. A tile then stands for both of its halves, tiles left of the diagonal are left out, and
-        so are self pairs.
+    `runs` are int32 [programs, 3]: first strip, its first tile, number of tiles. Sums over other labels, then over the
+    same, go to `by_row`, float64 [programs + strips, 2, BLOCK], at strip + program, and those of columns are added to
+    `by_column`, float64 [programs, 2, (end - begin) BLOCK]. `layers` are the widths of factors of `count` layers for
+    GRADIENT, and `scale` is log2(e) / h^2. SYMMETRIC: y is x. A tile then stands for both of its halves; tiles left of
+    the diagonal and self pairs are left out.
     """
     program = tl.program_id(0)
     strip = tl.load(runs + 3 * program)
@@ -194,7 +175,7 @@ def sum_pairs(
         while tile < stop:
             column = tile * BLOCK
             t = _tile(
-                *(x, y, x_norms, y_norms, row, column, stride, depth, layers, count, scale),
+                *(x, y, x_norms, y_norms, row, column, stride, layers, count, scale),
                 *(BLOCK, STEP, PRECISION, GRADIENT),
             )
             if SYMMETRIC:
@@ -205,39 +186,39 @@ def sum_pairs(
                 equal = tl.load(x_labels + row + inside)[:, None] == tl.load(y_labels + column + inside)[None, :]
                 t = tl.where(equal == (again == 1), t, float("inf"))
             alike = (kind == 1) | (again == 1)
-            place = by_column + tl.where(alike, width, 0) + column - begin * BLOCK + inside
+            target = by_column + tl.where(alike, width, 0) + column - begin * BLOCK + inside
             # A tile on the diagonal holds both halves of its pairs.
-            of_rows = _sums(t, place, inside < tl.where(tile != strip, BLOCK, 0), SYMMETRIC)
+            of_rows = _sums(t, target, inside < tl.where(tile != strip, BLOCK, 0), SYMMETRIC)
             if alike:
                 same += of_rows
             else:
                 other += of_rows
             again = tl.where((kind == 2) & (again == 0), 1, 0)
             tile += 1 - again
-        place = by_row + (strip + program).to(tl.int64) * 2 * BLOCK + inside
-        tl.store(place, other)
-        tl.store(place + BLOCK, same)
+        target = by_row + (strip + program).to(tl.int64) * 2 * BLOCK + inside
+        tl.store(target, other)
+        tl.store(target + BLOCK, same)
         strip += 1
         tile = tl.maximum(begin, strip) if SYMMETRIC else begin
 
 
 @triton.jit(do_not_specialize=["n"])
 def add_runs(by_row, programs, sums, n, BLOCK: tl.constexpr):
-    """Add what programs found for a strip, `by_row` of `sum_pairs`, to the sums of its rows, float64 [2, n].
+    """Add the sums of programs for a strip, `by_row` of `sum_pairs`, to those of its rows, float64 [2, n].
 
     `programs` is int32 [strips, 2]: first program of a strip and the one after the last.
     """
     strip = tl.program_id(0)
     first, end = tl.load(programs + 2 * strip), tl.load(programs + 2 * strip + 1)
     inside = tl.arange(0, BLOCK)
-    place = sums + strip.to(tl.int64) * BLOCK + inside
-    other, same = tl.load(place), tl.load(place + n)
+    target = sums + strip.to(tl.int64) * BLOCK + inside
+    other, same = tl.load(target), tl.load(target + n)
     for program in range(first, end):
-        found = by_row + (strip + program).to(tl.int64) * 2 * BLOCK + inside
-        other += tl.load(found)
-        same += tl.load(found + BLOCK)
-    tl.store(place, other)
-    tl.store(place + n, same)
+        partial = by_row + (strip + program).to(tl.int64) * 2 * BLOCK + inside
+        other += tl.load(partial)
+        same += tl.load(partial + BLOCK)
+    tl.store(target, other)
+    tl.store(target + n, same)
 
 
 @triton.jit(do_not_specialize=["count", "tiles", "n"])
@@ -253,7 +234,6 @@ def sum_shifted(
     shifts,
     n,
     stride,
-    depth,
     layers,
     count,
     scale,
@@ -277,7 +257,7 @@ def sum_shifted(
     for number in range(tiles):
         column = number * BLOCK
         t = _tile(
-            *(x, y, x_norms, y_norms, row, column, stride, depth, layers, count, scale),
+            *(x, y, x_norms, y_norms, row, column, stride, layers, count, scale),
             *(BLOCK, STEP, PRECISION, GRADIENT),
         )
         t = tl.where(self[:, None] == (column + inside)[None, :], float("inf"), t)

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dataaudit_kernels.packing import Floats, Integers, out_of_range
+from dataaudit_kernels.arrays import Floats, Integers
 from dataaudit_kernels.triton_plan import padded
-from dataaudit_kernels.validation import FARTHEST
+from dataaudit_kernels.validation import FARTHEST, out_of_range
 
 BLOCK = 2**21
-"""Values of the given rows that are on their way to the device at a time."""
+"""Values of the given rows that are copied to the device at a time."""
 
 
 class Part(NamedTuple):
@@ -48,8 +48,8 @@ class Side:
         return len(self.order)
 
 
-def side(rows: Tensor, squares: Tensor, scale: float, codes: NDArray[np.int32], order: Integers) -> Side:
-    """Rows from `upload` with their squared norms, float64, and label codes."""
+def side(rows: Tensor, squares: Tensor, scale: float, codes: Integers, order: Integers) -> Side:
+    """Rows from `upload` with their squared norms, float64, and codes of labels, which sort alike."""
     n = len(order)
     norms = (squares * scale).float()
     norms[n:] = torch.inf
@@ -58,28 +58,12 @@ def side(rows: Tensor, squares: Tensor, scale: float, codes: NDArray[np.int32], 
     return Side(rows, norms, torch.from_numpy(labels).to(rows.device), order)
 
 
-class Codes:
-    """Labels as int32 that sort alike, in rows and columns together."""
-
-    def __init__(self, labels: Integers, others: Integers) -> None:
-        self._known = np.unique(np.concatenate([labels, others]))
-
-    def of(self, labels: Integers) -> NDArray[np.int32]:
-        """Codes of `labels`, int32."""
-        return np.searchsorted(self._known, labels).astype(np.int32)
-
-
 def upload(
     parts: Sequence[Part], order: Integers, precision: str, block: int, step: int, device: torch.device
 ) -> Tensor:
     """Rows on the device: sorted by `order`, every part in units and rounded; see `Side`.
 
-    Rows and values of a row are padded to multiples of `block` and `step`.
-
-    Raises
-    ------
-    ValueError
-        If a row is out of range.
+    Rows and values of a row are padded to multiples of `block` and `step`. A `ValueError` names a row out of range.
     """
     widths = [padded(part.values.shape[1], step) for part in parts]
     kept = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
@@ -101,8 +85,8 @@ def upload(
                 taken -= middle
             taken /= unit
             _check_range(taken, start, name, precision, centre is not None)
-            place = where[start : start + len(taken)].to(device)
-            rows[place, first : first + values.shape[1]] = rounded(taken.float(), precision).to(kept)
+            positions = where[start : start + len(taken)].to(device)
+            rows[positions, first : first + values.shape[1]] = rounded(taken.float(), precision).to(kept)
         first += width
     return rows
 
@@ -128,8 +112,8 @@ def rounded(block: Tensor, precision: str) -> Tensor:
 def squares(rows: Tensor) -> Tensor:
     """Squared norms of rows, float64, in blocks."""
     step = max(1, BLOCK // rows.shape[1])
-    found = [part.double().square().sum(1) for part in rows.split(step)]
-    return torch.cat(found) if len(rows) else torch.zeros(0, dtype=torch.float64, device=rows.device)
+    norms = [part.double().square().sum(1) for part in rows.split(step)]
+    return torch.cat(norms) if len(rows) else torch.zeros(0, dtype=torch.float64, device=rows.device)
 
 
 def _check_range(block: Tensor, start: int, name: str, precision: str, centred: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dataaudit_kernels.arrays import Floats, Integers
 from dataaudit_kernels.layers import GradientFactors
 
 FARTHEST = 2.0**50
@@ -21,13 +22,7 @@ BLOCK = 2**22
 
 
 def check_bandwidth(bandwidth: float) -> float:
-    """Bandwidth as a float.
-
-    Raises
-    ------
-    ValueError
-        If it is not a finite number above 0.
-    """
+    """Bandwidth as a float; a `ValueError` unless it and its square are finite and above 0."""
     try:
         h = float(bandwidth)
     except (TypeError, ValueError):
@@ -41,13 +36,7 @@ def check_bandwidth(bandwidth: float) -> float:
 
 
 def check_rows(x: ArrayLike, name: str, width: int | None = None) -> NDArray[Any]:
-    """Rows [n, d] as an array of numbers, not copied where it is one already.
-
-    Raises
-    ------
-    ValueError
-        If it is not two-dimensional, not numeric or empty, or rows hold NaN or infinity (the first are named).
-    """
+    """Rows [n, d] as an array of finite numbers, not copied where it is one already; a `ValueError` otherwise."""
     rows = np.asarray(x)
     if rows.dtype.kind == "f" and rows.dtype.itemsize > 8:
         with np.errstate(over="ignore"):
@@ -68,22 +57,27 @@ def check_rows(x: ArrayLike, name: str, width: int | None = None) -> NDArray[Any
             if suspicious:
                 bad.extend((np.flatnonzero(~np.isfinite(block).all(axis=1)) + start).tolist())
         if bad:
-            more = f" and {len(bad) - 8} more" if len(bad) > 8 else ""
-            raise ValueError(
-                f"found NaN or infinity in {name}, rows {', '.join(map(str, bad[:8]))}{more}; expected finite rows; "
-                "fill or drop them"
-            )
+            raise ValueError(not_finite(bad, name))
     return rows
 
 
-def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
-    """Labels as int64 [n].
+def not_finite(bad: Sequence[int], name: str) -> str:
+    """Words for rows that hold NaN or infinity."""
+    more = f" and {len(bad) - 8} more" if len(bad) > 8 else ""
+    return (
+        f"found NaN or infinity in {name}, rows {', '.join(map(str, bad[:8]))}{more}; expected finite rows; "
+        "fill or drop them"
+    )
 
-    Raises
-    ------
-    ValueError
-        If they are not whole numbers, or there are more or fewer than rows.
-    """
+
+def out_of_range(row: int, name: str, centred: bool) -> str:
+    """Words for a row whose values are beyond `FARTHEST`."""
+    where = "over 1e15 bandwidths from the others" if centred else "with values over 1e15"
+    return f"found row {row} of {name} {where}; expected rows within that; pass a larger bandwidth, or drop it"
+
+
+def check_labels(labels: ArrayLike, n: int, name: str) -> Integers:
+    """Labels as int64 [n]; a `ValueError` unless they are whole numbers, one a row."""
     given = np.asarray(labels)
     if given.shape != (n,):
         raise ValueError(f"found {name} of shape {given.shape} for {n} rows; expected [{n}]; pass one label a row")
@@ -92,33 +86,24 @@ def check_labels(labels: ArrayLike, n: int, name: str) -> NDArray[np.int64]:
     return given.astype(np.int64)
 
 
-def check_references(
-    references: ArrayLike | None, labels: ArrayLike | None, width: int
-) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
-    """References [m, width] and their labels [m]; None where there are none.
-
-    Raises
-    ------
-    ValueError
-        If only one of both is there, or as in `check_rows` and `check_labels`.
-    """
-    if references is None and labels is None:
-        return None
-    if references is None or labels is None:
+def check_sides(
+    x: ArrayLike, labels: ArrayLike, references: ArrayLike | None, reference_labels: ArrayLike | None
+) -> list[tuple[NDArray[Any], Integers]]:
+    """Rows [n, d] with their labels, then references with theirs where there are any; a `ValueError` if half is missing."""
+    rows = check_rows(x, "x")
+    sides = [(rows, check_labels(labels, len(rows), "labels"))]
+    if references is None and reference_labels is None:
+        return sides
+    if references is None or reference_labels is None:
         raise ValueError("found references without labels, or labels without them; expected both or neither; pass both")
-    rows = check_rows(references, "references", width)
-    return rows, check_labels(labels, len(rows), "reference_labels")
+    others = check_rows(references, "references", rows.shape[1])
+    return [*sides, (others, check_labels(reference_labels, len(others), "reference_labels"))]
 
 
-def check_reach(squares: NDArray[np.float64], order: NDArray[np.int64]) -> None:
+def check_reach(squares: Floats, order: Integers) -> None:
     """Raise a `ValueError` where a gradient's squared norm, in bandwidths, is beyond what float32 can square.
 
-    Parameters
-    ----------
-    squares
-        Squared norms, of at least the rows in `order`.
-    order
-        Position of each in the given order.
+    `squares` begins with those of the rows at the positions `order`.
     """
     far = squares[: len(order)] > FARTHEST**2
     if far.any():
@@ -129,13 +114,7 @@ def check_reach(squares: NDArray[np.float64], order: NDArray[np.int64]) -> None:
 
 
 def check_layers(layers: Sequence[GradientFactors]) -> int:
-    """Number of examples n that all factors agree on.
-
-    Raises
-    ------
-    ValueError
-        If there is no layer, or factors differ in length, are no matrices of numbers or are not finite.
-    """
+    """Number of examples n that the factors of all layers agree on; a `ValueError` where they do not."""
     if len(layers) == 0:
         raise ValueError("found no layers; expected at least one GradientFactors; pass [GradientFactors(...)]")
     sizes = set()
