@@ -17,7 +17,6 @@ SCORES: dict[str, Callable[[Floats, Floats], Floats]] = {
 }
 """The four densities, up to a constant factor, from the sums over other labels and over the same label."""
 
-
 FEW = 4.0
 """Effective members below which a sum rests on few of them; it is below 4 wherever one member makes half of a sum."""
 
@@ -34,8 +33,6 @@ def ranks(values: Floats) -> Floats:
 def spearman(first: Floats, second: Floats) -> float:
     """Rank correlation; 1 where neither varies, NaN where one does not.
 
-    Examples
-    --------
     >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 9.0]))
     1.0
     """

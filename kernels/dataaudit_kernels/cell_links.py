@@ -63,12 +63,11 @@ def linked(
     n = len(cells.rows)
     indices, apart = np.empty((n, count + 1), np.int32), np.empty((n, count + 1), np.float32)
     step = block * max(1, threads)
-    for start in range(0, n, step):
-        part = slice(start, start + step)
+    parts = [slice(start, start + step) for start in range(0, n, step)]
+    for part in parts:
         indices[part], apart[part] = cells.search(cells.rows[part], near(cells.rows[part]), count + 1, threads)
     first = Links(cells.rows, indices, block)
-    for start in range(0, n, step):
-        part = slice(start, start + step)
+    for part in parts:
         indices[part] = first.expand(cells.rows[part], indices[part].astype(np.int64), apart[part], threads)[0]
     # The first is the row itself, or an equal one.
     return Links(cells.rows, indices[:, 1:], block)

@@ -40,8 +40,6 @@ class Cells:
 
     `names` [n] are what each row is called, and `starts` [c + 1] where the rows of each cell begin, and the last end.
 
-    Examples
-    --------
     >>> cells = Cells(np.array([[0], [1], [9]], np.float32), np.array([7, 8, 9]), np.array([0, 2, 3]))
     >>> cells.search(np.array([[2], [7]], np.float32), np.array([[0], [1]]), 2, threads=1)[0].tolist()
     [[8, 7], [9, -1]]

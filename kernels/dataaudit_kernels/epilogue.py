@@ -46,18 +46,16 @@ def _power_of_two(context, exponent):
 def _squared_distance(context, row, column, product):
     """row + column - 2 product as float32; exact for int32, which Numba itself would widen to int64."""
 
-    def of_integers(context, builder, signature, arguments):
-        row, column, product = arguments
-        twice = builder.shl(product, ir.Constant(_I32, 1))
-        return builder.sitofp(builder.sub(builder.add(row, column), twice), ir.FloatType())
-
-    def of_floats(context, builder, signature, arguments):
-        row, column, product = arguments
-        twice = builder.fadd(product, product)
-        return builder.fsub(builder.fadd(row, column), twice)
-
     whole = isinstance(product, types.Integer)
-    return types.float32(product, product, product), of_integers if whole else of_floats
+
+    def generate(context, builder, signature, arguments):
+        row, column, product = arguments
+        if whole:
+            twice = builder.shl(product, ir.Constant(_I32, 1))
+            return builder.sitofp(builder.sub(builder.add(row, column), twice), ir.FloatType())
+        return builder.fsub(builder.fadd(row, column), builder.fadd(product, product))
+
+    return types.float32(product, product, product), generate
 
 
 @numba.njit(nogil=True, fastmath=FAST, inline="always")
@@ -146,8 +144,7 @@ def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, en
         a, b, self = first[row], end[row], skip[row]
         if self < a or self >= b:
             self = b
-        largest = np.float32(-3e38)
-        largest = _largest(line, 0, a, norm, norms, scale, largest)
+        largest = _largest(line, 0, a, norm, norms, scale, np.float32(-3e38))
         largest = _largest(line, a, self, norm, norms, scale, largest)
         largest = _largest(line, self + 1, b, norm, norms, scale, largest)
         largest = _largest(line, b, columns, norm, norms, scale, largest)

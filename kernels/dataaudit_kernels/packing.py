@@ -94,8 +94,6 @@ def _parts(chosen: Integers, step: int) -> list[Integers]:
 def rounded(block: NDArray[Any], kind: Kind) -> NDArray[Any]:
     """Values rounded to nearest even as the products see them, float32 (or int16, pixels minus 128).
 
-    Examples
-    --------
     >>> rounded(np.array([[1.001, 2.0]]), "bfloat16").tolist()
     [[1.0, 2.0]]
     """

@@ -99,8 +99,8 @@ def _registers(kind: Kind) -> tuple[int, int, int]:
 
 def _multiply_add(kind: Kind, width: int) -> tuple[ir.Type, ir.Type, Callable[..., Any]]:
     """Types of a word and of a sum, and the instruction sums + a * b of whole vectors."""
+    sums = ir.VectorType(ir.FloatType(), width)
     if kind == "float32":
-        sums = ir.VectorType(ir.FloatType(), width)
         signature = ir.FunctionType(sums, [sums] * 3)
 
         def fused(builder: Any, total: Any, a: Any, b: Any) -> Any:
@@ -122,7 +122,6 @@ def _multiply_add(kind: Kind, width: int) -> tuple[ir.Type, ir.Type, Callable[..
             return builder.add(total, builder.call(call, [builder.bitcast(a, shorts), builder.bitcast(b, shorts)]))
 
         return _I32, _I32, dot_pixels
-    sums = ir.VectorType(ir.FloatType(), width)
     halves = ir.VectorType(_BFloat(), 2 * width)
     brains = ir.FunctionType(sums, [sums, halves, halves])
 

@@ -16,7 +16,7 @@ from dataaudit_kernels.arrays import Floats
 from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import Order, by_label, centre_of, unit_of
 from dataaudit_kernels.rbf_cpu import Pack, Pairs, gradient_side, kind_of, row_side, scale_of, unsorted, workers
-from dataaudit_kernels.validation import check_bandwidth, check_labels, check_layers, check_rows
+from dataaudit_kernels.validation import check_bandwidth, check_factors, check_labels, check_rows
 
 
 def block_sums(
@@ -36,8 +36,6 @@ def block_sums(
     are those of `dataaudit_kernels.rbf_cpu.rbf_sums`. From all rows but pixels `centre`, float64 [d], is subtracted for
     the sake of rounding, the middle of the bulk of b if None; blocks of the same rows should have the same one.
 
-    Examples
-    --------
     >>> of_a, of_b = block_sums([[0.0]], [0], [[1.0], [1.0]], [0, 1], 1.0)
     >>> of_a.round(4).tolist(), of_b.round(4).tolist()
     ([[0.7358], [0.3679]], [[0.3679, 0.3679], [0.3679, 0.0]])
@@ -77,8 +75,8 @@ def gradient_block_sums(
 ) -> tuple[Floats, Floats]:
     """`block_sums` of gradients of n and of m examples, from their factors alone; the same layers."""
     h = check_bandwidth(bandwidth)
-    order_a = by_label(check_labels(labels_a, check_layers(layers_a), "labels_a"))
-    order_b = by_label(check_labels(labels_b, check_layers(layers_b), "labels_b"))
+    order_a = by_label(check_factors(layers_a, labels_a, "labels_a"))
+    order_b = by_label(check_factors(layers_b, labels_b, "labels_b"))
     forms = [[(part.delta.shape[1], part.inputs.shape[1], part.bias) for part in side] for side in (layers_a, layers_b)]
     if forms[0] != forms[1]:
         raise ValueError(

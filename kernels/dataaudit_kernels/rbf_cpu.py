@@ -28,14 +28,7 @@ from dataaudit_kernels.packing import MOST_PIXELS, Order, Packed, by_label, cent
 from dataaudit_kernels.products import PANEL, Kind, pixel_shift, supported
 from dataaudit_kernels.strips import TILE, strip_sums
 from dataaudit_kernels.threads import in_order
-from dataaudit_kernels.validation import (
-    UNDERFLOW,
-    check_bandwidth,
-    check_labels,
-    check_layers,
-    check_reach,
-    check_sides,
-)
+from dataaudit_kernels.validation import UNDERFLOW, check_bandwidth, check_factors, check_reach, check_sides
 
 COLUMNS = 64
 """Blocks of columns in a task."""
@@ -140,7 +133,7 @@ def gradient_rbf_sums(
     results and errors are those of `rbf_sums`.
     """
     h = check_bandwidth(bandwidth)
-    order = by_label(check_labels(labels, check_layers(layers), "labels"))
+    order = by_label(check_factors(layers, labels))
     unit = unit_of(h)
     pairs = Pairs(scale_of(h, unit), workers(threads), advance)
     return pairs.within(lambda chosen: gradient_side(chosen, layers, unit, pairs.threads), order)

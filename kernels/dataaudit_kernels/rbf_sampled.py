@@ -97,7 +97,13 @@ def sampled_sums(
     n = len(rows)
     given = check_labels(labels, n, "labels")
     if neighbours is not None:
-        _check_neighbours(*neighbours, n)
+        indices, distances = neighbours
+        inside = not indices.size or 0 <= indices.min() <= indices.max() < n
+        if indices.shape != distances.shape or len(indices) != n or not inside:
+            raise ValueError(
+                f"found a graph of shapes {indices.shape} and {distances.shape} for {n} rows; expected positions of "
+                "rows and their distances, [n, depth]; pass the graph of these rows"
+            )
     step = advance or (lambda share: None)
     count, most = workers(threads), min(sample, n)
     if n <= 2 * min(sample, FIRST if tolerance is not None else sample):
@@ -117,15 +123,6 @@ def sampled_sums(
             grown = int(1.2 * size * reached / tolerance)
             size, part = min(most, grown if neighbours is None else max(2 * size, min(8 * size, grown))), 0.0
     return _all_pairs(rows, given, h, threads, lambda share: step(part * share))
-
-
-def _check_neighbours(indices: NDArray[Any], distances: NDArray[Any], n: int) -> None:
-    inside = not indices.size or 0 <= indices.min() <= indices.max() < n
-    if indices.shape != distances.shape or len(indices) != n or not inside:
-        raise ValueError(
-            f"found a graph of shapes {indices.shape} and {distances.shape} for {n} rows; expected positions of rows "
-            "and their distances, [n, depth]; pass the graph of these rows"
-        )
 
 
 def _all_pairs(rows: Any, labels: Integers, h: float, threads: int | None, advance: Advance) -> SampledSums:

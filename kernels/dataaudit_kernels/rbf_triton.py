@@ -28,25 +28,9 @@ from dataaudit_kernels import triton_pairs
 from dataaudit_kernels.arrays import Advance, Floats, Integers
 from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import by_label, centre_of, unit_of
-from dataaudit_kernels.triton_plan import (
-    GRADIENT_PRECISIONS,
-    PARTIAL,
-    PRECISIONS,
-    Plan,
-    constants,
-    padded,
-    plan_for,
-    runs_of,
-)
+from dataaudit_kernels.triton_plan import PARTIAL, Plan, check_precision, constants, padded, plan_for, runs_of
 from dataaudit_kernels.triton_rows import Part, Side, side, squares, upload
-from dataaudit_kernels.validation import (
-    UNDERFLOW,
-    check_bandwidth,
-    check_labels,
-    check_layers,
-    check_reach,
-    check_sides,
-)
+from dataaudit_kernels.validation import UNDERFLOW, check_bandwidth, check_factors, check_reach, check_sides
 
 
 def rbf_sums(
@@ -92,7 +76,7 @@ def rbf_sums(
     """
     h = check_bandwidth(bandwidth)
     sides = check_sides(x, labels, references, reference_labels)
-    _check_precision(precision, PRECISIONS)
+    check_precision(precision, False)
     unit, centre, target = unit_of(h), centre_of(sides[-1][0]), find_device(device)
     scale = float(np.log2(np.e) * (unit / h) ** 2)
     plan = plan_for(precision, sides[0][0].shape[1], False, target)
@@ -120,11 +104,11 @@ def gradient_rbf_sums(
 ) -> tuple[Floats, Floats]:
     """`dataaudit_kernels.reference.gradient_rbf_sums` from the factors alone: no gradient is written out.
 
-    The precision is one of `GRADIENT_PRECISIONS`; other arguments, results and errors are those of `rbf_sums`.
+    The precision is "tf32x3" or "float32"; other arguments, results and errors are those of `rbf_sums`.
     """
     h = check_bandwidth(bandwidth)
-    given = check_labels(labels, check_layers(layers), "labels")
-    _check_precision(precision, GRADIENT_PRECISIONS)
+    given = check_factors(layers, labels)
+    check_precision(precision, True)
     unit, target = unit_of(h), find_device(device)
     scale = float(np.log2(np.e) * (unit / h) ** 2)
     parts: list[Part] = []
@@ -256,13 +240,6 @@ def device_name(device: str | torch.device | None = None) -> str:
 
 def _interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
-
-
-def _check_precision(precision: str, known: Sequence[str]) -> None:
-    if precision not in known:
-        raise ValueError(
-            f"found precision={precision!r}; expected one of {', '.join(known)}; pass precision={known[0]!r}"
-        )
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:

@@ -22,8 +22,6 @@ def estimated_sum(
     The row x [d] is centred as the population [N, d] is, and not in it; `members` [n] are the sample's positions.
     Without `control` no control variates are fitted: b = 0, and n - 1 in place of n - 4.
 
-    Examples
-    --------
     >>> total, stderr = estimated_sum(np.zeros(1), np.ones((4, 1)), np.array([0, 1]), 1.0, control=False)
     >>> round(total, 6), round(stderr, 6)
     (1.471518, 0.0)

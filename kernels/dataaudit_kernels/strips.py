@@ -50,8 +50,7 @@ def _block(kind: Kind, layers: int, shifted: bool) -> Any:
             products(a[0], panel, height, b[0], start // PANEL, width, depths[0], scratch[0])
         for layer in range(layers):
             for side in range(2):
-                factor = 2 * layer + side
-                out = scratch[1 + side]
+                factor, out = 2 * layer + side, scratch[1 + side]
                 products(a[factor], panel, height, b[factor], start // PANEL, width, depths[factor], out)
             bias = np.float32(biases[layer])
             multiply_factors(scratch[1], scratch[2], rows, columns, bias, layer == 0, scratch[0])

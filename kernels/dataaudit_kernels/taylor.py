@@ -25,7 +25,6 @@ HELD = 0.99
 FEW = 0.25
 """Largest number of directions, in parts of d, that pay a product of their own; beyond, all are taken."""
 
-
 LARGEST_SHIFT = 60.0
 """Exponent of 2 that the weight of a central row may reach."""
 
@@ -117,19 +116,16 @@ class Moments:
         root = low * np.sqrt(weights)[:, None].astype(np.float32)
         self.second += root.T @ root
 
-    def plus(self, other: Moments) -> None:
+    def plus(self, other: Moments, sign: int = 1) -> None:
         """Count what `other` counted as well."""
-        self.count += other.count
-        self.zeroth += other.zeroth
-        self.first += other.first
-        self.second += other.second
+        self.count += sign * other.count
+        self.zeroth += sign * other.zeroth
+        self.first += sign * other.first
+        self.second += sign * other.second
 
     def minus(self, other: Moments) -> None:
         """Count what `other` counted no more."""
-        self.count -= other.count
-        self.zeroth -= other.zeroth
-        self.first -= other.first
-        self.second -= other.second
+        self.plus(other, -1)
 
     def sums(self, x: Singles, low: Singles, by: Floats, low_by: Floats) -> Floats:
         """Exact sums of z1, z2 and z3 over the rows counted, for each row of `x`; float64 [b, 3]."""

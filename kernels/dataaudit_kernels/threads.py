@@ -16,8 +16,6 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[Task], threads: int
 
     Stops early, without starting further tasks, when the consumer stops or is interrupted.
 
-    Examples
-    --------
     >>> list(in_order(lambda x: x * x, range(5), threads=2))
     [0, 1, 4, 9, 16]
     """

@@ -38,6 +38,15 @@ class Plan(NamedTuple):
     slab: int
 
 
+def check_precision(precision: str, gradient: bool) -> None:
+    """Raise a `ValueError` unless products of rows, or of gradients, have the precision."""
+    known = GRADIENT_PRECISIONS if gradient else PRECISIONS
+    if precision not in known:
+        raise ValueError(
+            f"found precision={precision!r}; expected one of {', '.join(known)}; pass precision={known[0]!r}"
+        )
+
+
 def padded(n: int, step: int) -> int:
     """Smallest multiple of `step` from n on."""
     return -(-n // step) * step
@@ -97,8 +106,6 @@ def runs_of(
     Tiles ``begin .. end`` of a strip come in order, strip by strip; left of the diagonal there are none where
     `symmetric`.
 
-    Examples
-    --------
     >>> runs, shares = runs_of(3, 0, 3, 2, True)
     >>> runs.tolist(), shares.tolist()
     ([[0, 0, 3], [1, 1, 3]], [[0, 1], [1, 2], [1, 2]])

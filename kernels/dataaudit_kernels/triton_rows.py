@@ -76,10 +76,12 @@ def upload(
     first = 0
     for (values, centre, unit, name), width in zip(parts, widths, strict=True):
         some = max(1, BLOCK // values.shape[1])
+        # No larger than need be, never narrower.
+        plain = values.dtype if values.dtype in (np.uint8, np.float16, np.float32) else np.float64
         middle = None if centre is None else torch.from_numpy(centre).to(device)
         for start in range(0, len(values), some):
             # Copied: torch takes neither read-only arrays nor all types and byte orders.
-            native: NDArray[Any] = np.array(values[start : start + some], dtype=_plain(values.dtype), order="C")
+            native: NDArray[Any] = np.array(values[start : start + some], dtype=plain, order="C")
             taken = torch.from_numpy(native).to(device).double()
             if middle is not None:
                 taken -= middle
@@ -94,8 +96,6 @@ def upload(
 def rounded(block: Tensor, precision: str) -> Tensor:
     """Values, float32, rounded to nearest even as the products see them.
 
-    Examples
-    --------
     >>> rounded(torch.tensor([1.001, 2.0]), "bfloat16").tolist()
     [1.0, 2.0]
     """
@@ -112,8 +112,7 @@ def rounded(block: Tensor, precision: str) -> Tensor:
 def squares(rows: Tensor) -> Tensor:
     """Squared norms of rows, float64, in blocks."""
     step = max(1, BLOCK // rows.shape[1])
-    norms = [part.double().square().sum(1) for part in rows.split(step)]
-    return torch.cat(norms) if len(rows) else torch.zeros(0, dtype=torch.float64, device=rows.device)
+    return torch.cat([part.double().square().sum(1) for part in rows.split(step)])
 
 
 def _check_range(block: Tensor, start: int, name: str, precision: str, centred: bool) -> None:
@@ -125,10 +124,3 @@ def _check_range(block: Tensor, start: int, name: str, precision: str, centred: 
             f"found row {start + int(largest.argmax())} of {name} over 65504 bandwidths from the others; expected rows "
             "within the range of float16; pass precision='bfloat16'"
         )
-
-
-def _plain(dtype: np.dtype[Any]) -> type:
-    """The type that rows of `dtype` travel in: no larger than need be, never narrower."""
-    if dtype == np.uint8 or dtype == np.float16 or dtype == np.float32:
-        return dtype.type
-    return np.float64

@@ -89,7 +89,7 @@ def check_labels(labels: ArrayLike, n: int, name: str) -> Integers:
 def check_sides(
     x: ArrayLike, labels: ArrayLike, references: ArrayLike | None, reference_labels: ArrayLike | None
 ) -> list[tuple[NDArray[Any], Integers]]:
-    """Rows [n, d] with their labels, then references with theirs where there are any; a `ValueError` if half is missing."""
+    """Rows [n, d] with their labels, then references with theirs where there are any; both are needed."""
     rows = check_rows(x, "x")
     sides = [(rows, check_labels(labels, len(rows), "labels"))]
     if references is None and reference_labels is None:
@@ -124,3 +124,8 @@ def check_layers(layers: Sequence[GradientFactors]) -> int:
     if len(sizes) > 1:
         raise ValueError(f"found factors of {sorted(sizes)} rows; expected one length; pass the same examples to all")
     return sizes.pop()
+
+
+def check_factors(layers: Sequence[GradientFactors], labels: ArrayLike, name: str = "labels") -> Integers:
+    """Labels as int64 [n] of gradients whose factors agree; a `ValueError` as in `check_layers` and `check_labels`."""
+    return check_labels(labels, check_layers(layers), name)
