@@ -25,23 +25,7 @@ def _block(kind: Kind, layers: int, shifted: bool) -> Any:
 
     @numba.njit(nogil=True)
     def block(
-        a,
-        b,
-        depths,
-        biases,
-        panel,
-        start,
-        columns,
-        row_norms,
-        norms,
-        scale,
-        first,
-        end,
-        skip,
-        sums,
-        extra,
-        at,
-        work,
+        a, b, depths, biases, panel, start, columns, row_norms, norms, scale, first, end, skip, sums, extra, at, work
     ):
         rows = len(row_norms)
         height, width = -(-rows // PANEL), -(-columns // PANEL)
