@@ -77,7 +77,7 @@ def strip_sums(kind: Kind, layers: int, shifted: bool) -> Any:
         for start in range(begin, stop, TILE):
             columns = min(TILE, stop - start)
             diagonal = start == symmetric
-            # One call of `block`, which is compiled into its at, for all kinds of parts.
+            # One call of `block`, which is inlined here, for all kinds of parts.
             for part in range(2 * -(-rows // PANEL) if diagonal else 1):
                 r, s, left, right = 0, rows, 0, columns
                 alone = diagonal and part % 2 == 0
