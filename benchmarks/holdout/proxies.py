@@ -61,7 +61,12 @@ def main() -> None:
         for name in TRUTH
     ]
     print({name: round(value, 4) for name, value in truth.reliability.items()})
-    others = [name for name in scores.REGISTRY.names() if not name.startswith(("c_score", "holdout_"))]
+    # The paper's recipe has no evaluations after its last epochs.
+    others = [
+        name
+        for name in scores.REGISTRY.names()
+        if not name.startswith(("c_score", "holdout_")) and Need.EVALUATIONS not in scores.REGISTRY.get(name).needs
+    ]
     together: dict[str, list[str]] = {}
     for name in others:
         shared = "dynamics" if scores.REGISTRY.get(name).needs <= {Need.DYNAMICS} else name.rpartition("/")[2]
