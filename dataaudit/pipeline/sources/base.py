@@ -78,12 +78,18 @@ class Source(ABC):
       interrupted ``collect`` whatever an audit can be made of.
     """
 
-    epochs: int = 0
-    """Complete epochs of training, or of the caller's recording."""
-    runs: int = 0
-    """Complete holdout runs."""
     provides: frozenset[Any] = frozenset()
     """Needs of further kinds that it meets: keys of ``others``."""
+
+    @property
+    def epochs(self) -> int:
+        """Complete epochs of training."""
+        return 0
+
+    @property
+    def runs(self) -> int:
+        """Complete holdout runs."""
+        return 0
 
     def check(self) -> None:
         """Raise if this evidence cannot be had; trains nothing."""

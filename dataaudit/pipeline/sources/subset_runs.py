@@ -112,7 +112,7 @@ class SubsetRuns(Source):
         }
 
     @property
-    def runs(self) -> int:  # type: ignore[override]
+    def runs(self) -> int:
         """Complete runs."""
         return 0 if self._execution is None else sum(tally.runs for tally in self._execution.tallies.values())
 

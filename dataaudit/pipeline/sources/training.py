@@ -137,7 +137,7 @@ class Training(Source):
         self._augmented: float | None = None
 
     @property
-    def epochs(self) -> int:  # type: ignore[override]
+    def epochs(self) -> int:
         """Complete epochs of the first run."""
         return self._first.epochs
 
