@@ -7,7 +7,7 @@ import numpy as np
 from dataaudit.audit.label_errors import LabelDecisions
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.report.page import Card, Page, Section
+from dataaudit.report.page import Card, Histograms, Page, Section, Table
 
 EXAMPLES = 60
 PAIRS = 12
@@ -17,17 +17,19 @@ SHARE = 0.05
 def page_of(audit: LabelDecisions, examples: Examples | None, k: int = EXAMPLES) -> Page:
     """Content of the page of `audit`: its `k` worst examples, shown where the data set is at hand."""
     worst = audit.ranking()[: max(1, round(SHARE * len(audit)))]
+    disagrees = (audit.suggested >= 0) & (audit.suggested != audit.labels)
+    sections: list[Section] = [Histograms("How every score is spread", "", audit.columns, disagrees)]
+    sections += [table for table in (_pairs(audit, worst), _by_class(audit, worst)) if table.rows]
     return Page(
         examples=len(audit),
         classes=len(audit.class_names),
         headline=str(audit.noise_rate()).splitlines()[0] if audit.label_errors is not None else "",
         ranked_by=audit.default,
         agreement=str(audit.agreement),
-        disagrees=(audit.suggested >= 0) & (audit.suggested != audit.labels),
-        columns=audit.columns,
+        disagreeing=int(disagrees.sum()),
         cards=_cards(audit, examples, k),
         has_data=examples is not None,
-        sections=tuple(section for section in (_pairs(audit, worst), _by_class(audit, worst)) if section.rows),
+        sections=tuple(sections),
         settings={name: value for name, value in audit.settings.items() if name != "notes"},
         notes=tuple(audit.settings.get("notes", ())),
         seconds=audit.timings,
@@ -49,14 +51,14 @@ def _cards(audit: LabelDecisions, examples: Examples | None, k: int) -> tuple[Ca
     )
 
 
-def _pairs(audit: LabelDecisions, worst: IntArray) -> Section:
+def _pairs(audit: LabelDecisions, worst: IntArray) -> Table:
     """Pairs of classes that are mistaken for each other, most frequent first."""
     given, suggested = audit.labels[worst], audit.suggested[worst]
     other = (suggested >= 0) & (suggested != given)
     keys, counts = np.unique(np.stack([given[other], suggested[other]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:PAIRS]
     names = audit.class_names
-    return Section(
+    return Table(
         "Labels that are mistaken for each other",
         f"Among the most suspicious {SHARE:.0%}.",
         ("given", "suggested", "examples"),
@@ -64,7 +66,7 @@ def _pairs(audit: LabelDecisions, worst: IntArray) -> Section:
     )
 
 
-def _by_class(audit: LabelDecisions, worst: IntArray) -> Section:
+def _by_class(audit: LabelDecisions, worst: IntArray) -> Table:
     """Classes, the most suspicious first."""
     scores, classes = audit.columns[audit.default], len(audit.class_names)
     size = np.bincount(audit.labels, minlength=classes)
@@ -74,7 +76,7 @@ def _by_class(audit: LabelDecisions, worst: IntArray) -> Section:
     mean = np.divide(total, count, out=np.full(classes, np.nan), where=count > 0)
     among = np.bincount(audit.labels[worst], minlength=classes)
     order = np.lexsort((np.arange(classes), mean)).tolist()
-    return Section(
+    return Table(
         "Class by class",
         "",
         ("class", "examples", f"mean {audit.default}", f"among the most suspicious {SHARE:.0%}"),

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dataaudit.errors import StorageError
-from dataaudit.report.figures import histogram, picture, sparkline
+from dataaudit.report.figures import picture, sparkline
 from dataaudit.report.page import Card, Page
 
 
@@ -25,7 +25,7 @@ def write_report(page: Page, path: str | Path) -> Path:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    content = environment.get_template("template.html.j2").render(**_content(page)).encode()
+    content = environment.get_template("template.html.j2").render(**_content(page, environment)).encode()
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_bytes(content)
@@ -43,15 +43,15 @@ def write_report(page: Page, path: str | Path) -> Path:
     return path
 
 
-def _content(page: Page) -> dict[str, Any]:
+def _content(page: Page, environment: Environment) -> dict[str, Any]:
     cards = [_card(card) for card in page.cards]
     return {
         "page": page,
         "cards": cards,
         "has_values": any(card["values"] for card in cards),
-        "histograms": [
-            (name, Markup(histogram(values, page.disagrees)), int((~np.isfinite(values)).sum()))
-            for name, values in page.columns.items()
+        "sections": [
+            (section, Markup(environment.from_string(section.template).render(section=section)))
+            for section in page.sections
         ],
         "settings": [(name, _plain(value)) for name, value in page.settings.items()],
     }

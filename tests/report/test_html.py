@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dataaudit.audit.report import page_of
 from dataaudit.data import as_examples
 from dataaudit.errors import StorageError
 from dataaudit.report.html import values, write_report
+from dataaudit.report.page import Section
 
 
 class Page(HTMLParser):
@@ -125,3 +126,20 @@ def test_an_examples_object_can_be_shown(pictures, tmp_path):
     images, names, audit = pictures
     page = Page(write_report(page_of(audit, as_examples((images, names)), 3), tmp_path / "report.html"))
     assert [tag for tag, _ in page.tags].count("img") == 3
+
+
+@dataclass(frozen=True)
+class Words(Section):
+    words: tuple[str, ...]
+    template = "<ul>{% for word in section.words %}<li>{{ word }}</li>{% endfor %}</ul>"
+
+
+def test_a_section_brings_its_values_and_its_template(pictures, tmp_path):
+    page = page_of(pictures[2], None)
+    words = Words("Own <title>", "A & note.", ("<script>alert(2)</script>", "b"))
+    shown = Page(write_report(replace(page, sections=(*page.sections, words)), tmp_path / "report.html"))
+    tags = [tag for tag, _ in shown.tags]
+    assert tags.count("li") == 2
+    assert "script" not in tags
+    for text in (words.title, words.note, *words.words):
+        assert text in shown.text
