@@ -16,6 +16,9 @@ from dataaudit.tasks.base import EL2N, Task
 WHOLE = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 """Types of indices and labels."""
 
+TWO_LABELS = -2
+"""Stands for the label of a row that had two in one epoch."""
+
 
 def refuse_shapes(index: Tensor, logits: Tensor, label: Tensor, classes: int, label_shape: tuple[int, ...]) -> None:
     """Raise for a batch whose shapes do not belong together."""
@@ -51,7 +54,18 @@ def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntA
             "finite logits",
             "training diverged: lower the learning rate, or check the inputs",
         )
+    check_one_label(np.flatnonzero(seen & (labels == TWO_LABELS)), f"epoch {epoch}")
     check_labels(seen, labels, known, "earlier epochs")
+
+
+def check_one_label(changed: IntArray, where: str) -> None:
+    """Raise if there are rows whose label `changed` within a pass."""
+    if len(changed):
+        raise DataError(
+            f"two labels within {where} for {rows(np.unique(changed))}",
+            "the same label for a row in every batch",
+            "check that indices are positions in the whole data set, not in the batch or the shard",
+        )
 
 
 def check_labels(rows_given: BoolArray, labels: IntArray, known: IntArray, where: str) -> None:

@@ -123,7 +123,8 @@ class Recorder:
         ------
         DataError
             If shapes do not match. An index or label out of range raises (on the CPU) when its block of batches
-            is worked through: at one of the next calls, `end_epoch` at the latest.
+            is worked through: at one of the next calls, `end_epoch` at the latest; so does, in `end_epoch`, a row that
+            had two labels in the epoch.
         """
         self._collect(indices, logits, labels, final=False)
 
@@ -177,7 +178,12 @@ class Recorder:
         self._clear_epoch()
 
     def discard_epoch(self) -> None:
-        """Forget the batches since the last `end_epoch` (an epoch that was interrupted)."""
+        """Forget the training batches since the last `end_epoch` (an epoch that was interrupted).
+
+        What `evaluate` recorded stays.
+        """
+        if self._pending_final:
+            self._flush()
         self._pending.clear()
         if self._device is not None:
             self._clear_epoch()
@@ -216,11 +222,15 @@ class Recorder:
             self._keep_final(index, values, label)
             return
         order = torch.arange(self._written, self._written + len(index), device=self._device)
+        known = torch.where(self._position[index] >= 0, self._staged_labels[index], label)
         self._position.scatter_reduce_(0, index, order, "amax")
         # Values that a later one of the same row supersedes go to the spare row at the end.
         target = torch.where(self._position[index] == order, index, torch.full_like(index, self.units))
         self._staged.index_copy_(0, target, values)
         self._staged_labels.index_copy_(0, target, label)
+        # Looking at what differs would wait for a CUDA device: it is marked, and refused at the end of the epoch.
+        differs = (known != label) | (self._staged_labels[index] != label)
+        self._staged_labels.index_fill_(0, torch.where(differs, index, self.units), batches.TWO_LABELS)
         self._means.stage(target, probabilities)
         self._written += len(index)
 
@@ -229,6 +239,7 @@ class Recorder:
         self._final[where] = values[:, [CONFIDENCE, MAX_CONFIDENCE, MARGIN, PREDICTED]].cpu().numpy()
         given = np.full(self.units, -1, np.int64)
         given[where] = label.cpu().numpy()
+        batches.check_one_label(where[given[where] != label.cpu().numpy()], "the evaluation")
         batches.check_labels(given >= 0, given, self._labels, "training")
         self._labels[where] = given[where]
 
