@@ -87,7 +87,8 @@ class HoldoutBackend(Protocol):
     - ``map`` yields every group exactly once, in any order, with ``job(group)``.
     - A group whose worker dies is started again, `retries` times at most, and then yields a `Failure`; no other
       group is lost by it.
-    - ``job`` catches what a `FitPredict` raises: a backend never sees it. Closing the iterator stops the workers.
+    - ``job`` catches what a `FitPredict` raises: a backend never sees it. Closing the iterator stops the workers,
+      and where the process that iterates is ended, killed too, they end some seconds later.
 
     `dataaudit.testing.BackendContract` checks them. A package registers backends, classes or instances, in the
     entry-point group ``dataaudit.backends``.

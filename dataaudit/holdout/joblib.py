@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from dataaudit.common import checks
+from dataaudit.common.workers import end_with
 from dataaudit.errors import ModelError, SettingError, require
 from dataaudit.holdout.base import Failure, Group
 
@@ -81,13 +82,13 @@ class Joblib:
 
         if getattr(other, "supports_return_generator", False):
             parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-            yield from parallel(delayed(_labelled)(job, group) for group in groups)
+            yield from parallel(delayed(_labelled)(job, group, os.getpid()) for group in groups)
             return
         # Such backends hand nothing over before all of a call is done: calls are kept short.
         step = PER_JOB * (jobs if jobs > 0 else os.cpu_count() or 1)
         for start in range(0, len(groups), step):
             parallel = Parallel(n_jobs=jobs, batch_size=1)
-            yield from parallel(delayed(_labelled)(job, group) for group in groups[start : start + step])
+            yield from parallel(delayed(_labelled)(job, group, os.getpid()) for group in groups[start : start + step])
 
     def _context(self) -> tuple[Any, int]:
         """Backend of joblib's context unless it is joblib's default, and the number of jobs."""
@@ -153,7 +154,7 @@ class Joblib:
         threads = str(self._threads(jobs))
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         return ProcessPoolExecutor(
-            1, initializer=_receive, initargs=(packed,), env=dict.fromkeys(names, threads), timeout=None
+            1, initializer=_receive, initargs=(packed, os.getpid()), env=dict.fromkeys(names, threads), timeout=None
         )
 
 
@@ -171,11 +172,12 @@ def _packed(job: Callable[[Group], Any]) -> bytes:
         ) from error
 
 
-def _receive(packed: bytes) -> None:
+def _receive(packed: bytes, driver: int) -> None:
     """Keep the job, with its data set, in a worker process, or the reason why it could not be unpacked."""
     from joblib.externals.loky.backend.reduction import loads
 
     global _job
+    end_with(driver)
     try:
         _job = loads(packed)
     except Exception:  # Reported with every group: a worker that dies here would only be started again.
@@ -190,5 +192,6 @@ def _run(group: Group) -> Any:
     return _job(group)
 
 
-def _labelled(job: Callable[[Group], Any], group: Group) -> tuple[Group, Any]:
+def _labelled(job: Callable[[Group], Any], group: Group, driver: int) -> tuple[Group, Any]:
+    end_with(driver)
     return group, job(group)

@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
 import pytest
+from filelock import FileLock
 
 from dataaudit.errors import MissingPackageError, SettingError
 from dataaudit.holdout.backends import Joblib, Ray, Serial
@@ -111,3 +114,40 @@ def test_ray_waits_before_it_tries_again(local_ray, tmp_path):
     assert list(Ray().map(Dying(str(tmp_path)), [group])) == [(group, 3)]
     first, second = sorted(float(path.name) for path in tmp_path.iterdir())
     assert second - first > 1
+
+
+DRIVER = """
+import sys, time
+from contextlib import nullcontext
+from pathlib import Path
+import joblib
+from filelock import FileLock
+from dataaudit.holdout.joblib import Joblib
+from dataaudit.holdout.plan import Run
+
+folder, context = sys.argv[1:]
+
+def job(group):
+    with FileLock(f"{folder}/{group[0].number}.lock"):
+        Path(folder, f"{group[0].number}.held").touch()
+        time.sleep(120)
+
+with joblib.parallel_config(context) if context else nullcontext():
+    list(Joblib(2).map(job, [(Run(0.5, 0),), (Run(0.5, 1),)]))
+"""
+
+
+@pytest.mark.parametrize(("context", "ended"), [("", signal.SIGKILL), ("multiprocessing", signal.SIGTERM)])
+def test_workers_end_with_their_driver(context, ended, tmp_path):
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path), context], start_new_session=True)
+    try:
+        until = time.monotonic() + 60
+        while len(list(tmp_path.glob("*.held"))) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        driver.send_signal(ended)
+        driver.wait()
+        for number in range(2):
+            FileLock(tmp_path / f"{number}.lock").acquire(timeout=8)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(driver.pid, signal.SIGKILL)

@@ -1,0 +1,35 @@
+"""Worker processes that end with the process that started them, even where that was killed and could not say so."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from typing import Any
+
+WATCH = 1.0
+"""Seconds between two looks at the driver."""
+
+_watching: set[int] = set()
+"""Processes that look after themselves: this one, and those that it was forked from."""
+
+
+def end_with(driver: int) -> None:
+    """End this process soon after `driver`, whose child it is; where it is none, whoever runs it looks after it.
+
+    What it has written whole stays, and what it was at is lost with it: nobody is left to take it.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid != driver or os.getpid() in _watching:
+        return
+    _watching.add(os.getpid())
+    threading.Thread(target=_watch, args=(parent,), name="dataaudit-driver", daemon=True).start()
+
+
+def _watch(parent: Any) -> None:
+    # Where there is a sentinel the process above may be a fork server, which ends with the driver.
+    above = parent.pid if parent.sentinel is None else os.getppid()
+    while os.getppid() == above and (parent.sentinel is None or parent.is_alive()):
+        time.sleep(WATCH)
+    os._exit(1)
