@@ -10,7 +10,6 @@ An array [n, k] lies in k columns of n rows, as does an array [k, n] of fewer ro
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -29,10 +28,9 @@ from dataaudit.errors import StorageError
 from dataaudit.labels.label_errors import LabelErrors, Vote
 from dataaudit.scores.base import Uncertainty
 
-KIND = folders.FolderKind("dataaudit audit", 5, "audit.json", "an earlier audit to replace")
 _PARTS = ("dynamics", "label_errors")
 _FILE = re.compile(rf"(examples|{'|'.join(_PARTS)})(-\d+)?-[0-9a-f]{{16}}\.parquet")
-_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
+KIND = folders.FolderKind("dataaudit audit", 6, "audit.json", "an earlier audit to replace", _FILE.pattern)
 
 Arrays: TypeAlias = dict[tuple[str, ...], AnyArray]
 
@@ -59,8 +57,7 @@ def save(fields: Mapping[str, Any], folder: str | Path) -> Path:
             arrays: Arrays = {}
             described = _described(fields, (), arrays)
             files = {part: _write(folder, part, held) for part, held in _parted(arrays, len(fields["labels"])).items()}
-            manifest = KIND.describe({"files": files, "fields": described})
-            folders.replace(folder / KIND.manifest, {**manifest, "blake2b": _checksum(manifest)})
+            KIND.write(folder, {"files": files, "fields": described})
         except BaseException:
             for path in list(folder.iterdir()):
                 if path.name not in before:
@@ -70,7 +67,11 @@ def save(fields: Mapping[str, Any], folder: str | Path) -> Path:
             raise
         # What was there goes when what takes its place has come.
         folders.sync(folder)
-        for name in before - {KIND.manifest} - {entry["name"] for entry in files.values()}:
+        for name in (
+            {name for name in before if not name.endswith(".lock")}
+            - {KIND.manifest}
+            - {entry["name"] for entry in files.values()}
+        ):
             (folder / name).unlink(missing_ok=True)
     return folder
 
@@ -109,7 +110,6 @@ def _explained(folder: Path, expected: str) -> AbstractContextManager[None]:
 
 
 def _is_ours(name: str) -> bool:
-    name = _PARTIAL.sub("", name)
     return name == KIND.manifest or _FILE.fullmatch(name) is not None
 
 
@@ -118,16 +118,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise StorageError(
             f"the folder {folder} without {KIND.manifest}", "a folder that Audit.save wrote", "check the path"
         )
-    manifest = KIND.read(folder)
-    if manifest.pop("blake2b", None) != _checksum(manifest):
-        raise StorageError(
-            f"{folder / KIND.manifest} with another checksum", "the manifest that was saved", "save the audit again"
-        )
-    return manifest
-
-
-def _checksum(manifest: Mapping[str, Any]) -> str:
-    return folders.digest(json.dumps(manifest, sort_keys=True, allow_nan=False).encode())
+    return KIND.read(folder)
 
 
 def _described(value: Any, path: tuple[str, ...], arrays: Arrays) -> Any:

@@ -27,8 +27,10 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray
 from dataaudit.errors import StorageError
 
-KIND = folders.FolderKind("dataaudit block sums", 1, "blocks.json", "one of block sums")
 _FILE = re.compile(r"(sums-)?(\d{6,})-([0-9a-f]{32})\.npy")
+KIND = folders.FolderKind(
+    "dataaudit blocks", 2, "blocks.json", "one of block sums", rf"sums-[0-9a-f]{{16}}/(blocks\.json|{_FILE.pattern})"
+)
 
 
 class BlockFolder:

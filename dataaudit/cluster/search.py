@@ -16,7 +16,7 @@ from dataaudit.cluster.schedule import AHEAD
 from dataaudit.cluster.source import Source
 from dataaudit.cluster.tasks import MAPPED, refuse
 from dataaudit.common import checks
-from dataaudit.common.folders import MappedFile
+from dataaudit.common.mapped import MappedFile
 from dataaudit.common.ray_tasks import RayPool, TaskResources
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.cluster.schedule import BlockSchedule
-from dataaudit.common.folders import MappedFile, digest
+from dataaudit.common.folders import digest
+from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError
 from dataaudit.representations.base import Features, GradientFactors, are_rows

@@ -1,59 +1,129 @@
-"""Folders that results are kept in: manifests, whole files, locks, digests and memory maps.
+"""Folders that results are kept in: manifests, whole files, locks and digests.
 
-Every kind of folder has a manifest with its format and version, which is refused where either is another. A file
-appears whole or not at all: it is written under another name, brought to the disk and renamed.
+Every kind of folder has a manifest with its format and version, which is refused where either is another, and a
+checksum of what it says. A file appears whole or not at all: it is written under another name, brought to the disk and
+renamed. Links are nobody's files: none is read, written or removed through.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
+import re
+import stat
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from mmap import mmap
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError
 
 STALE = 3600.0
 """Seconds after which a half-written file has no writer any more."""
+LARGEST = 2**28
+"""Bytes of the largest description that is read."""
+PATIENCE = 10.0
+"""Seconds to wait for another writer who needs a moment only."""
+SEAL = "blake2b"
+"""Entry of a description with the checksum of all others."""
+_PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
+_BESIDE = re.compile(r".+\.lock|.+\.[0-9a-f]{32}\.(partial|damaged)")
+
+KINDS: dict[str, FolderKind | FileKind] = {}
+"""Kinds of all that is read back, by name; each is in it once its module is imported."""
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """Kind of files that stand by themselves, under a head of format, version and checksum.
+
+    `files` matches their names: a regular expression.
+    """
+
+    format: str
+    version: int
+    files: str
+
+    def __post_init__(self) -> None:
+        KINDS[self.format.removeprefix("dataaudit ")] = self
+
+    def sealed(self, content: bytes) -> bytes:
+        """Content under a head, which `unsealed` checks and takes off."""
+        return f"{self.format} {self.version} {digest(content)}\n".encode() + content
+
+    def unsealed(self, sealed: bytes, name: object) -> memoryview:
+        """What was sealed; raises `StorageError` if it is of another kind or version, or damaged."""
+        head, _, _ = sealed[:200].partition(b"\n")
+        content = memoryview(sealed)[len(head) + 1 :]
+        start = f"{self.format} {self.version} ".encode()
+        if not head.startswith(start):
+            raise StorageError(
+                f"{name}, which begins with {bytes(sealed[:60])!r}",
+                f"a file of {self.format!r}, version {self.version}",
+                "use the version of dataaudit that wrote it, or name another file",
+            )
+        if head[len(start) :] != digest(content).encode():
+            raise damaged(name)
+        return content
 
 
 @dataclass(frozen=True)
 class FolderKind:
-    """Kind of a folder: entries and file name of its manifest, and what it holds in words ("one of block sums")."""
+    """Kind of a folder: entries and file name of its manifest, and what it holds in words ("one of block sums").
+
+    `files` matches the paths in it of all other files that are read back: a regular expression.
+    """
 
     format: str
     version: int
     manifest: str
     holds: str
+    files: str
+
+    def __post_init__(self) -> None:
+        KINDS[self.format.removeprefix("dataaudit ")] = self
 
     def open(self, folder: Path, ours: Collection[str] = ()) -> dict[str, Any] | None:
         """Make a folder, or see that it is of this kind and without strangers to `ours`; its manifest, None if new."""
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             inside = sorted(path.name for path in folder.iterdir())
-        if self.manifest not in inside:
+        # Looked for after the others: it is there before any of them is.
+        if not os.path.lexists(folder / self.manifest):
             self.refuse_strangers(folder, (name for name in inside if name not in ours))
+            try_writing(folder)
             return None
         manifest = self.read(folder)
+        try_writing(folder)
         sweep(folder)
         return manifest
 
+    def begin(self, folder: Path, fields: Mapping[str, Any], ours: Collection[str] = ()) -> dict[str, Any]:
+        """Manifest of a folder, made of `fields` where there is none; another process may have been first.
+
+        Takes the lock of the manifest for a moment.
+        """
+        manifest = self.open(folder, ours)
+        if manifest is None:
+            with lock(folder / self.manifest, PATIENCE):
+                if not os.path.lexists(folder / self.manifest):
+                    self.write(folder, fields)
+            manifest = self.read(folder)
+        return manifest
+
     def refuse_strangers(self, folder: object, names: Iterable[str]) -> None:
-        """Raise `StorageError` if names in a folder are neither locks nor half-written files."""
+        """Raise `StorageError` if names in a folder are neither locks nor half-written or damaged files."""
         for name in names:
-            if not name.endswith((".lock", ".partial")):
+            if not _BESIDE.fullmatch(name):
                 raise StorageError(
                     f"the folder {folder} with {name!r} in it",
                     f"an empty folder, a new one, or {self.holds}",
@@ -62,10 +132,11 @@ class FolderKind:
 
     def read(self, folder: Path) -> dict[str, Any]:
         """Manifest of a local folder, as by `check`."""
-        return self.check(read(folder / self.manifest), folder)
+        path = folder / self.manifest
+        return self.check(decoded(content_of(path, LARGEST), path), folder)
 
     def check(self, manifest: dict[str, Any], folder: object) -> dict[str, Any]:
-        """Manifest as it is, or a `StorageError` if it is of another kind or version."""
+        """Manifest without its checksum, or a `StorageError` if it is of another kind or version, or damaged."""
         kind = (manifest.get("format"), manifest.get("version"))
         if kind != (self.format, self.version):
             raise StorageError(
@@ -73,7 +144,7 @@ class FolderKind:
                 f"format {(self.format, self.version)!r}",
                 "use the version of dataaudit that wrote it, or name another folder",
             )
-        return manifest
+        return unsealed(manifest, f"{folder}/{self.manifest}")
 
     def describe(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Manifest of some fields."""
@@ -106,27 +177,54 @@ def explained(what: object, errors: Any = OSError, **parts: str) -> Iterator[Non
         raise unwritable(what, error, **parts) from error
 
 
+def damaged(name: object) -> StorageError:
+    """Error of a file with another checksum than its own."""
+    return StorageError(
+        f"{name}, which is damaged: its checksum is another",
+        "what was written there",
+        "restore it from a copy, or name another folder",
+    )
+
+
 def decoded(content: bytes, name: object) -> dict[str, Any]:
     """JSON object in a file's content, empty if it is another value; raises `StorageError` if it is no JSON."""
     try:
         fields = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise StorageError(
             f"{name}, which is not JSON ({error})", "an undamaged description", "name another folder"
         ) from error
     return fields if isinstance(fields, dict) else {}
 
 
+def unsealed(fields: dict[str, Any], name: object) -> dict[str, Any]:
+    """Description without its checksum; raises `StorageError` if it is not that of the rest."""
+    held = dict(fields)
+    seal = held.pop(SEAL, None)
+    try:
+        good = seal == _checksum(held)
+    except (ValueError, RecursionError):
+        good = False
+    if not good:
+        raise damaged(name)
+    return held
+
+
+def _checksum(fields: Mapping[str, Any]) -> str:
+    """Digest of JSON values, however they are laid out."""
+    return digest(json.dumps(fields, sort_keys=True, allow_nan=False).encode())
+
+
 def read(path: Path) -> dict[str, Any]:
-    """JSON object in a file; raises `StorageError` if it cannot be read."""
-    with explained(path):
-        content = path.read_bytes()
-    return decoded(content, path)
+    """Description in a file; raises `StorageError` if it cannot be read or is damaged."""
+    return unsealed(decoded(content_of(path, LARGEST), path), path)
 
 
 def encoded(fields: Mapping[str, Any]) -> bytes:
-    """JSON of a description."""
-    return json.dumps(fields, indent=1).encode()
+    """JSON of a description, with its checksum."""
+    # As it is read back: names are texts, tuples lists.
+    plain = json.loads(json.dumps(fields))
+    return json.dumps({**plain, SEAL: _checksum(plain)}, indent=1).encode()
 
 
 def replace(path: Path, fields: Mapping[str, Any]) -> None:
@@ -134,11 +232,73 @@ def replace(path: Path, fields: Mapping[str, Any]) -> None:
     put(path, encoded(fields))
 
 
+def refuse_link(path: Path) -> None:
+    """Raise `StorageError` if there is a link at `path`."""
+    if path.is_symlink():
+        raise StorageError(
+            f"{path}, a link to {os.readlink(path)}",
+            "files and folders of its own in a folder of ours",
+            "remove the link, or put what it points to in its place",
+        )
+
+
+def inner(folder: Path) -> Path:
+    """Folder within one of ours, made where there is none; raises `StorageError` if it is a link or a file."""
+    refuse_link(folder)
+    with explained(folder):
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+def opened(path: Path, mode: str = "rb") -> IO[bytes]:
+    """Open a file of ours, as by `open`; raises `StorageError` if a link or no file lies there, else `OSError`."""
+    refuse_link(path)
+    with ExitStack() as stack:
+        file = stack.enter_context(open(path, mode, opener=_without_links))
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise StorageError(f"{path}, which is no file", "a file", "remove it, or name another folder")
+        stack.pop_all()
+        return file
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+
+def content_of(path: Path, most: int | None = None) -> bytes:
+    """Content of a file of ours; raises `StorageError` if it cannot be read, or has more than `most` bytes."""
+    with explained(path, (OSError, MemoryError)), opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise StorageError(f"{path} of {size} bytes", f"at most {most}", "name another folder")
+        return file.read()
+
+
+def try_writing(folder: Path) -> None:
+    """Write a small file to a folder and remove it; raises `StorageError` if that fails, before hours of work."""
+    probe = folder / f"probe.{uuid.uuid4().hex}.partial"
+    with explained(folder):
+        try:
+            with probe.open("xb") as file:
+                file.write(b"\0" * 4096)
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a damaged file, for another to be made in its place; its new path."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.damaged")
+    with explained(path):
+        path.rename(aside)
+    return aside
+
+
 def put(path: Path, *contents: Any, new: bool = False) -> None:
     """Write buffers to a file, whole or not at all, to the disk; a `new` one only where there is none."""
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        with partial.open("wb") as file:
+        # Made anew: a link or a file that lies there already is not written through. A link at `path` is replaced.
+        with partial.open("xb") as file:
             file.writelines(contents)
             file.flush()
             os.fsync(file.fileno())
@@ -172,26 +332,34 @@ def sweep(folder: Path, age: float = STALE) -> None:
     """Remove what killed writers left half written, if it is `age` seconds old; 0 where a lock keeps others out."""
     for path in folder.glob("*.partial"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime >= age:
+            if _PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime >= age:
                 path.unlink()
 
 
-def lock(path: Path) -> ExitStack:
-    """Hold a file for this process until the stack is closed or the process ends; ``<path>.lock`` stays behind."""
-    from filelock import FileLock, Timeout
+def lock(path: Path, wait: float = 0.0) -> ExitStack:
+    """Hold a file for this thread's use until the stack is closed or the process ends; ``<path>.lock`` stays behind.
 
-    held = FileLock(f"{path}.lock", thread_local=False)
-    try:
-        held.acquire(timeout=0)
-    except Timeout as error:
-        raise StorageError(
-            f"{path}, which another process is writing", "one process at a time", "wait for it to end"
-        ) from error
-    except OSError as error:
-        raise unwritable(path, error) from error
-    stack = ExitStack()
-    stack.callback(held.release)
-    return stack
+    Other threads and processes are kept out; raises `StorageError` if one of them holds it still after `wait` seconds.
+    """
+    beside, deadline = path.with_name(f"{path.name}.lock"), time.monotonic() + wait
+    with explained(path), ExitStack() as stack:
+        file = stack.enter_context(opened(beside, "ab"))
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    waited = f", for {wait:g} seconds and more" if wait else ""
+                    raise StorageError(
+                        f"{path}, which another process or thread is writing{waited}",
+                        "one at a time",
+                        "wait for it to end, or name another folder",
+                    ) from error
+                time.sleep(0.02)
+        # A forked process has the file open too, and would hold it on.
+        stack.callback(fcntl.flock, file, fcntl.LOCK_UN)
+        return stack.pop_all()
 
 
 def digest(content: Any) -> str:
@@ -221,40 +389,3 @@ def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
     return file.getvalue()
-
-
-@dataclass(frozen=True)
-class MappedFile:
-    """Memory-mapped array, or a view of one, by the absolute path of its file: other processes get it, and no copy.
-
-    `start` is the byte of the file where the array begins.
-    """
-
-    path: str
-    dtype: Any
-    start: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    @classmethod
-    def of(cls, inputs: Any) -> MappedFile | None:
-        """File of an array that is mapped from one; None for others, and for copies that are written on."""
-        root = inputs
-        while isinstance(root, np.ndarray) and not (isinstance(root, np.memmap) and isinstance(root.base, mmap)):
-            root = root.base
-        if not isinstance(root, np.memmap) or root.filename is None or root.mode not in ("r", "r+", "w+"):
-            return None
-        root.flush()
-        first, begin = (array.__array_interface__["data"][0] for array in (inputs, root))
-        path = str(Path(root.filename).absolute())
-        return cls(path, inputs.dtype, root.offset + first - begin, inputs.shape, inputs.strides)
-
-    def open(self) -> AnyArray:
-        """Map the array, read-only."""
-        whole = np.memmap(self.path, np.uint8, "r")
-        return np.ndarray(self.shape, self.dtype, whole, self.start, self.strides)
-
-    def stamp(self) -> tuple[int, int]:
-        """Bytes of the file, and when it was last written to, in nanoseconds."""
-        stat = Path(self.path).stat()
-        return stat.st_size, stat.st_mtime_ns

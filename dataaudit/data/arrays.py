@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.folders import MappedFile
+from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_a, is_image, is_tensor

@@ -19,7 +19,7 @@ from dataaudit.common.progress import progress_bar
 from dataaudit.data.huggingface import choose_features
 from dataaudit.errors import DataError, RowError, StorageError
 
-KIND = folders.FolderKind("dataaudit stream", 1, "stream.json", "the rows of a stream")
+KIND = folders.FolderKind("dataaudit stream", 2, "stream.json", "the rows of a stream", r"part-\d{6,}\.arrow")
 HEAD = 256
 """Rows by which a stream is recognised, and the types of columns where it does not declare them."""
 BATCH = 256

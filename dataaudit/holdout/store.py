@@ -21,8 +21,10 @@ from dataaudit.errors import StorageError
 from dataaudit.holdout.plan import Run
 from dataaudit.holdout.records import Record
 
-KIND = folders.FolderKind("dataaudit holdout", 1, "holdout.json", "a store of holdout runs")
 _FILE = re.compile(r"(\d{6,})-([0-9a-f]{32})\.npz")
+KIND = folders.FolderKind(
+    "dataaudit holdout", 2, "holdout.json", "a store of holdout runs", rf"ratio-\d\.\d{{6}}/{_FILE.pattern}"
+)
 
 
 class DamagedRecordError(StorageError):

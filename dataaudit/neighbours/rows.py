@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dataaudit.common.folders import MappedFile
+from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import DataError, ModelError, rows
 from dataaudit.representations.base import are_rows

@@ -23,7 +23,9 @@ from dataaudit.data.derived import STREAM
 from dataaudit.errors import StorageError
 from dataaudit.representations.keep import Keep
 
-KIND = folders.FolderKind("dataaudit representations", 1, "representations.json", "one of representations")
+KIND = folders.FolderKind(
+    "dataaudit representations", 2, "representations.json", "one of representations", r"[^/]+\.(npy|json)"
+)
 BLOCK = 32 * 2**20
 """Bytes that are written at a time, and can be lost by a crash."""
 
@@ -38,10 +40,8 @@ class RowStore:
     def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
         self.folder, self._data, self._model = Path(folder), data, model
         self._used: list[OnDisk] = []
-        manifest = KIND.open(self.folder, (STREAM,))
-        if manifest is None:
-            KIND.write(self.folder, {"data": data})
-        elif manifest.get("data") != data:
+        manifest = KIND.begin(self.folder, {"data": data}, (STREAM,))
+        if manifest.get("data") != data:
             raise StorageError(
                 f"representations of another data set at {folder}: fingerprint {manifest.get('data')}",
                 f"fingerprint {data}",

@@ -82,7 +82,7 @@ def test_damaged_files_are_named_and_made_again(rows, job, tmp_path):
     content = bytearray(blocks[2].read_bytes())
     content[-1] ^= 1
     blocks[2].write_bytes(content)
-    (blocks[3].parent / "000004-half.npy.partial").write_bytes(b"x")
+    (blocks[3].parent / f"000004-half.npy.{'0' * 32}.partial").write_bytes(b"x")
     folder = opened(tmp_path)
     assert folder.damaged == [path.name for path in blocks[:3]]
     tally, computed, _ = carried(made, folder)

@@ -9,29 +9,36 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from dataaudit.audit import storage
-from dataaudit.cluster import folder as blocks
 from dataaudit.common import folders
-from dataaudit.data import streams
 from dataaudit.errors import StorageError
-from dataaudit.holdout import store as holdout
-from dataaudit.representations import store as representations
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 make = SimpleNamespace(**runpy.run_path(str(FIXTURES / "make.py")))
-KINDS = {
-    "audit": storage.KIND,
-    "holdout": holdout.KIND,
-    "representations": representations.KIND,
-    "stream": streams.KIND,
-    "blocks": blocks.KIND,
-}
+KINDS = {name: kind for name, kind in folders.KINDS.items() if isinstance(kind, folders.FolderKind)}
+
+
+def files_of(folder):
+    """Files of a folder, by their paths in it; locks are none."""
+    return {
+        str(path.relative_to(folder)): path
+        for path in sorted(folder.rglob("*.*"))
+        if path.is_file() and path.suffix != ".lock"
+    }
+
+
+def test_every_kind_has_a_fixture_and_knows_its_files():
+    """A kind that is added is tried here, once it has a line in make.OPEN."""
+    assert KINDS.keys() == make.OPEN.keys()
+    for name, kind in KINDS.items():
+        inside = files_of(FIXTURES / name).keys() - {kind.manifest}
+        assert [path for path in inside if not re.fullmatch(kind.files, path)] == []
 
 
 @pytest.fixture
@@ -124,6 +131,17 @@ def test_other_kinds_and_versions_are_refused(kind, entry, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_manifest_that_says_something_else_is_refused(kind, tmp_path):
+    shutil.copytree(FIXTURES / kind, tmp_path / kind)
+    manifest = tmp_path / kind / KINDS[kind].manifest
+    content = json.loads(manifest.read_text())
+    for changed in (content | {"another": 1}, {name: content[name] for name in content if name != folders.SEAL}):
+        manifest.write_text(json.dumps(changed))
+        with pytest.raises(StorageError, match=r"damaged: its checksum is another; expected what was written there"):
+            make.OPEN[kind](tmp_path / kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_manifest_is_refused(kind, tmp_path):
     for content in ("{", "[]"):
         (tmp_path / KINDS[kind].manifest).write_text(content)
@@ -183,9 +201,9 @@ def test_a_lock_refuses_a_second_user_until_its_process_is_dead(tmp_path):
         with pytest.raises(StorageError) as caught:
             folders.lock(path)
         assert (caught.value.arrived, caught.value.expected, caught.value.action) == (
-            f"{path}, which another process is writing",
-            "one process at a time",
-            "wait for it to end",
+            f"{path}, which another process or thread is writing",
+            "one at a time",
+            "wait for it to end, or name another folder",
         )
     finally:
         holder.send_signal(signal.SIGKILL)
@@ -205,7 +223,7 @@ def test_a_forked_process_does_not_keep_a_lock(tmp_path):
         os.read(wait, 1)
         os._exit(0)
     try:
-        with pytest.raises(StorageError, match="another process is writing"):
+        with pytest.raises(StorageError, match="another process or thread is writing"):
             folders.lock(tmp_path / "rows.npy")
         held.close()
         folders.lock(tmp_path / "rows.npy").close()
@@ -244,3 +262,105 @@ def test_differences_are_named_by_their_path():
     assert folders.difference({"a": 1, "b": {"c": [1, 3]}}, here) == ("b.c", [1, 3], [1, 2])
     # Tuples read back as lists.
     assert folders.difference({"a": [1, 2]}, {"a": (1, 2)}) is None
+
+
+def test_threads_are_kept_out_and_wait_as_long_as_is_said(tmp_path):
+    held, refused = folders.lock(tmp_path / "rows.npy"), []
+
+    def waiting(seconds):
+        try:
+            folders.lock(tmp_path / "rows.npy", seconds).close()
+        except StorageError as error:
+            refused.append(error.arrived)
+
+    for seconds in (0.1, 30):
+        thread = threading.Thread(target=waiting, args=(seconds,))
+        thread.start()
+        if seconds == 30:
+            held.close()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert refused == [f"{tmp_path / 'rows.npy'}, which another process or thread is writing, for 0.1 seconds and more"]
+
+
+def test_nothing_is_written_read_or_removed_through_a_link(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("film.partial", f"x.{'0' * 32}.partial"):
+        (outside / name).write_text("mine")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("file", "rows.npy.lock", f"x.{'0' * 32}.partial"):
+        (folder / name).symlink_to(precious)
+    (folder / "inner").symlink_to(outside)
+    os.mkfifo(folder / "pipe")
+    refusals = {
+        "link to": (
+            lambda: folders.lock(folder / "rows.npy"),
+            lambda: folders.content_of(folder / "file"),
+            lambda: folders.opened(folder / "file", "r+b"),
+            lambda: folders.inner(folder / "inner"),
+        ),
+        "which is no file": (lambda: folders.content_of(folder / "pipe"),),
+    }
+    for said, calls in refusals.items():
+        for call in calls:
+            with pytest.raises(StorageError, match=said):
+                call()
+    folders.put(folder / "file", b"ours")
+    assert not (folder / "file").is_symlink()
+    (folder / "film.partial").write_text("mine")
+    folders.sweep(folder, 0)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"file", "rows.npy.lock", "inner", "pipe", "film.partial"}
+    assert precious.read_text() == "mine"
+    assert len(list(outside.iterdir())) == 2
+
+
+def test_folders_are_tried_before_work(tmp_path):
+    folders.try_writing(tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(StorageError, match="can be read and written"):
+        folders.try_writing(tmp_path / "absent")
+
+
+def test_what_is_put_aside_keeps_its_content(tmp_path):
+    (tmp_path / "rows.npy").write_bytes(b"rows")
+    aside = folders.put_aside(tmp_path / "rows.npy")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [aside.read_bytes()] == [b"rows"]
+    folders.FolderKind.refuse_strangers(KINDS["stream"], tmp_path, [aside.name])
+
+
+@pytest.fixture
+def notes(monkeypatch):
+    """A kind of files that stand by themselves."""
+    monkeypatch.setattr(folders, "KINDS", {})
+    kind = folders.FileKind("dataaudit notes", 3, "notes")
+    assert folders.KINDS["notes"] is kind
+    return kind
+
+
+def test_a_sealed_file_is_what_was_written_or_refused(notes):
+    sealed = notes.sealed(b"content")
+    assert notes.unsealed(sealed, "file") == b"content"
+    for place in range(len(sealed)):
+        for bit in range(8):
+            changed = bytearray(sealed)
+            changed[place] ^= 1 << bit
+            with pytest.raises(StorageError):
+                notes.unsealed(bytes(changed), "file")
+        with pytest.raises(StorageError):
+            notes.unsealed(sealed[:place], "file")
+    with pytest.raises(StorageError, match="begins with b'dataaudit notes 2"):
+        notes.unsealed(sealed.replace(b" 3 ", b" 2 "), "file")
+
+
+def test_a_description_counts_by_what_it_says():
+    described = {"a": (1, 2.5), 3: None, "é": {"b": 1e-300}}
+    fields = folders.decoded(folders.encoded(described), "file")
+    assert folders.unsealed(fields, "file") == {"a": [1, 2.5], "3": None, "é": {"b": 1e-300}}
+    for nested in (b"[" * 10**5, b'{"a":' * 10**5, b"9" * 10**4):
+        with pytest.raises(StorageError):
+            folders.unsealed(folders.decoded(nested, "file"), "file")

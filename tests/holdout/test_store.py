@@ -94,7 +94,7 @@ def test_another_format_and_other_folders_are_refused(tmp_path):
         Store(str(tmp_path)).open(BELONGS)
     Store(str(tmp_path / "runs")).open(BELONGS)
     manifest = tmp_path / "runs" / KIND.manifest
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 0'))
+    manifest.write_text(manifest.read_text().replace('"version": ', '"version": 1'))
     with pytest.raises(StorageError, match="format"):
         Store(str(tmp_path / "runs")).open(BELONGS)
     manifest.write_text("{")
@@ -143,7 +143,7 @@ def test_what_a_killed_writer_left_is_swept_away(tmp_path):
     store.open(BELONGS)
     store.write(record())
     folder = tmp_path / "runs/ratio-0.700000"
-    old, new = folder / "000009-x.npz.a.partial", folder / "000009-x.npz.b.partial"
+    old, new = (folder / f"000009-x.npz.{letter * 32}.partial" for letter in "ab")
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
