@@ -8,7 +8,7 @@ import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.inspection import readable, rows_per_block, unfit
+from dataaudit.data.inspection import Inspection, Inspector, readable, rows_per_block, unfit
 from dataaudit.errors import DataError, RowError, rows
 
 STREAM = "stream"
@@ -90,20 +90,24 @@ class SubsetExamples(DerivedExamples):
         return self.whole.read(self.rows[indices])
 
 
-def usable_rows(examples: Examples, allow_missing: bool) -> Examples:
-    """The data set, or its rows that can be read and hold what a model can use, in one pass over it.
+def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, Inspection]:
+    """Inspect the rows that can be read and hold what a model can use, in one pass over all; the rest are left out.
 
     Images of several sizes and lists of several lengths are errors still: which of them are wrong is not known.
     """
+    inspector = Inspector(allow_missing)
     bad: list[int] = []
     n = len(examples)
     block = _rows_per_block(examples)
     for start in range(0, n, block):
         for indices, part in readable(examples, np.arange(start, min(start + block, n), dtype=np.int64), bad):
-            bad.extend(indices[unfit(part, allow_missing)].tolist())
-    if not bad:
-        return examples
-    return SubsetExamples(examples, np.setdiff1d(np.arange(n), bad, assume_unique=True))
+            wrong = unfit(part, allow_missing)
+            bad.extend(indices[wrong].tolist())
+            if not wrong.all():
+                inspector.update(part[~wrong] if wrong.any() else part)
+    if bad:
+        examples = SubsetExamples(examples, np.setdiff1d(np.arange(n), bad, assume_unique=True))
+    return examples, inspector.result(examples.labels, examples.class_names)
 
 
 def _rows_per_block(examples: Examples) -> int:

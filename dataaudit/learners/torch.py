@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -102,7 +101,6 @@ class TorchLearner(Learner):
         self._factory = None if isinstance(model, nn.Module) else model
         self._module = model if isinstance(model, nn.Module) else None
         self.fresh = self._factory is not None
-        self._accuracy: dict[int, float | None] = {}
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
         self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
@@ -233,36 +231,25 @@ class TorchLearner(Learner):
     def already_fits(self, seed: int) -> float | None:
         """Accuracy of the model as passed, if it shows training on these data; None if not: see `pretrained`.
 
-        Fresh weights, of a factory or reset, are not tested, unless a factory hands out one object or there are
-        buffers, which no reset renews. Others are tested once for each seed.
+        Fresh weights, of a factory or reset, are not tested, unless there are buffers, which no reset renews.
         """
-        if self._factory is not None and not self._hands_out_one_object(self._factory):
+        if self._module is None:
             return None
-        if self._module is not None and self.recipe.init == "reset" and not any(True for _ in self._module.buffers()):
+        if self.recipe.init == "reset" and not any(True for _ in self._module.buffers()):
             return None
-        if seed not in self._accuracy:
-            with torch.random.fork_rng(devices=[]):
-                module = self.module(seed).eval()
-                self._accuracy[seed] = shows_training(
-                    module,
-                    lambda module, rows: TorchFitted(module, self).logits(rows).softmax(1).cpu(),
-                    self.examples.labels,
-                    self._classes,
-                    seed,
-                )
-        return self._accuracy[seed]
-
-    @staticmethod
-    def _hands_out_one_object(factory: Callable[[], Any]) -> bool:
         with torch.random.fork_rng(devices=[]):
-            # A fresh one is let go before the next is made.
-            first = weakref.ref(factory())
-            return first() is not None and factory() is first()
+            return shows_training(
+                self.module(seed).eval(),
+                lambda module, rows: TorchFitted(module, self).logits(rows).softmax(1).cpu(),
+                self.examples.labels,
+                self._classes,
+                seed,
+            )
 
     def on(self, examples: Examples) -> Self:
         """The same learner, bound to another data set with inputs of the same kind and the same classes."""
         other = super().on(examples)
-        other._labels, other._accuracy = torch.tensor(examples.labels), {}
+        other._labels = torch.tensor(examples.labels)
         other.builder = None if self.builder is None else self.builder.on(examples)
         return other
 
@@ -271,7 +258,7 @@ class TorchLearner(Learner):
         if self.fresh or self.recipe.init != "auto":
             return self
         other = copy.copy(self)
-        other.recipe, other._accuracy = replace(self.recipe, init="reset"), {}
+        other.recipe = replace(self.recipe, init="reset")
         return other
 
     @property

@@ -14,7 +14,6 @@ from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.sources.call import no_model
 from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE
-from dataaudit.pipeline.sources.space_collector import check_readable
 from dataaudit.pipeline.subject import WIDEST, Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
@@ -140,7 +139,7 @@ def check_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[str
     return []
 
 
-def consensus_needs(subject: Subject, brought: bool, seed: int, notes: list[str]) -> Needs:
+def consensus_needs(subject: Subject, brought: bool, notes: list[str]) -> Needs:
     """Choose what the consensus is taken over: all that model and data allow at the cost of one training run.
 
     Small data sets of vectors or table rows, which train in seconds, get held-out predictions as well, if every fold
@@ -153,15 +152,13 @@ def consensus_needs(subject: Subject, brought: bool, seed: int, notes: list[str]
         Data set and model.
     brought
         Whether the caller brings held-out predictions.
-    seed
-        As in `dataaudit.score`.
     notes
         A note on each source that is left out is added.
     """
     if subject.fits is not None:
         # Its own predictions are scored: of other sources, only what the caller brings counts.
         return {Need.CROSS_VALIDATION} if brought else set()
-    needs = _of_training(subject, seed, notes)
+    needs = _of_training(subject, notes)
     alone = subject.learner is None and subject.recorder is None
     if brought or (alone and (subject.vectors or subject.texts)):
         needs.add(Need.CROSS_VALIDATION)
@@ -171,13 +168,13 @@ def consensus_needs(subject: Subject, brought: bool, seed: int, notes: list[str]
     if subject.vectors or subject.texts:
         needs.add(NeighbourLabelsNeed(Space("input")))
     elif subject.learner is not None and subject.learner.readable:
-        learner, hidden = subject.learner, NeighbourLabelsNeed(Space("hidden"))
-        if _allowed(lambda: check_readable(learner, [hidden], len(subject.labels), seed), "neighbours", notes):
-            needs.add(hidden)
+        hidden = Space("hidden")
+        if _allowed(lambda: subject.layers.check([hidden]), "neighbours", notes):
+            needs.add(NeighbourLabelsNeed(hidden))
     return needs
 
 
-def _of_training(subject: Subject, seed: int, notes: list[str]) -> Needs:
+def _of_training(subject: Subject, notes: list[str]) -> Needs:
     """Evidence of a training run or a record, and predictions of folds where these are quick."""
     learner = subject.learner
     if subject.recorder is not None:
@@ -187,7 +184,7 @@ def _of_training(subject: Subject, seed: int, notes: list[str]) -> Needs:
     needs: Needs = {Need.DYNAMICS if learner.epochs else Need.CROSS_VALIDATION}
     if learner.evaluations:
         needs.add(Need.EVALUATIONS)
-    if _quick(subject) and _allowed(lambda: learner.from_scratch().check(seed), "held-out predictions", notes):
+    if _quick(subject) and _allowed(subject.fresh.check, "held-out predictions", notes):
         needs.add(Need.CROSS_VALIDATION)
     return needs
 

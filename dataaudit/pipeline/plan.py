@@ -79,7 +79,7 @@ def make_plan(request: Request) -> Plan:
     task = CLASSIFICATION if subject.examples is None else subject.examples.task
     run = Run(subject.labels, subject.class_names, int(request.seed), request.progress, request.timer, notes, task)
     known = saved_scores(request.known_scores or {}, run.labels, run.class_names, notes)
-    consensus = choice.consensus_needs(subject, request.predictions is not None, run.seed, notes)
+    consensus = choice.consensus_needs(subject, request.predictions is not None, notes)
     choice.check_held_out(request, subject, ours, consensus)
     scorers = choice.choose_scorers(request, subject, chosen, known, consensus)
     choice.check_fed(scorers, subject.task)
@@ -142,7 +142,8 @@ def _call(
 ) -> Call:
     spaces = [need for need in needs if isinstance(need, SPACE_NEEDS)]
     among = SpaceCollector(run, [need for need in spaces if not need.space.of_model], tools)
-    inside = SpaceCollector(run, [need for need in spaces if need.space.of_model], tools)
+    layers = None if subject.learner is None else subject.layers
+    inside = SpaceCollector(run, [need for need in spaces if need.space.of_model], tools, layers)
     # Rows are written to a folder where they are looked at, not for a model that reads them anyway.
     reads = bool(among.needs) or subject.learner is None
     inputs = None

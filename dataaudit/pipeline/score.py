@@ -74,7 +74,7 @@ def score(
         For a transformers model: its tokenizer or image processor.
     on_bad_rows
         "raise", or "drop": rows without a label, with a missing or empty text, an image that does not decode, or NaN
-        that the model does not take, are found in one more pass and left out. The audit's settings name them, and
+        that the model does not take, are left out. The audit's settings name them, and
         `Audit.rows` says which rows of the data set its examples are.
     recipe
         How a torch model is trained: a `Recipe`, the name of one, ``dataaudit.recipes.auto(epochs=...)``, or None

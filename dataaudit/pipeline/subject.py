@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
-from dataaudit.data.derived import usable_rows
+from dataaudit.data.derived import inspect_usable
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import TEXT, Inspection, inspect
 from dataaudit.dynamics.batches import check_task
@@ -18,6 +19,7 @@ from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.base import Learner
+from dataaudit.pipeline.looks import FreshStart, Layers
 from dataaudit.pipeline.request import Request
 from dataaudit.tasks.base import Task
 from dataaudit.tasks.classification import CLASSIFICATION, Classification
@@ -48,6 +50,8 @@ class Subject:
         For a reader of the audit.
     refused
         Why the model of a callback's Trainer cannot be asked; None where it can, or there is none.
+    seed
+        As in `dataaudit.score`.
     """
 
     labels: IntArray
@@ -59,6 +63,7 @@ class Subject:
     fits: float | None = None
     notes: tuple[str, ...] = ()
     refused: DataAuditError | None = None
+    seed: int = 0
 
     @property
     def task(self) -> Task:
@@ -83,6 +88,18 @@ class Subject:
         """True if an input is one row of a table or an array."""
         seen = self.inspection
         return seen is not None and len(seen.shape) == 1 and seen.dtype != TEXT
+
+    @cached_property
+    def layers(self) -> Layers:
+        """Layers of the model, where there is one."""
+        assert self.learner is not None
+        return Layers(self.learner, len(self.labels), self.seed)
+
+    @cached_property
+    def fresh(self) -> FreshStart:
+        """The model, where there is one, as it starts afresh."""
+        assert self.learner is not None
+        return FreshStart(self.learner, self.fits, self.seed)
 
     @property
     def as_passed(self) -> bool:
@@ -130,17 +147,28 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         check_recorded(recorder, examples.labels, len(examples.class_names))
     learner, notes, refused = _learner(request, examples)
     with request.timer.stage("inspect"):
-        allows_missing = learner is None or learner.allows_missing
+        # Without a model missing values are no fault, but there is no use for rows that hold some.
+        allow_missing = (not request.drops if learner is None else learner.allows_missing) and not keeps_inputs
         if request.drops:
-            examples = usable_rows(examples, learner is not None and allows_missing)
+            examples, inspection = inspect_usable(examples, allow_missing)
             learner = None if learner is None else learner.on(examples)
             if learner is not None:
                 learner.check(request.seed)
-        inspection = inspect(examples, allow_missing=allows_missing and not keeps_inputs)
-        if recorder is None:
-            fits = None if learner is None else learner.already_fits(request.seed)
-            return Subject(examples.labels, examples.class_names, examples, inspection, learner, None, fits)
-    return Subject(examples.labels, examples.class_names, examples, inspection, learner, recorder, None, notes, refused)
+        else:
+            inspection = inspect(examples, allow_missing)
+        fits = None if learner is None or recorder is not None else learner.already_fits(request.seed)
+    return Subject(
+        examples.labels,
+        examples.class_names,
+        examples,
+        inspection,
+        learner,
+        recorder,
+        fits,
+        notes,
+        refused,
+        request.seed,
+    )
 
 
 def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tuple[str, ...], DataAuditError | None]:

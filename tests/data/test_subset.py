@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 import dataaudit
 from dataaudit.data import as_examples, inspect
-from dataaudit.data.derived import SubsetExamples, usable_rows
+from dataaudit.data.derived import SubsetExamples, inspect_usable
 from dataaudit.data.images import Resize
 from dataaudit.data.inspection import readable
 from dataaudit.data.labels import encode_labels
@@ -221,7 +221,7 @@ def test_what_is_left_must_have_two_classes():
     with pytest.raises(DataError, match="12 of 24 rows that can be used, of 1 classes"):
         dataaudit.score(TEXT_MODEL, ([text if "good" in text else "" for text in TEXTS], LABELS), on_bad_rows="drop")
     with pytest.raises(DataError, match="no row that can be read, of 24"):
-        usable_rows(as_examples(pictures(range(N)), lenient=True), False)
+        inspect_usable(as_examples(pictures(range(N)), lenient=True), False)
     with pytest.raises(DataError, match="missing labels in rows 0, 1"):
         encode_labels([None, None], lenient=True)
 
@@ -324,7 +324,7 @@ def test_a_class_label_of_minus_one_is_no_label():
 def test_rows_that_are_left_keep_columns_transform_and_origin_of_the_whole():
     frame = pd.DataFrame({"a": [1.0, 2.0, np.nan, 4.0], "other": list("wxyz"), "label": [0, 1, 0, 1]})
     whole = as_examples(frame, label="label", inputs="a", transform=lambda row: np.array([row["a"], 1.0]))
-    kept = usable_rows(whole, allow_missing=False)
+    kept, _ = inspect_usable(whole, allow_missing=False)
     assert kept.dropped.tolist() == [2]
     assert (kept.columns, kept.label_column) == (("a",), "label")
     assert kept.transform is whole.transform

@@ -1,14 +1,12 @@
-"""Defaults of learners, binding to other rows, and when a model is looked at for earlier training."""
+"""Defaults of learners, and binding to other rows."""
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from dataaudit.data import as_examples
 from dataaudit.errors import SettingError
-from dataaudit.learners import torch as torch_learners
 from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.linear_probe import LinearProbe
 from dataaudit.learners.nearest import NearestNeighbours
@@ -53,18 +51,3 @@ def test_a_model_of_features_answers_for_other_rows(model):
     both = learner_of(model).fit(np.arange(40), 0, None, False).logits(np.arange(40, 60))
     new = fitted.on(as_examples((INPUTS[40:], LABELS[40:]))).logits(np.arange(20))
     np.testing.assert_allclose(new, both, atol=1e-4)
-
-
-def test_a_model_is_looked_at_for_earlier_training_once_and_a_factory_never(monkeypatch):
-    looks = []
-    original = torch_learners.shows_training
-    monkeypatch.setattr(torch_learners, "shows_training", lambda *given: looks.append(1) or original(*given))
-    torch.manual_seed(0)
-    learner = learner_of(small(), recipe=Recipe(init="keep"))
-    assert learner.already_fits(0) is None
-    assert learner.from_scratch().already_fits(0) is None
-    assert len(looks) == 1
-    for fresh in (learner_of(small, recipe=Recipe()), learner_of(small(), recipe=Recipe(init="reset"))):
-        assert fresh.already_fits(0) is None
-    assert learner_of(small(), recipe=Recipe()).from_scratch().already_fits(0) is None
-    assert len(looks) == 1

@@ -11,7 +11,6 @@ import numpy as np
 
 from dataaudit.common.timing import Timer
 from dataaudit.common.types import IntArray
-from dataaudit.learners.base import Learner
 from dataaudit.scores.base import Scorer
 from dataaudit.tasks.base import Task
 from dataaudit.tasks.classification import CLASSIFICATION
@@ -106,18 +105,3 @@ class Source(ABC):
     def record(self, scorers: Sequence[Scorer]) -> Record:
         """Return what an audit says of this evidence, of which `scorers` read parts."""
         return Record()
-
-
-def fits_afresh(learner: Learner, fresh: Learner, fits: float | None, seed: int) -> float | None:
-    """Accuracy that shows that a model has seen these labels where it should start afresh; None where nothing does.
-
-    Parameters
-    ----------
-    learner, fresh
-        The model as passed, and as ``from_scratch`` gives it: the same where it trains on from the weights that it has.
-    fits
-        What ``learner.already_fits`` gave. Only a model that does as passed can when it is reset, by its buffers.
-    seed
-        Of the call.
-    """
-    return fits if fits is None or fresh is learner else fresh.already_fits(seed)

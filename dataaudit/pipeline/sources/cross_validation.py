@@ -16,7 +16,8 @@ from dataaudit.errors import ModelError
 from dataaudit.evidence.base import Need
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.learners.base import Learner
-from dataaudit.pipeline.sources.base import Run, Source, fits_afresh
+from dataaudit.pipeline.looks import FreshStart
+from dataaudit.pipeline.sources.base import Run, Source
 from dataaudit.pipeline.sources.call import Call, no_model
 from dataaudit.pipeline.sources.ridge_loo import in_place_of_folds
 
@@ -96,36 +97,27 @@ class CrossValidation(Source):
     ----------
     run
         The call.
-    learner
-        What trains.
-    fits
-        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    fresh
+        What trains, from weights that have not seen the labels.
     folds
         Number of folds; `FOLDS`, drawn as often as `draws_of` says, if None.
     """
 
-    def __init__(self, run: Run, learner: Learner, fits: float | None, folds: int | None) -> None:
-        self._run, self._learner, self._folds = run, learner.from_scratch(), folds
-        self._fits = fits_afresh(learner, self._learner, fits, run.seed)
+    def __init__(self, run: Run, fresh: FreshStart, folds: int | None) -> None:
+        self._run, self._fresh, self._folds = run, fresh, folds
         self._parts: dict[str, Any] = {}
 
     def check(self) -> None:
-        """Raise `ModelError` if training would start from weights that have seen these labels."""
-        if self._fits is not None:
-            raise ModelError(
-                f"a model that already classifies {self._fits:.1%} of these labels correctly, to predict them held out",
-                "weights that have not seen these labels",
-                'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
-            )
+        """Raise `ModelError` if training cannot start afresh, or would from weights that have seen these labels."""
+        self._fresh.check()
+        self._fresh.check_unseen("to predict them held out")
 
     def collect(self) -> None:
         """Train on all folds but one, and predict that one."""
-        run, folds = self._run, self._folds or FOLDS
+        run, learner, folds = self._run, self._fresh.learner, self._folds or FOLDS
         with run.timer.stage("holdout"):
-            draws = draws_of(self._learner, len(run.labels)) if self._folds is None else 1
-            predictions = heldout_predictions(
-                self._learner, run.labels, run.classes, run.seed, run.progress, folds, draws
-            )
+            draws = draws_of(learner, len(run.labels)) if self._folds is None else 1
+            predictions = heldout_predictions(learner, run.labels, run.classes, run.seed, run.progress, folds, draws)
         how = f"{folds} folds, drawn {draws} time{'s' if draws > 1 else ''}"
         self._parts = {"heldout": predictions, "methods": {"heldout": how}}
 
@@ -148,4 +140,4 @@ def make(call: Call) -> Iterator[Source]:
     if subject.learner is None or subject.recorder is not None:
         raise no_model("a Recorder" if subject.recorder is not None else "model=None")
     folds = None if request.holdout is None else request.holdout.folds
-    yield CrossValidation(call.run, subject.learner, subject.fits, folds)
+    yield CrossValidation(call.run, subject.fresh, folds)

@@ -73,7 +73,7 @@ class Recording(Source):
                 "pass trained=module, or call recorder.evaluate() for predictions",
             )
         if self._learner is not None and self._spaces.needs:
-            self._spaces.check(self._learner, 0)
+            self._spaces.check(0)
 
     def collect(self) -> None:
         """Look at the trained model, in one pass."""

@@ -13,16 +13,17 @@ from dataaudit.density.compute import density_sums
 from dataaudit.density.engines import AutomaticEngine
 from dataaudit.density.protocol import DensityEngine
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.base import Fitted, Learner, Watch
+from dataaudit.learners.base import Fitted, Watch
 from dataaudit.neighbours.base import NeighbourNeed, Neighbours
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.labels import NeighbourLabels, NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.pipeline.looks import Layers
 from dataaudit.pipeline.sources.base import Record, Run
-from dataaudit.pipeline.sources.evaluations import Show, own_generator
+from dataaudit.pipeline.sources.evaluations import Show
 from dataaudit.pipeline.sources.space_records import density_record, neighbour_record
 from dataaudit.representations.base import Features
-from dataaudit.representations.collect import TorchModel, readers, represent, weights_of
+from dataaudit.representations.collect import TorchModel, represent, weights_of
 from dataaudit.representations.input import InputRows, stored_inputs
 from dataaudit.representations.keep import Keep
 from dataaudit.representations.spaces import Space
@@ -55,10 +56,12 @@ class SpaceCollector:
         What is requested.
     tools
         What computes, finds and keeps them.
+    layers
+        Of the model that is asked; None of inputs, and where it was looked at before.
     """
 
-    def __init__(self, run: Run, needs: Sequence[SpaceNeed], tools: Tools) -> None:
-        self.needs, self._run = list(needs), run
+    def __init__(self, run: Run, needs: Sequence[SpaceNeed], tools: Tools, layers: Layers | None = None) -> None:
+        self.needs, self._run, self._layers = list(needs), run, layers
         self._engine, self._search, self._tools = tools.engine, tools.search, tools
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
@@ -93,11 +96,12 @@ class SpaceCollector:
 
         return look
 
-    def check(self, learner: Learner, epochs: int) -> None:
+    def check(self, epochs: int) -> None:
         """Raise unless the model has every representation, and training has every epoch, requested."""
-        if not learner.readable:
+        assert self._layers is not None
+        if not self._layers.learner.readable:
             raise ModelError(
-                f"a {learner.description['model']}, for the representation {self.needs[0].space.name!r}",
+                f"a {self._layers.learner.description['model']}, for the representation {self.needs[0].space.name!r}",
                 "a torch module, whose layers can be read",
                 "ask for a score of 'input', or pass a torch module",
             )
@@ -109,7 +113,7 @@ class SpaceCollector:
                 f"epochs 1 to {epochs}" if epochs else "the end of training, for nothing is trained here",
                 "leave epochs=None, or raise the recipe's epochs",
             )
-        check_readable(learner, self.needs, len(self._run.labels), self._run.seed)
+        self._layers.check(need.space for need in self.needs)
 
     def takes_pieces(self, examples: Examples) -> bool:
         """True if no density needs its rows in one array."""
@@ -209,14 +213,6 @@ class SpaceCollector:
                 widest, features, described, self._search, self._run.seed, self._run.progress
             )
         return self._graphs[need.space].first(need.depth)
-
-
-def check_readable(learner: Learner, needs: Sequence[SpaceNeed], n: int, seed: int) -> None:
-    """Raise `ModelError` unless the model's layers give every representation of `needs`."""
-
-    ends = list(dict.fromkeys(replace(space, epoch=None) for space in _spaces(needs)))
-    with own_generator(seed):
-        readers(cast("TorchModel", learner.untrained()), ends, n, seed)
 
 
 def _spaces(needs: Sequence[SpaceNeed]) -> list[Space]:

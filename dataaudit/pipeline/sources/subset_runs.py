@@ -11,8 +11,8 @@ from dataaudit.evidence.base import Need
 from dataaudit.holdout.base import NestedFitPredict
 from dataaudit.holdout.execute import Execution
 from dataaudit.holdout.settings import Holdout
-from dataaudit.learners.base import Learner
-from dataaudit.pipeline.sources.base import Record, Run, Source, fits_afresh
+from dataaudit.pipeline.looks import FreshStart
+from dataaudit.pipeline.sources.base import Record, Run, Source
 from dataaudit.pipeline.sources.call import Call
 from dataaudit.scores.base import Scorer
 
@@ -30,10 +30,8 @@ class SubsetRuns(Source):
         As the caller set it.
     scorers
         Scorers of the call; needs in `KINDS` count.
-    learner
-        What trains.
-    fits
-        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    fresh
+        What trains, from weights that have not seen the labels.
     examples, fingerprint
         The data set.
     """
@@ -43,14 +41,12 @@ class SubsetRuns(Source):
         run: Run,
         holdout: Holdout,
         scorers: Sequence[Scorer],
-        learner: Learner,
-        fits: float | None,
+        fresh: FreshStart,
         examples: Examples,
         fingerprint: str,
     ) -> None:
         self._run, self._holdout, self._fingerprint = run, holdout, fingerprint
-        self._scorers, self._learner, self._examples = scorers, learner.from_scratch(), examples
-        self._fits = fits_afresh(learner, self._learner, fits, run.seed)
+        self._scorers, self._fresh, self._examples = scorers, fresh, examples
         ratios = {Need.SUBSET_RUNS: [holdout.point], Need.SUBSET_RUNS_INTEGRAL: list(holdout.ratios)}
         needs = KINDS & {need for scorer in scorers for need in scorer.needs}
         self._ratios = {need: ratios[need] for need in ratios if need in needs}
@@ -65,17 +61,12 @@ class SubsetRuns(Source):
                 "leave folds=None, or ask for 'c_score'",
             )
         self._holdout.carrier.check()
-        self._learner.check(self._run.seed)
-        if self._fits is not None:
-            raise ModelError(
-                f"a model that already classifies {self._fits:.1%} of these labels correctly, to be held out from them",
-                "weights that have not seen these labels",
-                'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
-            )
+        self._fresh.check()
+        self._fresh.check_unseen("to be held out from them")
         self._execution = self._planned()
 
     def _planned(self) -> Execution:
-        run, fit_predict = self._run, self._learner.fit_predict()
+        run, fit_predict = self._run, self._fresh.learner.fit_predict()
         return Execution(
             fit_predict=fit_predict,
             plan=self._holdout.plan(run.labels, run.seed, isinstance(fit_predict, NestedFitPredict), run.task),
@@ -99,11 +90,11 @@ class SubsetRuns(Source):
     def _belongs(self) -> dict[str, Any]:
         """Fingerprints and descriptions for a store."""
         assert self._execution is not None
-        plan, description = self._execution.plan, self._learner.description
+        plan, description = self._execution.plan, self._fresh.learner.description
         return {
             "plan": plan.fingerprint,
             "data": self._fingerprint,
-            "recipe": self._learner.identity,
+            "recipe": self._fresh.learner.identity,
             "about": {
                 "plan": plan.describe(),
                 "data": {"examples": len(self._examples), "classes": len(self._examples.class_names)},
@@ -130,7 +121,7 @@ class SubsetRuns(Source):
         never = {name: int((scores.holdouts == 0).sum()) for name, scores in estimates.items()}
         reliability = {name: _or_none(scores.reliability) for name, scores in estimates.items()}
         settings = {**self._execution.describe(), "never_held_out": never, "reliability": reliability}
-        recipe = self._learner.description["recipe"]
+        recipe = self._fresh.learner.description["recipe"]
         if isinstance(recipe, dict) and "init" in recipe:
             settings["init"] = recipe["init"]
         notes = self._execution.notes()
@@ -167,12 +158,12 @@ def make(call: Call) -> Iterator[Source]:
     if not call.needs & KINDS:
         return
     subject = call.subject
-    learner, examples, inspection = subject.learner, subject.examples, subject.inspection
-    if learner is None or subject.recorder is not None or examples is None or inspection is None:
+    examples, inspection = subject.examples, subject.inspection
+    if subject.learner is None or subject.recorder is not None or examples is None or inspection is None:
         raise ModelError(
             "a Recorder" if subject.recorder is not None else "no model",
             "a model to train from scratch, for scores by holdout",
             'pass the model and no Recorder, or known_scores={"c_score": file}',
         )
     holdout = call.request.holdout or Holdout()
-    yield SubsetRuns(call.run, holdout, call.scorers, learner, subject.fits, examples, inspection.fingerprint)
+    yield SubsetRuns(call.run, holdout, call.scorers, subject.fresh, examples, inspection.fingerprint)

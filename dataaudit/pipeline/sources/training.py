@@ -152,7 +152,7 @@ class Training(Source):
         if self._evaluations and not self._learner.evaluations:
             raise no_evaluations()
         if self._spaces.needs:
-            self._spaces.check(self._learner, self._learner.epochs)
+            self._spaces.check(self._learner.epochs)
 
     def collect(self) -> None:
         """Train as often as requested, then show the first model views that it was not trained on."""
