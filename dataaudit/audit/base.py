@@ -32,7 +32,8 @@ class Audit(Findings, TrainingWeights):
     ties
         What orders examples of equal score, by score name, float64 [n].
     labels
-        Given labels, int64 [n], positions in `class_names`.
+        Given labels, int64 [n], positions in `class_names`; -1 where a record without its data set is audited, and a
+        row was never seen: it has no name.
     class_names
         Class names as the data set spells them, [C].
     default

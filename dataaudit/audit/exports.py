@@ -297,7 +297,7 @@ class Exports(LabelDecisions):
         action = "pass the same rows in the same order, with the same label, inputs and transform"
         if len(examples) != len(self.labels):
             raise DataError(f"a data set of {len(examples)} rows", f"the {len(self.labels)} that were audited", action)
-        other = np.flatnonzero(examples.labels != self.labels)
+        other = np.flatnonzero((examples.labels != self.labels) & (self.labels >= 0))
         if len(other) or tuple(examples.class_names) != tuple(self.class_names):
             named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
             raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.common import checks
-from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence.agreement import SHARES, Agreement
@@ -161,7 +161,7 @@ class Scored:
         k = checks.whole("k", k, 1, "pass suspects(k=20)")
         name = self._named(by)
         chosen = self.ranking(name)[:k]
-        names = np.asarray(self.class_names, dtype=object)
+        names = self._names()
         given, suggested = self.labels[chosen], self.suggested[chosen]
         other = (suggested >= 0) & (suggested != given)
         return pd.DataFrame(
@@ -173,6 +173,10 @@ class Scored:
                 "margin": self.margin[chosen],
             }
         )
+
+    def _names(self) -> AnyArray:
+        """Names by label, and of -1, an unknown one, which is empty."""
+        return np.asarray([*self.class_names, ""], dtype=object)
 
     @property
     def agreement(self) -> Agreement:

@@ -10,10 +10,11 @@ import pandas as pd
 
 from dataaudit.audit.exports import Exports
 from dataaudit.common import checks
-from dataaudit.errors import DataError, SettingError, did_you_mean, rows
+from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
+    from dataaudit.common.types import IntArray
     from dataaudit.data.examples import Examples
     from dataaudit.neighbours.base import Neighbours
 
@@ -76,16 +77,16 @@ class Findings(Exports):
 
         k = checks.whole("k", k, 1, "pass outliers(k=20)")
         gather.check_space(by)
-        graph = self._graph(by, outliers.NEAREST, dataset)
+        graph, labels = self._graph(by, outliers.NEAREST, dataset)
         distance = outliers.mean_distance(graph.distances, outliers.NEAREST)
         score = outliers.ratio(distance, np.asarray(np.median(distance)))
-        usual = outliers.usual_in_class(distance, self.labels, len(self.class_names))
+        usual = outliers.usual_in_class(distance, labels, len(self.class_names))
         chosen = np.argsort(-score, kind="stable")[:k]
         times = outliers.ratio(distance, usual)[chosen]
         table = pd.DataFrame(
             {
                 "index": self.rows[chosen],
-                "label": self._names()[self.labels[chosen]],
+                "label": self._names()[labels[chosen]],
                 "score": score[chosen],
                 "nearest": graph.distances[chosen, 0],
                 "distance": distance[chosen],
@@ -136,21 +137,21 @@ class Findings(Exports):
                 raise SettingError(
                     "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='input'"
                 )
-            graph, two = None, ambiguous.of_dynamics(self.dynamics)
+            graph, labels, two = None, self.labels, ambiguous.of_dynamics(self.dynamics)
             share_of = "of the mean probability over epochs"
         else:
-            graph = self._graph(by, ambiguous.VOTERS, dataset)
-            two = ambiguous.of_neighbours(graph, self.labels, len(self.class_names))
+            graph, labels = self._graph(by, ambiguous.VOTERS, dataset)
+            two = ambiguous.of_neighbours(graph, labels, len(self.class_names))
             share_of = f"of its {min(ambiguous.VOTERS, graph.depth)} nearest neighbours"
         order = np.argsort(-np.nan_to_num(two.score, nan=-1.0), kind="stable")
         chosen = order[np.isfinite(two.score[order])][:k]
-        names = np.append(self._names(), "")
+        names = self._names()
         first, second = names[two.first[chosen]], names[two.second[chosen]]
         of_first, of_second = two.first_probability[chosen], two.second_probability[chosen]
         table = pd.DataFrame(
             {
                 "index": self.rows[chosen],
-                "given": names[self.labels[chosen]],
+                "given": names[labels[chosen]],
                 "first": first,
                 "second": second,
                 "first_probability": of_first,
@@ -209,13 +210,13 @@ class Findings(Exports):
             "threshold", share, 0, 1, "left", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
         )
         gather.check_space(by)
-        graph = self._graph(by, duplicates.DEPTH, dataset)
-        groups = duplicates.groups(graph.first(duplicates.DEPTH), self.labels, share)
+        graph, labels = self._graph(by, duplicates.DEPTH, dataset)
+        groups = duplicates.groups(graph.first(duplicates.DEPTH), labels, share)
         table = pd.DataFrame(
             {
                 "group": groups.group,
                 "index": self.rows[groups.index],
-                "label": self._names()[self.labels[groups.index]],
+                "label": self._names()[labels[groups.index]],
                 "distance": groups.distance,
                 "differing": groups.differing,
             }
@@ -345,20 +346,17 @@ class Findings(Exports):
         new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
         space, seed = gather.space_of(by, known, self._model), self._seed()
         if space == "hidden":
-            own = gather.hidden_rows(self._model, self.labels, seed, None, progress)
+            own = gather.hidden_rows(self._model, known.labels, seed, None, progress)
             queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
         else:
             from dataaudit.representations.input import place_rows_beside
 
             queries, own = place_rows_beside(new, known)
-        scored = novelty.novelty(queries, own, self.labels, len(self.class_names), k, bandwidth, seed, progress)
+        scored = novelty.novelty(queries, own, known.labels, len(self.class_names), k, bandwidth, seed, progress)
         probabilities = None
         if self._model is not None:
             probabilities = unseen.predictions(self._model.on(new, progress), len(new))
         return unseen.frame(scored, space, probabilities, given, self.class_names)
-
-    def _names(self) -> Any:
-        return np.asarray(self.class_names, dtype=object)
 
     def _seed(self) -> int:
         return int(self.settings.get("seed") or 0)
@@ -369,19 +367,12 @@ class Findings(Exports):
             origin = None if self._examples is None else self._examples.origin
             # Arrays may have been written to since.
             return self._examples if origin is None else self._original(None, None, None, None, None)
-        examples = self._recognised(dataset, None, None, None, None)
-        if len(examples) != len(self.labels) or (examples.labels != self.labels).any():
-            differ = np.flatnonzero(examples.labels[: len(self.labels)] != self.labels[: len(examples)])
-            raise DataError(
-                f"a data set of {len(examples)} rows"
-                + (f" with other labels in {rows(differ)}" if len(differ) else ""),
-                f"the {len(self.labels)} audited ones",
-                "pass the same rows in the same order, with the same labels",
-            )
-        return examples
+        return self._recognised(dataset, None, None, None, None)
 
-    def _graph(self, by: str, depth: int, dataset: Any) -> Neighbours:
+    def _graph(self, by: str, depth: int, dataset: Any) -> tuple[Neighbours, IntArray]:
+        """Neighbours of each example, and all labels: a record may lack some that the data set has."""
         # Audits that settings name no search of were made before findings took any but "auto".
         search = self.settings.get("search", "auto") if self._search is None else self._search
         examples = self._data(dataset)
-        return gather.graph(by, depth, self.labels, self.evidence, self._model, examples, search, self._seed())
+        labels = self.labels if examples is None else examples.labels
+        return gather.graph(by, depth, labels, self.evidence, self._model, examples, search, self._seed()), labels

@@ -105,9 +105,9 @@ class LabelDecisions(Scored):
         Where the model is too weak to count by, or has memorised its labels beside nothing that never saw them,
         or anything may be, the rate is not known.
         """
-        errors, names = self._known_errors(), np.asarray(self.class_names, dtype=object)
+        errors, names = self._known_errors(), self._names()
         true, given = errors.pairs.T
-        of_given = np.bincount(self.labels, minlength=len(names))[given]
+        of_given = np.bincount(self.labels[self.labels >= 0], minlength=len(names))[given]
         share = np.minimum(errors.counts / np.maximum(of_given, 1), 1.0)
         lower, upper = _intervals(share, errors, of_given)
         pairs = pd.DataFrame(
@@ -171,7 +171,7 @@ class LabelDecisions(Scored):
         falling = errors.probability[order]
         targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}
         chosen = order[: number_flagged(falling, errors, how, targets)]
-        names = np.asarray(self.class_names, dtype=object)
+        names = self._names()
         total = float(falling.sum())
         frame = pd.DataFrame(
             {

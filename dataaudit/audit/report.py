@@ -69,12 +69,13 @@ def _pairs(audit: LabelDecisions, worst: IntArray) -> Table:
 def _by_class(audit: LabelDecisions, worst: IntArray) -> Table:
     """Classes, the most suspicious first."""
     scores, classes = audit.columns[audit.default], len(audit.class_names)
-    size = np.bincount(audit.labels, minlength=classes)
-    known = ~np.isnan(scores)
+    # Labels that a record lacks, -1, are of no class.
+    size = np.bincount(audit.labels[audit.labels >= 0], minlength=classes)
+    known = ~np.isnan(scores) & (audit.labels >= 0)
     total = np.bincount(audit.labels[known], weights=scores[known], minlength=classes)
     count = np.bincount(audit.labels[known], minlength=classes)
     mean = np.divide(total, count, out=np.full(classes, np.nan), where=count > 0)
-    among = np.bincount(audit.labels[worst], minlength=classes)
+    among = np.bincount(audit.labels[worst[audit.labels[worst] >= 0]], minlength=classes)
     order = np.lexsort((np.arange(classes), mean)).tolist()
     return Table(
         "Class by class",

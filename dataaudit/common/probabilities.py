@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -89,6 +89,10 @@ class ClassProbabilities:
         self.classes[rows] = top
         self.values[rows] = np.take_along_axis(probabilities, top, 1)
 
+    def among(self, rows: IntArray) -> ClassProbabilities:
+        """Those of some rows."""
+        return replace(self, values=self.values[rows], classes=None if self.classes is None else self.classes[rows])
+
     def __len__(self) -> int:
         """Number of examples n."""
         return len(self.values)
@@ -135,3 +139,15 @@ class CombinedProbabilities:
     known: BoolArray
     contradicted: BoolArray
     weights: Mapping[str, float] = field(default_factory=dict)
+
+    def among(self, rows: IntArray) -> CombinedProbabilities:
+        """Those of some rows."""
+        probabilities = self.probabilities.among(rows)
+        outside = probabilities if self.outside is self.probabilities else self.outside and self.outside.among(rows)
+        return replace(
+            self,
+            probabilities=probabilities,
+            outside=outside,
+            known=self.known[rows],
+            contradicted=self.contradicted[rows],
+        )

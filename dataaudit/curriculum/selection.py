@@ -110,12 +110,14 @@ class Balanced:
         """Weigh every example; what is known adds up to the same in every class."""
         inner = self._inner()
         order = np.argsort(examples.labels, kind="stable")
-        starts = np.flatnonzero(np.diff(examples.labels[order], prepend=-1))
+        starts = np.flatnonzero(np.diff(examples.labels[order], prepend=-2))
         weight = np.empty(len(examples))
         for members in np.split(order, starts[1:]):
             own = np.ones(len(members))
             if inner is not None:
                 own = scaled(weighed(inner, examples.among(members), epoch, total_epochs))
+            if examples.labels[members[0]] < 0:
+                own[:] = np.nan
             known = ~np.isnan(own)
             total = own[known].sum()
             if inner is not None and known.any() and not total > 0:

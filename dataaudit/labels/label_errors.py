@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit
@@ -68,7 +68,7 @@ class LabelErrors:
         Probability that the given label is wrong, float64 [n], NaN where nothing is known; they add up to the
         estimated number of errors, or only rank where that is not known.
     rival
-        The likeliest other class, int64 [n].
+        The likeliest other class, int64 [n]; -1 where nothing is known.
     rate, lower, upper
         Estimated share of wrong labels, with a 95 % interval; NaN, 0 and 1 where it is not known.
     estimates
@@ -126,27 +126,34 @@ def estimate_label_errors(
     Posterior log odds from all sources, times what odds were worth in such cases, are then shifted until the
     probabilities add up to the rate, and the probabilities are given out in the order of the consensus score.
 
-    The `vote` of the nearest neighbours is kept. `memorised` says in words why a model that was trained on the labels
-    hides their errors; beside probabilities that never saw them it may.
+    Examples that nothing is known about play no part. The `vote` of the nearest neighbours is kept. `memorised` says in
+    words why a model that was trained on the labels hides their errors; beside probabilities that never saw them it
+    may.
     """
     known, outside = combined.known, combined.outside
-    noise = noise_rates(combined.probabilities, labels, classes, known)
+    if not known.all():
+        seen = np.flatnonzero(known)
+        alone = estimate_label_errors(combined.among(seen), labels[seen], classes, vote, memorised)
+        probability, rival = np.full(len(labels), np.nan), np.full(len(labels), -1)
+        probability[seen], rival[seen] = alone.probability, alone.rival
+        return replace(alone, probability=probability, rival=rival)
+    noise = noise_rates(combined.probabilities, labels, classes)
     posterior = label_posterior(combined.probabilities, labels, classes, noise, CONSTANTS.structure, CONSTANTS.floor)
     source = combined.probabilities if outside is None else outside
     if source is not combined.probabilities:
-        noise = noise_rates(source, labels, classes, known)
-    counted = _count(source, noise, labels, classes, known, outside is not None)
-    contradicted = float(combined.contradicted[known].mean())
+        noise = noise_rates(source, labels, classes)
+    counted = _count(source, noise, labels, classes, outside is not None)
+    contradicted = float(combined.contradicted.mean())
     signs = signs_of(source, labels, known, list(counted.estimates.values()), contradicted, outside is not None)
     rate, lower, upper = CALIBRATION.estimate(signs)
     unknown = too_weak(source, labels, known, signs) or (memorised if outside is None else "") or too_wide(lower, upper)
     if unknown:
         rate, lower, upper = np.nan, 0.0, 1.0
-    odds = log_odds(posterior)[known] * CALIBRATION.factor(signs)
+    odds = log_odds(posterior) * CALIBRATION.factor(signs)
     # Where no label seems wrong, probabilities are next to nothing, and still rank.
     falling = -np.sort(-(expit(odds) if unknown else adding_up(odds, max(rate, RAREST))))
-    probability = np.full(len(labels), np.nan)
-    probability[np.flatnonzero(known)[suspicion(posterior, known)]] = falling
+    probability = np.empty(len(labels))
+    probability[suspicion(posterior, known)] = falling
     largest = np.argsort(-counted.sizes, kind="stable")[:MOST_PAIRS]
     true, given = np.divmod(counted.pairs[largest], classes)
     return LabelErrors(
@@ -157,7 +164,7 @@ def estimate_label_errors(
         upper,
         {**counted.estimates, CONTRADICTED: contradicted},
         np.stack([true, given], axis=1).astype(np.int64),
-        counted.sizes[largest] * (rate * int(known.sum()) / max(counted.sizes.sum(), 1e-12)),
+        counted.sizes[largest] * (rate * len(labels) / max(counted.sizes.sum(), 1e-12)),
         outside is not None,
         vote,
         unknown,
@@ -165,14 +172,14 @@ def estimate_label_errors(
 
 
 def _count(
-    source: ClassProbabilities, noise: NoiseRates, labels: IntArray, classes: int, known: BoolArray, independent: bool
+    source: ClassProbabilities, noise: NoiseRates, labels: IntArray, classes: int, independent: bool
 ) -> _Counted:
     """Estimate the share of wrong labels in several ways, and the confused pairs of different classes."""
     estimates = {"confident joint": count.by_joint(noise, labels)}
     if classes <= MOST_CLASSES:
         moved = count.transition(noise, labels, classes)
         wrong, table = count.true_classes(source, labels, classes, moved)
-        estimates["posterior"] = float(wrong[known].mean())
+        estimates["posterior"] = float(wrong.mean())
         if independent:
             planted = count.by_planting(source, labels, classes, moved)
             names = (f"planted, level {level}" for level in count.LEVELS)

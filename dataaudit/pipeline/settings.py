@@ -82,7 +82,7 @@ def _dynamics_notes(evidence: Evidence) -> list[str]:
     if evidence.dynamics is None:
         return []
     unseen = int((evidence.dynamics.seen == 0).sum())
-    notes = [f"{unseen} examples were never seen in training and have no score (NaN)"] if unseen else []
+    notes = [f"{unseen} examples were never seen in training: their dynamics are NaN"] if unseen else []
     if evidence.dynamics.probability_classes is not None:
         notes.append("many classes: class means are kept for the likeliest classes of an example only")
     return notes

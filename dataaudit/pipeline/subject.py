@@ -35,11 +35,12 @@ class Subject:
     Attributes
     ----------
     labels
-        Given labels, int64 [n].
+        Given labels, int64 [n]; -1 where a record is all there is, and a row was never seen.
     class_names
         Names of the classes [C].
     examples, inspection
-        The data set and what one pass over its inputs showed; None where a record is all there is.
+        The data set and what one pass over its inputs showed; None where a record is all there is, or all that can be
+        read.
     learner
         The model with its way of training; None without one.
     recorder
@@ -149,13 +150,10 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
     with request.timer.stage("inspect"):
         # Without a model missing values are no fault, but there is no use for rows that hold some.
         allow_missing = (not request.drops if learner is None else learner.allows_missing) and not keeps_inputs
-        if request.drops:
-            examples, inspection = inspect_usable(examples, allow_missing)
-            learner = None if learner is None else learner.on(examples)
-            if learner is not None:
-                learner.check(request.seed)
-        else:
-            inspection = inspect(examples, allow_missing)
+        examples, inspection, unread = _inspected(request, examples, allow_missing)
+        if request.drops and learner is not None:
+            learner = learner.on(examples)
+            learner.check(request.seed)
         fits = None if learner is None or recorder is not None else learner.already_fits(request.seed)
     return Subject(
         examples.labels,
@@ -165,10 +163,27 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         learner,
         recorder,
         fits,
-        notes,
+        (*notes, *unread),
         refused,
         request.seed,
     )
+
+
+def _inspected(
+    request: Request, examples: Examples, allow_missing: bool
+) -> tuple[Examples, Inspection | None, tuple[str, ...]]:
+    """The data set without rows that are dropped, findings about its inputs, and notes.
+
+    Beside a record, which needs none, inputs may be of any kind.
+    """
+    if request.drops:
+        return *inspect_usable(examples, allow_missing), ()
+    try:
+        return examples, inspect(examples, allow_missing), ()
+    except DataError as error:
+        if request.recorder is None:
+            raise
+        return examples, None, (f"scores of the inputs are left out: {error.arrived}; {error.action}",)
 
 
 def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tuple[str, ...], DataAuditError | None]:
@@ -218,13 +233,6 @@ def nothing_recorded() -> DataError:
 def _of_record(recorder: Recorder) -> Subject:
     if recorder.epochs == 0 and recorder.predictions() is None:
         raise nothing_recorded()
-    missing = np.flatnonzero(recorder.labels < 0)
-    if len(missing):
-        raise DataError(
-            f"{len(missing)} examples that were never seen, the first in row {missing[0]}",
-            "a label for every example",
-            "record every row at least once, or pass the data set: dataaudit.score(recorder, dataset)",
-        )
     names = tuple(map(str, range(recorder.outcomes)))
     notes = [NO_DATA_SET]
     if not isinstance(recorder.task, Classification):

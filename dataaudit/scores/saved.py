@@ -134,7 +134,10 @@ def _compare(where: str, theirs: AnyArray, labels: IntArray, class_names: tuple[
         raise DataError(f"{len(theirs)} labels in {where}", f"{len(labels)}, as in the data set", "pass the same rows")
     # Positions in the class names, or the names themselves where those are numbers.
     spelled = np.asarray(class_names)[labels]
-    differ = min(np.flatnonzero(theirs != labels), np.flatnonzero(theirs.astype(str) != spelled), key=len)
+    known = labels >= 0
+    differ = min(
+        (np.flatnonzero(known & other) for other in (theirs != labels, theirs.astype(str) != spelled)), key=len
+    )
     if len(differ):
         raise DataError(
             f"{len(differ)} labels in {where} that differ from the data set's, in {rows(differ)}",
