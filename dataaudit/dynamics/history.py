@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.errors import DataError
 
 BYTES_PER_EXAMPLE = 2 * 2
 MOST_EPOCHS = 4096
@@ -88,7 +89,14 @@ class History:
     def load(self, state: dict[str, Any]) -> None:
         """Restore what `state` gave; its budget comes with it."""
         self._capacity = int(state["capacity"])
-        self._block = np.empty((2, self._capacity, self._n), np.float16)
+        try:
+            self._block = np.empty((2, self._capacity, self._n), np.float16)
+        except MemoryError as error:
+            raise DataError(
+                f"a state with room for {self._capacity} epochs of {self._n} rows ({error})",
+                "as much as there is memory for",
+                "record with less history_bytes=, or load it on a larger machine",
+            ) from error
         self._epochs = list(state["epochs"])
         self._block[:, : len(self._epochs)] = state["block"].numpy()
         self._stride, self._epoch, self._shared = int(state["stride"]), int(state["epoch"]), False

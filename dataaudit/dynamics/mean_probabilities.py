@@ -19,11 +19,16 @@ SLOTS = 8
 OFFERED = 4
 
 
+def is_exact(n: int, classes: int) -> bool:
+    """Tell whether all classes of n examples are summed."""
+    return n * classes <= DENSE_ELEMENTS or classes <= SLOTS
+
+
 class MeanProbabilities:
     """Running sums of class probabilities for n examples, on `device`."""
 
     def __init__(self, n: int, classes: int, device: torch.device) -> None:
-        self.exact = n * classes <= DENSE_ELEMENTS or classes <= SLOTS
+        self.exact = is_exact(n, classes)
         width, offered = (classes, classes) if self.exact else (SLOTS, OFFERED)
         # One row more than examples: repeated rows of a batch are written there and forgotten.
         self.mass = torch.zeros(n, width, device=device)
@@ -49,6 +54,10 @@ class MeanProbabilities:
             return
         assert self._staged_classes is not None
         self._absorb(self._staged_classes[:-1], self._staged[:-1], seen)
+
+    def discard(self) -> None:
+        """Forget what diverged in an epoch that is discarded: NaN would not be nothing where a row is not seen."""
+        self._staged.nan_to_num_()
 
     def _absorb(self, classes: Tensor, mass: Tensor, rows: Tensor) -> None:
         """Merge (class, mass) pairs [n, k] into the slots of the rows where `rows`, in blocks."""

@@ -15,6 +15,11 @@ ELEMENTS = 2**24
 """Largest periods x n x C that is kept (64 MiB)."""
 
 
+def stretches(n: int, classes: int, elements: int = ELEMENTS) -> int:
+    """Number of periods that are kept."""
+    return min(PERIODS, elements // max(1, n * classes)) // 2 * 2
+
+
 class Periods:
     """Sums over periods of equally many epochs: whenever there is no room for another, neighbours become one.
 
@@ -22,8 +27,7 @@ class Periods:
     """
 
     def __init__(self, n: int, classes: int, device: torch.device, elements: int = ELEMENTS) -> None:
-        room = min(PERIODS, elements // max(1, n * classes)) // 2 * 2
-        self.sums = torch.zeros(room, n, classes, device=device)
+        self.sums = torch.zeros(stretches(n, classes, elements), n, classes, device=device)
         self.epochs = 0
         self.width = 1
 

@@ -74,7 +74,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     if dst is not None:
         ranks = f"a rank of the group, 0..{size - 1}"
         dst = checks.whole("dst", dst, 0, "pass dst=0, or None for all", most=size - 1, expected=ranks)
-    state = recorder.state_dict()
+    state = recorder.snapshot()
     _refuse_others(recorder, state, group, size)
     whole: Recorder | None = None
     for source in range(size):
@@ -82,7 +82,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
         _send(part, source, rank, dst, group)
         if dst is None or rank == dst:
             held = Recorder(recorder.n, recorder.classes, task=recorder.task, history_bytes=0)
-            held.load_state_dict(part)
+            held.restore(part)
             if whole is None:
                 whole = held
             else:
@@ -124,7 +124,8 @@ def _like(state: dict[str, Any]) -> dict[str, Any]:
 
     def copied(value: Any) -> Any:
         if isinstance(value, Tensor):
-            return torch.empty_like(value)
+            # What is not sent, of an epoch that is not open, is zero.
+            return torch.zeros_like(value)
         if isinstance(value, dict):
             return {name: copied(inner) for name, inner in value.items()}
         return [copied(inner) for inner in value] if isinstance(value, list) else value

@@ -17,16 +17,12 @@ from dataaudit.dynamics.mean_probabilities import MeanProbabilities
 from dataaudit.dynamics.pending import Pending
 from dataaudit.dynamics.periods import informedness
 from dataaudit.dynamics.ranks import claim
+from dataaudit.dynamics.sealing import sealed, unsealed
+from dataaudit.dynamics.state import ARRAYS, STAGED, VERSION, check_state
 from dataaudit.dynamics.summary import Dynamics, Predictions, count
 from dataaudit.errors import DataError
 from dataaudit.tasks import resolve
 from dataaudit.tasks.base import CONFIDENCE, CORRECT, EL2N, LOSS, MARGIN, MAX_CONFIDENCE, PREDICTED, Task
-
-ARRAYS = ("labels", "sums", "final")
-"""Arrays in a state."""
-
-STAGED = ("position", "staged", "staged_labels")
-"""Tensors of an open epoch in a state."""
 
 
 class Recorder:
@@ -186,6 +182,7 @@ class Recorder:
             self._flush()
         self._pending.clear()
         if self._device is not None:
+            self._means.discard()
             self._clear_epoch()
 
     def _collect(self, indices: Any, logits: Any, labels: Any, final: bool) -> None:
@@ -322,10 +319,29 @@ class Recorder:
             self._means.merge(other._means)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything recorded, as tensors and numbers: `torch.load(..., weights_only=True)` reads it back."""
+        """Everything recorded, as tensors, numbers and strings, with a digest.
+
+        `torch.load(..., weights_only=True)` reads it back.
+        """
+        return sealed(self.snapshot())
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
+        """Restore what `state_dict` gave: all of it, or nothing if it is refused.
+
+        Raises
+        ------
+        DataError
+            If it was recorded for another n, number of classes or task, or is damaged.
+        StorageError
+            If it is none that a recorder makes.
+        """
+        self.restore(unsealed(state), device)
+
+    def snapshot(self) -> dict[str, Any]:
+        """State without a digest, which goes to another process and not to a disk."""
         self._flush()
         state: dict[str, Any] = {
-            "version": 5,
+            "version": VERSION,
             "n": self.n,
             "classes": self.classes,
             "task": self.task.name,
@@ -341,33 +357,19 @@ class Recorder:
             state["means"] = self._means.state()
         return state
 
-    def load_state_dict(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
-        """Restore what `state_dict` gave.
-
-        Raises
-        ------
-        DataError
-            If it was recorded for another n, number of classes or task.
-        """
-        theirs = (state.get("version"), state.get("n"), state.get("classes"))
-        if theirs != (5, self.n, self.classes):
-            raise DataError(
-                f"a state of (version, n, classes) {theirs}",
-                f"{(5, self.n, self.classes)}",
-                "make the Recorder for the data set that the state was recorded on",
-            )
-        batches.check_task(self.task, state["task"])
-        self._pending.clear()
-        self._labels, self._sums, self._final = (state[name].numpy().copy() for name in ARRAYS)
-        self._losses.load(state["losses"])
-        self._seen_bits = [bits.numpy().copy() for bits in state["seen_bits"]]
-        self._correct_bits = [bits.numpy().copy() for bits in state["correct_bits"]]
-        self._history.load(state["history"])
-        self._device = None
-        self._written = 0
+    def restore(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
+        """Restore what `snapshot` gave; raises as `load_state_dict`."""
+        check_state(state, self.n, self.classes, self.task)
+        made = Recorder(self.n, self.classes, task=self.task, history_bytes=0)
+        made._labels, made._sums, made._final = (state[name].numpy().copy() for name in ARRAYS)
+        made._losses.load(state["losses"])
+        made._seen_bits = [bits.numpy().copy() for bits in state["seen_bits"]]
+        made._correct_bits = [bits.numpy().copy() for bits in state["correct_bits"]]
+        made._history.load(state["history"])
         if "position" in state:
-            self._allocate(torch.device(device))
+            made._allocate(torch.device(device))
             for name in STAGED:
-                getattr(self, f"_{name}").copy_(state[name])
-            self._means.load(state["means"], self.epochs)
-            self._written = int(state["written"])
+                getattr(made, f"_{name}").copy_(state[name])
+            made._means.load(state["means"], made.epochs)
+            made._written = state["written"]
+        vars(self).update(vars(made))

@@ -9,9 +9,10 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from dataaudit.curriculum.trainers.losses import RecordedLosses
 from dataaudit.curriculum.trainers.rows import ROW, check_length
-from dataaudit.curriculum.trainers.state import emptied, pack, unpack
+from dataaudit.curriculum.trainers.state import pack, unpack
 from dataaudit.dynamics.processes import gather_recorder
 from dataaudit.dynamics.recorder import Recorder
+from dataaudit.dynamics.sealing import unsealed
 from dataaudit.errors import DataError, require
 
 lightning: Any = require("lightning.pytorch", "lightning", "recording in its Trainer")
@@ -80,6 +81,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         """Start or resume the record."""
         self.trained = None
         stored, self._stored = self._stored, None
+        begins_anew = False if stored is None else stored.pop("begins_anew", False)
         loaders = CombinedLoader(trainer.train_dataloader).flattened
         if stored is None and trainer.global_step > 0:
             raise DataError(
@@ -87,7 +89,7 @@ class LightningRecordDynamics(RecordedLosses, Callback):
                 "the record that the callback saves in every checkpoint",
                 "resume from a checkpoint that was made with the callback, or begin anew with a new Trainer",
             )
-        if stored is not None and stored["begins_anew"]:
+        if begins_anew:
             raise DataError(
                 "a checkpoint from within an epoch, whose data loader begins the epoch anew",
                 "a checkpoint from the end of an epoch, or of a loader with state_dict() and load_state_dict()",
@@ -98,9 +100,8 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         self._resumable = all(hasattr(loader, name) for loader in loaders for name in ("state_dict", "load_state_dict"))
         self._lengths = {id(loader): length for loader in loaders if (length := _length(loader)) is not None}
         if stored is not None:
-            if trainer.global_rank > 0:
-                stored = {**stored, "recorder": emptied(stored["recorder"])}
-            self._open, self._losses = unpack(stored, self._recorder, 1, pl_module.device, "the checkpoint")
+            alone, here = trainer.global_rank == 0, pl_module.device
+            self._open, self._losses = unpack(stored, self._recorder, 1, here, "the checkpoint", whole=alone)
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Compare the length of the sampler with that when batches were counted."""
@@ -143,19 +144,19 @@ class LightningRecordDynamics(RecordedLosses, Callback):
         """Return the record for Lightning's checkpoint, which every process has a part in making."""
         if self._recorder is None:
             return {}
-        begins_anew = {"begins_anew": self._open and not self._resumable}
+        begins_anew = self._open and not self._resumable
         if self._processes == 1:
-            return pack(self.recorder, self._open, 1, self._losses) | begins_anew
+            return pack(self.recorder, self._open, 1, self._losses, begins_anew=begins_anew)
         complete = self._new()
-        complete.load_state_dict(self.recorder.state_dict())
+        complete.restore(self.recorder.snapshot())
         complete.discard_epoch()
         whole = gather_recorder(complete)
         assert whole is not None
-        return pack(whole, False, 1, None) | begins_anew
+        return pack(whole, False, 1, None, begins_anew=begins_anew)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep what `state_dict` gave until training begins."""
-        self._stored = state_dict or None
+        """Keep what `state_dict` gave until training begins; raises `DataError` if it was changed since."""
+        self._stored = unsealed(state_dict) if state_dict else None
 
     def _new(self) -> Recorder:
         return Recorder(self._n, self._classes, history_bytes=self._history_bytes)

@@ -3,48 +3,95 @@
 from __future__ import annotations
 
 import os
-import zipfile
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from dataaudit.common import folders
 from dataaudit.common.types import FloatArray
 from dataaudit.dynamics.recorder import Recorder
+from dataaudit.dynamics.sealing import digest_of_bytes, sealed
 from dataaudit.errors import DataError
 
+KIND = folders.FileKind("dataaudit checkpoint record", 2, r"dataaudit_\d+\.pt")
 KEYS = {"recorder", "unfinished", "processes", "losses"}
+DIGEST = 32
+"""Bytes of the digest of all others at a file's end."""
 
 
-def pack(recorder: Recorder, unfinished: bool, processes: int, losses: FloatArray | None) -> dict[str, Any]:
+def pack(
+    recorder: Recorder, unfinished: bool, processes: int, losses: FloatArray | None, **more: Any
+) -> dict[str, Any]:
     """Record as a checkpoint holds it: tensors, numbers and strings; `losses` of the complete epochs [n]."""
+    return sealed(_packed(recorder, unfinished, processes, losses) | more)
+
+
+def _packed(recorder: Recorder, unfinished: bool, processes: int, losses: FloatArray | None) -> dict[str, Any]:
     kept = None if losses is None else torch.from_numpy(losses.copy())
-    return {"recorder": recorder.state_dict(), "unfinished": unfinished, "processes": processes, "losses": kept}
+    return {"recorder": recorder.snapshot(), "unfinished": unfinished, "processes": processes, "losses": kept}
 
 
 def unpack(
-    state: dict[str, Any], recorder: Recorder, processes: int, device: torch.device | str, where: str
+    content: Mapping[str, Any],
+    recorder: Recorder,
+    processes: int,
+    device: torch.device | str,
+    where: str,
+    whole: bool = True,
 ) -> tuple[bool, FloatArray | None]:
-    """Restore what `pack` gave; returns whether its epoch is unfinished, and the losses of those before."""
-    if state["processes"] != processes:
+    """Restore what was packed and is unsealed; returns whether its epoch is unfinished, and the losses of those before.
+
+    Where not `whole`, as many epochs in which no row was seen: all ranks but one resume a gathered record so.
+    Raises `DataError` or `StorageError`, with the recorder as it was, if it is none that the callback made.
+    """
+    _check(content, recorder, where)
+    if content["processes"] != processes:
         raise DataError(
-            f"a record of {state['processes']} processes in {where}, resumed in {processes}",
+            f"a record of {content['processes']} processes in {where}, resumed in {processes}",
             "the same number: each holds the rows that it saw",
-            f"resume with {state['processes']} processes",
+            f"resume with {content['processes']} processes",
         )
-    recorder.load_state_dict(state["recorder"], device)
-    return bool(state["unfinished"]), None if state["losses"] is None else state["losses"].numpy().copy()
+    recorder.restore(content["recorder"] if whole else _emptied(content["recorder"]), device)
+    return content["unfinished"], None if content["losses"] is None else content["losses"].numpy().copy()
+
+
+def _check(content: Any, recorder: Recorder, where: str) -> None:
+    """Raise unless a record has the entries that the callback makes."""
+    if not isinstance(content, Mapping) or set(content) != KEYS:
+        raise _damaged(where)
+    losses, recorded = content["losses"], content["recorder"]
+    whole = isinstance(recorded, Mapping) and type(content["unfinished"]) is bool
+    whole = whole and type(content["processes"]) is int
+    if whole and losses is not None and recorded.get("n") == recorder.n:
+        whole = isinstance(losses, torch.Tensor) and losses.dtype == torch.float64 and losses.shape == (recorder.units,)
+    if not whole:
+        raise _damaged(where)
 
 
 def save_record(
     folder: Path, recorder: Recorder, unfinished: bool, rank: int, processes: int, losses: FloatArray | None
 ) -> None:
-    """Write the record of one process into a checkpoint folder; whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the record of one process into a checkpoint folder; whole or not at all, its digest at the end."""
     path = folder / _name(rank)
-    beside = path.with_suffix(".partial")
-    torch.save(pack(recorder, unfinished, processes, losses), beside)
-    os.replace(beside, path)
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with folders.explained(path, (OSError, RuntimeError)):
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.save(_packed(recorder, unfinished, processes, losses), beside)
+            digest = digest_of_bytes(np.memmap(beside, np.uint8, "r"))
+            with beside.open("ab") as file:
+                file.write(digest.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def load_record(
@@ -58,35 +105,39 @@ def load_record(
             "the record that the callback saves in every checkpoint",
             "resume from a checkpoint that was made with the callback, or pass RecordDynamics(checkpoint=folder)",
         )
-    state = _read(path)
-    return unpack(state, recorder, processes, device, str(path))
+    return unpack(_read(path), recorder, processes, device, str(path))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    damaged = DataError(
-        f"{path}, which is damaged or of another kind",
+def _damaged(where: object) -> DataError:
+    return DataError(
+        f"{where}, which is damaged or of another kind",
         "the record that the callback saves in every checkpoint",
         "resume from another checkpoint",
     )
-    # A file that was cut off has lost the table at the archive's end.
-    if not zipfile.is_zipfile(path):
-        raise damaged
+
+
+def _read(path: Path) -> Any:
+    """Content of a file, mapped, if its bytes are those that were written."""
+    with folders.explained(path):
+        if path.stat().st_size <= DIGEST:
+            raise _damaged(path)
+        content = np.memmap(path, np.uint8, "r")
+    if digest_of_bytes(content[:-DIGEST]).encode() != content[-DIGEST:].tobytes():
+        raise _damaged(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except RuntimeError as error:
-        raise damaged from error
-    if not isinstance(state, dict) or not state.keys() >= KEYS:
-        raise damaged
-    return state
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # A file with a right digest may be anyone's, and torch has no one kind of error.
+        raise _damaged(path) from error
 
 
 def _name(rank: int) -> str:
     return f"dataaudit_{rank}.pt"
 
 
-def emptied(state: dict[str, Any]) -> dict[str, Any]:
-    """State of as many epochs in which no row was seen, from which all ranks but one resume a gathered record."""
-    fills: dict[str, float] = {"labels": -1, "final": torch.nan, "block": torch.nan, "classes": -1, "position": -1}
+def _emptied(state: dict[str, Any]) -> dict[str, Any]:
+    """State of as many epochs in which no row was seen."""
+    fills: dict[str, float] = {"labels": -1, "classes": -1, "position": -1}
+    fills |= dict.fromkeys(("final", "block", "losses"), torch.nan)
 
     def fill(name: str, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
