@@ -120,6 +120,8 @@ class Learner(ABC):
     """True if its models are torch modules, whose layers can be read."""
     fresh: bool = False
     """True if a factory makes the model, which then cannot be a trained one."""
+    reads_tokens: bool = False
+    """True if the inputs are positions in a table of embeddings; settled by `check`."""
     staged: bool = False
     """True if epochs are stages of boosting."""
     ridge_alpha: float | None = None

@@ -210,6 +210,7 @@ class TorchLearner(Learner):
         inputs = self.inputs(few)
         if self.builder is not None:
             try_on(module, inputs)
+        self.reads_tokens = self.builder is None and inputs.dtype == torch.int64
         self.format = choose_format(module, inputs)
         shape = tuple(inputs.shape[1:])
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)

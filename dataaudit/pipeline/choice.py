@@ -165,6 +165,8 @@ def consensus_needs(subject: Subject, brought: bool, notes: list[str]) -> Needs:
     # Words of texts say much, cost little, and were never trained on.
     if _linear_view(subject) or (subject.texts and Need.CROSS_VALIDATION not in needs):
         needs.add(Need.RIDGE_LOO)
+    if subject.learner is not None and subject.learner.reads_tokens:
+        notes.append("inputs are token ids, which are no vectors: their neighbours are no part of the consensus")
     if subject.vectors or subject.texts:
         needs.add(NeighbourLabelsNeed(Space("input")))
     elif subject.learner is not None and subject.learner.readable:

@@ -72,7 +72,8 @@ def make_plan(request: Request) -> Plan:
     ours = None if chosen is None else [scorer for scorer in chosen if scorer.name not in (request.known_scores or ())]
     choice.check_model(request, ours)
     choice.check_predictions(request, ours)
-    check_holdout(request.holdout, [c_score, holdout_probability] if ours is None else ours)
+    looking = [c_score, holdout_probability] if ours is None else ours
+    check_holdout(request.holdout, looking, request.predictions is not None)
     engine, search = _computing(request, ours or ())
     subject = adapt(request, request.cache is not None and bool(choice.of_inputs(ours or ())))
     notes = [*subject.notes, *choice.check_trained(subject, ours)]

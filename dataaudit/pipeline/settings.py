@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from dataaudit.data.derived import STREAM
 from dataaudit.errors import rows
 from dataaudit.evidence.base import Evidence
 from dataaudit.labels.label_errors import LabelErrors
@@ -53,8 +54,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         notes += record.notes
     if plan.store is not None:
         settings["cache"] = plan.store.describe()
-        if not settings["cache"]["files"]:
-            folder = settings["cache"]["folder"]
+        folder = plan.store.folder
+        if not settings["cache"]["files"] and not (folder / STREAM).exists():
             notes.append(f"nothing had to be kept in {folder}: no score asked for rows that lie in no array")
     settings |= _of_evidence(evidence)
     if evidence.passes is None:

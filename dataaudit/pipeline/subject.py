@@ -75,9 +75,10 @@ class Subject:
 
     @property
     def vectors(self) -> bool:
-        """True if inputs are rows of numbers, not too many of them."""
-        seen = self.inspection
-        return seen is not None and seen.vectors and seen.shape[0] <= WIDEST
+        """True if inputs are rows of numbers, not too many of them, and no token ids."""
+        seen, learner = self.inspection, self.learner
+        tokens = learner is not None and learner.reads_tokens
+        return seen is not None and seen.vectors and seen.shape[0] <= WIDEST and not tokens
 
     @property
     def texts(self) -> bool:

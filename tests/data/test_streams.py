@@ -57,10 +57,13 @@ def test_scores_are_those_of_the_data_set(whole, tmp_path, small_parts):
     plain = score(None, whole, NAMES, **options)
     stream = whole.to_iterable_dataset()
     kept = score(None, stream, NAMES, cache=tmp_path, **options)
+    alone = score(None, stream, "knn_c_score/input", cache=tmp_path, **options)
     for name in NAMES:
         np.testing.assert_array_equal(plain.columns[name], kept.columns[name])
     assert kept.class_names == ("a", "b", "c")
     assert len(parts(tmp_path)) == 6
+    assert alone.settings["cache"]["files"] == {}
+    assert not any("nothing had to be kept" in note for note in alone.settings["notes"])
     # Sums over all pairs want one array: the pieces are put together on disk.
     assert "input.npy" in kept.settings["cache"]["files"]
     assert kept.mislabeled(rate=0.1).shape[0] == 60

@@ -229,3 +229,33 @@ def test_ctrl_c_while_scoring_keeps_the_evidence():
     first, second = caught.value.audit(), caught.value.audit()
     assert "el2n" in first.columns
     assert second.timings["total"] < first.timings["total"] + first.timings["score"] + 1
+
+
+class Reads(nn.Module):
+    """A model of token ids."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = nn.Embedding(9, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head(self.table(x).mean(1))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_token_ids_are_no_vectors(dtype):
+    rows = np.random.default_rng(0).integers(9, size=(120, 6))
+    model = Reads if dtype is np.int64 else network
+    audit = score(model, (rows.astype(dtype), LABELS), recipe=QUICK)
+    beside = audit.settings["neighbour_labels"]["representation"]
+    assert beside == ("hidden" if dtype is np.int64 else "input")
+    assert ("ridge" in audit.settings["consensus"]) == (dtype is not np.int64)
+    assert any("token ids" in note for note in audit.settings["notes"]) == (dtype is np.int64)
+
+
+def test_folds_beside_predictions_are_refused_unless_subset_runs_take_them():
+    options = {"predictions": np.full((120, 3), 1 / 3), "holdout": dataaudit.Holdout(folds=3)}
+    with pytest.raises(SettingError, match="beside predictions="):
+        score(network, DATA, "heldout_confidence", recipe=QUICK, **options)
+    audit = score(network, DATA, ["heldout_confidence", "holdout_probability"], recipe=QUICK, **options)
+    assert np.isfinite(audit.columns["holdout_probability"]).all()

@@ -129,8 +129,8 @@ class SubsetRuns(Source):
         return Record({"holdout": settings}, list(dict.fromkeys(notes)))
 
 
-def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer]) -> None:
-    """Raise `SettingError` unless ``holdout=`` is something that one of the scorers looks at."""
+def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer], brought: bool) -> None:
+    """Raise `SettingError` unless a scorer looks at ``holdout=``; none looks at folds if predictions are `brought`."""
     needs = {need for scorer in scorers for need in scorer.needs}
     if holdout is None or needs & KINDS:
         return
@@ -139,6 +139,12 @@ def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer]) -> None:
             f"holdout= for scorers {[scorer.name for scorer in scorers]}, none of which is estimated by holdout",
             "a score that is",
             "ask for scorers='c_score', or drop holdout=",
+        )
+    if brought:
+        raise SettingError(
+            "holdout= beside predictions=, which take the place of those by folds",
+            "one or the other, unless subset runs are requested",
+            "drop holdout=, or ask for 'c_score' as well",
         )
     if holdout.folds is None or holdout != Holdout(folds=holdout.folds):
         raise SettingError(
