@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from dataaudit.errors import DataError
 
 BLOCK = 8192
 VALUES = 2**21
+HELD = 2**23
+"""Values of wide rows that are held in float64 at a time, twice."""
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 CHOOSE = 8
 """Blocks of rows on which a penalty is chosen."""
@@ -76,22 +79,29 @@ def leave_one_out(
     return outputs_at(PENALTIES[int(np.argmin(errors))] * unit)
 
 
-def within_rows(features: AnyArray, values: int = VALUES) -> AnyArray:
-    """Features [n, d] in at most n coordinates, by a rotation about their mean that leaves ridge regression as it is.
+def within_rows(rows: Any, values: int = HELD) -> Any:
+    """Rows [n, d] in at most n coordinates, by a rotation about their mean that leaves ridge regression as it is.
 
-    More columns than rows are replaced by roots of the products of rows, n x n; blocks of columns hold `values` values.
+    More columns than rows are replaced by roots of the products of rows, n x n. Rows, of an array or of any kind that
+    gives some of them, are read block by block; a block holds `values` values, if that is a row or more.
     """
-    n, d = features.shape
+    n, d = rows.shape
     if d <= n:
-        return features
-    products = np.zeros((n, n))
-    step = max(1, values // n)
-    for start in range(0, d, step):
-        block = np.asarray(features[:, start : start + step], np.float64)
-        block = block - block.mean(0)
-        products += block @ block.T
+        return rows
+    step = max(1, values // d)
+    blocks = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+    largest = max(float(np.abs(rows[part].astype(np.float64)).max()) for part in blocks)
+    # A power of two changes no digit, and keeps squares of very large and very small numbers in range.
+    unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
+    mean = sum((rows[part] / unit).sum(0, dtype=np.float64) for part in blocks) / n
+    products = np.empty((n, n))
+    for count, part in enumerate(blocks, 1):
+        centred = rows[part] / unit - mean
+        for other in blocks[:count]:
+            products[part, other] = centred @ (centred if other is part else rows[other] / unit - mean).T
+            products[other, part] = products[part, other].T
     squares, vectors = np.linalg.eigh(products)
-    return np.asarray(vectors * np.sqrt(np.maximum(squares, 0.0)))
+    return vectors * np.sqrt(np.maximum(squares, 0.0)) * unit
 
 
 def _one_hot(labels: IntArray, classes: int) -> FloatArray:

@@ -14,7 +14,7 @@ from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.sources.call import no_model
 from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE
-from dataaudit.pipeline.subject import WIDEST, Subject, nothing_recorded
+from dataaudit.pipeline.subject import Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
 from dataaudit.tasks.base import Task
@@ -241,8 +241,7 @@ def check_held_out(request: Request, subject: Subject, chosen: Sequence[Scorer] 
         return
     if chosen is None and request.known_scores is not None:
         return
-    why = "no vectors of numbers, or hold missing ones"
-    if seen.vectors:
-        why = f"vectors of {seen.shape[0]} numbers, more than {WIDEST}"
     assert subject.examples is not None
-    raise no_model(f"model=None for {subject.examples.source} inputs that are {why}")
+    raise no_model(
+        f"model=None for {subject.examples.source} inputs that are no vectors of numbers, or hold missing ones"
+    )

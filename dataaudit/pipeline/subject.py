@@ -24,9 +24,6 @@ from dataaudit.pipeline.request import Request
 from dataaudit.tasks.base import Task
 from dataaudit.tasks.classification import CLASSIFICATION, Classification
 
-WIDEST = 4096
-"""Most features of inputs that are taken as vectors: neighbours and left-out predictions are sought among them."""
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -75,10 +72,9 @@ class Subject:
 
     @property
     def vectors(self) -> bool:
-        """True if inputs are rows of numbers, not too many of them, and no token ids."""
-        seen, learner = self.inspection, self.learner
-        tokens = learner is not None and learner.reads_tokens
-        return seen is not None and seen.vectors and seen.shape[0] <= WIDEST and not tokens
+        """True if inputs are rows of numbers, and no token ids: among them are neighbours and left-out predictions."""
+        tokens = self.learner is not None and self.learner.reads_tokens
+        return self.inspection is not None and self.inspection.vectors and not tokens
 
     @property
     def texts(self) -> bool:

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from dataaudit import LinearProbe, score
+from dataaudit.data.chunks import ChunkedRows
 from dataaudit.learners import leave_one_out as module
 from dataaudit.learners.leave_one_out import leave_one_out
+from dataaudit.representations.columns import LevelledRows, Levels
 
 
 @pytest.fixture
@@ -56,10 +59,20 @@ def test_constant_features_say_what_the_shares_of_the_classes_are():
     np.testing.assert_allclose(found, others, atol=1e-9)
 
 
-def test_features_that_outnumber_the_rows_are_turned():
+READERS = {
+    "array": lambda rows: rows,
+    "pieces": lambda rows: ChunkedRows([rows[:7], rows[7:]]),
+    "levelled when read": lambda rows: LevelledRows(rows, Levels(*np.outer([-np.inf, np.inf, 0, 1], np.ones(257)))),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("factor", [1.0, 2.0**60, 2.0**-80])
+def test_features_that_outnumber_the_rows_are_turned(kind, factor):
     rng = np.random.default_rng(0)
     labels, wide = np.arange(20) % 2, rng.normal(size=(20, 257)).astype(np.float32) + 10
-    turned = module.within_rows(wide, 500)
+    turned = module.within_rows(READERS[kind](wide * np.float32(factor if kind != "levelled when read" else 1)), 500)
+    turned = turned if kind == "levelled when read" else turned / factor
     assert turned.shape == (20, 20)
     centred = wide - wide.mean(0, dtype=float)
     np.testing.assert_allclose(turned @ turned.T, centred @ centred.T, atol=1e-9)
@@ -67,3 +80,12 @@ def test_features_that_outnumber_the_rows_are_turned():
     np.testing.assert_allclose(*ways, atol=1e-9)
     assert module.within_rows(wide[:, :20]).shape == (20, 20)
     assert np.shares_memory(module.within_rows(wide[:, :20]), wide)
+
+
+@pytest.mark.parametrize("model", [None, LinearProbe()])
+def test_the_smaller_side_is_decomposed(model):
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    # A table of all pairs of features would take 28 GiB.
+    audit = score(model, (rng.normal(size=(40, 60000)) + labels[:, None] / 10, labels), progress=False)
+    assert (audit.suggested == labels).all()

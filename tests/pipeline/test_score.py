@@ -339,7 +339,6 @@ class Endless(IterableDataset):
         ((X, Y), {"model": "resnet"}, ["model of type str"]),
         ((IMAGES, Y), {"model": None}, ["model=None", "no vectors", "label_quality", "scorers='parzen/input'"]),
         ((NAN, Y), {"model": None}, ["model=None", "no vectors of numbers, or hold missing ones"]),
-        ((np.zeros((30, 4097)), Y), {"model": None}, ["vectors of 4097 numbers, more than 4096"]),
         ((X, Y), {"model": None, "scorers": "el2n"}, ["model=None", "label_quality", "a Recorder"]),
         ((IMAGES, Y), {"model": None, "scorers": "consensus"}, ["consensus from no model", "pass a model"]),
     ],

@@ -45,7 +45,7 @@ def left_out_predictions(inputs: InputRows, alpha: float | None, labels: IntArra
     squared error.
     """
     # A probe, which has one, takes columns of tables as they are.
-    given = within_rows(all_features(inputs.examples)) if alpha is not None else inputs.level[0]
+    given = within_rows(all_features(inputs.examples) if alpha is not None else inputs.level[0])
     outputs = leave_one_out(lambda rows: given[rows], labels, classes, alpha)
     table = PredictionTable(labels, classes)
     absent = np.bincount(labels, minlength=classes) == 0
