@@ -68,19 +68,19 @@ class TableExamples(Examples):
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self.label_column, self.columns, self.transform = label, tuple(chosen), transform
         # A shallow copy: columns that the caller adds or drops later do not move ours.
-        self._frame = frame.copy(deep=False)
+        self.frame = frame.copy(deep=False)
         self._positions = [columns.index(column) for column in chosen]
-        self._text = transform is None and len(chosen) == 1 and holds_texts(self._frame.iloc[:, self._positions[0]])
+        self._text = transform is None and len(chosen) == 1 and holds_texts(self.frame.iloc[:, self._positions[0]])
 
     def show(self, index: int) -> dict[str, Any]:
         """Values of row `index` by column."""
         # Column by column: one row of several types would turn whole numbers into fractions.
-        values = {str(column): self._frame[column].iloc[index] for column in self.columns}
+        values = {str(column): self.frame[column].iloc[index] for column in self.columns}
         return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
     def read_rows(self, indices: IntArray) -> Any:
         """`read` for at least one row."""
-        block = self._frame.iloc[indices, self._positions]
+        block = self.frame.iloc[indices, self._positions]
         if self._text:
             return as_texts(block.iloc[:, 0])
         if self.transform is None:

@@ -37,6 +37,7 @@ def embed(
     normalise: bool = True,
     progress: bool = True,
     out: str | Path | None = None,
+    block_size: int = BLOCK,
 ) -> Any:
     """Embed texts with a sentence model.
 
@@ -67,6 +68,8 @@ def embed(
         Whether to draw a progress bar on standard error.
     out
         A new ``.npy`` file that takes the vectors block by block, for more of them than fit in memory.
+    block_size
+        Texts that are tokenised, and sorted into batches of one length, at a time.
 
     Returns
     -------
@@ -85,9 +88,9 @@ def embed(
 
     Notes
     -----
-    Memory: the vectors (none with `out`), the model, and `BLOCK` texts with their tokens.
+    Memory: the vectors (none with `out`), the model, and `block_size` texts with their tokens.
     """
-    _check_settings(batch_size, max_length, normalise, progress)
+    _check_settings(batch_size, block_size, max_length, normalise, progress)
     target = _check_out(out)
     hugging = is_a(data, "datasets", "Dataset")
     if hugging:
@@ -105,18 +108,18 @@ def embed(
     _check_texts(read, n)
     encoder = load(model, tokenizer, max_length, device)
     with _evaluating(encoder.model), _VectorStore(target) as store, progress_bar("embedding", n, progress) as advance:
-        for start in range(0, n, BLOCK):
-            texts = read(start, min(start + BLOCK, n))
+        for start in range(0, n, block_size):
+            texts = read(start, min(start + block_size, n))
             tokens = encoder.tokens(texts)
             check_lengths(tokens.starts, start)
-            for positions, vectors in _in_batches(encoder, tokens, batch_size, normalise):
+            for positions, vectors in in_batches(encoder, tokens, batch_size, normalise):
                 store.array(n, vectors.shape[1])[start + positions] = vectors
                 advance(len(positions))
     vectors = store.result()
     return _with_column(data, vectors) if hugging else vectors
 
 
-def _in_batches(encoder: Encoder, tokens: Ragged, size: int, normalise: bool) -> Iterator[tuple[AnyArray, AnyArray]]:
+def in_batches(encoder: Encoder, tokens: Ragged, size: int, normalise: bool) -> Iterator[tuple[AnyArray, AnyArray]]:
     """Positions [b] and vectors [b, d] of texts, in batches of about one length, the longest first."""
     order = np.argsort(-np.diff(tokens.starts), kind="stable")
     for start in range(0, len(order), size):
@@ -172,8 +175,9 @@ def _evaluating(model: Any) -> Iterator[None]:
             part.training = True
 
 
-def _check_settings(batch_size: int, max_length: int | None, normalise: bool, progress: bool) -> None:
-    for name, number in (("batch_size", batch_size), ("max_length", 1 if max_length is None else max_length)):
+def _check_settings(batch_size: int, block_size: int, max_length: int | None, normalise: bool, progress: bool) -> None:
+    longest = 1 if max_length is None else max_length
+    for name, number in (("batch_size", batch_size), ("block_size", block_size), ("max_length", longest)):
         checks.whole(name, number, 1, f"pass {name}=64, for example")
     for name, value in (("normalise", normalise), ("progress", progress)):
         checks.flag(name, value, f"pass {name}=True")

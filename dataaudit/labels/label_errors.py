@@ -113,7 +113,12 @@ class _Counted:
 
 
 def estimate_label_errors(
-    combined: CombinedProbabilities, labels: IntArray, classes: int, vote: Vote | None = None, memorised: str = ""
+    combined: CombinedProbabilities,
+    labels: IntArray,
+    classes: int,
+    vote: Vote | None = None,
+    memorised: str = "",
+    most_classes: int = MOST_CLASSES,
 ) -> LabelErrors:
     """Estimate the rate of label errors and the probability of each.
 
@@ -128,12 +133,12 @@ def estimate_label_errors(
 
     Examples that nothing is known about play no part. The `vote` of the nearest neighbours is kept. `memorised` says in
     words why a model that was trained on the labels hides their errors; beside probabilities that never saw them it
-    may.
+    may. Of more than `most_classes` the joint counts alone: other estimates take tables of classes by classes.
     """
     known, outside = combined.known, combined.outside
     if not known.all():
         seen = np.flatnonzero(known)
-        alone = estimate_label_errors(combined.among(seen), labels[seen], classes, vote, memorised)
+        alone = estimate_label_errors(combined.among(seen), labels[seen], classes, vote, memorised, most_classes)
         probability, rival = np.full(len(labels), np.nan), np.full(len(labels), -1)
         probability[seen], rival[seen] = alone.probability, alone.rival
         return replace(alone, probability=probability, rival=rival)
@@ -142,7 +147,7 @@ def estimate_label_errors(
     source = combined.probabilities if outside is None else outside
     if source is not combined.probabilities:
         noise = noise_rates(source, labels, classes)
-    counted = _count(source, noise, labels, classes, outside is not None)
+    counted = _count(source, noise, labels, classes, outside is not None, most_classes)
     contradicted = float(combined.contradicted.mean())
     signs = signs_of(source, labels, known, list(counted.estimates.values()), contradicted, outside is not None)
     rate, lower, upper = CALIBRATION.estimate(signs)
@@ -172,11 +177,16 @@ def estimate_label_errors(
 
 
 def _count(
-    source: ClassProbabilities, noise: NoiseRates, labels: IntArray, classes: int, independent: bool
+    source: ClassProbabilities,
+    noise: NoiseRates,
+    labels: IntArray,
+    classes: int,
+    independent: bool,
+    most_classes: int,
 ) -> _Counted:
     """Estimate the share of wrong labels in several ways, and the confused pairs of different classes."""
     estimates = {"confident joint": count.by_joint(noise, labels)}
-    if classes <= MOST_CLASSES:
+    if classes <= most_classes:
         moved = count.transition(noise, labels, classes)
         wrong, table = count.true_classes(source, labels, classes, moved)
         estimates["posterior"] = float(wrong.mean())

@@ -102,8 +102,8 @@ class RidgeFitPredict:
         others[train] = False
         left_out = np.flatnonzero(others)
         if n // 2 < t < n and len(left_out) == n - t:
-            return self._side(left_out, [n - t], {(1, t)}, 0, threads)[1, t]
-        return self._side(train, [t], {(0, t)}, 0, threads)[0, t]
+            return self.side_models(left_out, [n - t], {(1, t)}, 0, threads)[1, t]
+        return self.side_models(train, [t], {(0, t)}, 0, threads)[0, t]
 
     def outputs(self, model: Linear, rows: IntArray) -> AnyArray:
         """Outputs float32 [b, C] of the rows `rows`."""
@@ -135,7 +135,9 @@ class RidgeFitPredict:
             models: dict[tuple[int, int], Linear] = {}
             for side, most in ((0, middle), (1, n - after)):
                 bounds = [cut for cut in cuts if 0 < cut <= most]
-                models |= self._side(order[::-1] if side else order, bounds, set(wanted) - set(models), side, threads)
+                models |= self.side_models(
+                    order[::-1] if side else order, bounds, set(wanted) - set(models), side, threads
+                )
             pieces = [
                 (start, stop, [models[d, t] if t <= (n - stop if d else start) else None for d, t in wanted])
                 for start, stop in pairwise(cuts)
@@ -152,7 +154,7 @@ class RidgeFitPredict:
             held = slice(stop - (n - size), stop)
             yield direction, size, Outcome(kept.correct[held], kept.probability[held])
 
-    def _side(
+    def side_models(
         self,
         order: IntArray,
         bounds: Sequence[int],
@@ -187,7 +189,7 @@ class RidgeFitPredict:
             return dict(in_order(self._solve, subsets(), self._threads(threads)))
         except IllConditioned:
             # All of them are exact now, and none is refused for its condition.
-            return self._side(order, bounds, wanted, side, threads, float64_below=len(order))
+            return self.side_models(order, bounds, wanted, side, threads, float64_below=len(order))
 
     def _threads(self, threads: int) -> int:
         return threads if self.rows.size > self.serial else 1

@@ -91,19 +91,29 @@ class TokenBatches:
     """Texts for a transformers model, as one tensor of those of ids, attention mask and token types that it `takes`.
 
     Batches are padded to their longest text; texts are cut to `limit` tokens. Token ids are kept as 32-bit numbers
-    where those of all texts fit in `CACHE_BYTES`; otherwise every batch is tokenised when it is read.
+    where those of all texts fit in `cache_bytes`; otherwise every batch is tokenised when it is read. `block` texts are
+    tokenised at a time.
     """
 
     layout: Layout = GIVEN
 
-    def __init__(self, examples: Examples, tokenizer: Any, takes: Sequence[str], limit: int | None) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        tokenizer: Any,
+        takes: Sequence[str],
+        limit: int | None,
+        cache_bytes: int = CACHE_BYTES,
+        block: int = BLOCK,
+    ) -> None:
+        self._cache_bytes, self._block = cache_bytes, block
         self.takes = tuple(takes)
         self._examples, self._tokenizer, self._limit = examples, tokenizer, limit
         self._values = [name for name in self.takes if name != MASK]
         kinds = {TYPES: tokenizer.pad_token_type_id}
         self._fill = [kinds.get(name, tokenizer.pad_token_id) for name in self._values]
         self._left = tokenizer.padding_side == "left"
-        self._kept: Ragged | None = None
+        self.kept: Ragged | None = None
         self._longest: int | None = None
         self._full = 0
 
@@ -120,8 +130,10 @@ class TokenBatches:
             notes.append(
                 f"{self._full} texts reach the {self._limit} tokens that the model reads of one; what follows is cut"
             )
-        if self._longest is not None and self._kept is None:
-            notes.append(f"texts are tokenised batch by batch: their tokens take more than {CACHE_BYTES // 2**20} MiB")
+        if self._longest is not None and self.kept is None:
+            notes.append(
+                f"texts are tokenised batch by batch: their tokens take more than {self._cache_bytes // 2**20} MiB"
+            )
         return notes
 
     @property
@@ -142,18 +154,18 @@ class TokenBatches:
         lengths = np.empty(n, np.int64)
         parts: list[AnyArray] = []
         taken = 0
-        for start in range(0, n, BLOCK):
-            rows = np.arange(start, min(start + BLOCK, n), dtype=np.int64)
+        for start in range(0, n, self._block):
+            rows = np.arange(start, min(start + self._block, n), dtype=np.int64)
             block = self._tokens(rows)
             check_lengths(block.starts, start)
             lengths[rows] = np.diff(block.starts)
             taken += block.values.nbytes
-            if taken <= CACHE_BYTES:
+            if taken <= self._cache_bytes:
                 parts.append(block.values)
             else:
                 parts.clear()
-        if taken <= CACHE_BYTES:
-            self._kept = Ragged(np.concatenate(parts, axis=1), np.concatenate([[0], np.cumsum(lengths)]))
+        if taken <= self._cache_bytes:
+            self.kept = Ragged(np.concatenate(parts, axis=1), np.concatenate([[0], np.cumsum(lengths)]))
         self._longest = int(lengths.max())
         self._full = int((lengths >= self._limit).sum()) if self._limit is not None else 0
 
@@ -161,7 +173,7 @@ class TokenBatches:
         """Texts of another data set, by the same tokenizer."""
         other = copy.copy(self)
         other._examples = examples
-        other._kept, other._longest, other._full = None, None, 0
+        other.kept, other._longest, other._full = None, None, 0
         other.prepare()
         return other
 
@@ -173,7 +185,7 @@ class TokenBatches:
     def batch(self, indices: IntArray) -> Tensor:
         """Tokens of the rows `indices`, int64 [b, k, longest]: k arrays in the order of `takes`."""
         self.prepare()
-        ragged, rows = self._kept, np.asarray(indices)
+        ragged, rows = self.kept, np.asarray(indices)
         if ragged is None:
             ragged, rows = self._tokens(rows), np.arange(len(rows))
         values, there = ragged.padded(rows, self._fill, self._left)

@@ -136,7 +136,9 @@ class Faiss:
         probes = self.probes or 1
         if max(depth, probes) > GPU_MOST:
             wrong = f"gpu=True, {depth} neighbours, {probes} probes", f"at most {GPU_MOST} of each on a CUDA device"
-        elif index == "ivf" and (needed := 4 * rows.shape[0] * (rows.shape[1] + 2) + GPU_ROOM) > (free := _free()):
+        elif index == "ivf" and (needed := 4 * rows.shape[0] * (rows.shape[1] + 2) + GPU_ROOM) > (
+            free := free_memory()
+        ):
             wrong = f"gpu=True for rows that take {needed} bytes", f"rows that fit in the {free} bytes that are free"
         else:
             return faiss.StandardGpuResources()
@@ -263,7 +265,7 @@ def _cells_on_device(faiss: Any, rows: Rows, cells: int, sample: IntArray, resou
     return index
 
 
-def _free() -> int:
+def free_memory() -> int:
     """Free bytes of the first CUDA device."""
     import torch
 

@@ -97,8 +97,10 @@ def _first_integral(others: int, depth: int, inclusion: str) -> tuple[FloatArray
     return weights, max(0.0, float(tail))
 
 
-def vote_weights(others: int, depth: int, k: int, ratio: Ratio, inclusion: str) -> VoteWeights:
+def vote_weights(others: int, depth: int, k: int, ratio: Ratio, inclusion: str, nodes: int = NODES) -> VoteWeights:
     """Probabilities of what the `k` nearest examples of a random subset are; arguments as in `first_weights`.
+
+    An integral is taken by `nodes` a panel.
 
     >>> vote_weights(4, 4, 2, 0.5, "fixed").within.round(4).tolist()
     [0.0, 0.0, 0.0, 0.0, 1.0]
@@ -106,8 +108,7 @@ def vote_weights(others: int, depth: int, k: int, ratio: Ratio, inclusion: str) 
     if isinstance(ratio, str):
         if inclusion == "fixed":
             return _every_size(others, depth, k)
-        nodes, masses = panels(others)
-        return _kept(nodes, masses, others, depth, k)
+        return _kept(*panels(others, nodes), others, depth, k)
     grid = np.atleast_1d(np.asarray(ratio, np.float64))
     if inclusion == "bernoulli":
         return _kept(grid, np.full(len(grid), 1 / len(grid)), others, depth, k)

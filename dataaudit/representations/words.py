@@ -74,18 +74,19 @@ class WordVectors:
 
         # Texts of signs alone have no words.
         self._terms = [terms for kind in kinds if (terms := Terms(KINDS[kind], texts)).size]
-        weighted = self._weighted(texts)
+        weighted = self.weighted(texts)
         size = min(dimensions, *weighted.shape)
         axes = randomized_svd(weighted, size, n_iter=2, random_state=0)[2]
-        self._axes = np.ascontiguousarray(axes.T, np.float32)
+        self.axes = np.ascontiguousarray(axes.T, np.float32)
 
     def of(self, texts: list[str]) -> AnyArray:
         """Vectors float32 [b, d] of length 1; zeros for a text without any known term."""
-        vectors = np.asarray(self._weighted(texts) @ self._axes, np.float32)
+        vectors = np.asarray(self.weighted(texts) @ self.axes, np.float32)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.where(length > 0, length, 1.0))
 
-    def _weighted(self, texts: list[str]) -> Any:
+    def weighted(self, texts: list[str]) -> Any:
+        """Sparse [b, terms of all kinds], rows of length 1 or 0 for each kind."""
         from scipy import sparse
 
         return sparse.hstack([terms.weighted(texts) for terms in self._terms], format="csr")

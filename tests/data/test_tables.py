@@ -93,7 +93,7 @@ def test_later_changes_to_the_callers_frame_do_not_move_columns(frame):
 def test_values_are_shared_not_copied(frame):
     own = frame.copy()
     examples = as_examples(own)
-    assert np.shares_memory(examples._frame["a"].to_numpy(), own["a"].to_numpy())
+    assert np.shares_memory(examples.frame["a"].to_numpy(), own["a"].to_numpy())
 
 
 def test_labels_of_another_order_are_refused(frame):

@@ -151,15 +151,15 @@ def test_objects_stay_as_they_are(folder):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_blocks_keep_the_order(folder, monkeypatch):
+def test_blocks_keep_the_order(folder):
     whole = dataaudit.embed(TEXTS, folder, progress=False)
-    monkeypatch.setattr(module, "BLOCK", 3)
-    np.testing.assert_allclose(dataaudit.embed(TEXTS, folder, batch_size=2, progress=False), whole, atol=1e-5)
+    np.testing.assert_allclose(
+        dataaudit.embed(TEXTS, folder, batch_size=2, block_size=3, progress=False), whole, atol=1e-5
+    )
 
 
-def test_a_file_takes_the_vectors_block_by_block(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 3)
-    found = dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", progress=False)
+def test_a_file_takes_the_vectors_block_by_block(folder, tmp_path):
+    found = dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", block_size=3, progress=False)
     assert isinstance(found, np.memmap)
     np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), plain(TEXTS), rtol=1e-4, atol=1e-5)
     assert [path.name for path in tmp_path.iterdir()] == ["vectors.npy"]
@@ -172,13 +172,12 @@ def test_half_a_file_is_removed(folder, tmp_path, monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    real = module._in_batches
-    monkeypatch.setattr(module, "BLOCK", 3)
+    real = module.in_batches
     monkeypatch.setattr(
-        module, "_in_batches", lambda e, tokens, *rest: (real if len(tokens.starts) == 4 else stop)(e, tokens, *rest)
+        module, "in_batches", lambda e, tokens, *rest: (real if len(tokens.starts) == 4 else stop)(e, tokens, *rest)
     )
     with pytest.raises(KeyboardInterrupt):
-        dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", progress=False)
+        dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", block_size=3, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -241,13 +240,12 @@ def test_a_model_with_a_head_is_refused():
         dataaudit.embed(TEXTS, model, tokenizer=tokenizer(), progress=False)
 
 
-def test_texts_without_a_token_are_refused(monkeypatch):
+def test_texts_without_a_token_are_refused():
     bare = tokenizer()
     bare._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
     bare._tokenizer.normalizer = normalizers.Replace("?", "")
-    monkeypatch.setattr(module, "BLOCK", 2)
     with pytest.raises(DataError, match="no token in row 3"):
-        dataaudit.embed(["red", "cat", "dog", "?"], encoder(), tokenizer=bare, progress=False)
+        dataaudit.embed(["red", "cat", "dog", "?"], encoder(), tokenizer=bare, block_size=2, progress=False)
 
 
 def test_bad_data_sets_are_refused(folder):

@@ -155,13 +155,10 @@ def test_sources_are_multiplied_with_fixed_exponents():
     assert combined({}, labels, 5) is None
 
 
-def test_with_very_many_classes_the_joint_counts_alone(monkeypatch):
-    from dataaudit.labels import label_errors
-
+def test_with_very_many_classes_the_joint_counts_alone():
     together, labels, _ = planted(partner=1)
     full = estimate_label_errors(as_combined(together, labels, 5), labels, 5)
-    monkeypatch.setattr(label_errors, "MOST_CLASSES", 4)
-    found = estimate_label_errors(as_combined(together, labels, 5), labels, 5)
+    found = estimate_label_errors(as_combined(together, labels, 5), labels, 5, most_classes=4)
     assert list(found.estimates) == ["confident joint", CONTRADICTED]
     assert found.rate == pytest.approx(full.rate, rel=0.1)
     np.testing.assert_array_equal(np.sort(found.pairs[:5], axis=0), np.sort(full.pairs[:5], axis=0))

@@ -48,7 +48,7 @@ def oracle(features, labels, classes, alpha, train, rows):
 def models_of(trial, order, sizes, monkeypatch):
     """Models that a nested call made."""
     found = {}
-    original = ridge.RidgeFitPredict._side
+    original = ridge.RidgeFitPredict.side_models
 
     def side(self, *arguments, **named):
         made_here = original(self, *arguments, **named)
@@ -56,7 +56,7 @@ def models_of(trial, order, sizes, monkeypatch):
         return made_here
 
     with monkeypatch.context() as patch:
-        patch.setattr(ridge.RidgeFitPredict, "_side", side)
+        patch.setattr(ridge.RidgeFitPredict, "side_models", side)
         outcomes = {(direction, size): outcome for direction, size, outcome in trial.nested(order, sizes)}
     return found, outcomes
 
@@ -141,9 +141,9 @@ def test_float32_products_do_where_subsets_are_large(monkeypatch):
     def refuse(*arguments, **named):
         raise AssertionError("asked for float64")
 
-    original = ridge.RidgeFitPredict._side
+    original = ridge.RidgeFitPredict.side_models
     monkeypatch.setattr(
-        ridge.RidgeFitPredict, "_side", lambda self, *a, **named: refuse() if named else original(self, *a)
+        ridge.RidgeFitPredict, "side_models", lambda self, *a, **named: refuse() if named else original(self, *a)
     )
     check_nested(features, labels, 10, 1.0, [900, 2700, 4500, 6301, 8101], monkeypatch)
 
@@ -156,13 +156,13 @@ def test_rare_features_ask_for_float64(monkeypatch):
     features[[17, 3000], 5] = 1.0
     features += rng.normal(size=30).astype(np.float32)
     again = []
-    original = ridge.RidgeFitPredict._side
+    original = ridge.RidgeFitPredict.side_models
 
     def counted(self, *arguments, **named):
         again.append(bool(named))
         return original(self, *arguments, **named)
 
-    monkeypatch.setattr(ridge.RidgeFitPredict, "_side", counted)
+    monkeypatch.setattr(ridge.RidgeFitPredict, "side_models", counted)
     check_nested(features, labels, 3, 1e-3, [400, 2000, 3601], monkeypatch, tolerance=3e-6)
     assert any(again)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):

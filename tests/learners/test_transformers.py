@@ -14,9 +14,10 @@ from dataaudit import Recipe
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError
-from dataaudit.learners import tokens
 from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER
+from dataaudit.learners.tokens import TokenBatches
+from dataaudit.learners.torch import TorchLearner
 from dataaudit.learners.transformers import trained_before
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import LearnerContract
@@ -153,17 +154,16 @@ def test_tokens_are_those_of_the_tokenizer_padded_to_the_longest_of_a_batch(word
         assert feed.takes == ("input_ids", "attention_mask", "token_type_ids")
         for place, name in enumerate(feed.takes):
             assert torch.equal(packed[:, place], plain[name]), name
-        assert feed._kept.values.dtype == np.int32
+        assert feed.kept.values.dtype == np.int32
         assert feed.notes == []
 
 
-def test_texts_too_many_to_keep_are_tokenised_batch_by_batch(examples, monkeypatch):
+def test_texts_too_many_to_keep_are_tokenised_batch_by_batch(examples):
     kept = as_learner(bert, examples, SHORT, "cpu", tokenizer())
-    monkeypatch.setattr(tokens, "CACHE_BYTES", 100)
-    monkeypatch.setattr(tokens, "BLOCK", 7)
-    read = as_learner(bert, examples, SHORT, "cpu", tokenizer())
+    builder = TokenBatches(examples, tokenizer(), kept.builder.takes, None, cache_bytes=100, block=7)
+    read = TorchLearner(bert, examples, kept.recipe, torch.device("cpu"), builder)
     read.check(0)
-    assert read.builder._kept is None
+    assert read.builder.kept is None
     assert ["tokenised batch by batch" in note for note in read.builder.notes] == [True]
     assert torch.equal(read.inputs(np.arange(90)), kept.inputs(np.arange(90)))
     a, b = (learner.fit(np.arange(90), 0, None, False).logits(np.arange(9)) for learner in (kept, read))

@@ -268,7 +268,7 @@ def device(monkeypatch):
     calls = []
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
     monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "resources", raising=False)
-    monkeypatch.setattr(faiss_search, "_free", lambda: 2**33)
+    monkeypatch.setattr(faiss_search, "free_memory", lambda: 2**33)
 
     def knn_gpu(resources, queries, block, few):
         calls.append(("knn", resources))
@@ -310,7 +310,7 @@ def test_what_a_gpu_cannot_hold_or_search_is_left_to_the_cpu(device, monkeypatch
     assert found(x, 5, Faiss("ivf", probes=2100, cells=2200)).settings["device"] == "cpu"
     with pytest.raises(SettingError, match=r"21\d\d neighbours.*at most 2048"):
         found(x, 2100, Faiss(gpu=True))
-    monkeypatch.setattr(faiss_search, "_free", lambda: 2**31)
+    monkeypatch.setattr(faiss_search, "free_memory", lambda: 2**31)
     assert found(x, 5, Faiss("ivf")).settings["device"] == "cpu"
     with pytest.raises(SettingError, match="bytes that are free"):
         found(x, 5, Faiss("ivf", gpu=True))

@@ -45,7 +45,7 @@ def test_dimensions_are_those_of_latent_semantic_analysis():
     found = WordVectors(texts, 5, ["words"])
     assert found.of(texts).shape == (80, 5)
     # Singular vectors of a random sketch: whatever they miss is little, though each may be turned.
-    kept = np.linalg.norm(found._weighted(texts) @ found._axes) ** 2
+    kept = np.linalg.norm(found.weighted(texts) @ found.axes) ** 2
     assert 0.97 * np.linalg.norm(best) ** 2 < kept < 1.00001 * np.linalg.norm(best) ** 2
 
 
