@@ -221,7 +221,9 @@ def _check_out(out: Path) -> None:
 def _is_audit(folder: Path) -> bool:
     """Tell a folder that looks like a saved audit, and holds nothing else, from others."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return "audit.json" in names and all(Path(name).suffix in (".json", ".parquet", ".partial") for name in names)
+    return "audit.json" in names and all(
+        Path(name).suffix in (".json", ".parquet", ".partial", ".lock") for name in names
+    )
 
 
 def network_for(name: str | None, examples: Examples) -> Any:

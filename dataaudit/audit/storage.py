@@ -4,7 +4,8 @@
     examples-<digest>.parquet       a row an example: labels, scores, ties, uncertainties
     dynamics-, label_errors-...     a row an example, and ...-<rows>-... of arrays of other lengths
 
-An array [n, k] lies in k columns of n rows, as does an array [k, n] of fewer rows than columns.
+An array [n, k] lies in k columns of n rows, as does an array [k, n] of fewer rows than columns. One writer at a time
+holds the manifest's lock; readers hold none, and look again where a file has gone with an older manifest.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,18 +22,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataaudit.audit.claims import checked
 from dataaudit.common import folders
+from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray
-from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import StorageError
-from dataaudit.labels.label_errors import LabelErrors, Vote
-from dataaudit.scores.base import Uncertainty
 
 _PARTS = ("dynamics", "label_errors")
 _FILE = re.compile(rf"(examples|{'|'.join(_PARTS)})(-\d+)?-[0-9a-f]{{16}}\.parquet")
+_HALF = re.compile(rf"({_FILE.pattern}|audit\.json)\.[0-9a-f]{{32}}\.partial")
+_ARRAY = re.compile(r"[<|][fiub]\d")
 KIND = folders.FolderKind("dataaudit audit", 6, "audit.json", "an earlier audit to replace", _FILE.pattern)
+AGAIN = "restore it from a copy, or save the audit again in another folder"
 
 Arrays: TypeAlias = dict[tuple[str, ...], AnyArray]
+
+
+class MissingFileError(StorageError):
+    """A file that the manifest names is not there."""
 
 
 def save(fields: Mapping[str, Any], folder: str | Path) -> Path:
@@ -46,71 +53,109 @@ def save(fields: Mapping[str, Any], folder: str | Path) -> Path:
         Where; created if it does not exist.
     """
     folder = Path(folder)
-    existed = folder.exists()
-    with _explained(folder, "a folder that can be written, on a disk with room"):
+    expected, action = (
+        "a folder that can be written, on a disk with room",
+        "check the path, its permissions and the disk",
+    )
+    with folders.explained(f"the folder {folder}", (OSError, TypeError, ValueError), expected=expected, action=action):
+        existed = folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        before = {path.name for path in folder.iterdir()}
-        KIND.refuse_strangers(folder, (name for name in before if not _is_ours(name)))
-        if KIND.manifest in before:
-            _manifest(folder)
         try:
-            arrays: Arrays = {}
-            described = _described(fields, (), arrays)
-            files = {part: _write(folder, part, held) for part, held in _parted(arrays, len(fields["labels"])).items()}
-            KIND.write(folder, {"files": files, "fields": described})
+            _recognise(folder)
+            with folders.lock(folder / KIND.manifest, folders.PATIENCE):
+                _replace(folder, fields)
         except BaseException:
-            for path in list(folder.iterdir()):
-                if path.name not in before:
-                    path.unlink()
             if not existed:
-                folder.rmdir()
+                with suppress(OSError):
+                    folder.rmdir()
             raise
-        # What was there goes when what takes its place has come.
-        folders.sync(folder)
-        for name in (
-            {name for name in before if not name.endswith(".lock")}
-            - {KIND.manifest}
-            - {entry["name"] for entry in files.values()}
-        ):
-            (folder / name).unlink(missing_ok=True)
     return folder
 
 
+def _recognise(folder: Path) -> set[str]:
+    """Names in a folder, which are of an audit, or of none yet."""
+    inside = {path.name for path in folder.iterdir()}
+    KIND.refuse_strangers(folder, (name for name in sorted(inside) if name != KIND.manifest and not _is_ours(name)))
+    if KIND.manifest in inside:
+        KIND.read(folder)
+    return inside
+
+
+def _replace(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Write the files, then the manifest, then remove what no manifest names; at any moment there is a whole audit."""
+    before = _recognise(folder)
+    try:
+        arrays: Arrays = {}
+        described = _described(fields, (), arrays)
+        files = {part: _write(folder, part, held) for part, held in _parted(arrays, len(fields["labels"])).items()}
+        folders.sync(folder)
+        KIND.write(folder, {"files": files, "fields": described})
+    except BaseException:
+        _tidy(folder, {path.name for path in folder.iterdir()} - before)
+        raise
+    # What was there goes when what takes its place has come.
+    folders.sync(folder)
+    _tidy(folder, (path.name for path in folder.iterdir()))
+
+
+def _tidy(folder: Path, names: Iterable[str]) -> None:
+    """Remove those of some files of ours that the manifest, as it is by now, does not name."""
+    there = (folder / KIND.manifest).exists()
+    named = {entry["name"] for entry in KIND.read(folder)["files"].values()} if there else set()
+    for name in {name for name in names if _is_ours(name)} - named:
+        with suppress(OSError):
+            (folder / name).unlink()
+
+
 def load(folder: str | Path) -> dict[str, Any]:
-    """Read the fields that `save` wrote; see `Audit.load`."""
+    """Read the fields that `save` wrote, checked; see `Audit.load`."""
     folder = Path(folder)
-    with _explained(folder, "a readable audit"):
+    with folders.explained(f"the folder {folder}", Exception, expected="a readable audit", action=AGAIN):
         manifest = _manifest(folder)
-        fields: dict[str, Any] = manifest["fields"]
-        for part, entry in manifest["files"].items():
-            table = _read(folder, part, entry)
-            for *path, name, shape, dtype in entry["arrays"]:
-                inner = fields
-                for outer in path:
-                    inner = inner[outer]
-                inner[name] = _array(table, " ".join([*path, name]), shape, dtype)
-        fields["class_names"] = tuple(fields["class_names"])
-        fields["uncertainties"] = {
-            name: Uncertainty(**{**parts, "reliability": _number(parts["reliability"])})
-            for name, parts in fields["uncertainties"].items()
-        }
-        if fields["dynamics"] is not None:
-            fields["dynamics"] = Dynamics(**fields["dynamics"])
-        errors = fields["label_errors"]
-        if errors is not None:
-            vote = None if errors["vote"] is None else Vote(**errors["vote"])
-            fields["label_errors"] = LabelErrors(**{**errors, "rate": _number(errors["rate"]), "vote": vote})
-        return fields
+        while True:
+            try:
+                return checked(_fields(folder, manifest), Claims(folder, AGAIN))
+            except MissingFileError:
+                # Whoever saved another audit meanwhile removed the files of this one.
+                earlier, manifest = manifest, _manifest(folder)
+                if manifest == earlier:
+                    raise
 
 
-def _explained(folder: Path, expected: str) -> AbstractContextManager[None]:
-    errors = (OSError, pa.ArrowException, KeyError, TypeError, AttributeError)
-    action = "check the path, its permissions and the disk, or save again"
-    return folders.explained(f"the folder {folder}", errors, expected=expected, action=action)
+def _fields(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as the files hold them."""
+    claims = Claims(folder / KIND.manifest, AGAIN)
+    claims.entries("entries", manifest, "format", "version", "files", "fields")
+    fields, files = claims.entries("fields", manifest["fields"]), claims.entries("files", manifest["files"])
+    arrays = {part: _arrays(part, entry, claims) for part, entry in files.items()}
+    held = [(math.prod(shape), np.dtype(dtype)) for entry in arrays.values() for shape, dtype in entry.values()]
+    claims.fits(sum(size * dtype.itemsize for size, dtype in held))
+    for part, entry in files.items():
+        table = _read(folder, entry, arrays[part])
+        for path, (shape, dtype) in arrays[part].items():
+            *outer, name = path
+            inner = fields
+            for step in outer:
+                inner[step] = claims.entries(step, inner.get(step))
+                inner = inner[step]
+            claims.check(name not in inner, f"two values of {' '.join(path)}", "one")
+            inner[name] = _array(table, " ".join(path), shape, dtype)
+    return fields
 
 
-def _is_ours(name: str) -> bool:
-    return name == KIND.manifest or _FILE.fullmatch(name) is not None
+def _arrays(part: str, entry: Any, claims: Claims) -> dict[tuple[str, ...], tuple[list[int], str]]:
+    """Shapes and types of the arrays in a file, by the names that lead to them."""
+    claims.entries(f"the file {part}", entry, "name", "blake2b", "bytes", "arrays")
+    claims.text(f"the file {part}", entry["name"], _FILE)
+    arrays = {}
+    for array in claims.kind("arrays", entry["arrays"], list):
+        claims.check(isinstance(array, list) and len(array) >= 3, f"an array {array}", "names, a shape and a type")
+        *path, shape, dtype = array
+        names = tuple(claims.text("a name", name) for name in path)
+        claims.check(isinstance(shape, list) and len(shape) in (1, 2), f"the shape {shape}", "one of 1 or 2 lengths")
+        sizes = [claims.whole(f"the shape of {' '.join(names)}", size, 0, 2**48) for size in shape]
+        arrays[names] = sizes, claims.text(f"the type of {' '.join(names)}", dtype, _ARRAY)
+    return arrays
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -119,6 +164,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
             f"the folder {folder} without {KIND.manifest}", "a folder that Audit.save wrote", "check the path"
         )
     return KIND.read(folder)
+
+
+def _is_ours(name: str) -> bool:
+    """Tell files of tables, and those that are half written, from others."""
+    return _FILE.fullmatch(name) is not None or _HALF.fullmatch(name) is not None
 
 
 def _described(value: Any, path: tuple[str, ...], arrays: Arrays) -> Any:
@@ -135,10 +185,6 @@ def _described(value: Any, path: tuple[str, ...], arrays: Arrays) -> Any:
     return {name: part for name, part in described.items() if not isinstance(part, np.ndarray)}
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _parted(arrays: Arrays, n: int) -> dict[str, Arrays]:
     """Arrays by the table that they go to: one for each part of an audit and number of rows."""
     parted: dict[str, Arrays] = {}
@@ -153,11 +199,8 @@ def _write(folder: Path, part: str, arrays: Arrays) -> dict[str, Any]:
     """Write arrays to a file of their own; what the manifest says of it."""
     columns: dict[str, AnyArray] = {}
     for path, array in arrays.items():
-        name = " ".join(path)
-        if array.ndim == 1:
-            columns[name] = array
-            continue
-        columns |= {f"{name} {number}": column for number, column in enumerate(array if _is_wide(array) else array.T)}
+        names = _columns(" ".join(path), array.shape)
+        columns |= dict(zip(names, [array] if array.ndim == 1 else _lying(array), strict=True))
     table = pa.table({name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
@@ -169,34 +212,49 @@ def _write(folder: Path, part: str, arrays: Arrays) -> dict[str, Any]:
     return {"name": name, "blake2b": digest, "bytes": len(content), "arrays": described}
 
 
-def _read(folder: Path, part: str, entry: Mapping[str, Any]) -> pa.Table:
-    name = entry["name"]
-    if not (_FILE.fullmatch(name) and name.startswith(f"{part}-")):
-        raise StorageError(f"a manifest that names the file {name!r}", "files of an audit", "save it again")
-    path = folder / name
+def _read(folder: Path, entry: Mapping[str, Any], arrays: Mapping[tuple[str, ...], tuple[list[int], str]]) -> pa.Table:
+    """Table in a file, which holds the columns of `arrays` and no more."""
+    path = folder / entry["name"]
+    claims = Claims(path, AGAIN)
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise StorageError(f"{folder} without {name}", "every file of the audit", "save it again") from error
-    if folders.digest(content) != entry["blake2b"]:
-        raise StorageError(
-            f"{path} with {len(content)} bytes and another checksum",
-            f"the {entry['bytes']} bytes that were saved",
-            "restore it from a copy, or save the audit again",
-        )
-    return pq.read_table(pa.BufferReader(content))
+        content = folders.content_of(path)
+    except StorageError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise MissingFileError(f"{folder} without {entry['name']}", "every file of the audit", AGAIN) from error
+    good = folders.digest(content) == entry["blake2b"]
+    claims.check(good, f"{len(content)} bytes and another checksum", f"the {entry['bytes']} bytes that were saved")
+    file = pq.ParquetFile(pa.BufferReader(content))
+    columns = {
+        column: pa.from_numpy_dtype(np.dtype(dtype))
+        for names, (shape, dtype) in arrays.items()
+        for column in _columns(" ".join(names), shape)
+    }
+    rows = {max(shape) for shape, _ in arrays.values()} if columns else {0}
+    good = rows == {file.metadata.num_rows} and columns == {field.name: field.type for field in file.schema_arrow}
+    claims.check(
+        good and len(columns) == len(file.schema_arrow), "other columns or rows", f"those {KIND.manifest} names"
+    )
+    table = file.read()
+    claims.check(not any(column.null_count for column in table.columns), "values that are missing", "all of them")
+    return table
 
 
-def _array(table: pa.Table, name: str, shape: list[int], dtype: str) -> AnyArray:
+def _columns(name: str, shape: Sequence[int]) -> list[str]:
+    """Names of the columns in which an array lies."""
+    return [name] if len(shape) == 1 else [f"{name} {number}" for number in range(min(shape))]
+
+
+def _array(table: pa.Table, name: str, shape: Sequence[int], dtype: str) -> AnyArray:
     if len(shape) == 1:
         values: AnyArray = table.column(name).to_numpy()
         return values
     array: AnyArray = np.empty(shape, dtype)
-    for number, column in enumerate(array if _is_wide(array) else array.T):
-        column[:] = table.column(f"{name} {number}").to_numpy()
+    for column, values in zip(_lying(array), _columns(name, shape), strict=True):
+        column[:] = table.column(values).to_numpy()
     return array
 
 
-def _is_wide(array: AnyArray) -> bool:
-    """Tell whether the rows of an array are the columns of its table."""
-    return bool(array.shape[1] > array.shape[0])
+def _lying(array: AnyArray) -> AnyArray:
+    """View of a table [a, b] whose rows are the columns that it is stored in."""
+    return array if array.shape[1] > array.shape[0] else array.T

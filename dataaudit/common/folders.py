@@ -337,29 +337,35 @@ def sweep(folder: Path, age: float = STALE) -> None:
 
 
 def lock(path: Path, wait: float = 0.0) -> ExitStack:
-    """Hold a file for this thread's use until the stack is closed or the process ends; ``<path>.lock`` stays behind.
+    """Hold a file for this thread's use until the stack is closed or the process ends, by ``<path>.lock`` beside it.
 
     Other threads and processes are kept out; raises `StorageError` if one of them holds it still after `wait` seconds.
     """
     beside, deadline = path.with_name(f"{path.name}.lock"), time.monotonic() + wait
-    with explained(path), ExitStack() as stack:
-        file = stack.enter_context(opened(beside, "ab"))
+    with explained(path):
         while True:
-            try:
+            with ExitStack() as stack, suppress(BlockingIOError):
+                file = stack.enter_context(opened(beside, "ab"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    waited = f", for {wait:g} seconds and more" if wait else ""
-                    raise StorageError(
-                        f"{path}, which another process or thread is writing{waited}",
-                        "one at a time",
-                        "wait for it to end, or name another folder",
-                    ) from error
-                time.sleep(0.02)
-        # A forked process has the file open too, and would hold it on.
-        stack.callback(fcntl.flock, file, fcntl.LOCK_UN)
-        return stack.pop_all()
+                # Who held it before may have removed it.
+                if os.fstat(file.fileno()).st_nlink:
+                    stack.callback(_release, file, beside)
+                    return stack.pop_all()
+            if time.monotonic() >= deadline:
+                waited = f", for {wait:g} seconds and more" if wait else ""
+                raise StorageError(
+                    f"{path}, which another process or thread is writing{waited}",
+                    "one at a time",
+                    "wait for it to end, or name another folder",
+                )
+            time.sleep(0.02)
+
+
+def _release(file: IO[bytes], path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+    # A forked process has the file open too, and would hold it on.
+    fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def digest(content: Any) -> str:

@@ -347,4 +347,4 @@ def test_nothing_is_written_elsewhere(data, tmp_path, small_blocks, monkeypatch)
     scored(data, "kept", ["density/hidden"])
     assert [path.name for path in Path().iterdir()] == ["kept"]
     kept = sorted(path.suffix for path in Path("kept").iterdir())
-    assert kept == [".json", ".json", ".lock", ".lock", ".npy"]
+    assert kept == [".json", ".json", ".npy"]

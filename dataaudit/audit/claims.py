@@ -1,0 +1,165 @@
+"""Fields of an audit as a folder claims them, checked before anything is asked of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dataaudit.common.claims import Claims
+from dataaudit.common.types import AnyArray
+from dataaudit.dynamics.summary import Dynamics
+from dataaudit.evidence.agreement import SHARES
+from dataaudit.labels.label_errors import LabelErrors, Vote
+from dataaudit.scores.base import Uncertainty
+
+ROUNDED = 1 + 1e-3
+"""Largest mean of probabilities, in low precision."""
+DEEPEST = 50
+"""Levels of settings within settings, which are shown recursively."""
+
+
+def checked(fields: Mapping[str, Any], claims: Claims) -> dict[str, Any]:
+    """Fields of an audit as `Audit` takes them; raises `StorageError` if they are not those of one.
+
+    `fields` holds arrays, JSON values and mappings of both.
+    """
+    names = ("columns", "ties", "labels", "class_names", "default", "suggested", "margin", "settings", "timings")
+    claims.entries("fields", fields, *names, "dynamics", "uncertainties", "label_errors")
+    classes = claims.kind("class_names", fields["class_names"], list)
+    claims.check(classes, "no classes", "one at least")
+    for name in classes:
+        claims.text("a class name", name)
+    labels = claims.array("labels", fields["labels"], "i", (None,), 0, len(classes) - 1)
+    claims.check(len(labels), "no examples", "one at least")
+    n, c = len(labels), len(classes)
+    columns = claims.entries("columns", fields["columns"])
+    ties = claims.entries("ties", fields["ties"])
+    for name, values in (*columns.items(), *ties.items()):
+        claims.array(f"the score {name}", values, "f", (n,), nan=True)
+    claims.check(columns.keys() >= ties.keys(), f"ties of {', '.join(ties)}", "ties of its scores")
+    claims.check(fields["default"] in columns, f"default {fields['default']!r}", "one of its scores")
+    claims.array("suggested", fields["suggested"], "i", (n,), -1, c - 1)
+    claims.array("margin", fields["margin"], "f", (n,), nan=True)
+    known = claims.entries("uncertainties", fields["uncertainties"])
+    claims.check(columns.keys() >= known.keys(), f"uncertainties of {', '.join(known)}", "those of its scores")
+    return {
+        **fields,
+        "class_names": tuple(classes),
+        "settings": _settings(fields["settings"], n, claims),
+        "timings": _numbers("timings", fields["timings"], claims),
+        "uncertainties": {name: _uncertainty(parts, n, claims) for name, parts in known.items()},
+        "dynamics": None if fields["dynamics"] is None else _dynamics(fields["dynamics"], n, c, claims),
+        "label_errors": None if fields["label_errors"] is None else _errors(fields["label_errors"], n, c, claims),
+    }
+
+
+def _numbers(what: str, value: Any, claims: Claims, high: float = math.inf) -> dict[str, float]:
+    return {
+        claims.text(what, name): claims.number(name, number, 0, high)
+        for name, number in claims.entries(what, value).items()
+    }
+
+
+def _or_nan(name: str, value: Any, claims: Claims) -> float:
+    """Number of 0 to 1; JSON has no NaN."""
+    return math.nan if value is None else claims.number(name, value, 0, 1)
+
+
+def _settings(value: Any, n: int, claims: Claims) -> dict[str, Any]:
+    """Settings, of which those that later questions read are looked at."""
+    settings = claims.entries("settings", value)
+    level: list[Any] = [settings]
+    for _ in range(DEEPEST):
+        level = [part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [part for part in level if isinstance(part, (dict, list))]
+    claims.check(not level, f"settings of more than {DEEPEST} levels", "settings as they were saved")
+    for note in claims.kind("notes", settings.get("notes", []), list):
+        claims.text("a note", note)
+    for name in ("search", "fingerprint"):
+        if settings.get(name) is not None:
+            claims.text(name, settings[name])
+    if settings.get("seed") is not None:
+        claims.whole("seed", settings["seed"], 0)
+    shares = claims.entries("agreement", settings.get("agreement", {}))
+    for name in SHARES:
+        if shares.get(name) is not None:
+            claims.number(name, shares[name], 0, 1)
+    dropped = claims.kind("dropped_rows", settings.get("dropped_rows", []), list)
+    good = all(type(row) is int for row in dropped) and (not dropped or 0 <= min(dropped) <= max(dropped) < 2**62)
+    good = good and (not dropped or dropped[-1] < n + len(dropped)) and bool((np.diff(dropped) > 0).all())
+    claims.check(good, "dropped_rows that are none", "whole numbers, ascending, within the data set")
+    return settings
+
+
+def _uncertainty(value: Any, n: int, claims: Claims) -> Uncertainty:
+    parts = claims.entries("uncertainties", value, "stderr", "lower", "upper", "holdouts", "reliability")
+    for name in ("stderr", "lower", "upper"):
+        claims.array(name, parts[name], "f", (n,), nan=True)
+    claims.array("holdouts", parts["holdouts"], "iu", (n,), 0)
+    reliability = parts["reliability"]
+    parts["reliability"] = math.nan if reliability is None else claims.number("reliability", reliability, -1e300, 1e300)
+    return Uncertainty(**parts)
+
+
+def _dynamics(value: Any, n: int, c: int, claims: Claims) -> Dynamics:
+    parts = claims.entries("dynamics", value, *Dynamics.__dataclass_fields__)
+    epochs = claims.whole("epochs", parts["epochs"], 1)
+    claims.check(parts["classes"] == c, f"dynamics of {parts['classes']} classes", f"{c} classes")
+
+    def array(name: str, kinds: str, shape: tuple[int | None, ...], *ends: float, nan: bool = False) -> AnyArray:
+        return claims.array(f"{name} of dynamics", parts[name], kinds, shape, *ends, nan=nan)
+
+    seen = array("seen", "i", (n,), 0, epochs)
+    correct = array("correct", "i", (n,), 0, epochs)
+    claims.check((correct <= seen).all(), "rows that were right oftener than seen", "at most as often")
+    array("forgetting", "i", (n,), 0, epochs)
+    array("first_correct", "i", (n,), 0, 2 * epochs)
+    array("suggested", "i", (n,), -1, c - 1)
+    for name in ("mean_margin", "mean_el2n", "cumulative_loss"):
+        array(name, "f", (n,), nan=True)
+    for name in ("mean_confidence", "variability"):
+        array(name, "f", (n,), 0, ROUNDED, nan=True)
+    kept = c
+    if parts["probability_classes"] is not None:
+        kept = array("probability_classes", "i", (n, None), -1, c - 1).shape[1]
+    array("mean_probabilities", "f", (n, kept), 0, ROUNDED, nan=True)
+    if parts["informed_probabilities"] is not None:
+        array("informed_probabilities", "f", (n, c), 0, ROUNDED, nan=True)
+    stored = len(array("kept_epochs", "i", (None,), 1, epochs))
+    for name in ("confidence_by_epoch", "max_confidence_by_epoch"):
+        array(name, "f", (stored, n), 0, ROUNDED, nan=True)
+    for name in ("correct_bits", "seen_bits"):
+        array(name, "u", (epochs, -(-n // 8)), 0, 255)
+    array("epoch_weights", "f", (epochs,), 0, ROUNDED)
+    return Dynamics(**parts)
+
+
+def _errors(value: Any, n: int, c: int, claims: Claims) -> LabelErrors:
+    parts = claims.entries("label_errors", value, *LabelErrors.__dataclass_fields__)
+    claims.array("probability of errors", parts["probability"], "f", (n,), 0, 1 + 1e-9, nan=True)
+    claims.array("rival", parts["rival"], "i", (n,), 0, c - 1)
+    for name in ("lower", "upper"):
+        claims.number(name, parts[name], 0, 1)
+    pairs = claims.array("pairs", parts["pairs"], "i", (None, 2), 0, c - 1)
+    claims.array("counts", parts["counts"], "f", (len(pairs),), 0, nan=True)
+    claims.kind("independent", parts["independent"], bool)
+    claims.text("unknown", parts["unknown"])
+    rate = _or_nan("rate", parts["rate"], claims)
+    claims.check(bool(parts["unknown"]) == math.isnan(rate), f"the rate {rate}", "a rate, or why there is none")
+    vote = None if parts["vote"] is None else _vote(parts["vote"], n, c, claims)
+    return LabelErrors(
+        **{**parts, "rate": rate, "vote": vote, "estimates": _numbers("estimates", parts["estimates"], claims)}
+    )
+
+
+def _vote(value: Any, n: int, c: int, claims: Claims) -> Vote:
+    parts = claims.entries("vote", value, *Vote.__dataclass_fields__)
+    depth = claims.whole("depth", parts["depth"], 1)
+    claims.array("leading", parts["leading"], "i", (n,), 0, c - 1)
+    for name in ("same", "votes"):
+        claims.array(name, parts[name], "iu", (n,), 0, depth)
+    claims.text("space", parts["space"])
+    return Vote(**parts)
