@@ -110,7 +110,8 @@ def _dynamics(value: Any, n: int, c: int, claims: Claims) -> Dynamics:
     claims.check(parts["classes"] == c, f"dynamics of {parts['classes']} classes", f"{c} classes")
 
     def array(name: str, kinds: str, shape: tuple[int | None, ...], *ends: float, nan: bool = False) -> AnyArray:
-        return claims.array(f"{name} of dynamics", parts[name], kinds, shape, *ends, nan=nan)
+        low, high = ends or (-math.inf, math.inf)
+        return claims.array(f"{name} of dynamics", parts[name], kinds, shape, low, high, nan)
 
     seen = array("seen", "i", (n,), 0, epochs)
     correct = array("correct", "i", (n,), 0, epochs)

@@ -250,8 +250,8 @@ def _array(table: pa.Table, name: str, shape: Sequence[int], dtype: str) -> AnyA
         values: AnyArray = table.column(name).to_numpy()
         return values
     array: AnyArray = np.empty(shape, dtype)
-    for column, values in zip(_lying(array), _columns(name, shape), strict=True):
-        column[:] = table.column(values).to_numpy()
+    for column, stored in zip(_lying(array), _columns(name, shape), strict=True):
+        column[:] = table.column(stored).to_numpy()
     return array
 
 

@@ -96,15 +96,17 @@ def as_examples(
         )
     if is_a(dataset, "datasets", "DatasetDict") or is_a(dataset, "datasets", "IterableDatasetDict"):
         dataset, split = _choose_split(dataset, split), None
+    notes: list[str] = []
     if is_a(dataset, "datasets", "IterableDataset") and folder is not None:
         _refuse("a Hugging Face IterableDataset", split=split)
         from dataaudit.data.streams import stored_stream
 
-        dataset = stored_stream(dataset, Path(folder) / STREAM, label, inputs, progress)
+        dataset, notes = stored_stream(dataset, Path(folder) / STREAM, label, inputs, progress)
     examples: Examples = _adapted(dataset, split, label, inputs, transform, lenient)
     if isinstance(dataset, Examples):
         return examples
     examples.origin = Origin(dataset, label, inputs, transform)
+    examples.notes = (*examples.notes, *notes)
     return examples if (examples.labels >= 0).all() else SubsetExamples(examples, np.flatnonzero(examples.labels >= 0))
 
 

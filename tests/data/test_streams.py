@@ -1,9 +1,11 @@
 """A stream in a folder: the same scores as the data set it streams, gone on with, never mixed up."""
 
 import os
+import threading
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -123,7 +125,7 @@ def test_a_full_disk_is_told_and_the_next_call_goes_on(whole, tmp_path, small_pa
 
     def full(file):
         calls.append(file)
-        if len(calls) == 5:
+        if len(calls) == 6:
             raise OSError(28, "No space left on device")
         sync(file)
 
@@ -144,12 +146,126 @@ def test_another_stream_or_a_changed_file_is_refused(whole, tmp_path, small_part
     renamed = whole.rename_column("embedding", "vector").to_iterable_dataset()
     with pytest.raises(StorageError, match="another columns"):
         as_examples(renamed, inputs="vector", label="label", folder=tmp_path)
-    path = tmp_path / "stream" / parts(tmp_path)[3]
+
+
+def packed(path):
+    table = pa.ipc.open_stream(path.read_bytes()).read_all()
+    with pa.ipc.new_stream(path, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+
+
+def flipped(path):
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[-600] ^= 1
     path.write_bytes(content)
-    with pytest.raises(StorageError, match="not what was written there"):
+
+
+def of_other_columns(path):
+    with pa.ipc.new_stream(path, pa.schema({"a": pa.int64()})) as writer:
+        writer.write_table(pa.table({"a": range(100)}))
+
+
+DAMAGE = {
+    "a flipped bit": flipped,
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:1000]),
+    "empty": lambda path: path.write_bytes(b""),
+    "gone": lambda path: path.unlink(),
+    "packed": packed,
+    "other columns": of_other_columns,
+    "zeros": lambda path: path.write_bytes(bytes(5000)),
+}
+
+
+def sealed_again(folder):
+    """Give the files of a forged stream right checksums."""
+    described = folders.read(folder / "stream.json")
+    for part in described["parts"]:
+        if (folder / part["file"]).exists():
+            part["digest"] = folders.digest((folder / part["file"]).read_bytes())
+    folders.replace(folder / "stream.json", described)
+
+
+@pytest.mark.parametrize("number", [0, 3, 5])
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_file_is_named_put_aside_and_written_again(whole, tmp_path, small_parts, kind, number):
+    stored(whole.to_iterable_dataset(), tmp_path)
+    path = tmp_path / "stream" / parts(tmp_path)[number]
+    before, kept = path.read_bytes(), [name for name in parts(tmp_path) if name != path.name]
+    times = {name: (tmp_path / "stream" / name).stat().st_mtime_ns for name in kept}
+    DAMAGE[kind](path)
+    if kind != "a flipped bit":
+        sealed_again(tmp_path / "stream")
+    damaged = path.read_bytes() if path.exists() else None
+    found = stored(whole.to_iterable_dataset(), tmp_path)
+    assert found.notes == (f"{path} was damaged or gone, and was written again",)
+    assert path.read_bytes() == before
+    assert [aside.read_bytes() for aside in path.parent.glob("*.damaged")] == ([] if damaged is None else [damaged])
+    np.testing.assert_array_equal(found.read(np.arange(600)), np.array(whole["embedding"], np.float32))
+    assert {name: (tmp_path / "stream" / name).stat().st_mtime_ns for name in kept} == times
+    assert stored(whole.to_iterable_dataset(), tmp_path).notes == ()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lambda parts: parts[0].update(file="../../other.arrow"),
+        lambda parts: parts[0].update(file="/etc/passwd"),
+        lambda parts: parts[0].update(file=parts[1]["file"]),
+        lambda parts: parts[0].update(rows=-1),
+        lambda parts: parts[0].update(rows="100"),
+        lambda parts: parts[0].update(digest=None),
+        lambda parts: parts[0].pop("rows"),
+        lambda parts: parts.__setitem__(0, "part-000000.arrow"),
+        lambda parts: parts.clear(),
+    ],
+)
+def test_a_forged_index_is_refused(whole, tmp_path, small_parts, forged):
+    stored(whole.to_iterable_dataset(), tmp_path)
+    path = tmp_path / "stream" / "stream.json"
+    described = folders.read(path)
+    forged(described["parts"])
+    folders.replace(path, described)
+    with pytest.raises(StorageError, match=r"stream\.json with"):
         stored(whole.to_iterable_dataset(), tmp_path)
+
+
+def test_two_calls_at_once_store_one_stream(whole, tmp_path, small_parts, monkeypatch):
+    found, refused = [], []
+
+    def storing(patience):
+        monkeypatch.setattr(folders, "PATIENCE", patience)
+        try:
+            found.append(stored(whole.to_iterable_dataset(), tmp_path))
+        except StorageError as error:
+            refused.append(error.arrived)
+
+    for patience in (60, 0.01):
+        threads = [threading.Thread(target=storing, args=(patience,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(found) + len(refused) == 6
+    assert len(found) >= 4
+    assert all("another process or thread is writing" in error for error in refused)
+    for examples in found:
+        np.testing.assert_array_equal(examples.read(np.arange(600)), np.array(whole["embedding"], np.float32))
+
+
+def test_links_are_refused(whole, tmp_path, small_parts):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "stream").symlink_to(outside)
+    with pytest.raises(StorageError, match="a link to"):
+        stored(whole.to_iterable_dataset(), tmp_path / "linked")
+    stored(whole.to_iterable_dataset(), tmp_path)
+    path = tmp_path / "stream" / parts(tmp_path)[0]
+    path.rename(outside / path.name)
+    path.symlink_to(outside / path.name)
+    with pytest.raises(StorageError, match="a link to"):
+        stored(whole.to_iterable_dataset(), tmp_path)
+    assert len(list(outside.iterdir())) == 1
 
 
 def test_a_row_of_another_kind_is_named(tmp_path):
