@@ -11,9 +11,6 @@ from dataaudit.density import bandwidth
 from dataaudit.findings.cross import VALUES, surroundings
 from dataaudit.findings.outliers import local_ratio, mean_distance
 
-BANDWIDTH = "0.5x"
-"""Of the densities: the share of half the mean distance that ranks best in benchmarks/findings/novelty.py."""
-
 
 @dataclass(frozen=True)
 class Novelty:

@@ -41,6 +41,7 @@ def neighbour_graph(
     search: NeighbourSearch,
     seed: int,
     progress: bool,
+    block_values: int = VALUES,
 ) -> Neighbours:
     """The nearest others of each row.
 
@@ -62,12 +63,12 @@ def neighbour_graph(
     depth = min(need.depth, n - 1)
     wide = min(depth + SLACK, n)
     order = np.random.default_rng(seed).permutation(n)
-    centred = CentredRows(original, order)
+    centred = CentredRows(original, order, block_values // 2)
     index = search.open(centred, wide)
     given, back = _readable(original), np.argsort(order)
     indices = np.empty((n, depth), np.int32 if n < 2**31 else np.int64)
     distances = np.empty((n, depth))
-    step = max(BLOCK, min(QUERIES, VALUES // max(wide, centred.shape[1])))
+    step = max(BLOCK, min(QUERIES, block_values // max(wide, centred.shape[1])))
     cut, short = 0, list[int]()
     with progress_bar(f"neighbours in {need.space.name}", n, progress) as advance:
         for first in range(0, n, step):

@@ -68,6 +68,8 @@ class Faiss:
         are searched and the copy of "ivf" fits in its free memory; the settings recorded name the device.
     all_pairs, linked_rows
         Largest n * n * d of which "auto" compares all pairs, and fewest rows of which "ivf" on the CPU follows links.
+    block_values
+        Numbers in a block of rows, about.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class Faiss:
     gpu: bool | None = None
     all_pairs: float = ALL_PAIRS
     linked_rows: int = LINKED_ROWS
+    block_values: int = VALUES
     name: str = "faiss"
 
     def __post_init__(self) -> None:
@@ -92,6 +95,7 @@ class Faiss:
             value = getattr(self, option)
             if value is not None or option == "links":
                 checks.whole(option, value, 1, f"leave out {option}=")
+        checks.whole("block_values", self.block_values, 1, "leave out block_values=")
         recall = checks.number("recall", self.recall, 0, 1, "right", "a share above 0, at most 1", "pass recall=0.96")
         object.__setattr__(self, "recall", recall)
         if self.gpu not in (None, True, False) or (self.gpu and self.index == "hnsw"):
@@ -120,7 +124,7 @@ class Faiss:
         if index == "exact":
             settings = {"index": index, **choice, "device": device}
             return FunctionIndex(
-                True, settings, lambda queries, depth: _nearest(faiss, rows, queries, depth, resources)[1]
+                True, settings, lambda queries, depth: self._nearest(faiss, rows, queries, depth, resources)[1]
             )
         if index == "ivf":
             opened, chosen = self._cells(faiss, rows, depth, resources)
@@ -153,9 +157,12 @@ class Faiss:
         index: Any
         if resources is None:
             linked = n >= self.linked_rows
-            index, most = CellIndex(faiss, rows, cells, sample, _blocks(rows, 1), linked), cells
+            index, most = CellIndex(faiss, rows, cells, sample, self._blocks(rows, 1), linked), cells
         else:
-            index, most = _cells_on_device(faiss, rows, cells, sample, resources), min(cells, GPU_MOST)
+            index, most = (
+                _cells_on_device(faiss, rows, cells, sample, self._blocks(rows, 1), resources),
+                min(cells, GPU_MOST),
+            )
 
         def probe(number: int) -> None:
             index.nprobe = number
@@ -175,7 +182,7 @@ class Faiss:
         threads = faiss.omp_get_max_threads()
         try:
             faiss.omp_set_num_threads(1)
-            for block in _blocks(rows, 1):
+            for block in self._blocks(rows, 1):
                 index.add(np.ascontiguousarray(rows[block]))
         finally:
             faiss.omp_set_num_threads(threads)
@@ -189,6 +196,29 @@ class Faiss:
             return index, {**settings, "effort": effort, **self._tried(reached, depth)}
         keep(self.effort)
         return index, {**settings, "effort": max(self.effort, depth)}
+
+    def _blocks(self, rows: Rows, least: int) -> Iterator[slice]:
+        n, d = rows.shape
+        step = max(least, self.block_values // max(1, d))
+        return (slice(first, min(first + step, n)) for first in range(0, n, step))
+
+    def _nearest(
+        self, faiss: Any, rows: Rows, queries: AnyArray, depth: int, resources: Any
+    ) -> tuple[AnyArray, IntArray]:
+        """Squared distances float32 [b, depth], ascending, and rows of all pairs, the rows block by block."""
+        squares: AnyArray = np.empty((len(queries), 0), np.float32)
+        nearest: IntArray = np.empty((len(queries), 0), np.int64)
+        for block in self._blocks(rows, depth):
+            part = np.ascontiguousarray(rows[block])
+            few = min(depth, len(part))
+            search = faiss.knn if resources is None else partial(faiss.knn_gpu, resources)
+            apart, near = search(queries, part, few)
+            if not block.start and block.stop == len(rows):
+                return apart, near
+            squares, nearest = np.concatenate([squares, apart], 1), np.concatenate([nearest, near + block.start], 1)
+            order = np.argsort(squares, axis=1, kind="stable")[:, :depth]
+            squares, nearest = np.take_along_axis(squares, order, 1), np.take_along_axis(nearest, order, 1)
+        return squares, nearest
 
     def _tried(self, reached: float, depth: int) -> dict[str, Any]:
         return {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}
@@ -206,7 +236,7 @@ class Faiss:
         """First of `steps` that reaches the wanted recall on a sample, set by `put`, and the recall there."""
         chosen = _sample(len(rows), min(len(rows), TRIALS), 1)
         queries = np.ascontiguousarray(rows[chosen])
-        edge = _nearest(faiss, rows, queries, depth, resources)[0][:, depth - 1]
+        edge = self._nearest(faiss, rows, queries, depth, resources)[0][:, depth - 1]
         # Scans and matrix products round squared distances differently.
         room = 1e-5 * (edge + (queries.astype(np.float64) ** 2).sum(1))
         number, reached = steps[-1], 0.0
@@ -247,20 +277,16 @@ def _steps(first: int, last: int) -> list[int]:
     return steps
 
 
-def _blocks(rows: Rows, least: int) -> Iterator[slice]:
-    n, d = rows.shape
-    step = max(least, VALUES // max(1, d))
-    return (slice(first, min(first + step, n)) for first in range(0, n, step))
-
-
-def _cells_on_device(faiss: Any, rows: Rows, cells: int, sample: IntArray, resources: Any) -> Any:
+def _cells_on_device(
+    faiss: Any, rows: Rows, cells: int, sample: IntArray, blocks: Iterator[slice], resources: Any
+) -> Any:
     """FAISS's own index of cells, on the first CUDA device."""
     d = rows.shape[1]
     index = faiss.index_cpu_to_gpu(resources, 0, faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells))
     index.cp.min_points_per_centroid = 1
     index.cp.max_points_per_centroid = PER_CELL
     index.train(np.ascontiguousarray(rows[sample]))
-    for block in _blocks(rows, 1):
+    for block in blocks:
         index.add(np.ascontiguousarray(rows[block]))
     return index
 
@@ -270,20 +296,3 @@ def free_memory() -> int:
     import torch
 
     return int(torch.cuda.mem_get_info(0)[0])
-
-
-def _nearest(faiss: Any, rows: Rows, queries: AnyArray, depth: int, resources: Any) -> tuple[AnyArray, IntArray]:
-    """Squared distances float32 [b, depth], ascending, and rows of all pairs, the rows block by block."""
-    squares: AnyArray = np.empty((len(queries), 0), np.float32)
-    nearest: IntArray = np.empty((len(queries), 0), np.int64)
-    for block in _blocks(rows, depth):
-        part = np.ascontiguousarray(rows[block])
-        few = min(depth, len(part))
-        search = faiss.knn if resources is None else partial(faiss.knn_gpu, resources)
-        apart, near = search(queries, part, few)
-        if not block.start and block.stop == len(rows):
-            return apart, near
-        squares, nearest = np.concatenate([squares, apart], 1), np.concatenate([nearest, near + block.start], 1)
-        order = np.argsort(squares, axis=1, kind="stable")[:, :depth]
-        squares, nearest = np.take_along_axis(squares, order, 1), np.take_along_axis(nearest, order, 1)
-    return squares, nearest

@@ -47,14 +47,14 @@ class CentredRows:
 
     Nothing is copied but what is read: one pass at construction takes the mean of `given` [n, d] (an array, mapped or
     not, or rows in pieces), and raises `DataError` where a row holds NaN or infinity, or distances are too large for
-    float32. Row i is row `order`[i] of `given`.
+    float32. Row i is row `order`[i] of `given`. About `block_values` numbers are read at a time.
     """
 
-    def __init__(self, given: Any, order: IntArray) -> None:
+    def __init__(self, given: Any, order: IntArray, block_values: int = VALUES) -> None:
         self.given, self._order = given, order
         n, d = given.shape
         self.shape: tuple[int, int] = (n, d)
-        step = max(1, VALUES // max(1, d))
+        self._step = step = max(1, block_values // max(1, d))
         total, low, high = np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)
         bad: list[int] = []
         for first in range(0, n, step):
@@ -94,9 +94,9 @@ class CentredRows:
         """Rows of a slice or at positions, float32 [b, d], a new array."""
         positions = self._order[wanted]
         block = np.empty((len(positions), self.shape[1]), np.float32)
-        step = max(1, VALUES // max(1, self.shape[1]))
-        for first in range(0, len(positions), step):
-            block[first : first + step] = self.given[positions[first : first + step]] - self._mean
+        for first in range(0, len(positions), self._step):
+            part = slice(first, first + self._step)
+            block[part] = self.given[positions[part]] - self._mean
         return block
 
 

@@ -50,8 +50,8 @@ class TestLinkedIvf(SearchContract):
 SEARCHES = pytest.mark.parametrize("search", [Faiss(), Torch()], ids=lambda search: search.name)
 
 
-def found(x, depth, search=None, seed=0):
-    return neighbour_graph(NeighbourNeed(Space("input"), depth=depth), x, {}, search or Faiss(), seed, False)
+def found(x, depth, search=None, seed=0, **options):
+    return neighbour_graph(NeighbourNeed(Space("input"), depth=depth), x, {}, search or Faiss(), seed, False, **options)
 
 
 def check(graph, x):
@@ -197,26 +197,20 @@ def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose():
     assert many["trained_on"] == 1500
 
 
-@pytest.mark.parametrize("search", [Faiss(), Torch(block=5000)], ids=["faiss", "torch"])
-def test_rows_in_several_blocks_are_those_of_one(search, monkeypatch):
+@pytest.mark.parametrize("search", [Faiss(block_values=300), Torch(block=5000)], ids=["faiss", "torch"])
+def test_rows_in_several_blocks_are_those_of_one(search):
     """Out of core: neither the rows nor the answers are in one piece, and nothing changes."""
     rng = np.random.default_rng(0)
     x = rng.integers(4, size=(700, 5)).astype(np.float32)
-    whole = found(x, 40, search)
-    monkeypatch.setattr(faiss_search, "VALUES", 300)
-    monkeypatch.setattr(compute, "VALUES", 5000)
-    monkeypatch.setattr(rows, "VALUES", 300)
-    parts = found(x, 40, search)
+    whole = found(x, 40, type(search)())
+    parts = found(x, 40, search, block_values=600)
     check(parts, x)
     np.testing.assert_array_equal(parts.distances, whole.distances)
 
 
 @pytest.mark.parametrize("index", ["exact", "ivf"])
-def test_no_more_than_blocks_of_memory_mapped_rows_are_read(index, tmp_path, monkeypatch):
+def test_no_more_than_blocks_of_memory_mapped_rows_are_read(index, tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32))
-    monkeypatch.setattr(faiss_search, "VALUES", 2000)
-    monkeypatch.setattr(compute, "VALUES", 20000)
-    monkeypatch.setattr(rows, "VALUES", 2000)
     taken = []
 
     class Watched(np.memmap):
@@ -226,8 +220,8 @@ def test_no_more_than_blocks_of_memory_mapped_rows_are_read(index, tmp_path, mon
             return made
 
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    centred = rows.CentredRows(mapped.view(Watched), np.arange(3000))
-    Faiss(index, cells=20, probes=20).open(centred, 30)(centred[np.arange(100)], 30)
+    centred = rows.CentredRows(mapped.view(Watched), np.arange(3000), 2000)
+    Faiss(index, cells=20, probes=20, block_values=2000).open(centred, 30)(centred[np.arange(100)], 30)
     assert taken
     assert max(taken) <= 250
 

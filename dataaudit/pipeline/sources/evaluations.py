@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +24,6 @@ LOOK = 1 / 3
 
 Show = Callable[[IntArray, Any, IntArray], None]
 """Takes rows [b], their logits [b, C] and labels [b]."""
-
-
-class Viewed(Protocol):
-    """A trained model that can be asked about examples as a view shows them."""
-
-    def logits(self, indices: IntArray, view: Any = None) -> Any:
-        """Logits float [b, C]."""
 
 
 @contextmanager
