@@ -56,15 +56,32 @@ class Execution:
         units = self.plan.task.count(self.plan.n)
         self.tallies = {ratio: Tally(units, self.plan.seed, related) for ratio in self.ratios}
 
-    def carry_out(self, belongs: Mapping[str, Any]) -> None:
-        """Carry out or read all runs; `belongs` is for a store's manifest, see `Store.open`."""
+    def open(self, belongs: Mapping[str, Any]) -> None:
+        """Begin the store, if there is one, and try it where a run is missing; `belongs` as in `Store.open`."""
         store = self.holdout.record_store
-        if store is not None:
-            store.open(belongs)
+        if store is None:
+            return
+        store.open(belongs)
+        runs = self._numbered(0, FIRST if self.holdout.runs == "auto" else self._count)
+        if len(store.runs(runs)) < len(runs):
+            store.try_writing()
+
+    @property
+    def _count(self) -> int:
+        """Number of runs of each ratio, where it is fixed."""
+        return int(self.holdout.runs or self.holdout.folds or 200)
+
+    def _numbered(self, first: int, end: int) -> list[Run]:
+        """Runs `first` to `end` - 1 of every ratio."""
+        return [Run(ratio, number) for number in range(first, end) for ratio in self.ratios]
+
+    def carry_out(self) -> None:
+        """Carry out or read all runs."""
+        store = self.holdout.record_store
         if self.holdout.runs == "auto":
             self._until_reliable(store)
         else:
-            self._run(store, 0, int(self.holdout.runs or self.holdout.folds or 200))
+            self._run(store, 0, self._count)
         if not self._any():
             self._give_up(list(self.failed.values()))
         if self.failed:
@@ -110,7 +127,7 @@ class Execution:
 
     def _run(self, store: Store | None, first: int, end: int) -> None:
         """Read or carry out runs `first` to `end` - 1 of every ratio."""
-        runs = [Run(ratio, number) for number in range(first, end) for ratio in self.ratios]
+        runs = self._numbered(first, end)
         kind = "folds" if self.plan.design == "folds" else "holdout runs"
         with progress_bar(kind, len(runs), self.progress) as advance:
             missing = runs if store is None else self._read(store, runs, advance)
@@ -135,15 +152,17 @@ class Execution:
         return missing
 
     def _sound(self, store: Store, run: Run, names: list[str]) -> Record | None:
-        """First sound record of `run`; damaged ones are noted and removed."""
+        """First sound record of `run`; damaged ones are noted and put aside."""
         for name in names:
             try:
-                record = store.read(name)
+                record = store.read(name, self.plan.task.count(self.plan.n))
+                if record is None:
+                    continue
                 if record.run != run or not np.array_equal(record.held_out, np.packbits(self.plan.held_out(run))):
                     raise DamagedRecordError(f"{name}, a record of another run", "this run's", "make it again")
             except DamagedRecordError as error:
                 self.damaged.append(f"{name}: {error.arrived}")
-                store.remove(name)
+                store.put_aside(name)
                 continue
             return record
         return None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray, BoolArray
-from dataaudit.errors import StorageError
 from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Run
 
@@ -68,14 +66,25 @@ class Record:
         return buffer.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes, name: str) -> Record:
-        """Read what `to_bytes` gave, without pickle; a `StorageError` if it is damaged."""
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                ratio, number = archive["run"].tolist()
-                held_out, correct, probability = (archive[part] for part in ("held_out", "correct", "probability"))
-                return cls(Run(ratio, int(number)), held_out, correct, probability, int(archive["missing_classes"]))
-        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise StorageError(
-                f"{name}, which is no record ({error})", "an undamaged record", "make it again"
-            ) from error
+    def from_bytes(cls, content: bytes, name: str, units: int) -> Record:
+        """Read what `to_bytes` gave of so many units; a `StorageError` if no run can have given it."""
+        claims, packed = Claims(name, "make it again"), -(-units // 8)
+        most = {"run": 16, "held_out": packed, "correct": packed, "probability": 2 * units, "missing_classes": 8}
+        parts = claims.npz(content, most)
+        ratio, number = claims.array("run", parts["run"], "f", (2,), 0, 2**53).tolist()
+        claims.check(number == int(number), f"run number {number}", "a whole number")
+        held, correct = (claims.array(part, parts[part], "u", (packed,)) for part in ("held_out", "correct"))
+        unused = np.packbits(np.arange(8 * packed) >= units)
+        claims.check(held.dtype == correct.dtype == np.uint8, f"rows as {held.dtype}, {correct.dtype}", "uint8")
+        claims.check(not (held & unused).any(), "more rows held out than there are", f"{units} rows")
+        claims.check(not (correct & ~held).any(), "correct rows that were not held out", "none")
+        count = int(np.unpackbits(held).sum())
+        probability = claims.array("probability", parts["probability"], "f", (count,), 0, 1)
+        claims.check(probability.dtype == np.float16, f"probabilities as {probability.dtype}", "float16")
+        missing = claims.array("missing_classes", parts["missing_classes"], "iu", (), 0, units)
+        return cls(Run(ratio, int(number)), held, correct, probability, int(missing))
+
+
+def most_bytes(units: int) -> int:
+    """Size of the largest record of so many units."""
+    return 2 * -(-units // 8) + 2 * units + 2**16

@@ -80,7 +80,7 @@ def test_an_audit_is_read(fixture):
 def test_holdout_runs_are_read(fixture):
     store = fixture("holdout")
     ((name,),) = store.runs([make.RUN]).values()
-    same(store.read(name), make.record())
+    same(store.read(name, make.N), make.record())
 
 
 def test_representations_are_read(fixture):

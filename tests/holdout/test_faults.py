@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,36 @@ def test_damaged_records_are_named_and_made_again(scored, blobs, tmp_path, bayes
     assert any(records[2].name in name for name in told["damaged_records"])
     assert any("damaged records" in note for note in mended.settings["notes"])
     assert len(list(store.rglob("*.npz"))) == 8
+
+
+def test_several_callers_may_fill_one_store(scored, blobs, tmp_path, bayes):
+    store, alone = tmp_path / "runs", scored(bayes, blobs, runs=12)
+    scored(bayes, blobs, runs=4, store=store)
+    for path in sorted(store.rglob("*.npz"))[:2]:
+        path.write_bytes(b"")
+    with ThreadPoolExecutor(3) as pool:
+        audits = list(pool.map(lambda _: scored(bayes, blobs, runs=12, store=store), range(3)))
+    for audit in [*audits, scored(bayes, blobs, runs=12, store=store)]:
+        assert audit.settings["holdout"]["runs"] == {"0.7": 12}
+        np.testing.assert_array_equal(audit.columns["c_score"], alone.columns["c_score"])
+    assert len(list(store.rglob("*.npz"))) == 12
+    assert not list(store.rglob("*.partial"))
+
+
+def test_a_store_is_tried_before_anything_is_trained(scored, blobs, tmp_path, monkeypatch):
+    from dataaudit.common import folders
+
+    counts = tmp_path / "fits"
+    counts.mkdir()
+
+    def full(folder):
+        raise StorageError(f"{folder} (No space left on device)", "room", "mend the disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folders, "try_writing", full)
+        with pytest.raises(StorageError, match="No space left"):
+            scored(Counted(str(counts)), blobs, "auto", runs=3, store=tmp_path / "runs")
+    assert fits(counts) == 0
 
 
 def test_another_plan_data_set_or_recipe_is_refused(scored, blobs, tmp_path, bayes):
@@ -158,19 +189,19 @@ def test_ctrl_c_keeps_complete_runs(scored, blobs, tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fails_for_a_moment_costs_no_record(scored, blobs, tmp_path, bayes, monkeypatch):
-    from fsspec.implementations.local import LocalFileSystem
+    from dataaudit.common import folders
 
     store = tmp_path / "runs"
     scored(bayes, blobs, runs=5, store=store)
-    read = LocalFileSystem.cat_file
+    read = folders.opened
 
-    def failing(self, path, *args, **kwargs):
-        if path.endswith(".npz"):
+    def failing(path, *args):
+        if path.suffix == ".npz":
             raise OSError(110, "Connection timed out")
-        return read(self, path, *args, **kwargs)
+        return read(path, *args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(LocalFileSystem, "cat_file", failing)
+        patched.setattr(folders, "opened", failing)
         with pytest.raises(StorageError, match="timed out"):
             scored(bayes, blobs, runs=5, store=store)
     assert scored(bayes, blobs, runs=5, store=store).settings["holdout"]["read_from_store"] == 5

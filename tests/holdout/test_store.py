@@ -1,5 +1,6 @@
 """Records, and the folder they lie in."""
 
+import io
 import os
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import fsspec
 import numpy as np
 import pytest
 
+from dataaudit.common import folders
 from dataaudit.errors import StorageError
 from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
-from dataaudit.holdout.store import KIND, Store
+from dataaudit.holdout.store import KIND, DamagedRecordError, Store
 
 BELONGS = {"plan": "p" * 32, "data": "d" * 32, "recipe": "r" * 32, "about": {"recipe": {"recipe": {"epochs": 5}}}}
 
@@ -33,7 +35,7 @@ def store(request, tmp_path):
 def test_a_record_keeps_what_it_was_given():
     held = np.array([True, False, True, True, False])
     made = Record.of(Run(0.4, 7), held, Outcome(np.array([True, False, True]), np.array([0.9, 0.1, 1.0])))
-    back = Record.from_bytes(made.to_bytes(), "x")
+    back = Record.from_bytes(made.to_bytes(), "x", 5)
     assert back.run == Run(0.4, 7)
     found, correct = back.unpacked(5)
     assert found.tolist() == held.tolist()
@@ -74,7 +76,7 @@ def test_records_are_found_again(store):
     found = store.runs(wanted)
     assert list(found) == [Run(0.7, 3)]
     (name,) = found[Run(0.7, 3)]
-    assert store.read(name).to_bytes() == record(3).to_bytes()
+    assert store.read(name, 19).to_bytes() == record(3).to_bytes()
 
 
 @pytest.mark.parametrize("part", ["plan", "data", "recipe"])
@@ -120,9 +122,105 @@ def test_every_kind_of_damage_is_seen(tmp_path):
     for broken in damaged(content):
         path.write_bytes(broken)
         with pytest.raises(StorageError, match="checksum"):
-            store.read(name)
+            store.read(name, 19)
         with pytest.raises(StorageError):
-            Record.from_bytes(broken[:-9], name)
+            Record.from_bytes(broken[:-9], name, 19)
+
+
+def forged():
+    """Archives that no run leaves, by what is wrong with them; checksums will be right."""
+    good = {
+        "run": np.array([0.7, 3.0]),
+        "held_out": record().held_out,
+        "correct": record().correct,
+        "probability": record().probability,
+        "missing_classes": np.array(2),
+    }
+    m = len(good["probability"])
+    wrong = {
+        "correct where not held out": {"correct": np.full_like(good["correct"], 255)},
+        "more rows than there are": {"held_out": np.full_like(good["held_out"], 255)},
+        "another number of rows": {"held_out": np.append(good["held_out"], np.uint8(0))},
+        "rows of another type": {"held_out": good["held_out"].astype(np.uint16)},
+        "NaN": {"probability": np.full(m, np.nan, np.float16)},
+        "infinite": {"probability": np.full(m, np.inf, np.float16)},
+        "below 0": {"probability": np.full(m, -1, np.float16)},
+        "above 1": {"probability": np.full(m, 1.5, np.float16)},
+        "complex": {"probability": np.full(m, 0.5j, np.complex64)},
+        "texts": {"probability": np.full(m, "x")},
+        "one too few": {"probability": good["probability"][1:]},
+        "another run": {"run": np.array([0.7, 3.5])},
+        "no number": {"run": np.array([np.nan, np.inf])},
+        "infinitely many": {"run": np.array([0.7, np.inf])},
+        "no classes": {"missing_classes": np.array(-1)},
+        "many classes": {"missing_classes": np.array(2.0**80)},
+        "an entry more": {"more": np.zeros(1)},
+        "objects": {"probability": np.array([None] * m, object)},
+        "much of it": {"probability": np.zeros(10**7, np.float16)},
+    }
+    for name, parts in wrong.items():
+        yield name, archive({**good, **parts})
+    yield "an entry less", archive({name: good[name] for name in list(good)[1:]})
+    encrypted = bytearray(archive(good))
+    for mark in (b"PK\3\4", b"PK\1\2"):
+        encrypted[encrypted.index(mark) + (6 if mark == b"PK\3\4" else 8)] |= 1
+    yield "encrypted", bytes(encrypted)
+    unknown = bytearray(archive(good))
+    for mark in (b"PK\3\4", b"PK\1\2"):
+        unknown[unknown.index(mark) + (8 if mark == b"PK\3\4" else 10)] = 97
+    yield "packed by nobody knows what", bytes(unknown)
+
+
+def archive(parts):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **parts)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("content", [pytest.param(content, id=name) for name, content in forged()])
+def test_what_no_run_leaves_is_damage(store, content):
+    store.open(BELONGS)
+    files, root = fsspec.core.url_to_fs(store.url)
+    path = f"ratio-0.700000/000003-{folders.digest(content)}.npz"
+    files.makedirs(f"{root}/ratio-0.700000", exist_ok=True)
+    files.pipe_file(f"{root}/{path}", content)
+    with pytest.raises(DamagedRecordError):
+        store.read(path, 19)
+    # Another process may do so too.
+    for _ in range(2):
+        store.put_aside(path)
+        assert store.runs([Run(0.7, 3)]) == {}
+        assert store.read(path, 19) is None
+
+
+def test_links_are_not_followed(tmp_path):
+    store, elsewhere = Store(str(tmp_path / "runs")), tmp_path / "elsewhere"
+    store.open(BELONGS)
+    elsewhere.mkdir()
+    film = elsewhere / f"film.{'a' * 32}.partial"
+    film.write_bytes(b"precious")
+    os.utime(film, (1, 1))
+    (tmp_path / "runs/ratio-0.700000").symlink_to(elsewhere)
+    for call in (lambda: store.runs([Run(0.7, 3)]), lambda: store.write(record())):
+        with pytest.raises(StorageError, match="link"):
+            call()
+    assert [path.name for path in elsewhere.iterdir()] == [film.name]
+    (tmp_path / "runs/ratio-0.500000").mkdir()
+    name = f"ratio-0.500000/000003-{folders.digest(b'precious')}.npz"
+    (tmp_path / "runs" / name).symlink_to(film)
+    with pytest.raises(DamagedRecordError, match="link"):
+        store.read(name, 19)
+    store.put_aside(name)
+    assert film.read_bytes() == b"precious"
+
+
+def test_a_forged_manifest_is_refused(store):
+    files, root = fsspec.core.url_to_fs(store.url)
+    files.makedirs(root, exist_ok=True)
+    for fields in ({**BELONGS, "about": []}, {**BELONGS, "about": {"plan": 3}, "plan": 5}, {"plan": "p"}, {}):
+        files.pipe_file(f"{root}/{KIND.manifest}", folders.encoded(KIND.describe(fields)))
+        with pytest.raises(StorageError):
+            store.open(BELONGS)
 
 
 def test_nothing_half_written_stays(tmp_path, monkeypatch):

@@ -53,7 +53,7 @@ class SubsetRuns(Source):
         self._execution: Execution | None = None
 
     def check(self) -> None:
-        """Raise unless the backend can run here and the model starts afresh from weights that never saw the labels."""
+        """Raise unless backend and store can be used and the model starts from weights that never saw the labels."""
         if self._holdout.folds is not None and Need.SUBSET_RUNS_INTEGRAL in self._ratios:
             raise SettingError(
                 "folds for 'c_score_integral'",
@@ -64,6 +64,8 @@ class SubsetRuns(Source):
         self._fresh.check()
         self._fresh.check_unseen("to be held out from them")
         self._execution = self._planned()
+        if self._holdout.store is not None:
+            self._execution.open(self._belongs())
 
     def _planned(self) -> Execution:
         run, fit_predict = self._run, self._fresh.learner.fit_predict()
@@ -85,7 +87,7 @@ class SubsetRuns(Source):
         """Make or read all runs."""
         assert self._execution is not None
         with self._run.timer.stage("holdout"):
-            self._execution.carry_out(self._belongs() if self._holdout.store is not None else {})
+            self._execution.carry_out()
 
     def _belongs(self) -> dict[str, Any]:
         """Fingerprints and descriptions for a store."""
