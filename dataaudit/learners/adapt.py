@@ -45,17 +45,12 @@ def as_learner(
         if isinstance(model, LinearProbe):
             return LinearProbeLearner(model, examples)
         return NearestNeighboursLearner(model, examples)
-    if hasattr(model, "get_params") and hasattr(model, "fit") and not isinstance(model, type):
-        from dataaudit.learners.sklearn import SklearnLearner
-
-        _refuse_processor(processor, name)
-        _refuse_device(device, "for a scikit-learn model")
-        return SklearnLearner(model, examples, recipe)
-    if not callable(model):
+    _refuse_others(model)
+    if not _is_classifier(model) and not callable(model):
         raise ModelError(
             f"a model of type {name}",
-            "a torch.nn.Module, a function returning one, a scikit-learn classifier, a LinearProbe, NearestNeighbours, "
-            "or None",
+            "a torch.nn.Module or a function returning one, a classifier with fit and predict_proba, a LinearProbe, "
+            "NearestNeighbours, or None",
             "pass one of these"
             + (f", such as AutoModelForSequenceClassification.from_pretrained({model!r})" * isinstance(model, str)),
         )
@@ -63,12 +58,45 @@ def as_learner(
     from dataaudit.learners.torch import TorchLearner, module_of
     from dataaudit.learners.transformers import transformers_learner
 
+    module = model if _is_classifier(model) else module_of(model)
+    if _is_classifier(module):
+        # A function's classifier is copied for every fit, like any other.
+        from dataaudit.learners.setfit import as_classifier
+        from dataaudit.learners.sklearn import SklearnLearner
+
+        _refuse_processor(processor, type(module).__name__)
+        _refuse_device(device, "for a classifier that is no torch module")
+        return SklearnLearner(as_classifier(module), examples, recipe)
     resolved = resolve_device(device)
-    module = module_of(model)
     if is_a(module, "transformers.modeling_utils", "PreTrainedModel"):
         return transformers_learner(model, module, examples, recipe, resolved, processor)
     _refuse_processor(processor, type(module).__name__)
     return TorchLearner(model, examples, recipe or Automatic(), resolved)
+
+
+def _refuse_others(model: Any) -> None:
+    """Raise `ModelError` for what people have that is no classifier to train, and say what to pass."""
+    name = type(model).__name__
+    if is_a(model, "transformers.pipelines.base", "Pipeline"):
+        parts = ("tokenizer", "image_processor", "feature_extractor")
+        part = next((one for one in parts if getattr(model, one, None) is not None), "tokenizer")
+        raise ModelError(
+            f"a transformers pipeline, {name}",
+            "the model within it, which is trained, and its processor",
+            f"pass model=pipeline.model, processor=pipeline.{part}",
+        )
+    if is_a(model, "sentence_transformers", "SentenceTransformer"):
+        raise ModelError(
+            f"a {name}, which makes vectors of texts",
+            "something that tells classes apart",
+            "pass vectors: dataaudit.score(dataaudit.LinearProbe(), (dataaudit.embed(texts, model), labels))",
+        )
+
+
+def _is_classifier(model: Any) -> bool:
+    """Tell whether a model trains by ``fit``; torch modules are trained here, whatever methods they have."""
+    trains = hasattr(model, "fit") and not isinstance(model, type)
+    return trains and not is_a(model, "torch.nn.modules.module", "Module")
 
 
 def _refuse_processor(processor: Any, name: str) -> None:
