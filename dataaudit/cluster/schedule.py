@@ -59,6 +59,14 @@ class BlockSchedule:
         a, b = self.order[task].tolist()
         return a, b
 
+    @property
+    def columns(self) -> IntArray:
+        """Rows of both ranges of every task, int64 [tasks]."""
+        sizes = np.array([self.size(number) for number in range(self.ranges)], np.int64)
+        a, b = self.order.T
+        columns: IntArray = sizes[a] + np.where(a == b, 0, sizes[b])
+        return columns
+
     def slice_of(self, number: int) -> slice:
         """Rows of a range."""
         return slice(number * self.block_rows, min((number + 1) * self.block_rows, self.rows))

@@ -34,7 +34,7 @@ class Tally:
         self._bytes = 0
         self.sums, self.done = np.zeros((2, schedule.rows)), 0
         if folder is not None:
-            self.sums, self.done = folder.begin(schedule.rows)
+            self.sums, self.done = folder.begin(schedule.rows, schedule.columns)
         self._share(sum(map(schedule.pairs, range(self.done))))
         later = range(self.done, schedule.tasks)
         self.missing = [task for task in later if folder is None or task not in folder]

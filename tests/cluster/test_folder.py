@@ -92,6 +92,90 @@ def test_damaged_files_are_named_and_made_again(rows, job, tmp_path):
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def in_place_of(path, content):
+    """Put other content in the place of a file, under the digest that it has."""
+    path.unlink()
+    digest = folders.digest(np.ascontiguousarray(content).data) if isinstance(content, np.ndarray) else "0" * 32
+    forged = path.with_name(f"{path.stem.rsplit('-', 1)[0]}-{digest}.npy")
+    if isinstance(content, np.ndarray):
+        np.save(forged, content)
+    else:
+        forged.write_bytes(content)
+
+
+HEAD = folders.npy_header((2, 3), "<f8")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(content, id=name)
+        for name, content in {
+            "zeros after the first bytes": HEAD[:60] + bytes(200),
+            "zeros": bytes(300),
+            "an open bracket": HEAD[:12] + b"{'shape': (((((" + bytes(100),
+            "many brackets": HEAD[:10] + b"(" * 118 + bytes(48),
+            "more than there is": folders.npy_header((2, 2**60), "<f8") + bytes(48),
+            "a negative size": HEAD.replace(b"(2, 3)", b"(-2,3)") + bytes(48),
+            "objects": HEAD.replace(b"'<f8'", b"'|O' ") + bytes(48),
+            "one dimension": np.zeros(6),
+            "other columns": np.zeros((2, 3)),
+            "another type": np.zeros((2, 80), np.float32),
+            "NaN": np.full((2, 80), np.nan),
+            "below 0": np.full((2, 80), -1.0),
+        }.items()
+    ],
+)
+def test_what_no_block_is_made_of_is_damage(rows, job, tmp_path, content):
+    made = job(*rows)
+    whole, count, _ = carried(made, None)
+    folder = opened(tmp_path)
+    carried(made, folder, range(1, count))
+    folder.close()
+    in_place_of(sorted(tmp_path.rglob("000001-*.npy"))[0], content)
+    folder = opened(tmp_path)
+    tally, computed, _ = carried(made, folder)
+    folder.close()
+    assert [name[:6] for name in folder.damaged] == ["000001"]
+    assert computed == 2
+    np.testing.assert_array_equal(tally.sums, whole.sums)
+    assert len(list(tmp_path.rglob("*.damaged"))) == 1
+
+
+@pytest.mark.parametrize("name", ["000999", "sums-000999", "sums-000000"])
+def test_tasks_that_there_are_not_are_damage(rows, job, tmp_path, name):
+    made = job(*rows)
+    opened(tmp_path).close()
+    (inside,) = tmp_path.glob("sums-*")
+    sums = np.zeros((2, made.schedule.rows))
+    np.save(inside / f"{name}-{folders.digest(sums.data)}.npy", sums)
+    folder = opened(tmp_path)
+    tally, computed, _ = carried(made, folder)
+    folder.close()
+    assert computed == made.schedule.tasks
+    assert len(folder.damaged) == 1
+    np.testing.assert_array_equal(tally.sums, carried(made, None)[0].sums)
+
+
+def test_links_are_not_followed(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    block = np.zeros((2, 80))
+    name = f"000001-{folders.digest(block.data)}.npy"
+    np.save(elsewhere / name, block)
+    opened(tmp_path / "own").close()
+    (inside,) = (tmp_path / "own").glob("sums-*")
+    (inside / name).symlink_to(elsewhere / name)
+    folder = opened(tmp_path / "own")
+    folder.close()
+    assert folder.damaged == [name]
+    inside.rename(tmp_path / "moved")
+    inside.symlink_to(tmp_path / "moved")
+    with pytest.raises(StorageError, match="link"):
+        opened(tmp_path / "own")
+    assert [path.name for path in elsewhere.iterdir()] == [name]
+
+
 def test_a_full_disk_keeps_what_is_finished(rows, job, tmp_path, monkeypatch):
     made = job(*rows)
     whole, count, _ = carried(made, None)

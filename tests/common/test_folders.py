@@ -100,7 +100,7 @@ def test_a_stream_is_read(fixture):
 
 def test_blocks_are_read(fixture):
     found = fixture("blocks")
-    sums, done = found.begin(make.N)
+    sums, done = found.begin(make.N, [3, 3, 3])
     assert done == 1
     same(sums, make.SUMS)
     assert 0 not in found
