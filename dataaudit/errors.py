@@ -66,6 +66,10 @@ class ClusterError(DataAuditError, RuntimeError):
     """A cluster did not carry out a task."""
 
 
+class AuditWarning(UserWarning):
+    """Warning of this library: a computation went on, but its caller should know how."""
+
+
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """'did you mean X?' with the whole list behind it, for the third part of an error."""
     known = sorted(choices)

@@ -13,6 +13,7 @@ from dataaudit.audit import storage
 from dataaudit.audit.findings import Findings
 from dataaudit.audit.report import page_of
 from dataaudit.audit.weights import TrainingWeights
+from dataaudit.common.guest import visiting
 from dataaudit.report.html import write_report
 
 
@@ -62,6 +63,7 @@ class Audit(Findings, TrainingWeights):
     the search by the name in its settings. No other search answers in its place.
     """
 
+    @visiting()
     def report(
         self,
         path: str | Path,
@@ -101,6 +103,7 @@ class Audit(Findings, TrainingWeights):
             examples = self._recognised(dataset, split, label, inputs, transform)
         return write_report(page_of(self, examples), path)
 
+    @visiting()
     def save(self, folder: str | Path) -> Path:
         """Save as Parquet and JSON in `folder`, which then is a whole audit or what it was before.
 
@@ -113,6 +116,7 @@ class Audit(Findings, TrainingWeights):
         return storage.save(kept, folder)
 
     @classmethod
+    @visiting()
     def load(cls, folder: str | Path) -> Audit:
         """Load what `save` wrote.
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dataaudit.audit.exports import Exports
 from dataaudit.common import checks
+from dataaudit.common.guest import visiting
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.findings import gather
 
@@ -77,24 +78,25 @@ class Findings(Exports):
 
         k = checks.whole("k", k, 1, "pass outliers(k=20)")
         gather.check_space(by)
-        graph, labels = self._graph(by, outliers.NEAREST, dataset)
-        distance = outliers.mean_distance(graph.distances, outliers.NEAREST)
-        score = outliers.ratio(distance, np.asarray(np.median(distance)))
-        usual = outliers.usual_in_class(distance, labels, len(self.class_names))
-        chosen = np.argsort(-score, kind="stable")[:k]
-        times = outliers.ratio(distance, usual)[chosen]
-        table = pd.DataFrame(
-            {
-                "index": self.rows[chosen],
-                "label": self._names()[labels[chosen]],
-                "score": score[chosen],
-                "nearest": graph.distances[chosen, 0],
-                "distance": distance[chosen],
-                "usual": usual[chosen],
-                "reason": outliers.reasons(times, min(graph.depth, outliers.NEAREST)),
-            }
-        )
-        return gather.report_search(table, graph)
+        with visiting():
+            graph, labels = self._graph(by, outliers.NEAREST, dataset)
+            distance = outliers.mean_distance(graph.distances, outliers.NEAREST)
+            score = outliers.ratio(distance, np.asarray(np.median(distance)))
+            usual = outliers.usual_in_class(distance, labels, len(self.class_names))
+            chosen = np.argsort(-score, kind="stable")[:k]
+            times = outliers.ratio(distance, usual)[chosen]
+            table = pd.DataFrame(
+                {
+                    "index": self.rows[chosen],
+                    "label": self._names()[labels[chosen]],
+                    "score": score[chosen],
+                    "nearest": graph.distances[chosen, 0],
+                    "distance": distance[chosen],
+                    "usual": usual[chosen],
+                    "reason": outliers.reasons(times, min(graph.depth, outliers.NEAREST)),
+                }
+            )
+            return gather.report_search(table, graph)
 
     def ambiguous(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
         """Return the `k` examples that are most between two classes.
@@ -132,38 +134,39 @@ class Findings(Exports):
 
         k = checks.whole("k", k, 1, "pass ambiguous(k=20)")
         gather.check_space(by, ("dynamics",))
-        if by == "dynamics" or (by == "auto" and self.dynamics is not None):
-            if self.dynamics is None:
-                raise SettingError(
-                    "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='input'"
-                )
-            graph, labels, two = None, self.labels, ambiguous.of_dynamics(self.dynamics)
-            share_of = "of the mean probability over epochs"
-        else:
-            graph, labels = self._graph(by, ambiguous.VOTERS, dataset)
-            two = ambiguous.of_neighbours(graph, labels, len(self.class_names))
-            share_of = f"of its {min(ambiguous.VOTERS, graph.depth)} nearest neighbours"
-        order = np.argsort(-np.nan_to_num(two.score, nan=-1.0), kind="stable")
-        chosen = order[np.isfinite(two.score[order])][:k]
-        names = self._names()
-        first, second = names[two.first[chosen]], names[two.second[chosen]]
-        of_first, of_second = two.first_probability[chosen], two.second_probability[chosen]
-        table = pd.DataFrame(
-            {
-                "index": self.rows[chosen],
-                "given": names[labels[chosen]],
-                "first": first,
-                "second": second,
-                "first_probability": of_first,
-                "second_probability": of_second,
-                "score": two.score[chosen],
-                "reason": [
-                    f"{p:.0%} {share_of} for {a!r}, {q:.0%} for {b!r}" if b else f"all {share_of} for {a!r}"
-                    for a, b, p, q in zip(first, second, of_first.tolist(), of_second.tolist(), strict=True)
-                ],
-            }
-        )
-        return table if graph is None else gather.report_search(table, graph)
+        with visiting():
+            if by == "dynamics" or (by == "auto" and self.dynamics is not None):
+                if self.dynamics is None:
+                    raise SettingError(
+                        "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='input'"
+                    )
+                graph, labels, two = None, self.labels, ambiguous.of_dynamics(self.dynamics)
+                share_of = "of the mean probability over epochs"
+            else:
+                graph, labels = self._graph(by, ambiguous.VOTERS, dataset)
+                two = ambiguous.of_neighbours(graph, labels, len(self.class_names))
+                share_of = f"of its {min(ambiguous.VOTERS, graph.depth)} nearest neighbours"
+            order = np.argsort(-np.nan_to_num(two.score, nan=-1.0), kind="stable")
+            chosen = order[np.isfinite(two.score[order])][:k]
+            names = self._names()
+            first, second = names[two.first[chosen]], names[two.second[chosen]]
+            of_first, of_second = two.first_probability[chosen], two.second_probability[chosen]
+            table = pd.DataFrame(
+                {
+                    "index": self.rows[chosen],
+                    "given": names[labels[chosen]],
+                    "first": first,
+                    "second": second,
+                    "first_probability": of_first,
+                    "second_probability": of_second,
+                    "score": two.score[chosen],
+                    "reason": [
+                        f"{p:.0%} {share_of} for {a!r}, {q:.0%} for {b!r}" if b else f"all {share_of} for {a!r}"
+                        for a, b, p, q in zip(first, second, of_first.tolist(), of_second.tolist(), strict=True)
+                    ],
+                }
+            )
+            return table if graph is None else gather.report_search(table, graph)
 
     def duplicates(self, threshold: str | float = "auto", by: str = "input", *, dataset: Any = None) -> pd.DataFrame:
         """Return groups of examples that are equal or nearly so, those with differing labels first.
@@ -210,18 +213,19 @@ class Findings(Exports):
             "threshold", share, 0, 1, "left", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
         )
         gather.check_space(by)
-        graph, labels = self._graph(by, duplicates.DEPTH, dataset)
-        groups = duplicates.groups(graph.first(duplicates.DEPTH), labels, share)
-        table = pd.DataFrame(
-            {
-                "group": groups.group,
-                "index": self.rows[groups.index],
-                "label": self._names()[labels[groups.index]],
-                "distance": groups.distance,
-                "differing": groups.differing,
-            }
-        )
-        return gather.report_search(table, graph)
+        with visiting():
+            graph, labels = self._graph(by, duplicates.DEPTH, dataset)
+            groups = duplicates.groups(graph.first(duplicates.DEPTH), labels, share)
+            table = pd.DataFrame(
+                {
+                    "group": groups.group,
+                    "index": self.rows[groups.index],
+                    "label": self._names()[labels[groups.index]],
+                    "distance": groups.distance,
+                    "differing": groups.differing,
+                }
+            )
+            return gather.report_search(table, graph)
 
     def typical(self, k: int = 5, by: str = "auto") -> pd.DataFrame:
         """Return the `k` most typical examples of each class.
@@ -252,12 +256,13 @@ class Findings(Exports):
         name = typical.trusted(self.columns, self.default) if by == "auto" else by
         if name not in self.columns:
             raise SettingError(f"by={by!r}", "'auto', or a score of this audit", did_you_mean(name, self.columns))
-        values = self.columns[name]
-        ties = self.ties.get(name, np.zeros(len(values)))
-        chosen = typical.most_typical(values, ties, self.labels, len(self.class_names), k)
-        return pd.DataFrame(
-            {"class": self._names()[self.labels[chosen]], "index": self.rows[chosen], "score": values[chosen]}
-        )
+        with visiting():
+            values = self.columns[name]
+            ties = self.ties.get(name, np.zeros(len(values)))
+            chosen = typical.most_typical(values, ties, self.labels, len(self.class_names), k)
+            return pd.DataFrame(
+                {"class": self._names()[self.labels[chosen]], "index": self.rows[chosen], "score": values[chosen]}
+            )
 
     def score_new(
         self,
@@ -342,21 +347,22 @@ class Findings(Exports):
         gather.check_space(by)
         multiple_of(bandwidth)
         checks.flag("progress", progress, "pass progress=False for silence")
-        known = gather.needed(self._data(audited), "audited")
-        new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
-        space, seed = gather.space_of(by, known, self._model), self._seed()
-        if space == "hidden":
-            own = gather.hidden_rows(self._model, known.labels, seed, None, progress)
-            queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
-        else:
-            from dataaudit.representations.input import place_rows_beside
+        with visiting():
+            known = gather.needed(self._data(audited), "audited")
+            new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
+            space, seed = gather.space_of(by, known, self._model), self._seed()
+            if space == "hidden":
+                own = gather.hidden_rows(self._model, known.labels, seed, None, progress)
+                queries = gather.hidden_rows(self._model, np.zeros(len(new), np.int64), seed, new, progress)
+            else:
+                from dataaudit.representations.input import place_rows_beside
 
-            queries, own = place_rows_beside(new, known)
-        scored = novelty.novelty(queries, own, known.labels, len(self.class_names), k, bandwidth, seed, progress)
-        probabilities = None
-        if self._model is not None:
-            probabilities = unseen.predictions(self._model.on(new, progress), len(new))
-        return unseen.frame(scored, space, probabilities, given, self.class_names)
+                queries, own = place_rows_beside(new, known)
+            scored = novelty.novelty(queries, own, known.labels, len(self.class_names), k, bandwidth, seed, progress)
+            probabilities = None
+            if self._model is not None:
+                probabilities = unseen.predictions(self._model.on(new, progress), len(new))
+            return unseen.frame(scored, space, probabilities, given, self.class_names)
 
     def _seed(self) -> int:
         return int(self.settings.get("seed") or 0)

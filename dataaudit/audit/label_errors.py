@@ -10,6 +10,7 @@ import pandas as pd
 
 from dataaudit.audit.fields import Scored
 from dataaudit.common import checks
+from dataaudit.common.guest import settled
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.labels.calibration import CHANCE, NONE_SEEN
@@ -79,6 +80,7 @@ class LabelDecisions(Scored):
         """
         return self._known_errors().probability.copy()
 
+    @settled()
     def noise_rate(self) -> NoiseRate:
         """Estimate how many labels are wrong, overall and by pair of classes.
 
@@ -122,6 +124,7 @@ class LabelDecisions(Scored):
         )
         return NoiseRate(errors.rate, errors.lower, errors.upper, pairs, dict(errors.estimates), errors.unknown)
 
+    @settled()
     def mislabeled(
         self,
         how: str = "auto",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataaudit.audit.exports import Exports
+from dataaudit.common.guest import settled
 from dataaudit.curriculum.base import ScoredExamples, Strategy
 from dataaudit.errors import SettingError
 
@@ -86,11 +87,12 @@ class TrainingWeights(Exports):
 
         name = self._named(by)
         check_moment(epoch, total_epochs)
-        chosen = resolve(strategy, options)
-        if dataset is not None:
-            self._recognised(dataset, None, None, None, None)
-        scored = self._scored(name)
-        return weights(chosen, scored, epoch, total_epochs, unscored=unscored, normalise=normalise)
+        with settled():
+            chosen = resolve(strategy, options)
+            if dataset is not None:
+                self._recognised(dataset, None, None, None, None)
+            scored = self._scored(name)
+            return weights(chosen, scored, epoch, total_epochs, unscored=unscored, normalise=normalise)
 
     def schedule(
         self, strategy: str | Strategy, total_epochs: int, **settings: Any

@@ -17,7 +17,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from dataaudit.common import checks
-from dataaudit.errors import ClusterError, SettingError, require
+from dataaudit.errors import AuditWarning, ClusterError, SettingError, require
 
 IN_FLIGHT = 2
 """Tasks that wait or run at a time, for each that the cluster runs: none has to wait for the driver."""
@@ -191,7 +191,7 @@ class RayPool:
         )
         if self.resources.address is None:
             raise error
-        warnings.warn(f"{error}; waiting for such a node to join", stacklevel=4)
+        warnings.warn(f"{error}; waiting for such a node to join", AuditWarning, stacklevel=4)
 
     def _slots(self, ray: Any) -> int:
         """Tasks that the cluster, which may grow, runs at a time."""

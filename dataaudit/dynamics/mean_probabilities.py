@@ -31,9 +31,9 @@ class MeanProbabilities:
         self.exact = is_exact(n, classes)
         width, offered = (classes, classes) if self.exact else (SLOTS, OFFERED)
         # One row more than examples: repeated rows of a batch are written there and forgotten.
-        self.mass = torch.zeros(n, width, device=device)
+        self.mass = torch.zeros(n, width, dtype=torch.float32, device=device)
         self.classes = None if self.exact else torch.full((n, width), -1, dtype=torch.int32, device=device)
-        self._staged = torch.zeros(n + 1, offered, device=device)
+        self._staged = torch.zeros(n + 1, offered, dtype=torch.float32, device=device)
         self._staged_classes = None if self.exact else torch.zeros(n + 1, offered, dtype=torch.int32, device=device)
         self.periods = Periods(n, classes, device)
 

@@ -32,7 +32,7 @@ class Pending:
             # Indices and labels stay where they come from: copying them to a CUDA device would take a call a batch.
             self._buffers = (
                 torch.empty(self._capacity, dtype=torch.int64, device=index.device),
-                torch.empty(self._capacity, self._classes, device=logits.device),
+                torch.empty(self._capacity, self._classes, dtype=torch.float32, device=logits.device),
                 torch.empty((self._capacity, *self._label_shape), dtype=torch.int64, device=label.device),
             )
         indices, values, labels = self._buffers

@@ -27,7 +27,7 @@ class Periods:
     """
 
     def __init__(self, n: int, classes: int, device: torch.device, elements: int = ELEMENTS) -> None:
-        self.sums = torch.zeros(stretches(n, classes, elements), n, classes, device=device)
+        self.sums = torch.zeros(stretches(n, classes, elements), n, classes, dtype=torch.float32, device=device)
         self.epochs = 0
         self.width = 1
 

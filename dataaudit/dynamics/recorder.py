@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dataaudit.common import checks
+from dataaudit.common.guest import settled
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics import batches
 from dataaudit.dynamics.history import History
@@ -93,6 +94,7 @@ class Recorder:
         self._flush()
         return self._labels
 
+    @settled()
     def latest_losses(self) -> FloatArray:
         """Cross-entropy of each row when it was last seen in training, float64 [n], NaN where it never was.
 
@@ -128,6 +130,7 @@ class Recorder:
         """Record a batch of the evaluation pass after training; the arguments are those of `update`."""
         self._collect(indices, logits, labels, final=True)
 
+    @settled()
     def end_epoch(self, group: Any = None) -> None:
         """Close an epoch.
 
@@ -173,6 +176,7 @@ class Recorder:
         self._means.commit(seen_on_device)
         self._clear_epoch()
 
+    @settled()
     def discard_epoch(self) -> None:
         """Forget the training batches since the last `end_epoch` (an epoch that was interrupted).
 
@@ -185,6 +189,7 @@ class Recorder:
             self._means.discard()
             self._clear_epoch()
 
+    @settled()
     def _collect(self, indices: Any, logits: Any, labels: Any, final: bool) -> None:
         index, label = torch.as_tensor(indices), torch.as_tensor(labels)
         values = torch.as_tensor(logits).detach()
@@ -204,6 +209,7 @@ class Recorder:
             self._flush()
             self._pending.add(index, values, label)
 
+    @settled()
     def _flush(self) -> None:
         if self._pending.rows == 0:
             return
@@ -243,7 +249,7 @@ class Recorder:
     def _allocate(self, device: torch.device) -> None:
         self._device = device
         self._position = torch.full((self.units + 1,), -1, dtype=torch.int64, device=device)
-        self._staged = torch.zeros(self.units + 1, 7, device=device)
+        self._staged = torch.zeros(self.units + 1, 7, dtype=torch.float32, device=device)
         self._staged_labels = torch.zeros(self.units + 1, dtype=torch.int64, device=device)
         self._means = MeanProbabilities(self.units, self.outcomes, device)
 
@@ -251,6 +257,7 @@ class Recorder:
         self._position.fill_(-1)
         self._written = 0
 
+    @settled()
     def dynamics(self) -> Dynamics | None:
         """Dynamics of the complete epochs; None before the first."""
         if self.epochs == 0:
@@ -284,6 +291,7 @@ class Recorder:
             informed_probabilities=self._means.periods.mean(weights**2, seen_bits),
         )
 
+    @settled()
     def predictions(self) -> Predictions | None:
         """Predictions of the evaluation pass; None if `evaluate` was never called."""
         self._flush()
@@ -292,6 +300,7 @@ class Recorder:
         confidence, largest, margin, predicted = self._final.astype(np.float64).T
         return Predictions(confidence, largest, margin, np.nan_to_num(predicted, nan=-1.0).astype(np.int64))
 
+    @settled()
     def merge(self, other: Recorder) -> None:
         """Add what another process recorded of the same training run.
 
@@ -318,6 +327,7 @@ class Recorder:
         if self.epochs:
             self._means.merge(other._means)
 
+    @settled()
     def state_dict(self) -> dict[str, Any]:
         """Everything recorded, as tensors, numbers and strings, with a digest.
 
@@ -357,6 +367,7 @@ class Recorder:
             state["means"] = self._means.state()
         return state
 
+    @settled()
     def restore(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
         """Restore what `snapshot` gave; raises as `load_state_dict`."""
         check_state(state, self.n, self.classes, self.task)

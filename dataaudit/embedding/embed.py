@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from dataaudit.common import checks
+from dataaudit.common.guest import visiting
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
 from dataaudit.data.columns import check_column
@@ -25,6 +26,7 @@ BLOCK = 8192
 Read = Callable[[int, int], list[Any]]
 
 
+@visiting()
 def embed(
     data: Any,
     model: Any,

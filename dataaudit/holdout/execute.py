@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.progress import Advance, progress_bar
-from dataaudit.errors import ModelError, StorageError
+from dataaudit.errors import AuditWarning, ModelError, StorageError
 from dataaudit.holdout.base import Failure, FitPredict, Group
 from dataaudit.holdout.job import Job, grouped
 from dataaudit.holdout.plan import Plan, Run
@@ -89,6 +89,7 @@ class Execution:
             warnings.warn(
                 f"{len(self.failed)} holdout runs failed twice and do not count (run {numbers}); their tracebacks are "
                 "in audit.settings['holdout']['failed']",
+                AuditWarning,
                 stacklevel=2,
             )
 

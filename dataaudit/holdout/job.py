@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
+from dataaudit.common.guest import visiting
 from dataaudit.common.types import BoolArray
 from dataaudit.errors import StorageError
 from dataaudit.holdout.base import Failure, FitPredict, Group, NestedFitPredict, Outcome
@@ -29,10 +30,11 @@ class Job:
         """Carry out `runs`, or say why they failed; their records are in the store before they are returned."""
         records: list[Record] = []
         try:
-            for record in self._nested(runs) if self.plan.design == "nested" else map(self._single, runs):
-                if self.store is not None:
-                    self.store.write(record)
-                records.append(record)
+            with visiting(worker=True):
+                for record in self._nested(runs) if self.plan.design == "nested" else map(self._single, runs):
+                    if self.store is not None:
+                        self.store.write(record)
+                    records.append(record)
         except StorageError:
             return Failure(runs, traceback.format_exc(), stored=True)
         except KeyboardInterrupt:

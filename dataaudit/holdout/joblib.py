@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from dataaudit.common import checks
+from dataaudit.common.guest import visiting
 from dataaudit.common.workers import end_with
 from dataaudit.errors import ModelError, SettingError, require
 from dataaudit.holdout.base import Failure, Group
@@ -179,7 +180,8 @@ def _receive(packed: bytes, driver: int) -> None:
     global _job
     end_with(driver)
     try:
-        _job = loads(packed)
+        with visiting(worker=True):
+            _job = loads(packed)
     except Exception:  # Reported with every group: a worker that dies here would only be started again.
         _job = partial(_not_unpacked, traceback.format_exc())
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dataaudit.common import guest
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.interrupts import deferred_interrupt, released_interrupt
 from dataaudit.common.progress import progress_bar
@@ -40,7 +41,7 @@ def module_of(model: nn.Module | Callable[[], Any]) -> Any:
     """The module itself, or what a factory returns; no global generator is touched."""
     if isinstance(model, nn.Module):
         return model
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), guest.default_dtype(guest.callers_dtype()):
         torch.manual_seed(0)
         return model()
 
@@ -105,7 +106,7 @@ class TorchLearner(Learner):
         self._classes = len(examples.class_names)
         self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
-        self._default_dtype = torch.get_default_dtype()
+        self._default_dtype = guest.callers_dtype()
         self._takes_tokens = False
         self._dtype = torch.float32
         self.layout = GIVEN
@@ -134,7 +135,8 @@ class TorchLearner(Learner):
     @property
     def description(self) -> dict[str, Any]:
         """Model, recipe, device and precision as JSON values."""
-        chosen, notes = {}, [self._precision_reason, *(self.builder.notes if self.builder is not None else ())]
+        precision, reason = self._computed_in()
+        chosen, notes = {}, [reason, *(self.builder.notes if self.builder is not None else ())]
         if self._choice is not None:
             chosen, notes = {"recipe_chosen": self._choice.reasons}, [*notes, *self._choice.notes]
         return {
@@ -142,23 +144,26 @@ class TorchLearner(Learner):
             "recipe": self.recipe.to_dict(),
             **chosen,
             "device": str(self.device),
-            "precision": self.precision,
+            "precision": precision,
             "engine": "torch",
             **self.layout.settings,
             "notes": notes,
         }
 
+    def _computed_in(self) -> tuple[str, str]:
+        """Precision in which it trains, and why: weights of another type than float32 may leave no choice."""
+        if self._dtype == torch.float32 or (self._dtype != torch.float64 and self.precision == "bfloat16"):
+            return self.precision, self._precision_reason
+        own = str(self._dtype).removeprefix("torch.")
+        return own, f"precision {own}: that of the model's weights"
+
     def module(self, seed: int) -> nn.Module:
         """Model at the start of training, on the device; never the caller's own object."""
         torch.manual_seed(seed)
         if self._factory is not None:
-            # A worker process has torch's own default type, the caller's may be another.
-            previous = torch.get_default_dtype()
-            torch.set_default_dtype(self._default_dtype)
-            try:
+            # A model is of the caller's default type, in worker processes too.
+            with guest.default_dtype(self._default_dtype):
                 module = self._factory()
-            finally:
-                torch.set_default_dtype(previous)
             if not isinstance(module, nn.Module):
                 raise ModelError(
                     f"a function that returned {type(module).__name__}",

@@ -13,7 +13,13 @@ from dataaudit.errors import ModelError
 
 
 def copied(module: nn.Module) -> nn.Module:
-    """Deep copy of a module; `ModelError` if it holds tensors that are results of a computation."""
+    """Deep copy of a module; `ModelError` if it holds results of a computation, or has parameters without values."""
+    if any(parameter.is_meta for parameter in module.parameters()):
+        raise ModelError(
+            f"a {type(module).__name__} on the device 'meta', where parameters have no values",
+            "a module with weights",
+            "make it on the CPU, or pass a factory, for example lambda: MyModel()",
+        )
     try:
         return copy.deepcopy(module)
     except RuntimeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dataaudit.common.guest import visiting
 from dataaudit.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,5 +47,6 @@ class Interrupted(KeyboardInterrupt):
                 "at least one complete epoch or holdout run to score",
                 "run score again and let one finish",
             )
-        audit: Audit = self._keep()
+        with visiting():
+            audit: Audit = self._keep()
         return audit

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataaudit.audit.base import Audit
+from dataaudit.common.guest import visiting
 from dataaudit.density.protocol import DensityEngine
 from dataaudit.holdout.settings import Holdout
 from dataaudit.neighbours.protocol import NeighbourSearch
@@ -92,7 +93,8 @@ def score(
         n * n * d = 4e11 and "ivf" beyond, else torch. A named search never gives way to another; the audit's settings
         say which one ran.
     seed
-        Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU.
+        Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU. Calls in
+        several threads wait for one another.
     progress
         Whether to draw a progress bar on standard error.
     holdout
@@ -163,13 +165,14 @@ def score(
         cache=cache,
         repeats=repeats,
     )
-    with request.timer.stage("total"):
-        plan = make_plan(request)
+    with visiting():
+        with request.timer.stage("total"):
+            plan = make_plan(request)
+            try:
+                evidence = collect(plan)
+            except KeyboardInterrupt as error:
+                raise interrupted(plan) from error
         try:
-            evidence = collect(plan)
+            return assemble(plan, evidence)
         except KeyboardInterrupt as error:
             raise interrupted(plan) from error
-    try:
-        return assemble(plan, evidence)
-    except KeyboardInterrupt as error:
-        raise interrupted(plan) from error

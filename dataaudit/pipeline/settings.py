@@ -45,6 +45,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         },
         "fingerprint": None if subject.inspection is None else subject.inspection.fingerprint,
     }
+    if plan.run.set_aside:
+        settings["set_aside"] = plan.run.set_aside
     dropped = None if subject.examples is None else subject.examples.dropped
     if dropped is not None and len(dropped):
         settings["dropped_rows"] = dropped.tolist()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common import guest
 from dataaudit.common.timing import Timer
 from dataaudit.common.types import IntArray
 from dataaudit.scores.base import Scorer
@@ -34,6 +35,8 @@ class Run:
         For a reader of the audit; planning adds to them.
     task
         What a label is.
+    set_aside
+        Settings of the caller's process that the library replaced while it worked.
     """
 
     labels: IntArray
@@ -43,6 +46,7 @@ class Run:
     timer: Timer
     notes: list[str] = field(default_factory=list)
     task: Task = CLASSIFICATION
+    set_aside: list[str] = field(default_factory=guest.set_aside)
 
     @property
     def classes(self) -> int:

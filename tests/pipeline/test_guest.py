@@ -1,0 +1,526 @@
+"""Whatever the caller has set in the process: results are the same, and all is put back."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from contextlib import ExitStack, contextmanager
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+import torch
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+from torch import nn
+from typer.testing import CliRunner
+
+import dataaudit
+from dataaudit import Holdout, Interrupted, LinearProbe, NearestNeighbours, Recipe, Recorder, score
+from dataaudit.cli import app
+from dataaudit.common import guest
+from dataaudit.errors import AuditWarning, ModelError, SettingError
+
+RNG = np.random.default_rng(0)
+N = 60
+LABELS = np.arange(N) % 3
+INPUTS = (RNG.normal(size=(N, 5)) + 3.0 * np.eye(3, 5)[LABELS]).astype(np.float32)
+LABELS[::17] = (LABELS[::17] + 1) % 3
+NEW = INPUTS[:4] + 0.5
+RECIPE = Recipe(epochs=2, precision="float32", batch_size=16)
+
+
+def net(dtype=torch.float32):
+    return nn.Sequential(nn.Linear(5, 16, dtype=dtype), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3, dtype=dtype))
+
+
+torch.manual_seed(0)
+MODULE = net()
+
+
+# What the caller may have set.
+
+
+@contextmanager
+def attribute(read, write, value):
+    before = read()
+    write(value)
+    try:
+        yield
+    finally:
+        write(before)
+
+
+@contextmanager
+def filters(action, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter(action, **options)
+        yield
+
+
+@contextmanager
+def handlers():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def several(*managers):
+    with ExitStack() as stack:
+        for manager in managers:
+            stack.enter_context(manager)
+        yield
+
+
+SETTINGS = {
+    "nothing": lambda: several(),
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "autocast twice": lambda: several(torch.autocast("cpu", torch.bfloat16), torch.autocast("cpu", torch.bfloat16)),
+    "default device": lambda: torch.device("meta"),
+    "another default device": lambda: attribute(torch.get_default_device, torch.set_default_device, "meta"),
+    "default dtype": lambda: attribute(torch.get_default_dtype, torch.set_default_dtype, torch.float64),
+    "errors of NumPy": lambda: np.errstate(all="raise"),
+    "deterministic": lambda: attribute(
+        torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms, True
+    ),
+    "warnings are errors": lambda: filters("error"),
+    "numerical warnings are errors": lambda: filters("error", category=RuntimeWarning),
+    "a thread of torch": lambda: attribute(torch.get_num_threads, torch.set_num_threads, 1),
+    "a thread of BLAS": lambda: threadpool_limits(1),
+    "handlers": handlers,
+    "spawn": lambda: attribute(
+        lambda: multiprocessing.get_start_method(allow_none=True),
+        lambda method: multiprocessing.set_start_method(method, force=True),
+        "spawn",
+    ),
+    "frames of scikit-learn": lambda: sklearn.config_context(transform_output="pandas"),
+    "all at once": lambda: several(
+        torch.inference_mode(), torch.autocast("cpu", torch.bfloat16), torch.device("meta"), np.errstate(all="raise"),
+        filters("error"), handlers(),
+    ),
+}  # fmt: skip
+
+
+def process():
+    """What must be as it was: values that can be compared."""
+    names, state, *rest = np.random.get_state()  # noqa: NPY002
+    return {
+        "grad": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "autocast": [torch.is_autocast_enabled(device) for device in ("cpu", "cuda")],
+        "nesting": (torch.autocast_increment_nesting(), torch.autocast_decrement_nesting()),
+        "device": torch.get_default_device(),
+        "dtype": torch.get_default_dtype(),
+        "numpy": np.geterr(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "filters": list(warnings.filters),
+        "threads": torch.get_num_threads(),
+        "handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "start": multiprocessing.get_start_method(allow_none=True),
+        "python": random.getstate(),
+        "generator of numpy": (names, state.tolist(), rest),
+        "generator of torch": torch.get_rng_state().tolist(),
+        "environment": dict(os.environ),
+    }
+
+
+# What the caller may call.
+
+
+@cache
+def audit():
+    return score(MODULE, (INPUTS, LABELS), recipe=RECIPE, progress=False)
+
+
+def plain(result):
+    """Arrays of a result, and of what it holds, as lists that compare NaN as equal."""
+    if isinstance(result, dataaudit.Audit):
+        return {"columns": plain(result.columns), "precision": result.settings["precision"]}
+    if isinstance(result, pd.DataFrame):
+        return plain({name: result[name].to_numpy() for name in result})
+    if isinstance(result, dict):
+        return {name: plain(value) for name, value in result.items()}
+    if isinstance(result, (list, tuple)):
+        return [plain(value) for value in result]
+    return np.asarray(result)
+
+
+def scored(model, data=(INPUTS, LABELS), scorers="auto", **options):
+    return plain(score(model, data, scorers, progress=False, **options))
+
+
+def recorded(tmp_path):
+    recorder, order = Recorder(N, 3), np.arange(N)
+    logits = torch.tensor(INPUTS[:, :3].tolist(), dtype=torch.float32, device="cpu")
+    rows, labels = torch.tensor(order, device="cpu"), torch.tensor(LABELS, device="cpu")
+    for scale in (1.0, 300.0):
+        recorder.update(rows, logits * scale, labels)
+        recorder.end_epoch()
+    recorder.evaluate(rows, logits, labels)
+    again = Recorder(N, 3)
+    again.load_state_dict(recorder.state_dict())
+    return plain([vars(again.dynamics()), vars(again.predictions()), again.latest_losses(), scored(again, None)])
+
+
+def weighed(tmp_path):
+    names = set(dataaudit.strategies.names()) - {"small_loss"}
+    weights = {name: audit().weights(name, epoch=1, total_epochs=3) for name in sorted(names)}
+    samplers = [dataaudit.CurriculumSampler(next(iter(weights.values())), replacement=again) for again in (False, True)]
+    return plain([weights, [list(sampler) for sampler in samplers]])
+
+
+def saved(tmp_path):
+    audit().report(tmp_path / "report.html")
+    audit().save(tmp_path / "audit")
+    again = dataaudit.Audit.load(tmp_path / "audit")
+    asked = [again.outliers(5, dataset=(INPUTS, LABELS)), again.suspects(5), again.mislabeled(count=5)]
+    return plain([*asked, again.noise_rate().rate, again.error_probability()])
+
+
+def commanded(tmp_path):
+    frame = pd.DataFrame(INPUTS, columns=list("abcde")).assign(label=LABELS)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    done = CliRunner().invoke(app, ["score", str(tmp_path / "rows.csv"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    return plain(pd.read_csv(tmp_path / "out/suspects.csv"))
+
+
+@cache
+def encoder():
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["[PAD]", "[UNK]", "a", "b"])}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]")
+    config = transformers.BertConfig(
+        vocab_size=4, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    return transformers.BertModel(config), tokenizer
+
+
+def embedded(tmp_path):
+    model, tokenizer = encoder()
+    return plain(dataaudit.embed(["a b", "b", "c a"], model, tokenizer=tokenizer, progress=False))
+
+
+COMMAND = "the command line"
+ENTRIES = {
+    "a module": lambda folder: scored(MODULE, recipe=RECIPE),
+    "a factory in bfloat16": lambda folder: scored(
+        net, scorers="mean_margin", recipe=Recipe(epochs=2, precision="bfloat16"), repeats=2
+    ),
+    "gradients": lambda folder: scored(
+        MODULE, scorers=["density/gradient_sketch", "knn_c_score/hidden"], recipe=RECIPE
+    ),
+    "scikit-learn": lambda folder: scored(LogisticRegression()),
+    "a probe": lambda folder: scored(LinearProbe(), scorers=["c_score"], holdout=Holdout(runs=4, backend="serial")),
+    "neighbours": lambda folder: scored(NearestNeighbours()),
+    "subset runs": lambda folder: scored(MODULE, scorers="c_score", recipe=RECIPE, holdout=Holdout(runs=2)),
+    "texts": lambda folder: scored(None, ([f"word{i % 7} of {i}" for i in range(N)], LABELS)),
+    "a cache": lambda folder: scored(MODULE, recipe=RECIPE, cache=folder / "cache"),
+    "findings": lambda folder: plain(
+        [audit().outliers(5, by="hidden"), audit().duplicates(), audit().ambiguous(5, by="input"), audit().typical()]
+    ),
+    "new rows": lambda folder: plain(audit().score_new(NEW, LABELS[:4], by="hidden", progress=False)),
+    "decisions": lambda folder: plain([audit().mislabeled(), audit().noise_rate().pairs, repr(audit())]),
+    "cleaning": lambda folder: plain(audit().clean("drop")[1]),
+    "a recorder": recorded,
+    "weights": weighed,
+    "a folder and a page": saved,
+    COMMAND: commanded,
+    "texts as vectors": embedded,
+}
+
+
+@cache
+def usual(entry, folder):
+    return ENTRIES[entry](folder)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("usual")
+
+
+# A command has a process of its own, whose start decides about most of it.
+OF_A_PROCESS = ("warnings are errors", "errors of NumPy", "handlers")
+
+
+@pytest.mark.parametrize(
+    ("entry", "setting"),
+    [(entry, setting) for entry in ENTRIES for setting in SETTINGS if entry != COMMAND or setting in OF_A_PROCESS],
+)
+def test_results_are_the_same_and_all_is_put_back(entry, setting, folder, tmp_path):
+    expected = usual(entry, folder)
+    with SETTINGS[setting]():
+        before = process()
+        found = ENTRIES[entry](tmp_path)
+        after = process()
+    assert after == before
+    np.testing.assert_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("nothing", None),
+        ("no_grad", ["torch.no_grad"]),
+        ("default dtype", ["default dtype torch.float64"]),
+        ("autocast twice", ["torch.autocast('cpu')"]),
+        ("warnings are errors", ["warnings as errors"]),
+        ("all at once", ["warnings as errors", "np.seterr", "torch.inference_mode", "default device meta",
+                         "torch.autocast('cpu')"]),
+    ],
+)  # fmt: skip
+def test_the_settings_say_what_was_set_aside(setting, said):
+    with SETTINGS[setting]():
+        found = score(LinearProbe(), (INPUTS, LABELS), "confidence", progress=False)
+    assert found.settings.get("set_aside") == said
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_settings_tell_the_precision_that_was_trained_in(dtype, precision):
+    ran = []
+
+    class Model(nn.Linear):
+        def forward(self, inputs):
+            outputs = super().forward(inputs)
+            if self.training:
+                ran.append(outputs.dtype)
+            return outputs
+
+    with torch.autocast("cpu", torch.float16):
+        found = score(
+            Model(5, 3, dtype=dtype), (INPUTS, LABELS), "mean_margin", recipe=Recipe(epochs=1, precision=precision),
+            progress=False,
+        )  # fmt: skip
+    assert {str(one) for one in ran} == {f"torch.{found.settings['precision']}"}
+
+
+def test_a_model_without_values_is_refused_and_its_factory_is_not():
+    with torch.device("meta"):
+        with pytest.raises(ModelError, match="'meta'"):
+            score(net(), (INPUTS, LABELS), recipe=RECIPE, progress=False)
+        found = scored(net, scorers="mean_margin", recipe=RECIPE)
+    np.testing.assert_equal(found, scored(net, scorers="mean_margin", recipe=RECIPE))
+
+
+def test_a_model_that_a_factory_makes_is_of_the_callers_default_type():
+    with SETTINGS["default dtype"]():
+        found = score(lambda: net(dtype=None), (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
+    assert found.settings["precision"] == "float64"
+
+
+def test_weights_in_training_are_cast_anew_within_the_callers_autocast():
+    """Autocast keeps what it cast to its outermost end."""
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(5, 5)
+            self.last = nn.Linear(5, 3)
+
+        def forward(self, inputs):
+            return self.last(self.layer(self.layer(inputs)))
+
+    torch.manual_seed(1)
+    model, recipe = Twice(), Recipe(epochs=3, precision="bfloat16", batch_size=16)
+    usual = scored(model, scorers="mean_margin", recipe=recipe)
+    with SETTINGS["autocast twice"]():
+        np.testing.assert_equal(scored(model, scorers="mean_margin", recipe=recipe), usual)
+
+
+class Undetermined(nn.Linear):
+    def forward(self, inputs):
+        outputs = super().forward(inputs)
+        if self.training:
+            torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
+        return outputs
+
+
+def test_operations_without_a_deterministic_version_are_explained():
+    model = Undetermined(5, 3)
+    with SETTINGS["deterministic"](), pytest.raises(SettingError, match=r"use_deterministic_algorithms.*warn_only"):
+        score(model, (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
+    score(model, (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [Stopped, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("setting", ["nothing", "default dtype", "all at once"])
+def test_all_is_put_back_where_an_error_passes(error, setting):
+    calls = []
+
+    class Model(nn.Linear):
+        def forward(self, inputs):
+            calls.append((torch.rand(1), random.random(), np.random.rand()))  # noqa: NPY002
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if self.training and len(calls) > 12:
+                raise error
+            return super().forward(inputs)
+
+    model = Model(5, 3)
+    with SETTINGS[setting]():
+        before = process()
+        with pytest.raises((error, Interrupted)):
+            score(model, (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
+        assert process() == before
+
+
+def test_warnings_of_the_library_are_the_callers():
+    """Those of other packages do not end a call where all are to be errors, and stay silent where the caller wants."""
+
+    def both(filter_):
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.resetwarnings()
+            filter_()
+            with guest.visiting():
+                warnings.warn("somebody's", DeprecationWarning, stacklevel=2)
+                warnings.warn("ours", AuditWarning, stacklevel=2)
+        return [str(one.message) for one in heard]
+
+    with pytest.raises(AuditWarning, match="ours"):
+        both(lambda: warnings.simplefilter("error"))
+    assert both(lambda: warnings.simplefilter("error", DeprecationWarning)) == ["somebody's", "ours"]
+    assert both(lambda: warnings.simplefilter("ignore")) == []
+    assert both(lambda: warnings.simplefilter("always")) == ["somebody's", "ours"]
+
+
+# Threads.
+
+
+def in_threads(*calls, timeout=60):
+    """Results of calls that begin at once, each in a thread."""
+    results, gate = [None] * len(calls), threading.Barrier(len(calls))
+
+    def run(place, call):
+        gate.wait()
+        results[place] = call()
+
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout)
+        assert not thread.is_alive()
+    return results
+
+
+def drawn(seed):
+    return scored(net, scorers="mean_margin", recipe=RECIPE, seed=seed)
+
+
+@pytest.mark.parametrize("other", list(ENTRIES))
+def test_two_threads_give_what_each_gives_alone(other, folder, tmp_path):
+    if other == COMMAND:
+        pytest.skip("its runner takes standard output from all threads")
+    expected, alone, before = usual(other, folder), drawn(1), process()
+    found = in_threads(lambda: drawn(1), lambda: ENTRIES[other](tmp_path), lambda: drawn(1))
+    np.testing.assert_equal(found, [alone, expected, alone])
+    assert process() == before
+
+
+class Threads:
+    """A backend of threads, as a package may register."""
+
+    name = "threads"
+
+    def describe(self):
+        return {}
+
+    def check(self):
+        pass
+
+    def map(self, job, groups):
+        results = in_threads(*(lambda group=group: job(group) for group in groups))
+        yield from zip(groups, results, strict=True)
+
+
+def test_runs_in_threads_are_those_one_after_another():
+    options = {"scorers": "c_score", "recipe": RECIPE}
+    backends = ("serial", Threads())
+    one, other = (scored(net, holdout=Holdout(runs=4, backend=each), **options) for each in backends)
+    np.testing.assert_equal(other, one)
+
+
+def test_a_model_may_call_the_library():
+    alone, inner = drawn(1), []
+
+    class Model(nn.Linear):
+        def forward(self, inputs):
+            if not inner:
+                inner.append(None)
+                inner[0] = drawn(1)
+            return super().forward(inputs)
+
+    for backend in ("serial", Threads()):
+        inner.clear()
+        score(lambda: Model(5, 3), (INPUTS, LABELS), "c_score", recipe=RECIPE, progress=False,
+              holdout=Holdout(runs=2, backend=backend))  # fmt: skip
+        np.testing.assert_equal(inner[0], alone)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+def test_a_forked_process_waits_for_nobody():
+    code = """
+import os, threading, time
+from dataaudit.common.guest import visiting
+held, done = threading.Event(), threading.Event()
+def hold():
+    with visiting():
+        held.set()
+        done.wait(60)
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if not child:
+    with visiting():
+        os._exit(7)
+end = time.monotonic() + 20
+while not (status := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
+    time.sleep(0.02)
+done.set()
+thread.join()
+print(os.waitstatus_to_exitcode(status[1]) if status[0] else "hangs")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "7"
+
+
+def test_worker_processes_bear_strict_warnings():
+    """They take the flags of the interpreter, before the library is imported."""
+    code = """
+import numpy as np, dataaudit
+from dataaudit import Holdout, LinearProbe, backends
+if __name__ == "__main__":
+    rows = np.random.default_rng(0).normal(size=(30, 3))
+    holdout = Holdout(runs=2, backend=backends.Joblib(n_jobs=1))
+    data = (rows, np.arange(30) % 2)
+    audit = dataaudit.score(LinearProbe("logistic"), data, "c_score", holdout=holdout, progress=False)
+    print(audit.settings["holdout"]["failed"], audit.settings["set_aside"])
+"""
+    environment = {**os.environ, "PYTHONWARNINGS": "error::RuntimeWarning,error::FutureWarning"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, env=environment, check=False
+    )
+    assert done.stdout.strip() == "[] ['warnings as errors']", done.stderr
