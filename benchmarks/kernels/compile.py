@@ -71,8 +71,8 @@ def source(variant: Variant, tile: triton_plan.Tile) -> tuple[Any, dict[str, int
     types = dict.fromkeys(("x", "y"), rows)
     types |= dict.fromkeys(("x_norms", "y_norms", "shifts"), "*fp32") | {"scale": "fp32"}
     types |= dict.fromkeys(("by_row", "by_column", "sums"), "*fp64")
-    types |= dict.fromkeys(("x_labels", "y_labels", "runs", "programs", "own", "layers"), "*i32")
-    types |= dict.fromkeys(("stride", "count", "begin", "end", "tiles", "n"), "i32")
+    types |= dict.fromkeys(("x_labels", "y_labels", "runs", "programs", "own", "tiles", "layers"), "*i32")
+    types |= dict.fromkeys(("stride", "count", "begin", "end", "n"), "i32")
     signature = {name: "constexpr" if name in constants else types[name] for name in kernel.arg_names}
     # Addresses from torch, and widths that are whole steps, are multiples of 16; the launcher finds the same.
     aligned = {name for name, kind in signature.items() if kind.startswith("*")} | {"stride"}

@@ -134,9 +134,10 @@ def _shifted(products, first, end, row_norm, norms, scale, shift):
 
 @numba.njit(nogil=True, fastmath=FAST)
 def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, shifts):
-    """`add_sums` for rows whose every kernel value may underflow: sums of 2^(t - shift), rows only.
+    """`add_sums` for rows whose every kernel value of a kind may underflow: sums of 2^(t - shift), rows only.
 
-    `shifts`, float64 [rows], holds the largest exponent so far (-inf at first); sums are rescaled when it grows.
+    `shifts`, float64 [2, rows], holds the largest exponents so far (-inf at first), of other labels and of the same;
+    sums are rescaled when one grows.
     """
     for row in range(rows):
         line = products[row]
@@ -144,22 +145,17 @@ def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, en
         a, b, self = first[row], end[row], skip[row]
         if self < a or self >= b:
             self = b
-        largest = _largest(line, 0, a, norm, norms, scale, np.float32(-3e38))
-        largest = _largest(line, a, self, norm, norms, scale, largest)
-        largest = _largest(line, self + 1, b, norm, norms, scale, largest)
-        largest = _largest(line, b, columns, norm, norms, scale, largest)
-        if largest > shifts[row]:
-            shrink = 2.0 ** (shifts[row] - np.float64(largest))
-            row_sums[0, row] *= shrink
-            row_sums[1, row] *= shrink
-            shifts[row] = np.float64(largest)
-        shift = np.float32(shifts[row])
-        other = np.float64(_shifted(line, 0, a, norm, norms, scale, shift))
-        other += np.float64(_shifted(line, b, columns, norm, norms, scale, shift))
-        same = np.float64(_shifted(line, a, self, norm, norms, scale, shift))
-        same += np.float64(_shifted(line, self + 1, b, norm, norms, scale, shift))
-        row_sums[0, row] += other
-        row_sums[1, row] += same
+        for kind in range(2):
+            # Two ranges of columns: those around the row's label, or those of it around the row itself.
+            p, q, r, s = (0, a, b, columns) if kind == 0 else (a, self, self + 1, b)
+            largest = _largest(line, p, q, norm, norms, scale, np.float32(-3e38))
+            largest = _largest(line, r, s, norm, norms, scale, largest)
+            if largest > shifts[kind, row]:
+                row_sums[kind, row] *= 2.0 ** (shifts[kind, row] - np.float64(largest))
+                shifts[kind, row] = np.float64(largest)
+            shift = np.float32(shifts[kind, row])
+            row_sums[kind, row] += np.float64(_shifted(line, p, q, norm, norms, scale, shift))
+            row_sums[kind, row] += np.float64(_shifted(line, r, s, norm, norms, scale, shift))
 
 
 @numba.njit(nogil=True)

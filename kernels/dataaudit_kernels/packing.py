@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dataaudit_kernels.arrays import Floats, Integers
 from dataaudit_kernels.products import PANEL, Kind, per_word
 from dataaudit_kernels.threads import in_order
-from dataaudit_kernels.validation import FARTHEST, out_of_range
+from dataaudit_kernels.validation import FARTHEST, ROUNDED, moved_by_rounding, out_of_range
 
 BLOCK = 2**21
 """Values of the given rows that are held in float64 at a time."""
@@ -156,7 +156,8 @@ def pack(
     """Rows ``rows[order]``, minus the centre, in units, rounded and laid out in panels.
 
     Memory: the packed words and blocks of `BLOCK` values, one a thread. A `ValueError` names a row that is more than
-    `FARTHEST` units from the centre, and a `MemoryError` how many bytes do not fit.
+    `FARTHEST` units from the centre, or that rounding to bfloat16 moves by over `ROUNDED`; a `MemoryError` says how
+    many bytes do not fit.
     """
     d = rows.shape[1]
     depth = -(-d // per_word(kind))
@@ -192,6 +193,8 @@ def pack(
             taken /= unit
             _check_range(np.abs(taken).max(1, initial=0.0), part, name, centre is not None)
         block = rounded(taken, kind)
+        if kind == "bfloat16":
+            _check_rounding(np.linalg.norm(block - taken, axis=1), part, name, kind)
         squares[span] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         if sums is not None:
             sums[span] = block.sum(1, dtype=np.int64)
@@ -208,3 +211,9 @@ def _check_range(largest: Floats, part: Integers, name: str, centred: bool) -> N
     far = largest > FARTHEST
     if far.any():
         raise ValueError(out_of_range(int(part[far.argmax()]), name, centred))
+
+
+def _check_rounding(moved: Floats, part: Integers, name: str, kind: Kind) -> None:
+    worst = int(moved.argmax())
+    if moved[worst] > ROUNDED:
+        raise ValueError(moved_by_rounding(int(part[worst]), float(moved[worst]), name, kind))

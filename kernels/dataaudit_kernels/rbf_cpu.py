@@ -5,7 +5,7 @@
     for each block of pairs on or above the diagonal (threads):
         inner products, from those of the factors for gradients          products
         kernel values, added to the sums of its rows and its columns     epilogue
-    rows whose float32 sums underflow are looked at again, shifted
+    rows whose float32 sums, of all or of their label, underflow are looked at again, shifted
 
 Sums of blocks are float64, added in one order: results do not depend on the number of threads. Memory beyond the
 arguments: a packed copy (4 bytes a float32 value, 2 bfloat16, 1 pixel, 2 a pixel without avx512_vnni), about 150 bytes
@@ -22,7 +22,7 @@ import numpy as np
 from numba.core import config
 from numpy.typing import ArrayLike, NDArray
 
-from dataaudit_kernels.arrays import Advance, Floats
+from dataaudit_kernels.arrays import Advance, Floats, Integers
 from dataaudit_kernels.layers import GradientFactors
 from dataaudit_kernels.packing import MOST_PIXELS, Order, Packed, by_label, centre_of, pack, unit_of
 from dataaudit_kernels.products import PANEL, Kind, pixel_shift, supported
@@ -74,10 +74,10 @@ def rbf_sums(
     x, labels, bandwidth, references, reference_labels
         As there; any real numbers in any memory layout, memory-mapped arrays are read in blocks.
     precision
-        What products multiply: "float32", "bfloat16" (twice as fast, on CPUs with avx512_bf16; rounding moves rows of
-        small clusters that lie many bandwidths from the bulk, and with them their ranks: see
-        benchmarks/kernels/rounding.py), "uint8" (exact; pixels only, on CPUs with avx2 or avx512bw), or "auto": uint8
-        for pixels where it can be, else float32. Sums are float32 within a block and float64 beyond.
+        What products multiply: "float32", "bfloat16" (twice as fast, on CPUs with avx512_bf16; rows that rounding moves
+        by over a tenth of a bandwidth, for they lie some 40 of them from the bulk, are refused), "uint8" (exact; pixels
+        only, on CPUs with avx2 or avx512bw), or "auto": uint8 for pixels where it can be, else float32. Sums are
+        float32 within a block and float64 beyond.
     threads
         Number of threads; Numba's number (all cores, NUMBA_NUM_THREADS) if None.
     advance
@@ -86,14 +86,14 @@ def rbf_sums(
     Returns
     -------
     all, same
-        float64 [n] each. Relative error at most 2e-6 (1 + R^2 / h^2) on the rounded rows, R their largest norm
-        from the centre of their bulk.
+        float64 [n] each. Relative error of each at most 2e-6 (1 + R^2 / h^2) on the rounded rows, R their largest norm
+        from the centre of their bulk, down to sums of 1e-300.
 
     Raises
     ------
     ValueError
-        If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart, the bandwidth is not
-        positive, or this CPU lacks the precision.
+        If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart or moved too far by the
+        precision, the bandwidth is not positive, its square is out of range, or this CPU lacks the precision.
     MemoryError
         If the packed rows do not fit.
 
@@ -252,26 +252,41 @@ class Pairs:
             yield result
 
     def look_again(self, sums: Floats, side: Pack, rows: Side, columns: Side, symmetric: bool) -> None:
-        """Put shifted sums in place of those [2, n] that float32 may have lost."""
-        low = np.flatnonzero(sums.sum(0) < UNDERFLOW)
-        if not len(low):
-            return
-        few = side(Order(rows.order.rows[low], rows.order.labels[low]))
+        """Put shifted sums in place of those [2, n] that float32 may have lost.
+
+        Where the sum over the same label alone is lost, only columns of that label are looked at.
+        """
+        first, end = columns.order.ranges(rows.order.labels)
+        lost = sums.sum(0) < UNDERFLOW
+        alone = ~lost & (sums[1] < UNDERFLOW) & (end - first > symmetric)
+        for which, own in ((lost, False), (alone, True)):
+            low = np.flatnonzero(which)
+            # A copy of some rows at a time.
+            for start in range(0, len(low), COLUMNS * TILE):
+                part = low[start : start + COLUMNS * TILE]
+                few = side(Order(rows.order.rows[part], rows.order.labels[part]))
+                again = self.shifted(few, part if symmetric else np.full(few.n, -1, np.int64), columns, own)
+                sums[own:, part] = again[own:]
+
+    def shifted(self, few: Side, skip: Integers, columns: Side, own: bool) -> Floats:
+        """Sums [2, n] of rows by values relative to their largest; of columns of their labels alone where `own`."""
         first, end = columns.order.ranges(few.order.labels)
-        skip = low if symmetric else np.full(few.n, -1, np.int64)
         compute = strip_sums(few.kind, len(few.depths) // 2, True)
 
         def work(start: int) -> Floats:
             part = slice(start, min(start + TILE, few.n))
-            shifted, shifts = np.zeros((2, part.stop - start)), np.full(part.stop - start, -np.inf)
+            begin, stop = 0, columns.n
+            if own:
+                begin, stop = int(first[part][0]) // PANEL * PANEL, int(end[part][-1])
+            shifted, shifts = np.zeros((2, part.stop - start)), np.full((2, part.stop - start), -np.inf)
             compute(
-                *(few.words, columns.words, few.depths, few.biases, start // PANEL, 0, columns.n),
+                *(few.words, columns.words, few.depths, few.biases, start // PANEL, begin, stop),
                 *(few.row_norms[part], columns.norms, np.float32(self.scale)),
                 *(first[part], end[part], skip[part], -1, shifted, shifts),
             )
             return np.asarray(np.exp2(shifts) * shifted)
 
-        sums[:, low] = np.concatenate(list(in_order(work, range(0, few.n, TILE), self.threads)), axis=1)
+        return np.concatenate(list(in_order(work, range(0, few.n, TILE), self.threads)), axis=1)
 
 
 def workers(threads: int | None) -> int:

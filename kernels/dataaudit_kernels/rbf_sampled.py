@@ -14,6 +14,7 @@ times over.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,24 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from dataaudit_kernels.agreement import SCORES
-from dataaudit_kernels.arrays import Advance, Integers
+from dataaudit_kernels.arrays import Advance, Floats, Integers
 from dataaudit_kernels.rbf_cpu import rbf_sums, workers
 from dataaudit_kernels.sampled_parts import SampledSums
 from dataaudit_kernels.sampled_source import Source, as_rows
 from dataaudit_kernels.sampled_work import FIRST, SURVEYED, Work
 from dataaudit_kernels.validation import check_bandwidth, check_labels
 
+Neighbours = tuple[NDArray[np.integer[Any]], Floats]
+
+NEAR = 2**20
+"""Values of neighbours that are looked at together."""
+
 
 def sampled_sums(
     x: ArrayLike | Any,
     labels: ArrayLike,
     bandwidth: float,
-    neighbours: tuple[NDArray[np.integer[Any]], NDArray[np.float64]] | None = None,
+    neighbours: Neighbours | None = None,
     *,
     tolerance: float | None = 1e-3,
     sample: int = 65536,
@@ -54,7 +60,7 @@ def sampled_sums(
         As there.
     neighbours
         Near rows of each, itself not among them, none twice, and how far they are, in float64; [n, depth] each. They
-        are summed exactly, and only the others are sampled, without control variates.
+        are summed exactly, and only the others are sampled, without control variates. No sum is less than theirs.
     tolerance
         Largest estimated 1 - Spearman between a density score by these sums and by exact ones; None for a sample of
         the size `sample`.
@@ -107,7 +113,7 @@ def sampled_sums(
     step = advance or (lambda share: None)
     count, most = workers(threads), min(sample, n)
     if n <= 2 * min(sample, FIRST if tolerance is not None else sample):
-        return _all_pairs(rows, given, h, threads, step)
+        return _at_least_near(_all_pairs(rows, given, h, threads, step), given, h, neighbours)
     with threadpool_limits(1, "blas"):
         work = Work(Source(rows, h), given, h, exact_class, control, seed, count, neighbours)
         work.survey(step)
@@ -118,11 +124,12 @@ def sampled_sums(
             estimates = work.sums(size, part, step)
             reached = 1 - min(estimates.agreement.values())
             if tolerance is None or reached <= tolerance or size >= most:
-                return estimates
+                return _at_least_near(estimates, given, h, neighbours)
             # Rows that were not tried rank worse than those that were; what is done again is no progress.
             grown = int(1.2 * size * reached / tolerance)
             size, part = min(most, grown if neighbours is None else max(2 * size, min(8 * size, grown))), 0.0
-    return _all_pairs(rows, given, h, threads, lambda share: step(part * share))
+    everything = _all_pairs(rows, given, h, threads, lambda share: step(part * share))
+    return _at_least_near(everything, given, h, neighbours)
 
 
 def _all_pairs(rows: Any, labels: Integers, h: float, threads: int | None, advance: Advance) -> SampledSums:
@@ -132,3 +139,20 @@ def _all_pairs(rows: Any, labels: Integers, h: float, threads: int | None, advan
     members = n - counts[2][counts[1]] if n else np.zeros(0, np.int64)
     largest = int(counts[2].max(initial=0))
     return SampledSums(total, same, np.zeros(n), np.zeros(n), members, dict.fromkeys(SCORES, 1.0), n, largest, 0)
+
+
+def _at_least_near(sums: SampledSums, labels: Integers, h: float, neighbours: Neighbours | None) -> SampledSums:
+    """Sums that are no less than what neighbours add up to in float64: float32 may round the same pairs to less."""
+    if neighbours is None:
+        return sums
+    indices, distances = neighbours
+    total, same = sums.total.copy(), sums.same.copy()
+    step = max(1, NEAR // max(1, indices.shape[1]))
+    for start in range(0, len(labels), step):
+        part = slice(start, start + step)
+        near = np.exp(-((distances[part] / h) ** 2))
+        own = np.where(labels[indices[part]] == labels[part, None], near, 0.0).sum(1)
+        missing = np.maximum(own - same[part], 0.0)
+        same[part] = np.maximum(own, same[part])
+        total[part] = np.maximum(near.sum(1), total[part] + missing)
+    return replace(sums, total=total, same=same)

@@ -5,7 +5,8 @@
     columns in slabs that stay in the L2 cache; for each slab, pairs on or above the diagonal:
         the same number of tiles to every program           triton_pairs.sum_pairs
         sums of programs, added in one order                triton_pairs.add_runs
-    rows whose float32 sums underflow are looked at again   triton_pairs.sum_shifted
+    rows whose float32 sums, of all or of their label,
+    underflow are looked at again                           triton_pairs.sum_shifted
 
 Memory on the device: the rows once, padded, about 80 bytes a row, and 256 MiB. On the host: blocks of 16 MiB.
 Under ``TRITON_INTERPRET=1`` the same kernels run on the CPU, slowly, for tests.
@@ -52,7 +53,8 @@ def rbf_sums(
         As there; any real numbers in any memory layout, memory-mapped arrays are read in blocks.
     precision
         "tf32x3" (three products of 10-bit parts: nearly float32), "tf32", "bfloat16", "float16" (rows are rounded
-        once to it), or "float32" (no tensor cores).
+        once to it; those so far from the bulk that it moves them by a tenth of a bandwidth are refused), or "float32"
+        (no tensor cores).
     device
         A CUDA device; the current one if None.
     advance
@@ -61,14 +63,15 @@ def rbf_sums(
     Returns
     -------
     all, same
-        float64 [n] each. Relative error at most 2e-6 (1 + R^2 / h^2) on the rounded rows, R their largest norm
-        from the centre of their bulk.
+        float64 [n] each. Relative error of each at most 2e-6 (1 + R^2 / h^2) on the rounded rows, R their largest norm
+        from the centre of their bulk, down to sums of 1e-300.
 
     Raises
     ------
     ValueError
         If shapes do not match, values are not finite, rows are over 1e15 bandwidths apart (beyond the range of
-        float16 where that is requested), the bandwidth is not positive, or the precision is unknown.
+        float16 where that is requested) or moved too far by the precision, the bandwidth is not positive or its square
+        out of range, or the precision is unknown.
     RuntimeError
         If there is no CUDA device of compute capability 8.0 or later.
     MemoryError
@@ -147,9 +150,7 @@ class _Pairs:
         if rows.n == 0 or columns.n == 0:
             return np.zeros(rows.n), np.zeros(rows.n)
         sums = self._by_slab(rows, columns, symmetric)
-        low = torch.nonzero(sums[:, : rows.n].sum(0) < UNDERFLOW).flatten()
-        if len(low):
-            sums[:, low] = self._again(rows, columns, low, symmetric)
+        self._look_again(sums, rows, columns, symmetric)
         both = sums[:, : rows.n].cpu().numpy()
         total, same = np.empty(rows.n), np.empty(rows.n)
         total[rows.order], same[rows.order] = both.sum(0), both[1]
@@ -188,26 +189,43 @@ class _Pairs:
                 self.advance((done(end) - done(begin)) / done(tiles))
         return sums
 
-    def _again(self, rows: Side, columns: Side, low: Tensor, symmetric: bool) -> Tensor:
-        """Sums, float64 [2, rows], of rows whose every kernel value may underflow float32."""
-        plan, device = self.plan, low.device
-        n = padded(len(low), plan.tile.block)
-        chosen = torch.full((n,), int(low[0]), device=device)
+    def _look_again(self, sums: Tensor, rows: Side, columns: Side, symmetric: bool) -> None:
+        """Put shifted sums in place of those that float32 may have lost; see `rbf_cpu.Pairs.look_again`."""
+        known, mine, held = columns.labels[: columns.n], rows.labels[: rows.n], sums[:, : rows.n]
+        first, end = torch.searchsorted(known, mine), torch.searchsorted(known, mine, right=True)
+        lost = held.sum(0) < UNDERFLOW
+        alone = ~lost & (held[1] < UNDERFLOW) & (end - first > int(symmetric))
+        everything = torch.zeros_like(first), torch.full_like(end, columns.n)
+        for which, spans, kind in ((lost, everything, 0), (alone, (first, end), 1)):
+            low = torch.nonzero(which).flatten()
+            if len(low):
+                held[kind:, low] = self._again(rows, columns, low, spans, symmetric)[kind:]
+
+    def _again(self, rows: Side, columns: Side, low: Tensor, spans: tuple[Tensor, Tensor], symmetric: bool) -> Tensor:
+        """Sums, float64 [2, rows], of rows whose every kernel value may underflow float32.
+
+        `spans` are the first and the end of the columns that each row is summed over at least; both rise.
+        """
+        block, device = self.plan.tile.block, low.device
+        n = padded(len(low), block)
+        chosen = torch.full((n,), int(low[-1]), device=device)
         chosen[: len(low)] = low
         own = chosen.int() if symmetric else torch.full_like(chosen, -1, dtype=torch.int32)
+        begin, end = spans[0][chosen][::block] // block, -(-spans[1][chosen][block - 1 :: block] // block)
+        tiles = torch.stack([begin, end], 1).int()
         parts = []
         # A slab of rows at a time: they are copied.
-        step = plan.slab * plan.tile.block
+        step = self.plan.slab * block
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
             few = rows.rows[chosen[part]]
             sums = torch.full((2, len(few)), torch.nan, dtype=torch.float64, device=device)
-            shifts = torch.full((len(few),), torch.nan, dtype=torch.float32, device=device)
-            triton_pairs.sum_shifted[(len(few) // plan.tile.block,)](
+            shifts = torch.full((2, len(few)), torch.nan, dtype=torch.float32, device=device)
+            triton_pairs.sum_shifted[(len(few) // block,)](
                 *(few, columns.rows, rows.norms[chosen[part]], columns.norms),
-                *(rows.labels[chosen[part]], columns.labels, own[part], sums, shifts, len(few)),
-                *(few.shape[1], *self._layers(rows), self.scale, len(columns.rows) // plan.tile.block),
-                **constants(plan.tile, self.precision, self.layers is not None),
+                *(rows.labels[chosen[part]], columns.labels, own[part], tiles[start // block :], sums, shifts),
+                *(len(few), few.shape[1], *self._layers(rows), self.scale),
+                **constants(self.plan.tile, self.precision, self.layers is not None),
             )
             parts.append(sums * torch.exp2(-shifts.double()))
         return torch.cat(parts, 1)[:, : len(low)]

@@ -48,7 +48,7 @@ def rbf_sums(
     Raises
     ------
     ValueError
-        If shapes do not match, values are not finite or the bandwidth is not positive.
+        If shapes do not match, values are not finite, the bandwidth is not positive or its square is out of range.
 
     Examples
     --------

@@ -165,10 +165,9 @@ class Work:
                 return which, [(others.with_known(other), others.size)]
             own = self._population(which, group, within, own=True)
             same = own.estimate(x, self._controls_of_own(projected, number), own_wider)
-            # Without neighbours one sum alone need not be seen where the other is large.
-            seen = (0.0, 0.0) if self.neighbours is not None else (same.total.copy(), other.total.copy())
-            others.again_from_afar(other, x, seen[0])
-            own.again_from_afar(same, x, seen[1])
+            # Without neighbours the sum over other labels need not be seen where that over the same is large.
+            others.again_from_afar(other, x, 0.0 if self.neighbours is not None else same.total.copy())
+            own.again_from_afar(same, x)
             return which, [(others.with_known(other), others.size), (own.with_known(same), own.size)]
 
         return block

@@ -221,7 +221,16 @@ def add_runs(by_row, programs, sums, n, BLOCK: tl.constexpr):
     tl.store(target + n, same)
 
 
-@triton.jit(do_not_specialize=["count", "tiles", "n"])
+@triton.jit
+def _add_shifted(t, least, total):
+    """Least exponents of rows so far and sums of 2^(least - t), float64, with those of a tile; infinite t count 0."""
+    lower = tl.minimum(least, tl.min(t, 1))
+    shift = tl.where(lower < float("inf"), lower, 0.0)
+    shrink = tl.exp2(shift - least).to(tl.float64)
+    return lower, total * shrink + tl.sum(tl.exp2(shift[:, None] - t), 1).to(tl.float64)
+
+
+@triton.jit(do_not_specialize=["count", "n"])
 def sum_shifted(
     x,
     y,
@@ -230,6 +239,7 @@ def sum_shifted(
     x_labels,
     y_labels,
     own,
+    tiles,
     sums,
     shifts,
     n,
@@ -237,7 +247,6 @@ def sum_shifted(
     layers,
     count,
     scale,
-    tiles,
     BLOCK: tl.constexpr,
     STEP: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -245,30 +254,29 @@ def sum_shifted(
 ):
     """Sums for rows whose every kernel value may underflow: of 2^(shift - t), a strip of rows a program.
 
-    `own` is the column that is the row itself, int32 [n], -1 for none. Sums over other labels and over the same go to
-    `sums`, float64 [2, n], and the least exponent of a row to `shifts`, float32 [n]; infinite: no pair at all.
+    `own` is the column that is the row itself, int32 [n], -1 for none; `tiles` are the first tile of columns of each
+    program and the one after the last, int32 [programs, 2]. Sums over other labels and over the same go to `sums`,
+    float64 [2, n], and the least exponents of a row to `shifts`, float32 [2, n]; infinite: no pair at all.
     """
     row = tl.program_id(0) * BLOCK
     inside = tl.arange(0, BLOCK)
     self = tl.load(own + row + inside)
     labels = tl.load(x_labels + row + inside)
-    least = tl.full((BLOCK,), float("inf"), tl.float32)
+    least_other = tl.full((BLOCK,), float("inf"), tl.float32)
+    least_same = tl.full((BLOCK,), float("inf"), tl.float32)
     other, same = tl.zeros((BLOCK,), tl.float64), tl.zeros((BLOCK,), tl.float64)
-    for number in range(tiles):
+    first, end = tl.load(tiles + 2 * tl.program_id(0)), tl.load(tiles + 2 * tl.program_id(0) + 1)
+    for number in range(first, end):
         column = number * BLOCK
         t = _tile(
             *(x, y, x_norms, y_norms, row, column, stride, layers, count, scale),
             *(BLOCK, STEP, PRECISION, GRADIENT),
         )
         t = tl.where(self[:, None] == (column + inside)[None, :], float("inf"), t)
-        lower = tl.minimum(least, tl.min(t, 1))
-        shift = tl.where(lower < float("inf"), lower, 0.0)
-        shrink = tl.exp2(shift - least).to(tl.float64)
-        value = tl.exp2(shift[:, None] - t)
         equal = labels[:, None] == tl.load(y_labels + column + inside)[None, :]
-        other = other * shrink + tl.sum(tl.where(equal, 0.0, value), 1).to(tl.float64)
-        same = same * shrink + tl.sum(tl.where(equal, value, 0.0), 1).to(tl.float64)
-        least = lower
+        least_other, other = _add_shifted(tl.where(equal, float("inf"), t), least_other, other)
+        least_same, same = _add_shifted(tl.where(equal, t, float("inf")), least_same, same)
     tl.store(sums + row + inside, other)
     tl.store(sums + n + row + inside, same)
-    tl.store(shifts + row + inside, least)
+    tl.store(shifts + row + inside, least_other)
+    tl.store(shifts + n + row + inside, least_same)

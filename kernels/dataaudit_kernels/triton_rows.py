@@ -13,10 +13,13 @@ from torch import Tensor
 
 from dataaudit_kernels.arrays import Floats, Integers
 from dataaudit_kernels.triton_plan import padded
-from dataaudit_kernels.validation import FARTHEST, out_of_range
+from dataaudit_kernels.validation import FARTHEST, ROUNDED, moved_by_rounding, out_of_range
 
 BLOCK = 2**21
 """Values of the given rows that are copied to the device at a time."""
+
+REDUCED = ("bfloat16", "float16", "tf32")
+"""Precisions of so few bits that rounding may move a row that lies far from the others."""
 
 
 class Part(NamedTuple):
@@ -63,7 +66,8 @@ def upload(
 ) -> Tensor:
     """Rows on the device: sorted by `order`, every part in units and rounded; see `Side`.
 
-    Rows and values of a row are padded to multiples of `block` and `step`. A `ValueError` names a row out of range.
+    Rows and values of a row are padded to multiples of `block` and `step`. A `ValueError` names a row that is out of
+    range, or moved too far by rounding.
     """
     widths = [padded(part.values.shape[1], step) for part in parts]
     kept = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
@@ -87,8 +91,10 @@ def upload(
                 taken -= middle
             taken /= unit
             _check_range(taken, start, name, precision, centre is not None)
-            positions = where[start : start + len(taken)].to(device)
-            rows[positions, first : first + values.shape[1]] = rounded(taken.float(), precision).to(kept)
+            positions, single = where[start : start + len(taken)].to(device), rounded(taken.float(), precision)
+            if precision in REDUCED:
+                _check_rounding(taken - single, start, name, precision)
+            rows[positions, first : first + values.shape[1]] = single.to(kept)
         first += width
     return rows
 
@@ -124,3 +130,10 @@ def _check_range(block: Tensor, start: int, name: str, precision: str, centred: 
             f"found row {start + int(largest.argmax())} of {name} over 65504 bandwidths from the others; expected rows "
             "within the range of float16; pass precision='bfloat16'"
         )
+
+
+def _check_rounding(apart: Tensor, start: int, name: str, precision: str) -> None:
+    moved = apart.norm(dim=1)
+    if bool((moved > ROUNDED).any()):
+        worst = int(moved.argmax())
+        raise ValueError(moved_by_rounding(start + worst, float(moved[worst]), name, precision))

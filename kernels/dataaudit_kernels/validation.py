@@ -17,20 +17,25 @@ FARTHEST = 2.0**50
 UNDERFLOW = 2.0**-80
 """Sum below which a row is looked at again: float32 kernel values end at 2^-126."""
 
+ROUNDED = 0.1
+"""Most that rounding to 8 or 11 bits may move a row, in bandwidths, by benchmarks/kernels/rounding.py: ranks of all
+rows are then right to 1 - rho = 1e-3, and those among far rows alone to 2e-2."""
+
 BLOCK = 2**22
 """Values looked at together when rows are checked."""
 
 
 def check_bandwidth(bandwidth: float) -> float:
-    """Bandwidth as a float; a `ValueError` unless it and its square are finite and above 0."""
+    """Bandwidth as a float; a `ValueError` unless it is above 0 and its square within the normal range of float64."""
     try:
         h = float(bandwidth)
     except (TypeError, ValueError):
         h = float("nan")
-    if not (np.isfinite(h) and h > 0 and h * h > 0 and np.isfinite(h * h)):
+    limits = np.finfo(np.float64)
+    if not (h > 0 and limits.tiny <= h * h <= limits.max):
         raise ValueError(
-            f"found bandwidth={bandwidth!r}; expected a finite number above 0, as is its square; "
-            "pass half the mean distance, or drop rows that are all equal"
+            f"found bandwidth={bandwidth!r}; expected a number above 0 whose square and its inverse are finite, "
+            "1e-153 to 1e154; pass half the mean distance, multiply rows and bandwidth, or drop rows that are all equal"
         )
     return h
 
@@ -74,6 +79,14 @@ def out_of_range(row: int, name: str, centred: bool) -> str:
     """Words for a row whose values are beyond `FARTHEST`."""
     where = "over 1e15 bandwidths from the others" if centred else "with values over 1e15"
     return f"found row {row} of {name} {where}; expected rows within that; pass a larger bandwidth, or drop it"
+
+
+def moved_by_rounding(row: int, moved: float, name: str, precision: str) -> str:
+    """Words for a row that the rounding to a precision moves by more than `ROUNDED`."""
+    return (
+        f"found row {row} of {name} so far from the middle of the others that {precision} moves it by {moved:.2g} "
+        f"bandwidths; expected at most {ROUNDED}, for the ranks of far rows get lost; pass precision='float32'"
+    )
 
 
 def check_labels(labels: ArrayLike, n: int, name: str) -> Integers:

@@ -37,7 +37,7 @@ def made():
         if kind == "duplicates":
             x[n // 2 :] = x[: n - n // 2]
         elif kind == "far clusters":
-            x[: n // 3] += 40.0
+            x[: n // 3] += 25.0
         elif kind == "one class":
             labels[:] = 3
         elif kind == "class of one":

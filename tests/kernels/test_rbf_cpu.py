@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataaudit_kernels import rbf_cpu, reference
-from dataaudit_kernels.packing import centre_of, rounded, unit_of
+from dataaudit_kernels.packing import centre_of, pack, rounded, unit_of
 from dataaudit_kernels.products import supported
 
 PRECISIONS = ("float32", "bfloat16", "uint8")
@@ -31,6 +31,18 @@ def test_equals_the_oracle_on_the_rounded_rows(precision, kind, n, d, made, asse
     x, labels, h = made(kind, n, d, np.random.default_rng(n * d))
     rows = rounded((x - centre_of(x)) / unit_of(h), precision).astype(np.float64) * unit_of(h)
     assert_close(rbf_cpu.rbf_sums(x, labels, h, precision=precision), rows, labels, h)
+
+
+def test_rows_that_bfloat16_would_move_are_refused_by_name():
+    """Packed, which every CPU can, whether it multiplies such numbers or not."""
+    rows = np.random.default_rng(0).normal(size=(100, 5))
+    rows[60:] += 10.0
+    order = np.arange(99, -1, -1)
+    pack(rows, order, "bfloat16", np.zeros(5), 1.0)
+    rows[61] += 200.0
+    with pytest.raises(ValueError, match=r"row 61 of x so far .* bfloat16 moves it .* pass precision='float32'"):
+        pack(rows, order, "bfloat16", np.zeros(5), 1.0)
+    pack(rows, order, "float32", np.zeros(5), 1.0)
 
 
 @pytest.mark.parametrize("d", [784, 3072])

@@ -310,6 +310,20 @@ def test_rank_correlation_is_scipys(values, seed):
         assert spearman(first, second) == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
 
 
+@pytest.mark.parametrize("exact_class", [0, None])
+def test_a_label_far_from_its_class_has_a_sum_of_its_own(exact_class):
+    labels = np.arange(1300) % 2
+    x = np.random.default_rng(0).normal(size=(1300, 3))
+    x[:, 0] += 40.0 * labels
+    labels[0] = 1
+    found = sampled_sums(x, labels, 2.0, tolerance=None, sample=200, exact_class=exact_class)
+    want = reference.rbf_sums(x[:1], [1], 2.0, x[1:], labels[1:])[1]
+    assert 1e-300 < want[0] < 1e-40
+    if exact_class is None:
+        np.testing.assert_allclose(found.same[:1], want, rtol=2e-6 * (1 + 20.0**2))
+    assert 0 < found.same[0] < 1300 * want[0]
+
+
 def test_exact_sums_agree_with_themselves():
     same = np.arange(5.0)
     found = estimated_agreement(np.ones(5), same, np.zeros((5, 2)), np.zeros((5, 2)))

@@ -20,6 +20,54 @@ def test_values_below_the_range_of_float32_are_kept(kernels, h):
     assert ((got[0] == 0) == (want[0] == 0)).mean() > 0.98
 
 
+def far_from_their_class(rng, n=140):
+    """Three clusters 30 apart; one row of each has another's label, and one lies between two clusters."""
+    cluster = rng.integers(3, size=n)
+    cluster[:3] = 0, 2, 1
+    x, labels = rng.normal(size=(n, 4)), cluster.copy()
+    x[:, 0] += 30.0 * cluster
+    labels[:3] = 1, 1, 2
+    x[3], labels[3] = (45, 20, 0, 0), 0
+    return x, labels
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["within", "references"])
+@pytest.mark.parametrize("classes", [3, 40])
+def test_a_label_far_from_its_class_keeps_its_sum(kernels, others, classes, assert_close):
+    rng = np.random.default_rng(9)
+    x, labels = far_from_their_class(rng)
+    labels += 3 * rng.integers(classes // 3, size=len(labels))
+    their = (x[::2] + 0.1, labels[::2]) if others else ()
+    got, want = kernels.rbf_sums(x, labels, 2.0, *their), reference.rbf_sums(x, labels, 2.0, *their)
+    lost = (want[1] < 1e-40) & (want[1] > 1e-300)
+    assert (lost & (want[0] > 1.0)).any()
+    assert (lost & (want[0] < 1e-40)).any()
+    for ours, theirs in zip(got, want, strict=True):
+        seen = theirs > 1e-300
+        np.testing.assert_allclose(ours[seen], theirs[seen], rtol=2e-6 * (1 + (60 / 2.0) ** 2))
+        assert (ours[~seen] <= 1e-290).all()
+    assert_close(got, x, labels, 2.0, *their)
+
+
+def test_gradients_far_from_their_class_keep_their_sum(kernels):
+    x, labels = far_from_their_class(np.random.default_rng(9))
+    layers = [GradientFactors(x.astype("f"), np.ones((len(x), 1), "f"), False)]
+    got, want = kernels.gradient_rbf_sums(layers, labels, 2.0)[1], reference.rbf_sums(x.astype("f"), labels, 2.0)[1]
+    seen = want > 1e-300
+    assert (want[seen] < 1e-40).any()
+    np.testing.assert_allclose(got[seen], want[seen], rtol=2e-6 * (1 + (60 / 2.0) ** 2))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f4", "f8", "i8"])
+@pytest.mark.parametrize("h", [1e-160, 1e-155, 1e155, 1e-320])
+def test_a_bandwidth_whose_square_is_out_of_range_is_refused(kernels, dtype, h):
+    with pytest.raises(ValueError, match="whose square"):
+        kernels.rbf_sums(np.arange(12).reshape(4, 3).astype(dtype), [0, 1, 0, 1], h)
+    layers = [GradientFactors(np.ones((4, 2), "f"), np.ones((4, 1), "f"), True)]
+    with pytest.raises(ValueError, match="whose square"):
+        kernels.gradient_rbf_sums(layers, [0, 1, 0, 1], h)
+
+
 @pytest.mark.parametrize("n", [1, 2, 63, 257])
 @pytest.mark.parametrize("sizes", [[(10, 64, True)], [(10, 64, False)], [(3, 5, True), (7, 33, False), (1, 1, True)]])
 @pytest.mark.parametrize("h", [1.0, 20.0])

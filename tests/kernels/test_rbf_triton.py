@@ -43,6 +43,15 @@ def test_equals_the_oracle_on_the_rounded_rows(precision, kind, n, d, made, asse
     assert_close(got, rounded_rows(x, h, precision), labels, h)
 
 
+@pytest.mark.parametrize(("precision", "far"), [("bfloat16", 300.0), ("float16", 3000.0), ("tf32", 3000.0)])
+def test_rows_that_a_precision_would_move_are_refused_by_name(precision, far):
+    x = np.random.default_rng(0).normal(size=(40, 5))
+    x[7] += far
+    with pytest.raises(ValueError, match=rf"row 7 of x so far .* {precision} moves it .* pass precision='float32'"):
+        rbf_triton.rbf_sums(x, np.zeros(40, int), 1.6, precision=precision)
+    assert np.isfinite(rbf_triton.rbf_sums(x, np.zeros(40, int), 1.6, precision="float32")).all()
+
+
 @pytest.mark.parametrize("block", [16, 32])
 @pytest.mark.parametrize(("programs", "slab"), [(1, 1), (3, 2), (7, 100), (500, 3)])
 def test_any_layout_of_tiles(small_plan, block, programs, slab, made, assert_close):
