@@ -54,6 +54,12 @@ class EngineContract(ABC):
         assert errors.members.shape == (n,)
         assert set(errors.agreement) == set(KINDS)
 
+    def test_a_label_far_from_its_class_has_a_sum_of_its_own(self) -> None:
+        """A row amid others, whose class is so far that the sum over it alone is below the range of float32."""
+        x, labels = np.array([[0.0], [1.0], [30.0], [32.0], [34.0]], np.float32), np.array([0, 1, 0, 0, 0])
+        wanted = ReferenceEngine().sums(x, labels, 2.0)
+        np.testing.assert_allclose(self.engine().sums(x, labels, 2.0).same, wanted.same, rtol=self.tolerance)
+
     def test_it_names_itself(self) -> None:
         """A name, and it runs here."""
         engine = self.engine()
