@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test test-oldest clean
 
 demo:
 	@PYTHON="$(PYTHON)" .ci/venv report
@@ -17,5 +17,10 @@ test:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 tests/cluster tests/holdout
 
+# Some of the tests on the oldest versions that pyproject.toml allows, and newer Pythons where they are.
+test-oldest:
+	@PYTHON="$(PYTHON)" .ci/venv dev
+	@PYTHON="$(PYTHON)" .ci/oldest
+
 clean:
-	rm -rf .venv demo-results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest demo-results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
