@@ -38,6 +38,11 @@ SEAL = "blake2b"
 _PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
 _BESIDE = re.compile(r".+\.lock|.+\.[0-9a-f]{32}\.(partial|damaged)")
 
+
+class DamagedError(StorageError):
+    """A file holds something else than was written there."""
+
+
 KINDS: dict[str, FolderKind | FileKind] = {}
 """Kinds of all that is read back, by name; each is in it once its module is imported."""
 
@@ -177,9 +182,9 @@ def explained(what: object, errors: Any = OSError, **parts: str) -> Iterator[Non
         raise unwritable(what, error, **parts) from error
 
 
-def damaged(name: object) -> StorageError:
+def damaged(name: object) -> DamagedError:
     """Error of a file with another checksum than its own."""
-    return StorageError(
+    return DamagedError(
         f"{name}, which is damaged: its checksum is another",
         "what was written there",
         "restore it from a copy, or name another folder",
@@ -191,7 +196,7 @@ def decoded(content: bytes, name: object) -> dict[str, Any]:
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise StorageError(
+        raise DamagedError(
             f"{name}, which is not JSON ({error})", "an undamaged description", "name another folder"
         ) from error
     return fields if isinstance(fields, dict) else {}
@@ -287,10 +292,8 @@ def try_writing(folder: Path) -> None:
 
 def put_aside(path: Path) -> Path:
     """Rename a damaged file, for another to be made in its place; its new path."""
-    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.damaged")
     with explained(path):
-        path.rename(aside)
-    return aside
+        return path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex}.damaged"))
 
 
 def put(path: Path, *contents: Any, new: bool = False) -> None:

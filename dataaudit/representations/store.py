@@ -4,13 +4,15 @@
     NAME.npy, NAME.json            rows, and how far they are complete, with a digest of every block
 
 Rows are appended by plain writes, so that a full disk is an error and no crash; a block counts when it is on the disk
-and its digest in the description beside it, which is replaced whole.
+and its digest in the description beside it, which is replaced whole. One process at a time writes a file. Rows that are
+made anew get another file under the name, so that who reads the earlier one reads on; damaged files are put aside.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,10 @@ class RowStore:
 
     def _check_model(self) -> None:
         for path in sorted(self.folder.glob("*.json")):
-            model = folders.read(path).get("model")
+            try:
+                model = folders.read(path).get("model")
+            except folders.DamagedError:
+                continue  # Whoever asks for its rows puts it aside.
             if model not in (None, self._model):
                 raise StorageError(
                     f"representations of another model, recipe or seed at {self.folder}: fingerprint {model}",
@@ -89,15 +94,20 @@ class RowStore:
             rows.close()
 
     def describe(self) -> dict[str, Any]:
-        """Record for an audit: every file, its bytes, and the row from which this call wrote it."""
-        used = {rows.path.name: {"bytes": rows.path.stat().st_size, "made_from_row": rows.begun} for rows in self._used}
-        return {"folder": str(self.folder), "files": used}
+        """Record for an audit: every file, its bytes, and the row from which this call wrote it; those put aside."""
+        used = {
+            rows.path.name: {"bytes": rows.path.stat().st_size if rows.done else 0, "made_from_row": rows.begun}
+            for rows in self._used
+        }
+        damaged = [name for rows in self._used for name in rows.damaged]
+        return {"folder": str(self.folder), "files": used, **({"damaged": damaged} if damaged else {})}
 
 
 class OnDisk:
     """Rows [n, d] in the file `stem`.npy, appended block by block; rows of anything but `belongs` are computed anew.
 
-    Raises `StorageError` if the file does not hold what was written, or another process is writing it.
+    `damaged` files, which do not hold what was written, are put aside under those names. Raises `StorageError` if
+    another process or thread is writing the file.
     """
 
     def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any]) -> None:
@@ -107,15 +117,31 @@ class OnDisk:
         self._shape: tuple[int, str] | None = None
         self._waiting: list[AnyArray] = []
         self._seen: tuple[int, ...] | None = None
-        self._lock = folders.lock(self.path)
-        with folders.explained(self.path):
-            self.path.open("ab").close()
-        if self._about.exists():
-            described = folders.read(self._about)
-            if {key: described.get(key) for key in (*belongs, "rows")} == {**belongs, "rows": n}:
-                self._shape, self._blocks = self._described(described)
-                self._verify()
+        self.damaged: list[str] = []
+        self._lock = folders.lock(self.path, folders.PATIENCE)
+        try:
+            self._resume()
+        except BaseException:
+            self.close()
+            raise
         self.begun = self.done
+
+    def _resume(self) -> None:
+        """Take up the rows that are there, if they are these."""
+        for path in (self.path, self._about):
+            folders.refuse_link(path)
+        if not self._about.exists():
+            return
+        try:
+            described = folders.read(self._about)
+            if {key: described.get(key) for key in (*self._belongs, "rows")} == {**self._belongs, "rows": self._n}:
+                self._shape, blocks = self._described(described)
+                self._verify(blocks)
+                self._blocks = blocks
+        except folders.DamagedError:
+            self._shape = None
+            there = [path for path in (self._about, self.path) if path.exists()]
+            self.damaged = [folders.put_aside(path).name for path in there]
 
     def close(self) -> None:
         """Let go of the file."""
@@ -142,11 +168,7 @@ class OnDisk:
             good = good and last < block[0] <= self._n
             last = block[0] if good else last
         if not good:
-            raise StorageError(
-                f"{self._about}, which describes no rows",
-                "features, dtype and blocks as they were written there",
-                f"remove it and {self.path.name}: its rows are then made again",
-            )
+            raise folders.damaged(self._about)
         return (features, kind), [(end, digest) for end, digest in blocks]
 
     def _layout(self) -> tuple[bytes, int]:
@@ -155,22 +177,27 @@ class OnDisk:
         features, kind = self._shape
         return folders.npy_header((self._n, features), kind), features * np.dtype(kind).itemsize
 
-    def _verify(self) -> None:
+    def _verify(self, blocks: Sequence[tuple[int, str]]) -> None:
+        """Raise unless the file holds some blocks."""
         header, size = self._layout()
-        with folders.explained(self.path), self.path.open("rb") as file:
-            good = file.read(len(header)) == header
-            start = 0
-            for end, digest in self._blocks:
-                good = good and folders.digest(file.read((end - start) * size)) == digest
-                start = end
+        ends = [len(header) + end * size for end, _ in blocks]
+        if not self.path.exists():
+            raise folders.damaged(self.path)
+        with folders.explained(self.path), folders.opened(self.path) as file:
+            there = os.fstat(file.fileno()).st_size
             # Beyond the last of several blocks may lie what a crash left, beyond the last row nothing.
-            good = good and (start < self._n or not file.read(1))
+            whole = bool(blocks) and blocks[-1][0] == self._n
+            good = bool(blocks) and (there == ends[-1] if whole else there >= ends[-1])
+            if good:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                with content, memoryview(content) as view:
+                    starts = [len(header), *ends[:-1]]
+                    good = view[: len(header)] == header and all(
+                        folders.digest(view[start:end]) == digest
+                        for start, end, (_, digest) in zip(starts, ends, blocks, strict=True)
+                    )
         if not good:
-            raise StorageError(
-                f"{self.path}, which is not what was written there",
-                "rows that nothing else has changed",
-                f"remove it and {self._about.name}: its rows are then made again",
-            )
+            raise folders.damaged(self.path)
 
     def put(self, first: int, values: AnyArray) -> None:
         """As `Kept.put`; raises `StorageError` if rows cannot be written, and complete blocks are kept."""
@@ -189,9 +216,13 @@ class OnDisk:
     def _write(self) -> None:
         content = np.concatenate(self._waiting)
         header, size = self._layout()
-        with folders.explained(self.path), self.path.open("r+b") as file:
+        with folders.explained(self.path):
             if not self._blocks:
-                file.truncate(0)
+                # Another file: who has mapped the one that is there reads on.
+                for path in (self._about, self.path):
+                    path.unlink(missing_ok=True)
+        with folders.explained(self.path), folders.opened(self.path, "r+b" if self._blocks else "xb") as file:
+            if not self._blocks:
                 file.write(header)
             end = len(header) + self.done * size
             # What a crash left beyond the last complete block is none.

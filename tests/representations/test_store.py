@@ -207,26 +207,21 @@ def test_rows_of_other_weights_are_made_anew(data, tmp_path):
     assert other("rows").done == 0
 
 
-def test_a_file_changed_underneath_is_refused(data, tmp_path, small_blocks):
+def test_a_damaged_file_is_named_put_aside_and_made_again(data, tmp_path, small_blocks):
     scored(data, tmp_path, ["density/hidden"])
     [path] = tmp_path.glob("hidden*.npy")
     content = bytearray(path.read_bytes())
+    before = bytes(content)
     content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(StorageError, match="not what was written there"):
-        scored(data, tmp_path, ["density/hidden"])
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(StorageError, match="not what was written there"):
-        scored(data, tmp_path, ["density/hidden"])
-
-
-def test_a_file_with_bytes_beyond_its_rows_is_refused(data, tmp_path):
-    scored(data, tmp_path, ["density/hidden"])
-    [path] = tmp_path.glob("hidden*.npy")
-    with path.open("ab") as file:
-        file.write(b"1234")
-    with pytest.raises(StorageError, match="not what was written there"):
-        scored(data, tmp_path, ["density/hidden"])
+    for damaged in (content, content[: len(content) // 2], before + b"1234", bytes(len(content)), b""):
+        path.write_bytes(damaged)
+        audit = scored(data, tmp_path, ["density/hidden"])
+        assert set(rows_made(audit).values()) == {0}
+        assert len(audit.settings["cache"]["damaged"]) == 2
+        asides = [tmp_path / name for name in audit.settings["cache"]["damaged"]]
+        assert bytes(damaged) in [aside.read_bytes() for aside in asides]
+        assert path.read_bytes() == before
+    assert "damaged" not in scored(data, tmp_path, ["density/hidden"]).settings["cache"]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +244,7 @@ def test_a_file_with_bytes_beyond_its_rows_is_refused(data, tmp_path):
     ],
     ids=str,
 )
-def test_a_damaged_description_is_refused(damage, tmp_path):
+def test_a_damaged_description_is_put_aside(damage, tmp_path):
     keep = RowStore(tmp_path, "data", None).keeper("input", 4, {}, None)
     made = keep("rows")
     made.put(0, np.zeros((4, 2), np.float32))
@@ -257,8 +252,11 @@ def test_a_damaged_description_is_refused(damage, tmp_path):
     about = tmp_path / "input.json"
     described = folders.read(about) | damage
     folders.replace(about, {name: value for name, value in described.items() if value is not None})
-    with pytest.raises(StorageError, match=r"input\.json, which describes no rows.*remove it and input\.npy"):
-        keep("rows")
+    again = keep("rows")
+    assert (again.done, len(again.damaged)) == (0, 2)
+    again.put(0, np.zeros((4, 2), np.float32))
+    np.testing.assert_array_equal(again.whole(), np.zeros((4, 2)))
+    assert keep("rows").done == 4
 
 
 def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch):
@@ -276,7 +274,34 @@ def test_a_file_changed_while_it_is_read_is_refused(data, tmp_path, monkeypatch)
         scored(data, tmp_path, ["density/hidden"])
 
 
-def test_two_writers_do_not_meet(tmp_path):
+def test_who_reads_reads_on_where_rows_are_made_anew(tmp_path):
+    def kept(weights):
+        rows = RowStore(tmp_path, "data", "model").keeper("hidden", 4, {}, weights)("rows")
+        rows.put(0, np.full((4, 2), float(weights)))
+        return rows, rows.whole()
+
+    (_, first), (_, second) = kept("1"), kept("2")
+    assert (first == 1).all()
+    assert (second == 2).all()
+
+
+@pytest.mark.parametrize("name", ["input.npy", "input.json"])
+def test_links_are_refused(name, tmp_path):
+    keep = RowStore(tmp_path, "data", None).keeper("input", 4, {}, None)
+    made = keep("rows")
+    made.put(0, np.zeros((4, 1)))
+    made.whole()
+    (tmp_path / name).rename(tmp_path / "elsewhere")
+    (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    before = (tmp_path / "elsewhere").read_bytes()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="a link to"):
+            keep("rows")
+    assert (tmp_path / "elsewhere").read_bytes() == before
+
+
+def test_two_writers_do_not_meet(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "PATIENCE", 0.05)
     keep = RowStore(tmp_path, "data", None).keeper("input", 4, {}, None)
     held = keep("rows")
     with pytest.raises(StorageError, match="another process or thread is writing"):
