@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dataaudit.common import checks
+from dataaudit.common import checks, folders
 from dataaudit.density.engines import REGISTRY as ENGINES
 from dataaudit.errors import DataAuditError, SettingError, StorageError, did_you_mean
 from dataaudit.neighbours.search import REGISTRY as SEARCHES
@@ -26,7 +26,7 @@ app = typer.Typer(
     help="Find the wrong, odd and hard examples of a labelled data set from one training run.",
 )
 
-OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv", ".report.html.partial"}
+OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv"}
 WRONG_INPUT, INTERRUPTED = 2, 130
 BLOCKS_FROM = 24
 """Fewest pixels a side of images for which the network of blocks is the default."""
@@ -200,13 +200,11 @@ def list_() -> None:
 
 def _check_out(out: Path) -> None:
     """Raise before any work unless `out` can take the results."""
-    import os
-
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}, a file", "a folder", "name another place")
     names = sorted(path.name for path in out.iterdir()) if out.exists() else []
     # Names alone prove nothing: the user's own report.html must not be replaced.
-    strangers = [name for name in names if name not in OURS]
+    strangers = [name for name in names if name not in OURS and not folders.PARTIAL.fullmatch(name)]
     if names and (strangers or not _is_audit(out / "audit")):
         raise StorageError(
             f"--out {out} with {(strangers or names)[0]!r} in it",
@@ -214,8 +212,7 @@ def _check_out(out: Path) -> None:
             "name another",
         )
     nearest = next(path for path in (out.resolve(), *out.resolve().parents) if path.exists())
-    if not os.access(nearest, os.W_OK):
-        raise StorageError(f"--out {out} under {nearest}", "a folder that can be written", "name another place")
+    folders.try_writing(nearest)
 
 
 def _is_audit(folder: Path) -> bool:
@@ -248,15 +245,13 @@ def network_for(name: str | None, examples: Examples) -> Any:
 def _write(audit: Audit, out: Path, top: int) -> None:
     audit.save(out / "audit")
     audit.report(out / "report.html")
-    try:
-        audit.suspects(top).to_csv(out / "suspects.csv", index=False)
-        if audit.label_errors is not None and audit.label_errors.known:
-            audit.mislabeled().to_csv(out / "mislabeled.csv", index=False)
-        else:
-            # An earlier audit's would be taken for this one's.
+    folders.put(out / "suspects.csv", audit.suspects(top).to_csv(index=False).encode())
+    if audit.label_errors is not None and audit.label_errors.known:
+        folders.put(out / "mislabeled.csv", audit.mislabeled().to_csv(index=False).encode())
+    else:
+        # An earlier audit's would be taken for this one's.
+        with folders.explained(out):
             (out / "mislabeled.csv").unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"{out} ({error})", "a folder that can be written", "free some room") from error
 
 
 def _table(title: str, head: list[str], rows: list[list[str]]) -> None:

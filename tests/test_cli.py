@@ -192,7 +192,7 @@ def test_files_of_ours_by_name_alone_are_not_replaced(table, tmp_path, name, mon
 def test_a_stranger_inside_an_earlier_audit_is_found_before_training(table, tmp_path, monkeypatch):
     arguments = ["score", table, "--label", "kind", "--out", tmp_path / "r", "--epochs", 1, "--no-progress"]
     assert call(*arguments).exit_code == 0
-    fill(tmp_path / "r", ".report.html.partial", "left by a run that was killed")
+    fill(tmp_path / "r", f"report.html.{'0' * 32}.partial", "left by a run that was killed")
     assert call(*arguments).exit_code == 0
     fill(tmp_path / "r", "audit/books.xls")
     monkeypatch.setattr(dataaudit, "score", lambda *_, **__: pytest.fail("trained first"))

@@ -35,7 +35,7 @@ PATIENCE = 10.0
 """Seconds to wait for another writer who needs a moment only."""
 SEAL = "blake2b"
 """Entry of a description with the checksum of all others."""
-_PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
+PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
 _BESIDE = re.compile(r".+\.lock|.+\.[0-9a-f]{32}\.(partial|damaged)")
 
 
@@ -335,7 +335,7 @@ def sweep(folder: Path, age: float = STALE) -> None:
     """Remove what killed writers left half written, if it is `age` seconds old; 0 where a lock keeps others out."""
     for path in folder.glob("*.partial"):
         with suppress(OSError):
-            if _PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime >= age:
+            if PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime >= age:
                 path.unlink()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dataaudit.common import checks
+from dataaudit.common import checks, folders
 from dataaudit.common.guest import visiting
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
@@ -135,7 +136,8 @@ class _VectorStore:
     def __init__(self, target: Path | None) -> None:
         self._target = target
         self._array: AnyArray | None = None
-        self._partial = None if target is None else target.with_name(f".{target.name}.partial")
+        # Its name is nobody's: nothing that lies there, a link for one, is written on.
+        self._partial = None if target is None else target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
 
     def __enter__(self) -> Self:
         return self
@@ -193,8 +195,9 @@ def _check_out(out: str | Path | None) -> Path | None:
         raise SettingError(f"out={str(out)!r}", "a .npy file", "name one, such as out='vectors.npy'")
     if path.exists():
         raise StorageError(f"out={str(out)!r}, which exists", "a new file", "name another, or remove that one")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    if not path.parent.is_dir():
         raise StorageError(f"out={str(out)!r}", "a file in a folder that can be written", "make that folder first")
+    folders.try_writing(path.parent)
     return path
 
 

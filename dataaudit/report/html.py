@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from dataaudit.common import folders
 from dataaudit.errors import StorageError
 from dataaudit.report.figures import picture, sparkline
 from dataaudit.report.page import Card, Page
@@ -26,17 +26,11 @@ def write_report(page: Page, path: str | Path) -> Path:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     content = environment.get_template("template.html.j2").render(**_content(page, environment)).encode()
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        try:
-            partial.unlink(missing_ok=True)
-        except OSError as second:
-            error.add_note(f"{partial} could not be removed either: {second}")
+        folders.put(path, content)
+    except StorageError as error:
         raise StorageError(
-            f"{path}, which cannot be written ({error})",
+            f"{path}, which cannot be written ({error.__cause__})",
             "a file in a folder that exists and can be written, on a disk with room",
             "name another file",
         ) from error

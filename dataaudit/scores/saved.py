@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -111,7 +109,7 @@ def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
             return _real(name, archive[key]), archive["labels"] if "labels" in archive.files else None
     except SettingError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # Readers of a file that is no array raise of every kind.
         raise SettingError(
             f"known score {name!r} from {source} ({error})", "an .npz or .npy file without pickle", "check the path"
         ) from error

@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -110,16 +111,22 @@ def test_a_page_that_cannot_be_written_leaves_nothing(pictures, tmp_path, monkey
         audit.report(tmp_path)
     (tmp_path / "report.html").write_text("old")
 
-    def full(self, data):
-        with self.open("wb") as file:
-            file.write(data[:100])
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         audit.report(tmp_path / "report.html")
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text() == "old"
+
+
+def test_a_page_takes_the_place_of_a_link(pictures, tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "report.html").symlink_to(tmp_path / "precious")
+    pictures[2].report(tmp_path / "report.html")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "report.html").is_symlink()
 
 
 def test_an_examples_object_can_be_shown(pictures, tmp_path):
