@@ -18,7 +18,10 @@ SLOTS = 8
 """Classes kept of an example beyond that: its likeliest, and its own label."""
 
 BLOCK_ELEMENTS = 2**21
-"""Probabilities worked on at a time (16 MiB a float64 array)."""
+"""Largest n x C that is worked on in one piece (16 MiB a float64 array)."""
+
+PART_ELEMENTS = 2**17
+"""Probabilities worked on at a time beyond that (1 MiB): the work on a table takes a small part of its own memory."""
 
 
 class ProbabilityBlocks(Protocol):
@@ -30,8 +33,8 @@ class ProbabilityBlocks(Protocol):
 
 
 def blocks(n: int, classes: int) -> Iterator[slice]:
-    """Blocks of rows of which [b, C] fits in `BLOCK_ELEMENTS`."""
-    size = max(1, BLOCK_ELEMENTS // classes)
+    """Blocks of rows of which [b, C] fits in `BLOCK_ELEMENTS` where [n, C] does, and in `PART_ELEMENTS` where not."""
+    size = max(1, (BLOCK_ELEMENTS if n * classes <= BLOCK_ELEMENTS else PART_ELEMENTS) // classes)
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
 

@@ -32,7 +32,7 @@ class Predictions:
     max_confidence: FloatArray
     margin: FloatArray
     predicted: IntArray
-    probabilities: ClassProbabilities | None = None
+    probabilities: ProbabilityBlocks | None = None
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,11 @@ def transition(noise: NoiseRates, labels: IntArray, classes: int) -> FloatArray:
     """Probability that a clear member of class k carries label y, float64 [C, C]; rows add up to 1."""
     joint = np.full(classes * classes, LEAST)
     clear = noise.truly >= 0
-    joint += np.bincount(noise.truly[clear] * classes + labels[clear], minlength=classes * classes)
+    pairs, counts = np.unique(noise.truly[clear] * classes + labels[clear], return_counts=True)
+    joint[pairs] += counts
     table = joint.reshape(classes, classes)
-    return np.asarray(table / table.sum(1, keepdims=True))
+    table /= table.sum(1, keepdims=True)
+    return table
 
 
 def by_joint(noise: NoiseRates, labels: IntArray) -> float:
@@ -58,17 +60,18 @@ def by_planting(probabilities: ProbabilityBlocks, labels: IntArray, classes: int
     what it would score with a wrong label: its probability of that label over its largest. If a share q of planted
     errors scores below t, and a share p of the labels as given does, then at most p / q of them are errors.
     """
-    own = np.empty(len(labels))
+    own, every = np.empty(len(labels)), np.arange(classes)
     edges = np.linspace(0.0, 1.0, 20001)
     planted = np.zeros(len(edges) - 1)
-    odds = moved * (1.0 - np.eye(classes))
-    odds = odds / np.maximum(odds.sum(1, keepdims=True), 1e-300)
     for rows in blocks(len(labels), classes):
         probability = probabilities.dense(rows)
         relative = probability / probability.max(1, keepdims=True)
         own[rows] = np.take_along_axis(relative, labels[rows, None], 1)[:, 0]
+        best = probability.argmax(1)
+        odds = np.where(every == best[:, None], 0.0, moved[best])
+        odds /= np.maximum(odds.sum(1, keepdims=True), 1e-300)
         # The fourth root spreads small values over the bins.
-        planted += np.histogram(relative**0.25, edges, weights=odds[probability.argmax(1)])[0]
+        planted += np.histogram(relative**0.25, edges, weights=odds)[0]
     below = np.cumsum(planted) / planted.sum()
     shares = [(own**0.25 <= edges[cut + 1]).mean() / max(below[cut], 1e-12) for cut in np.searchsorted(below, LEVELS)]
     return np.array(shares)

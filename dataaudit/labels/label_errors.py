@@ -105,11 +105,13 @@ class LabelErrors:
 
 @dataclass(frozen=True)
 class _Counted:
-    """Estimates of the rate by name, and pairs (true class x C + given label) [p] with their sizes [p]."""
+    """Estimates of the rate by name, and the largest pairs (true class x C + given label) [p] with their sizes [p]."""
 
     estimates: dict[str, float]
     pairs: IntArray
     sizes: FloatArray
+    total: float
+    """Size of all pairs."""
 
 
 def estimate_label_errors(
@@ -159,8 +161,7 @@ def estimate_label_errors(
     falling = -np.sort(-(expit(odds) if unknown else adding_up(odds, max(rate, RAREST))))
     probability = np.empty(len(labels))
     probability[suspicion(posterior, known)] = falling
-    largest = np.argsort(-counted.sizes, kind="stable")[:MOST_PAIRS]
-    true, given = np.divmod(counted.pairs[largest], classes)
+    true, given = np.divmod(counted.pairs, classes)
     return LabelErrors(
         probability,
         posterior.rival,
@@ -169,7 +170,7 @@ def estimate_label_errors(
         upper,
         {**counted.estimates, CONTRADICTED: contradicted},
         np.stack([true, given], axis=1).astype(np.int64),
-        counted.sizes[largest] * (rate * len(labels) / max(counted.sizes.sum(), 1e-12)),
+        counted.sizes * (rate * len(labels) / max(counted.total, 1e-12)),
         outside is not None,
         vote,
         unknown,
@@ -194,13 +195,22 @@ def _count(
             planted = count.by_planting(source, labels, classes, moved)
             names = (f"planted, level {level}" for level in count.LEVELS)
             estimates |= dict(zip(names, planted.tolist(), strict=True))
-        pairs = np.flatnonzero(table.ravel())
+        del moved
+        np.fill_diagonal(table, 0.0)
+        sizes = table[table > 0]
+        total, cut = float(sizes.sum()), max(0, len(sizes) - MOST_PAIRS)
+        # Only the largest are looked at by position: the table may have millions.
+        least = np.partition(sizes, cut)[cut] if len(sizes) else np.inf
+        pairs = np.flatnonzero(table >= least)
         sizes = table.ravel()[pairs]
     else:
         clear = noise.truly >= 0
-        pairs, sizes = np.unique(noise.truly[clear] * classes + labels[clear], return_counts=True)
-    other = pairs // classes != pairs % classes
-    return _Counted(estimates, pairs[other], sizes[other].astype(np.float64))
+        pairs, counts = np.unique(noise.truly[clear] * classes + labels[clear], return_counts=True)
+        other = pairs // classes != pairs % classes
+        pairs, sizes = pairs[other], counts[other].astype(np.float64)
+        total = float(sizes.sum())
+    largest = np.argsort(-sizes, kind="stable")[:MOST_PAIRS]
+    return _Counted(estimates, pairs[largest], sizes[largest], total)
 
 
 def log_odds(posterior: LabelPosterior) -> FloatArray:

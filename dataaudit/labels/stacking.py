@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dataaudit.common.probabilities import ProbabilityBlocks, softmax
+from dataaudit.common.probabilities import ProbabilityBlocks, blocks, softmax
 from dataaudit.common.types import FloatArray, IntArray
 
 SMALLEST = 1e-9
@@ -52,7 +52,7 @@ def fitted_weights(
 
     n = len(labels)
     rows = slice(0, n, -(-n // max(1, min(most, VALUES // classes))))
-    logs = [np.log(np.maximum(parts[name].dense(rows), SMALLEST)) for name in names]
+    logs = [_logs(parts[name], rows, n, classes) for name in names]
     given = labels[rows]
     every = n / len(given)
 
@@ -67,14 +67,28 @@ def fitted_weights(
     return dict(zip(names, fitted.tolist(), strict=True))
 
 
+def _logs(part: ProbabilityBlocks, rows: slice, n: int, classes: int) -> FloatArray:
+    """Logarithms float64 [m, C] of a source's probabilities of every few of n rows."""
+    chosen = range(n)[rows]
+    logs = np.empty((len(chosen), classes))
+    for block in blocks(*logs.shape):
+        few = chosen[block]
+        dense = part.dense(slice(few.start, few.stop, few.step))
+        np.log(np.maximum(dense, SMALLEST, out=dense), out=logs[block])
+    return logs
+
+
 def stacking_loss(
     weights: FloatArray, logs: list[FloatArray], labels: IntArray, power: float
 ) -> tuple[float, FloatArray]:
     """Loss of the product of sources with log-probabilities `logs` [m, C], and its gradient by the weights [s]."""
-    every = np.arange(len(labels))
-    product = softmax(np.asarray(sum(weight * log for weight, log in zip(weights, logs, strict=True))))
-    own = np.maximum(product[every, labels], np.finfo(np.float64).tiny)
+    own, away = np.empty(len(labels)), np.empty((len(logs), len(labels)))
+    for rows in blocks(*logs[0].shape):
+        given, every = labels[rows], np.arange(len(labels[rows]))
+        product = softmax(np.asarray(sum(weight * log[rows] for weight, log in zip(weights, logs, strict=True))))
+        own[rows] = np.maximum(product[every, given], np.finfo(np.float64).tiny)
+        for source, log in enumerate(logs):
+            away[source, rows] = (product * log[rows]).sum(1) - log[rows][every, given]
     loss = -np.log(own).sum() if power == 0 else ((1.0 - own**power) / power).sum()
     counts = own**power
-    slope = [float((counts * ((product * log).sum(1) - log[every, labels])).sum()) for log in logs]
-    return float(loss), np.array(slope)
+    return float(loss), np.array([float((counts * one).sum()) for one in away])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.probabilities import ClassProbabilities
+from dataaudit.common.probabilities import DENSE_ELEMENTS, ClassProbabilities, blocks, spread
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import DataError
@@ -34,6 +34,31 @@ class NeighbourLabelsNeed:
 
 
 @dataclass(frozen=True)
+class VoteProbabilities:
+    """Probabilities that are computed from the votes whenever they are read, for these are fewer than the classes.
+
+    Attributes
+    ----------
+    voters
+        Labels of the neighbours, nearest first, int32 [n, depth], -1 for none.
+    labels
+        The examples' own, int64 [n].
+    total
+        Number of classes.
+    """
+
+    voters: IntArray
+    labels: IntArray
+    total: int
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows; rows add up to 1."""
+        counts = np.bincount(self.labels, minlength=self.total)
+        shares = _shares(self.voters[rows], self.labels[rows], counts)
+        return spread(None, shares.astype(np.float32), self.total)
+
+
+@dataclass(frozen=True)
 class NeighbourLabels:
     """Labels around n examples.
 
@@ -52,7 +77,7 @@ class NeighbourLabels:
         Record of the search; JSON values.
     """
 
-    probabilities: ClassProbabilities
+    probabilities: ClassProbabilities | VoteProbabilities
     same: IntArray
     leading: IntArray
     votes: IntArray
@@ -87,26 +112,32 @@ def labels_around(
     position = np.full(n, -1, np.int64)
     position[sample] = np.arange(len(sample))
     known = labels[sample]
-    weights = 1.0 / np.arange(1, depth + 1)
     counts = np.bincount(labels, minlength=classes)
-    probabilities = ClassProbabilities.empty(n, classes)
+    probabilities: ClassProbabilities | VoteProbabilities
+    if classes > depth and n * classes <= DENSE_ELEMENTS:
+        probabilities = VoteProbabilities(np.empty((n, depth), np.int32), labels, classes)
+    else:
+        probabilities = ClassProbabilities.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
     index = search.open(_centred(features[sample], mean, scale), depth + 1)
-    step = max(1, min(queries, 2**22 // classes))
+    step, part = max(1, min(queries, 2**22 // classes)), next(blocks(n, classes)).stop
     with progress_bar(f"labels around, in {need.space.name}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            near = _others(index(_centred(features[rows], mean, scale), depth + 1), position[rows])
-            voters = np.where(near >= 0, known[near], -1)
-            count = _votes(voters, np.ones(depth), classes)
-            given = labels[rows]
-            same[rows] = count[np.arange(len(given)), given]
-            leading[rows] = count.argmax(1)
-            votes[rows] = count.max(1)
-            votes_by_class = _votes(voters, weights, classes) + counts / (n - 1)
-            votes_by_class[np.arange(len(given)), given] -= 1.0 / (n - 1)
-            probabilities.put(rows, votes_by_class / votes_by_class.sum(1, keepdims=True), given)
-            advance(len(given))
+            found = _others(index(_centred(features[rows], mean, scale), depth + 1), position[rows])
+            for first in range(start, rows.stop, part):
+                rows = slice(first, min(first + part, start + len(found)))
+                near, given = found[first - start : rows.stop - start], labels[rows]
+                voters = np.where(near >= 0, known[near], -1)
+                count = _votes(voters, np.ones(depth), classes)
+                same[rows] = count[np.arange(len(given)), given]
+                leading[rows] = count.argmax(1)
+                votes[rows] = count.max(1)
+                if isinstance(probabilities, VoteProbabilities):
+                    probabilities.voters[rows] = voters
+                else:
+                    probabilities.put(rows, _shares(voters, given, counts), given)
+            advance(len(found))
     settings = {
         "representation": need.space.name,
         **described,
@@ -140,6 +171,14 @@ def _others(near: IntArray, own: IntArray) -> IntArray:
     itself = near == own[:, None]
     itself[~itself.any(1), -1] = True
     return np.asarray(near[~itself].reshape(len(near), -1))
+
+
+def _shares(voters: IntArray, given: IntArray, counts: IntArray) -> FloatArray:
+    """Probabilities float64 [b, C] by the labels of neighbours [b, depth], of examples with the labels `given` [b]."""
+    others, weights = counts.sum() - 1, 1.0 / np.arange(1, voters.shape[1] + 1)
+    votes = _votes(voters, weights, len(counts)) + counts / others
+    votes[np.arange(len(given)), given] -= 1.0 / others
+    return np.asarray(votes / votes.sum(1, keepdims=True))
 
 
 def _votes(voters: IntArray, weights: FloatArray, classes: int) -> FloatArray:

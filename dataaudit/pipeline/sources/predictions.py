@@ -7,15 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.types import IntArray
-from dataaudit.dynamics.outcomes import PredictionTable
+from dataaudit.common.probabilities import blocks, spread
+from dataaudit.common.types import AnyArray, BoolArray, FloatArray, IntArray
+from dataaudit.dynamics.outcomes import PredictionTable, normalised
 from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import DataError, rows
 from dataaudit.evidence.base import BROUGHT
 from dataaudit.pipeline.sources.base import Source
 from dataaudit.pipeline.sources.call import Call
 
-BLOCK = 65536
+
+class TableProbabilities:
+    """Probabilities [n, C] as they were brought, an array in memory or mapped, read block by block and not copied."""
+
+    def __init__(self, given: Any) -> None:
+        self._given = given
+
+    def logits(self, rows: slice) -> FloatArray:
+        """Logarithms float64 [b, C] of a block of rows."""
+        return np.asarray(np.log(np.maximum(self._given[rows].astype(np.float64), np.finfo(np.float64).tiny)))
+
+    def dense(self, rows: slice) -> FloatArray:
+        """Probabilities float64 [b, C] of a block of rows; rows add up to 1."""
+        return spread(None, normalised(self.logits(rows)).astype(np.float32), self._given.shape[1])
 
 
 class BroughtPredictions(Source):
@@ -41,8 +55,8 @@ def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str,
         If the shape is another, or a row is no distribution (to .001).
     """
     try:
-        table = probabilities.detach().cpu() if hasattr(probabilities, "detach") else probabilities
-        given = np.asarray(table, np.float64)
+        given = np.asarray(probabilities.detach().cpu() if hasattr(probabilities, "detach") else probabilities)
+        given = given if given.dtype.kind in "fiub" else given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"probabilities of type {type(probabilities).__name__}", "an array [n, classes]", "convert them"
@@ -54,19 +68,25 @@ def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str,
             f"{shape}: a row an example, a column for each of {', '.join(class_names[:8])}",
             "pass predict_proba of models that did not train on the example, columns in the order of the class names",
         )
-    with np.errstate(invalid="ignore"):
-        bad = np.flatnonzero(~((given >= 0).all(1) & (np.abs(given.sum(1) - 1) <= 1e-3)))
-    if len(bad):
+    bad = [np.flatnonzero(~_distributions(given[part])) + part.start for part in blocks(*shape)]
+    if any(map(len, bad)):
         raise DataError(
-            f"probabilities that are negative, not finite or do not add up to 1 in {rows(bad)}",
+            f"probabilities that are negative, not finite or do not add up to 1 in {rows(np.concatenate(bad))}",
             "a distribution over the classes in every row",
             "apply a softmax to logits first",
         )
-    table = PredictionTable(labels, len(class_names))
-    for start in range(0, len(labels), BLOCK):
-        part = np.arange(start, min(start + BLOCK, len(labels)))
-        table.add(part, np.log(np.maximum(given[part], np.finfo(np.float64).tiny)))
+    brought = TableProbabilities(given)
+    table = PredictionTable(labels, len(class_names), brought)
+    for part in blocks(*shape):
+        table.add(np.arange(part.start, part.stop), brought.logits(part))
     return table.result()
+
+
+def _distributions(given: AnyArray) -> BoolArray:
+    """Rows that hold a distribution over the classes."""
+    exact = given.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((exact >= 0).all(1) & (np.abs(exact.sum(1) - 1) <= 1e-3))
 
 
 def make(call: Call) -> Iterator[Source]:

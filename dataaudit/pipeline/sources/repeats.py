@@ -13,7 +13,7 @@ from dataaudit.dynamics.several import joined
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError
 from dataaudit.learners.base import Learner
-from dataaudit.neighbours.labels import NeighbourLabels
+from dataaudit.neighbours.labels import NeighbourLabels, VoteProbabilities
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Shown:
         )
 
 
-def averaged(parts: Sequence[ClassProbabilities], labels: IntArray) -> ClassProbabilities:
+def averaged(parts: Sequence[ClassProbabilities | VoteProbabilities], labels: IntArray) -> ClassProbabilities:
     """Mean of several probabilities of the same n examples, whose labels are int64 [n]."""
     classes = parts[0].total
     mean, together = Averaged(tuple(parts), (1.0,) * len(parts)), ClassProbabilities.empty(len(labels), classes)

@@ -1,0 +1,60 @@
+"""Memory of audits with many classes: little beside the table of probabilities, and nothing of one that is mapped."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from dataaudit.common import probabilities
+from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities, blocks
+from dataaudit.labels.combine import combined
+from dataaudit.labels.label_errors import estimate_label_errors
+from dataaudit.neighbours import labels as neighbour_labels
+from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
+from dataaudit.neighbours.search import resolve
+from dataaudit.pipeline.sources.predictions import predictions_of
+from dataaudit.representations.spaces import Space
+
+
+def peak(call):
+    """Bytes allocated at most during a call."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_mapped_table_is_read_block_by_block(tmp_path):
+    n, classes = 3000, 1000
+    labels = np.arange(n) % classes
+    table = np.lib.format.open_memmap(tmp_path / "p.npy", "w+", np.float32, (n, classes))
+    table[:] = 0.1 / (classes - 1)
+    table[np.arange(n), labels] = 0.9
+    table.flush()
+    mapped, names, known = np.load(tmp_path / "p.npy", mmap_mode="r"), tuple(map(str, range(classes))), np.ones(n, bool)
+    brought = predictions_of(mapped, labels, names)
+    assert peak(lambda: predictions_of(mapped, labels, names)) < table.nbytes
+    product = combined({"heldout": brought.probabilities}, labels, classes)
+    assert peak(lambda: combined({"heldout": brought.probabilities}, labels, classes)) < 2 * table.nbytes
+    together = CombinedProbabilities(product, product, known, ~known)
+    # Tables of all pairs of classes are 8 MiB each.
+    assert peak(lambda: estimate_label_errors(together, labels, classes)) < 4 * 8 * classes**2
+
+
+@pytest.mark.parametrize("largest", [1, 10**9])
+def test_votes_give_the_probabilities_that_a_table_holds(largest, monkeypatch):
+    monkeypatch.setattr(probabilities, "BLOCK_ELEMENTS", largest)
+    rng = np.random.default_rng(0)
+    labels, rows = np.arange(300) % 60, rng.normal(size=(300, 3))
+    found = {}
+    for elements in (0, 10**9):
+        monkeypatch.setattr(neighbour_labels, "DENSE_ELEMENTS", elements)
+        need = NeighbourLabelsNeed(Space("input"))
+        near = labels_around(need, rows, {}, labels, 60, resolve("torch"), 0, False, depth=20)
+        found[elements] = near.probabilities
+    assert isinstance(found[0], ClassProbabilities)
+    assert not isinstance(found[10**9], ClassProbabilities)
+    for part in blocks(300, 60):
+        np.testing.assert_array_equal(found[0].dense(part), found[10**9].dense(part))
