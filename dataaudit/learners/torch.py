@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -30,8 +31,8 @@ from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.mirrors import mirror_test
-from dataaudit.learners.outputs import check_outputs
-from dataaudit.learners.pretrained import shows_training
+from dataaudit.learners.outputs import AsLogits, check_outputs, watched
+from dataaudit.learners.pretrained import moved, shows_training
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
 from dataaudit.learners.steps import optimizer_of, shuffled_batches
 from dataaudit.learners.weights import copied, reset
@@ -104,6 +105,7 @@ class TorchLearner(Learner):
         self.fresh = self._factory is not None
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
+        self._outputs = AsLogits(self._classes)
         self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
         self._default_dtype = guest.callers_dtype()
@@ -136,7 +138,8 @@ class TorchLearner(Learner):
     def description(self) -> dict[str, Any]:
         """Model, recipe, device and precision as JSON values."""
         precision, reason = self._computed_in()
-        chosen, notes = {}, [reason, *(self.builder.notes if self.builder is not None else ())]
+        notes = [reason, *self._outputs.notes, *(self.builder.notes if self.builder is not None else ())]
+        chosen: dict[str, Any] = {}
         if self._choice is not None:
             chosen, notes = {"recipe_chosen": self._choice.reasons}, [*notes, *self._choice.notes]
         return {
@@ -158,7 +161,12 @@ class TorchLearner(Learner):
         return own, f"precision {own}: that of the model's weights"
 
     def module(self, seed: int) -> nn.Module:
-        """Model at the start of training, on the device; never the caller's own object."""
+        """Model at the start of training, on the device, which gives logits; never the caller's own object."""
+        module = self._bare(seed)
+        module.register_forward_hook(self._outputs)
+        return module
+
+    def _bare(self, seed: int) -> nn.Module:
         torch.manual_seed(seed)
         if self._factory is not None:
             # A model is of the caller's default type, in worker processes too.
@@ -168,7 +176,7 @@ class TorchLearner(Learner):
                 raise ModelError(
                     f"a function that returned {type(module).__name__}",
                     "a torch.nn.Module from the model factory",
-                    "pass a module, a function returning a fresh one, or a scikit-learn estimator",
+                    "pass a module, a function returning a fresh one, or a classifier with fit and predict_proba",
                 )
             self._name = type(module).__name__
             # A factory may hand out one object again and again; training it would change the caller's.
@@ -187,7 +195,8 @@ class TorchLearner(Learner):
     def check(self, seed: int) -> None:
         """Check outputs of a few rows; choose the layout of images and, unless one was given, the recipe."""
         with torch.random.fork_rng(devices=[]):
-            module = self.module(seed).eval()
+            module = self._bare(seed).eval()
+        hook = module.register_forward_hook(AsLogits(self._classes))
         if self.builder is not None:
             self.builder.prepare()
         self._takes_tokens = any(isinstance(part, nn.Embedding) for part in module.modules())
@@ -215,6 +224,9 @@ class TorchLearner(Learner):
         inputs = self.inputs(few)
         if self.builder is not None:
             try_on(module, inputs)
+        hook.remove()
+        self._outputs = watched(copied(module), map(self.inputs, self._first_rows()), self._classes)
+        module.register_forward_hook(self._outputs)
         self.reads_tokens = self.builder is None and inputs.dtype == torch.int64
         self.format = choose_format(module, inputs)
         shape = tuple(inputs.shape[1:])
@@ -224,6 +236,13 @@ class TorchLearner(Learner):
             self._choice = choose_recipe(self._automatic, module, shape, self.examples, self.layout.turn, seed)
             self.recipe = self._choice.recipe
         self._check_augmentation(shape)
+
+    def _first_rows(self) -> Iterator[IntArray]:
+        """Rows of a few small batches, the first of them of two."""
+        edges = [0, *(min(edge, len(self.examples)) for edge in (2, 34, 66, 98))]
+        for start, end in pairwise(edges):
+            if end > start:
+                yield np.arange(start, end, dtype=np.int64)
 
     def _check_augmentation(self, shape: tuple[int, ...]) -> None:
         augment = self.recipe.augment
@@ -244,12 +263,14 @@ class TorchLearner(Learner):
         if self.recipe.init == "reset" and not any(True for _ in self._module.buffers()):
             return None
         with torch.random.fork_rng(devices=[]):
+            module = self.module(seed).eval()
             return shows_training(
-                self.module(seed).eval(),
+                module,
                 lambda module, rows: TorchFitted(module, self).logits(rows).softmax(1).cpu(),
                 self.examples.labels,
                 self._classes,
                 seed,
+                moved(module if self.recipe.init == "reset" else self._module),
             )
 
     def on(self, examples: Examples) -> Self:

@@ -129,7 +129,7 @@ def test_pixels_are_scaled_and_tokens_stay_whole():
         (nn.Linear(5, 3), "fails on inputs"),
         (lambda: "no module", "from the model factory"),
         (nn.Sequential(nn.Flatten()), "without trainable parameters"),
-        (nn.LSTM(6, 3), "returns tuple"),
+        (nn.LSTM(6, 4), "of shape \\(2, 4\\)"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(blobs, model, message):
