@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dataaudit.errors import ModelError
-from dataaudit.learners.base import SMALLEST
+
+SMALLEST = torch.finfo(torch.float64).eps
+"""Probability below which a logit is cut off, that of `dataaudit.learners.base`."""
 
 
 class OutputsError(ModelError):

@@ -52,13 +52,13 @@ def _layer_moved(part: nn.Module) -> bool | None:
     if not own:
         return None
     bound, vectors = _bound(part), [p for p in own if p.ndim < 2]
-    drawn = bound is not None and all(_largest(p) <= bound * _rounding(p) for p in own)
-    if drawn and all(_constant(p) or _largest(p) >= bound * (1 - EDGE / p.numel()) for p in own):
+    outside = [bound is None or _largest(p) > bound * _rounding(p) for p in own]
+    full = [_constant(p) or _largest(p) >= (bound or 0) * (1 - EDGE / p.numel()) for p in own]
+    if all(full) and not any(outside):
         return False
     if vectors and all(map(_constant, vectors)):
         return False
-    far = [p for p in vectors if not _constant(p) and (bound is None or _largest(p) > bound * _rounding(p))]
-    return True if far else None
+    return True if any(out and p.ndim < 2 and not _constant(p) for p, out in zip(own, outside, strict=True)) else None
 
 
 def _bound(part: nn.Module) -> float | None:
