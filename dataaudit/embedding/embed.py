@@ -53,7 +53,9 @@ def embed(
     data
         Texts: a list, an array or a pandas Series; or a Hugging Face ``Dataset`` with `column`.
     model
-        A folder (or the name of a model) that ``AutoModel.from_pretrained`` reads, or a transformers model. A model
+        A folder (or the name of a model) that ``AutoModel.from_pretrained`` reads, a ``SentenceTransformer``, or a
+        transformers
+        model. A model
         that is passed stays where and as it is.
     tokenizer
         Of the model; read from the folder by default.

@@ -80,6 +80,9 @@ def load(model: Any, tokenizer: Any, max_length: int | None, device: str) -> Enc
     transformers = require("transformers", "transformers", "embedding texts")
     target = resolve_device(device)
     pooling, described = "mean", None
+    if is_a(model, "sentence_transformers", "SentenceTransformer"):
+        model, own, pooling, described = _of_sentences(model)
+        tokenizer = own if tokenizer is None else tokenizer
     if isinstance(model, (str, Path)):
         pooling, described = _described(str(model))
         # Weights that a folder lacks are drawn, and must not move the caller's generator.
@@ -103,7 +106,7 @@ def load(model: Any, tokenizer: Any, max_length: int | None, device: str) -> Enc
     else:
         raise ModelError(
             f"a sentence model of type {type(model).__name__}",
-            "a folder or name of one, or a transformers model",
+            "a folder or name of one, a SentenceTransformer, or a transformers model",
             "pass a folder that AutoModel.from_pretrained reads",
         )
     _check(encoder, tokenizer)
@@ -148,16 +151,28 @@ def _check(model: Any, tokenizer: Any) -> None:
         )
 
 
-def _described(model: str) -> tuple[str, int | None]:
-    """Pooling and largest number of tokens that a sentence-transformers folder names; "mean" and None for others."""
-    parts = _json(model, "modules.json") or []
-    unknown = [part["type"] for part in parts if part["type"].rpartition(".")[2] not in MODULES]
+def _of_sentences(model: Any) -> tuple[Any, Any, str, int | None]:
+    """Transformer, tokenizer, pooling and largest number of tokens of a ``SentenceTransformer``."""
+    parts = {type(part).__name__: part for part in model}
+    _check_parts(list(parts))
+    settings = parts["Pooling"].get_config_dict() if "Pooling" in parts else {}
+    return parts["Transformer"].auto_model, model.tokenizer, _pooling(settings), model.max_seq_length
+
+
+def _check_parts(names: list[str]) -> None:
+    unknown = [name for name in names if name.rpartition(".")[2] not in MODULES]
     if unknown:
         raise ModelError(
             f"a sentence model with {unknown[0]}",
             f"{', '.join(MODULES)} and no other part",
             "embed with its own package, and pass the vectors",
         )
+
+
+def _described(model: str) -> tuple[str, int | None]:
+    """Pooling and largest number of tokens that a sentence-transformers folder names; "mean" and None for others."""
+    parts = _json(model, "modules.json") or []
+    _check_parts([part["type"] for part in parts])
     folders = [part["path"] for part in parts if part["type"].endswith(".Pooling")]
     settings = _json(model, f"{folders[0] if folders else '1_Pooling'}/config.json") or {}
     limit = (_json(model, "sentence_bert_config.json") or {}).get("max_seq_length")

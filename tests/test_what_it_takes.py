@@ -1,0 +1,53 @@
+"""Table of the models that `score` takes, from which docs/what-it-takes.md is written; each row names its tests.
+
+python tests/test_what_it_takes.py    # writes the page
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/what-it-takes.md"
+CLASSIFIERS, OUTPUTS = "learners/test_classifiers.py", "learners/test_outputs.py"
+MODELS = [
+    ("classifiers of scikit-learn with their defaults", "", CLASSIFIERS, "every_classifier_of_scikit_learn"),
+    ("pipelines, searches, stacks and votes around them", "", CLASSIFIERS, "whatever_trains_by_fit"),
+    ("any class with `fit` and `predict_proba` or `decision_function`", "", CLASSIFIERS, "columns_are_those"),
+    ("CatBoost, XGBoost, LightGBM; rounds are epochs", "that package", CLASSIFIERS, "rounds_of_boosting"),
+    ("skorch; epochs are its own", "`skorch`", CLASSIFIERS, "epochs_of_a_net"),
+    ("torch modules that return a tensor, dict, tuple or `ModelOutput`", "", OUTPUTS, "outputs_of_any_form"),
+    ("torch modules with one logit for two classes", "", OUTPUTS, "one_number_of_two_classes"),
+    ("transformers models of texts and images", "`dataaudit[transformers]`", "learners/test_transformers.py", ""),
+    ("SetFit models; the head is fitted", "`setfit`", "embedding/test_sentence_models.py", "setfit"),
+    ("`SentenceTransformer`, in `embed`", "`sentence-transformers`", "embedding/test_sentence_models.py", "embeds_as"),
+    (
+        "transformers pipelines: refused, with what to pass",
+        "",
+        "embedding/test_sentence_models.py",
+        "with_what_to_pass",
+    ),
+    ("`LinearProbe`, `NearestNeighbours`, None", "", "learners/test_linear_probe.py", ""),
+]
+"""Model, package to install beside the core, file of its tests, and part of a test's name."""
+
+
+def page():
+    rows = [f"| {model} | {extra} |" for model, extra, _, _ in MODELS]
+    head = ["# What it takes", "", "Written by `tests/test_what_it_takes.py`, which names the tests of each row.", ""]
+    return "\n".join([*head, "| model | to be installed besides |", "|---|---|", *rows, ""])
+
+
+def test_the_page_is_the_table():
+    assert PAGE.read_text("utf-8") == page()
+
+
+@pytest.mark.parametrize("row", MODELS, ids=lambda row: row[0])
+def test_every_row_has_its_tests(row):
+    _, _, file, part = row
+    assert re.search(rf"^def test_\w*{part}", (ROOT / "tests" / file).read_text("utf-8"), re.MULTILINE)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
