@@ -21,7 +21,7 @@ from dataaudit.errors import StorageError
 CASES = [case for kind in KINDS for case in import_module(f"benchmarks.faults.{kind}").cases() if case.brief]
 
 
-STANDING = ("threads", "guests", "forged", "interrupts-Ctrl-C, recorder", "kills-joblib", "kills-ray", "disks", "links")
+STANDING = ("forged-contents, recorder's state", "interrupts-Ctrl-C, recorder", "kills-ray")
 """Faults that are being mended."""
 
 

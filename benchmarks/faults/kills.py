@@ -110,7 +110,7 @@ class Trial:
 
     def judge(self, expected: str) -> Outcome:
         """Count processes, go on from the store, and compare."""
-        left = [process for process in {*self.below, *_with(self.token)} if _runs(process)]
+        left = [process for process in {*self.below, *_with(self.token)} if _runs(process) and _line(process)]
         names = sorted(_line(process)[-70:] for process in left)
         for process in left:
             with suppress(psutil.Error):
