@@ -50,6 +50,8 @@ class Inspector:
         self._shape: tuple[int, ...] | None = None
         self._dtype = ""
         self._complete = True
+        self._first: AnyArray | None = None
+        self._differ = False
         self._bad: list[int] = []
         self._total_bad = 0
         self._row = 0
@@ -83,6 +85,9 @@ class Inspector:
                 "numbers",
                 "name numeric or image columns with inputs=, or turn the rows into numbers with transform=",
             )
+        if block.dtype.kind == "f" and not self._differ and len(block):
+            self._first = block[:1] if self._first is None else self._first
+            self._differ = bool((block != self._first).any())
         self._complete &= not self._allow_missing or not bool(unfit(block, False).any())
         self._digest.update(np.ascontiguousarray(block).data)
 
@@ -119,11 +124,25 @@ class Inspector:
                 "finite inputs",
                 "fill or drop those rows, pass on_bad_rows='drop', or use a model that handles missing values",
             )
+        if self._first is not None and not self._differ and self._row > 1:
+            _check_offset(self._first)
         self._digest.update(np.ascontiguousarray(labels).data)
         self._digest.update("\x1f".join(class_names).encode())
         assert self._shape is not None
         vectors = self._complete and len(self._shape) == 1
         return Inspection(self._digest.hexdigest(), tuple(self._shape), self._dtype, vectors)
+
+
+def _check_offset(row: AnyArray) -> None:
+    """Raise a `DataError` where inputs that are all like `row` lie so far from 0 that their type tells no fractions."""
+    largest = float(np.abs(row.astype(np.float64)).max(initial=0.0))
+    if largest >= 0.5 / float(np.finfo(row.dtype).eps):
+        raise DataError(
+            f"inputs that are all equal, with values of {largest:.1e} in {row.dtype}",
+            f"inputs that differ: {row.dtype} tells numbers of that size apart from a difference of "
+            f"{float(np.spacing(row.dtype.type(largest))):.0e} on",
+            "subtract the offset while they are float64, or whole numbers",
+        )
 
 
 def unfit(block: Any, allow_missing: bool) -> BoolArray:

@@ -25,7 +25,32 @@ def numbers(examples: Examples, indices: IntArray, purpose: str) -> Any:
     return read
 
 
-def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
+class Rounding:
+    """What float32 takes from columns of longer numbers, beside how much these differ."""
+
+    def __init__(self) -> None:
+        self._lost, self._low, self._high = 0.0, np.inf, -np.inf
+
+    def add(self, given: AnyArray, rounded: AnyArray) -> None:
+        """Look at rows [b, d] as they are, and as they are in float32."""
+        if given.dtype.itemsize <= rounded.dtype.itemsize or not len(given):
+            return
+        self._lost = np.maximum(self._lost, np.abs(given - rounded).max(0))
+        self._low, self._high = np.minimum(self._low, given.min(0)), np.maximum(self._high, given.max(0))
+
+    def check(self) -> None:
+        """Raise a `DataError` where a thousandth of a column's range is lost."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            blurred = np.flatnonzero((self._lost > 1e-3 * (self._high - self._low)) & (self._high > self._low))
+        if len(blurred):
+            raise DataError(
+                f"values in column {blurred[0]} that float32 does not tell apart",
+                "features whose differences float32 holds",
+                "subtract an offset from such columns, and divide them by a constant, or standardise them",
+            )
+
+
+def feature_rows(examples: Examples, indices: IntArray, rounding: Rounding | None = None) -> AnyArray:
     """Inputs of the rows `indices`, flattened, finite float32 [b, d]."""
     part = np.asarray(numbers(examples, indices, "a model of features"))
     part = part.reshape(len(part), -1)
@@ -36,7 +61,7 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
             "name numeric columns with inputs=, or turn the rows into numbers with transform=",
         )
     with np.errstate(over="ignore"):
-        part = part.astype(np.float32, copy=False)
+        given, part = part, part.astype(np.float32, copy=False)
     bad = indices[~np.isfinite(part).all(axis=1)]
     if len(bad):
         raise DataError(
@@ -44,17 +69,19 @@ def feature_rows(examples: Examples, indices: IntArray) -> AnyArray:
             "finite features",
             "fill or drop those rows, or rescale them",
         )
+    if rounding is not None:
+        rounding.add(given, part)
     return part
 
 
 def all_features(*data_sets: Examples) -> AnyArray:
     """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once."""
     matrix: AnyArray | None = None
-    filled = 0
+    filled, rounding = 0, Rounding()
     for examples in data_sets:
         n, block = len(examples), rows_per_block(examples)
         for start in range(0, n, block):
-            part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64))
+            part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64), rounding)
             if matrix is None:
                 matrix = np.empty((sum(map(len, data_sets)), part.shape[1]), np.float32)
             if part.shape[1] != matrix.shape[1]:
@@ -66,4 +93,5 @@ def all_features(*data_sets: Examples) -> AnyArray:
             matrix[filled : filled + len(part)] = part
             filled += len(part)
     assert matrix is not None
+    rounding.check()
     return matrix

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.common.units import power_of_two
 from dataaudit.errors import DataError
 
 BLOCK = 8192
@@ -91,8 +92,7 @@ def within_rows(rows: Any, values: int = HELD) -> Any:
     step = max(1, values // d)
     blocks = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     largest = max(float(np.abs(rows[part].astype(np.float64)).max()) for part in blocks)
-    # A power of two changes no digit, and keeps squares of very large and very small numbers in range.
-    unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
+    unit = power_of_two(largest)
     mean = sum((rows[part] / unit).sum(0, dtype=np.float64) for part in blocks) / n
     products = np.empty((n, n))
     for count, part in enumerate(blocks, 1):

@@ -10,6 +10,7 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.common.units import centre_and_unit
 from dataaudit.data.examples import Examples
 from dataaudit.errors import SettingError
 from dataaudit.holdout.base import Outcome
@@ -71,14 +72,15 @@ class Votes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class NeighbourFitPredict:
-    """Votes of the k nearest neighbours bound to features, float32 [n, d], their mean, and labels, int64 [n].
+    """Votes of the k nearest neighbours bound to features, float32 [n, d], their centre, and labels, int64 [n].
 
     Exact search by blocks of matrix products of centred rows, which lose least. A call holds, besides the features, a
     copy of the training rows and for each thread `block_values` products.
     """
 
     features: AnyArray
-    mean: AnyArray
+    centre: AnyArray
+    unit: np.float32
     labels: IntArray
     classes: int
     k: int
@@ -90,7 +92,7 @@ class NeighbourFitPredict:
 
     def votes(self, train: IntArray, rows: IntArray) -> Votes:
         """Votes for the rows `rows` [q] of their neighbours among the rows `train` [t]."""
-        taken = self.features[train] - self.mean
+        taken = (self.features[train] - self.centre) / self.unit
         squares = np.einsum("ij,ij->i", taken, taken, dtype=np.float64).astype(np.float32)
         step = max(1, self.block_values // max(len(train), taken.shape[1]))
         blocks = (rows[start : start + step] for start in range(0, len(rows), step))
@@ -105,7 +107,8 @@ class NeighbourFitPredict:
 
         k = min(self.k, len(train))
         neighbours = np.empty((len(rows), min(k + SPARE, len(train))), np.int64)
-        nearest((self.features[rows] - self.mean) @ taken.T, squares, self.features, rows, train, k, neighbours)
+        own = (self.features[rows] - self.centre) / self.unit
+        nearest(own @ taken.T, squares, self.features, rows, train, k, neighbours)
         voters = self.labels[neighbours[:, :k]]
         each = np.arange(len(rows))
         counts = np.zeros((len(rows), self.classes))
@@ -157,5 +160,8 @@ class NearestNeighboursLearner(FeatureLearner):
 
     def bind(self, features: AnyArray, labels: IntArray) -> FeatureFitPredict:
         """Function on features, float32 [n, d], and labels, int64 [n]."""
-        mean = features.mean(axis=0, dtype="float64").astype("float32")
-        return NeighbourFitPredict(features, mean, labels, len(self.examples.class_names), self.settings.k)
+        mean = features.mean(axis=0, dtype="float64")
+        largest = float(np.maximum(features.max(0) - mean, mean - features.min(0)).max(initial=0.0))
+        centre, unit = centre_and_unit(features, mean, largest)
+        classes, k = len(self.examples.class_names), self.settings.k
+        return NeighbourFitPredict(features, centre.astype(np.float32), np.float32(unit), labels, classes, k)

@@ -12,7 +12,7 @@ import numpy as np
 from dataaudit.common.probabilities import DENSE_ELEMENTS, ClassProbabilities, blocks, spread
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
-from dataaudit.errors import DataError
+from dataaudit.common.units import centre_and_unit
 from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.rows import at_least_two
 from dataaudit.representations.spaces import Space
@@ -151,15 +151,12 @@ def labels_around(
 
 
 def _middle(rows: AnyArray) -> tuple[FloatArray, float]:
-    """Mean of rows, and the largest distance of a value from it."""
+    """Mean of rows and the largest distance of a value from it, or what serves better where some lie far out."""
     mean = rows.mean(0, dtype=np.float64)
     spread = float(np.abs(rows - mean).max(initial=0.0))
-    if not np.isfinite(spread):
-        raise DataError(
-            "inputs so large that their mean is not finite", "numbers whose differences can be told", "rescale them"
-        )
+    centre, unit = centre_and_unit(rows, mean, spread)
     # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
-    return mean, spread or 1.0
+    return (mean, spread or 1.0) if centre is mean else (centre, unit)
 
 
 def _centred(rows: AnyArray, mean: FloatArray, scale: float) -> AnyArray:

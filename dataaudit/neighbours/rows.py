@@ -9,6 +9,7 @@ import numpy as np
 
 from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.common.units import centre_and_unit
 from dataaudit.errors import DataError, ModelError, rows
 from dataaudit.representations.base import are_rows
 
@@ -43,11 +44,12 @@ class Rows(Protocol):
 
 
 class CentredRows:
-    """Rows in a random order, less their mean; squared norms then lose least to rounding.
+    """Rows in a random order, less their centre and in a unit of their own; squared norms then lose least to rounding.
 
     Nothing is copied but what is read: one pass at construction takes the mean of `given` [n, d] (an array, mapped or
-    not, or rows in pieces), and raises `DataError` where a row holds NaN or infinity, or distances are too large for
-    float32. Row i is row `order`[i] of `given`. About `block_values` numbers are read at a time.
+    not, or rows in pieces), and raises `DataError` where a row holds NaN or infinity, or as
+    `dataaudit.common.units.centre_and_unit`. Row i is row `order`[i] of `given`. About `block_values` numbers are read
+    at a time.
     """
 
     def __init__(self, given: Any, order: IntArray, block_values: int = VALUES) -> None:
@@ -69,14 +71,9 @@ class CentredRows:
             raise DataError(
                 f"NaN or infinite values in {rows(bad)}", "finite rows, for distances", "fill or drop those rows"
             )
-        self._mean = total / n
-        largest = float(np.maximum(high - self._mean, self._mean - low).max(initial=0.0))
-        if not largest <= 1e17 / max(d, 1) ** 0.5:
-            raise DataError(
-                f"values {largest:.1e} from their mean",
-                "squared distances that float32 can hold",
-                "divide the inputs by a constant",
-            )
+        mean = total / n
+        largest = float(np.maximum(high - mean, mean - low).max(initial=0.0))
+        self._centre, self._unit = centre_and_unit(given, mean, largest, block_values)
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process: a memory-mapped file goes by its name, and is mapped there, not copied."""
@@ -96,7 +93,7 @@ class CentredRows:
         block = np.empty((len(positions), self.shape[1]), np.float32)
         for first in range(0, len(positions), self._step):
             part = slice(first, first + self._step)
-            block[part] = self.given[positions[part]] - self._mean
+            block[part] = (self.given[positions[part]] - self._centre) / self._unit
         return block
 
 

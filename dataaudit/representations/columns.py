@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.common.units import power_of_two
 
 FEWEST = 32
 """Columns from which on rows may be an embedding."""
@@ -47,10 +48,13 @@ def share_a_scale(rows: Any) -> bool:
         return True
     if rows.dtype.kind != "f":
         return False
-    some = np.asarray(rows[_positions(len(rows), JUDGED)], np.float64)
-    if _whole(some):
+    some = np.asarray(rows[_positions(len(rows), JUDGED)])
+    # Beyond, a float has no fractions to tell counts by.
+    fractions = np.abs(some) < 0.5 / np.finfo(some.dtype).eps
+    some = some.astype(np.float64)
+    if _whole(some[fractions]):
         return False
-    deviations = some.std(0)
+    deviations = (some / power_of_two(float(np.abs(some).max()))).std(0)
     deviations = deviations[deviations > 0]
     if len(deviations) == 0:
         return True
@@ -155,6 +159,6 @@ def _positions(n: int, most: int) -> IntArray:
 
 
 def _whole(some: FloatArray) -> bool:
-    """True if most values other than 0 are whole numbers."""
+    """True if most values other than 0 are whole numbers; where there are none, if there are zeros."""
     other = some[some != 0]
-    return bool(len(other) == 0 or (other == np.round(other)).mean() > 0.5)
+    return bool(len(some) > 0 and (len(other) == 0 or (other == np.round(other)).mean() > 0.5))
