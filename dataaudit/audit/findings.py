@@ -174,9 +174,10 @@ class Findings(Exports):
         Parameters
         ----------
         threshold
-            "auto", which is 0.4: two examples are near-duplicates if their distance is at most that share of what is
-            usual around both, the median distance to the 20 nearest others that are not equal. 0 for equal ones
-            alone. A shifted or a cropped picture lies too far away among the inputs to be found.
+            Two examples are near-duplicates if their distance is at most this share of what is usual around both, the
+            median distance to the 20 nearest others that are not equal. "auto" is 0.4, and less where examples spread
+            in few dimensions, so that about one in a hundred has another that near by chance. 0 for equal ones alone. A
+            shifted or a cropped picture lies too far away among the inputs to be found.
         by
             "input", "hidden", or "auto" as in `outliers`. The hidden representation brings examples of one class
             together and holds more of them for the same.
@@ -208,14 +209,17 @@ class Findings(Exports):
         """
         from dataaudit.findings import duplicates
 
-        share = duplicates.AUTO if isinstance(threshold, str) and threshold == "auto" else threshold
-        share = checks.number(
-            "threshold", share, 0, 1, "left", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
-        )
+        share: float | None = None
+        if not (isinstance(threshold, str) and threshold == "auto"):
+            share = checks.number(
+                "threshold", threshold, 0, 1, "left", "'auto', or a number from 0 to below 1", "pass threshold='auto'"
+            )
         gather.check_space(by)
         with visiting():
             graph, labels = self._graph(by, duplicates.DEPTH, dataset)
-            groups = duplicates.groups(graph.first(duplicates.DEPTH), labels, share)
+            nearest = graph.first(duplicates.DEPTH)
+            share = duplicates.automatic_share(nearest) if share is None else share
+            groups = duplicates.groups(nearest, labels, share)
             table = pd.DataFrame(
                 {
                     "group": groups.group,

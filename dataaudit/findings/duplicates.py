@@ -13,7 +13,10 @@ DEPTH = 20
 """Neighbours of each example among which duplicates are sought."""
 
 AUTO = 0.4
-"""Share of the usual distance up to which two examples are near-duplicates, by benchmarks/findings/novelty.py."""
+"""Most of the usual distance up to which two examples are near-duplicates, by benchmarks/findings/novelty.py."""
+
+BY_CHANCE = 0.01
+"""Share of examples that may have another within that distance though no two were made alike."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,24 @@ def usual_distance(graph: Neighbours) -> FloatArray:
     usual[some] = np.nanmedian(apart[some], axis=1)
     usual[~some] = np.median(usual[some]) if some.any() else 0.0
     return usual
+
+
+def automatic_share(graph: Neighbours) -> float:
+    """Share of the usual distance, at most `AUTO`, within which hardly any example has another by chance.
+
+    Within a distance r of an example lie some c r^m others, where m is the dimension in which examples spread; c is
+    known from the usual distance, within which half of the neighbours lie. By how much r grows from one half of the
+    neighbours to all, m is told: twice as many lie within 2^(1/m) times the distance. Duplicates are among the first.
+    """
+    depth = graph.depth
+    if depth < 2:
+        return AUTO
+    inner, outer = graph.distances[:, (depth - 1) // 2], graph.distances[:, -1]
+    growth = np.log(outer[inner > 0] / inner[inner > 0])
+    if not len(growth) or not (middle := float(np.median(growth))) > 0:
+        return AUTO
+    dimension = np.log(depth / ((depth - 1) // 2 + 1)) / middle
+    return float(min(AUTO, (BY_CHANCE / (depth / 2)) ** (1 / dimension)))
 
 
 def near_pairs(graph: Neighbours, share: float) -> tuple[IntArray, IntArray, FloatArray]:

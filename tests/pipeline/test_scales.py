@@ -56,11 +56,11 @@ def test_a_factor_changes_nothing(call, width):
 def test_an_offset_changes_nothing(call):
     inputs, labels = data()
     plain = values(call, inputs, labels)
-    try:
-        moved = values(call, inputs.astype(np.float64) + 1e9, labels)
-    except DataError as error:
-        assert "float32 does not tell apart" in error.arrived
+    if call == "nearest neighbours":
+        with pytest.raises(DataError, match="float32 does not tell apart"):
+            values(call, inputs.astype(np.float64) + 1e9, labels)
     else:
+        moved = values(call, inputs.astype(np.float64) + 1e9, labels)
         np.testing.assert_allclose(moved, plain, rtol=1e-3, atol=1e-5)
     # Float32 holds multiples of 128 there.
     held = (np.round(inputs * 1000) * 128).astype(np.float32)
