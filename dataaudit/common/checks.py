@@ -61,7 +61,7 @@ def flag(name: str, value: Any, action: str) -> bool:
 
 def choice(setting: str, value: Any, choices: Collection[str], expected: str) -> None:
     """Raise `SettingError`, with the choice that is spelt most alike, unless `value` is one; `setting` words it."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise SettingError(setting, expected, did_you_mean(value, choices))
 
 

@@ -17,7 +17,7 @@ def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automati
     """Recipe by name or as it is; None, which "auto" is too, for the learner's own choice."""
     if isinstance(recipe, str):
         recipe = get(recipe)
-    if recipe == Automatic():
+    if isinstance(recipe, Automatic) and recipe == Automatic():
         return None
     if recipe is None or isinstance(recipe, (Recipe, Automatic)):
         return recipe

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from dataaudit.labels.label_errors import LabelErrors, Vote, estimate_label_erro
 from dataaudit.labels.suggestions import suggest
 from dataaudit.pipeline.choice import names_of
 from dataaudit.pipeline.collect import complete
-from dataaudit.pipeline.interrupted import Interrupted
+from dataaudit.pipeline.interrupted import Interrupted, broken_off
 from dataaudit.pipeline.plan import Plan
 from dataaudit.pipeline.settings import settings_of
 from dataaudit.scores import Scorer
@@ -103,15 +102,15 @@ def epochs_and_runs(plan: Plan) -> tuple[int, int]:
 def interrupted(plan: Plan) -> Interrupted:
     """Error of a call that Ctrl-C ended; it keeps what was complete, if that is anything."""
     epochs, runs = epochs_and_runs(plan)
-    found = bool(epochs or runs)
-    if not found and (plan.subject.learner is None or plan.subject.as_passed):
-        # Nothing trains: neighbours, densities and what the caller brought may be complete.
-        evidence = with_consensus(complete(plan))
-        found = any(_computable([scorer], evidence) for scorer in plan.scorers if scorer.needs)
-    return Interrupted(epochs, partial(partial_audit, plan) if found else None, runs)
+    if epochs or runs:
+        return Interrupted(epochs, lambda: partial_audit(plan, complete(plan)), runs)
+    # Neighbours, densities, folds and what the caller brought may be complete.
+    evidence = with_consensus(complete(plan))
+    found = any(scorer.needs for scorer in _computable(plan.scorers, evidence))
+    return Interrupted(0, (lambda: partial_audit(plan, evidence)) if found else None)
 
 
-def partial_audit(plan: Plan) -> Audit:
+def partial_audit(plan: Plan, evidence: Evidence) -> Audit:
     """Audit of the epochs, evaluations, holdout runs and all else that was complete when the rest was interrupted.
 
     Raises
@@ -119,7 +118,7 @@ def partial_audit(plan: Plan) -> Audit:
     DataError
         If nothing that a score can be computed from was complete.
     """
-    evidence = with_consensus(complete(plan))
+    evidence = with_consensus(evidence)
     kept = _computable(plan.scorers, evidence)
     if not any(scorer.needs for scorer in kept):
         supported = scores.supported({Need.DYNAMICS, Need.CONSENSUS}, plan.subject.task)
@@ -130,11 +129,8 @@ def partial_audit(plan: Plan) -> Audit:
             "a complete evaluation, or recorded epochs",
             "run score again and let more of it finish, or leave scorers='auto'",
         )
-    epochs, runs = epochs_and_runs(plan)
-    counts = [f"{epochs} complete epochs"] if epochs else []
-    counts += [f"{runs} complete holdout runs"] if runs else []
-    note = f"interrupted after {' and '.join(counts)}" if counts else "interrupted: what was complete is kept"
-    run = replace(plan.run, notes=[*plan.run.notes, note], timer=plan.run.timer.copy())
+    note = f"{broken_off(*epochs_and_runs(plan))}: what was complete is kept"
+    run = replace(plan.run, notes=(*plan.run.notes, note), timer=plan.run.timer.copy())
     return assemble(replace(plan, scorers=tuple(kept), run=run), evidence)
 
 

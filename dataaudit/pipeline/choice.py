@@ -13,10 +13,11 @@ from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.sources.call import no_model
-from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE
+from dataaudit.pipeline.sources.ridge_loo import narrow, no_vectors
 from dataaudit.pipeline.subject import Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer
+from dataaudit.scores.base import needs_of
 from dataaudit.tasks.base import Task
 
 FEW = 10000
@@ -24,11 +25,6 @@ FEW = 10000
 
 Needs = set[Any]
 """`Need`, `SPACE_NEEDS`, and what further sources of evidence are asked for; hashable."""
-
-
-def needs_of(scorers: Sequence[Scorer]) -> Needs:
-    """Union of the needs of scorers."""
-    return {need for scorer in scorers for need in scorer.needs}
 
 
 def names_of(scorers: Sequence[Scorer]) -> list[str]:
@@ -43,7 +39,7 @@ def of_inputs(scorers: Sequence[Scorer]) -> Needs:
 
 def check_model(request: Request, chosen: Sequence[Scorer] | None) -> None:
     """Raise `ModelError` if scorers are named that need a model, and there is neither model nor record."""
-    without = {Need.CONSENSUS, Need.CROSS_VALIDATION}
+    without = {Need.CONSENSUS, Need.CROSS_VALIDATION, Need.RIDGE_LOO}
     for need in needs_of(chosen or ()) - without if request.model is None else ():
         if need.space.of_model if isinstance(need, SPACE_NEEDS) else isinstance(need, Need):
             raise no_model("model=None")
@@ -89,7 +85,7 @@ def choose_scorers(
         needs |= {Need.CONSENSUS, *({Need.CROSS_VALIDATION} & consensus)} if consensus else set()
     supported = [known.get(scorer.name, scorer) for scorer in scores.supported(needs, subject.task)]
     if not supported and not known:
-        raise nothing_recorded()
+        raise no_vectors(subject) if request.model is None else nothing_recorded()
     return (*supported, *(scorer for name, scorer in known.items() if name not in names_of(supported)))
 
 
@@ -202,7 +198,7 @@ def _linear_view(subject: Subject) -> bool:
     if alone or subject.inspection is None or not subject.vectors or not _quick(subject):
         return False
     linear = subject.learner is not None and subject.learner.ridge_alpha is not None
-    return not linear and min(subject.inspection.shape[0], len(subject.labels)) <= LARGEST_TABLE
+    return not linear and narrow(subject.inspection, len(subject.labels))
 
 
 def _allowed(check: Callable[[], Any], source: str, notes: list[str]) -> bool:
@@ -230,18 +226,4 @@ def check_consensus(subject: Subject, consensus: Needs) -> None:
         f"a consensus from {what}, and no inputs that are vectors of numbers or texts",
         "something that says what class an example is of",
         "pass a model, a Recorder that has seen an epoch, or inputs that are texts or vectors of numbers (embeddings)",
-    )
-
-
-def check_held_out(request: Request, subject: Subject, chosen: Sequence[Scorer] | None, consensus: Needs) -> None:
-    """Raise `ModelError` if held-out predictions are requested and there is nothing to make them from."""
-    requested = chosen is None or Need.CROSS_VALIDATION in needs_of(chosen)
-    seen = subject.inspection
-    if not requested or request.model is not None or seen is None or Need.CROSS_VALIDATION in consensus:
-        return
-    if chosen is None and request.known_scores is not None:
-        return
-    assert subject.examples is not None
-    raise no_model(
-        f"model=None for {subject.examples.source} inputs that are no vectors of numbers, or hold missing ones"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from dataaudit.evidence.agreement import measured
@@ -21,21 +20,20 @@ def collect(plan: Plan) -> Evidence:
             source.collect()
     finally:
         plan.close()
-    evidence = complete(plan)
-    learner = plan.subject.learner
-    if learner is None or evidence.model is not None:
-        return evidence
-    return replace(evidence, model=TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed))
+    return complete(plan, may_train=True)
 
 
-def complete(plan: Plan) -> Evidence:
-    """Evidence that is complete: all of it, or what an interruption left."""
+def complete(plan: Plan, may_train: bool = False) -> Evidence:
+    """Evidence that is complete: all of it, or what an interruption left, whose model is not trained for later."""
     parts: dict[str, Any] = {name: {} for name in UNITED}
     for source in plan.sources:
         for name, part in source.parts().items():
             if part is not None:
                 assert name in UNITED or name not in parts, f"two sources of {name}"
                 parts[name] = {**parts[name], **part} if name in UNITED else part
+    learner = plan.subject.learner
+    if "model" not in parts and learner is not None and (may_train or plan.subject.as_passed):
+        parts["model"] = TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed)
     augmented, looked = parts.pop("augmented", None), parts.pop("looked", True)
     labels = plan.run.labels
     agreement = measured(

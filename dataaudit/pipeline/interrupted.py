@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from dataaudit.audit.base import Audit
 
 
+def broken_off(epochs: int, runs: int) -> str:
+    """After how many complete epochs and holdout runs a call was interrupted, in words."""
+    counts = [f"{epochs} complete epochs"] if epochs else []
+    counts += [f"{runs} complete holdout runs"] if runs else []
+    return f"interrupted after {' and '.join(counts)}" if counts else "interrupted"
+
+
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training; what was recorded so far can be kept.
+    """Ctrl-C in the middle of a call; what was complete can be kept.
 
     Parameters
     ----------
@@ -25,10 +32,8 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, epochs: int, keep: Any = None, runs: int = 0) -> None:
-        counts = [f"{epochs} complete epochs"] if epochs else []
-        counts += [f"{runs} complete holdout runs"] if runs else []
-        when = f"interrupted after {' and '.join(counts)}" if counts else "interrupted"
-        super().__init__(f"{when}; {'nothing was complete' if keep is None else '.audit() keeps what was complete'}")
+        kept = "nothing was complete" if keep is None else ".audit() keeps what was complete"
+        super().__init__(f"{broken_off(epochs, runs)}; {kept}")
         self.epochs = epochs
         self.runs = runs
         self._keep = keep
@@ -39,12 +44,12 @@ class Interrupted(KeyboardInterrupt):
         Raises
         ------
         DataError
-            If no epoch was complete.
+            If nothing was.
         """
         if self._keep is None:
             raise DataError(
-                "an interruption before the first epoch was complete",
-                "at least one complete epoch or holdout run to score",
+                "an interruption before the first epoch was complete, or anything else to score",
+                "at least one complete epoch or holdout run",
                 "run score again and let one finish",
             )
         with visiting():

@@ -24,11 +24,12 @@ from dataaudit.pipeline.sources.space_collector import Inputs, SpaceCollector, T
 from dataaudit.pipeline.sources.subset_runs import check_holdout
 from dataaudit.pipeline.sources.table import SOURCES
 from dataaudit.pipeline.subject import Subject, adapt
+from dataaudit.representations.spaces import Space
 from dataaudit.representations.store import RowStore
 from dataaudit.scores import Scorer
+from dataaudit.scores.base import needs_of
 from dataaudit.scores.holdout import c_score, holdout_probability
 from dataaudit.scores.saved import saved_scores
-from dataaudit.tasks.classification import CLASSIFICATION
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,13 @@ def make_plan(request: Request) -> Plan:
     check_holdout(request.holdout, looking, request.predictions is not None)
     engine, search = _computing(request, ours or ())
     subject = adapt(request, request.cache is not None and bool(choice.of_inputs(ours or ())))
-    notes = [*subject.notes, *choice.check_trained(subject, ours)]
-    task = CLASSIFICATION if subject.examples is None else subject.examples.task
-    run = Run(subject.labels, subject.class_names, int(request.seed), request.progress, request.timer, notes, task)
-    known = saved_scores(request.known_scores or {}, run.labels, run.class_names, notes)
-    consensus = choice.consensus_needs(subject, request.predictions is not None, notes)
-    choice.check_held_out(request, subject, ours, consensus)
+    labels, names, notes = subject.labels, subject.class_names, [*subject.notes, *choice.check_trained(subject, ours)]
+    known = saved_scores(request.known_scores or {}, labels, names, notes)
+    asked = ours is None or Need.CONSENSUS in needs_of(ours)
+    consensus = choice.consensus_needs(subject, request.predictions is not None, notes) if asked else set()
     scorers = choice.choose_scorers(request, subject, chosen, known, consensus)
     choice.check_fed(scorers, subject.task)
-    needs = choice.needs_of(scorers)
+    needs = needs_of(scorers)
     if Need.CONSENSUS in needs:
         choice.check_consensus(subject, consensus)
         needs |= consensus
@@ -92,6 +91,7 @@ def make_plan(request: Request) -> Plan:
     if search is None and graphs:
         search = resolve_search("auto")
     tools = Tools(engine, search)
+    run = Run(labels, names, int(request.seed), request.progress, request.timer, tuple(notes), subject.task)
     call = _call(request, subject, run, scorers, needs, tools)
     sources = tuple(source for make in SOURCES for source in make(call))
     _check_provided(scorers, needs, sources)
@@ -113,7 +113,7 @@ def _check_provided(scorers: Sequence[Scorer], needs: choice.Needs, sources: Seq
                 "evidence that a source brings",
                 "add the source to pipeline/sources/table.py, with the need among what it provides",
             )
-    around = sorted({need.space.name for need in needs if isinstance(need, NeighbourLabelsNeed)})
+    around = sorted({_words(need.space) for need in needs if isinstance(need, NeighbourLabelsNeed)})
     if len(around) > 1:
         raise SettingError(
             f"scorers that need the labels around each example among {' and among '.join(around)}",
@@ -122,11 +122,20 @@ def _check_provided(scorers: Sequence[Scorer], needs: choice.Needs, sources: Seq
         )
 
 
+def _named(value: object) -> bool:
+    return not (isinstance(value, str) and value == "auto")
+
+
+def _words(space: Space) -> str:
+    layer = "" if space.layer is None else f" of layer {space.layer!r}"
+    return f"{space.name!r}{layer}" + ("" if space.epoch is None else f" after epoch {space.epoch}")
+
+
 def _computing(request: Request, chosen: Sequence[Scorer]) -> tuple[DensityEngine | None, NeighbourSearch | None]:
     """Engine and search, where one is named or needed."""
-    kinds = {type(need) for need in choice.needs_of(chosen)}
-    engine = resolve_engine(request.engine) if DensityNeed in kinds or request.engine != "auto" else None
-    search = resolve_search(request.search) if NeighbourNeed in kinds or request.search != "auto" else None
+    kinds = {type(need) for need in needs_of(chosen)}
+    engine = resolve_engine(request.engine) if DensityNeed in kinds or _named(request.engine) else None
+    search = resolve_search(request.search) if NeighbourNeed in kinds or _named(request.search) else None
     return engine, search
 
 
@@ -141,7 +150,9 @@ def _store(request: Request, subject: Subject) -> RowStore | None:
 def _call(
     request: Request, subject: Subject, run: Run, scorers: Sequence[Scorer], needs: choice.Needs, tools: Tools
 ) -> Call:
-    spaces = [need for need in needs if isinstance(need, SPACE_NEEDS)]
+    # As scores were named, for an interruption to keep the first; a set has no order.
+    ordered = dict.fromkeys([*(need for scorer in scorers for need in scorer.needs), *needs])
+    spaces = [need for need in ordered if isinstance(need, SPACE_NEEDS)]
     among = SpaceCollector(run, [need for need in spaces if not need.space.of_model], tools)
     layers = None if subject.learner is None else subject.layers
     inside = SpaceCollector(run, [need for need in spaces if need.space.of_model], tools, layers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +53,17 @@ class Request:
     known_scores: Mapping[str, Any] | None = None
     cache: str | Path | None = None
     repeats: int = 1
-    timer: Timer = field(default_factory=Timer)
+    timer: Timer = field(default_factory=Timer, init=False)
 
     @property
     def recorder(self) -> Recorder | None:
         """The record that stands where the model stands; None for a model."""
         return self.model.recorder if isinstance(self.model, RecordingCallback) else _recorder(self.model)
+
+    @cached_property
+    def way(self) -> Recipe | Automatic | None:
+        """The recipe, by name or as it is; None for the learner's own choice."""
+        return resolve_recipe(self.recipe)
 
     @property
     def drops(self) -> bool:
@@ -76,7 +82,7 @@ class Request:
         if self.cache is not None and (not isinstance(self.cache, (str, Path)) or not str(self.cache)):
             raise SettingError(f"cache={self.cache!r}", "the path of a folder, or None", "pass cache='folder'")
         checks.whole("repeats", self.repeats, 1, "pass repeats=3")
-        resolve_recipe(self.recipe)
+        _ = self.way
         self._check_known_scores()
         self._check_bad_rows()
         self._check_recording()
@@ -89,13 +95,13 @@ class Request:
             check_names(given)
             return
         raise SettingError(
-            f"known_scores={given!r}" if not given else f"known_scores={type(given).__name__}",
+            "known_scores={}" if isinstance(given, Mapping) and not given else f"known_scores={type(given).__name__}",
             'a mapping such as {"c_score": "scores.npz"}, or None',
             "pass names of scores with files or arrays",
         )
 
     def _check_bad_rows(self) -> None:
-        if self.on_bad_rows not in ("raise", "drop"):
+        if not isinstance(self.on_bad_rows, str) or self.on_bad_rows not in ("raise", "drop"):
             raise SettingError(f"on_bad_rows={self.on_bad_rows!r}", "'raise' or 'drop'", "pass on_bad_rows='drop'")
         beside = {
             "a Recorder": self.recorder,

@@ -142,29 +142,7 @@ def score(
     >>> audit.default, len(audit)
     ('consensus', 150)
     """
-    request = Request(
-        model,
-        dataset,
-        scorers,
-        split=split,
-        label=label,
-        inputs=inputs,
-        transform=transform,
-        processor=processor,
-        on_bad_rows=on_bad_rows,
-        recipe=recipe,
-        device=device,
-        engine=engine,
-        search=search,
-        seed=seed,
-        progress=progress,
-        holdout=holdout,
-        trained=trained,
-        predictions=predictions,
-        known_scores=known_scores,
-        cache=cache,
-        repeats=repeats,
-    )
+    request = Request(**locals())
     with visiting():
         with request.timer.stage("total"):
             plan = make_plan(request)

@@ -32,7 +32,12 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     if subject.as_passed:
         # The recipe of a model that was trained before is not known here.
         described["recipe"] = None
-    notes = [*plan.run.notes, *described.pop("notes", []), *_rows_left_out(plan), *_dynamics_notes(evidence)]
+    dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped
+    notes = [*plan.run.notes, *described.pop("notes", [])]
+    if len(dropped):
+        total = len(dropped) + len(plan.run.labels)
+        notes.append(f"{len(dropped)} of {total} rows could not be used and were dropped: {rows(dropped)}")
+    notes += _dynamics_notes(evidence)
     settings: dict[str, Any] = {
         **described,
         "seed": None if subject.examples is None else plan.run.seed,
@@ -47,12 +52,11 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     }
     if plan.run.set_aside:
         settings["set_aside"] = plan.run.set_aside
-    dropped = None if subject.examples is None else subject.examples.dropped
-    if dropped is not None and len(dropped):
-        settings["dropped_rows"] = dropped.tolist()
+    if len(dropped):
+        settings["dropped_rows"] = list(map(int, dropped))
     for source in plan.sources:
         record = source.record(scorers)
-        _add(settings, record.settings)
+        settings = _united(settings, record.settings)
         notes += record.notes
     if plan.store is not None:
         settings["cache"] = plan.store.describe()
@@ -60,25 +64,16 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         if not settings["cache"]["files"] and not (folder / STREAM).exists():
             notes.append(f"nothing had to be kept in {folder}: no score asked for rows that lie in no array")
     settings |= _of_evidence(evidence)
-    if evidence.passes is None:
-        # Nothing was trained by it.
+    if not any(source.trains for source in plan.sources):
         settings.pop("recipe_chosen", None)
     return settings | {"notes": [*notes, *_warnings(evidence, label_errors)]}
 
 
-def _add(settings: dict[str, Any], more: dict[str, Any]) -> None:
-    """Add settings of a source; tables by score, to which several sources add, are united."""
-    for name, value in more.items():
-        both = isinstance(value, dict) and isinstance(settings.get(name), dict)
-        settings[name] = {**settings[name], **value} if both else value
-
-
-def _rows_left_out(plan: Plan) -> list[str]:
-    dropped = None if plan.subject.examples is None else plan.subject.examples.dropped
-    if dropped is None or not len(dropped):
-        return []
-    total = len(dropped) + len(plan.run.labels)
-    return [f"{len(dropped)} of {total} rows could not be used and were dropped: {rows(dropped)}"]
+def _united(one: Any, other: Any) -> Any:
+    """Settings of several sources: of tables by score and lists in them, to which several add, nothing is lost."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one | {name: _united(one[name], value) if name in one else value for name, value in other.items()}
+    return one + other if isinstance(one, list) and isinstance(other, list) else other
 
 
 def _dynamics_notes(evidence: Evidence) -> list[str]:

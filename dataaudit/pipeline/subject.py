@@ -17,7 +17,7 @@ from dataaudit.dynamics.batches import check_task
 from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
-from dataaudit.learners.adapt import as_learner, resolve_recipe
+from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.looks import FreshStart, Layers
 from dataaudit.pipeline.request import Request
@@ -204,7 +204,7 @@ def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tupl
 
 
 def _checked(request: Request, examples: Examples, model: Any) -> Learner | None:
-    learner = as_learner(model, examples, resolve_recipe(request.recipe), request.device, request.processor)
+    learner = as_learner(model, examples, request.way, request.device, request.processor)
     # Rows that are dropped are not known yet.
     if learner is not None and not request.drops:
         learner.check(request.seed)

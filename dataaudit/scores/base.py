@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -91,6 +91,11 @@ class Scorer(Protocol):
     @abstractmethod
     def score(self, evidence: Evidence) -> Scores:
         """Score every example."""
+
+
+def needs_of(scorers: Iterable[Scorer]) -> set[Any]:
+    """Union of the needs of scorers."""
+    return {need for scorer in scorers for need in scorer.needs}
 
 
 @dataclass(frozen=True)

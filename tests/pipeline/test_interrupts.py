@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
@@ -77,7 +78,7 @@ def test_ctrl_c_before_the_first_epoch_has_nothing_to_keep(noisy):
                 assert pressed.wait(60)
             return super().forward(x)
 
-    stopped = interrupted(lambda: Waiting(6, 3), (inputs, labels), begun, pressed=pressed)
+    stopped = interrupted(lambda: Waiting(6, 3), (inputs, labels), begun, "el2n", pressed=pressed)
     assert stopped.epochs == 0
     with pytest.raises(DataError, match="before the first epoch"):
         stopped.audit()
@@ -225,3 +226,60 @@ def test_scores_of_evaluations_that_were_not_reached_leave_no_audit(noisy):
     stopped = interrupted(lambda: Counting(6, 3), (inputs, labels), later, "augmented_el2n", evaluations=1)
     with pytest.raises(DataError, match=r"before (anything|the first epoch)"):
         stopped.audit()
+
+
+class PressingRegression(LogisticRegression):
+    def fit(self, *arguments):
+        press()
+        return super().fit(*arguments)
+
+
+class PressingNetwork(nn.Linear):
+    def forward(self, x):
+        if self.training:
+            press()
+        return super().forward(x)
+
+
+REGRESSION, NETWORK = PressingRegression(), PressingNetwork(6, 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "scorers", "kept"),
+    [
+        (REGRESSION, ["parzen/input", "heldout_confidence"], ["parzen/input"]),
+        (NETWORK, ["parzen/input", "knn_c_score/input", "el2n"], ["parzen/input", "knn_c_score/input"]),
+        (NETWORK, ["consensus", "heldout_confidence", "el2n"], ["consensus", "heldout_confidence"]),
+        (REGRESSION, "heldout_confidence", None),
+        (NETWORK, "el2n", None),
+    ],
+)
+def test_what_was_complete_before_any_epoch_is_kept(noisy, model, scorers, kept):
+    inputs, labels, _ = noisy
+    brought = np.full((300, 3), 1 / 3) if "consensus" in scorers else None
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(model, (inputs, labels), scorers, predictions=brought, progress=False)
+    assert ("nothing was complete" in str(caught.value)) == (kept is None)
+    if kept is None:
+        with pytest.raises(DataError, match="anything else to score"):
+            caught.value.audit()
+    else:
+        assert list(caught.value.audit().columns) == kept
+
+
+def test_a_model_that_was_passed_trained_is_kept_whatever_was_asked(noisy, network):
+    inputs, labels, _ = noisy
+    recorder = Recorder(300, 3)
+    recorder.update(np.arange(300), np.eye(3, dtype=np.float32)[labels], labels)
+    recorder.end_epoch()
+
+    class Pressed(CpuEngine):
+        def sums(self, *arguments):
+            press()
+
+    scorers = ["knn_c_score/input", "density/input"]
+    with pytest.raises(Interrupted) as caught:
+        dataaudit.score(recorder, (inputs, labels), scorers, trained=network(), engine=Pressed(), progress=False)
+    audit = caught.value.audit()
+    assert list(audit.columns) == ["knn_c_score/input"]
+    assert "predicted" in audit.score_new(inputs[:4], progress=False)

@@ -1,5 +1,8 @@
 """Promises of score() beside its scores: nothing said that did not happen, nothing ignored, nothing lost."""
 
+import contextlib
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import dataaudit
 from dataaudit.curriculum.trainers.losses import RecordedLosses
-from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
+from dataaudit.evidence.base import Need
 from dataaudit.pipeline.interrupted import Interrupted
 from dataaudit.scores.base import Scores
 
@@ -259,3 +263,79 @@ def test_folds_beside_predictions_are_refused_unless_subset_runs_take_them():
         score(network, DATA, "heldout_confidence", recipe=QUICK, **options)
     audit = score(network, DATA, ["heldout_confidence", "holdout_probability"], recipe=QUICK, **options)
     assert np.isfinite(audit.columns["holdout_probability"]).all()
+
+
+@pytest.mark.parametrize("name", [*inspect.signature(dataaudit.score).parameters])
+@pytest.mark.parametrize("value", [np.zeros(3), [], {}], ids=["array", "list", "dictionary"])
+def test_an_argument_of_a_strange_type_is_an_error_in_three_parts_or_taken(name, value):
+    arguments = {"model": None, "dataset": DATA, "scorers": "parzen/input", "progress": False, name: value}
+    with contextlib.suppress(DataAuditError):
+        dataaudit.score(**arguments)
+
+
+class Fixed(nn.Module):
+    """Weights that nothing resets."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(6, 3))
+
+    def forward(self, x):
+        return x @ self.weights
+
+
+def test_what_the_consensus_goes_without_is_told_where_one_is_taken():
+    told = {
+        scorers: any("no part of the consensus" in note for note in audit.settings["notes"])
+        for scorers in ("parzen/input", "el2n", "consensus")
+        for audit in [score(Fixed(), DATA, scorers, recipe=QUICK)]
+    }
+    assert told == {"parzen/input": False, "el2n": False, "consensus": True}
+
+
+def test_why_a_recipe_was_chosen_is_told_where_something_trains_by_it():
+    holdout = dataaudit.Holdout(runs=2)
+    chosen = dataaudit.recipes.auto(epochs=1)
+    calls = {"parzen/input": {}, "heldout_confidence": {}, "el2n": {}, "c_score": {"holdout": holdout}}
+    told = {
+        name: "recipe_chosen" in score(network(), DATA, name, recipe=chosen, **more).settings
+        for name, more in calls.items()
+    }
+    assert told == {"parzen/input": False, "heldout_confidence": True, "el2n": True, "c_score": True}
+
+
+class Picture(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(64, 3))
+
+
+IMAGES = RNG.normal(size=(120, 1, 8, 8)).astype(np.float32)
+GAPS = np.where(INPUTS > 4, np.nan, INPUTS)
+TOKENS = RNG.integers(0, 9, (120, 4))
+
+
+class Regression:
+    name, summary, needs = "regression", "", frozenset({Need.RIDGE_LOO})
+
+    def score(self, evidence):
+        return Scores(evidence.left_out.confidence)
+
+
+@pytest.mark.parametrize("scorer", ["heldout_confidence", Regression()], ids=["held out", "beside"])
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("inputs", [IMAGES, GAPS, None], ids=["images", "gaps", "none"])
+def test_a_regression_on_what_are_no_vectors_is_refused(scorer, recorded, inputs):
+    if inputs is None and not recorded:
+        return
+    model = loop(network(), 1) if recorded else None
+    with pytest.raises(ModelError, match=r"vectors of numbers|data set"):
+        score(model, None if inputs is None else (inputs, LABELS), scorer)
+
+
+def test_a_regression_that_a_scorer_names_stands_beside_any_model():
+    held_out = score(None, DATA, "heldout_confidence").columns["heldout_confidence"]
+    for model in (None, loop(network(), 1), network()):
+        audit = score(model, DATA, [Regression()], recipe=None)
+        np.testing.assert_array_equal(audit.columns["regression"], held_out)
+    with pytest.raises(ModelError, match="ridge regression for arrays inputs that are no vectors"):
+        score(Picture(), (IMAGES, LABELS), [Regression()])

@@ -32,7 +32,7 @@ class Run:
     timer
         Seconds by stage.
     notes
-        For a reader of the audit; planning adds to them.
+        For a reader of the audit, by what was planned.
     task
         What a label is.
     set_aside
@@ -44,7 +44,7 @@ class Run:
     seed: int
     progress: bool
     timer: Timer
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     task: Task = CLASSIFICATION
     set_aside: list[str] = field(default_factory=guest.set_aside)
 
@@ -83,6 +83,8 @@ class Source(ABC):
 
     provides: frozenset[Any] = frozenset()
     """Needs of further kinds that it meets: keys of ``others``."""
+    trains: bool = False
+    """True if it trains the model of the call."""
 
     @property
     def epochs(self) -> int:

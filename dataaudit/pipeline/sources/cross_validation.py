@@ -103,6 +103,8 @@ class CrossValidation(Source):
         Number of folds; `FOLDS`, drawn as often as `draws_of` says, if None.
     """
 
+    trains = True
+
     def __init__(self, run: Run, fresh: FreshStart, folds: int | None) -> None:
         self._run, self._fresh, self._folds = run, fresh, folds
         self._parts: dict[str, Any] = {}

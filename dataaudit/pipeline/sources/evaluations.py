@@ -115,10 +115,9 @@ class Evaluations:
                 self._recorder.end_epoch()
                 self._shown = 0
 
-    def finish(self, fitted: Fitted) -> Dynamics | None:
-        """Make the last evaluations but that of examples as they are, and give what all passes show."""
+    def finish(self, fitted: Fitted) -> None:
+        """Make the last evaluations but that of examples as they are."""
         self._evaluate(fitted, tuple(view for view in self._views if view is not None))
-        return self._recorder.dynamics()
 
     def complete(self) -> Dynamics | None:
         """Means over the complete passes; None without any. An open one is forgotten."""

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import DataAuditError, ModelError
+from dataaudit.errors import ModelError
 from dataaudit.evidence.base import EPOCHS, Need
-from dataaudit.evidence.trained import TrainedModel
-from dataaudit.learners.base import Learner
 from dataaudit.pipeline.sources.base import Record, Run, Source
 from dataaudit.pipeline.sources.call import Call
 from dataaudit.pipeline.sources.evaluations import own_generator, show_all
 from dataaudit.pipeline.sources.space_collector import SpaceCollector
 from dataaudit.pipeline.sources.training import no_evaluations
+from dataaudit.pipeline.subject import Subject
 from dataaudit.scores.base import Scorer
 
 
@@ -25,37 +24,24 @@ class Recording(Source):
     ----------
     run
         The call.
-    recorder
-        Filled by the caller's loop; None for a model that was passed trained.
-    learner
-        The trained model; None where the record is all there is.
+    subject
+        The record of the caller's loop, the trained model, or both.
     spaces
         Collects from the model's layers.
     dynamics, predictions
         Whether these are read.
-    refused
-        Why the trained model cannot be asked, where that is known.
     """
 
     def __init__(
-        self,
-        run: Run,
-        recorder: Recorder | None,
-        learner: Learner | None,
-        spaces: SpaceCollector,
-        *,
-        dynamics: bool,
-        predictions: bool,
-        refused: DataAuditError | None = None,
+        self, run: Run, subject: Subject, spaces: SpaceCollector, *, dynamics: bool, predictions: bool
     ) -> None:
-        self._refused = refused
-        self._run, self._learner, self._spaces = run, learner, spaces
-        self._recorder, self._dynamics, self._predictions = recorder, dynamics, predictions
-        self._evaluated = Recorder(len(run.labels), run.classes, task=run.task, history_bytes=0)
-        known = None if recorder is None else recorder.predictions()
+        self._run, self._recorder, self._learner, self._spaces = run, subject.recorder, subject.learner, spaces
+        self._refused, self._dynamics, self._predictions = subject.refused, dynamics, predictions
+        known = self._recorder.predictions() if predictions and self._recorder is not None else None
         # Predictions of some rows alone are asked for anew, where there is whom to ask.
-        part = known is None or (learner is not None and bool((known.predicted < 0).any()))
-        self._evaluates = predictions and part
+        part = known is None or (self._learner is not None and bool((known.predicted < 0).any()))
+        self._evaluates, self._known = predictions and part, known
+        self._evaluated: Recorder | None = None
 
     def check(self) -> None:
         """Raise unless the record has epochs, and the model the layers, that are requested."""
@@ -79,7 +65,10 @@ class Recording(Source):
         """Look at the trained model, in one pass."""
         if self._learner is None or not (self._evaluates or self._spaces.needs):
             return
-        run, shows = self._run, [self._evaluated.evaluate] if self._evaluates else []
+        run, shows = self._run, []
+        if self._evaluates:
+            self._evaluated = Recorder(len(run.labels), run.classes, task=run.task, history_bytes=0)
+            shows = [self._evaluated.evaluate]
         fitted = self._learner.untrained()
         with own_generator(run.seed):
             if not self._spaces.take(fitted, None, shows):
@@ -93,14 +82,12 @@ class Recording(Source):
             parts |= {"dynamics": self._recorder.dynamics(), "methods": {"dynamics": EPOCHS}}
         if self._predictions:
             parts["predictions"] = self._complete_predictions()
-        if self._learner is not None:
-            parts["model"] = TrainedModel(self._learner, self._run.seed, None, True)
         return parts
 
     def _complete_predictions(self) -> Any:
         if not self._evaluates:
-            return None if self._recorder is None else self._recorder.predictions()
-        predictions = self._evaluated.predictions()
+            return self._known
+        predictions = None if self._evaluated is None else self._evaluated.predictions()
         # Predictions of some rows alone are a pass that was interrupted.
         return None if predictions is None or (predictions.predicted < 0).any() else predictions
 
@@ -117,11 +104,5 @@ def make(call: Call) -> Iterator[Source]:
     if Need.EVALUATIONS in needs:
         raise no_evaluations()
     yield Recording(
-        call.run,
-        subject.recorder,
-        subject.learner,
-        call.inside,
-        dynamics=Need.DYNAMICS in needs,
-        predictions=Need.PREDICTIONS in needs,
-        refused=subject.refused,
+        call.run, subject, call.inside, dynamics=Need.DYNAMICS in needs, predictions=Need.PREDICTIONS in needs
     )

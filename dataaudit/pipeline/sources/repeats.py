@@ -37,8 +37,9 @@ class Shown:
 
     def same_as(self, other_run: Shown) -> bool:
         """True if training showed what another run's showed, to the bit."""
-        one, other = self.dynamics, other_run.dynamics
-        return one is not None and other is not None and np.array_equal(one.mean_margin, other.mean_margin, True)
+        pairs = (self.dynamics, other_run.dynamics), (self.evaluations, other_run.evaluations)
+        both = [(one.mean_margin, other.mean_margin) for one, other in pairs if one is not None and other is not None]
+        return bool(both) and all(np.array_equal(one, other, True) for one, other in both)
 
     def with_(self, others: Sequence[Shown], labels: IntArray) -> Shown:
         """This run and the others taken together; votes of single neighbours stay those of this one."""

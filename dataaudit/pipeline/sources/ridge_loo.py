@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import IntArray
+from dataaudit.data.inspection import Inspection
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.dynamics.summary import Predictions
+from dataaudit.errors import ModelError
 from dataaudit.evidence.base import LEFT_OUT, Need
 from dataaudit.learners.base import Learner
 from dataaudit.learners.features import all_features
 from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
 from dataaudit.pipeline.sources.base import Run, Source
-from dataaudit.pipeline.sources.call import Call
+from dataaudit.pipeline.sources.call import Call, no_model
 from dataaudit.pipeline.sources.space_collector import Inputs
+from dataaudit.pipeline.subject import Subject
 from dataaudit.representations.input import InputRows
 
 SHARPNESS = 10.0
@@ -27,14 +31,18 @@ LARGEST_TABLE = 2048
 are quicker."""
 
 
-def leaves_out(learner: Learner | None, n: int) -> bool:
-    """True if held-out predictions come from leaving out one example at a time."""
-    if learner is None:
-        return True
-    if learner.ridge_alpha is None:
-        return False
-    features = np.asarray(learner.examples.read(np.zeros(1, np.int64)))
-    return min(features.size, n) <= LARGEST_TABLE
+def narrow(seen: Inspection, n: int) -> bool:
+    """True if a regression on all columns of `n` examples takes seconds."""
+    return min(math.prod(seen.shape), n) <= LARGEST_TABLE
+
+
+def no_vectors(subject: Subject) -> ModelError:
+    """Error of held-out predictions where there is nothing to make them from."""
+    who = "ridge regression" if subject.learner is not None else "model=None"
+    who = who if subject.recorder is None else "a Recorder"
+    if subject.examples is None:
+        return no_model(f"{who} and no data set, for held-out predictions")
+    return no_model(f"{who} for {subject.examples.source} inputs that are no vectors of numbers, or hold missing ones")
 
 
 def left_out_predictions(inputs: InputRows, alpha: float | None, labels: IntArray, classes: int) -> Predictions:
@@ -63,8 +71,8 @@ class RidgeLeaveOneOut(Source):
     ----------
     run
         The call.
-    inputs
-        Rows to regress on.
+    subject, inputs
+        Data set and model, and the rows to regress on.
     alpha
         Penalty of the model of the call, where it is a ridge regression; None to choose one.
     part
@@ -73,12 +81,21 @@ class RidgeLeaveOneOut(Source):
         Source of the consensus that they are.
     """
 
-    def __init__(self, run: Run, inputs: Inputs, alpha: float | None, part: str, name: str) -> None:
-        self._run, self._inputs, self._alpha, self._part, self._name = run, inputs, alpha, part, name
+    def __init__(
+        self, run: Run, subject: Subject, inputs: Inputs | None, alpha: float | None, part: str, name: str
+    ) -> None:
+        self._run, self._subject, self._inputs = run, subject, inputs
+        self._alpha, self._part, self._name = alpha, part, name
         self._parts: dict[str, Any] = {}
+
+    def check(self) -> None:
+        """Raise `ModelError` unless inputs are vectors or texts; a model that is such a regression knows better."""
+        if self._alpha is None and not (self._subject.vectors or self._subject.texts):
+            raise no_vectors(self._subject)
 
     def collect(self) -> None:
         """Decompose the table once."""
+        assert self._inputs is not None
         with self._run.timer.stage("holdout"):
             predictions = left_out_predictions(self._inputs.rows, self._alpha, self._run.labels, self._run.classes)
         self._parts = {self._part: predictions, "methods": {self._name: LEFT_OUT}}
@@ -90,21 +107,28 @@ class RidgeLeaveOneOut(Source):
 
 def in_place_of_folds(call: Call) -> bool:
     """True if held-out predictions come from leaving out one example at a time, and not from folds."""
-    if Need.CROSS_VALIDATION not in call.needs or call.request.predictions is not None or call.inputs is None:
+    request, seen, learner = call.request, call.subject.inspection, _held_out(call.subject)
+    if Need.CROSS_VALIDATION not in call.needs or request.predictions is not None or call.inputs is None:
         return False
-    folds = None if call.request.holdout is None else call.request.holdout.folds
-    # A model that was trained on all rows cannot be held out from them.
-    learner = None if call.subject.recorder is not None else call.subject.learner
-    return folds is None and leaves_out(learner, len(call.run.labels))
+    if request.holdout is not None and request.holdout.folds is not None:
+        return False
+    if learner is None:
+        return True
+    return learner.ridge_alpha is not None and seen is not None and narrow(seen, len(call.run.labels))
+
+
+def _held_out(subject: Subject) -> Learner | None:
+    """The model, but for one that was trained on all rows, which cannot be held out from them."""
+    return None if subject.recorder is not None else subject.learner
 
 
 def make(call: Call) -> Iterator[Source]:
     """Sources of predictions by ridge regression: held-out ones, and those beside a model that is none."""
-    learner, inputs = call.subject.learner, call.inputs
-    if inputs is not None and in_place_of_folds(call):
-        alpha = None if learner is None or call.subject.recorder is not None else learner.ridge_alpha
-        yield RidgeLeaveOneOut(call.run, inputs, alpha, "heldout", "heldout")
+    run, subject, inputs = call.run, call.subject, call.inputs
+    if in_place_of_folds(call):
+        learner = _held_out(subject)
+        alpha = None if learner is None else learner.ridge_alpha
+        yield RidgeLeaveOneOut(run, subject, inputs, alpha, "heldout", "heldout")
     if Need.RIDGE_LOO in call.needs:
-        assert inputs is not None
         name = "ridge" if Need.CROSS_VALIDATION in call.needs else "heldout"
-        yield RidgeLeaveOneOut(call.run, inputs, None, "left_out", name)
+        yield RidgeLeaveOneOut(run, subject, inputs, None, "left_out", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,9 +25,7 @@ def density_record(scorers: Sequence[Scorer], densities: Mapping[DensityNeed, De
         needs = [need for need in scorer.needs if isinstance(need, DensityNeed) and need in densities]
         if not needs:
             continue
-        described[scorer.name] = [
-            densities[need].settings for need in sorted(needs, key=lambda need: need.space.epoch or 0)
-        ]
+        described[scorer.name] = [densities[need].settings for need in sorted(needs, key=_moment)]
         missed = [settings for settings in described[scorer.name] if settings.get("tolerance_met") is False]
         if missed:
             worst = max(missed, key=lambda settings: _apart(scorer, settings))
@@ -43,6 +42,11 @@ def density_record(scorers: Sequence[Scorer], densities: Mapping[DensityNeed, De
                 + ("; they score their label's share" if getattr(scorer, "kind", None) == "parzen" else "")
             )
     return Record({"density": described} if described else {}, notes)
+
+
+def _moment(need: DensityNeed | NeighbourNeed) -> tuple[float, str]:
+    """What orders needs of a score, which are a set: by epochs, the end of training last."""
+    return need.space.epoch or math.inf, repr(need)
 
 
 def _apart(scorer: Scorer, settings: Mapping[str, Any]) -> float:
@@ -67,7 +71,7 @@ def neighbour_record(scorers: Sequence[Scorer], neighbours: Mapping[NeighbourNee
         needs = [need for need in scorer.needs if isinstance(need, NeighbourNeed) and need in neighbours]
         if not needs:
             continue
-        graphs = [neighbours[need] for need in sorted(needs, key=lambda need: need.space.epoch or 0)]
+        graphs = [neighbours[need] for need in sorted(needs, key=_moment)]
         more_of: Callable[[Neighbours], dict[str, Any]] = getattr(scorer, "described", lambda graph: {})
         described[scorer.name] = [{**graph.settings, **more_of(graph)} for graph in graphs]
         cut = max(graph.settings["cut_ties"] for graph in graphs)

@@ -14,7 +14,7 @@ from dataaudit.holdout.settings import Holdout
 from dataaudit.pipeline.looks import FreshStart
 from dataaudit.pipeline.sources.base import Record, Run, Source
 from dataaudit.pipeline.sources.call import Call
-from dataaudit.scores.base import Scorer
+from dataaudit.scores.base import Scorer, needs_of
 
 KINDS = {Need.SUBSET_RUNS, Need.SUBSET_RUNS_INTEGRAL}
 
@@ -36,6 +36,8 @@ class SubsetRuns(Source):
         The data set.
     """
 
+    trains = True
+
     def __init__(
         self,
         run: Run,
@@ -48,9 +50,9 @@ class SubsetRuns(Source):
         self._run, self._holdout, self._fingerprint = run, holdout, fingerprint
         self._scorers, self._fresh, self._examples = scorers, fresh, examples
         ratios = {Need.SUBSET_RUNS: [holdout.point], Need.SUBSET_RUNS_INTEGRAL: list(holdout.ratios)}
-        needs = KINDS & {need for scorer in scorers for need in scorer.needs}
-        self._ratios = {need: ratios[need] for need in ratios if need in needs}
+        self._ratios = {need: ratios[need] for need in ratios if need in needs_of(scorers)}
         self._execution: Execution | None = None
+        self._estimates: dict[int, dict[str, Any]] = {0: {}}
 
     def check(self) -> None:
         """Raise unless backend and store can be used and the model starts from weights that never saw the labels."""
@@ -111,9 +113,11 @@ class SubsetRuns(Source):
 
     def parts(self) -> dict[str, Any]:
         """Estimates."""
-        if self._execution is None or not self.runs:
-            return {}
-        return {need.value: self._execution.scores(ratios) for need, ratios in self._ratios.items()}
+        runs, execution = self.runs, self._execution
+        if runs not in self._estimates and execution is not None:
+            estimates = {need.value: execution.scores(ratios) for need, ratios in self._ratios.items()}
+            self._estimates = {0: {}, runs: estimates}
+        return self._estimates[runs]
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
         """Plan, store and backend; how reliable the estimates are, and examples that were never held out."""
@@ -133,7 +137,7 @@ class SubsetRuns(Source):
 
 def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer], brought: bool) -> None:
     """Raise `SettingError` unless a scorer looks at ``holdout=``; none looks at folds if predictions are `brought`."""
-    needs = {need for scorer in scorers for need in scorer.needs}
+    needs = needs_of(scorers)
     if holdout is None or needs & KINDS:
         return
     if Need.CROSS_VALIDATION not in needs:

@@ -116,6 +116,8 @@ class Training(Source):
         Number of runs; per-epoch matrices, layers and predictions are those of the first.
     """
 
+    trains = True
+
     def __init__(
         self,
         run: Run,
@@ -176,7 +178,7 @@ class Training(Source):
             own,
             self._learner,
             self._spaces.of_another_run(own),
-            dynamics=True,
+            dynamics=self._dynamics,
             evaluations=self._evaluations,
             history=False,
         )
@@ -192,8 +194,7 @@ class Training(Source):
         if self._further:
             if all(one.same_as(shown) for one in self._further):
                 methods["repeats"] = SAME
-            together = shown.with_(self._further, run.labels)
-            shown = replace(together, dynamics=together.dynamics if self._dynamics else None)
+            shown = shown.with_(self._further, run.labels)
         return {
             **self._spaces.parts(),
             **self._first.predictions(),
