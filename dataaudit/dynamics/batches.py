@@ -79,13 +79,19 @@ def check_labels(rows_given: BoolArray, labels: IntArray, known: IntArray, where
         )
 
 
-def check_partners(mine: tuple[int, int, int], theirs: tuple[int, int, int], still_open: bool) -> None:
-    """Raise unless two records have the same (n, classes, epochs), and no open epoch."""
+def check_partners(mine: tuple[int, int, int], theirs: tuple[int, int, int], still_open: bool, alike: bool) -> None:
+    """Raise unless two records have the same (n, classes, epochs), no open epoch, and are `alike` in what they sum."""
     if mine != theirs or still_open:
         raise DataError(
             f"recorders of (n, classes, epochs) {mine} and {theirs}" + (", with an epoch still open" * still_open),
             "the same n, classes and complete epochs in every process",
             "call end_epoch() in every process before merging",
+        )
+    if not alike:
+        raise DataError(
+            "a record of all classes and one of each example's likeliest",
+            "the same dense_elements in every process",
+            "make every Recorder with the same arguments",
         )
 
 

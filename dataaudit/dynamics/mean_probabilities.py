@@ -13,22 +13,22 @@ from torch import Tensor
 from dataaudit.dynamics.periods import Periods
 
 DENSE_ELEMENTS = 2**24
-"""Largest n x C that is always summed exactly (64 MiB of sums and as much again for the current epoch)."""
+"""Largest n x C that a recorder sums exactly by default (64 MiB, and as much again for the current epoch)."""
 
 SLOTS = 8
 OFFERED = 4
 
 
-def is_exact(n: int, classes: int) -> bool:
+def is_exact(n: int, classes: int, dense_elements: int) -> bool:
     """Tell whether all classes of n examples are summed."""
-    return n * classes <= DENSE_ELEMENTS or classes <= SLOTS
+    return n * classes <= dense_elements or classes <= SLOTS
 
 
 class MeanProbabilities:
     """Running sums of class probabilities for n examples, on `device`."""
 
-    def __init__(self, n: int, classes: int, device: torch.device) -> None:
-        self.exact = is_exact(n, classes)
+    def __init__(self, n: int, classes: int, device: torch.device, exact: bool) -> None:
+        self.exact = exact
         width, offered = (classes, classes) if self.exact else (SLOTS, OFFERED)
         # One row more than examples: repeated rows of a batch are written there and forgotten.
         self.mass = torch.zeros(n, width, dtype=torch.float32, device=device)

@@ -81,7 +81,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
         part = state if source == rank else _like(state)
         _send(part, source, rank, dst, group)
         if dst is None or rank == dst:
-            held = Recorder(recorder.n, recorder.classes, task=recorder.task, history_bytes=0)
+            held = recorder.empty()
             held.restore(part)
             if whole is None:
                 whole = held
@@ -94,7 +94,7 @@ def _refuse_others(recorder: Recorder, state: dict[str, Any], group: Any, size: 
     """Raise, in every process alike, unless all recorders have the same shapes and no open epoch."""
     history = state["history"]
     facts = [recorder.n, recorder.classes, recorder.epochs, state["written"]]
-    facts += [history["stride"], history["capacity"], len(history["epochs"])]
+    facts += [recorder.exact, history["stride"], history["capacity"], len(history["epochs"])]
     mine = torch.tensor(facts, dtype=torch.int64, device=wire(group))
     everyone = [torch.empty_like(mine) for _ in range(size)]
     dist.all_gather(everyone, mine, group=group)
@@ -104,7 +104,7 @@ def _refuse_others(recorder: Recorder, state: dict[str, Any], group: Any, size: 
         raise DataError(
             f"recorders of (n, classes, epochs) {', '.join(str(one[:3]) for one in shapes)}"
             + (f", with an epoch still open in rank {', '.join(still_open)}" if still_open else ""),
-            "the same n, classes, complete epochs and history_bytes in every process",
+            "the same n, classes, complete epochs, history_bytes and dense_elements in every process",
             "call end_epoch() in every process before gathering",
         )
 

@@ -14,7 +14,7 @@ from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics import batches
 from dataaudit.dynamics.history import History
 from dataaudit.dynamics.losses import LatestLosses
-from dataaudit.dynamics.mean_probabilities import MeanProbabilities
+from dataaudit.dynamics.mean_probabilities import DENSE_ELEMENTS, MeanProbabilities, is_exact
 from dataaudit.dynamics.pending import Pending
 from dataaudit.dynamics.periods import informedness
 from dataaudit.dynamics.ranks import claim
@@ -44,11 +44,13 @@ class Recorder:
     history_bytes
         Budget for the per-epoch matrices (4 bytes an example and epoch). When it is used up every second kept
         epoch is dropped, again and again; every score still uses all epochs.
+    dense_elements
+        Largest n x C of which the probabilities of all classes are summed; of more, those of an example's likeliest 8.
 
     Notes
     -----
     Memory: about 142 bytes an example, the history budget, one quarter byte an example and epoch, and the class
-    sums: 8 C bytes an example while n x C <= 2**24 or C <= 8, at most 100 beyond (see
+    sums: 8 C bytes an example while n x C <= `dense_elements` or C <= 8, at most 100 beyond (see
     `dataaudit.dynamics.mean_probabilities`), and 64 MiB at most for what lets epochs be weighed (see
     `dataaudit.dynamics.periods`).
 
@@ -64,12 +66,20 @@ class Recorder:
     """
 
     def __init__(
-        self, n: int, classes: int, *, task: str | Task = "classification", history_bytes: int = 384 * 2**20
+        self,
+        n: int,
+        classes: int,
+        *,
+        task: str | Task = "classification",
+        history_bytes: int = 384 * 2**20,
+        dense_elements: int = DENSE_ELEMENTS,
     ) -> None:
-        for name, value, least in (("n", n, 1), ("classes", classes, 2), ("history_bytes", history_bytes, 0)):
+        budgets = {"history_bytes": (history_bytes, 0), "dense_elements": (dense_elements, 0)}
+        for name, (value, least) in {"n": (n, 1), "classes": (classes, 2), **budgets}.items():
             checks.whole(name, value, least, f"pass Recorder({name}=...)")
         self.n, self.classes, self.task = int(n), int(classes), resolve(task)
         self.units, self.outcomes = self.task.count(self.n), self.task.outcomes(self.classes)
+        self.exact = is_exact(self.units, self.outcomes, int(dense_elements))
         self._label_shape = self.task.label_shape
         self._history = History(self.units, int(history_bytes))
         self._labels = np.full(self.units, -1, np.int64)
@@ -79,8 +89,7 @@ class Recorder:
         self._sums = np.zeros((6, self.units), np.float64)
         self._final = np.full((self.units, 4), np.nan, np.float32)
         self._pending = Pending(self.classes, self._label_shape)
-        self._pending_final = False
-        self._written = 0
+        self._pending_final, self._written = False, 0
         self._device: torch.device | None = None
 
     @property
@@ -251,7 +260,7 @@ class Recorder:
         self._position = torch.full((self.units + 1,), -1, dtype=torch.int64, device=device)
         self._staged = torch.zeros(self.units + 1, 7, dtype=torch.float32, device=device)
         self._staged_labels = torch.zeros(self.units + 1, dtype=torch.int64, device=device)
-        self._means = MeanProbabilities(self.units, self.outcomes, device)
+        self._means = MeanProbabilities(self.units, self.outcomes, device, self.exact)
 
     def _clear_epoch(self) -> None:
         self._position.fill_(-1)
@@ -300,6 +309,11 @@ class Recorder:
         confidence, largest, margin, predicted = self._final.astype(np.float64).T
         return Predictions(confidence, largest, margin, np.nan_to_num(predicted, nan=-1.0).astype(np.int64))
 
+    def empty(self) -> Recorder:
+        """A recorder of the same kind that holds nothing, and has no room for matrices."""
+        dense = self.units * self.outcomes if self.exact else 0
+        return Recorder(self.n, self.classes, task=self.task, history_bytes=0, dense_elements=dense)
+
     @settled()
     def merge(self, other: Recorder) -> None:
         """Add what another process recorded of the same training run.
@@ -312,7 +326,7 @@ class Recorder:
         self._flush()
         other._flush()
         mine, theirs = (self.n, self.classes, self.epochs), (other.n, other.classes, other.epochs)
-        batches.check_partners(mine, theirs, bool(self._written or other._written))
+        batches.check_partners(mine, theirs, bool(self._written or other._written), self.exact == other.exact)
         batches.check_task(self.task, other.task.name)
         batches.check_disjoint(self._seen_bits, other._seen_bits, self.units)
         known = other._labels >= 0
@@ -370,8 +384,8 @@ class Recorder:
     @settled()
     def restore(self, state: dict[str, Any], device: torch.device | str = "cpu") -> None:
         """Restore what `snapshot` gave; raises as `load_state_dict`."""
-        check_state(state, self.n, self.classes, self.task)
-        made = Recorder(self.n, self.classes, task=self.task, history_bytes=0)
+        check_state(state, self.n, self.classes, self.task, self.exact)
+        made = self.empty()
         made._labels, made._sums, made._final = (state[name].numpy().copy() for name in ARRAYS)
         made._losses.load(state["losses"])
         made._seen_bits = [bits.numpy().copy() for bits in state["seen_bits"]]

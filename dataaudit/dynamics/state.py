@@ -12,7 +12,7 @@ from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.dynamics import batches
 from dataaudit.dynamics.history import MOST_EPOCHS
-from dataaudit.dynamics.mean_probabilities import OFFERED, SLOTS, is_exact
+from dataaudit.dynamics.mean_probabilities import OFFERED, SLOTS
 from dataaudit.dynamics.periods import stretches
 from dataaudit.errors import DataError
 from dataaudit.tasks.base import CONFIDENCE, MAX_CONFIDENCE, Task
@@ -38,8 +38,11 @@ TYPES = {
 CLAIMS = Claims("a recorder's state", "load what state_dict() gave, whole and undamaged")
 
 
-def check_state(state: Any, n: int, classes: int, task: Task) -> None:
-    """Raise `DataError` if a state is of other sizes, `StorageError` if no recorder can have made it."""
+def check_state(state: Any, n: int, classes: int, task: Task, exact: bool) -> None:
+    """Raise `DataError` if a state is of other sizes, `StorageError` if no recorder can have made it.
+
+    `exact` tells whether it holds sums of all classes, or of each example's likeliest.
+    """
     _kind("entries", state, dict)
     theirs = tuple(state.get(name) for name in IDENTITY[:3])
     if any(type(one) is not int for one in theirs) or theirs != (VERSION, n, classes):
@@ -64,7 +67,7 @@ def check_state(state: Any, n: int, classes: int, task: Task) -> None:
         lowest = min(batches.TWO_LABELS, 0)
         labels = _tensor("staged_labels", state["staged_labels"], torch.int64, (units + 1,), lowest, outcomes - 1)
         CLAIMS.check(((labels >= 0) | (labels == batches.TWO_LABELS)).all(), "staged_labels below 0", "classes")
-        _check_means(state["means"], units, outcomes, visits)
+        _check_means(state["means"], units, outcomes, visits, exact)
 
 
 def _check_bits(state: dict[str, Any], units: int) -> IntArray:
@@ -116,9 +119,8 @@ def _check_history(history: Any, units: int, epochs: int) -> None:
     CLAIMS.check(((bits <= ONE) | (bits == NONE)).all(), "epochs' values outside 0..1", "probabilities")
 
 
-def _check_means(means: Any, units: int, outcomes: int, visits: IntArray) -> None:
+def _check_means(means: Any, units: int, outcomes: int, visits: IntArray, exact: bool) -> None:
     """Check sums of class probabilities, all of them or a few a row."""
-    exact = is_exact(units, outcomes)
     width, offered = (outcomes, outcomes) if exact else (SLOTS, OFFERED)
     names = ["mass", "staged", "periods", *([] if exact else ["classes", "staged_classes"])]
     _entries("means", means, *names)

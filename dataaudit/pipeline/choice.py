@@ -107,17 +107,17 @@ def _supported(subject: Subject) -> set[Need]:
         return needs | ({Need.PREDICTIONS} if learner is not None or recorder.predictions() is not None else set())
     if learner is None:
         return set()
-    if subject.as_passed:
+    if subject.trained_before:
         return {Need.PREDICTIONS}
     evaluated = {Need.EVALUATIONS} if learner.evaluations else set()
     return {Need.DYNAMICS, Need.PREDICTIONS} | evaluated if learner.epochs else {Need.CROSS_VALIDATION}
 
 
-def check_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[str]:
+def notes_of_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[str]:
     """Note that a model was passed trained; dynamics named beside one raise `ModelError`."""
-    if subject.fits is None:
+    if subject.known_share is None:
         return []
-    already = f"already classifies {subject.fits:.1%} of these labels correctly"
+    already = f"already classifies {subject.known_share:.1%} of these labels correctly"
     named = [scorer.name for scorer in chosen or () if Need.DYNAMICS in scorer.needs]
     if named:
         raise ModelError(
@@ -151,7 +151,7 @@ def consensus_needs(subject: Subject, brought: bool, notes: list[str]) -> Needs:
     notes
         A note on each source that is left out is added.
     """
-    if subject.fits is not None:
+    if subject.known_share is not None:
         # Its own predictions are scored: of other sources, only what the caller brings counts.
         return {Need.CROSS_VALIDATION} if brought else set()
     needs = _of_training(subject, notes)
@@ -215,7 +215,7 @@ def check_consensus(subject: Subject, consensus: Needs) -> None:
     """Raise `ModelError` if a consensus is requested and there is nothing to take it over."""
     if consensus:
         return
-    if subject.fits is not None:
+    if subject.known_share is not None:
         raise ModelError(
             "a consensus beside a model that was trained on these labels before",
             "training dynamics, or predictions of models that did not train on the example",

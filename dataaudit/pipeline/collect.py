@@ -32,8 +32,8 @@ def complete(plan: Plan, may_train: bool = False) -> Evidence:
                 assert name in UNITED or name not in parts, f"two sources of {name}"
                 parts[name] = {**parts[name], **part} if name in UNITED else part
     learner = plan.subject.learner
-    if "model" not in parts and learner is not None and (may_train or plan.subject.as_passed):
-        parts["model"] = TrainedModel(learner, plan.run.seed, None, plan.subject.as_passed)
+    if "model" not in parts and learner is not None and (may_train or plan.subject.trained_before):
+        parts["model"] = TrainedModel(learner, plan.run.seed, None, plan.subject.trained_before)
     augmented, looked = parts.pop("augmented", None), parts.pop("looked", True)
     labels = plan.run.labels
     agreement = measured(

@@ -38,14 +38,14 @@ class FreshStart:
     ----------
     passed
         The learner of the call, which was checked.
-    fits
-        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    known_share
+        Share of the labels that the model gives as it was passed, where that shows training on them; None elsewhere.
     seed
         Of the call.
     """
 
-    def __init__(self, passed: Learner, fits: float | None, seed: int) -> None:
-        self.learner, self._fits, self._seed = passed.from_scratch(), fits, seed
+    def __init__(self, passed: Learner, known_share: float | None, seed: int) -> None:
+        self.learner, self._known_share, self._seed = passed.from_scratch(), known_share, seed
         self._is_passed = self.learner is passed
         self._checked = self._is_passed
 
@@ -58,7 +58,9 @@ class FreshStart:
     @cached_property
     def _seen(self) -> float | None:
         # Only a model that fits as passed can when it is reset, by its buffers.
-        return self._fits if self._fits is None or self._is_passed else self.learner.already_fits(self._seed)
+        return (
+            self._known_share if self._known_share is None or self._is_passed else self.learner.already_fits(self._seed)
+        )
 
     def check_unseen(self, purpose: str) -> None:
         """Raise `ModelError` if the model would start from weights that have seen these labels."""

@@ -77,7 +77,11 @@ def make_plan(request: Request) -> Plan:
     check_holdout(request.holdout, looking, request.predictions is not None)
     engine, search = _computing(request, ours or ())
     subject = adapt(request, request.cache is not None and bool(choice.of_inputs(ours or ())))
-    labels, names, notes = subject.labels, subject.class_names, [*subject.notes, *choice.check_trained(subject, ours)]
+    labels, names, notes = (
+        subject.labels,
+        subject.class_names,
+        [*subject.notes, *choice.notes_of_trained(subject, ours)],
+    )
     known = saved_scores(request.known_scores or {}, labels, names, notes)
     asked = ours is None or Need.CONSENSUS in needs_of(ours)
     consensus = choice.consensus_needs(subject, request.predictions is not None, notes) if asked else set()

@@ -29,7 +29,7 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     described: dict[str, Any] = dict(RECORDED if subject.recorder is not None else NO_MODEL)
     if subject.learner is not None:
         described |= subject.learner.description
-    if subject.as_passed:
+    if subject.trained_before:
         # The recipe of a model that was trained before is not known here.
         described["recipe"] = None
     dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped

@@ -42,8 +42,8 @@ class Subject:
         The model with its way of training; None without one.
     recorder
         The record of the caller's own loop, or None.
-    fits
-        Accuracy that shows that the model as passed was trained on these labels; None where nothing does.
+    known_share
+        Share of the labels that the model gives as it was passed, where that shows training on them; None elsewhere.
     notes
         For a reader of the audit.
     refused
@@ -58,7 +58,7 @@ class Subject:
     inspection: Inspection | None = None
     learner: Learner | None = None
     recorder: Recorder | None = None
-    fits: float | None = None
+    known_share: float | None = None
     notes: tuple[str, ...] = ()
     refused: DataAuditError | None = None
     seed: int = 0
@@ -97,12 +97,12 @@ class Subject:
     def fresh(self) -> FreshStart:
         """The model, where there is one, as it starts afresh."""
         assert self.learner is not None
-        return FreshStart(self.learner, self.fits, self.seed)
+        return FreshStart(self.learner, self.known_share, self.seed)
 
     @property
-    def as_passed(self) -> bool:
+    def trained_before(self) -> bool:
         """True if the model, if there is one, was trained before the call."""
-        return self.recorder is not None or self.fits is not None
+        return self.recorder is not None or self.known_share is not None
 
 
 def adapt(request: Request, keeps_inputs: bool) -> Subject:
@@ -151,7 +151,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         if request.drops and learner is not None:
             learner = learner.on(examples)
             learner.check(request.seed)
-        fits = None if learner is None or recorder is not None else learner.already_fits(request.seed)
+        known = None if learner is None or recorder is not None else learner.already_fits(request.seed)
     return Subject(
         examples.labels,
         examples.class_names,
@@ -159,7 +159,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         inspection,
         learner,
         recorder,
-        fits,
+        known,
         (*notes, *unread),
         refused,
         request.seed,

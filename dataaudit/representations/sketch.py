@@ -27,7 +27,9 @@ class Sketch:
     The module is in evaluation mode; ``loss(logits [b, C], labels [b]) -> [b]`` is softmax cross-entropy if None.
     """
 
-    def __init__(self, module: nn.Module, loss: Callable[..., Any] | None, seed: int) -> None:
+    def __init__(
+        self, module: nn.Module, loss: Callable[..., Any] | None, seed: int, *, gradient_bytes: int = BYTES
+    ) -> None:
         self._module, self._loss = module, loss
         self._parameters = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
         self._fixed = {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
@@ -46,7 +48,7 @@ class Sketch:
             self._places = torch.randint(WIDTH, (count,), generator=generator).to(device)
             self._signs = (torch.randint(2, (count,), generator=generator) * 2 - 1).float().to(device)
         # Gradients, their flat copy and the work of vmap: about four of each at a time.
-        self.batch = max(1, BYTES // (16 * count))
+        self.batch = max(1, gradient_bytes // (16 * count))
 
     def rows(self, inputs: Tensor, labels: Tensor, delta: Tensor) -> Tensor:
         """Sketched gradients, float32 [b, width], of inputs [b, ...] with labels [b] and logit gradients [b, C].

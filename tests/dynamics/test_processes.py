@@ -16,7 +16,7 @@ WORKER = """
 import datetime, re, sys
 import numpy as np, torch, torch.distributed as dist
 from dataaudit import gather_recorder
-from dataaudit.dynamics import mean_probabilities, processes
+from dataaudit.dynamics import processes
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError
 
@@ -31,13 +31,13 @@ def same(found, wanted, name, rtol):
 def case(seed, dense):
     rng = np.random.default_rng(seed)
     n, classes, epochs = int(rng.integers(1, 40)), int(rng.integers(2, 14)), int(rng.integers(1, 5))
-    mean_probabilities.DENSE_ELEMENTS = 2**24 if dense else 1
+    options = {"dense_elements": 2**24 if dense else 1}
     logits = 3.0 * rng.normal(size=(epochs, 2, n, classes)).astype(np.float32)
     labels = rng.integers(classes, size=n)
     # Who sees a row in an epoch: rank 0, rank 1, both, or none.
     visits = rng.random((epochs, 2, n)) < 0.6
     visits[:, 0, 0] |= ~visits.any((1, 2))
-    one, mine = Recorder(n, classes), Recorder(n, classes)
+    one, mine = Recorder(n, classes, **options), Recorder(n, classes, **options)
     for epoch in range(epochs):
         # In one process a later visit supersedes an earlier one, here the lowest rank's counts: it goes last.
         for process in (1, 0):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dataaudit import score
 from dataaudit.dynamics import mean_probabilities, pending
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import DataError, SettingError
+from dataaudit.errors import DataAuditError, DataError, SettingError
 
 
 def softmax(logits):
@@ -55,9 +55,9 @@ def oracle(logits, labels, seen):
     }
 
 
-def record(logits, labels, seen, seed=0, batch=7, recorder=None):
+def record(logits, labels, seen, seed=0, batch=7, recorder=None, **options):
     epochs, n, classes = logits.shape
-    recorder = recorder or Recorder(n, classes)
+    recorder = recorder or Recorder(n, classes, **options)
     rng = np.random.default_rng(seed)
     for epoch in range(epochs):
         order = rng.permutation(np.flatnonzero(seen[epoch]))
@@ -119,14 +119,13 @@ def test_the_last_values_of_a_row_seen_twice_count():
     assert dynamics.seen.tolist() == [1, 1]
 
 
-def test_a_class_is_suggested_from_the_mean_over_epochs_within_bounded_memory(monkeypatch):
-    monkeypatch.setattr(mean_probabilities, "DENSE_ELEMENTS", 100)
+def test_a_class_is_suggested_from_the_mean_over_epochs_within_bounded_memory():
     rng = np.random.default_rng(0)
     n, classes, epochs = 200, 40, 9
     labels, liked = rng.integers(classes, size=n), rng.integers(classes, size=n)
     logits = rng.normal(size=(epochs, n, classes)) + 4.0 * np.eye(classes)[liked]
     seen = np.ones((epochs, n), bool)
-    dynamics = record(logits, labels, seen, batch=64).dynamics()
+    dynamics = record(logits, labels, seen, batch=64, dense_elements=100).dynamics()
     expected = oracle(logits, labels, seen)
     assert dynamics.mean_probabilities.shape == (n, mean_probabilities.SLOTS)
     # The sketch may lose mass that lies in unlikely classes, never the likeliest one.
@@ -191,14 +190,13 @@ def test_a_state_goes_on_where_it_was_saved(tmp_path):
 
 
 @pytest.mark.parametrize("dense", [True, False])
-def test_processes_merge_to_the_whole(monkeypatch, dense):
-    if not dense:
-        monkeypatch.setattr(mean_probabilities, "DENSE_ELEMENTS", 10)
+def test_processes_merge_to_the_whole(dense):
+    options = {} if dense else {"dense_elements": 10}
     rng = np.random.default_rng(4)
     logits, labels = 3.0 * rng.normal(size=(4, 21, 12)), rng.integers(12, size=21)
     owner = rng.integers(2, size=(4, 21)).astype(bool)
-    whole = record(logits, labels, np.ones((4, 21), bool))
-    left, right = record(logits, labels, owner), record(logits, labels, ~owner)
+    whole = record(logits, labels, np.ones((4, 21), bool), **options)
+    left, right = (record(logits, labels, mine, **options) for mine in (owner, ~owner))
     left.evaluate([0], torch.arange(12.0)[None], labels[[0]])
     left.merge(right)
     expected = dict(vars(whole.dynamics()))
@@ -440,3 +438,23 @@ def test_latest_losses_of_two_processes():
     mine.merge(theirs)
     expected = [np.log1p(np.exp(10.0)), np.log1p(np.exp(1.0)), np.log1p(np.exp(12.0)), np.nan]
     np.testing.assert_allclose(mine.latest_losses(), expected, rtol=1e-5)
+
+
+def test_records_of_all_classes_and_of_a_few_do_not_mix():
+    rng = np.random.default_rng(5)
+    logits, labels, seen = rng.normal(size=(2, 21, 12)), rng.integers(12, size=21), np.ones((2, 21), bool)
+    whole, few = record(logits, labels, seen), record(logits, labels, seen, dense_elements=100)
+    for one, other in ((whole, few), (few, whole)):
+        with pytest.raises(DataError, match="the same dense_elements"):
+            one.merge(other)
+        with pytest.raises(DataAuditError):
+            one.load_state_dict(other.state_dict())
+        again = one.empty()
+        again.load_state_dict(one.state_dict())
+        np.testing.assert_array_equal(again.dynamics().suggested, one.dynamics().suggested)
+
+
+@pytest.mark.parametrize("size", [-1, 2.5, "many", None])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(SettingError, match="dense_elements"):
+        Recorder(4, 3, dense_elements=size)

@@ -10,9 +10,9 @@ from dataaudit.dynamics.several import joined
 N, EPOCHS, RUNS = 40, 5, 3
 
 
-def recorded(runs, classes, labels, unseen=()):
+def recorded(runs, classes, labels, unseen=(), **options):
     """A recorder a run, and one that sees the epochs of all of them."""
-    each, whole = [Recorder(N, classes) for _ in runs], Recorder(N, classes)
+    each, whole = [Recorder(N, classes, **options) for _ in runs], Recorder(N, classes, **options)
     for number, run in enumerate(runs):
         for logits in run:
             rows = torch.tensor([row for row in range(N) if (number, row) not in unseen])
@@ -64,13 +64,12 @@ def test_a_run_counts_by_what_its_epochs_say():
     np.testing.assert_allclose(joined(each, labels.numpy()).informed_probabilities, expected / sum(weights), rtol=1e-5)
 
 
-def test_of_many_classes_the_likeliest_are_kept(monkeypatch):
-    monkeypatch.setattr("dataaudit.dynamics.mean_probabilities.DENSE_ELEMENTS", 0)
+def test_of_many_classes_the_likeliest_are_kept():
     runs, labels = drawn(12)
     # One class of each example stands out in every epoch.
     leading = torch.arange(N) % 12
     runs[:, :, torch.arange(N), leading] += 9.0
-    each, whole = recorded(runs, 12, labels)
+    each, whole = recorded(runs, 12, labels, dense_elements=0)
     found = joined(each, labels.numpy())
     assert found.mean_probabilities.shape == found.probability_classes.shape == (N, 8)
     np.testing.assert_array_equal(found.suggested, leading.numpy())

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from dataaudit import Recorder
 from dataaudit.curriculum.trainers.state import load_record, save_record
-from dataaudit.dynamics import mean_probabilities
 from dataaudit.dynamics.sealing import digest_of_bytes, sealed, unsealed
 from dataaudit.errors import DataAuditError
 
 
-def recorded(n=21, classes=3, epochs=4, begun=True):
-    recorder, generator = Recorder(n, classes, history_bytes=8 * n), torch.Generator().manual_seed(0)
+def recorded(n=21, classes=3, epochs=4, begun=True, **options):
+    recorder, generator = Recorder(n, classes, history_bytes=8 * n, **options), torch.Generator().manual_seed(0)
     for epoch in range(epochs + begun):
         rows = torch.arange(epoch % 2, n - 1)
         recorder.update(rows, torch.randn(len(rows), classes, generator=generator), rows % classes)
@@ -95,12 +94,10 @@ def refused(recorder, state):
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_no_entry_may_be_missing_or_another(monkeypatch, exact):
-    if not exact:
-        monkeypatch.setattr(mean_probabilities, "DENSE_ELEMENTS", 0)
-    classes = 3 if exact else 12
-    whole = unsealed(recorded(classes=classes).state_dict())
-    recorder = recorded(classes=classes, epochs=1)
+def test_no_entry_may_be_missing_or_another(exact):
+    options = {"classes": 3} if exact else {"classes": 12, "dense_elements": 0}
+    whole = unsealed(recorded(**options).state_dict())
+    recorder = recorded(**options, epochs=1)
     before, tried = recorder.state_dict(), 0
     for path, other, state in mutated(whole):
         assert refused(recorder, state), f"{path} as {other} was taken"

@@ -9,6 +9,9 @@ import dataaudit
 from dataaudit.evidence.base import LEFT_OUT
 from dataaudit.labels.combine import WEIGHTS, combined, contradicted, exponents, outsiders, sources
 from dataaudit.labels.stacking import fitted_weights
+from dataaudit.pipeline.plan import make_plan
+from dataaudit.pipeline.request import Request
+from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE, RidgeLeaveOneOut
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 120)
@@ -56,11 +59,13 @@ def test_a_ridge_regression_joins_models_of_vectors_that_are_none(model, names):
         )
 
 
-def test_it_stays_away_where_it_would_be_slow_or_cannot_be(monkeypatch):
+def test_it_stays_away_where_it_would_be_slow_or_cannot_be():
     images = RNG.normal(size=(120, 1, 8, 8)).astype(np.float32)
     assert "ridge" not in audited(dataaudit.networks.build("small_cnn", (1, 8, 8), 3), images).settings["consensus"]
     gaps = VECTORS.copy()
     gaps[3, 2] = np.nan
     assert "ridge" not in audited(HistGradientBoostingClassifier(max_iter=5), gaps).settings["consensus"]
-    monkeypatch.setattr("dataaudit.pipeline.choice.LARGEST_TABLE", 4)
-    assert "ridge" not in audited(LogisticRegression()).settings["consensus"]
+    wide, labels = RNG.normal(size=(LARGEST_TABLE + 1, LARGEST_TABLE + 1)).astype(np.float32), np.arange(2049) % 3
+    for inputs, joins in ((wide, False), (wide[:, 1:], True)):
+        planned = make_plan(Request(LogisticRegression(), (inputs, labels), "auto"))
+        assert any(isinstance(source, RidgeLeaveOneOut) for source in planned.sources) == joins

@@ -136,8 +136,7 @@ def test_small_models_have_their_whole_gradient(loss):
     assert described["loss"] == ("softmax cross-entropy" if loss is None else "squared_error")
 
 
-def test_a_sketch_keeps_distances_and_depends_on_its_seed_alone(monkeypatch):
-    monkeypatch.setattr(sketch, "BYTES", 16 * 20000 * 7)
+def test_a_sketch_keeps_distances_and_depends_on_its_seed_alone():
     torch.manual_seed(3)
     wide = nn.Sequential(nn.Linear(6, 1000), nn.ReLU(), nn.Linear(1000, 10), nn.ReLU(), nn.Linear(10, 3))
     model, x, y = fitted(wide)
@@ -153,6 +152,18 @@ def test_a_sketch_keeps_distances_and_depends_on_its_seed_alone(monkeypatch):
     again = represent(model, [wanted], y, 0, False)[wanted][0]
     np.testing.assert_array_equal(found, again)
     assert (represent(model, [wanted], y, 1, False)[wanted][0] != found).any()
+
+
+@pytest.mark.parametrize("together", [0, 1, 7, N])
+def test_a_sketch_is_the_same_however_many_gradients_are_held_at_a_time(together):
+    torch.manual_seed(3)
+    wide = nn.Sequential(nn.Linear(6, 1000), nn.ReLU(), nn.Linear(1000, 3))
+    _, x, y = fitted(wide)
+    count = sum(parameter.numel() for parameter in wide.parameters())
+    arguments = x, torch.tensor(y), softmax_delta(wide(x).detach(), torch.tensor(y))
+    one, whole = sketch.Sketch(wide, None, 0, gradient_bytes=16 * count * together), sketch.Sketch(wide, None, 0)
+    assert (one.batch, whole.batch >= N) == (max(1, together), True)
+    torch.testing.assert_close(one.rows(*arguments), whole.rows(*arguments))
 
 
 def test_confident_gradients_keep_their_digits():

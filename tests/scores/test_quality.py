@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataaudit.dynamics import mean_probabilities
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import SettingError
 from dataaudit.evidence.base import Evidence
@@ -16,10 +15,10 @@ from dataaudit.labels.noise import PRIOR_COUNT, noise_rates
 from dataaudit.scores.quality import LabelQuality
 
 
-def evidence(n, classes, seed, scale=3.0, share=1.0):
+def evidence(n, classes, seed, scale=3.0, share=1.0, **options):
     rng = np.random.default_rng(seed)
     labels = rng.integers(classes, size=n)
-    recorder = Recorder(n, classes)
+    recorder = Recorder(n, classes, **options)
     for _ in range(3):
         seen = np.flatnonzero(rng.random(n) < share)
         seen = seen if len(seen) else np.arange(1)
@@ -91,10 +90,9 @@ def test_equals_the_oracle_on_a_larger_run():
     np.testing.assert_allclose(LabelQuality().score(e).values, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_many_classes_need_no_matrix_of_classes(monkeypatch):
+def test_many_classes_need_no_matrix_of_classes():
     exact = evidence(3000, 30, seed=2)
-    monkeypatch.setattr(mean_probabilities, "DENSE_ELEMENTS", 10)
-    sketched = evidence(3000, 30, seed=2)
+    sketched = evidence(3000, 30, seed=2, dense_elements=10)
     assert sketched.dynamics.probability_classes is not None
     a, b = LabelQuality().score(exact).values, LabelQuality().score(sketched).values
     assert np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1] > 0.99

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 from dataaudit.dynamics.recorder import Recorder
@@ -28,15 +28,14 @@ class Recording(Source):
         The record of the caller's loop, the trained model, or both.
     spaces
         Collects from the model's layers.
-    dynamics, predictions
-        Whether these are read.
+    needs
+        Whether, among others, its dynamics and predictions are read.
     """
 
-    def __init__(
-        self, run: Run, subject: Subject, spaces: SpaceCollector, *, dynamics: bool, predictions: bool
-    ) -> None:
+    def __init__(self, run: Run, subject: Subject, spaces: SpaceCollector, needs: Set[Any]) -> None:
         self._run, self._recorder, self._learner, self._spaces = run, subject.recorder, subject.learner, spaces
-        self._refused, self._dynamics, self._predictions = subject.refused, dynamics, predictions
+        predictions, self._dynamics = Need.PREDICTIONS in needs, Need.DYNAMICS in needs
+        self._refused, self._predictions = subject.refused, predictions
         known = self._recorder.predictions() if predictions and self._recorder is not None else None
         # Predictions of some rows alone are asked for anew, where there is whom to ask.
         part = known is None or (self._learner is not None and bool((known.predicted < 0).any()))
@@ -99,10 +98,10 @@ class Recording(Source):
 def make(call: Call) -> Iterator[Source]:
     """Source of a record, or of a model that was passed trained."""
     subject, needs = call.subject, call.needs
-    if not subject.as_passed or not (needs & {Need.DYNAMICS, Need.EVALUATIONS, Need.PREDICTIONS} or call.inside.needs):
+    if not subject.trained_before or not (
+        needs & {Need.DYNAMICS, Need.EVALUATIONS, Need.PREDICTIONS} or call.inside.needs
+    ):
         return
     if Need.EVALUATIONS in needs:
         raise no_evaluations()
-    yield Recording(
-        call.run, subject, call.inside, dynamics=Need.DYNAMICS in needs, predictions=Need.PREDICTIONS in needs
-    )
+    yield Recording(call.run, subject, call.inside, needs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -33,29 +33,22 @@ class TrainingRun:
         What trains.
     spaces
         Collects from the layers.
-    dynamics, evaluations, predictions
-        Whether training passes are recorded, the last epochs evaluated, and the trained model asked for predictions.
+    needs
+        Whether, among others, training passes are recorded, the last epochs evaluated, and the trained model asked for
+        predictions.
     history
         Whether per-epoch matrices are kept.
     """
 
     def __init__(
-        self,
-        run: Run,
-        learner: Learner,
-        spaces: SpaceCollector,
-        *,
-        dynamics: bool,
-        evaluations: bool,
-        predictions: bool = False,
-        history: bool = True,
+        self, run: Run, learner: Learner, spaces: SpaceCollector, needs: Set[Any], history: bool = True
     ) -> None:
         self._run, self._learner, self.spaces = run, learner, spaces
-        self._dynamics, self._predictions = dynamics, predictions
+        self._dynamics, self._predictions = Need.DYNAMICS in needs, Need.PREDICTIONS in needs
         options = {} if history else {"history_bytes": 0}
         self.recorder = Recorder(len(run.labels), run.classes, task=run.task, **options)
         self._evaluating: Evaluations | None = None
-        if evaluations:
+        if Need.EVALUATIONS in needs:
             counts = learner.epochs, learner.evaluations
             self._evaluating = Evaluations(run.labels, run.classes, *counts, learner.views, run.task)
         self._looks = 0
@@ -110,7 +103,7 @@ class Training(Source):
         What trains.
     spaces
         Collects from the layers.
-    dynamics, evaluations, predictions
+    needs
         As in `TrainingRun`.
     repeats
         Number of runs; per-epoch matrices, layers and predictions are those of the first.
@@ -118,22 +111,10 @@ class Training(Source):
 
     trains = True
 
-    def __init__(
-        self,
-        run: Run,
-        learner: Learner,
-        spaces: SpaceCollector,
-        *,
-        dynamics: bool,
-        evaluations: bool,
-        predictions: bool,
-        repeats: int,
-    ) -> None:
+    def __init__(self, run: Run, learner: Learner, spaces: SpaceCollector, needs: Set[Any], repeats: int) -> None:
         self._run, self._learner, self._spaces = run, learner, spaces
-        self._dynamics, self._evaluations, self._repeats = dynamics, evaluations, repeats
-        self._first = TrainingRun(
-            run, learner, spaces, dynamics=dynamics, evaluations=evaluations, predictions=predictions
-        )
+        self._needs, self._repeats = needs, repeats
+        self._first = TrainingRun(run, learner, spaces, needs)
         self._further: list[Shown] = []
         self._begun = self._looked = False
         self._augmented: float | None = None
@@ -145,13 +126,13 @@ class Training(Source):
 
     def check(self) -> None:
         """Raise unless this model has the epochs, evaluations and layers that are requested."""
-        if self._dynamics and self._learner.epochs == 0:
+        if Need.DYNAMICS in self._needs and self._learner.epochs == 0:
             raise ModelError(
                 f"{self._learner.description['model']}, which trains without epochs",
                 "a torch module, a boosting model with staged predictions or a model with partial_fit",
                 "ask for 'heldout_confidence', or leave scorers='auto'",
             )
-        if self._evaluations and not self._learner.evaluations:
+        if Need.EVALUATIONS in self._needs and not self._learner.evaluations:
             raise no_evaluations()
         if self._spaces.needs:
             self._spaces.check(self._learner.epochs)
@@ -165,7 +146,7 @@ class Training(Source):
             with run.timer.stage("train"):
                 for number in range(1, self._repeats):
                     self._further.append(self._another(number))
-        if self._dynamics:
+        if Need.DYNAMICS in self._needs:
             with run.timer.stage("evaluate"), own_generator(run.seed):
                 view = learner.unseen_view(run.seed)
                 if view is not None:
@@ -174,14 +155,8 @@ class Training(Source):
 
     def _another(self, number: int) -> Shown:
         own = replace(self._run, seed=fold_seed(self._run.seed, number), timer=Timer())
-        one = TrainingRun(
-            own,
-            self._learner,
-            self._spaces.of_another_run(own),
-            dynamics=self._dynamics,
-            evaluations=self._evaluations,
-            history=False,
-        )
+        needs = self._needs - {Need.PREDICTIONS}
+        one = TrainingRun(own, self._learner, self._spaces.of_another_run(own), needs, history=False)
         one.collect()
         return one.shown()
 
@@ -190,7 +165,7 @@ class Training(Source):
         if not self._begun:
             return {}
         run, shown, fitted = self._run, self._first.shown(), self._first.fitted
-        methods = {"dynamics": STAGES if self._learner.staged else EPOCHS} if self._dynamics else {}
+        methods = {"dynamics": STAGES if self._learner.staged else EPOCHS} if Need.DYNAMICS in self._needs else {}
         if self._further:
             if all(one.same_as(shown) for one in self._further):
                 methods["repeats"] = SAME
@@ -239,19 +214,11 @@ def _together(watches: Sequence[Watch | None]) -> Watch | None:
 def make(call: Call) -> Iterator[Source]:
     """Source of training runs."""
     subject, needs = call.subject, call.needs
-    dynamics, evaluations, predictions = (need in needs for need in (Need.DYNAMICS, Need.EVALUATIONS, Need.PREDICTIONS))
-    learner, trains = subject.learner, not subject.as_passed and (dynamics or evaluations)
+    learner = subject.learner
+    trains = not subject.trained_before and bool(needs & {Need.DYNAMICS, Need.EVALUATIONS})
     check_repeats(call.request.repeats, learner if subject.recorder is None else None, trains)
-    if subject.as_passed or not (dynamics or evaluations or predictions or call.inside.needs):
+    if subject.trained_before or not (trains or Need.PREDICTIONS in needs or call.inside.needs):
         return
     if learner is None:
         raise no_model("model=None")
-    yield Training(
-        call.run,
-        learner,
-        call.inside,
-        dynamics=dynamics,
-        evaluations=evaluations,
-        predictions=predictions,
-        repeats=int(call.request.repeats),
-    )
+    yield Training(call.run, learner, call.inside, needs, int(call.request.repeats))
