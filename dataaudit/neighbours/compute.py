@@ -77,7 +77,11 @@ def neighbour_graph(
             ties, missing = _measured(given, order, back, near, first, indices[part], distances[part])
             cut, short = cut + ties, short + missing
             advance(len(near))
-    if short:
+    again = short if "choice" in index.settings else []
+    if again:
+        # What "auto" chose is no reason for a refusal: rows far from all others are compared with every row.
+        _search_all_pairs(given, centred, back, order, again, indices, distances)
+    elif short:
         raise SettingError(
             f"fewer than {depth} neighbours of {rows(short)} by search {search.name!r}",
             f"{depth} of each",
@@ -91,6 +95,7 @@ def neighbour_graph(
         **index.settings,
         "depth": depth,
         "cut_ties": cut,
+        **({"compared_with_all": len(again)} if again else {}),
     }
     graph = Neighbours(indices, distances)
     if not index.exact:
@@ -138,6 +143,25 @@ def _measured(
         cut += ties
         short.extend(missing.tolist())
     return cut, short
+
+
+def _search_all_pairs(
+    given: Any,
+    centred: CentredRows,
+    back: IntArray,
+    order: IntArray,
+    chosen: list[int],
+    indices: IntArray,
+    distances: FloatArray,
+) -> None:
+    """Fill in the graph of the rows `chosen` from all pairs."""
+    depth = indices.shape[1]
+    wide = min(depth + SLACK, len(order))
+    near = order[Torch().open(centred, wide)(centred[back[chosen]], wide)]
+    apart = np.empty(near.shape)
+    for query, row in enumerate(chosen):
+        _distances(given, row, near[query : query + 1], apart[query : query + 1], back)
+    indices[chosen], distances[chosen] = near[:, :depth], apart[:, :depth]
 
 
 def _distances(given: Any, first: int, candidates: IntArray, apart: FloatArray, ranks: IntArray) -> None:

@@ -233,6 +233,18 @@ def test_memory_mapped_rows_of_other_types_are_converted_as_they_are_read(kind, 
     check(found(np.load(tmp_path / "x.npy", mmap_mode="r"), 10), x)
 
 
+def test_rows_far_from_all_others_are_compared_with_all_where_auto_chose_cells():
+    x = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    x[[5, 700]] *= 1e4
+    graph = found(x, 100, Faiss("auto", all_pairs=0.0, cells=400, probes=8))
+    assert graph.settings["compared_with_all"] >= 1
+    exact = found(x, 100)
+    for row in (5, 700):
+        np.testing.assert_array_equal(graph.distances[row], exact.distances[row])
+    with pytest.raises(SettingError, match="probes"):
+        found(x, 100, Faiss("ivf", cells=400, probes=8))
+
+
 def test_nan_in_a_late_row_is_named():
     x = np.zeros((3000, 4), np.float32)
     x[2990, 1] = np.nan
