@@ -3,8 +3,8 @@
 A thread's own modes (gradients, autocast, default device, NumPy's handling of errors) are set by `settled`, in a
 microsecond, which is enough inside somebody's training loop. Whatever computes by itself, such as `dataaudit.score`,
 is a `visiting` guest: the settings of the whole process, and the random generators, are put back too, and calls
-from several threads wait for one another, for they would share these. A call from within a call does not wait; a
-thread that a call waits for must not make one.
+from several threads wait for one another, for they would share these, and say so after a while. A call from within a
+call does not wait; a thread that a call waits for must not make one: both would wait for good.
 
 Thread limits and deterministic algorithms are the caller's choice, and stay.
 """
@@ -17,19 +17,23 @@ import random
 import signal
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
-from dataaudit.common.interrupts import unbroken
+from dataaudit.common.interrupts import deferred_interrupt, unbroken
 from dataaudit.errors import AuditWarning, SettingError
 
 ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 """How NumPy handles errors by default."""
-
+PATIENCE = 10.0
+"""Seconds after which a call that waits for another says so."""
+WAIT = 0.05
+"""Seconds between two looks for Ctrl-C, which must not come between taking a lock and noting that it is held."""
 AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 """Types of devices."""
 
@@ -127,55 +131,65 @@ def visiting(*, worker: bool = False) -> Iterator[None]:
     SettingError
         If the caller wants deterministic algorithms alone, and torch has none for an operation.
     """
-    with _turn("runs" if worker else "calls"), _handlers():
-        put_back = ExitStack()
-        before = _visit.set_aside, _visit.dtype
-        try:
-            with unbroken():
-                _visit.set_aside = tuple(_prepare(put_back))
-            yield
-        except RuntimeError as error:
-            if "torch.use_deterministic_algorithms" not in str(error):
-                raise
-            raise SettingError(
-                f"torch.use_deterministic_algorithms(True), and {str(error).split('. ')[0]}",
-                "operations that have a deterministic version",
-                "set torch.use_deterministic_algorithms(True, warn_only=True) around this call, or use device='cpu'",
-            ) from error
-        finally:
-            with unbroken():
-                _visit.set_aside, _visit.dtype = before
-                put_back.close()
-
-
-@contextmanager
-def _turn(lock: str) -> Iterator[None]:
-    """Wait until no other thread computes, unless this one computes already."""
-    with ExitStack() as held:
-        if not _visit.depth:
-            held.enter_context(_locks[lock])
-        _visit.depth += 1
-        try:
-            yield
-        finally:
-            _visit.depth -= 1
-
-
-@contextmanager
-def _handlers() -> Iterator[None]:
-    """Signal handlers are put back; only the main thread has any."""
-    here = threading.current_thread() is threading.main_thread()
-    known = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if here}
+    put_back = ExitStack()
+    put_back.callback(_handle, _handlers())
     try:
+        with deferred_interrupt() as check:
+            _take_turn("runs" if worker else "calls", put_back, check)
+            _prepare(put_back)
+        check()
         yield
+    except RuntimeError as error:
+        if "torch.use_deterministic_algorithms" not in str(error):
+            raise
+        raise SettingError(
+            f"torch.use_deterministic_algorithms(True), and {str(error).split('. ')[0]}",
+            "operations that have a deterministic version",
+            "set torch.use_deterministic_algorithms(True, warn_only=True) around this call, or use device='cpu'",
+        ) from error
     finally:
-        for number, handler in known.items():
-            if handler is not None and signal.getsignal(number) != handler:
-                signal.signal(number, handler)
+        try:
+            with unbroken():
+                put_back.close()
+        finally:
+            # Ctrl-C may have come just before it was held back.
+            put_back.close()
 
 
-def _prepare(put_back: ExitStack) -> list[str]:
-    """Set what is needed, with `put_back` to undo it; gives what was replaced."""
+def _take_turn(lock: str, put_back: ExitStack, check: Callable[[], None]) -> None:
+    """Wait until no other thread computes, unless this one computes already; say so where it takes long."""
+    began, told = time.monotonic(), lock == "runs"
+    while not (_visit.depth or _locks[lock].acquire(timeout=WAIT)):
+        check()
+        if not told and time.monotonic() - began >= PATIENCE:
+            told = True
+            warnings.warn(
+                f"a call has waited {PATIENCE:g} seconds for one in another thread, and waits on: they come one after "
+                "another, and if that thread waits for this one, neither ends",
+                AuditWarning,
+                stacklevel=4,
+            )
+    if not _visit.depth:
+        put_back.callback(_locks[lock].release)
+    put_back.callback(setattr, _visit, "depth", _visit.depth)
+    _visit.depth += 1
+
+
+def _handlers() -> dict[int, Any]:
+    """Handlers of the signals that end a process; only the main thread has any."""
+    here = threading.current_thread() is threading.main_thread()
+    return {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if here}
+
+
+def _handle(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None and signal.getsignal(number) != handler:
+            signal.signal(number, handler)
+
+
+def _prepare(put_back: ExitStack) -> None:
+    """Set what is needed, with `put_back` to undo it, and note what was replaced."""
+    put_back.callback(vars(_visit).update, set_aside=_visit.set_aside, dtype=_visit.dtype)
     replaced = _forgiving(put_back)
     method = multiprocessing.get_start_method(allow_none=True)
     put_back.callback(_start, method)
@@ -188,7 +202,7 @@ def _prepare(put_back: ExitStack) -> list[str]:
         if (dtype := torch.get_default_dtype()) != torch.float32:
             replaced.append(f"default dtype {dtype}")
             put_back.enter_context(default_dtype(torch.float32))
-    return [*replaced, *put_back.enter_context(settled())]
+    _visit.set_aside = (*replaced, *put_back.enter_context(settled()))
 
 
 def _forgiving(put_back: ExitStack) -> list[str]:

@@ -252,6 +252,12 @@ def usual(entry, folder):
     return ENTRIES[entry](folder)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """Packages that are imported by the first call: some set filters of warnings, and the environment."""
+    audit()
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("usual")
@@ -261,10 +267,18 @@ def folder(tmp_path_factory):
 OF_A_PROCESS = ("warnings are errors", "errors of NumPy", "handlers")
 
 
-@pytest.mark.parametrize(
-    ("entry", "setting"),
-    [(entry, setting) for entry in ENTRIES for setting in SETTINGS if entry != COMMAND or setting in OF_A_PROCESS],
-)
+def pairs():
+    """Every entry with all settings at once and with every fourth alone, so that every setting meets every kind."""
+    for i, entry in enumerate(ENTRIES):
+        for j, setting in enumerate(SETTINGS):
+            if entry == COMMAND:
+                if setting in OF_A_PROCESS:
+                    yield entry, setting
+            elif setting == "all at once" or (i + j) % 4 == 0:
+                yield entry, setting
+
+
+@pytest.mark.parametrize(("entry", "setting"), list(pairs()))
 def test_results_are_the_same_and_all_is_put_back(entry, setting, folder, tmp_path):
     expected = usual(entry, folder)
     with SETTINGS[setting]():
@@ -384,6 +398,64 @@ def test_all_is_put_back_where_an_error_passes(error, setting):
         with pytest.raises((error, Interrupted)):
             score(model, (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
         assert process() == before
+
+
+def interrupted(moment):
+    """Visit, with a real Ctrl-C at the moment of that number at which Python looks for one; False if there are fewer.
+
+    It looks when a function begins, and after one of C.
+    """
+    moments = 0
+
+    def profile(frame, event, argument):
+        nonlocal moments
+        if event in ("call", "c_return") and frame.f_code.co_filename.endswith(OURS):
+            moments += 1
+            if moments == moment:
+                sys.setprofile(None)
+                signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(profile)
+    try:
+        with guest.visiting():
+            pass
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+OURS = ("guest.py", "interrupts.py", "contextlib.py")
+
+
+def visit():
+    with guest.visiting():
+        pass
+
+
+def test_all_is_put_back_wherever_ctrl_c_comes():
+    with SETTINGS["default dtype"](), SETTINGS["errors of NumPy"]():
+        before, moment = process(), 1
+        while interrupted(moment):
+            assert process() == before, moment
+            in_threads(visit, timeout=5)
+            moment += 1
+    assert moment > 100
+
+
+def test_who_waits_for_long_says_so(monkeypatch):
+    monkeypatch.setattr(guest, "PATIENCE", 0.1)
+    with warnings.catch_warnings(record=True) as heard, guest.visiting():
+        warnings.simplefilter("always")
+        waiting = threading.Thread(target=visit, daemon=True)
+        waiting.start()
+        waiting.join(0.6)
+        assert waiting.is_alive()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert [one.category for one in heard] == [AuditWarning]
+    assert "another thread" in str(heard[0].message)
 
 
 def test_warnings_of_the_library_are_the_callers():
