@@ -6,6 +6,8 @@ import io
 import math
 import os
 import re
+import reprlib
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +44,7 @@ class Claims:
 
     def number(self, name: str, value: Any, low: float, high: float) -> float:
         """Number of `low` to `high`, which is finite."""
-        good = checks.is_number(value) and low <= value <= high and math.isfinite(value)
+        good = checks.is_number(value) and low <= value <= high and abs(value) <= sys.float_info.max
         self.check(good, f"{name} {_short(value)}", f"a number of {low:g} to {high:g}")
         return float(value)
 
@@ -126,5 +128,11 @@ class Claims:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    """Value in a few words, however deep, long or large it is."""
+    if type(value) is int and value.bit_length() > 256:
+        return f"of {value.bit_length()} bits"
+    return _REPR.repr(value)
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80

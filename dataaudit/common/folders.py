@@ -350,8 +350,8 @@ def lock(path: Path, wait: float = 0.0) -> ExitStack:
             with ExitStack() as stack, suppress(BlockingIOError):
                 file = stack.enter_context(opened(beside, "ab"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Who held it before may have removed it.
-                if os.fstat(file.fileno()).st_nlink:
+                # Who held it before may have removed it, and another one made it anew.
+                if beside.exists() and os.path.samestat(os.fstat(file.fileno()), beside.lstat()):
                     stack.callback(_release, file, beside)
                     return stack.pop_all()
             if time.monotonic() >= deadline:

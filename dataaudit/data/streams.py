@@ -134,7 +134,7 @@ def _is_sound(path: Path, part: Mapping[str, Any], features: Any) -> bool:
     folders.refuse_link(path)
     if not path.exists():
         return False
-    with folders.explained(path), pa.memory_map(str(path)) as content:
+    with folders.explained(path), folders.opened(path), pa.memory_map(str(path)) as content:
         buffer = content.read_buffer()
         if folders.digest(buffer) != part["digest"]:
             return False

@@ -15,6 +15,8 @@ from dataaudit.errors import DataError
 
 WORDS = 512
 """Words of 8 bytes in a page."""
+DEEPEST = 8
+"""Levels of lists and dictionaries in a state."""
 
 
 def digest_of_bytes(content: AnyArray) -> str:
@@ -54,13 +56,27 @@ def _digest(state: Mapping[str, Any]) -> str:
     return folders.digest(json.dumps(_summary(state), sort_keys=True).encode())
 
 
-def _summary(value: Any) -> Any:
-    """State as JSON values, a tensor as its type, shape and digest."""
-    if isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type != "meta":
-        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is a tensor as states have them: numbers of its own, all of which are there."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.device.type == "meta":
+        return False
+    odd = value.requires_grad or value.is_conj() or value.is_neg() or value.is_quantized
+    return not odd and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+
+
+def _summary(value: Any, level: int = 0) -> Any:
+    """State as JSON values, a tensor as its type, shape and digest; raises `DataError` for what no state holds."""
+    if is_plain(value):
+        content = value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
         return [str(value.dtype), list(value.shape), digest_of_bytes(content)]
-    if isinstance(value, Mapping):
-        return {str(name): _summary(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_summary(one) for one in value]
-    return f"{type(value).__name__} {value!r}"
+    if level < DEEPEST and isinstance(value, Mapping):
+        return {str(name): _summary(one, level + 1) for name, one in value.items()}
+    if level < DEEPEST and isinstance(value, (list, tuple)):
+        return [_summary(one, level + 1) for one in value]
+    if (type(value) is int and value.bit_length() < 64) or value is None or type(value) in (bool, float, str):
+        return f"{type(value).__name__} {value!r}"
+    raise DataError(
+        f"a state with a {type(value).__name__} that no recorder puts there",
+        "plain tensors, numbers, strings, and lists and dictionaries of them",
+        "load what state_dict() gave, whole",
+    )

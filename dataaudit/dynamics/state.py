@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray, IntArray
@@ -14,6 +13,7 @@ from dataaudit.dynamics import batches
 from dataaudit.dynamics.history import MOST_EPOCHS
 from dataaudit.dynamics.mean_probabilities import OFFERED, SLOTS
 from dataaudit.dynamics.periods import stretches
+from dataaudit.dynamics.sealing import is_plain
 from dataaudit.errors import DataError
 from dataaudit.tasks.base import CONFIDENCE, MAX_CONFIDENCE, Task
 
@@ -138,10 +138,10 @@ def _tensor(
     name: str, value: Any, dtype: torch.dtype, shape: tuple[int, ...], low: float = -np.inf, high: float = np.inf
 ) -> AnyArray:
     """Tensor as an array, of a type and shape and within `low` to `high`; NaN only where there are no ends."""
-    good = isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+    good = is_plain(value) and value.device.type == "cpu"
     CLAIMS.check(good and value.dtype == dtype, f"{name} of {getattr(value, 'dtype', type(value))}", f"{dtype}")
     nan = low == -np.inf and high == np.inf
-    return CLAIMS.array(name, value.detach().contiguous().numpy(), TYPES[dtype], shape, low, high, nan)
+    return CLAIMS.array(name, value.contiguous().numpy(), TYPES[dtype], shape, low, high, nan)
 
 
 def _entries(name: str, value: Any, *names: str) -> None:

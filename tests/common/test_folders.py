@@ -214,6 +214,21 @@ def test_a_lock_refuses_a_second_user_until_its_process_is_dead(tmp_path):
     assert path.read_bytes() == b"rows"
 
 
+def test_a_lock_that_was_copied_by_a_hard_link_is_held_by_one(tmp_path):
+    """Whoever waits for it holds no file that was removed since, though that has another name."""
+    path, taken = tmp_path / "rows.npy", []
+    held = folders.lock(path)
+    os.link(tmp_path / "rows.npy.lock", tmp_path / "copy.lock")
+    os.rename(tmp_path / "copy.lock", tmp_path / "kept.lock")
+    waiting = threading.Thread(target=lambda: taken.append(folders.lock(path, 5)))
+    waiting.start()
+    held.close()
+    waiting.join(10)
+    with pytest.raises(StorageError):
+        folders.lock(path)
+    taken[0].close()
+
+
 def test_a_forked_process_does_not_keep_a_lock(tmp_path):
     held = folders.lock(tmp_path / "rows.npy")
     wait, go = os.pipe()

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -250,6 +251,16 @@ def test_two_calls_at_once_store_one_stream(whole, tmp_path, small_parts, monkey
     assert all("another process or thread is writing" in error for error in refused)
     for examples in found:
         np.testing.assert_array_equal(examples.read(np.arange(600)), np.array(whole["embedding"], np.float32))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_is_no_file_is_refused_and_not_waited_for(whole, tmp_path, small_parts, make):
+    stored(whole.to_iterable_dataset(), tmp_path)
+    path = next(tmp_path.rglob("part-*.arrow"))
+    path.unlink()
+    make(path)
+    with pytest.raises(StorageError, match=path.name):
+        stored(whole.to_iterable_dataset(), tmp_path)
 
 
 def test_links_are_refused(whole, tmp_path, small_parts):

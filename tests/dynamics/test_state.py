@@ -114,6 +114,36 @@ def test_what_is_no_state_is_refused(state):
         Recorder(4, 2).load_state_dict(state)
 
 
+def nested(levels, value=None):
+    for _ in range(levels):
+        value = {"inner": value}
+    return value
+
+
+ODD = {
+    "more elements than are there": torch.zeros(1).expand(10**13),
+    "to be negated": torch._neg_view(torch.zeros(21)),
+    "to be conjugated": torch.zeros(21, dtype=torch.complex64).conj(),
+    "with gradients": torch.zeros(21, requires_grad=True),
+    "without values": torch.zeros(21, device="meta"),
+    "sparse": torch.zeros(21).to_sparse(),
+    "deep": nested(3000),
+    "of many digits": 10**5000,
+    "a thing": object(),
+}
+
+
+@pytest.mark.parametrize("odd", list(ODD))
+@pytest.mark.parametrize("name", ["labels", "losses", "sums", "history", "written", "another"])
+def test_what_no_state_holds_is_refused_before_it_is_read(name, odd):
+    """Beside the digest that was given with it, and where none is asked for."""
+    state, recorder = recorded().state_dict() | {name: ODD[odd]}, Recorder(21, 3)
+    for load in (recorder.load_state_dict, recorder.restore):
+        with pytest.raises(DataAuditError):
+            load(dict(state))
+    assert recorder.epochs == 0
+
+
 def test_a_state_without_an_epoch_is_one():
     for recorder in (Recorder(4, 2), recorded(4, 2, epochs=0)):
         again = Recorder(4, 2)

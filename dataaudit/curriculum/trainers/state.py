@@ -15,7 +15,7 @@ import torch
 from dataaudit.common import folders
 from dataaudit.common.types import FloatArray
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.dynamics.sealing import digest_of_bytes, sealed
+from dataaudit.dynamics.sealing import digest_of_bytes, is_plain, sealed
 from dataaudit.errors import DataError
 
 KIND = folders.FileKind("dataaudit checkpoint record", 2, r"dataaudit_\d+\.pt")
@@ -68,7 +68,7 @@ def _check(content: Any, recorder: Recorder, where: str) -> None:
     whole = isinstance(recorded, Mapping) and type(content["unfinished"]) is bool
     whole = whole and type(content["processes"]) is int
     if whole and losses is not None and recorded.get("n") == recorder.n:
-        whole = isinstance(losses, torch.Tensor) and losses.dtype == torch.float64 and losses.shape == (recorder.units,)
+        whole = is_plain(losses) and losses.dtype == torch.float64 and losses.shape == (recorder.units,)
     if not whole:
         raise _damaged(where)
 
