@@ -21,17 +21,7 @@ from dataaudit.errors import StorageError
 CASES = [case for kind in KINDS for case in import_module(f"benchmarks.faults.{kind}").cases() if case.brief]
 
 
-STANDING = ("forged-contents, recorder's state", "interrupts-Ctrl-C, recorder", "kills-ray")
-"""Faults that are being mended."""
-
-
-def _case(case):
-    name = f"{case.kind}-{case.name}"
-    marks = pytest.mark.xfail(reason="being mended", strict=False) if name.startswith(STANDING) else ()
-    return pytest.param(case, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("case", [_case(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.name}")
 def test_nothing_is_lost_silent_or_bare(case):
     row = run(case, 0, quick=True)
     assert row["trials"] > 0

@@ -183,5 +183,5 @@ def cases() -> list[Case]:
         Case("kills", "joblib", 60, 2, partial(trials, "joblib", (*signals, *signals, "worker"), 3)),
     ]
     if find_spec("ray") is not None:
-        made.append(Case("kills", "ray", 60, 2, partial(trials, "ray", (*signals, *signals, *signals, "node"), 2)))
+        made.append(Case("kills", "ray", 60, 0, partial(trials, "ray", (*signals, *signals, *signals, "node"), 2)))
     return made

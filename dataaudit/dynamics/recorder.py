@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dataaudit.common import checks
 from dataaudit.common.guest import settled
+from dataaudit.common.interrupts import unbroken
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics import batches
 from dataaudit.dynamics.history import History
@@ -140,6 +141,7 @@ class Recorder:
         self._collect(indices, logits, labels, final=True)
 
     @settled()
+    @unbroken()
     def end_epoch(self, group: Any = None) -> None:
         """Close an epoch.
 
@@ -162,9 +164,7 @@ class Recorder:
                 self._allocate(torch.device("cpu"))
             self._position[:-1].masked_fill_(~claim(self._position[:-1] >= 0, group), -1)
         elif self._written == 0:
-            raise DataError(
-                "an epoch without a batch", "update() before end_epoch()", "record every batch of the epoch"
-            )
+            raise DataError("an epoch without a batch", "update() before end_epoch()", "record every batch of it")
         seen_on_device = self._position[:-1] >= 0
         seen = seen_on_device.cpu().numpy()
         values = self._staged[:-1].cpu().numpy()
@@ -256,11 +256,11 @@ class Recorder:
         self._labels[where] = given[where]
 
     def _allocate(self, device: torch.device) -> None:
-        self._device = device
         self._position = torch.full((self.units + 1,), -1, dtype=torch.int64, device=device)
         self._staged = torch.zeros(self.units + 1, 7, dtype=torch.float32, device=device)
         self._staged_labels = torch.zeros(self.units + 1, dtype=torch.int64, device=device)
         self._means = MeanProbabilities(self.units, self.outcomes, device, self.exact)
+        self._device = device  # Last: an interruption before leaves a recorder that begins anew.
 
     def _clear_epoch(self) -> None:
         self._position.fill_(-1)

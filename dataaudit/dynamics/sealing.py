@@ -67,7 +67,9 @@ def is_plain(value: Any) -> bool:
 def _summary(value: Any, level: int = 0) -> Any:
     """State as JSON values, a tensor as its type, shape and digest; raises `DataError` for what no state holds."""
     if is_plain(value):
-        content = value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        flat = value.cpu().contiguous().reshape(-1)
+        # Of no value or one, any stride passes for contiguous.
+        content = flat.as_strided(flat.shape, (1,), flat.storage_offset()).view(torch.uint8).numpy()
         return [str(value.dtype), list(value.shape), digest_of_bytes(content)]
     if level < DEEPEST and isinstance(value, Mapping):
         return {str(name): _summary(one, level + 1) for name, one in value.items()}
