@@ -102,6 +102,12 @@ def score(
     inputs: Annotated[
         list[str] | None, typer.Option(help="Input columns, separated by commas or given one by one.")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column that names the rows; by default the line, or an image's file.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Columns to leave out, separated by commas or given one by one.")
+    ] = None,
     network: Annotated[
         str | None,
         typer.Option(help="Network; by default block_cnn or, below 24 pixels a side, small_cnn for images, else mlp."),
@@ -138,12 +144,12 @@ def score(
         chosen_recipe = dataaudit.recipes.get(recipe)
         if epochs is not None:
             chosen_recipe = replace(chosen_recipe, epochs=epochs)
-        columns = [name.strip() for part in inputs for name in part.split(",")] if inputs else None
         settings: dict[str, Any] = {"runs": runs, "ratio": ratio, "backend": backend, "store": store}
         chosen = {name: value for name, value in settings.items() if value is not None}
         holdout = dataaudit.Holdout(**chosen) if chosen else None
         names = "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")]
-        examples = open_data(data, label=label, inputs=columns, split=split, size=size)
+        columns = {"inputs": _columns(inputs), "exclude": _columns(exclude)}
+        examples = open_data(data, label=label, key=key, split=split, size=size, **columns)
         model = network_for(network, examples)
         try:
             audit = dataaudit.score(
@@ -171,11 +177,12 @@ def score(
     for note in examples.notes:
         typer.echo(note)
     suspects = audit.suspects(top)
+    names = [str(name) for name in suspects if name not in ("score", "margin")]
     _table(
         f"{min(top, len(audit))} most suspicious of {len(audit)} examples, by {audit.default}",
-        ["index", "given", "suggested", "score", "margin"],
+        [*names, "score", "margin"],
         [
-            [str(row["index"]), row["given"], row["suggested"], f"{row['score']:.4g}", f"{row['margin']:.4g}"]
+            [*(str(row[name]) for name in names), *(f"{row[name]:.4g}" for name in ("score", "margin"))]
             for row in suspects.to_dict("records")
         ],
     )
@@ -186,6 +193,11 @@ def score(
         typer.echo(f"Labels that the model agrees with: {audit.agreement}")
     typer.echo(f"\nReport:   {(out / 'report.html').resolve()}\nSuspects: {(out / 'suspects.csv').resolve()}")
     typer.echo(f"Audit:    {(out / 'audit').resolve()}")
+
+
+def _columns(given: list[str] | None) -> list[str] | None:
+    """Names that options hold, separated by commas."""
+    return [name.strip() for part in given for name in part.split(",")] if given else None
 
 
 @app.command("list")

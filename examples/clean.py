@@ -18,9 +18,9 @@ audit = dataaudit.score(None, dataset, inputs="pixels", label="label", progress=
 print(audit.noise_rate())
 
 flagged = audit.mislabeled()
-found = set(flagged["index"]) & set(wrong.tolist())
+found = set(flagged["row"]) & set(wrong.tolist())
 print(f"\n{len(flagged)} flagged, {len(found)} of the 120 planted errors among them; the likeliest:")
-print(flagged.loc[0, ["index", "given", "suggested", "probability", "reason"]].to_string())
+print(flagged.loc[0, ["row", "given", "suggested", "probability", "reason"]].to_string())
 
 cleaned = audit.clean("relabel")
 right = np.mean(np.array(cleaned["label"]) == digits.target)

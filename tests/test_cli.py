@@ -52,7 +52,7 @@ def test_a_table_is_audited(table, tmp_path):
     assert f"Labels that the model agrees with: {agreed}" in done.output
     assert agreed in (out / "report.html").read_text()
     suspects = pd.read_csv(out / "suspects.csv", keep_default_na=False)
-    assert suspects.loc[0, "index"] == 7
+    assert suspects.loc[0, "row"] == 7
     assert suspects.loc[0, "given"] == "[bold]ant"
     assert suspects.loc[0, "suggested"] == "bee"
     assert "[bold]ant" in done.output

@@ -228,9 +228,9 @@ class Cell:
         flagged = self.audit.mislabeled()
         labels, kept = self.given.copy(), np.ones(len(rows), bool)
         if way == "dropped":
-            kept[flagged["index"]] = False
+            kept[flagged["row"]] = False
         else:
-            labels[flagged["index"]] = [int(name) for name in flagged["suggested"]]
+            labels[flagged["row"]] = [int(name) for name in flagged["suggested"]]
         return rows[kept], labels[kept], ones[kept]
 
     def line(self, way: str) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def our_decisions(case: Case, audit: dataaudit.Audit) -> Row:
         bounds = {"rate": round(float(wrong.mean()), 5), "estimated": noise.rate, "lower": 0.0, "upper": 1.0}
         return {**cell(case, "dataaudit"), **bounds, "flagged": 0, "flagged_90": 0, "precision_90": "not reached"}
     flagged = audit.mislabeled()
-    chosen = flagged["index"].to_numpy()
+    chosen = flagged["row"].to_numpy()
     hits = chosen[wrong[chosen]]
     names = np.array(audit.class_names)
     right = names[case.source.true[hits]] == flagged["suggested"].to_numpy()[wrong[chosen]]
@@ -155,7 +155,7 @@ def our_decisions(case: Case, audit: dataaudit.Audit) -> Row:
     # A target counts as within reach where sets of some size have it.
     row["reachable_90"] = bool((true_precision[20:] >= 0.9).any())
     try:
-        at = audit.mislabeled(precision=0.9)["index"].to_numpy()
+        at = audit.mislabeled(precision=0.9)["row"].to_numpy()
         row |= {"flagged_90": len(at), "precision_90": round(float(wrong[at].mean()), 4)}
     except dataaudit.errors.SettingError:
         row |= {"flagged_90": 0, "precision_90": "not reached"}

@@ -53,6 +53,10 @@ class Audit(Findings, TrainingWeights):
         Standard errors, intervals, numbers of holdouts and reliability, by name of those scores that are estimates.
     label_errors
         Estimated rate of label errors and the probability of each; None where nothing says what class an example is of.
+    identity
+        Names of the audited rows in the data set, a pandas Index [n] of one level or several (a DataFrame's index, a
+        column named by ``key=``, files, lines), which all tables carry beside the ``row``; None where the data set has
+        nothing but positions.
     evidence
         What the scores were computed from, neighbours and predictions among it; None of an audit that was loaded.
 

@@ -27,7 +27,7 @@ def checked(fields: Mapping[str, Any], claims: Claims) -> dict[str, Any]:
     `fields` holds arrays, JSON values and mappings of both.
     """
     names = ("columns", "ties", "labels", "class_names", "default", "suggested", "margin", "settings", "timings")
-    claims.entries("fields", fields, *names, "dynamics", "uncertainties", "label_errors")
+    claims.entries("fields", fields, *names, "dynamics", "uncertainties", "label_errors", "identity")
     classes = claims.kind("class_names", fields["class_names"], list)
     claims.check(classes, "no classes", "one at least")
     for name in classes:
@@ -35,6 +35,9 @@ def checked(fields: Mapping[str, Any], claims: Claims) -> dict[str, Any]:
     labels = claims.array("labels", fields["labels"], "i", (None,), 0, len(classes) - 1)
     claims.check(len(labels), "no examples", "one at least")
     n, c = len(labels), len(classes)
+    identity = fields["identity"]
+    good = identity is None or (len(identity) == n and len(set(identity.names)) == identity.nlevels)
+    claims.check(good, "names of other rows", f"a name for each of {n} rows, or none")
     columns = claims.entries("columns", fields["columns"])
     ties = claims.entries("ties", fields["ties"])
     for name, values in (*columns.items(), *ties.items()):
@@ -87,6 +90,10 @@ def _settings(value: Any, n: int, claims: Claims) -> dict[str, Any]:
     for name in SHARES:
         if shares.get(name) is not None:
             claims.number(name, shares[name], 0, 1)
+    data = claims.entries("data", settings.get("data", {}))
+    for name, value in data.items():
+        for column in value if name == "inputs" and isinstance(value, list) else [value]:
+            claims.kind(name, column, str, int)
     dropped = claims.kind("dropped_rows", settings.get("dropped_rows", []), list)
     good = all(type(row) is int for row in dropped) and (not dropped or 0 <= min(dropped) <= max(dropped) < 2**62)
     good = good and (not dropped or dropped[-1] < n + len(dropped)) and bool((np.diff(dropped) > 0).all())

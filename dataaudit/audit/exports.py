@@ -9,6 +9,7 @@ import numpy as np
 
 from dataaudit.audit.label_errors import LabelDecisions
 from dataaudit.common.types import IntArray
+from dataaudit.data.identity import spelled
 from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Exports(LabelDecisions):
             The audited data set; an audit that was not loaded remembers its own. Its fingerprint is checked.
         flagged
             Rows that are taken for errors: positions in the data set, one truth value for each of its rows, or a
-            DataFrame with a column ``index`` (as a person leaves it who went through one) whose column ``suggested``,
+            DataFrame with a column ``row`` (as a person leaves it who went through one) whose column ``suggested``,
             where there is one, names the labels to give. By default ``mislabeled("auto")``.
         split, label, inputs, transform
             As in `dataaudit.score`.
@@ -214,27 +215,27 @@ class Exports(LabelDecisions):
 
     def _own_flags(self) -> tuple[IntArray, IntArray]:
         """Rows that the audit flags, ascending, and the classes it suggests for them."""
-        positions = np.sort(np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy()))
+        positions = np.sort(np.searchsorted(self.rows, self.mislabeled()["row"].to_numpy()))
         return self.rows[positions], self._suggested()[positions]
 
     def _suggested(self) -> IntArray:
         """Class suggested for each example: the likeliest by all sources, another than given where that is flagged."""
         suggested = self.suggested.copy()
         if self.label_errors is not None and self.label_errors.known:
-            flagged = np.searchsorted(self.rows, self.mislabeled()["index"].to_numpy())
+            flagged = np.searchsorted(self.rows, self.mislabeled()["row"].to_numpy())
             suggested[flagged] = self.label_errors.rival[flagged]
         return suggested
 
     def _given_flags(self, flagged: Any) -> tuple[IntArray, IntArray]:
         """Rows in ascending order and suggested classes, -1 where none is known, of what a caller passed."""
         named = hasattr(flagged, "columns")
-        if named and "index" not in flagged.columns:
+        if named and "row" not in flagged.columns:
             raise DataError(
                 f"flagged= with the columns {', '.join(map(repr, flagged.columns))}",
-                "a column 'index' with rows of the data set",
+                "a column 'row' with rows of the data set",
                 "pass what audit.mislabeled() gives, or a list of rows",
             )
-        flagged_rows = np.asarray(flagged["index"] if named else flagged)
+        flagged_rows = np.asarray(flagged["row"] if named else flagged)
         total = len(self.rows) + len(self.settings.get("dropped_rows", ()))
         if flagged_rows.dtype == bool and flagged_rows.shape == (total,):
             flagged_rows = np.flatnonzero(flagged_rows)
@@ -279,18 +280,35 @@ class Exports(LabelDecisions):
         origin = examples.origin
         if dataset is None and origin is not None and type(origin.dataset).__module__.split(".")[0] != "datasets":
             # Arrays and tables can be written to; a Hugging Face data set cannot.
-            return self._recognised(origin.dataset, None, origin.label, origin.inputs, origin.transform)
+            return self._checked(origin.dataset, origin.options)
         return examples
 
     def _recognised(self, dataset: Any, *options: Any) -> Examples:
-        """Examples of a data set that has the rows, labels and fingerprint of the audited one."""
+        """Examples of a data set that has the rows, labels and fingerprint of the audited one.
+
+        Options that are not given are those that the audit remembers, where this kind of data set takes them.
+        """
+        from dataaudit.data.kinds import is_a, is_table
+
+        given = dict(zip(("split", "label", "inputs", "transform"), options, strict=True))
+        splits = is_a(dataset, "datasets", "DatasetDict")
+        columns = splits or is_table(dataset) or is_a(dataset, "datasets", "Dataset")
+        pair = isinstance(dataset, (tuple, list)) and len(dataset) == 2 and is_table(dataset[0])
+        taken = {"split": splits, "label": columns, "inputs": columns or pair, "key": columns or pair}
+        known = self.settings.get("data", {})
+        remembered = {name: known.get(name) for name, takes in taken.items() if takes}
+        return self._checked(
+            dataset, {**remembered, **{name: value for name, value in given.items() if value is not None}}
+        )
+
+    def _checked(self, dataset: Any, options: dict[str, Any]) -> Examples:
+        """Examples of a data set, read with these options; a `DataError` if it is another than the audited one."""
         from dataaudit.data import as_examples
         from dataaudit.data.derived import SubsetExamples
         from dataaudit.data.inspection import inspect
 
-        split, label, inputs, transform = options
         dropped = bool(self.settings.get("dropped_rows"))
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=transform, lenient=dropped)
+        examples = as_examples(dataset, **options, lenient=dropped)
         if dropped:
             whole = examples.whole if isinstance(examples, SubsetExamples) else examples
             examples = SubsetExamples(whole, self.rows) if self.rows[-1] < len(whole) else whole
@@ -301,6 +319,12 @@ class Exports(LabelDecisions):
         if len(other) or tuple(examples.class_names) != tuple(self.class_names):
             named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
             raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)
+        names = self.identity, examples.identity
+        if names[0] is not None and names[1] is not None and not names[0].equals(names[1]):
+            named = spelled(names[1], int(np.argmax(names[0] != names[1])))
+            raise DataError(
+                f"a data set with other names of rows, such as {named!r}", "those that were audited", action
+            )
         known = self.settings.get("fingerprint")
         fingerprint = None if known is None else inspect(examples, allow_missing=True).fingerprint
         if fingerprint != known:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.data.identity import ROW, beside, row_index
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.evidence.agreement import SHARES, Agreement
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from dataaudit.evidence.base import Evidence
     from dataaudit.evidence.trained import TrainedModel
     from dataaudit.neighbours.protocol import NeighbourSearch
+
+
+COLUMNS = (
+    *(ROW, "given", "suggested", "probability", "reason", "score", "margin", "label", "class", "group", "differing"),
+    *("distance", "nearest", "usual", "first", "second", "first_probability", "second_probability"),
+    *("novelty", "nearest_distance", "predicted", "max_confidence", "confidence"),
+)
+"""Columns of tables beside the scores; rows cannot be named so."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +54,7 @@ class Scored:
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     label_errors: LabelErrors | None = None
     evidence: Evidence | None = None
+    identity: pd.Index | None = None
     _examples: Examples | None = field(default=None)
     _model: TrainedModel | None = field(default=None)
     _search: str | NeighbourSearch | None = field(default=None)
@@ -57,14 +67,18 @@ class Scored:
     def rows(self) -> IntArray:
         """Rows of the data set that were audited, int64 [n], ascending: all but those that were dropped as unusable.
 
-        Tables of this audit name these rows as ``index``; its arrays [n] hold their values in this order.
+        Tables of this audit name these rows as ``row``, and beside it as the data set does, see `identity`; its arrays
+        [n] hold their values in this order.
         """
         dropped = np.asarray(self.settings.get("dropped_rows", ()), np.int64)
         return np.delete(np.arange(len(self.labels) + len(dropped), dtype=np.int64), dropped)
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row an example, a column a score, float64 [n, s], higher = more regular; indexed by `rows`.
+        """One row an example, a column a score, float64 [n, s], higher = more regular.
+
+        Indexed by ``row`` and, where the data set names its rows, by these names: ``scores.droplevel("row")`` then has
+        the index of the data set.
 
         A fresh frame at every access: changing it changes nothing here.
         """
@@ -72,7 +86,11 @@ class Scored:
 
     @property
     def _index(self) -> pd.Index:
-        return pd.Index(self.rows, name="index")
+        return row_index(self.identity, self.rows)
+
+    def _row_columns(self, positions: IntArray) -> dict[str, Any]:
+        """Columns of a table that say which rows of the data set the examples at `positions` are."""
+        return {ROW: self.rows[positions], **beside(self.identity, positions)}
 
     @property
     def reliability(self) -> dict[str, float]:
@@ -93,7 +111,7 @@ class Scored:
         Returns
         -------
         DataFrame
-            One row an example, indexed by `rows`: score, stderr, lower and upper (95 % interval), holdouts (how often
+            One row an example, indexed as `scores`: score, stderr, lower and upper (95 % interval), holdouts (how often
             it was held out; of a sampled density, members of its sample).
 
         Raises
@@ -150,8 +168,8 @@ class Scored:
         Returns
         -------
         DataFrame
-            index (row of the data set), given (label), suggested (label; blank where it equals the given or nothing is
-            known), score, margin.
+            row (of the data set) and its own name for it, given (label), suggested (label; blank where it equals the
+            given or nothing is known), score, margin.
 
         Raises
         ------
@@ -166,7 +184,7 @@ class Scored:
         other = (suggested >= 0) & (suggested != given)
         return pd.DataFrame(
             {
-                "index": self.rows[chosen],
+                **self._row_columns(chosen),
                 "given": names[given],
                 "suggested": np.where(other, names[suggested], ""),
                 "score": self.columns[name][chosen],

@@ -11,6 +11,7 @@ import pandas as pd
 from dataaudit.audit.exports import Exports
 from dataaudit.common import checks
 from dataaudit.common.guest import visiting
+from dataaudit.data.identity import ROW, row_index
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.findings import gather
 
@@ -48,11 +49,11 @@ class Findings(Exports):
         Returns
         -------
         DataFrame
-            index, label, score (mean distance to the 100 nearest others, or to all where there are fewer, in the
-            median of all examples: 1 is usual), nearest (distance to the nearest other), distance (that mean), usual
-            (its median over the other examples of the class), reason. Furthest first; equal scores in their order. Its
-            ``attrs`` hold the name of the search that found the neighbours ("search"), and the share of the true ones
-            that it found ("recall"): measured, and 1.0 where all pairs were compared.
+            row and its name, label, score (mean distance to the 100 nearest others, or to all where there are fewer, in
+            the median of all examples: 1 is usual), nearest (distance to the nearest other), distance (that mean),
+            usual (its median over the other examples of the class), reason. Furthest first; equal scores in their
+            order. Its ``attrs`` hold the name of the search that found the neighbours ("search"), and the share of the
+            true ones that it found ("recall"): measured, and 1.0 where all pairs were compared.
 
         Raises
         ------
@@ -71,7 +72,7 @@ class Findings(Exports):
         >>> import dataaudit
         >>> rows = np.array([[0.0], [0.1], [0.2], [9.0], [0.3], [0.4]])
         >>> audit = dataaudit.score(None, (rows, [0, 0, 1, 0, 1, 1]), "parzen/input", progress=False)
-        >>> audit.outliers(1)["index"].tolist()
+        >>> audit.outliers(1)["row"].tolist()
         [3]
         """
         from dataaudit.findings import outliers
@@ -87,7 +88,7 @@ class Findings(Exports):
             times = outliers.ratio(distance, usual)[chosen]
             table = pd.DataFrame(
                 {
-                    "index": self.rows[chosen],
+                    **self._row_columns(chosen),
                     "label": self._names()[labels[chosen]],
                     "score": score[chosen],
                     "nearest": graph.distances[chosen, 0],
@@ -117,10 +118,11 @@ class Findings(Exports):
         Returns
         -------
         DataFrame
-            index, given (label), first and second (likeliest classes), first_probability, second_probability, score
-            (the second probability, or with "dynamics" what the largest probability leaves to the others in the mean
-            over epochs where that is less; 0 to 0.5, higher = more ambiguous), reason. Examples that nothing is known
-            of are left out. Where neighbours vote, its ``attrs`` hold "search" and "recall" as those of `outliers`.
+            row and its name, given (label), first and second (likeliest classes), first_probability,
+            second_probability, score (the second probability, or with "dynamics" what the largest probability leaves to
+            the others in the mean over epochs where that is less; 0 to 0.5, higher = more ambiguous), reason. Examples
+            that nothing is known of are left out. Where neighbours vote, its ``attrs`` hold "search" and "recall" as
+            those of `outliers`.
 
         Raises
         ------
@@ -153,7 +155,7 @@ class Findings(Exports):
             of_first, of_second = two.first_probability[chosen], two.second_probability[chosen]
             table = pd.DataFrame(
                 {
-                    "index": self.rows[chosen],
+                    **self._row_columns(chosen),
                     "given": names[labels[chosen]],
                     "first": first,
                     "second": second,
@@ -187,9 +189,10 @@ class Findings(Exports):
         Returns
         -------
         DataFrame
-            group (from 0), index, label, distance (to the nearest other of its group), differing (whether the group's
-            labels differ). Groups with differing labels come first, then those at the smallest distance. Its ``attrs``
-            hold "search" and "recall" as those of `outliers`: a pair that the search missed is in no group.
+            group (from 0), row and its name, label, distance (to the nearest other of its group), differing (whether
+            the group's labels differ). Groups with differing labels come first, then those at the smallest distance.
+            Its ``attrs`` hold "search" and "recall" as those of `outliers`: a pair that the search missed is in no
+            group.
 
         Raises
         ------
@@ -204,7 +207,7 @@ class Findings(Exports):
         >>> import dataaudit
         >>> rows = np.array([[0.0], [1.0], [2.1], [1.0], [3.2], [4.5]])
         >>> audit = dataaudit.score(None, (rows, [0, 0, 1, 1, 1, 0]), "parzen/input", progress=False)
-        >>> audit.duplicates()[["group", "index", "label", "differing"]].values.tolist()
+        >>> audit.duplicates()[["group", "row", "label", "differing"]].values.tolist()
         [[0, 1, '0', True], [0, 3, '1', True]]
         """
         from dataaudit.findings import duplicates
@@ -223,7 +226,7 @@ class Findings(Exports):
             table = pd.DataFrame(
                 {
                     "group": groups.group,
-                    "index": self.rows[groups.index],
+                    **self._row_columns(groups.index),
                     "label": self._names()[labels[groups.index]],
                     "distance": groups.distance,
                     "differing": groups.differing,
@@ -246,8 +249,8 @@ class Findings(Exports):
         Returns
         -------
         DataFrame
-            class, index, score: class by class in the order of `class_names`, most typical first. Equal scores are
-            ordered by the score's own ties, then by position; examples without a score are left out.
+            class, row and its name, score: class by class in the order of `class_names`, most typical first. Equal
+            scores are ordered by the score's own ties, then by position; examples without a score are left out.
 
         Raises
         ------
@@ -265,7 +268,7 @@ class Findings(Exports):
             ties = self.ties.get(name, np.zeros(len(values)))
             chosen = typical.most_typical(values, ties, self.labels, len(self.class_names), k)
             return pd.DataFrame(
-                {"class": self._names()[self.labels[chosen]], "index": self.rows[chosen], "score": values[chosen]}
+                {"class": self._names()[self.labels[chosen]], **self._row_columns(chosen), "score": values[chosen]}
             )
 
     def score_new(
@@ -318,12 +321,12 @@ class Findings(Exports):
         DataFrame
             One row a new example. novelty: the mean distance to the `k` nearest audited rows, in the median of what
             these have themselves: about 1 for what is known, higher = more novel. distance/... (that mean),
-            density/... (mean kernel value with the audited rows), nearest (row of the nearest audited example) and
-            nearest_distance. With the model of the audit: predicted, max_confidence. A model that the audit trained in
-            folds only is trained once more, on all rows. With labels: label, class_density/..., parzen/... (share of
-            the label in the kernel values), knn_agreement/... (share of the neighbours with this label), confidence
-            (the model's probability of the label) and suggested (class that the model, or without one the kernel
-            values, believe in; blank where it is the label).
+            density/... (mean kernel value with the audited rows), nearest (row of the nearest audited example, and
+            beside it its name) and nearest_distance. With the model of the audit: predicted, max_confidence. A model
+            that the audit trained in folds only is trained once more, on all rows. With labels: label,
+            class_density/..., parzen/... (share of the label in the kernel values), knn_agreement/... (share of the
+            neighbours with this label), confidence (the model's probability of the label) and suggested (class that the
+            model, or without one the kernel values, believe in; blank where it is the label).
 
         Raises
         ------
@@ -366,7 +369,10 @@ class Findings(Exports):
             probabilities = None
             if self._model is not None:
                 probabilities = unseen.predictions(self._model.on(new, progress), len(new))
-            return unseen.frame(scored, space, probabilities, given, self.class_names)
+            near = self._row_columns(scored.nearest).items()
+            nearest = {"nearest" if name == ROW else f"nearest_{name}": values for name, values in near}
+            table = unseen.frame(scored, space, probabilities, given, self.class_names, nearest)
+            return table.set_axis(row_index(new.identity, np.arange(len(new))))
 
     def _seed(self) -> int:
         return int(self.settings.get("seed") or 0)

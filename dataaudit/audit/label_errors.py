@@ -155,8 +155,9 @@ class LabelDecisions(Scored):
         Returns
         -------
         DataFrame
-            index (row of the data set), given and suggested label, probability (of being wrong), reason (in words),
-            and every score. Its ``attrs`` hold the expected precision and recall: a recall far below 1 says that more
+            row (of the data set) and its own name for it, given and suggested label, every score, probability (of being
+            wrong) and reason (in words): first and last stand what is looked at, and what a narrow screen still shows.
+            Its ``attrs`` hold the expected precision and recall: a recall far below 1 says that more
             labels are expected to be wrong than any can be named by default.
 
         Raises
@@ -178,12 +179,12 @@ class LabelDecisions(Scored):
         total = float(falling.sum())
         frame = pd.DataFrame(
             {
-                "index": self.rows[chosen],
+                **self._row_columns(chosen),
                 "given": names[self.labels[chosen]],
                 "suggested": names[errors.rival[chosen]],
+                **{name: values[chosen] for name, values in self.columns.items()},
                 "probability": errors.probability[chosen],
                 "reason": reasons(chosen, self.labels, self.class_names, errors, self.dynamics, self.columns),
-                **{name: values[chosen] for name, values in self.columns.items()},
             }
         )
         # Probabilities that only rank expect nothing.

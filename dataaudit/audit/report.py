@@ -7,6 +7,7 @@ import numpy as np
 from dataaudit.audit.label_errors import LabelDecisions
 from dataaudit.common.types import IntArray
 from dataaudit.data.examples import Examples
+from dataaudit.data.identity import spelled
 from dataaudit.report.page import Card, Histograms, Page, Section, Table
 
 EXAMPLES = 60
@@ -40,7 +41,8 @@ def _cards(audit: LabelDecisions, examples: Examples | None, k: int) -> tuple[Ca
     dynamics = audit.dynamics
     return tuple(
         Card(
-            row=int(row["index"]),
+            row=int(row["row"]),
+            name=spelled(audit.identity, position),
             given=row["given"],
             suggested=row["suggested"],
             score=float(row["score"]),

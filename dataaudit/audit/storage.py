@@ -3,6 +3,7 @@
     audit.json                      all that is no array, and for every file its arrays and its digest
     examples-<digest>.parquet       a row an example: labels, scores, ties, uncertainties
     dynamics-, label_errors-...     a row an example, and ...-<rows>-... of arrays of other lengths
+    identity-<digest>.parquet       names of the rows, a column a level, where they have any
 
 An array [n, k] lies in k columns of n rows, as does an array [k, n] of fewer rows than columns. One writer at a time
 holds the manifest's lock; readers hold none, and look again where a file has gone with an older manifest.
@@ -26,13 +27,14 @@ from dataaudit.audit.claims import checked
 from dataaudit.common import folders
 from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray
+from dataaudit.data import identity
 from dataaudit.errors import StorageError
 
 _PARTS = ("dynamics", "label_errors")
-_FILE = re.compile(rf"(examples|{'|'.join(_PARTS)})(-\d+)?-[0-9a-f]{{16}}\.parquet")
+_FILE = re.compile(rf"(examples|identity|{'|'.join(_PARTS)})(-\d+)?-[0-9a-f]{{16}}\.parquet")
 _HALF = re.compile(rf"({_FILE.pattern}|audit\.json)\.[0-9a-f]{{32}}\.partial")
 _ARRAY = re.compile(r"[<|][fiub]\d")
-KIND = folders.FolderKind("dataaudit audit", 6, "audit.json", "an earlier audit to replace", _FILE.pattern)
+KIND = folders.FolderKind("dataaudit audit", 7, "audit.json", "an earlier audit to replace", _FILE.pattern)
 AGAIN = "restore it from a copy, or save the audit again in another folder"
 
 Arrays: TypeAlias = dict[tuple[str, ...], AnyArray]
@@ -86,8 +88,11 @@ def _replace(folder: Path, fields: Mapping[str, Any]) -> None:
     before = _recognise(folder)
     try:
         arrays: Arrays = {}
-        described = _described(fields, (), arrays)
+        names = fields["identity"]
+        described = _described({**fields, "identity": None}, (), arrays)
         files = {part: _write(folder, part, held) for part, held in _parted(arrays, len(fields["labels"])).items()}
+        if names is not None:
+            described["identity"] = _write_identity(folder, names)
         folders.sync(folder)
         KIND.write(folder, {"files": files, "fields": described})
     except BaseException:
@@ -101,7 +106,9 @@ def _replace(folder: Path, fields: Mapping[str, Any]) -> None:
 def _tidy(folder: Path, names: Iterable[str]) -> None:
     """Remove those of some files of ours that the manifest, as it is by now, does not name."""
     there = (folder / KIND.manifest).exists()
-    named = {entry["name"] for entry in KIND.read(folder)["files"].values()} if there else set()
+    manifest = KIND.read(folder) if there else {"files": {}, "fields": {}}
+    entries = [*manifest["files"].values(), manifest["fields"].get("identity") or {}]
+    named = {entry.get("name") for entry in entries}
     for name in {name for name in names if _is_ours(name)} - named:
         with suppress(OSError):
             (folder / name).unlink()
@@ -130,6 +137,8 @@ def _fields(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     arrays = {part: _arrays(part, entry, claims) for part, entry in files.items()}
     held = [(math.prod(shape), np.dtype(dtype)) for entry in arrays.values() for shape, dtype in entry.values()]
     claims.fits(sum(size * dtype.itemsize for size, dtype in held))
+    if fields.get("identity") is not None:
+        fields["identity"] = _read_identity(folder, fields["identity"], claims)
     for part, entry in files.items():
         table = _read(folder, entry, arrays[part])
         for path, (shape, dtype) in arrays[part].items():
@@ -202,18 +211,41 @@ def _write(folder: Path, part: str, arrays: Arrays) -> dict[str, Any]:
         names = _columns(" ".join(path), array.shape)
         columns |= dict(zip(names, [array] if array.ndim == 1 else _lying(array), strict=True))
     table = pa.table({name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()})
+    described = [[*path, list(array.shape), array.dtype.str] for path, array in arrays.items()]
+    return {**_put(folder, part, table), "arrays": described}
+
+
+def _put(folder: Path, part: str, table: pa.Table) -> dict[str, Any]:
+    """Write a table to a file that is named by its content; its name, digest and length."""
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
     content = memoryview(buffer.getvalue())
     digest = folders.digest(content)
     name = f"{part}-{digest[:16]}.parquet"
     folders.put(folder / name, content)
-    described = [[*path, list(array.shape), array.dtype.str] for path, array in arrays.items()]
-    return {"name": name, "blake2b": digest, "bytes": len(content), "arrays": described}
+    return {"name": name, "blake2b": digest, "bytes": len(content)}
 
 
-def _read(folder: Path, entry: Mapping[str, Any], arrays: Mapping[tuple[str, ...], tuple[list[int], str]]) -> pa.Table:
-    """Table in a file, which holds the columns of `arrays` and no more."""
+def _write_identity(folder: Path, names: Any) -> dict[str, Any]:
+    table, mixed = identity.to_arrow(names)
+    return {**_put(folder, "identity", table), "mixed": mixed}
+
+
+def _read_identity(folder: Path, entry: Any, claims: Claims) -> Any:
+    """Names of the rows, a pandas Index."""
+    claims.entries("identity", entry, "name", "blake2b", "bytes", "mixed")
+    claims.text("the file of identity", entry["name"], _FILE)
+    mixed = claims.kind("mixed", entry["mixed"], list)
+    file = _opened(folder, entry)
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    claims.fits(sum(group.total_byte_size for group in groups))
+    good = len(mixed) == file.metadata.num_columns > 0 and all(type(several) is bool for several in mixed)
+    claims.check(good, f"identity of {file.metadata.num_columns} columns", "as many as levels")
+    return identity.from_arrow(file.read(), mixed)
+
+
+def _opened(folder: Path, entry: Mapping[str, Any]) -> pq.ParquetFile:
+    """Parquet file that holds what was saved."""
     path = folder / entry["name"]
     claims = Claims(path, AGAIN)
     try:
@@ -224,7 +256,12 @@ def _read(folder: Path, entry: Mapping[str, Any], arrays: Mapping[tuple[str, ...
         raise MissingFileError(f"{folder} without {entry['name']}", "every file of the audit", AGAIN) from error
     good = folders.digest(content) == entry["blake2b"]
     claims.check(good, f"{len(content)} bytes and another checksum", f"the {entry['bytes']} bytes that were saved")
-    file = pq.ParquetFile(pa.BufferReader(content))
+    return pq.ParquetFile(pa.BufferReader(content))
+
+
+def _read(folder: Path, entry: Mapping[str, Any], arrays: Mapping[tuple[str, ...], tuple[list[int], str]]) -> pa.Table:
+    """Table in a file, which holds the columns of `arrays` and no more."""
+    file, claims = _opened(folder, entry), Claims(folder / entry["name"], AGAIN)
     columns = {
         column: pa.from_numpy_dtype(np.dtype(dtype))
         for names, (shape, dtype) in arrays.items()

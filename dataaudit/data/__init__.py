@@ -32,6 +32,8 @@ def as_examples(
     split: str | None = None,
     label: Any = None,
     inputs: Any = None,
+    key: Any = None,
+    exclude: Any = None,
     transform: Callable[[Any], Any] | None = None,
     lenient: bool = False,
     folder: str | Path | None = None,
@@ -56,7 +58,12 @@ def as_examples(
     label
         Label column of a DataFrame or a Hugging Face data set; inferred where there is one candidate.
     inputs
-        Input column or columns of a DataFrame or a Hugging Face data set; inferred likewise.
+        Input column or columns of a DataFrame or a Hugging Face data set; inferred likewise, without columns that
+        number the rows.
+    key
+        Column that names the rows; by default a DataFrame's index does, and otherwise their position.
+    exclude
+        Column or columns that are neither inputs nor label.
     transform
         Applied to one input at a time (a PIL image, an array, a text; a dict for a DataFrame's row) whenever
         it is read; returns an array or a tensor.
@@ -94,46 +101,50 @@ def as_examples(
             "a function of one input",
             "pass transform=lambda x: ...",
         )
+    splits = chosen = None
     if is_a(dataset, "datasets", "DatasetDict") or is_a(dataset, "datasets", "IterableDatasetDict"):
+        splits, chosen = dataset, split
         dataset, split = _choose_split(dataset, split), None
     notes: list[str] = []
     if is_a(dataset, "datasets", "IterableDataset") and folder is not None:
         _refuse("a Hugging Face IterableDataset", split=split)
         from dataaudit.data.streams import stored_stream
 
-        dataset, notes = stored_stream(dataset, Path(folder) / STREAM, label, inputs, progress)
-    examples: Examples = _adapted(dataset, split, label, inputs, transform, lenient)
+        # Of a stream its columns are what is stored.
+        splits = None
+        stored = Path(folder) / STREAM
+        dataset, notes = stored_stream(dataset, stored, label, inputs, progress, key, exclude)
+        exclude = None
+    columns = {"label": label, "inputs": inputs, "key": key, "exclude": exclude}
+    examples: Examples = _adapted(dataset, split, columns, {"transform": transform, "lenient": lenient})
     if isinstance(dataset, Examples):
         return examples
-    examples.origin = Origin(dataset, label, inputs, transform)
+    examples.origin = Origin(dataset, chosen, **columns, transform=transform, splits=splits)
     examples.notes = (*examples.notes, *notes)
     return examples if (examples.labels >= 0).all() else SubsetExamples(examples, np.flatnonzero(examples.labels >= 0))
 
 
-def _adapted(
-    dataset: Any, split: str | None, label: Any, inputs: Any, transform: Callable[[Any], Any] | None, lenient: bool
-) -> Examples:
-    """Examples of one adapter, with labels of -1 where `lenient`."""
-    options: dict[str, Any] = {"transform": transform, "lenient": lenient}
+def _adapted(dataset: Any, split: str | None, columns: dict[str, Any], options: dict[str, Any]) -> Examples:
+    """Examples of one adapter, with labels of -1 where lenient."""
     if is_a(dataset, "pandas", "DataFrame"):
         _refuse("a pandas DataFrame", split=split)
         from dataaudit.data.tables import TableExamples
 
-        return TableExamples(dataset, label=label, inputs=inputs, **options)
+        return TableExamples(dataset, **columns, **options)
     if isinstance(dataset, (tuple, list)):
-        _refuse("(inputs, labels) arrays", split=split, label=label, inputs=inputs)
-        return _from_pair(dataset, options)
+        _refuse("(inputs, labels) arrays", split=split, label=columns["label"])
+        return _from_pair(dataset, columns, options)
     if is_a(dataset, "datasets", "Dataset"):
         _refuse("a Hugging Face Dataset", split=split)
         from dataaudit.data.huggingface import HuggingFaceExamples
 
-        return HuggingFaceExamples(dataset, label=label, inputs=inputs, **options)
+        return HuggingFaceExamples(dataset, **columns, **options)
     if isinstance(dataset, Examples):
-        _refuse("an Examples", split=split, label=label, inputs=inputs, transform=transform)
+        _refuse("an Examples", split=split, **columns, transform=options["transform"])
         return dataset
     _refuse_without_length(dataset)
     if is_a(dataset, "torch.utils.data", "Dataset"):
-        _refuse("a torch Dataset", split=split, label=label, inputs=inputs)
+        _refuse("a torch Dataset", split=split, **columns)
         from dataaudit.data.torch import TorchExamples
 
         return TorchExamples(dataset, **options)
@@ -146,7 +157,7 @@ def _adapted(
     )
 
 
-def _from_pair(pair: Sequence[Any], options: dict[str, Any]) -> Examples:
+def _from_pair(pair: Sequence[Any], columns: dict[str, Any], options: dict[str, Any]) -> Examples:
     if len(pair) != 2:
         raise DataError(
             f"a {type(pair).__name__} of {len(pair)} items",
@@ -157,7 +168,8 @@ def _from_pair(pair: Sequence[Any], options: dict[str, Any]) -> Examples:
     if is_a(inputs, "pandas", "DataFrame"):
         from dataaudit.data.tables import TableExamples
 
-        return TableExamples(inputs, labels, **options)
+        return TableExamples(inputs, labels, **columns, **options)
+    _refuse("(inputs, labels) arrays", **columns)
     from dataaudit.data.arrays import ArrayExamples
 
     return ArrayExamples(inputs, labels, **options)

@@ -34,6 +34,9 @@ class ArrayExamples(Examples):
         self._inputs = _indexable(inputs)
         self.transform = transform
         values = label_values(labels, self.task)
+        # Of pandas columns that came from one table, either names the rows.
+        named = next((part for part in (inputs, labels) if is_a(part, "pandas", "Series")), None)
+        self.identity = None if named is None else _names(named)
         check_lengths(len(self._inputs), len(values))
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self._text = transform is None and _are_texts(self._inputs)
@@ -68,6 +71,12 @@ class ArrayExamples(Examples):
         if self.transform is None:
             return as_array(_take(self._inputs, indices))
         return transformed_rows(self.transform, self._inputs.__getitem__, indices)
+
+
+def _names(column: Any) -> Any:
+    from dataaudit.data.identity import identity_of
+
+    return identity_of(column.index, "a Series' index", "drop it: series.reset_index(drop=True)")
 
 
 def _take(inputs: Any, indices: IntArray) -> Any:

@@ -39,15 +39,15 @@ def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -
     return DataError(f"{arrived} among {listed(columns)}", "one label column", "name it: label=...")
 
 
-def _as_list(inputs: Any) -> list[Any] | None:
-    """`inputs` as a list of columns; one name stands for itself."""
-    if inputs is None:
-        return None
-    if isinstance(inputs, set):
-        inputs = sorted(inputs, key=str)
-    chosen = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+def _as_list(option: str, columns: Any) -> list[Any]:
+    """`inputs` or `exclude` as a list of columns; one name stands for itself, None for none."""
+    if columns is None:
+        return []
+    if isinstance(columns, set):
+        columns = sorted(columns, key=str)
+    chosen = list(columns) if isinstance(columns, (list, tuple)) else [columns]
     if not chosen:
-        raise SettingError("inputs=[]", "at least one input column", "leave inputs= out to take the default")
+        raise SettingError(f"{option}=[]", "at least one column", f"leave {option}= out to take the default")
     return chosen
 
 
@@ -56,16 +56,30 @@ def choose_columns(
     label: Any,
     inputs: Any,
     infer_label: Callable[[list[Any]], Any],
-    infer_inputs: Callable[[Any], list[Any]],
+    infer_inputs: Callable[[list[Any]], list[Any]],
+    key: Any = None,
+    exclude: Any = None,
 ) -> tuple[Any, list[Any]]:
-    """Label column, or `NoLabels`, and input columns, checked; those that are None are inferred from the others."""
-    chosen = _as_list(inputs)
+    """Label column, or `NoLabels`, and input columns, checked; those that are None are inferred from the others.
+
+    Neither is ever inferred to be the column `key`, which names rows, or one of `exclude`. Functions that infer are
+    given the columns that are none of what they look for.
+    """
+    chosen, aside = _as_list("inputs", inputs), _as_list("exclude", exclude)
+    for column in aside:
+        check_column(column, columns, "exclude")
+        if column in (label, key) or column in chosen:
+            role = "label" if column == label else "key" if column == key else "inputs"
+            raise SettingError(f"column {column!r} in exclude= and in {role}=", "one of them", "leave it out of one")
+    if key is not None:
+        check_column(key, columns, "key")
+        aside.append(key)
     if label is None:
-        label = infer_label(chosen or [])
+        label = infer_label([*chosen, *aside])
     if not isinstance(label, NoLabels):
         check_column(label, columns, "label")
-    if chosen is None:
-        chosen = infer_inputs(label)
+    if not chosen:
+        chosen = infer_inputs([label, *aside])
     check_inputs(chosen, columns, label)
     return label, chosen
 

@@ -24,6 +24,7 @@ class DerivedExamples(Examples):
         self.columns, self.class_columns, self.label_column = whole.columns, whole.class_columns, whole.label_column
         self.transform, self.origin, self.notes = whole.transform, whole.origin, whole.notes
         self.task = whole.task
+        self.identity = whole.identity
 
     @property
     def dropped(self) -> IntArray:
@@ -75,6 +76,7 @@ class SubsetExamples(DerivedExamples):
         labels.flags.writeable = False
         super().__init__(whole, labels)
         self.rows = rows
+        self.identity = None if whole.identity is None else whole.identity.take(rows)
 
     @property
     def dropped(self) -> IntArray:

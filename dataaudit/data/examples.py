@@ -16,12 +16,24 @@ from dataaudit.tasks.classification import CLASSIFICATION
 
 @dataclass(frozen=True)
 class Origin:
-    """Data set as a caller passed it, of one split, and how it is read; see `dataaudit.data.as_examples`."""
+    """Data set as a caller passed it, and how it is read; see `dataaudit.data.as_examples`.
+
+    `dataset` is that of one split; `splits` all of them, where there were several.
+    """
 
     dataset: Any
+    split: str | None = None
     label: Any = None
     inputs: Any = None
+    key: Any = None
+    exclude: Any = None
     transform: Callable[[Any], Any] | None = None
+    splits: Any = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options with which `dataset` is read again."""
+        return {name: getattr(self, name) for name in ("label", "inputs", "key", "exclude", "transform")}
 
 
 class Examples(ABC):
@@ -57,6 +69,9 @@ class Examples(ABC):
     """Function of one input that is applied whenever a row is read."""
     origin: Origin | None = None
     """Data set that the caller passed, by reference; not sent to other processes."""
+    identity: Any = None
+    """Names of the rows in the caller's data set, a pandas Index [n] with names, see `dataaudit.data.identity`; None
+    where that has nothing but positions. Not sent to other processes."""
     notes: Sequence[str] = ()
     """Notes on the inputs for a reader of the audit."""
     task: Task = CLASSIFICATION
@@ -81,7 +96,7 @@ class Examples(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process, which reads rows and needs nothing else."""
-        return {name: value for name, value in self.__dict__.items() if name != "origin"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("origin", "identity")}
 
     def read(self, indices: IntArray) -> Any:
         """Inputs of the rows `indices` [b]: a NumPy array [b, ...], a DataFrame with b rows, or texts.

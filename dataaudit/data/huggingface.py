@@ -8,12 +8,15 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pandas as pd
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrow import dense, kind_of, mixed, numbers, views, wide
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
+from dataaudit.data.identity import identity_of
+from dataaudit.data.ids import without_ids
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.labels import NoLabels, encode_labels
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
@@ -46,6 +49,8 @@ class HuggingFaceExamples(Examples):
         *,
         label: Any = None,
         inputs: Any = None,
+        key: Any = None,
+        exclude: Any = None,
         transform: Callable[[Any], Any] | None = None,
         lenient: bool = False,
     ) -> None:
@@ -56,7 +61,9 @@ class HuggingFaceExamples(Examples):
                 "pass dataset.with_format(None), and the function as transform=",
             )
         features = dataset.features
-        label, chosen = choose_features(features, label, inputs)
+        label, chosen = choose_features(features, label, inputs, key, exclude)
+        if inputs is None and transform is None and {kind_of(features[name]) for name in chosen} == {"number"}:
+            chosen, self.notes = without_ids(chosen, partial(_column, dataset))
         self.columns = tuple(chosen)
         self._features = features
         self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
@@ -64,6 +71,9 @@ class HuggingFaceExamples(Examples):
         self._kind = self._kind_of_inputs()
         super().__init__(*_labels_of(dataset, label, lenient, self.task))
         self.label_column = None if isinstance(label, NoLabels) else label
+        if key is not None:
+            names = pd.Index(_column(dataset, key), name=str(key))
+            self.identity = identity_of(names, f"key={key!r}", "name another column")
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
         rounded = self._kind == "number" and any(wide(features[name]) for name in chosen)
@@ -191,32 +201,37 @@ def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool, task: Task)
     """Labels and class names of a column."""
     if isinstance(label, NoLabels):
         return encode_labels(label)
-    column = dataset.select_columns([label]).with_format("arrow")[:][label]
     names = getattr(dataset.features[label], "names", None)
-    return encode_labels(column.to_pandas(), tuple(names) if names else None, lenient, task)
+    return encode_labels(_column(dataset, label), tuple(names) if names else None, lenient, task)
 
 
-def choose_features(features: Any, label: Any, inputs: Any) -> tuple[Any, list[Any]]:
+def _column(dataset: datasets.Dataset, name: str) -> Any:
+    """A column as pandas holds it; nothing else is read."""
+    return dataset.select_columns([name]).with_format("arrow")[:][name].to_pandas()
+
+
+def choose_features(
+    features: Any, label: Any, inputs: Any, key: Any = None, exclude: Any = None
+) -> tuple[Any, list[Any]]:
     """Label column, or `NoLabels`, and input columns, inferred where they are None; see `choose_columns`."""
-    return choose_columns(
-        list(features), label, inputs, partial(_infer_label, features), partial(_infer_inputs, features)
-    )
+    infer = partial(_infer_label, features), partial(_infer_inputs, features)
+    return choose_columns(list(features), label, inputs, *infer, key, exclude)
 
 
-def _infer_label(features: Any, inputs: list[Any]) -> Any:
+def _infer_label(features: Any, taken: list[Any]) -> Any:
     """Name of the one column that can be the label."""
-    columns = [name for name in features if name not in inputs]
+    columns = [name for name in features if name not in taken]
     candidates = [name for name in columns if kind_of(features[name]) == "class"] or named_labels(columns)
     if len(candidates) != 1:
         raise label_unknown(list(features), candidates)
     return candidates[0]
 
 
-def _infer_inputs(features: Any, label: str) -> list[str]:
+def _infer_inputs(features: Any, taken: list[Any]) -> list[str]:
     """Names of the columns that can be the inputs."""
     kinds: dict[str, list[str]] = {}
     for name, feature in features.items():
-        if name != label:
+        if name not in taken:
             kinds.setdefault(kind_of(feature), []).append(name)
     images, numeric, lists, texts = (kinds.get(kind, []) for kind in ("image", "number", "list", "text"))
     if len(images) == 1:

@@ -12,9 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.data.columns import check_column, check_inputs
 from dataaudit.data.examples import Examples
-from dataaudit.data.labels import encode_labels
+from dataaudit.data.tables import TableExamples
 from dataaudit.errors import DataError
 
 MOST_CATEGORIES = 50
@@ -29,18 +28,21 @@ class PreparedTable(Examples):
 
     source = "table"
 
-    def __init__(self, frame: pd.DataFrame, label: str, inputs: list[str] | None = None) -> None:
-        columns = list(frame.columns)
-        check_column(label, columns, "label")
-        chosen = [name for name in columns if name != label] if inputs is None else inputs
-        check_inputs(chosen, columns, label)
-        if not chosen:
-            raise DataError(
-                f"no input column beside the label {label!r}", "at least one", "pass a table with columns to learn from"
-            )
-        super().__init__(*encode_labels(frame[label], task=self.task))
-        self._frame = frame[chosen]
-        self._rows, self.notes = _prepare(self._frame)
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        label: str,
+        inputs: list[str] | None = None,
+        *,
+        key: str | None = None,
+        exclude: list[str] | None = None,
+    ) -> None:
+        table = TableExamples(frame, label=label, inputs=inputs, key=key, exclude=exclude)
+        super().__init__(table.labels, table.class_names)
+        self.label_column, self.columns, self.identity = label, table.columns, table.identity
+        self._frame = frame[list(table.columns)]
+        self._rows, notes = _prepare(self._frame)
+        self.notes = [*table.notes, *notes]
 
     @property
     def width(self) -> int:

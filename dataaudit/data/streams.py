@@ -33,7 +33,7 @@ PART = 32 * 2**20
 
 
 def stored_stream(
-    stream: Any, folder: Path, label: Any, inputs: Any, progress: bool
+    stream: Any, folder: Path, label: Any, inputs: Any, progress: bool, key: Any = None, exclude: Any = None
 ) -> tuple[datasets.Dataset, list[str]]:
     """Store the label and input columns of a stream as a data set on disk; notes say which files were damaged.
 
@@ -45,8 +45,8 @@ def stored_stream(
     if not first:
         raise DataError("a stream without rows", "at least two examples of two classes", "pass one with rows")
     head = datasets.Dataset.from_list(first, features=plain.features)
-    label, chosen = choose_features(head.features, label, inputs)
-    columns = [*chosen, label]
+    label, chosen = choose_features(head.features, label, inputs, key, exclude)
+    columns = [*chosen, label, *([] if key is None or key in chosen else [key])]
     kept = datasets.Features({name: head.features[name] for name in columns})
     arrow = head.select_columns(columns).with_format("arrow")[:]
     described = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}

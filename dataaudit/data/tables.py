@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from dataaudit.common.types import IntArray
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
+from dataaudit.data.identity import identity_of
+from dataaudit.data.ids import without_ids
 from dataaudit.data.labels import NoLabels, check_lengths, encode_labels, label_values
 from dataaudit.data.rows import transformed_rows
 from dataaudit.data.texts import as_texts, holds_texts
@@ -37,6 +39,8 @@ class TableExamples(Examples):
         *,
         label: Any = None,
         inputs: Any = None,
+        key: Any = None,
+        exclude: Any = None,
         transform: Callable[[Any], Any] | None = None,
         lenient: bool = False,
     ) -> None:
@@ -46,27 +50,29 @@ class TableExamples(Examples):
             raise DataError(
                 f"several columns called {listed(list(twice))}", "a name for each column", "rename or drop them"
             )
-        if labels is None:
-            label, chosen = choose_columns(
-                columns,
-                label,
-                inputs,
-                partial(_infer_label, frame),
-                lambda label: [column for column in columns if column != label],
-            )
-            labels, arrived = frame[label], f"a DataFrame with the label column {label!r} only"
-            what = "at least one input column"
-        else:
-            _, chosen = choose_columns(columns, NoLabels(0), inputs, lambda inputs: None, lambda label: columns)
-            arrived, what = "a DataFrame without input columns", "at least one"
+        named = label if labels is None else NoLabels(0)
+        named, chosen = choose_columns(
+            columns, named, inputs, partial(_infer_label, frame), partial(_others, columns), key, exclude
+        )
         if not chosen:
-            raise DataError(arrived, what, "add a column beside the label")
+            raise DataError(
+                "a DataFrame without input columns"
+                if labels is not None
+                else f"a DataFrame with the label column {named!r} only",
+                "at least one input column",
+                "add a column beside the label",
+            )
+        if labels is None:
+            label, labels = named, frame[named]
+        if inputs is None and transform is None:
+            chosen, self.notes = without_ids(chosen, frame.__getitem__)
         if isinstance(labels, pd.Series):
             _check_order(frame, labels)
         values = label_values(labels, self.task)
         check_lengths(len(frame), len(values))
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self.label_column, self.columns, self.transform = label, tuple(chosen), transform
+        self.identity = row_names(frame, key)
         # A shallow copy: columns that the caller adds or drops later do not move ours.
         self.frame = frame.copy(deep=False)
         self._positions = [columns.index(column) for column in chosen]
@@ -87,6 +93,17 @@ class TableExamples(Examples):
             return block
         values = dict(zip(indices.tolist(), block.to_dict("records"), strict=True))
         return transformed_rows(self.transform, values.__getitem__, indices)
+
+
+def row_names(frame: pd.DataFrame, key: Any = None) -> Any:
+    """Names of the rows: the column `key`, otherwise the index; None where that is the positions."""
+    if key is None:
+        return identity_of(frame.index, "a DataFrame's index", "drop it: frame.reset_index(drop=True)")
+    return identity_of(pd.Index(frame[key], name=str(key)), f"key={key!r}", "name another column")
+
+
+def _others(columns: list[Any], taken: list[Any]) -> list[Any]:
+    return [column for column in columns if column not in taken]
 
 
 def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
@@ -127,9 +144,9 @@ def _check_order(frame: pd.DataFrame, labels: pd.Series[Any]) -> None:
         )
 
 
-def _infer_label(frame: pd.DataFrame, inputs: list[Any]) -> Hashable:
+def _infer_label(frame: pd.DataFrame, taken: list[Any]) -> Hashable:
     """The one column that can be the label."""
-    columns = [column for column in frame.columns if column not in inputs]
+    columns: list[Hashable] = _others(list(frame.columns), taken)
     named = named_labels(columns)
     if len(named) == 1:
         return named[0]

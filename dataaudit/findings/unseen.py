@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,14 +31,18 @@ def frame(
     probabilities: FloatArray | None,
     labels: IntArray | None,
     class_names: Sequence[str],
+    nearest: Mapping[str, AnyArray],
 ) -> pd.DataFrame:
-    """One row a new example; see `dataaudit.audit.findings.Findings.score_new`."""
+    """One row a new example; see `dataaudit.audit.findings.Findings.score_new`.
+
+    `nearest` says by column which audited row is the nearest [m].
+    """
     names = np.asarray(class_names, dtype=object)
     columns: dict[str, AnyArray] = {
         "novelty": new.ratio,
         f"distance/{space}": new.distance,
         f"density/{space}": new.density,
-        "nearest": new.nearest,
+        **nearest,
         "nearest_distance": new.nearest_distance,
     }
     suggested = (new.parzen if probabilities is None else probabilities).argmax(1)
@@ -55,4 +59,4 @@ def frame(
         if probabilities is not None:
             columns["confidence"] = probabilities[each, labels]
         columns["suggested"] = np.where(suggested == labels, "", names[suggested])
-    return pd.DataFrame(columns).rename_axis("index")
+    return pd.DataFrame(columns)

@@ -57,6 +57,7 @@ def assemble(plan: Plan, evidence: Evidence) -> Audit:
         uncertainties=uncertainties,
         label_errors=label_errors,
         evidence=evidence,
+        identity=plan.subject.identity,
         _examples=plan.subject.examples,
         _model=evidence.model,
         _search=plan.search,

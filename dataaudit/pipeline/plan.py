@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dataaudit import scores
+from dataaudit.audit.fields import COLUMNS
 from dataaudit.common.fingerprints import fingerprint_of
+from dataaudit.data.identity import check_free
 from dataaudit.density.base import DensityNeed
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.density.protocol import DensityEngine
@@ -87,6 +89,8 @@ def make_plan(request: Request) -> Plan:
     consensus = choice.consensus_needs(subject, request.predictions is not None, notes) if asked else set()
     scorers = choice.choose_scorers(request, subject, chosen, known, consensus)
     choice.check_fed(scorers, subject.task)
+    if subject.identity is not None:
+        check_free(subject.identity, [*COLUMNS, *choice.names_of(scorers)])
     needs = needs_of(scorers)
     if Need.CONSENSUS in needs:
         choice.check_consensus(subject, consensus)

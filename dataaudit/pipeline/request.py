@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from dataaudit.learners.recipes import Automatic, Recipe
 
 
-OF_A_DATA_SET = ("trained", "predictions", "split", "label", "inputs", "transform", "processor", "cache")
+OF_A_DATA_SET = (
+    "trained",
+    "predictions",
+    "split",
+    "label",
+    "inputs",
+    "key",
+    "exclude",
+    "transform",
+    "processor",
+    "cache",
+)
 """Arguments that say nothing without one."""
 
 
@@ -38,6 +49,8 @@ class Request:
     split: str | None = None
     label: str | None = None
     inputs: str | list[str] | None = None
+    key: str | None = None
+    exclude: str | list[str] | None = None
     transform: Callable[[Any], Any] | None = None
     processor: Any = None
     on_bad_rows: str = "raise"

@@ -29,6 +29,8 @@ def score(
     split: str | None = None,
     label: str | None = None,
     inputs: str | list[str] | None = None,
+    key: str | None = None,
+    exclude: str | list[str] | None = None,
     transform: Callable[[Any], Any] | None = None,
     processor: Any = None,
     on_bad_rows: str = "raise",
@@ -68,7 +70,13 @@ def score(
     split
         Part of a ``DatasetDict``.
     label, inputs
-        Columns of tables and Hugging Face data sets; inferred where there is one candidate.
+        Columns of tables and Hugging Face data sets; inferred where there is one candidate. A column of numbers that
+        only numbers the rows (it is called id, or counts 0 .. n-1 or 1 .. n) is no input unless it is named.
+    key
+        Column that names the rows, carried beside the position in all that the audit gives; by default a DataFrame's
+        index does.
+    exclude
+        Columns that are neither inputs nor label.
     transform
         Function of one input, applied whenever a row is read.
     processor

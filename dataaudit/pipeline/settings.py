@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from dataaudit.data.derived import STREAM
+from dataaudit.data.examples import Examples
 from dataaudit.errors import rows
 from dataaudit.evidence.base import Evidence
 from dataaudit.labels.label_errors import LabelErrors
@@ -33,7 +34,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         # The recipe of a model that was trained before is not known here.
         described["recipe"] = None
     dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped
-    notes = [*plan.run.notes, *described.pop("notes", [])]
+    own = () if subject.examples is None else subject.examples.notes
+    notes = [*own, *plan.run.notes, *described.pop("notes", [])]
     if len(dropped):
         total = len(dropped) + len(plan.run.labels)
         notes.append(f"{len(dropped)} of {total} rows could not be used and were dropped: {rows(dropped)}")
@@ -48,6 +50,7 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
             "python": platform.python_version(),
             **{name: version(name) for name in ("dataaudit", "numpy", "torch", "scikit-learn", "numba")},
         },
+        "data": {} if subject.examples is None else _columns(subject.examples),
         "fingerprint": None if subject.inspection is None else subject.inspection.fingerprint,
     }
     if plan.run.set_aside:
@@ -74,6 +77,18 @@ def _united(one: Any, other: Any) -> Any:
     if isinstance(one, dict) and isinstance(other, dict):
         return one | {name: _united(one[name], value) if name in one else value for name, value in other.items()}
     return one + other if isinstance(one, list) and isinstance(other, list) else other
+
+
+def _columns(examples: Examples) -> dict[str, Any]:
+    """Columns that were used, by what for, and the split: with these options the data set is read again."""
+    origin = examples.origin
+    options: dict[str, Any] = {"label": examples.label_column, "inputs": list(examples.columns)}
+    if origin is not None:
+        options |= {"key": origin.key, "split": origin.split}
+    # Names of other types than JSON has are inferred again.
+    known = {name: value for name, value in options.items() if value is not None and value != []}
+    plain = {name: value if isinstance(value, list) else [value] for name, value in known.items()}
+    return {name: known[name] for name, parts in plain.items() if all(type(part) in (str, int) for part in parts)}
 
 
 def _dynamics_notes(evidence: Evidence) -> list[str]:

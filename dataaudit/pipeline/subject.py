@@ -71,6 +71,11 @@ class Subject:
         return CLASSIFICATION if self.examples is None else self.examples.task
 
     @property
+    def identity(self) -> Any:
+        """Names of the rows, a pandas Index [n]; None where there are only positions."""
+        return None if self.examples is None else self.examples.identity
+
+    @property
     def vectors(self) -> bool:
         """True if inputs are rows of numbers, and no token ids: among them are neighbours and left-out predictions."""
         tokens = self.learner is not None and self.learner.reads_tokens
@@ -128,6 +133,8 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         split=request.split,
         label=request.label,
         inputs=request.inputs,
+        key=request.key,
+        exclude=request.exclude,
         transform=request.transform,
         lenient=request.drops,
         folder=request.cache,

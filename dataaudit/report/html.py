@@ -55,6 +55,7 @@ def _card(card: Card) -> dict[str, Any]:
     image = picture(card.shown)
     return {
         "row": card.row,
+        "name": card.name,
         "given": card.given,
         "suggested": card.suggested,
         "score": f"{card.score:.3g}",

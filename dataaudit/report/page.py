@@ -16,7 +16,8 @@ from dataaudit.report.figures import histogram
 
 @dataclass(frozen=True)
 class Card:
-    """One example, the `row` of the data set; `suggested` is blank where it equals `given`, or nothing is known.
+    """One example, the `row` of the data set, which calls it `name`, if anything; `suggested` is blank where it equals
+    `given`, or nothing is known.
 
     `shown` is a picture, an array, a text or a mapping of columns, None without the data set; `confidence` [epochs] the
     probability of the given label after each kept epoch, None without dynamics.
@@ -26,6 +27,7 @@ class Card:
     given: str
     suggested: str
     score: float
+    name: str = ""
     shown: Any = None
     confidence: FloatArray | None = None
 

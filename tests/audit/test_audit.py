@@ -80,10 +80,10 @@ def test_learning_speed_is_an_integer_and_margins_break_its_ties(audit):
 
 def test_suspects_are_blank_where_the_model_agrees_or_knows_nothing():
     table = made([3.0, 1.0, 2.0], suggested=[1, 0, -1]).suspects(5)
-    assert table["index"].tolist() == [1, 2, 0]
+    assert table["row"].tolist() == [1, 2, 0]
     assert table["given"].tolist() == ["a", "a", "a"]
     assert table["suggested"].tolist() == ["", "", "b"]
-    assert list(table) == ["index", "given", "suggested", "score", "margin"]
+    assert list(table) == ["row", "given", "suggested", "score", "margin"]
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, "3"])

@@ -149,7 +149,7 @@ def test_every_row_is_weighed():
 
 def test_what_a_person_reviewed_is_followed():
     audit = audited(hugging_face(), **HF)
-    reviewed = pd.DataFrame({"index": [11, 4, 2], "suggested": ["eel", "", "cat"]})
+    reviewed = pd.DataFrame({"row": [11, 4, 2], "suggested": ["eel", "", "cat"]})
     made = audit.clean("relabel", flagged=reviewed)
     labels = dict(zip(made["name"], made["label"], strict=True))
     assert "n4" not in labels
@@ -167,8 +167,8 @@ def test_what_a_person_reviewed_is_followed():
         ([-1], "flagged row -1"),
         ([0.5], r"flagged= of type float64 and shape \(1,\)"),
         (np.ones(4, bool), "flagged= of type bool.*30 truth values"),
-        (pd.DataFrame({"row": [1]}), "without|column 'index'"),
-        (pd.DataFrame({"index": [1], "suggested": ["cow"]}), "'cow' among the suggested labels"),
+        (pd.DataFrame({"line": [1]}), "a column 'row'"),
+        (pd.DataFrame({"row": [1], "suggested": ["cow"]}), "'cow' among the suggested labels"),
     ],
 )
 def test_flags_that_are_no_rows_are_refused(flagged, message):

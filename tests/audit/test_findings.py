@@ -61,7 +61,7 @@ def loaded(of_inputs, tmp_path):
 @pytest.mark.parametrize("by", ["auto", "input", "hidden"])
 def test_the_far_row_is_the_first_outlier(of_network, by):
     found = of_network.outliers(3, by)
-    assert found["index"].tolist()[0] == 0
+    assert found["row"].tolist()[0] == 0
     assert found["score"].is_monotonic_decreasing
     assert "times as far as is usual in its class" in found["reason"][0]
     assert len(of_network.outliers(10**6, by)) == 300
@@ -69,11 +69,11 @@ def test_the_far_row_is_the_first_outlier(of_network, by):
 
 def test_the_equal_pair_with_two_labels_comes_first(of_inputs):
     found = of_inputs.duplicates()
-    assert found["index"].tolist()[:2] == [1, 2]
+    assert found["row"].tolist()[:2] == [1, 2]
     assert found["label"].tolist()[:2] == ["ant", "bee"]
     assert found["differing"].tolist()[:2] == [True, True]
     assert found["distance"].tolist()[:2] == [0.0, 0.0]
-    assert of_inputs.duplicates(0)["index"].tolist() == [1, 2]
+    assert of_inputs.duplicates(0)["row"].tolist() == [1, 2]
 
 
 def test_what_lies_between_two_classes_is_ambiguous_and_a_label_error_is_not(of_network, of_inputs, noisy):
@@ -81,7 +81,7 @@ def test_what_lies_between_two_classes_is_ambiguous_and_a_label_error_is_not(of_
     for audit, by in ((of_inputs, "input"), (of_network, "dynamics"), (of_network, "auto")):
         found = audit.ambiguous(300, by)
         assert found["score"].is_monotonic_decreasing
-        ranked = found["index"].tolist()
+        ranked = found["row"].tolist()
         # Nine in ten label errors of separable classes lie within another class; row 3 lies between two.
         errors = [ranked.index(i) for i in wrong if i > 3]
         assert ranked.index(3) < np.percentile(errors, 25)
@@ -171,8 +171,8 @@ def test_units_of_columns_change_no_place(data, scorers):
                 found,
             )
         )
-        assert audit.outliers(1)["index"].tolist() == [7]
-        assert {8, 9} <= set(audit.duplicates()["index"])
+        assert audit.outliers(1)["row"].tolist() == [7]
+        assert {8, 9} <= set(audit.duplicates()["row"])
         assert found["novelty"].idxmax() == 2
         assert (audit.ambiguous(300, by="input")["first_probability"] > 0.8).mean() > 0.9
     for plain, moved in zip(*told, strict=True):

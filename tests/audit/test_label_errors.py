@@ -145,10 +145,10 @@ def test_as_many_are_flagged_as_are_estimated_to_be_wrong(digits, audit):
     likelier = np.sort(audit.error_probability())[::-1]
     assert len(flagged) == min(round(audit.noise_rate().rate * len(audit)), (likelier >= FLOOR).sum())
     assert list(flagged) == [
-        "index", "given", "suggested", "probability", "reason", "consensus", "heldout_confidence",
+        "row", "given", "suggested", "probability", "reason", "consensus", "heldout_confidence",
     ]  # fmt: skip
     assert flagged["probability"].is_monotonic_decreasing
-    rows = flagged["index"].to_numpy()
+    rows = flagged["row"].to_numpy()
     np.testing.assert_array_equal(flagged["given"], labels[rows].astype(str))
     assert (flagged["given"] != flagged["suggested"]).all()
     assert wrong[rows].mean() > 0.85
@@ -169,7 +169,7 @@ def test_targets_are_met_by_what_is_expected(digits, audit):
         fewer = cautious(np.sort(probability)[::-1], found.rate, found.lower, CAUTION)
         assert fewer[: len(flagged)].mean() >= precision - 1e-12
         assert fewer[: len(flagged) + 1].mean() < precision
-        assert wrong[flagged["index"]].mean() > precision - 0.1
+        assert wrong[flagged["row"]].mean() > precision - 0.1
     for recall in (0.5, 0.9, 1.0):
         flagged = audit.mislabeled(recall=recall)
         assert flagged.attrs["expected_recall"] >= recall - 1e-9
@@ -208,7 +208,7 @@ def test_numbers_of_flags_are_the_best_of_all_numbers(values, target, data):
 
 def test_a_number_of_examples_can_be_asked_for():
     made = label_posterior([0.1, 0.9, 0.4])
-    assert made.mislabeled(count=2)["index"].tolist() == [1, 2]
+    assert made.mislabeled(count=2)["row"].tolist() == [1, 2]
     assert len(made.mislabeled(count=4)) == 3
     for wrong in (0, -1, True, 1.5, "two"):
         with pytest.raises(SettingError, match=r"a whole number of at least 1"):
@@ -239,13 +239,13 @@ def test_where_the_number_of_errors_is_not_known_examples_are_ranked_alone(tmp_p
         for targets in ({}, {"precision": 0.5}, {"recall": 0.5}):
             with pytest.raises(ModelError, match=r"too weak; expected how many examples.*mislabeled\(count=20\)"):
                 audit.mislabeled(**targets)
-        assert audit.mislabeled(count=2)["index"].tolist() == [1, 2]
+        assert audit.mislabeled(count=2)["row"].tolist() == [1, 2]
         assert np.isnan(audit.mislabeled(rate=0.5).attrs["expected_precision"])
 
 
 def test_examples_that_nothing_is_known_about_are_never_flagged():
     flagged = label_posterior([0.2, np.nan, 0.9]).mislabeled(rate=1.0)
-    assert flagged["index"].tolist() == [2, 0]
+    assert flagged["row"].tolist() == [2, 0]
     assert flagged.attrs["expected_recall"] == 1.0
     assert label_posterior([0.01, 0.01]).mislabeled().attrs == {"expected_precision": 0.0, "expected_recall": 0.0}
 
@@ -288,7 +288,7 @@ def test_without_beliefs_there_are_no_decisions(noisy, ask):
 def test_reasons_are_told_in_words(noisy, trained):
     inputs, labels, wrong = noisy
     rows = np.asarray(levelled(inputs))
-    flagged = trained.mislabeled(count=15).set_index("index")
+    flagged = trained.mislabeled(count=15).set_index("row")
     assert set(np.flatnonzero(wrong)) <= set(flagged.index)
     for row in np.flatnonzero(wrong):
         neighbours, learned, heldout = flagged["reason"][row].split("; ")
@@ -332,9 +332,9 @@ def test_dropped_rows_keep_the_users_count(noisy):
     assert len(audit) == 297
     assert len(audit.error_probability()) == 297
     flagged = audit.mislabeled(rate=15 / 297)
-    assert set(flagged["index"]) == set(wrong_rows)
-    np.testing.assert_array_equal(flagged["given"], NAMES[labels[flagged["index"]]])
-    np.testing.assert_array_equal(audit.rows[np.argsort(-audit.error_probability())[:15]], flagged["index"])
+    assert set(flagged["row"]) == set(wrong_rows)
+    np.testing.assert_array_equal(flagged["given"], NAMES[labels[flagged["row"]]])
+    np.testing.assert_array_equal(audit.rows[np.argsort(-audit.error_probability())[:15]], flagged["row"])
 
 
 @pytest.mark.parametrize("votes", [True, False])

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dataaudit.common import folders
@@ -69,6 +70,8 @@ def same(found, expected, where=""):
     elif isinstance(expected, np.ndarray):
         assert found.dtype == expected.dtype, where
         np.testing.assert_array_equal(found, expected, err_msg=where)
+    elif isinstance(expected, pd.Index):
+        pd.testing.assert_index_equal(found, expected)
     else:
         assert found == expected or (found != found and expected != expected), where
 

@@ -96,7 +96,7 @@ def test_free_text_is_refused():
 
 
 def test_a_table_of_labels_alone_is_refused(frame):
-    with pytest.raises(DataError, match="no input column"):
+    with pytest.raises(DataError, match="label column 'kind' only"):
         PreparedTable(frame[["kind"]], "kind")
 
 

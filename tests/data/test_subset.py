@@ -133,8 +133,8 @@ def test_bad_rows_are_dropped_and_told(case):
     assert audit.settings["dropped_rows"] == bad
     assert any(f"{len(bad)} of {N} rows could not be used" in note for note in audit.settings["notes"])
     assert audit.scores.index.tolist() == good.tolist()
-    assert set(audit.suspects(N)["index"]) == set(good.tolist())
-    assert audit.suspects(N)["index"].tolist() == audit.rows[audit.ranking()].tolist()
+    assert set(audit.suspects(N)["row"]) == set(good.tolist())
+    assert audit.suspects(N)["row"].tolist() == audit.rows[audit.ranking()].tolist()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -201,7 +201,7 @@ def test_reports_show_the_rows_that_were_kept(tmp_path):
     labels = LABELS.copy()
     labels[12] = 1
     audit = dataaudit.score(TEXT_MODEL, (made, labels), on_bad_rows="drop", progress=False)
-    assert audit.suspects(1)["index"].tolist() == [12]
+    assert audit.suspects(1)["row"].tolist() == [12]
     assert TEXTS[12] in audit.report(tmp_path / "page.html").read_text("utf-8")
 
 

@@ -47,7 +47,7 @@ def test_scores_are_those_of_the_rows_that_were_seen(run, evaluated):
     np.testing.assert_array_equal(audit.error_probability()[drawn], alone.error_probability())
     assert audit.noise_rate().pairs.equals(alone.noise_rate().pairs)
     assert len(alone.mislabeled()) > 0
-    np.testing.assert_array_equal(audit.mislabeled()["index"], drawn[alone.mislabeled()["index"]])
+    np.testing.assert_array_equal(audit.mislabeled()["row"], drawn[alone.mislabeled()["row"]])
     assert any(note.startswith(f"{len(unseen)} examples were never seen") for note in audit.settings["notes"])
     assert set(audit.suspects(N).tail(len(unseen))["given"]) == {""}
 
@@ -60,13 +60,13 @@ def test_what_else_an_audit_does_takes_them(run, tmp_path):
     assert page.exists()
     audit.save(tmp_path / "audit")
     np.testing.assert_array_equal(dataaudit.Audit.load(tmp_path / "audit").labels, audit.labels)
-    assert set(audit.ambiguous(N)["index"]) == set(drawn)
+    assert set(audit.ambiguous(N)["row"]) == set(drawn)
     weights = audit.weights("balanced", unscored="drop")
     assert (weights[unseen] == 0).all()
     assert (weights[drawn] > 0).all()
     inputs = np.random.default_rng(1).normal(size=(N, 4))
     duplicated = audit.duplicates(dataset=(np.repeat(inputs[: N // 2], 2, axis=0), labels))
-    assert duplicated["label"].tolist() == [str(labels[row]) for row in duplicated["index"]]
+    assert duplicated["label"].tolist() == [str(labels[row]) for row in duplicated["row"]]
 
 
 def test_inputs_that_a_record_needs_nothing_of_may_be_of_any_kind(run):

@@ -48,7 +48,7 @@ def test_one_training_run_finds_the_wrong_labels(noisy, network, quick):
     for name in {"consensus", *DYNAMICS, "heldout_confidence"} - {"first_learned", "forgetting", "variability"}:
         assert roc_auc_score(wrong, -audit.scores[name]) > 0.98, name
     worst = audit.suspects(15)
-    assert set(worst["index"]) == set(np.flatnonzero(wrong))
+    assert set(worst["row"]) == set(np.flatnonzero(wrong))
     assert (worst["suggested"] == [str((int(given) - 1) % 3) for given in worst["given"]]).all()
     assert audit.settings["seed"] == 0
     assert audit.settings["recipe"]["epochs"] == 4

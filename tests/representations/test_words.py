@@ -101,7 +101,7 @@ def test_texts_need_no_model(scorers):
     audit = dataaudit.score(None, (texts, given_labels), scorers, progress=False)
     assert set(audit.ranking("consensus")[:4]) == set(wrong)
     flagged = audit.mislabeled(rate=4 / 240)
-    assert (flagged["suggested"].to_numpy() == topics[flagged["index"]]).all()
+    assert (flagged["suggested"].to_numpy() == topics[flagged["row"]]).all()
     again = dataaudit.score(None, (texts, given_labels), scorers, progress=False)
     for name, values in audit.columns.items():
         np.testing.assert_array_equal(values, again.columns[name])
