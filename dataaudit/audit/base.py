@@ -145,9 +145,14 @@ class Audit(Findings, TrainingWeights):
         ]
 
     def __repr__(self) -> str:
+        # Twelve lines: notes are counted, and shown by a notebook and the report.
+        facts, notes = self._facts(), self.settings.get("notes", [])
+        shown = [fact for fact in facts if fact[0] in ("model", "default score", "label errors")]
+        if notes:
+            more = f" (and {len(notes) - 1} more in settings['notes'])" if len(notes) > 1 else ""
+            shown.append(("note", textwrap.shorten(notes[0], 90 - len(more), placeholder=" ...") + more))
         lines = [f"Audit of {len(self)} examples in {len(self.class_names)} classes"]
-        for name, text in self._facts():
-            lines += textwrap.wrap(f"{name}: {text}", 96, initial_indent="  ", subsequent_indent="    ")
+        lines += ["  " + textwrap.shorten(f"{name}: {text}", 100, placeholder=" ...") for name, text in shown]
         table = self.suspects(5).to_string(index=False, max_colwidth=24, float_format="{:.4g}".format)
         return "\n".join([*lines, "  most suspicious:", textwrap.indent(table, "    ")])
 

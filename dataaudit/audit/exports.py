@@ -120,7 +120,7 @@ class Exports(LabelDecisions):
         label: str | None = None,
         inputs: str | list[str] | None = None,
         transform: Callable[[Any], Any] | None = None,
-    ) -> datasets.Dataset:
+    ) -> Any:
         """Return the data set without its label errors.
 
         Rows that the audit dropped as unusable are left out whatever the policy.
@@ -142,8 +142,10 @@ class Exports(LabelDecisions):
 
         Returns
         -------
-        datasets.Dataset
-            A new one. Columns on disk stay there, memory-mapped; "relabel" makes a new label column only.
+        DataFrame, Dataset, DatasetDict, tuple or torch Dataset
+            What was audited, changed: a DataFrame with its index and columns; a Hugging Face data set, or all splits
+            with this one exchanged, whose columns on disk stay there, memory-mapped; (inputs, labels), and weights
+            with "weight"; a torch data set of (x, y), or (x, y, weight), that reads the audited one.
 
         Raises
         ------
@@ -154,7 +156,7 @@ class Exports(LabelDecisions):
         SettingError
             If there is no such policy, or the audit has no predictions that tell errors and none are passed.
         """
-        from dataaudit.data import export
+        from dataaudit.data.corrected import Changes, corrected
 
         if policy not in POLICIES:
             raise SettingError(f"policy={policy!r}", "a known one", did_you_mean(policy, POLICIES))
@@ -178,31 +180,21 @@ class Exports(LabelDecisions):
         if policy == "weight":
             return self._weighed(examples)
         flagged_rows, suggested = self._own_flags() if flagged is None else self._given_flags(flagged)
-        whole, name = export.as_dataset(examples)
-        out = flagged_rows
+        out, changed, classes = flagged_rows, flagged_rows[:0], suggested[:0]
         if policy == "relabel":
             given = self.labels[np.searchsorted(self.rows, flagged_rows)]
             other = (suggested >= 0) & (suggested != given)
-            values = export.class_values(
-                export.label_array(whole, name), whole.features[name], self.labels, self.rows, len(self.class_names)
-            )
-            whole = export.relabelled(whole, name, flagged_rows[other], suggested[other], values)
-            out = flagged_rows[~other]
+            changed, classes, out = flagged_rows[other], suggested[other], flagged_rows[~other]
         kept = np.setdiff1d(self.rows, out, assume_unique=True)
-        return whole if len(kept) == len(whole) else whole.select(kept)
+        return corrected(examples, (self.rows, self.labels), Changes(kept, changed, classes))
 
-    def _weighed(self, examples: Examples) -> datasets.Dataset:
-        from datasets import Value
-
-        from dataaudit.data import export
+    def _weighed(self, examples: Examples) -> Any:
+        from dataaudit.data.corrected import Changes, corrected
 
         probability = self.error_probability()
         weight = 1 - np.where(np.isnan(probability), 0.0, probability)
-        whole, _ = export.as_dataset(examples)
-        weighed = export.add_columns(
-            whole, {"weight": (export.spread(weight.astype(np.float32), self.rows, len(whole)), Value("float32"))}
-        )
-        return weighed if len(self.rows) == len(whole) else weighed.select(self.rows)
+        none = np.zeros(0, np.int64)
+        return corrected(examples, (self.rows, self.labels), Changes(self.rows, none, none, weight.astype(np.float32)))
 
     @property
     def _has_predictions(self) -> bool:

@@ -122,3 +122,23 @@ def relabelled(dataset: datasets.Dataset, label: str, rows: IntArray, classes: I
     column = pa.concat_arrays([given, values.cast(given.type)]).take(pa.array(take))
     order, feature = dataset.column_names, dataset.features[label]
     return add_columns(dataset.remove_columns([label]), {label: (column, feature)}).select_columns(order)
+
+
+def with_labels(
+    dataset: datasets.Dataset,
+    label: str,
+    rows: IntArray,
+    classes: IntArray,
+    known: tuple[IntArray, IntArray],
+    count: int,
+) -> Any:
+    """The data set with `rows` of the classes [b], of `count`, spelled as the audited rows and labels `known` do."""
+    if not len(rows):
+        return dataset
+    values = class_values(label_array(dataset, label), dataset.features[label], known[1], known[0], count)
+    return relabelled(dataset, label, rows, classes, values)
+
+
+def with_column(dataset: datasets.Dataset, name: str, values: AnyArray) -> datasets.Dataset:
+    """The data set with a float32 column more."""
+    return add_columns(dataset, {name: (pa.array(values), datasets.Value("float32"))})

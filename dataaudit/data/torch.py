@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Subset, TensorDataset
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrays import check_numbers
@@ -170,3 +170,34 @@ def _offered(dataset: Any) -> tuple[Sequence[Any] | AnyArray | None, tuple[str, 
             spelled = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
             return array, tuple(names) if spelled and names and array.dtype.kind in "iu" else None
     return None, None
+
+
+class CorrectedDataset(Dataset[Any]):
+    """Rows of a torch data set of (x, y), some with the label of another row; with weights it yields (x, y, weight).
+
+    Parameters
+    ----------
+    dataset
+        The data set, read row by row as ever.
+    rows
+        Rows of it that this one has, int64 [k].
+    labels
+        Row of `dataset` whose label another one gets instead of its own.
+    weights
+        Weights float32 [k], or None.
+    """
+
+    def __init__(self, dataset: Any, rows: IntArray, labels: Mapping[int, int], weights: Any = None) -> None:
+        self.dataset, self.rows, self._weights = dataset, rows, weights
+        self._labels = {row: dataset[other][1] for row, other in labels.items()}
+
+    def __len__(self) -> int:
+        """Number of rows k."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """(x, y) of a row."""
+        row = int(self.rows[index])
+        x, y = self.dataset[row]
+        pair = x, self._labels.get(row, y)
+        return pair if self._weights is None else (*pair, float(self._weights[index]))

@@ -145,7 +145,7 @@ def test_as_many_are_flagged_as_are_estimated_to_be_wrong(digits, audit):
     likelier = np.sort(audit.error_probability())[::-1]
     assert len(flagged) == min(round(audit.noise_rate().rate * len(audit)), (likelier >= FLOOR).sum())
     assert list(flagged) == [
-        "row", "given", "suggested", "probability", "reason", "consensus", "heldout_confidence",
+        "row", "given", "suggested", "consensus", "heldout_confidence", "probability", "reason",
     ]  # fmt: skip
     assert flagged["probability"].is_monotonic_decreasing
     rows = flagged["row"].to_numpy()

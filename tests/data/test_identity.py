@@ -4,9 +4,11 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch.utils.data import TensorDataset
 
 import dataaudit
 from dataaudit import Audit
@@ -83,6 +85,13 @@ def test_positions_need_no_names():
     assert audit.identity is None
     assert list(audit.suspects(1)) == ["row", "given", "suggested", "score", "margin"]
     assert audit.scores.index.name == "row"
+
+
+def test_an_audit_is_shown_in_twelve_lines():
+    frame = table(pd.Index(NAMES["texts"])).assign(id=np.arange(N))
+    audit = dataaudit.score(None, frame, "consensus", progress=False)
+    assert len(repr(audit).splitlines()) <= 12
+    assert "and is left out" in audit._repr_html_()
 
 
 def test_names_are_saved_and_shown(tmp_path):
@@ -164,3 +173,48 @@ def test_columns_that_number_rows_are_left_out_unless_they_are_named():
     assert as_examples(datasets.Dataset.from_pandas(frame), exclude=["zip", "x"]).columns == ("z",)
     with pytest.raises(SettingError, match="in exclude= and in inputs="):
         as_examples(frame, inputs=["x"], exclude=["x"])
+
+
+@pytest.mark.parametrize("policy", ["drop", "relabel", "weight"])
+@pytest.mark.parametrize("kind", ["frame", "splits", "arrays", "lists", "pair", "torch"])
+def test_what_came_in_comes_out(kind, policy):
+    frame = table(pd.Index(NAMES["again"], name="id")).assign(other="kept")
+    options, wrong, names = {}, [3, 8], ["other", "label"]
+    columns = frame[["x", "z"]].to_numpy(np.float32)
+    if kind == "frame":
+        dataset, options = frame, {"inputs": ["x", "z"]}
+    elif kind == "splits":
+        plain = datasets.Dataset.from_pandas(frame, preserve_index=False)
+        dataset = datasets.DatasetDict(train=plain, test=plain.select(range(4)))
+        options = {"split": "train", "inputs": ["x", "z"]}
+    elif kind == "torch":
+        dataset = TensorDataset(torch.tensor(columns), torch.tensor(LABELS))
+    else:
+        labels = {"arrays": LABELS, "lists": LABELS.tolist(), "pair": frame["label"]}[kind]
+        dataset = (frame[["x", "z"]] if kind == "pair" else columns, labels)
+    audit = dataaudit.score(None, dataset, "consensus", progress=False, **options)
+    flagged = pd.DataFrame({"row": wrong, "suggested": [str(1 - LABELS[row]) for row in wrong]})
+    known = audit.label_errors.known
+    if policy == "weight" and not known:
+        pytest.skip("nothing counts the errors")
+    made = audit.clean(policy) if policy == "weight" else audit.clean(policy, flagged=flagged)
+    expected, rows = LABELS.copy(), np.setdiff1d(np.arange(N), wrong if policy == "drop" else [])
+    expected[wrong if policy == "relabel" else []] ^= 1
+    if kind == "frame":
+        assert list(made.index) == list(frame.index[rows])
+        given = made["label"]
+        assert list(made) == [*frame, *(["weight"] if policy == "weight" else [])]
+        assert frame["label"].tolist() == LABELS.tolist()
+    elif kind == "splits":
+        assert type(made) is datasets.DatasetDict
+        assert made["test"].to_dict() == dataset["test"].to_dict()
+        given = made["train"]["label"]
+        assert set(names) <= set(made["train"].column_names)
+    elif kind == "torch":
+        given = [int(made[i][1]) for i in range(len(made))]
+        assert torch.equal(made[2][0], dataset[int(rows[2])][0])
+    else:
+        inputs, given = made[:2]
+        assert (type(inputs), type(given)) == tuple(map(type, dataset))
+        np.testing.assert_array_equal(inputs, np.asarray(dataset[0])[rows])
+    assert list(given) == expected[rows].tolist()
