@@ -147,14 +147,15 @@ class Audit(Findings, TrainingWeights):
     def __repr__(self) -> str:
         # Twelve lines: notes are counted, and shown by a notebook and the report.
         facts, notes = self._facts(), self.settings.get("notes", [])
-        shown = [fact for fact in facts if fact[0] in ("model", "default score", "label errors")]
+        shown = [fact for fact in facts if fact[0] in ("model", "label errors", "labels it agrees with")]
         if notes:
             more = f" (and {len(notes) - 1} more in settings['notes'])" if len(notes) > 1 else ""
             shown.append(("note", textwrap.shorten(notes[0], 90 - len(more), placeholder=" ...") + more))
         lines = [f"Audit of {len(self)} examples in {len(self.class_names)} classes"]
-        lines += ["  " + textwrap.shorten(f"{name}: {text}", 100, placeholder=" ...") for name, text in shown]
+        lines += ["  " + textwrap.shorten(f"{name}: {text}", 98, placeholder=" ...") for name, text in shown]
+        lines.append(f"  most suspicious by {self.default} (higher = more regular):")
         table = self.suspects(5).to_string(index=False, max_colwidth=24, float_format="{:.4g}".format)
-        return "\n".join([*lines, "  most suspicious:", textwrap.indent(table, "    ")])
+        return "\n".join([*lines, textwrap.indent(table, "    ")])
 
     def _repr_html_(self) -> str:
         facts = "".join(f"<dt>{html.escape(n)}</dt><dd>{html.escape(t)}</dd>" for n, t in self._facts())
