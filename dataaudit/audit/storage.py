@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -78,8 +79,7 @@ def _recognise(folder: Path) -> set[str]:
     """Names in a folder, which are of an audit, or of none yet."""
     inside = {path.name for path in folder.iterdir()}
     KIND.refuse_strangers(folder, (name for name in sorted(inside) if name != KIND.manifest and not _is_ours(name)))
-    if KIND.manifest in inside:
-        KIND.read(folder)
+    _named(folder)
     return inside
 
 
@@ -105,13 +105,21 @@ def _replace(folder: Path, fields: Mapping[str, Any]) -> None:
 
 def _tidy(folder: Path, names: Iterable[str]) -> None:
     """Remove those of some files of ours that the manifest, as it is by now, does not name."""
-    there = (folder / KIND.manifest).exists()
-    manifest = KIND.read(folder) if there else {"files": {}, "fields": {}}
-    entries = [*manifest["files"].values(), manifest["fields"].get("identity") or {}]
-    named = {entry.get("name") for entry in entries}
-    for name in {name for name in names if _is_ours(name)} - named:
+    for name in {name for name in names if _is_ours(name)} - _named(folder):
         with suppress(OSError):
             (folder / name).unlink()
+
+
+def _named(folder: Path) -> set[str]:
+    """Files that the manifest of a folder names, none if there is no manifest."""
+    path = folder / KIND.manifest
+    if not os.path.lexists(path):
+        return set()
+    claims, manifest = Claims(path, AGAIN), KIND.read(folder)
+    entries = [*claims.entries("files", manifest.get("files")).values()]
+    names = claims.entries("fields", manifest.get("fields")).get("identity")
+    entries += [] if names is None else [names]
+    return {claims.text("a file", claims.entries("a file", entry).get("name"), _FILE) for entry in entries}
 
 
 def load(folder: str | Path) -> dict[str, Any]:
@@ -155,7 +163,6 @@ def _fields(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _arrays(part: str, entry: Any, claims: Claims) -> dict[tuple[str, ...], tuple[list[int], str]]:
     """Shapes and types of the arrays in a file, by the names that lead to them."""
     claims.entries(f"the file {part}", entry, "name", "blake2b", "bytes", "arrays")
-    claims.text(f"the file {part}", entry["name"], _FILE)
     arrays = {}
     for array in claims.kind("arrays", entry["arrays"], list):
         claims.check(isinstance(array, list) and len(array) >= 3, f"an array {array}", "names, a shape and a type")
@@ -234,7 +241,6 @@ def _write_identity(folder: Path, names: Any) -> dict[str, Any]:
 def _read_identity(folder: Path, entry: Any, claims: Claims) -> Any:
     """Names of the rows, a pandas Index."""
     claims.entries("identity", entry, "name", "blake2b", "bytes", "mixed")
-    claims.text("the file of identity", entry["name"], _FILE)
     mixed = claims.kind("mixed", entry["mixed"], list)
     file = _opened(folder, entry)
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
@@ -246,10 +252,12 @@ def _read_identity(folder: Path, entry: Any, claims: Claims) -> Any:
 
 def _opened(folder: Path, entry: Mapping[str, Any]) -> pq.ParquetFile:
     """Parquet file that holds what was saved."""
-    path = folder / entry["name"]
+    claims = Claims(folder / KIND.manifest, AGAIN)
+    path = folder / claims.text("the name of a file", entry["name"], _FILE)
+    claims.fits(claims.whole(f"the bytes of {path.name}", entry["bytes"], 0))
     claims = Claims(path, AGAIN)
     try:
-        content = folders.content_of(path)
+        content = folders.content_of(path, entry["bytes"])
     except StorageError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise

@@ -11,13 +11,16 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from dataaudit.common import checks, folders
 from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError
+
+HEADER = 4096
+"""Bytes that an array has at most before its values."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +113,18 @@ class Claims:
             flat = np.frombuffer(content, kind, offset=file.tell(), count=math.prod(shape))
             return flat.reshape(shape, order="F" if transposed else "C")
 
-    def npz(self, content: bytes, most: Mapping[str, int]) -> dict[str, AnyArray]:
-        """Arrays in the content of an .npz file: these names and no others, unpacked to at most so many bytes each."""
+    def npz(self, file: IO[bytes], most: Mapping[str, int], others: bool = False) -> dict[str, AnyArray]:
+        """Arrays in an .npz file: these names, unpacked to at most so many bytes each; `others` are refused or left."""
         with folders.explained(self.what, Exception, expected="an undamaged archive", action=self.action):
-            archive = zipfile.ZipFile(io.BytesIO(content))
+            archive = zipfile.ZipFile(file)
             inside = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            good = inside.keys() == most.keys() and len(archive.infolist()) == len(inside)
+            good = inside.keys() == most.keys() or (others and inside.keys() >= most.keys())
+            good = good and len(archive.infolist()) == len(inside)
             self.check(good, f"entries {_short(sorted(inside))}", f"entries {', '.join(sorted(most))}")
             arrays = {}
-            for name, entry in inside.items():
+            for name in most:
                 # The entry is not read beyond what it says.
-                limit = most[name] + 4096
+                entry, limit = inside[name], most[name] + HEADER
                 good = entry.file_size <= limit
                 self.check(good, f"{entry.file_size} bytes of {name}", f"at most {limit} bytes")
                 arrays[name] = self.npy(archive.read(entry))

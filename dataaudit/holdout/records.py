@@ -70,7 +70,7 @@ class Record:
         """Read what `to_bytes` gave of so many units; a `StorageError` if no run can have given it."""
         claims, packed = Claims(name, "make it again"), -(-units // 8)
         most = {"run": 16, "held_out": packed, "correct": packed, "probability": 2 * units, "missing_classes": 8}
-        parts = claims.npz(content, most)
+        parts = claims.npz(io.BytesIO(content), most)
         ratio, number = claims.array("run", parts["run"], "f", (2,), 0, 2**53).tolist()
         claims.check(number == int(number), f"run number {number}", "a whole number")
         held, correct = (claims.array(part, parts[part], "u", (packed,)) for part in ("held_out", "correct"))

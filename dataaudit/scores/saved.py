@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.claims import HEADER, Claims
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.errors import DataError, SettingError, did_you_mean, rows
 from dataaudit.evidence.base import Evidence
@@ -18,6 +20,9 @@ from dataaudit.scores.base import Scores
 
 VALUES = ("scores", "cscores", "values")
 """Names under which an archive may hold its scores, besides the score's own; the paper's authors use "scores"."""
+
+VALUE, LABEL = 32, 2048
+"""Bytes that a score and a label may take in a file; a name of 512 letters does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +71,7 @@ def saved_scores(
     """
     scores = {}
     for name, source in given.items():
-        values, theirs = _read(name, source)
+        values, theirs = _read(name, source, len(labels))
         where = f"known score {name!r}"
         if values.shape != labels.shape:
             raise DataError(
@@ -91,28 +96,31 @@ def _named(source: Any) -> str:
     return Path(source).name if isinstance(source, (str, PathLike)) else "an array"
 
 
-def _read(name: str, source: Any) -> tuple[FloatArray, AnyArray | None]:
+def _read(name: str, source: Any, n: int) -> tuple[FloatArray, AnyArray | None]:
     if not isinstance(source, (str, PathLike)):
         return _real(name, source.detach().cpu().numpy() if hasattr(source, "detach") else source), None
     try:
-        loaded = np.load(source, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return _real(name, loaded), None
-        with loaded as archive:
-            key = next((key for key in (name, *VALUES) if key in archive.files), None)
+        with open(source, "rb") as file:
+            claims = Claims(source)
+            if not zipfile.is_zipfile(file):
+                file.seek(0)
+                return _real(name, claims.npy(file.read(n * VALUE + HEADER))), None
+            inside = [entry.removesuffix(".npy") for entry in zipfile.ZipFile(file).namelist()]
+            key = next((key for key in (name, *VALUES) if key in inside), None)
             if key is None:
                 raise SettingError(
-                    f"{source} with {', '.join(archive.files)}",
+                    f"{source} with {', '.join(inside)}",
                     f"an array called {' or '.join((name, *VALUES))}",
                     "save the scores under that name",
                 )
-            return _real(name, archive[key]), archive["labels"] if "labels" in archive.files else None
+            most = {key: n * VALUE} | ({"labels": n * LABEL} if "labels" in inside else {})
+            arrays = claims.npz(file, most, others=True)
+            return _real(name, arrays[key]), arrays.get("labels")
     except SettingError:
         raise
     except Exception as error:  # Readers of a file that is no array raise of every kind.
-        raise SettingError(
-            f"known score {name!r} from {source} ({error})", "an .npz or .npy file without pickle", "check the path"
-        ) from error
+        expected = f"an .npz or .npy file without pickle, with one value for each of {n} examples"
+        raise SettingError(f"known score {name!r} from {source} ({error})", expected, "check the path") from error
 
 
 def _real(name: str, given: Any) -> FloatArray:

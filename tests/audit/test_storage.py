@@ -166,6 +166,9 @@ def set_at(*path):
         set_at("files", "examples", "name", "../../secret.parquet"),
         set_at("files", "examples", "name", "/etc/passwd"),
         set_at("files", "examples", "name", None),
+        set_at("files", "examples", "bytes", None),
+        set_at("files", "examples", "bytes", 10**30),
+        set_at("files", "examples", "bytes", 10),
         set_at("files", "examples", "arrays", 0, 1, "another"),
         set_at("files", "examples", "arrays", 0, -2, [N + 1]),
         set_at("files", "examples", "arrays", 0, -2, [10**12]),
@@ -192,6 +195,49 @@ def test_a_forged_manifest_is_refused(change, tmp_path):
     forge(folder, change)
     with pytest.raises(StorageError):
         Audit.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest.pop("files"),
+        lambda manifest: manifest["files"]["examples"].pop("name"),
+        set_at("files", []),
+        set_at("files", "examples", None),
+        set_at("files", "examples", "name", ["a list"]),
+        set_at("fields", "identity", "name"),
+        lambda manifest: manifest.pop("fields"),
+        set_at("files", "examples", "name", "../../secret.parquet"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_saving_over_a_forged_manifest_is_refused(change, late, tmp_path, monkeypatch):
+    """Forged before the save, or while one is failing."""
+    folder = make["audit"]().save(tmp_path / "audit")
+    there = {path.name for path in folder.iterdir()}
+
+    def full(*arguments):
+        forge(folder, change)
+        raise OSError(28, "No space left on device")
+
+    if late:
+        monkeypatch.setattr(folders, "put", lambda *arguments: monkeypatch.undo() or full())
+    else:
+        forge(folder, change)
+    with pytest.raises(StorageError):
+        make["audit"]().save(folder)
+    assert {path.name for path in folder.iterdir()} == there
+
+
+def test_a_file_is_read_as_far_as_the_manifest_says(tmp_path):
+    folder = make["audit"]().save(tmp_path / "audit")
+    for path in folder.glob("*.parquet"):
+        size = path.stat().st_size
+        os.truncate(path, 2**40)
+        with pytest.raises(StorageError, match=rf"at most {size}"):
+            Audit.load(folder)
+        os.truncate(path, size)
+    Audit.load(folder)
 
 
 def test_a_file_outside_is_not_read_through_a_link(tmp_path):

@@ -118,14 +118,18 @@ def test_arrays_that_are_none_are_refused(content):
 
 def test_archives_unpack_to_no_more_than_is_known():
     content = npz(a=np.arange(3), b=np.eye(2))
-    found = CLAIMS.npz(content, {"a": 24, "b": 32})
+    found = CLAIMS.npz(io.BytesIO(content), {"a": 24, "b": 32})
     np.testing.assert_array_equal(found["a"], np.arange(3))
     np.testing.assert_array_equal(found["b"], np.eye(2))
+    assert [*CLAIMS.npz(io.BytesIO(content), {"a": 24}, others=True)] == ["a"]
     bomb = npz(a=np.zeros(10**6), b=np.eye(2))
     assert len(bomb) < 20_000
     for archive, most in ((bomb, {"a": 24, "b": 32}), (content, {"a": 24}), (content, {"a": 24, "b": 32, "c": 8})):
         with pytest.raises(StorageError, match="the file with"):
-            CLAIMS.npz(archive, most)
+            CLAIMS.npz(io.BytesIO(archive), most)
+    for most in ({"a": 24, "b": 32}, {"b": 32, "c": 8}):
+        with pytest.raises(StorageError, match="the file with"):
+            CLAIMS.npz(io.BytesIO(bomb), most, others=True)
 
 
 def forged(change):
@@ -151,7 +155,7 @@ def forged(change):
 )
 def test_archives_that_are_none_are_refused(content):
     with pytest.raises(StorageError, match="make it anew"):
-        CLAIMS.npz(content, {"a": 24})
+        CLAIMS.npz(io.BytesIO(content), {"a": 24})
 
 
 def test_an_entry_that_stands_twice_is_refused():
@@ -161,4 +165,4 @@ def test_an_entry_that_stands_twice_is_refused():
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.npy", npy(np.arange(4)))
     with pytest.raises(StorageError, match="entries"):
-        CLAIMS.npz(file.getvalue(), {"a": 100})
+        CLAIMS.npz(file, {"a": 100})

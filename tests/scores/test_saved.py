@@ -1,9 +1,15 @@
 """Scores that were computed elsewhere."""
 
+import os
+import resource
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import dataaudit
+from dataaudit.common.folders import npy_header
 from dataaudit.errors import DataError, SettingError
 
 
@@ -80,6 +86,42 @@ def test_pickles_are_refused(data, tmp_path):
     np.savez(tmp_path / "empty.npz", other=np.zeros(6))
     with pytest.raises(SettingError, match="an array called"):
         scored(data, {"c_score": tmp_path / "empty.npz"})
+
+
+@pytest.fixture
+def bounded():
+    """No more memory than there is now, and 300 MiB."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (size + 300 * 2**20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize("name", ["scores", "labels", "c_score", "another"])
+def test_archives_unpack_to_no_more_than_the_examples_need(data, tmp_path, bounded, name):
+    arrays = {"scores": np.zeros(6), "labels": data[1]}
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for key in {*arrays, name}:
+            with archive.open(f"{key}.npy", "w") as file:
+                np.save(file, arrays.get(key, np.zeros(6)))
+                for _ in range(40 if key == name else 0):
+                    file.write(bytes(10**7))
+    if name == "another":
+        scored(data, {"c_score": tmp_path / "bomb.npz"})
+    else:
+        with pytest.raises(SettingError, match=rf"\d{{9}} bytes of {name}; expected at most"):
+            scored(data, {"c_score": tmp_path / "bomb.npz"})
+
+
+def test_an_array_is_read_as_far_as_the_examples_need(data, tmp_path, bounded):
+    np.save(tmp_path / "long.npy", np.zeros(10))
+    with pytest.raises(DataError, match=r"shape \(10,\)"):
+        scored(data, {"c_score": tmp_path / "long.npy"})
+    (tmp_path / "long.npy").write_bytes(npy_header((10**9,), "<f8"))
+    os.truncate(tmp_path / "long.npy", 8 * 10**9 + 128)
+    with pytest.raises(SettingError, match="one value for each of 6 examples"):
+        scored(data, {"c_score": tmp_path / "long.npy"})
 
 
 def test_labels_are_positions_or_names_in_all_rows(data, tmp_path):
