@@ -28,7 +28,8 @@ from benchmarks.common import Array
 from benchmarks.faults.base import Case, Outcome, contents, renewed, shares
 from benchmarks.faults.crew import Crew
 from benchmarks.faults.material import MATERIALS, Material, used
-from dataaudit.dynamics.sealing import digest_of_bytes, sealed
+from dataaudit.curriculum.trainers.state import KIND as RECORD
+from dataaudit.dynamics.sealing import sealed
 
 ROOM = 3 * 2**30
 """Bytes of address space that a reader may take."""
@@ -213,12 +214,12 @@ def forge(folder: Path, name: str, rng: np.random.Generator) -> str:
     """Change what a file says, and every checksum that has to do with it; in words, what was changed."""
     path = folder / name
     whole = path.read_bytes()
-    # What stands by itself has its checksum at the end.
-    tail = len(re.search(rb"([0-9a-f]{32})?\Z", whole)[0])  # type: ignore[index]
+    # What stands by itself has a foot.
+    tail = len(re.search(rb"(\n[^\n]+ [0-9a-f]{32})?\Z", whole)[0])  # type: ignore[index]
     content = whole[: len(whole) - tail]
     made, what = FORGERS[path.suffix](content, rng)
     if tail:
-        made += digest_of_bytes(np.frombuffer(made, np.uint8)).encode()
+        made += RECORD.foot(np.frombuffer(made, np.uint8))
     # Names and descriptions hold the checksum of a file, or of an array without its header.
     old, new = (digest(body[128:] if path.suffix == ".npy" else body) for body in (content, made))
     renamed = path.with_name(path.name.replace(old, new).replace(old[:16], new[:16]))

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataaudit.audit.claims import checked
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray
 from dataaudit.data import identity
@@ -227,7 +227,7 @@ def _put(folder: Path, part: str, table: pa.Table) -> dict[str, Any]:
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd")
     content = memoryview(buffer.getvalue())
-    digest = folders.digest(content)
+    digest = digests.digest(content)
     name = f"{part}-{digest[:16]}.parquet"
     folders.put(folder / name, content)
     return {"name": name, "blake2b": digest, "bytes": len(content)}
@@ -262,7 +262,7 @@ def _opened(folder: Path, entry: Mapping[str, Any]) -> pq.ParquetFile:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         raise MissingFileError(f"{folder} without {entry['name']}", "every file of the audit", AGAIN) from error
-    good = folders.digest(content) == entry["blake2b"]
+    good = digests.digest(content) == entry["blake2b"]
     claims.check(good, f"{len(content)} bytes and another checksum", f"the {entry['bytes']} bytes that were saved")
     return pq.ParquetFile(pa.BufferReader(content))
 

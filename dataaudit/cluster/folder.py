@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.cluster.source import changed
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.common.claims import Claims
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import FloatArray, IntArray
@@ -162,7 +162,7 @@ class BlockFolder:
 def _recognise(folder: Path, described: Mapping[str, Any], files: Sequence[str] = ()) -> None:
     """Describe a folder, or see that it is described so; `files`, where rows lie, may be others by now."""
     there = KIND.begin(folder, {**described, "files": list(files)})
-    differs = folders.difference({part: there.get(part) for part in described}, described)
+    differs = digests.difference({part: there.get(part) for part in described}, described)
     if differs is not None:
         name, other, here = differs
         part, _, key = name.partition(".")
@@ -174,7 +174,7 @@ def _recognise(folder: Path, described: Mapping[str, Any], files: Sequence[str] 
 
 
 def _name(array: FloatArray) -> str:
-    return folders.digest(np.ascontiguousarray(array).data)
+    return digests.digest(np.ascontiguousarray(array).data)
 
 
 def _put(path: Path, array: FloatArray) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.cluster.schedule import BlockSchedule
-from dataaudit.common.folders import digest
+from dataaudit.common.digests import digest
 from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError

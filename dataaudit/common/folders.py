@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import io
 import json
 import os
@@ -25,6 +24,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from dataaudit.common.digests import digest, digest_of_bytes
+from dataaudit.common.types import AnyArray
 from dataaudit.errors import StorageError
 
 STALE = 3600.0
@@ -49,7 +50,7 @@ KINDS: dict[str, FolderKind | FileKind] = {}
 
 @dataclass(frozen=True)
 class FileKind:
-    """Kind of files that stand by themselves, under a head of format, version and checksum.
+    """Kind of files that stand by themselves, with format, version and checksum in a foot: readers of zip skip it.
 
     `files` matches their names: a regular expression.
     """
@@ -61,23 +62,24 @@ class FileKind:
     def __post_init__(self) -> None:
         KINDS[self.format.removeprefix("dataaudit ")] = self
 
-    def sealed(self, content: bytes) -> bytes:
-        """Content under a head, which `unsealed` checks and takes off."""
-        return f"{self.format} {self.version} {digest(content)}\n".encode() + content
+    def foot(self, content: AnyArray) -> bytes:
+        """What is written behind some bytes, uint8 [b], to seal them."""
+        about = f"{self.format} {self.version}"
+        return f"\n{about} {digest(f'{about} {digest_of_bytes(content)}'.encode())}".encode()
 
-    def unsealed(self, sealed: bytes, name: object) -> memoryview:
-        """What was sealed; raises `StorageError` if it is of another kind or version, or damaged."""
-        head, _, _ = sealed[:200].partition(b"\n")
-        content = memoryview(sealed)[len(head) + 1 :]
-        start = f"{self.format} {self.version} ".encode()
-        if not head.startswith(start):
+    def unsealed(self, file: AnyArray, name: object) -> AnyArray:
+        """Bytes before the foot, not copied; raises `StorageError` if damaged, or of another kind or version."""
+        _, _, foot = file[-200:].tobytes().rpartition(b"\n")
+        content = file[: max(0, len(file) - len(foot) - 1)]
+        about, _, seal = foot.rpartition(b" ")
+        if seal != digest(about + f" {digest_of_bytes(content)}".encode()).encode():
+            raise damaged(name)
+        if about != f"{self.format} {self.version}".encode():
             raise StorageError(
-                f"{name}, which begins with {bytes(sealed[:60])!r}",
+                f"{name}, which ends with {about!r}",
                 f"a file of {self.format!r}, version {self.version}",
                 "use the version of dataaudit that wrote it, or name another file",
             )
-        if head[len(start) :] != digest(content).encode():
-            raise damaged(name)
         return content
 
 
@@ -298,11 +300,18 @@ def put_aside(path: Path) -> Path:
 
 def put(path: Path, *contents: Any, new: bool = False) -> None:
     """Write buffers to a file, whole or not at all, to the disk; a `new` one only where there is none."""
+    with writing(path, new) as file:
+        file.writelines(contents)
+
+
+@contextmanager
+def writing(path: Path, new: bool = False) -> Iterator[IO[bytes]]:
+    """File to write what `put` does; it is put in its place at the end, and gone if that is not reached."""
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
         # Made anew: a link or a file that lies there already is not written through. A link at `path` is replaced.
-        with partial.open("xb") as file:
-            file.writelines(contents)
+        with partial.open("x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if new:
@@ -331,9 +340,12 @@ def sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def sweep(folder: Path, age: float = STALE) -> None:
-    """Remove what killed writers left half written, if it is `age` seconds old; 0 where a lock keeps others out."""
-    for path in folder.glob("*.partial"):
+def sweep(folder: Path, age: float = STALE, name: str = "") -> None:
+    """Remove what killed writers left half written, if it is `age` seconds old; 0 where a lock keeps others out.
+
+    Of the file `name` only, if it is given.
+    """
+    for path in folder.glob(f"{name}*.partial"):
         with suppress(OSError):
             if PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime >= age:
                 path.unlink()
@@ -369,28 +381,6 @@ def _release(file: IO[bytes], path: Path) -> None:
         path.unlink()
     # A forked process has the file open too, and would hold it on.
     fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def digest(content: Any) -> str:
-    """BLAKE2b digest of bytes, 32 hexadecimal digits."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def difference(there: Any, here: Any) -> tuple[str, Any, Any] | None:
-    """First entry, "outer.inner", in which two descriptions differ, and its values there and here; None if equal."""
-    one, other = _flat(there), _flat(json.loads(json.dumps(here)))
-    names = (name for name in sorted({*one, *other}) if one.get(name) != other.get(name))
-    return next(((name, one.get(name), other.get(name)) for name in names), None)
-
-
-def _flat(fields: Any, path: str = "") -> dict[str, Any]:
-    """Nested fields as one level: {"recipe.epochs": 5}."""
-    if not isinstance(fields, Mapping):
-        return {path or "value": fields}
-    flat: dict[str, Any] = {}
-    for name, value in fields.items():
-        flat |= _flat(value, f"{path}.{name}" if path else str(name))
-    return flat
 
 
 def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.common.claims import Claims
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.progress import progress_bar
@@ -71,7 +71,7 @@ def _write(
 ) -> tuple[list[Path], list[str]]:
     """Write the rows that are missing; the files of all rows, and notes."""
     manifest = KIND.read(folder)
-    differs = folders.difference({key: manifest.get(key) for key in described}, described)
+    differs = digests.difference({key: manifest.get(key) for key in described}, described)
     if differs is not None:
         name, other, here = differs
         raise StorageError(
@@ -126,7 +126,7 @@ def _put(folder: Path, number: int, table: pa.Table) -> dict[str, Any]:
     content, name = sink.getvalue(), _name(number)
     folders.put(folder / name, content)
     folders.sync(folder)
-    return {"file": name, "rows": len(table), "digest": folders.digest(content)}
+    return {"file": name, "rows": len(table), "digest": digests.digest(content)}
 
 
 def _is_sound(path: Path, part: Mapping[str, Any], features: Any) -> bool:
@@ -136,7 +136,7 @@ def _is_sound(path: Path, part: Mapping[str, Any], features: Any) -> bool:
         return False
     with folders.explained(path), folders.opened(path), pa.memory_map(str(path)) as content:
         buffer = content.read_buffer()
-        if folders.digest(buffer) != part["digest"]:
+        if digests.digest(buffer) != part["digest"]:
             return False
         try:
             table = _opened(buffer, features)

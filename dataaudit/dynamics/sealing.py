@@ -6,30 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
-from dataaudit.common import folders
-from dataaudit.common.types import AnyArray
+from dataaudit.common import digests
 from dataaudit.errors import DataError
 
-WORDS = 512
-"""Words of 8 bytes in a page."""
 DEEPEST = 8
 """Levels of lists and dictionaries in a state."""
-
-
-def digest_of_bytes(content: AnyArray) -> str:
-    """Digest of bytes, uint8 [b]: BLAKE2b of their number and the sums of their pages of 4 KiB.
-
-    At the pace of memory, where hashing every byte would take as long as writing them. A flipped bit, a page that is
-    zero, another or in another's place change it; whoever forges a state can make any digest anyway.
-    """
-    words, rest = np.split(content, [len(content) // 8 * 8])
-    whole = words.view(np.uint64)
-    pages, last = np.split(whole, [len(whole) // WORDS * WORDS])
-    sums = pages.reshape(-1, WORDS).sum(1, dtype=np.uint64)
-    return folders.digest(sums.tobytes() + last.tobytes() + rest.tobytes() + len(content).to_bytes(8, "little"))
 
 
 def sealed(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +36,7 @@ def unsealed(state: Any) -> dict[str, Any]:
 
 
 def _digest(state: Mapping[str, Any]) -> str:
-    return folders.digest(json.dumps(_summary(state), sort_keys=True).encode())
+    return digests.digest(json.dumps(_summary(state), sort_keys=True).encode())
 
 
 def is_plain(value: Any) -> bool:
@@ -70,7 +53,7 @@ def _summary(value: Any, level: int = 0) -> Any:
         flat = value.cpu().contiguous().reshape(-1)
         # Of no value or one, any stride passes for contiguous.
         content = flat.as_strided(flat.shape, (1,), flat.storage_offset()).view(torch.uint8).numpy()
-        return [str(value.dtype), list(value.shape), digest_of_bytes(content)]
+        return [str(value.dtype), list(value.shape), digests.digest_of_bytes(content)]
     if level < DEEPEST and isinstance(value, Mapping):
         return {str(name): _summary(one, level + 1) for name, one in value.items()}
     if level < DEEPEST and isinstance(value, (list, tuple)):

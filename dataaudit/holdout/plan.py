@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from dataaudit.common import checks, folders
+from dataaudit.common import checks, digests
 from dataaudit.common.types import BoolArray, IntArray
 from dataaudit.errors import SettingError
 from dataaudit.tasks.base import Task
@@ -161,13 +161,13 @@ class Plan:
         if self.task.name != CLASSIFICATION.name:
             identity["task"] = self.task.name
         if self.design in ("stratified", "folds"):
-            identity["labels"] = folders.digest(np.ascontiguousarray(self.labels).data)
+            identity["labels"] = digests.digest(np.ascontiguousarray(self.labels).data)
         return identity
 
     @property
     def fingerprint(self) -> str:
         """Digest of `describe`, 32 hexadecimal digits."""
-        return folders.digest(json.dumps(self.describe(), sort_keys=True).encode())
+        return digests.digest(json.dumps(self.describe(), sort_keys=True).encode())
 
 
 def _millionths(ratio: float) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.common.claims import Claims
 from dataaudit.errors import StorageError
 from dataaudit.holdout.plan import Run
@@ -75,7 +75,7 @@ class Store:
         for part in ("data", "recipe", "plan"):
             if manifest[part] != belongs[part]:
                 about = (described["about"].get(part, {}) for described in (manifest, belongs))
-                differs = folders.difference(*about)
+                differs = digests.difference(*about)
                 detail = "{}: {!r} there, {!r} here".format(*differs) if differs else "of the same description"
                 raise StorageError(
                     f"a store of another {'data set' if part == 'data' else part} at {self.url}: fingerprint "
@@ -129,7 +129,7 @@ class Store:
             if isinstance(error.__cause__, FileNotFoundError):
                 return None
             raise
-        known, checksum = name.rsplit("-", 1)[-1].removesuffix(".npz"), folders.digest(content)
+        known, checksum = name.rsplit("-", 1)[-1].removesuffix(".npz"), digests.digest(content)
         if checksum != known:
             raise DamagedRecordError(
                 f"{name} with {len(content)} bytes and checksum {checksum}", f"checksum {known}", "make it again"
@@ -143,7 +143,7 @@ class Store:
         """Put a record into the folder, whole or not at all."""
         content = record.to_bytes()
         with self._explained():
-            self._put(f"{_folder(record.run.ratio)}/{record.run.number:06d}-{folders.digest(content)}.npz", content)
+            self._put(f"{_folder(record.run.ratio)}/{record.run.number:06d}-{digests.digest(content)}.npz", content)
 
     def put_aside(self, name: str) -> None:
         """Rename a damaged record, for another to be made, if another process has not done so."""

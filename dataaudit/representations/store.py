@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import AnyArray
 from dataaudit.data.derived import STREAM
@@ -193,7 +193,7 @@ class OnDisk:
                 with content, memoryview(content) as view:
                     starts = [len(header), *ends[:-1]]
                     good = view[: len(header)] == header and all(
-                        folders.digest(view[start:end]) == digest
+                        digests.digest(view[start:end]) == digest
                         for start, end, (_, digest) in zip(starts, ends, blocks, strict=True)
                     )
         if not good:
@@ -231,7 +231,7 @@ class OnDisk:
             file.write(content.data)
             file.flush()
             os.fsync(file.fileno())
-        self._blocks.append((self.done + len(content), folders.digest(content.data)))
+        self._blocks.append((self.done + len(content), digests.digest(content.data)))
         self._waiting = []
         features, kind = self._shape or (0, "")
         described = {"rows": self._n, "features": features, "dtype": kind, "blocks": self._blocks}

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 import dataaudit
 from dataaudit import Audit
-from dataaudit.common import folders
+from dataaudit.common import digests
 from dataaudit.errors import DataError, SettingError, StorageError
 
 
@@ -188,7 +188,7 @@ def damage(kind, folder):
     else:
         content["files"]["examples"]["name"] = "../secret.parquet"
         content.pop("blake2b")
-        content["blake2b"] = folders.digest(json.dumps(content, sort_keys=True).encode())
+        content["blake2b"] = digests.digest(json.dumps(content, sort_keys=True).encode())
         manifest.write_text(json.dumps(content))
 
 

@@ -10,7 +10,7 @@ import dataaudit
 from dataaudit.cluster.engine import RayEngine
 from dataaudit.cluster.folder import BlockFolder
 from dataaudit.cluster.tally import Tally
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.density.exact import CpuEngine, ReferenceEngine
 from dataaudit.errors import MissingPackageError, StorageError
 
@@ -95,7 +95,7 @@ def test_damaged_files_are_named_and_made_again(rows, job, tmp_path):
 def in_place_of(path, content):
     """Put other content in the place of a file, under the digest that it has."""
     path.unlink()
-    digest = folders.digest(np.ascontiguousarray(content).data) if isinstance(content, np.ndarray) else "0" * 32
+    digest = digests.digest(np.ascontiguousarray(content).data) if isinstance(content, np.ndarray) else "0" * 32
     forged = path.with_name(f"{path.stem.rsplit('-', 1)[0]}-{digest}.npy")
     if isinstance(content, np.ndarray):
         np.save(forged, content)
@@ -148,7 +148,7 @@ def test_tasks_that_there_are_not_are_damage(rows, job, tmp_path, name):
     opened(tmp_path).close()
     (inside,) = tmp_path.glob("sums-*")
     sums = np.zeros((2, made.schedule.rows))
-    np.save(inside / f"{name}-{folders.digest(sums.data)}.npy", sums)
+    np.save(inside / f"{name}-{digests.digest(sums.data)}.npy", sums)
     folder = opened(tmp_path)
     tally, computed, _ = carried(made, folder)
     folder.close()
@@ -161,7 +161,7 @@ def test_links_are_not_followed(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     block = np.zeros((2, 80))
-    name = f"000001-{folders.digest(block.data)}.npy"
+    name = f"000001-{digests.digest(block.data)}.npy"
     np.save(elsewhere / name, block)
     opened(tmp_path / "own").close()
     (inside,) = (tmp_path / "own").glob("sums-*")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.errors import StorageError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -276,10 +276,10 @@ def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch):
 
 def test_differences_are_named_by_their_path():
     here = {"a": 1, "b": {"c": [1, 2], "d": None}}
-    assert folders.difference({"a": 1, "b": {"c": [1, 2]}}, here) is None
-    assert folders.difference({"a": 1, "b": {"c": [1, 3]}}, here) == ("b.c", [1, 3], [1, 2])
+    assert digests.difference({"a": 1, "b": {"c": [1, 2]}}, here) is None
+    assert digests.difference({"a": 1, "b": {"c": [1, 3]}}, here) == ("b.c", [1, 3], [1, 2])
     # Tuples read back as lists.
-    assert folders.difference({"a": [1, 2]}, {"a": (1, 2)}) is None
+    assert digests.difference({"a": [1, 2]}, {"a": (1, 2)}) is None
 
 
 def test_threads_are_kept_out_and_wait_as_long_as_is_said(tmp_path):
@@ -361,18 +361,20 @@ def notes(monkeypatch):
 
 
 def test_a_sealed_file_is_what_was_written_or_refused(notes):
-    sealed = notes.sealed(b"content")
-    assert notes.unsealed(sealed, "file") == b"content"
+    content = np.frombuffer(b"content\nof lines", np.uint8)
+    sealed = np.concatenate([content, np.frombuffer(notes.foot(content), np.uint8)])
+    np.testing.assert_array_equal(notes.unsealed(sealed, "file"), content)
     for place in range(len(sealed)):
         for bit in range(8):
-            changed = bytearray(sealed)
+            changed = sealed.copy()
             changed[place] ^= 1 << bit
-            with pytest.raises(StorageError):
-                notes.unsealed(bytes(changed), "file")
-        with pytest.raises(StorageError):
+            with pytest.raises(StorageError, match="damaged"):
+                notes.unsealed(changed, "file")
+        with pytest.raises(StorageError, match="damaged"):
             notes.unsealed(sealed[:place], "file")
-    with pytest.raises(StorageError, match="begins with b'dataaudit notes 2"):
-        notes.unsealed(sealed.replace(b" 3 ", b" 2 "), "file")
+    for other in (dataclasses.replace(notes, version=2), dataclasses.replace(notes, format="dataaudit letters")):
+        with pytest.raises(StorageError, match=rf"ends with b'{other.format} {other.version}'; expected a file of"):
+            notes.unsealed(np.concatenate([content, np.frombuffer(other.foot(content), np.uint8)]), "file")
 
 
 def test_a_description_counts_by_what_it_says():

@@ -14,7 +14,7 @@ import dataaudit
 from dataaudit.curriculum.samplers import CurriculumSampler, DistributedCurriculumSampler
 from dataaudit.curriculum.trainers import RecordDynamics, carry_rows, curriculum_trainer, with_row_index
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.errors import DataError, ModelError, SettingError
+from dataaudit.errors import DataError, ModelError, SettingError, StorageError
 
 N, CLASSES = 37, 3
 
@@ -591,7 +591,7 @@ def test_a_damaged_record_is_told(tmp_path):
             torch.save({"other": 1}, path)
         else:
             path.write_bytes(content)
-        with pytest.raises(DataError, match="damaged"):
+        with pytest.raises(StorageError, match="damaged"):
             trainer.train(resume_from_checkpoint=str(path.parent))
 
 

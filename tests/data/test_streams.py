@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dataaudit import score
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.data import as_examples, streams
 from dataaudit.errors import DataError, RowError, StorageError
 
@@ -182,7 +182,7 @@ def sealed_again(folder):
     described = folders.read(folder / "stream.json")
     for part in described["parts"]:
         if (folder / part["file"]).exists():
-            part["digest"] = folders.digest((folder / part["file"]).read_bytes())
+            part["digest"] = digests.digest((folder / part["file"]).read_bytes())
     folders.replace(folder / "stream.json", described)
 
 

@@ -1,6 +1,7 @@
 """A state that was damaged or made up is refused whole, whatever of it is wrong."""
 
 import copy
+import os
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataaudit import Recorder
-from dataaudit.curriculum.trainers.state import load_record, save_record
-from dataaudit.dynamics.sealing import digest_of_bytes, sealed, unsealed
-from dataaudit.errors import DataAuditError
+from dataaudit.common.digests import digest_of_bytes
+from dataaudit.curriculum.trainers.state import KIND, load_record, save_record
+from dataaudit.dynamics.sealing import sealed, unsealed
+from dataaudit.errors import DataAuditError, StorageError
 
 
 def recorded(n=21, classes=3, epochs=4, begun=True, **options):
@@ -182,11 +184,58 @@ def test_every_flipped_bit_and_every_cut_is_seen(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize("content", [b"", b"other" * 10, b"PK\3\4" + bytes(60)])
-def test_a_file_with_a_right_digest_may_be_anything(tmp_path, content):
-    digest = digest_of_bytes(np.frombuffer(content, np.uint8))
-    (tmp_path / "dataaudit_0.pt").write_bytes(content + digest.encode())
+def test_a_file_with_a_right_foot_may_be_anything(tmp_path, content):
+    (tmp_path / "dataaudit_0.pt").write_bytes(content + KIND.foot(np.frombuffer(content, np.uint8)))
     with pytest.raises(DataAuditError, match="damaged"):
         load_record(tmp_path, Recorder(21, 3), 0, 1, "cpu")
+
+
+def place(make):
+    """Put something else in the place of a record."""
+
+    def placed(path):
+        path.rename(path.parent.parent / "outside.pt")
+        make(path)
+
+    return placed
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        place(lambda path: path.symlink_to(path.parent.parent / "outside.pt")),
+        place(lambda path: path.symlink_to("nowhere")),
+        place(lambda path: path.mkdir()),
+        place(os.mkfifo),
+    ],
+)
+def test_what_is_no_file_is_neither_read_nor_written_through(tmp_path, make):
+    folder = tmp_path / "checkpoint"
+    save_record(folder, recorded(), True, 0, 1, None)
+    [path] = folder.iterdir()
+    make(path)
+    outside = (tmp_path / "outside.pt").read_bytes()
+    fresh = Recorder(21, 3)
+    with pytest.raises(StorageError):
+        load_record(folder, fresh, 0, 1, "cpu")
+    assert fresh.epochs == 0
+    if path.is_dir():
+        path.rmdir()
+    save_record(folder, recorded(epochs=1), True, 0, 1, None)
+    load_record(folder, fresh, 0, 1, "cpu")
+    assert fresh.epochs == 1
+    assert (tmp_path / "outside.pt").read_bytes() == outside
+
+
+def test_what_a_killed_save_leaves_is_removed_by_the_next(tmp_path):
+    save_record(tmp_path, recorded(epochs=1), True, 0, 1, None)
+    own, another = (tmp_path / f"dataaudit_{rank}.pt.{'0' * 32}.partial" for rank in (0, 1))
+    own.write_bytes(b"half")
+    another.write_bytes(b"of another process, which writes it")
+    load_record(tmp_path, fresh := Recorder(21, 3), 0, 1, "cpu")
+    assert fresh.epochs == 1
+    save_record(tmp_path, recorded(), True, 0, 1, None)
+    assert {path.name for path in tmp_path.iterdir()} == {"dataaudit_0.pt", another.name}
 
 
 @given(st.binary(min_size=1, max_size=9000), st.data())

@@ -8,7 +8,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from dataaudit.common import folders
+from dataaudit.common import digests, folders
 from dataaudit.errors import StorageError
 from dataaudit.holdout.base import Outcome
 from dataaudit.holdout.plan import Plan, Run
@@ -181,7 +181,7 @@ def archive(parts):
 def test_what_no_run_leaves_is_damage(store, content):
     store.open(BELONGS)
     files, root = fsspec.core.url_to_fs(store.url)
-    path = f"ratio-0.700000/000003-{folders.digest(content)}.npz"
+    path = f"ratio-0.700000/000003-{digests.digest(content)}.npz"
     files.makedirs(f"{root}/ratio-0.700000", exist_ok=True)
     files.pipe_file(f"{root}/{path}", content)
     with pytest.raises(DamagedRecordError):
@@ -206,7 +206,7 @@ def test_links_are_not_followed(tmp_path):
             call()
     assert [path.name for path in elsewhere.iterdir()] == [film.name]
     (tmp_path / "runs/ratio-0.500000").mkdir()
-    name = f"ratio-0.500000/000003-{folders.digest(b'precious')}.npz"
+    name = f"ratio-0.500000/000003-{digests.digest(b'precious')}.npz"
     (tmp_path / "runs" / name).symlink_to(film)
     with pytest.raises(DamagedRecordError, match="link"):
         store.read(name, 19)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,11 @@ import torch
 from dataaudit.common import folders
 from dataaudit.common.types import FloatArray
 from dataaudit.dynamics.recorder import Recorder
-from dataaudit.dynamics.sealing import digest_of_bytes, is_plain, sealed
+from dataaudit.dynamics.sealing import is_plain, sealed
 from dataaudit.errors import DataError
 
-KIND = folders.FileKind("dataaudit checkpoint record", 2, r"dataaudit_\d+\.pt")
+KIND = folders.FileKind("dataaudit checkpoint record", 3, r"dataaudit_\d+\.pt")
 KEYS = {"recorder", "unfinished", "processes", "losses"}
-DIGEST = 32
-"""Bytes of the digest of all others at a file's end."""
 
 
 def pack(
@@ -76,30 +72,24 @@ def _check(content: Any, recorder: Recorder, where: str) -> None:
 def save_record(
     folder: Path, recorder: Recorder, unfinished: bool, rank: int, processes: int, losses: FloatArray | None
 ) -> None:
-    """Write the record of one process into a checkpoint folder; whole or not at all, its digest at the end."""
+    """Write the record of one process into a checkpoint folder; whole or not at all, sealed."""
     path = folder / _name(rank)
-    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with folders.explained(path, (OSError, RuntimeError)):
-            folder.mkdir(parents=True, exist_ok=True)
-            torch.save(_packed(recorder, unfinished, processes, losses), beside)
-            digest = digest_of_bytes(np.memmap(beside, np.uint8, "r"))
-            with beside.open("ab") as file:
-                file.write(digest.encode())
+    with folders.explained(path, (OSError, RuntimeError)):
+        folder.mkdir(parents=True, exist_ok=True)
+        with folders.lock(path, folders.PATIENCE):
+            folders.sweep(folder, 0, path.name)
+            with folders.writing(path) as file:
+                torch.save(_packed(recorder, unfinished, processes, losses), file)
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+                file.write(KIND.foot(np.memmap(file, np.uint8, "r")))
 
 
 def load_record(
     folder: Path, recorder: Recorder, rank: int, processes: int, device: torch.device | str
 ) -> tuple[bool, FloatArray | None]:
-    """Restore what `save_record` wrote, as `unpack`; a `DataError` if there is none, or a damaged or foreign one."""
+    """Restore what `save_record` wrote, as `unpack`; raises `DataError` if there is none, or `StorageError`."""
     path = folder / _name(rank)
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise DataError(
             f"a checkpoint without {path.name} in {folder}",
             "the record that the callback saves in every checkpoint",
@@ -118,16 +108,14 @@ def _damaged(where: object) -> DataError:
 
 def _read(path: Path) -> Any:
     """Content of a file, mapped, if its bytes are those that were written."""
-    with folders.explained(path):
-        if path.stat().st_size <= DIGEST:
-            raise _damaged(path)
-        content = np.memmap(path, np.uint8, "r")
-    if digest_of_bytes(content[:-DIGEST]).encode() != content[-DIGEST:].tobytes():
-        raise _damaged(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # A file with a right digest may be anyone's, and torch has no one kind of error.
-        raise _damaged(path) from error
+    with folders.explained(path), folders.opened(path) as file:
+        if not os.fstat(file.fileno()).st_size:
+            raise folders.damaged(path)
+        KIND.unsealed(np.memmap(file, np.uint8, "r"), path)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except Exception as error:  # A file with a right foot may be anyone's, and torch has no one kind of error.
+            raise _damaged(path) from error
 
 
 def _name(rank: int) -> str:
