@@ -32,7 +32,8 @@ def checked(fields: Mapping[str, Any], claims: Claims) -> dict[str, Any]:
     claims.check(classes, "no classes", "one at least")
     for name in classes:
         claims.text("a class name", name)
-    labels = claims.array("labels", fields["labels"], "i", (None,), 0, len(classes) - 1)
+    # A record alone has no label of rows that were never seen: -1.
+    labels = claims.array("labels", fields["labels"], "i", (None,), -1, len(classes) - 1)
     claims.check(len(labels), "no examples", "one at least")
     n, c = len(labels), len(classes)
     identity = fields["identity"]
@@ -148,7 +149,7 @@ def _dynamics(value: Any, n: int, c: int, claims: Claims) -> Dynamics:
 def _errors(value: Any, n: int, c: int, claims: Claims) -> LabelErrors:
     parts = claims.entries("label_errors", value, *LabelErrors.__dataclass_fields__)
     claims.array("probability of errors", parts["probability"], "f", (n,), 0, 1 + 1e-9, nan=True)
-    claims.array("rival", parts["rival"], "i", (n,), 0, c - 1)
+    claims.array("rival", parts["rival"], "i", (n,), -1, c - 1)
     for name in ("lower", "upper"):
         claims.number(name, parts[name], 0, 1)
     pairs = claims.array("pairs", parts["pairs"], "i", (None, 2), 0, c - 1)
