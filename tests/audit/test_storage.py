@@ -50,7 +50,7 @@ NESTED = functools.reduce(lambda inner, _: [inner], range(99), 0)
 WHOLE, SHARES = np.arange(N) % 3, np.linspace(0, 1, N)
 FORGED = [
     ("labels", WHOLE + 1),
-    ("labels", WHOLE - 1),
+    ("labels", WHOLE - 2),
     ("labels", WHOLE * 1.0),
     ("labels", WHOLE[1:]),
     ("class_names", ()),
@@ -114,7 +114,7 @@ FORGED = [
     ("dynamics.epoch_weights", np.ones(5)),
     ("label_errors.probability", SHARES * 1.33),
     ("label_errors.probability", SHARES - 0.1),
-    ("label_errors.rival", WHOLE - 1),
+    ("label_errors.rival", WHOLE - 2),
     ("label_errors.rival", WHOLE + 1),
     ("label_errors.rate", 1.5),
     ("label_errors.rate", None),
