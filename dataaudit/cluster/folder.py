@@ -178,4 +178,4 @@ def _name(array: FloatArray) -> str:
 
 
 def _put(path: Path, array: FloatArray) -> None:
-    folders.put(path, folders.npy_header(array.shape, array.dtype.str), np.ascontiguousarray(array).data)
+    folders.put(path, digests.npy_header(array.shape, array.dtype.str), np.ascontiguousarray(array).data)

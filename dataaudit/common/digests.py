@@ -1,8 +1,9 @@
-"""Digests of bytes, and differences of what is described."""
+"""Digests and headers of what is written, and differences of what is described."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -48,3 +49,10 @@ def _flat(fields: Any, path: str = "") -> dict[str, Any]:
     for name, value in fields.items():
         flat |= _flat(value, f"{path}.{name}" if path else str(name))
     return flat
+
+
+def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """Header of an .npy file of a C-contiguous array."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
 import json
 import os
 import re
@@ -21,8 +20,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-
-import numpy as np
 
 from dataaudit.common.digests import digest, digest_of_bytes
 from dataaudit.common.types import AnyArray
@@ -115,10 +112,7 @@ class FolderKind:
         return manifest
 
     def begin(self, folder: Path, fields: Mapping[str, Any], ours: Collection[str] = ()) -> dict[str, Any]:
-        """Manifest of a folder, made of `fields` where there is none; another process may have been first.
-
-        Takes the lock of the manifest for a moment.
-        """
+        """Manifest of a folder, made of `fields` where there is none; another process may have been first."""
         manifest = self.open(folder, ours)
         if manifest is None:
             with lock(folder / self.manifest, PATIENCE):
@@ -126,6 +120,28 @@ class FolderKind:
                     self.write(folder, fields)
             manifest = self.read(folder)
         return manifest
+
+    def renew(
+        self, folder: Path, fields: Mapping[str, Any], ours: Collection[str] = ()
+    ) -> tuple[dict[str, Any], list[str]]:
+        """As `begin`, and names under which a damaged manifest was put aside, with what cannot be told to belong."""
+        try:
+            return self.begin(folder, fields, ours), []
+        except DamagedError:
+            with lock(folder / self.manifest, PATIENCE):
+                aside = self._put_aside(folder)
+        return self.begin(folder, fields, ours), aside
+
+    def _put_aside(self, folder: Path) -> list[str]:
+        try:
+            if os.path.lexists(folder / self.manifest):
+                self.read(folder)
+            return []
+        except DamagedError:
+            with explained(folder):
+                inside = [path for path in sorted(folder.iterdir()) if re.fullmatch(self.files, path.name)]
+            # The manifest last: until then the next call does the same.
+            return [put_aside(path).name for path in (*inside, folder / self.manifest)]
 
     def refuse_strangers(self, folder: object, names: Iterable[str]) -> None:
         """Raise `StorageError` if names in a folder are neither locks nor half-written or damaged files."""
@@ -143,7 +159,8 @@ class FolderKind:
         return self.check(decoded(content_of(path, LARGEST), path), folder)
 
     def check(self, manifest: dict[str, Any], folder: object) -> dict[str, Any]:
-        """Manifest without its checksum, or a `StorageError` if it is of another kind or version, or damaged."""
+        """Manifest without its checksum, or a `StorageError` if it is damaged, or of another kind or version."""
+        held = unsealed(manifest, f"{folder}/{self.manifest}")
         kind = (manifest.get("format"), manifest.get("version"))
         if kind != (self.format, self.version):
             raise StorageError(
@@ -151,7 +168,7 @@ class FolderKind:
                 f"format {(self.format, self.version)!r}",
                 "use the version of dataaudit that wrote it, or name another folder",
             )
-        return unsealed(manifest, f"{folder}/{self.manifest}")
+        return held
 
     def describe(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Manifest of some fields."""
@@ -341,10 +358,7 @@ def sync(folder: Path) -> None:
 
 
 def sweep(folder: Path, age: float = STALE, name: str = "") -> None:
-    """Remove what killed writers left half written, if it is `age` seconds old; 0 where a lock keeps others out.
-
-    Of the file `name` only, if it is given.
-    """
+    """Remove what killed writers left half written, of the file `name` if given, `age` seconds old; 0 under a lock."""
     for path in folder.glob(f"{name}*.partial"):
         with suppress(OSError):
             if PARTIAL.fullmatch(path.name) and time.time() - path.lstat().st_mtime >= age:
@@ -381,10 +395,3 @@ def _release(file: IO[bytes], path: Path) -> None:
         path.unlink()
     # A forked process has the file open too, and would hold it on.
     fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
-    """Header of an .npy file of a C-contiguous array."""
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
-    return file.getvalue()

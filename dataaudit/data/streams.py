@@ -51,10 +51,11 @@ def stored_stream(
     arrow = head.select_columns(columns).with_format("arrow")[:]
     described = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}
     folders.refuse_link(folder)
-    KIND.begin(folder, {**described, "parts": [], "complete": False})
+    _, aside = KIND.renew(folder, {**described, "parts": [], "complete": False})
     with folders.lock(folder / KIND.manifest, folders.PATIENCE):
         folders.sweep(folder, 0)
         files, notes = _write(plain.select_columns(columns), kept, folder, described, progress)
+    notes += [f"{folder / KIND.manifest} was damaged: the stream was stored again"] if aside else []
     return datasets.concatenate_datasets([datasets.Dataset.from_file(str(file)) for file in files]), notes
 
 

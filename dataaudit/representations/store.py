@@ -24,9 +24,14 @@ from dataaudit.common.types import AnyArray
 from dataaudit.data.derived import STREAM
 from dataaudit.errors import StorageError
 from dataaudit.representations.keep import Keep
+from dataaudit.representations.spaces import SPACES
 
 KIND = folders.FolderKind(
-    "dataaudit representations", 2, "representations.json", "one of representations", r"[^/]+\.(npy|json)"
+    "dataaudit representations",
+    2,
+    "representations.json",
+    "one of representations",
+    rf"({'|'.join(SPACES)})(-[^/]+-[0-9a-f]{{12}})?\.(npy|json)",
 )
 BLOCK = 32 * 2**20
 """Bytes that are written at a time, and can be lost by a crash."""
@@ -42,7 +47,7 @@ class RowStore:
     def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
         self.folder, self._data, self._model = Path(folder), data, model
         self._used: list[OnDisk] = []
-        manifest = KIND.begin(self.folder, {"data": data}, (STREAM,))
+        manifest, self._aside = KIND.renew(self.folder, {"data": data}, (STREAM,))
         if manifest.get("data") != data:
             raise StorageError(
                 f"representations of another data set at {folder}: fingerprint {manifest.get('data')}",
@@ -99,7 +104,7 @@ class RowStore:
             rows.path.name: {"bytes": rows.path.stat().st_size if rows.done else 0, "made_from_row": rows.begun}
             for rows in self._used
         }
-        damaged = [name for rows in self._used for name in rows.damaged]
+        damaged = [*self._aside, *(name for rows in self._used for name in rows.damaged)]
         return {"folder": str(self.folder), "files": used, **({"damaged": damaged} if damaged else {})}
 
 
@@ -175,7 +180,7 @@ class OnDisk:
         """Header, and bytes of a row."""
         assert self._shape is not None
         features, kind = self._shape
-        return folders.npy_header((self._n, features), kind), features * np.dtype(kind).itemsize
+        return digests.npy_header((self._n, features), kind), features * np.dtype(kind).itemsize
 
     def _verify(self, blocks: Sequence[tuple[int, str]]) -> None:
         """Raise unless the file holds some blocks."""

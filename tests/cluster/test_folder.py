@@ -103,7 +103,7 @@ def in_place_of(path, content):
         forged.write_bytes(content)
 
 
-HEAD = folders.npy_header((2, 3), "<f8")
+HEAD = digests.npy_header((2, 3), "<f8")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ HEAD = folders.npy_header((2, 3), "<f8")
             "zeros": bytes(300),
             "an open bracket": HEAD[:12] + b"{'shape': (((((" + bytes(100),
             "many brackets": HEAD[:10] + b"(" * 118 + bytes(48),
-            "more than there is": folders.npy_header((2, 2**60), "<f8") + bytes(48),
+            "more than there is": digests.npy_header((2, 2**60), "<f8") + bytes(48),
             "a negative size": HEAD.replace(b"(2, 3)", b"(-2,3)") + bytes(48),
             "objects": HEAD.replace(b"'<f8'", b"'|O' ") + bytes(48),
             "one dimension": np.zeros(6),

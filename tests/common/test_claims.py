@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from dataaudit.common import folders
+from dataaudit.common import digests
 from dataaudit.common.claims import Claims
 from dataaudit.errors import StorageError
 
@@ -27,7 +27,7 @@ def npz(**arrays):
 
 
 def header(shape, kind="<f8"):
-    return folders.npy_header(shape, kind)
+    return digests.npy_header(shape, kind)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,8 @@ def test_other_kinds_and_versions_are_refused(kind, entry, tmp_path):
     manifest = folder / KINDS[kind].manifest
     content = json.loads(manifest.read_text())
     assert (content["format"], content["version"]) == (KINDS[kind].format, KINDS[kind].version)
-    manifest.write_text(json.dumps(content | {entry: "another"}))
+    del content[folders.SEAL]
+    folders.replace(manifest, content | {entry: "another"})
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(StorageError) as caught:
         make.OPEN[kind](folder)
@@ -133,23 +134,59 @@ def test_other_kinds_and_versions_are_refused(kind, entry, tmp_path):
     assert after == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_manifest_that_says_something_else_is_refused(kind, tmp_path):
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def without_seal(content):
+    fields = json.loads(content)
+    return json.dumps({name: fields[name] for name in fields if name != folders.SEAL}).encode()
+
+
+DAMAGE = {
+    "another entry": lambda content: json.dumps(json.loads(content) | {"another": 1}).encode(),
+    "another version": lambda content: re.sub(rb'"version": \d+', b'"version": 99', content),
+    "another format": lambda content: content.replace(b"dataaudit ", b"dataaudis "),
+    "no seal": without_seal,
+    "cut": cut,
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+    "a list": lambda content: b"[]",
+}
+CACHES = ("representations", "stream")
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in CACHES])
+def test_a_damaged_manifest_is_refused(kind, damage, tmp_path):
     shutil.copytree(FIXTURES / kind, tmp_path / kind)
     manifest = tmp_path / kind / KINDS[kind].manifest
-    content = json.loads(manifest.read_text())
-    for changed in (content | {"another": 1}, {name: content[name] for name in content if name != folders.SEAL}):
-        manifest.write_text(json.dumps(changed))
-        with pytest.raises(StorageError, match=r"damaged: its checksum is another; expected what was written there"):
-            make.OPEN[kind](tmp_path / kind)
+    manifest.write_bytes(DAMAGE[damage](manifest.read_bytes()))
+    with pytest.raises(StorageError, match=r"damaged: its checksum is another; expected what was written|is not JSON"):
+        make.OPEN[kind](tmp_path / kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_no_manifest_is_refused(kind, tmp_path):
-    for content in ("{", "[]"):
-        (tmp_path / KINDS[kind].manifest).write_text(content)
-        with pytest.raises(StorageError, match="JSON" if content == "{" else r"format \(None, None\)"):
-            make.OPEN[kind](tmp_path)
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("kind", CACHES)
+def test_a_cache_with_a_damaged_manifest_is_put_aside_and_made_again(kind, damage, tmp_path):
+    folder = tmp_path / kind
+    shutil.copytree(FIXTURES / kind, folder)
+    (folder / "config.json").write_text("mine") if damage == "cut" else None
+    whole = {name: path.read_bytes() for name, path in files_of(folder).items() if name != "config.json"}
+    whole[KINDS[kind].manifest] = DAMAGE[damage](whole[KINDS[kind].manifest])
+    (folder / KINDS[kind].manifest).write_bytes(whole[KINDS[kind].manifest])
+    if damage == "cut":
+        with pytest.raises(StorageError, match=r"config\.json"):
+            make.OPEN[kind](folder)
+        assert (folder / "config.json").read_text() == "mine"
+        (folder / "config.json").unlink()
+    make.OPEN[kind](folder)
+    KINDS[kind].read(folder)
+    aside = [path.name for path in folder.glob("*.damaged")]
+    assert {name[: -len(".damaged") - 33]: (folder / name).read_bytes() for name in aside} == whole
+    before = {name: path.stat().st_ino for name, path in files_of(folder).items()}
+    make.OPEN[kind](folder)
+    assert {name: path.stat().st_ino for name, path in files_of(folder).items()} == before
 
 
 @pytest.mark.parametrize("kind", KINDS)

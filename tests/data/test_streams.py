@@ -206,6 +206,16 @@ def test_a_damaged_file_is_named_put_aside_and_written_again(whole, tmp_path, sm
     assert stored(whole.to_iterable_dataset(), tmp_path).notes == ()
 
 
+def test_a_damaged_index_is_named_and_the_stream_stored_again(whole, tmp_path, small_parts):
+    stored(whole.to_iterable_dataset(), tmp_path)
+    path = tmp_path / "stream/stream.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    found = stored(whole.to_iterable_dataset(), tmp_path)
+    assert found.notes == (f"{path} was damaged: the stream was stored again",)
+    np.testing.assert_array_equal(found.read(np.arange(600)), np.array(whole["embedding"], np.float32))
+    assert stored(whole.to_iterable_dataset(), tmp_path).notes == ()
+
+
 @pytest.mark.parametrize(
     "forged",
     [

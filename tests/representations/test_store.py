@@ -224,6 +224,18 @@ def test_a_damaged_file_is_named_put_aside_and_made_again(data, tmp_path, small_
     assert "damaged" not in scored(data, tmp_path, ["density/hidden"]).settings["cache"]
 
 
+def test_a_damaged_manifest_is_named_and_rows_are_made_again(data, tmp_path, small_blocks):
+    before = scored(data, tmp_path, ["density/hidden"])
+    path = tmp_path / "representations.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    audit = scored(data, tmp_path, ["density/hidden"])
+    assert set(rows_made(audit).values()) == {0}
+    assert len(audit.settings["cache"]["damaged"]) == 3
+    assert any(name.startswith(path.name) for name in audit.settings["cache"]["damaged"])
+    np.testing.assert_array_equal(audit.columns["density/hidden"], before.columns["density/hidden"])
+    assert "damaged" not in scored(data, tmp_path, ["density/hidden"]).settings["cache"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

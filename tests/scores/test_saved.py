@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dataaudit
-from dataaudit.common.folders import npy_header
+from dataaudit.common.digests import npy_header
 from dataaudit.errors import DataError, SettingError
 
 
