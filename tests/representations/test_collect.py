@@ -177,6 +177,7 @@ def test_confident_gradients_keep_their_digits():
 def test_reading_leaves_the_model_and_the_random_state_alone():
     model, _, y = fitted(Net())
     state = {name: value.clone() for name, value in model.module.state_dict().items()}
+    hooks = [dict(module._forward_hooks) for module in model.module.modules()]
     before = torch.get_rng_state()
     every = [Space(space) for space in ("hidden", "gradient", "gradient_linear", "gradient_sketch")]
     together = represent(model, every, y, 0, False)
@@ -184,7 +185,7 @@ def test_reading_leaves_the_model_and_the_random_state_alone():
     for name, value in model.module.state_dict().items():
         assert torch.equal(value, state[name])
     assert all(parameter.grad is None for parameter in model.module.parameters())
-    assert not any(module._forward_hooks for module in model.module.modules())
+    assert [dict(module._forward_hooks) for module in model.module.modules()] == hooks
     alone = represent(model, [Space("gradient_linear")], y, 0, False)[Space("gradient_linear")][0]
     for ours, theirs in zip(together[Space("gradient_linear")][0], alone, strict=True):
         np.testing.assert_array_equal(ours.delta, theirs.delta)

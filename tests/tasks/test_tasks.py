@@ -213,7 +213,7 @@ def test_holdout_runs_are_of_examples_and_their_tallies_of_units():
     holdout = Holdout(runs=6, ratio=0.7, backend="serial")
     plan = holdout.plan(labels, 0, task=TWO)
     runs = Execution(learner_of(inputs, labels, 3).fit_predict(), plan, holdout, [0.7], False, {})
-    runs.carry_out({})
+    runs.carry_out()
     found = runs.scores([0.7])
     assert (found.holdouts[0::2] == found.holdouts[1::2]).all()
     assert found.holdouts.sum() == 2 * 6 * (80 - plan.size(0.7))
@@ -231,7 +231,7 @@ def test_labels_that_are_all_alike_are_predicted_without_training():
     labels = np.array([[0, 1]] * 4)
     plan = Plan(labels, 0, task=TWO)
     runs = Execution(never, plan, Holdout(runs=2, backend="serial"), [0.5], False, {})
-    runs.carry_out({})
+    runs.carry_out()
     found = runs.scores([0.5])
     assert found.holdouts.sum() == 2 * 2 * 2
     np.testing.assert_array_equal(found.values, np.where(found.holdouts > 0, 1.0, np.nan))
@@ -244,7 +244,7 @@ def test_classes_without_a_unit_to_train_on_are_counted():
 
     trained, labels = [], np.array([[1, 0], [0, 1], [0, 0], [0, 1], [0, 0], [0, 1]])
     runs = Execution(guess, Plan(labels, 0, task=TWO), Holdout(runs=9, backend="serial"), [0.8], False, {})
-    runs.carry_out({})
+    runs.carry_out()
     assert runs.tallies[0.8].missing_classes == trained.count(False)
     assert 0 < trained.count(False) < 9
 
