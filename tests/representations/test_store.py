@@ -334,7 +334,7 @@ def test_folders_that_are_none(data, tmp_path):
         with pytest.raises(SettingError, match="path of a folder"):
             scored(data, wrong)
     (tmp_path / "old").mkdir()
-    (tmp_path / "old/representations.json").write_text('{"format": "dataaudit representations", "version": 0}')
+    folders.replace(tmp_path / "old/representations.json", {"format": "dataaudit representations", "version": 0})
     with pytest.raises(StorageError, match="use the version of dataaudit"):
         scored(data, tmp_path / "old")
 
