@@ -21,6 +21,8 @@ from dataaudit.errors import StorageError
 CASES = [case for kind in KINDS for case in import_module(f"benchmarks.faults.{kind}").cases() if case.brief]
 
 
+# Python drops an interrupt that falls into a finaliser, or into a callback of its garbage collector, and says so.
+@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.name}")
 def test_nothing_is_lost_silent_or_bare(case):
     row = run(case, 0, quick=True)
