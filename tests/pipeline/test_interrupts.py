@@ -187,16 +187,23 @@ def test_what_was_found_or_brought_before_counts(monkeypatch, noisy, network):
     assert "knn_c_score/input" in audit.settings["neighbours"]
 
 
-def test_a_recorder_that_was_brought_stays_one(noisy):
-    inputs, labels, _ = noisy
+class Pressed(CpuEngine):
+    """Ctrl-C where densities begin."""
+
+    def sums(self, *arguments):
+        press()
+
+
+def recorded(labels):
     recorder = Recorder(300, 3)
     recorder.update(np.arange(300), np.eye(3, dtype=np.float32)[labels], labels)
     recorder.end_epoch()
+    return recorder
 
-    class Pressed(CpuEngine):
-        def sums(self, *arguments):
-            press()
 
+def test_a_recorder_that_was_brought_stays_one(noisy):
+    inputs, labels, _ = noisy
+    recorder = recorded(labels)
     with pytest.raises(Interrupted) as caught:
         dataaudit.score(
             recorder,
@@ -269,14 +276,7 @@ def test_what_was_complete_before_any_epoch_is_kept(noisy, model, scorers, kept)
 
 def test_a_model_that_was_passed_trained_is_kept_whatever_was_asked(noisy, network):
     inputs, labels, _ = noisy
-    recorder = Recorder(300, 3)
-    recorder.update(np.arange(300), np.eye(3, dtype=np.float32)[labels], labels)
-    recorder.end_epoch()
-
-    class Pressed(CpuEngine):
-        def sums(self, *arguments):
-            press()
-
+    recorder = recorded(labels)
     scorers = ["knn_c_score/input", "density/input"]
     with pytest.raises(Interrupted) as caught:
         dataaudit.score(recorder, (inputs, labels), scorers, trained=network(), engine=Pressed(), progress=False)
