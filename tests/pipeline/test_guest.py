@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import warnings
@@ -25,7 +24,6 @@ import dataaudit
 from dataaudit import Holdout, Interrupted, LinearProbe, NearestNeighbours, Recipe, Recorder, score
 from dataaudit.cli import app
 from dataaudit.common import guest
-from dataaudit.errors import AuditWarning, ModelError, SettingError
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -307,74 +305,6 @@ def test_the_settings_say_what_was_set_aside(setting, said):
     assert found.settings.get("set_aside") == said
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_settings_tell_the_precision_that_was_trained_in(dtype, precision):
-    ran = []
-
-    class Model(nn.Linear):
-        def forward(self, inputs):
-            outputs = super().forward(inputs)
-            if self.training:
-                ran.append(outputs.dtype)
-            return outputs
-
-    with torch.autocast("cpu", torch.float16):
-        found = score(
-            Model(5, 3, dtype=dtype), (INPUTS, LABELS), "mean_margin", recipe=Recipe(epochs=1, precision=precision),
-            progress=False,
-        )  # fmt: skip
-    assert {str(one) for one in ran} == {f"torch.{found.settings['precision']}"}
-
-
-def test_a_model_without_values_is_refused_and_its_factory_is_not():
-    with torch.device("meta"):
-        with pytest.raises(ModelError, match="'meta'"):
-            score(net(), (INPUTS, LABELS), recipe=RECIPE, progress=False)
-        found = scored(net, scorers="mean_margin", recipe=RECIPE)
-    np.testing.assert_equal(found, scored(net, scorers="mean_margin", recipe=RECIPE))
-
-
-def test_a_model_that_a_factory_makes_is_of_the_callers_default_type():
-    with SETTINGS["default dtype"]():
-        found = score(lambda: net(dtype=None), (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
-    assert found.settings["precision"] == "float64"
-
-
-def test_weights_in_training_are_cast_anew_within_the_callers_autocast():
-    """Autocast keeps what it cast to its outermost end."""
-
-    class Twice(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(5, 5)
-            self.last = nn.Linear(5, 3)
-
-        def forward(self, inputs):
-            return self.last(self.layer(self.layer(inputs)))
-
-    torch.manual_seed(1)
-    model, recipe = Twice(), Recipe(epochs=3, precision="bfloat16", batch_size=16)
-    usual = scored(model, scorers="mean_margin", recipe=recipe)
-    with SETTINGS["autocast twice"]():
-        np.testing.assert_equal(scored(model, scorers="mean_margin", recipe=recipe), usual)
-
-
-class Undetermined(nn.Linear):
-    def forward(self, inputs):
-        outputs = super().forward(inputs)
-        if self.training:
-            torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
-        return outputs
-
-
-def test_operations_without_a_deterministic_version_are_explained():
-    model = Undetermined(5, 3)
-    with SETTINGS["deterministic"](), pytest.raises(SettingError, match=r"use_deterministic_algorithms.*warn_only"):
-        score(model, (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
-    score(model, (INPUTS, LABELS), "mean_margin", recipe=RECIPE, progress=False)
-
-
 class Stopped(Exception):
     pass
 
@@ -442,39 +372,6 @@ def test_all_is_put_back_wherever_ctrl_c_comes():
             in_threads(visit, timeout=5)
             moment += 1
     assert moment > 100
-
-
-def test_who_waits_for_long_says_so(monkeypatch):
-    monkeypatch.setattr(guest, "PATIENCE", 0.1)
-    with warnings.catch_warnings(record=True) as heard, guest.visiting():
-        warnings.simplefilter("always")
-        waiting = threading.Thread(target=visit, daemon=True)
-        waiting.start()
-        waiting.join(0.6)
-        assert waiting.is_alive()
-    waiting.join(5)
-    assert not waiting.is_alive()
-    assert [one.category for one in heard] == [AuditWarning]
-    assert "another thread" in str(heard[0].message)
-
-
-def test_warnings_of_the_library_are_the_callers():
-    """Those of other packages do not end a call where all are to be errors, and stay silent where the caller wants."""
-
-    def both(filter_):
-        with warnings.catch_warnings(record=True) as heard:
-            warnings.resetwarnings()
-            filter_()
-            with guest.visiting():
-                warnings.warn("somebody's", DeprecationWarning, stacklevel=2)
-                warnings.warn("ours", AuditWarning, stacklevel=2)
-        return [str(one.message) for one in heard]
-
-    with pytest.raises(AuditWarning, match="ours"):
-        both(lambda: warnings.simplefilter("error"))
-    assert both(lambda: warnings.simplefilter("error", DeprecationWarning)) == ["somebody's", "ours"]
-    assert both(lambda: warnings.simplefilter("ignore")) == []
-    assert both(lambda: warnings.simplefilter("always")) == ["somebody's", "ours"]
 
 
 # Threads.
@@ -549,50 +446,3 @@ def test_a_model_may_call_the_library():
         score(lambda: Model(5, 3), (INPUTS, LABELS), "c_score", recipe=RECIPE, progress=False,
               holdout=Holdout(runs=2, backend=backend))  # fmt: skip
         np.testing.assert_equal(inner[0], alone)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
-def test_a_forked_process_waits_for_nobody():
-    code = """
-import os, threading, time
-from dataaudit.common.guest import visiting
-held, done = threading.Event(), threading.Event()
-def hold():
-    with visiting():
-        held.set()
-        done.wait(60)
-thread = threading.Thread(target=hold)
-thread.start()
-held.wait()
-child = os.fork()
-if not child:
-    with visiting():
-        os._exit(7)
-end = time.monotonic() + 20
-while not (status := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
-    time.sleep(0.02)
-done.set()
-thread.join()
-print(os.waitstatus_to_exitcode(status[1]) if status[0] else "hangs")
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "7"
-
-
-def test_worker_processes_bear_strict_warnings():
-    """They take the flags of the interpreter, before the library is imported."""
-    code = """
-import numpy as np, dataaudit
-from dataaudit import Holdout, LinearProbe, backends
-if __name__ == "__main__":
-    rows = np.random.default_rng(0).normal(size=(30, 3))
-    holdout = Holdout(runs=2, backend=backends.Joblib(n_jobs=1))
-    data = (rows, np.arange(30) % 2)
-    audit = dataaudit.score(LinearProbe("logistic"), data, "c_score", holdout=holdout, progress=False)
-    print(audit.settings["holdout"]["failed"], audit.settings["set_aside"])
-"""
-    environment = {**os.environ, "PYTHONWARNINGS": "error::RuntimeWarning,error::FutureWarning"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, env=environment, check=False
-    )
-    assert done.stdout.strip() == "[] ['warnings as errors']", done.stderr
