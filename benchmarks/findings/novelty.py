@@ -39,8 +39,8 @@ from dataaudit.findings.novelty import novelty
 from dataaudit.learners.networks import MLP
 from dataaudit.learners.recipes import Recipe
 from dataaudit.learners.torch import TorchLearner
-from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import resolve
 from dataaudit.representations.collect import represent
 from dataaudit.representations.spaces import Space

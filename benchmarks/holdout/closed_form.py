@@ -32,9 +32,9 @@ from sklearn.datasets import load_digits
 import dataaudit
 from benchmarks.common import Array, symmetric, table, write
 from dataaudit import NeighbourCScore
-from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.closed_form import c_scores
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import Faiss, Torch, resolve
 from dataaudit.representations.spaces import Space
 

@@ -87,7 +87,7 @@ def compared(row: dict[str, Any], total: Array, same: Array, true: tuple[Array, 
 
 
 def covered(row: dict[str, Any], found: Any, true: tuple[Array, Array]) -> None:
-    from dataaudit.density.base import DensitySums, SumErrors
+    from dataaudit.density.sums import DensitySums, SumErrors
 
     errors = SumErrors(found.other_stderr, found.same_stderr, found.members, found.agreement)
     sums, n = DensitySums(found.total, found.same, {}, errors), len(found.total)

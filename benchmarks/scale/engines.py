@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.common import table, write
 from dataaudit.density import bandwidth
+from dataaudit.density.base import DensityEngine
 from dataaudit.density.engines import resolve
-from dataaudit.density.protocol import DensityEngine
 from dataaudit_kernels.agreement import SCORES, spearman
 
 CLASSES = 10

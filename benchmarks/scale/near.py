@@ -20,12 +20,12 @@ import numpy as np
 
 from benchmarks import common
 from dataaudit.density import bandwidth
+from dataaudit.density.base import Context
 from dataaudit.density.exact import CpuEngine
 from dataaudit.density.near import FaissEngine
-from dataaudit.density.protocol import Context
 from dataaudit.density.sampled import SampledEngine
-from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import Faiss
 from dataaudit.representations.spaces import Space
 from dataaudit_kernels.agreement import spearman

@@ -84,8 +84,8 @@ def anonymous() -> int:
 
 def child(path: Path, index: str) -> None:
     """Build the graph of the file at `path` and print what it took, as JSON."""
-    from dataaudit.neighbours.base import NeighbourNeed
     from dataaudit.neighbours.compute import neighbour_graph
+    from dataaudit.neighbours.graph import NeighbourNeed
     from dataaudit.neighbours.search import Faiss
 
     need, search = NeighbourNeed(Space("input"), depth=DEPTH), Faiss(index)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
     from dataaudit.evidence.base import Evidence
     from dataaudit.evidence.trained import TrainedModel
-    from dataaudit.neighbours.protocol import NeighbourSearch
+    from dataaudit.neighbours.base import NeighbourSearch
 
 
 COLUMNS = (

@@ -18,7 +18,7 @@ from dataaudit.findings import gather
 if TYPE_CHECKING:
     from dataaudit.common.types import IntArray
     from dataaudit.data.examples import Examples
-    from dataaudit.neighbours.base import Neighbours
+    from dataaudit.neighbours.graph import Neighbours
 
 
 class Findings(Exports):
@@ -347,7 +347,7 @@ class Findings(Exports):
         [0.4, 30.8]
         """
         from dataaudit.data.unseen import as_unseen
-        from dataaudit.density.base import multiple_of
+        from dataaudit.density.sums import multiple_of
         from dataaudit.findings import novelty, unseen
 
         k = checks.whole("k", k, 1, "pass score_new(..., k=10)")

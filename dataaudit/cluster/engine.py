@@ -26,9 +26,9 @@ from dataaudit.common import checks
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.ray_tasks import RayPool, TaskResources
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.density.base import DensitySums
+from dataaudit.density.base import PLAIN, BlockEngine, Context, DensityEngine
 from dataaudit.density.engines import REGISTRY
-from dataaudit.density.protocol import PLAIN, BlockEngine, Context, DensityEngine
+from dataaudit.density.sums import DensitySums
 from dataaudit.errors import SettingError, require
 from dataaudit.representations.base import Features, are_rows, rows_of
 
@@ -47,7 +47,7 @@ class RayEngine(DensityEngine):
     Parameters
     ----------
     engine
-        Engine that computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.protocol.BlockEngine`.
+        Engine that computes a block: "cpu", "triton" or "reference", or a `dataaudit.density.base.BlockEngine`.
         The CPU's threads are `num_cpus` where it does not say.
     folder
         Keeps finished blocks: killed, interrupted or stopped by a full disk, the same call goes on from them. It
@@ -106,7 +106,7 @@ class RayEngine(DensityEngine):
             inner.check()
 
     def sums(self, features: Features, labels: IntArray, bandwidth: float, context: Context = PLAIN) -> DensitySums:
-        """As `dataaudit.density.protocol.DensityEngine.sums`; finished blocks are kept if it raises.
+        """As `dataaudit.density.base.DensityEngine.sums`; finished blocks are kept if it raises.
 
         A mapped file that changes or that a worker cannot open, and a folder of something else or that cannot be
         written, raise `StorageError`; a block that failed, or was lost more often than `retries`, `ClusterError`.

@@ -21,7 +21,7 @@ from dataaudit.common.ray_tasks import RayPool, TaskResources
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours import search as searches
-from dataaudit.neighbours.protocol import Index, NeighbourSearch
+from dataaudit.neighbours.base import Index, NeighbourSearch
 from dataaudit.neighbours.rows import CentredRows, Rows
 
 
@@ -86,7 +86,7 @@ class RaySearch:
         _ = self._inner
 
     def open(self, rows: Rows, depth: int) -> RayIndex:
-        """As `dataaudit.neighbours.protocol.NeighbourSearch.open`."""
+        """As `dataaudit.neighbours.base.NeighbourSearch.open`."""
         original: Any = rows.given if isinstance(rows, CentredRows) else rows
         watched = Source.of(original) if MappedFile.of(original) is not None else None
         job = SearchJob(self._inner, MappedFile.of(rows) or rows, depth, watched, uuid.uuid4().hex)
@@ -111,7 +111,7 @@ class RayIndex:
     block: int
 
     def __call__(self, queries: AnyArray, depth: int) -> IntArray:
-        """As `dataaudit.neighbours.protocol.Index`; a shard that failed or was lost too often raises `ClusterError`."""
+        """As `dataaudit.neighbours.base.Index`; a shard that failed or was lost too often raises `ClusterError`."""
         nearest = np.empty((len(queries), depth), np.int64)
         starts = range(0, len(queries), self.block)
         shards = [(queries[start : start + self.block], depth) for start in starts]

@@ -16,9 +16,9 @@ from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
 from dataaudit.data.identity import identity_of
-from dataaudit.data.ids import without_ids
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.labels import NoLabels, encode_labels
+from dataaudit.data.row_numbers import without_ids
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError, require

@@ -14,8 +14,8 @@ from dataaudit.common.types import IntArray
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
 from dataaudit.data.identity import identity_of
-from dataaudit.data.ids import without_ids
 from dataaudit.data.labels import NoLabels, check_lengths, encode_labels, label_values
+from dataaudit.data.row_numbers import without_ids
 from dataaudit.data.rows import transformed_rows
 from dataaudit.data.texts import as_texts, holds_texts
 from dataaudit.errors import DataError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.common.types import AnyArray, FloatArray
-from dataaudit.density.base import multiple_of
+from dataaudit.density.sums import multiple_of
 from dataaudit.errors import DataError
 from dataaudit.representations.base import Features, GradientFactors, are_rows, rows_of
 

@@ -11,11 +11,11 @@ import numpy as np
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import IntArray
 from dataaudit.density import bandwidth
-from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.base import Context, DensityEngine
 from dataaudit.density.engines import AutomaticEngine
-from dataaudit.density.protocol import Context, DensityEngine
+from dataaudit.density.sums import DensityNeed, DensitySums
 from dataaudit.errors import DataAuditError, DataError
-from dataaudit.neighbours.base import Neighbours
+from dataaudit.neighbours.graph import Neighbours
 from dataaudit.representations.base import Features, are_rows
 
 STEPS = 1000

@@ -7,8 +7,8 @@ from typing import Any
 
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import IntArray
-from dataaudit.density.base import DensitySums
-from dataaudit.density.protocol import PLAIN, BlockEngine, Context, DensityEngine
+from dataaudit.density.base import PLAIN, BlockEngine, Context, DensityEngine
+from dataaudit.density.sums import DensitySums
 from dataaudit.representations.base import Features, are_rows
 
 __all__ = ["BlockEngine", "Context", "DensityEngine", "DensitySums", "describe", "names"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.density.base import DensitySums
-from dataaudit.density.protocol import PLAIN, BlockEngine, Context
+from dataaudit.density.base import PLAIN, BlockEngine, Context
+from dataaudit.density.sums import DensitySums
 from dataaudit.errors import SettingError, require
 from dataaudit.representations.base import Features, are_rows
 

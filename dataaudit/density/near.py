@@ -9,12 +9,12 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import IntArray
-from dataaudit.density.base import DensitySums
-from dataaudit.density.protocol import PLAIN, Context, DensityEngine
+from dataaudit.density.base import PLAIN, Context, DensityEngine
 from dataaudit.density.sampled import SampledEngine, as_rows, estimated
+from dataaudit.density.sums import DensitySums
 from dataaudit.errors import require
-from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import resolve
 from dataaudit.representations.base import Features
 from dataaudit.representations.spaces import Space

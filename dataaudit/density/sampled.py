@@ -10,8 +10,8 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.density.base import DensitySums, SumErrors
-from dataaudit.density.protocol import PLAIN, Context, DensityEngine
+from dataaudit.density.base import PLAIN, Context, DensityEngine
+from dataaudit.density.sums import DensitySums, SumErrors
 from dataaudit.errors import SettingError
 from dataaudit.representations.base import Features, GradientFactors, are_rows
 

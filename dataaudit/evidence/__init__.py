@@ -1,1 +1,1 @@
-"""Evidence that scorers read: values only."""
+"""Evidence that scorers read: values only. What collects it is pipeline/evidence_sources/, a file a kind."""

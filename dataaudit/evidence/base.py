@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dataaudit.common.probabilities import Averaged, CombinedProbabilities, ProbabilityBlocks
 from dataaudit.common.types import IntArray
-from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.sums import DensityNeed, DensitySums
 from dataaudit.evidence.agreement import Agreement
 from dataaudit.evidence.trained import TrainedModel
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 
 if TYPE_CHECKING:

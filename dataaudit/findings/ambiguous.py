@@ -8,7 +8,7 @@ import numpy as np
 
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics.summary import Dynamics
-from dataaudit.neighbours.base import Neighbours
+from dataaudit.neighbours.graph import Neighbours
 
 BLOCK = 65536
 """Examples that are worked on together."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
-from dataaudit.neighbours.base import Neighbours
+from dataaudit.neighbours.graph import Neighbours
 
 DEPTH = 20
 """Neighbours of each example among which duplicates are sought."""

@@ -8,7 +8,7 @@ from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.texts import inputs_are_texts
 from dataaudit.errors import DataError, ModelError, SettingError
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.representations.spaces import Space
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
     from dataaudit.evidence.base import Evidence
     from dataaudit.evidence.trained import TrainedModel
-    from dataaudit.neighbours.protocol import NeighbourSearch
+    from dataaudit.neighbours.base import NeighbourSearch
 
 SPACES = ("auto", "input", "hidden")
 

@@ -1,85 +1,87 @@
-"""Neighbour graphs: the nearest other examples of each with their distances, and what scorers need of them."""
+"""Protocols of neighbour searches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
-from dataaudit.common import checks
-from dataaudit.common.types import BoolArray, FloatArray, IntArray
-from dataaudit.errors import SettingError
-from dataaudit.representations.spaces import Space
+from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.neighbours.rows import Rows
 
 
-@dataclass(frozen=True)
-class NeighbourNeed:
-    """Nearest neighbours that a scorer needs; all depths of one representation come from one search.
-
-    Parameters
-    ----------
-    space
-        Where examples lie.
-    depth
-        Neighbours of each example; all others where there are fewer.
-
-    Raises
-    ------
-    SettingError
-        If the space has no rows to search among, or the depth is not as described.
-    """
-
-    space: Space
-    depth: int = 100
-
-    def __post_init__(self) -> None:
-        if not self.space.searchable:
-            raise SettingError(
-                f"neighbours in representation {self.space.name!r}",
-                "'input' or 'hidden': gradients are kept as factors, and have no rows to search among",
-                "ask for 'knn_c_score/hidden', or for 'density/gradient'",
-            )
-        checks.whole("depth", self.depth, 1, "leave depth=None")
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The nearest other examples of n examples.
-
-    Attributes
-    ----------
-    indices
-        Row of the r-th nearest other example, int32 or int64 [n, depth]; equal distances in a random order of the
-        rows.
-    distances
-        Euclidean distances to them, float64 [n, depth], ascending; equal ones are equal bit for bit.
-    settings
-        How they came about: representation, search, depth, recall; JSON values.
-    """
-
-    indices: IntArray
-    distances: FloatArray
-    settings: dict[str, Any] = field(default_factory=dict)
+class Index(Protocol):
+    """Rows that are ready to be searched."""
 
     @property
-    def depth(self) -> int:
-        """Neighbours of each example."""
-        return int(self.indices.shape[1])
+    @abstractmethod
+    def exact(self) -> bool:
+        """True if answers miss no neighbour; where not, recall is measured and recorded."""
 
-    def first(self, depth: int) -> Neighbours:
-        """The graph cut to `depth`; itself where that is all of it.
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Settings for the audit's record, with every automatic choice; JSON values."""
 
-        Settings of the search stay those of the whole graph, whose depth is beside them: `recall_depth`, `tried_depth`.
+    @abstractmethod
+    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
+        """Rows nearest to each query, int64 [b, depth], nearest first; -1 where an approximate search finds none.
+
+        Parameters
+        ----------
+        queries
+            Centred as the rows are, float32 [b, d], contiguous.
+        depth
+            At most what the rows were opened for.
         """
-        if depth >= self.depth:
-            return self
-        settings = {**self.settings, "depth": depth}
-        settings["cut_ties"] = int(np.count_nonzero(self.distances[:, depth - 1] == self.distances[:, depth]))
-        return Neighbours(self.indices[:, :depth], self.distances[:, :depth], settings)
 
-    def starts(self) -> BoolArray:
-        """Beginnings of groups of equal distances, bool [n, depth]."""
-        begins = np.ones(self.distances.shape, bool)
-        np.not_equal(self.distances[:, 1:], self.distances[:, :-1], out=begins[:, 1:])
-        return begins
+
+@dataclass(frozen=True)
+class FunctionIndex:
+    """An index that is a function of queries and depth."""
+
+    exact: bool
+    settings: dict[str, Any]
+    search: Callable[[AnyArray, int], IntArray]
+
+    def __call__(self, queries: AnyArray, depth: int) -> IntArray:
+        """As `Index`."""
+        return self.search(queries, depth)
+
+
+@runtime_checkable
+class NeighbourSearch(Protocol):
+    """Rows near each row.
+
+    Laws
+    ----
+    - An index gives the same answers for the same arguments on the same machine, and does not change them.
+    - Where ``exact``, no row that is left out is nearer than one in the answer, to float32 rounding of squared norms.
+    - Whatever it cannot do, it refuses; it never hands over to another search.
+
+    Distances to the answer are computed anew in float64: rounding here can only swap a neighbour at the depth's edge.
+    `dataaudit.testing.SearchContract` checks the laws. A package registers searches (instances) in the
+    entry-point group ``dataaudit.searches``.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name, for the audit's settings."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `SettingError` or `MissingPackageError` where this machine cannot run it."""
+
+    @abstractmethod
+    def open(self, rows: Rows, depth: int) -> Index:
+        """Make `rows` ready to be searched.
+
+        Parameters
+        ----------
+        rows
+            Centred, float32 [n, d]: an array, or rows of which a part is computed whenever it is read.
+        depth
+            Largest depth of later calls, at most n.
+        """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
-from dataaudit.neighbours.base import Neighbours
+from dataaudit.neighbours.graph import Neighbours
 from dataaudit.neighbours.subsets import Ratio, first_weights, vote_weights
 
 BLOCK = 512

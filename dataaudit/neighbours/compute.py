@@ -11,9 +11,9 @@ import numpy as np
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import SettingError, rows
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.neighbours.faiss_search import advice
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.rows import CentredRows, ConvertedRows, at_least_two
 from dataaudit.neighbours.search import Torch
 from dataaudit.representations.base import Features

@@ -15,8 +15,8 @@ import numpy as np
 from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
+from dataaudit.neighbours.base import FunctionIndex
 from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
-from dataaudit.neighbours.protocol import FunctionIndex
 from dataaudit.neighbours.rows import Rows
 
 INDICES = ("exact", "hnsw", "ivf", "auto")
@@ -112,7 +112,7 @@ class Faiss:
             )
 
     def open(self, rows: Rows, depth: int) -> FunctionIndex:
-        """As `dataaudit.neighbours.protocol.NeighbourSearch.open`."""
+        """As `dataaudit.neighbours.base.NeighbourSearch.open`."""
         faiss = require("faiss", "cpu", "search 'faiss'")
         n, d = rows.shape
         index = self.index

@@ -13,7 +13,7 @@ from dataaudit.common.probabilities import DENSE_ELEMENTS, ClassProbabilities, b
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.common.units import centre_and_unit
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.neighbours.rows import at_least_two
 from dataaudit.representations.spaces import Space
 

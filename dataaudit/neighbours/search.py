@@ -10,8 +10,8 @@ from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import MissingPackageError, SettingError, require
+from dataaudit.neighbours.base import FunctionIndex, NeighbourSearch
 from dataaudit.neighbours.faiss_search import Faiss
-from dataaudit.neighbours.protocol import FunctionIndex, NeighbourSearch
 from dataaudit.neighbours.rows import Rows
 
 __all__ = ["Faiss", "NeighbourSearch", "Torch", "describe", "names"]
@@ -58,7 +58,7 @@ class Torch:
             raise SettingError(f"device={self.device!r}: {error}", "a torch device", "pass device=None") from error
 
     def open(self, rows: Rows, depth: int) -> FunctionIndex:
-        """As `dataaudit.neighbours.protocol.NeighbourSearch.open`. Memory: `block` distances, and the answers."""
+        """As `dataaudit.neighbours.base.NeighbourSearch.open`. Memory: `block` distances, and the answers."""
         settings = {"index": "exact", "device": self.device or "cpu"}
         return FunctionIndex(True, settings, lambda queries, wanted: self._nearest(rows, queries, wanted))
 

@@ -11,9 +11,9 @@ from dataaudit import scores
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
+from dataaudit.pipeline.evidence_sources.call import no_model
+from dataaudit.pipeline.evidence_sources.ridge_loo import narrow, no_vectors
 from dataaudit.pipeline.request import Request
-from dataaudit.pipeline.sources.call import no_model
-from dataaudit.pipeline.sources.ridge_loo import narrow, no_vectors
 from dataaudit.pipeline.subject import Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
 from dataaudit.scores import Scorer

@@ -9,7 +9,7 @@ from typing import cast
 
 from dataaudit.errors import ModelError
 from dataaudit.learners.base import Learner
-from dataaudit.pipeline.sources.evaluations import own_generator
+from dataaudit.pipeline.evidence_sources.evaluations import own_generator
 from dataaudit.representations.collect import TorchModel, readers
 from dataaudit.representations.spaces import Space
 

@@ -9,22 +9,22 @@ from dataaudit import scores
 from dataaudit.audit.fields import COLUMNS
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.data.identity import check_free
-from dataaudit.density.base import DensityNeed
+from dataaudit.density.base import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
-from dataaudit.density.protocol import DensityEngine
+from dataaudit.density.sums import DensityNeed
 from dataaudit.errors import SettingError
 from dataaudit.evidence.base import SPACE_NEEDS, Need
-from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.base import NeighbourSearch
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
-from dataaudit.neighbours.protocol import NeighbourSearch
 from dataaudit.neighbours.search import resolve as resolve_search
 from dataaudit.pipeline import choice
+from dataaudit.pipeline.evidence_sources.base import Run, Source
+from dataaudit.pipeline.evidence_sources.call import Call
+from dataaudit.pipeline.evidence_sources.space_collector import Inputs, SpaceCollector, Tools
+from dataaudit.pipeline.evidence_sources.subset_runs import check_holdout
+from dataaudit.pipeline.evidence_sources.table import SOURCES
 from dataaudit.pipeline.request import Request
-from dataaudit.pipeline.sources.base import Run, Source
-from dataaudit.pipeline.sources.call import Call
-from dataaudit.pipeline.sources.space_collector import Inputs, SpaceCollector, Tools
-from dataaudit.pipeline.sources.subset_runs import check_holdout
-from dataaudit.pipeline.sources.table import SOURCES
 from dataaudit.pipeline.subject import Subject, adapt
 from dataaudit.representations.spaces import Space
 from dataaudit.representations.store import RowStore
@@ -119,7 +119,7 @@ def _check_provided(scorers: Sequence[Scorer], needs: choice.Needs, sources: Seq
             raise SettingError(
                 f"scorer {scorer.name!r}, which needs {strange[0]!r}",
                 "evidence that a source brings",
-                "add the source to pipeline/sources/table.py, with the need among what it provides",
+                "add the source to pipeline/evidence_sources/table.py, with the need among what it provides",
             )
     around = sorted({_words(need.space) for need in needs if isinstance(need, NeighbourLabelsNeed)})
     if len(around) > 1:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from dataaudit.common import checks
 from dataaudit.common.timing import Timer
-from dataaudit.density.protocol import DensityEngine
+from dataaudit.density.base import DensityEngine
 from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import SettingError
 from dataaudit.holdout.settings import Holdout
 from dataaudit.learners.adapt import resolve_recipe
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.scores.base import Scorer
 from dataaudit.scores.saved import check_names
 

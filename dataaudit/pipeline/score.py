@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dataaudit.audit.base import Audit
 from dataaudit.common.guest import visiting
-from dataaudit.density.protocol import DensityEngine
+from dataaudit.density.base import DensityEngine
 from dataaudit.holdout.settings import Holdout
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.pipeline.assemble import assemble, interrupted
 from dataaudit.pipeline.collect import collect
 from dataaudit.pipeline.plan import make_plan

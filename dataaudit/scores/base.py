@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.density.base import DensityNeed
+from dataaudit.density.sums import DensityNeed
 from dataaudit.evidence.base import Evidence, Need
-from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.sums import DensityNeed, DensitySums
 from dataaudit.evidence.base import Evidence
 from dataaudit.representations.spaces import SPACES, Space
 from dataaudit.scores.base import Scores, Uncertainty

@@ -11,7 +11,7 @@ import numpy as np
 from dataaudit.common import checks
 from dataaudit.errors import SettingError
 from dataaudit.evidence.base import Evidence
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.subsets import default_depth, tail_of
 from dataaudit.representations.spaces import SPACES, Space
 from dataaudit.scores.base import Scores

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.density.base import KINDS, DensitySums, SumErrors
+from dataaudit.density.base import BlockEngine, Context, DensityEngine, silent
 from dataaudit.density.exact import ReferenceEngine
-from dataaudit.density.protocol import BlockEngine, Context, DensityEngine, silent
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.density.sums import KINDS, DensitySums, SumErrors
+from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.representations.base import Features, GradientFactors
 from dataaudit_kernels.agreement import spearman
 
 
 class EngineContract(ABC):
-    """Laws of a `dataaudit.density.protocol.DensityEngine`, checked against the float64 oracle."""
+    """Laws of a `dataaudit.density.base.DensityEngine`, checked against the float64 oracle."""
 
     tolerance = 1e-4
     """Largest relative error of a sum that is no estimate."""

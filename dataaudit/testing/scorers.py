@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 
 from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
-from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.sums import DensityNeed, DensitySums
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.evidence.base import Evidence, Need
 from dataaudit.holdout.base import Outcome
@@ -22,7 +22,7 @@ from dataaudit.holdout.plan import Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.tally import Tally, integrated
 from dataaudit.labels.combine import contradicted
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.representations.spaces import Space
 from dataaudit.scores.base import Scorer

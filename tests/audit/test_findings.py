@@ -12,7 +12,7 @@ import dataaudit
 from dataaudit import Audit, Recipe
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, MissingPackageError, ModelError, SettingError
-from dataaudit.neighbours.protocol import FunctionIndex
+from dataaudit.neighbours.base import FunctionIndex
 from dataaudit.neighbours.search import Torch
 from dataaudit.scores.neighbours import NeighbourCScore
 

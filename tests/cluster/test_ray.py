@@ -13,8 +13,8 @@ import pytest
 import dataaudit
 from dataaudit.cluster.engine import RayEngine
 from dataaudit.cluster.search import RaySearch
+from dataaudit.density.base import Context
 from dataaudit.density.exact import ReferenceEngine
-from dataaudit.density.protocol import Context
 from dataaudit.errors import ClusterError, DataError, SettingError, StorageError
 from dataaudit.testing import EngineContract, SearchContract
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from dataaudit.density.bandwidth import SAMPLE, find, mean_distance
-from dataaudit.density.base import multiple_of
+from dataaudit.density.sums import multiple_of
 from dataaudit.errors import DataError, SettingError
 from dataaudit.representations.base import GradientFactors
 from dataaudit_kernels.reference import written_out

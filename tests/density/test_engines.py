@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import dataaudit
-from dataaudit.density.base import SumErrors
+from dataaudit.density.base import DensityEngine
 from dataaudit.density.engines import REGISTRY, resolve
 from dataaudit.density.exact import CpuEngine, ReferenceEngine, TritonEngine
-from dataaudit.density.protocol import DensityEngine
 from dataaudit.density.sampled import SampledEngine
+from dataaudit.density.sums import SumErrors
 from dataaudit.errors import MissingPackageError, SettingError
 from dataaudit.representations.base import GradientFactors
 from dataaudit.testing import EngineContract

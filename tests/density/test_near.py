@@ -6,14 +6,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dataaudit import NeighbourCScore, score
+from dataaudit.density.base import Context
 from dataaudit.density.engines import resolve
 from dataaudit.density.near import FaissEngine
-from dataaudit.density.protocol import Context
 from dataaudit.errors import SettingError
 from dataaudit.neighbours import compute
-from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import Faiss
-from dataaudit.pipeline.sources import space_collector
+from dataaudit.pipeline.evidence_sources import space_collector
 from dataaudit.representations.base import GradientFactors
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import EngineContract

@@ -9,14 +9,14 @@ import pytest
 import dataaudit
 from dataaudit import Density
 from dataaudit.density import bandwidth
-from dataaudit.density.base import KINDS, DensityNeed, DensitySums, SumErrors
+from dataaudit.density.base import Context
 from dataaudit.density.compute import density_sums
 from dataaudit.density.engines import resolve
 from dataaudit.density.exact import ReferenceEngine
-from dataaudit.density.protocol import Context
 from dataaudit.density.sampled import SampledEngine, WrittenOut
+from dataaudit.density.sums import KINDS, DensityNeed, DensitySums, SumErrors
 from dataaudit.errors import DataError, SettingError
-from dataaudit.pipeline.sources.space_records import density_record
+from dataaudit.pipeline.evidence_sources.space_records import density_record
 from dataaudit.representations.base import GradientFactors
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import EngineContract

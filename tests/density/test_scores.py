@@ -14,7 +14,7 @@ import dataaudit
 from dataaudit import Density, Recipe, networks, score
 from dataaudit.density.exact import CpuEngine
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
-from dataaudit.pipeline.sources import space_collector
+from dataaudit.pipeline.evidence_sources import space_collector
 from dataaudit_kernels import reference
 
 FOUR = ("density", "class_density", "relative_density", "parzen")

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits, make_moons
 
 from dataaudit.findings import duplicates
-from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import resolve
 from dataaudit.representations.spaces import Space
 

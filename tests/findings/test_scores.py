@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataaudit.findings import ambiguous, duplicates, outliers, typical
-from dataaudit.neighbours.base import Neighbours
+from dataaudit.neighbours.graph import Neighbours
 
 
 def graph_of(rows, depth):

@@ -9,9 +9,9 @@ import dataaudit
 from dataaudit.evidence.base import LEFT_OUT
 from dataaudit.labels.combine import WEIGHTS, combined, contradicted, exponents, outsiders, sources
 from dataaudit.labels.stacking import fitted_weights
+from dataaudit.pipeline.evidence_sources.ridge_loo import LARGEST_TABLE, RidgeLeaveOneOut
 from dataaudit.pipeline.plan import make_plan
 from dataaudit.pipeline.request import Request
-from dataaudit.pipeline.sources.ridge_loo import LARGEST_TABLE, RidgeLeaveOneOut
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 120)

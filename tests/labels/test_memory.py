@@ -12,7 +12,7 @@ from dataaudit.labels.label_errors import estimate_label_errors
 from dataaudit.neighbours import labels as neighbour_labels
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import resolve
-from dataaudit.pipeline.sources.predictions import predictions_of
+from dataaudit.pipeline.evidence_sources.predictions import predictions_of
 from dataaudit.representations.spaces import Space
 
 

@@ -10,7 +10,7 @@ from dataaudit.errors import ModelError
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.automatic import batch_size, crop
 from dataaudit.learners.recipes import CropFlip, Recipe
-from dataaudit.pipeline.sources.evaluations import spent
+from dataaudit.pipeline.evidence_sources.evaluations import spent
 
 
 def natural(n=400, side=32, seed=0):

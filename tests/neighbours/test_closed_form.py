@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataaudit.neighbours.base import Neighbours
 from dataaudit.neighbours.closed_form import c_scores
+from dataaudit.neighbours.graph import Neighbours
 from dataaudit.neighbours.subsets import tail_of
 
 BOTH = pytest.mark.parametrize("inclusion", ["bernoulli", "fixed"])

@@ -10,10 +10,10 @@ import dataaudit
 from dataaudit import Density, NeighbourCScore, Recipe, networks, score
 from dataaudit.errors import MissingPackageError, ModelError, SettingError
 from dataaudit.neighbours import compute
-from dataaudit.neighbours.base import Neighbours
 from dataaudit.neighbours.closed_form import c_scores
+from dataaudit.neighbours.graph import Neighbours
 from dataaudit.neighbours.search import Faiss, Torch
-from dataaudit.pipeline.sources import space_collector
+from dataaudit.pipeline.evidence_sources import space_collector
 
 
 @pytest.fixture(scope="module")

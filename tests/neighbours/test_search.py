@@ -9,8 +9,8 @@ import pytest
 from dataaudit import NeighbourCScore, score
 from dataaudit.errors import DataError, MissingPackageError, SettingError
 from dataaudit.neighbours import compute, faiss_search, rows
-from dataaudit.neighbours.base import NeighbourNeed
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import Faiss, NeighbourSearch, Torch, resolve
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import SearchContract

@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 import dataaudit
 from dataaudit.data import as_examples
 from dataaudit.learners.adapt import as_learner
-from dataaudit.pipeline.sources.cross_validation import MOST, draws_of, fold_seed, heldout_predictions
+from dataaudit.pipeline.evidence_sources.cross_validation import MOST, draws_of, fold_seed, heldout_predictions
 
 INPUTS, LABELS = load_iris(return_X_y=True)
 

@@ -10,8 +10,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 import dataaudit
 from dataaudit.dynamics.several import joined
 from dataaudit.errors import SettingError
+from dataaudit.pipeline.evidence_sources.cross_validation import fold_seed
 from dataaudit.pipeline.interrupted import Interrupted
-from dataaudit.pipeline.sources.cross_validation import fold_seed
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 90)

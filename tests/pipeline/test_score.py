@@ -157,7 +157,7 @@ def test_scikit_learn_models(noisy):
 def test_held_out_predictions_are_those_of_models_that_never_saw_the_row(noisy):
     inputs, labels, _ = noisy
     from dataaudit.holdout.plan import stratified_folds
-    from dataaudit.pipeline.sources.cross_validation import MOST, fold_seed
+    from dataaudit.pipeline.evidence_sources.cross_validation import MOST, fold_seed
 
     audit = score(LogisticRegression(), (inputs, labels), "heldout_confidence", seed=3)
     expected = np.zeros(len(labels))

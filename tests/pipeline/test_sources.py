@@ -5,14 +5,14 @@ import pytest
 import torch
 
 import dataaudit
-from dataaudit.density.base import DensityNeed
+from dataaudit.density.sums import DensityNeed
 from dataaudit.errors import SettingError
 from dataaudit.evidence.base import Need
-from dataaudit.neighbours.base import NeighbourNeed
+from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline import plan
+from dataaudit.pipeline.evidence_sources.base import Record, Source
 from dataaudit.pipeline.interrupted import Interrupted
-from dataaudit.pipeline.sources.base import Record, Source
 from dataaudit.representations.spaces import Space
 from dataaudit.scores.base import Scores
 

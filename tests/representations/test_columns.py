@@ -11,7 +11,7 @@ from dataaudit.data import as_examples
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Torch
-from dataaudit.pipeline.sources.ridge_loo import left_out_predictions
+from dataaudit.pipeline.evidence_sources.ridge_loo import left_out_predictions
 from dataaudit.representations.columns import levelled, share_a_scale
 from dataaudit.representations.input import InputRows, level_rows, place_rows, place_rows_beside
 from dataaudit.representations.spaces import Space

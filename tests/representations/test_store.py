@@ -19,7 +19,7 @@ from dataaudit import Recipe, networks, score
 from dataaudit.common import folders
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, SettingError, StorageError
-from dataaudit.pipeline.sources import space_collector
+from dataaudit.pipeline.evidence_sources import space_collector
 from dataaudit.representations import collect, store
 from dataaudit.representations.collect import represent
 from dataaudit.representations.input import stored_inputs

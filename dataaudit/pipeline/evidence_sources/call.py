@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataaudit.errors import ModelError
+from dataaudit.pipeline.evidence_sources.base import Run
+from dataaudit.pipeline.evidence_sources.space_collector import Inputs, SpaceCollector
 from dataaudit.pipeline.request import Request
-from dataaudit.pipeline.sources.base import Run
-from dataaudit.pipeline.sources.space_collector import Inputs, SpaceCollector
 from dataaudit.pipeline.subject import Subject
 from dataaudit.scores import REGISTRY
 from dataaudit.scores.base import Scorer

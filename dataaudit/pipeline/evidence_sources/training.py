@@ -13,12 +13,12 @@ from dataaudit.evidence.agreement import under_view
 from dataaudit.evidence.base import EPOCHS, SAME, STAGES, Need
 from dataaudit.evidence.trained import TrainedModel
 from dataaudit.learners.base import Fitted, Learner, Watch
-from dataaudit.pipeline.sources.base import Record, Run, Source
-from dataaudit.pipeline.sources.call import Call, no_model
-from dataaudit.pipeline.sources.cross_validation import fold_seed
-from dataaudit.pipeline.sources.evaluations import Evaluations, Show, own_generator, show_all, spent
-from dataaudit.pipeline.sources.repeats import Shown, check_repeats
-from dataaudit.pipeline.sources.space_collector import SpaceCollector
+from dataaudit.pipeline.evidence_sources.base import Record, Run, Source
+from dataaudit.pipeline.evidence_sources.call import Call, no_model
+from dataaudit.pipeline.evidence_sources.cross_validation import fold_seed
+from dataaudit.pipeline.evidence_sources.evaluations import Evaluations, Show, own_generator, show_all, spent
+from dataaudit.pipeline.evidence_sources.repeats import Shown, check_repeats
+from dataaudit.pipeline.evidence_sources.space_collector import SpaceCollector
 from dataaudit.scores.base import Scorer
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError
 from dataaudit.evidence.base import EPOCHS, Need
-from dataaudit.pipeline.sources.base import Record, Run, Source
-from dataaudit.pipeline.sources.call import Call
-from dataaudit.pipeline.sources.evaluations import own_generator, show_all
-from dataaudit.pipeline.sources.space_collector import SpaceCollector
-from dataaudit.pipeline.sources.training import no_evaluations
+from dataaudit.pipeline.evidence_sources.base import Record, Run, Source
+from dataaudit.pipeline.evidence_sources.call import Call
+from dataaudit.pipeline.evidence_sources.evaluations import own_generator, show_all
+from dataaudit.pipeline.evidence_sources.space_collector import SpaceCollector
+from dataaudit.pipeline.evidence_sources.training import no_evaluations
 from dataaudit.pipeline.subject import Subject
 from dataaudit.scores.base import Scorer
 

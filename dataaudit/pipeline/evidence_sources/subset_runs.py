@@ -11,9 +11,9 @@ from dataaudit.evidence.base import Need
 from dataaudit.holdout.base import NestedFitPredict
 from dataaudit.holdout.execute import Execution
 from dataaudit.holdout.settings import Holdout
+from dataaudit.pipeline.evidence_sources.base import Record, Run, Source
+from dataaudit.pipeline.evidence_sources.call import Call
 from dataaudit.pipeline.looks import FreshStart
-from dataaudit.pipeline.sources.base import Record, Run, Source
-from dataaudit.pipeline.sources.call import Call
 from dataaudit.scores.base import Scorer, needs_of
 
 KINDS = {Need.SUBSET_RUNS, Need.SUBSET_RUNS_INTEGRAL}

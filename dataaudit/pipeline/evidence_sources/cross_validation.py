@@ -16,10 +16,10 @@ from dataaudit.errors import ModelError
 from dataaudit.evidence.base import Need
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.learners.base import Learner
+from dataaudit.pipeline.evidence_sources.base import Run, Source
+from dataaudit.pipeline.evidence_sources.call import Call, no_model
+from dataaudit.pipeline.evidence_sources.ridge_loo import in_place_of_folds
 from dataaudit.pipeline.looks import FreshStart
-from dataaudit.pipeline.sources.base import Run, Source
-from dataaudit.pipeline.sources.call import Call, no_model
-from dataaudit.pipeline.sources.ridge_loo import in_place_of_folds
 
 FOLDS = 3
 """Few, for a model that sees fewer labels remembers fewer errors: averaged over draws of folds, three found more errors

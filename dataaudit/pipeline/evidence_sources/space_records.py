@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dataaudit.density.base import DensityNeed, DensitySums
 from dataaudit.density.engines import REGISTRY
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.density.sums import DensityNeed, DensitySums
 from dataaudit.neighbours.faiss_search import advice
-from dataaudit.pipeline.sources.base import Record
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
+from dataaudit.pipeline.evidence_sources.base import Record
 from dataaudit.scores.base import Scorer
 
 LOW_RECALL = 0.99

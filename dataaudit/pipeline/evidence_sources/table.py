@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from dataaudit.pipeline.sources import (
+from dataaudit.pipeline.evidence_sources import (
     cross_validation,
     input_spaces,
     predictions,
@@ -13,8 +13,8 @@ from dataaudit.pipeline.sources import (
     subset_runs,
     training,
 )
-from dataaudit.pipeline.sources.base import Source
-from dataaudit.pipeline.sources.call import Call
+from dataaudit.pipeline.evidence_sources.base import Source
+from dataaudit.pipeline.evidence_sources.call import Call
 
 SOURCES: tuple[Callable[[Call], Iterable[Source]], ...] = (
     predictions.make,

@@ -8,20 +8,20 @@ from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 from dataaudit.data.examples import Examples
-from dataaudit.density.base import DensityNeed, DensitySums
+from dataaudit.density.base import DensityEngine
 from dataaudit.density.compute import density_sums
 from dataaudit.density.engines import AutomaticEngine
-from dataaudit.density.protocol import DensityEngine
+from dataaudit.density.sums import DensityNeed, DensitySums
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import Fitted, Watch
-from dataaudit.neighbours.base import NeighbourNeed, Neighbours
+from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.neighbours.compute import neighbour_graph
+from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.labels import NeighbourLabels, NeighbourLabelsNeed, labels_around
-from dataaudit.neighbours.protocol import NeighbourSearch
+from dataaudit.pipeline.evidence_sources.base import Record, Run
+from dataaudit.pipeline.evidence_sources.evaluations import Show
+from dataaudit.pipeline.evidence_sources.space_records import density_record, neighbour_record
 from dataaudit.pipeline.looks import Layers
-from dataaudit.pipeline.sources.base import Record, Run
-from dataaudit.pipeline.sources.evaluations import Show
-from dataaudit.pipeline.sources.space_records import density_record, neighbour_record
 from dataaudit.representations.base import Features
 from dataaudit.representations.collect import TorchModel, represent, weights_of
 from dataaudit.representations.input import InputRows, stored_inputs

@@ -13,8 +13,8 @@ from dataaudit.dynamics.outcomes import PredictionTable, normalised
 from dataaudit.dynamics.summary import Predictions
 from dataaudit.errors import DataError, rows
 from dataaudit.evidence.base import BROUGHT
-from dataaudit.pipeline.sources.base import Source
-from dataaudit.pipeline.sources.call import Call
+from dataaudit.pipeline.evidence_sources.base import Source
+from dataaudit.pipeline.evidence_sources.call import Call
 
 
 class TableProbabilities:

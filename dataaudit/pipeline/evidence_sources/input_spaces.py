@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dataaudit.errors import ModelError
-from dataaudit.pipeline.sources.base import Record, Source
-from dataaudit.pipeline.sources.call import Call
-from dataaudit.pipeline.sources.space_collector import Inputs, SpaceCollector
+from dataaudit.pipeline.evidence_sources.base import Record, Source
+from dataaudit.pipeline.evidence_sources.call import Call
+from dataaudit.pipeline.evidence_sources.space_collector import Inputs, SpaceCollector
 from dataaudit.scores.base import Scorer
 
 

@@ -17,9 +17,9 @@ from dataaudit.evidence.base import LEFT_OUT, Need
 from dataaudit.learners.base import Learner
 from dataaudit.learners.features import all_features
 from dataaudit.learners.leave_one_out import leave_one_out, row_blocks, within_rows
-from dataaudit.pipeline.sources.base import Run, Source
-from dataaudit.pipeline.sources.call import Call, no_model
-from dataaudit.pipeline.sources.space_collector import Inputs
+from dataaudit.pipeline.evidence_sources.base import Run, Source
+from dataaudit.pipeline.evidence_sources.call import Call, no_model
+from dataaudit.pipeline.evidence_sources.space_collector import Inputs
 from dataaudit.pipeline.subject import Subject
 from dataaudit.representations.input import InputRows
 

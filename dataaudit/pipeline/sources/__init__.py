@@ -1,1 +1,0 @@
-"""Sources of evidence, a file a kind; each checks itself, collects, and says how its part came about."""
