@@ -121,10 +121,11 @@ def _settle(torch: Any, modes: ExitStack) -> Iterator[str]:
 
 
 @contextmanager
-def visiting(*, worker: bool = False) -> Iterator[None]:
+def visiting(*, worker: bool = False, patience: float = PATIENCE) -> Iterator[None]:
     """The process is as the library needs it for a while, then as it was, also when an error or Ctrl-C passes.
 
-    `worker` is for one of the runs that a backend carries out for a call, perhaps in a thread of its own.
+    `worker` is for one of the runs that a backend carries out for a call, perhaps in a thread of its own. Who waits for
+    another thread's call for longer than `patience` seconds is told so.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def visiting(*, worker: bool = False) -> Iterator[None]:
     put_back.callback(_handle, _handlers())
     try:
         with deferred_interrupt() as check:
-            _take_turn("runs" if worker else "calls", put_back, check)
+            _take_turn("runs" if worker else "calls", patience, put_back, check)
             _prepare(put_back)
         check()
         yield
@@ -156,15 +157,15 @@ def visiting(*, worker: bool = False) -> Iterator[None]:
             put_back.close()
 
 
-def _take_turn(lock: str, put_back: ExitStack, check: Callable[[], None]) -> None:
+def _take_turn(lock: str, patience: float, put_back: ExitStack, check: Callable[[], None]) -> None:
     """Wait until no other thread computes, unless this one computes already; say so where it takes long."""
     began, told = time.monotonic(), lock == "runs"
     while not (_visit.depth or _locks[lock].acquire(timeout=WAIT)):
         check()
-        if not told and time.monotonic() - began >= PATIENCE:
+        if not told and time.monotonic() - began >= patience:
             told = True
             warnings.warn(
-                f"a call has waited {PATIENCE:g} seconds for one in another thread, and waits on: they come one after "
+                f"a call has waited {patience:g} seconds for one in another thread, and waits on: they come one after "
                 "another, and if that thread waits for this one, neither ends",
                 AuditWarning,
                 stacklevel=4,

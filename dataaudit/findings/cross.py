@@ -43,10 +43,12 @@ def surroundings(
     depth: int,
     h: float | None,
     progress: bool,
+    *,
+    values: int = VALUES,
 ) -> Surroundings:
     """Nearest rows and kernel sums of each query, over every pair, in float64.
 
-    Memory: the answer, and about five blocks of `VALUES` values; a memory-mapped array is read block by block.
+    Memory: the answer, and about five blocks of `values` values; a memory-mapped array is read block by block.
     Queries are [m, d], rows [n, d] with `labels` [n]; `depth` is at most n; without a bandwidth `h` there are
     no sums.
     """
@@ -54,9 +56,9 @@ def surroundings(
     indices = np.empty((m, depth), np.int64)
     distances = np.empty((m, depth))
     kernels = None if h is None else np.zeros((m, classes))
-    mean = _mean(rows)
-    step = max(1, min(m, VALUES // max(1, d), int(VALUES**0.5)))
-    wide = max(1, min(n, VALUES // max(1, d), VALUES // step))
+    mean = _mean(rows, values)
+    step = max(1, min(m, values // max(1, d), int(values**0.5)))
+    wide = max(1, min(n, values // max(1, d), values // step))
     with progress_bar("pairs with the audited data set", m, progress) as advance:
         for start in range(0, m, step):
             part = slice(start, start + step)
@@ -75,9 +77,9 @@ def surroundings(
     return Surroundings(indices, distances, kernels)
 
 
-def _mean(rows: AnyArray) -> FloatArray:
-    """Mean row, float64 [d], block by block."""
-    step = max(1, VALUES // max(1, rows.shape[1]))
+def _mean(rows: AnyArray, values: int) -> FloatArray:
+    """Mean row, float64 [d], by blocks of so many values."""
+    step = max(1, values // max(1, rows.shape[1]))
     total = np.zeros(rows.shape[1])
     for first in range(0, len(rows), step):
         total += rows[first : first + step].sum(0, dtype=np.float64)

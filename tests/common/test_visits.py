@@ -13,12 +13,11 @@ from dataaudit.errors import AuditWarning
 
 
 def visit():
-    with guest.visiting():
+    with guest.visiting(patience=0.1):
         pass
 
 
-def test_who_waits_for_long_says_so(monkeypatch):
-    monkeypatch.setattr(guest, "PATIENCE", 0.1)
+def test_who_waits_for_long_says_so():
     with warnings.catch_warnings(record=True) as heard, guest.visiting():
         warnings.simplefilter("always")
         waiting = threading.Thread(target=visit, daemon=True)

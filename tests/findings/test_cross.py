@@ -1,7 +1,6 @@
 """Nearest rows and kernel sums of queries among rows, against float64 loops."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,9 +24,7 @@ def test_they_are_what_loops_find_whatever_the_blocks(m, n, d, seed, values):
     queries[0] = rows[-1]
     labels = rng.integers(0, 3, n)
     depth = min(n, 4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cross, "VALUES", values)
-        found = cross.surroundings(queries, rows, labels, 3, depth, 0.8, False)
+    found = cross.surroundings(queries, rows, labels, 3, depth, 0.8, False, values=values)
     distances, sums = naive(queries, rows, labels, 3, 0.8)
     np.testing.assert_allclose(found.distances, distances[:, :depth], rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(found.kernels, sums, rtol=1e-8, atol=1e-12)
