@@ -57,6 +57,8 @@ ROOMS = (
 
 def room_of(module):
     inner = module.split(".")[1:]
+    if inner == ["__main__"]:
+        return "cli"
     return inner[0] if inner else "the package's face"
 
 

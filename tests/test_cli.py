@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 import dataaudit
 from dataaudit import Audit, networks
-from dataaudit.cli import app, network_for
+from dataaudit.cli import app
+from dataaudit.cli.networks import network_for
 from dataaudit.data import as_examples
 from dataaudit.density import engines
 from dataaudit.neighbours import search
@@ -96,7 +97,7 @@ def images(tmp_path):
 def test_a_folder_of_images_is_audited_and_nothing_else_is_written(images, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    command = [sys.executable, "-m", "dataaudit.cli", "score", images, "--label", "label", "--epochs", "2"]
+    command = [sys.executable, "-m", "dataaudit", "score", images, "--label", "label", "--epochs", "2"]
     command += ["--out", tmp_path / "r"]
     environment = {**os.environ, "HOME": str(home), "COLUMNS": "100"}
     environment["CUDA_CACHE_DISABLE"] = "1"  # The driver of a CUDA device keeps what it compiles there.

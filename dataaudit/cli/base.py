@@ -1,0 +1,53 @@
+"""The app that commands add themselves to, and its exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from dataaudit.errors import DataAuditError
+
+app = typer.Typer(
+    name="dataaudit",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Find the wrong, odd and hard examples of a labelled data set from one training run.",
+)
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors into three lines on standard error and an exit code."""
+    try:
+        yield
+    except DataAuditError as error:
+        # A parser's own message may run over several lines.
+        arrived, expected, action = (" ".join(part.split()) for part in (error.arrived, error.expected, error.action))
+        typer.echo(f"found:    {arrived}\nexpected: {expected}\nto do:    {action}", err=True)
+        raise typer.Exit(WRONG_INPUT) from error
+    except KeyboardInterrupt as error:
+        typer.echo("interrupted; nothing was complete enough to keep", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _version(requested: bool) -> None:
+    if requested:
+        import dataaudit
+
+        typer.echo(dataaudit.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

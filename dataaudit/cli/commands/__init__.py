@@ -1,0 +1,1 @@
+"""Commands: each file adds its own to the app of cli/base.py."""

@@ -1,0 +1,16 @@
+"""`dataaudit list`."""
+
+from __future__ import annotations
+
+from dataaudit.cli.base import app
+from dataaudit.cli.output import table
+
+
+@app.command("list")
+def list_() -> None:
+    """List scores, networks and recipes."""
+    import dataaudit
+
+    spaces = {"Scores": dataaudit.scorers, "Networks": dataaudit.networks, "Recipes": dataaudit.recipes}
+    for title, space in spaces.items():
+        table(title, ["name", "what it is"], [list(item) for item in space.describe().items()])

@@ -1,0 +1,52 @@
+"""Folder of results: what may be replaced in it, and what is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dataaudit.common import folders
+from dataaudit.errors import StorageError
+
+if TYPE_CHECKING:
+    from dataaudit.audit.base import Audit
+
+OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv"}
+
+
+def check_out(out: Path) -> None:
+    """Raise before any work unless `out` can take the results."""
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"--out {out}, a file", "a folder", "name another place")
+    names = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    # Names alone prove nothing: the user's own report.html must not be replaced.
+    strangers = [name for name in names if name not in OURS and not folders.PARTIAL.fullmatch(name)]
+    if names and (strangers or not _is_audit(out / "audit")):
+        raise StorageError(
+            f"--out {out} with {(strangers or names)[0]!r} in it",
+            "a new or empty folder, or earlier results",
+            "name another",
+        )
+    nearest = next(path for path in (out.resolve(), *out.resolve().parents) if path.exists())
+    folders.try_writing(nearest)
+
+
+def _is_audit(folder: Path) -> bool:
+    """Tell a folder that looks like a saved audit, and holds nothing else, from others."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return "audit.json" in names and all(
+        Path(name).suffix in (".json", ".parquet", ".partial", ".lock") for name in names
+    )
+
+
+def write(audit: Audit, out: Path, top: int) -> None:
+    """Write the audit, its report and its suspects into the folder `out`."""
+    audit.save(out / "audit")
+    audit.report(out / "report.html")
+    folders.put(out / "suspects.csv", audit.suspects(top).to_csv(index=False).encode())
+    if audit.label_errors is not None and audit.label_errors.known:
+        folders.put(out / "mislabeled.csv", audit.mislabeled().to_csv(index=False).encode())
+    else:
+        # An earlier audit's would be taken for this one's.
+        with folders.explained(out):
+            (out / "mislabeled.csv").unlink(missing_ok=True)
