@@ -1,13 +1,52 @@
 """Errors in three parts: what arrived, what was expected, what to do.
 
-Every error that a user can cause is one of these, so that a test (and a reader) can look at each part alone.
+Every error that a user can cause is one of these, so that a test (and a reader) can look at each part alone. Arguments
+stand in them as Python writes them, ``label='kind'`` or ``label=``; `arguments` finds them, for an interface that calls
+them otherwise.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class InPython(str):
+    """Advice, naming no argument, that only a program in Python can follow."""
+
+
+class Argument(NamedTuple):
+    """An argument that a text names, between two of its characters; `value` as Python writes it, or empty.
+
+    A call that is nobody's value, such as ``Recipe(epochs=20)``, has no name.
+    """
+
+    start: int
+    end: int
+    name: str
+    value: str
+
+
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_CALL = r"[A-Za-z_][\w.]*\((?:[^()]|\([^()]*\))*\)"
+_VALUE = rf"{_QUOTED}|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|None|True|False|\.\.\.|\[[^\]]*\]|{_CALL}|"
+_ARGUMENT = re.compile(
+    rf"(?<!\w)(?:{_QUOTED})|(?<![\w.])(?:(?P<name>[a-z_][a-z0-9_]*)=(?!=)(?P<value>{_VALUE})|(?P<call>{_CALL}))"
+)
+
+
+def arguments(text: str) -> list[Argument]:
+    """Arguments that a part of an error names, in order; what stands in quotes is somebody's data and no argument.
+
+    >>> [(found.name, found.value) for found in arguments("drop 'a=1', or pass on_bad_rows='drop' or label=")]
+    [('on_bad_rows', "'drop'"), ('label', '')]
+    """
+    found = [match for match in _ARGUMENT.finditer(text) if match["name"] or match["call"]]
+    return [
+        Argument(*match.span(), match["name"] or "", (match["call"] or match["value"]).strip(".")) for match in found
+    ]
 
 
 class DataAuditError(Exception):
@@ -20,19 +59,23 @@ class DataAuditError(Exception):
     expected
         What would have been right.
     action
-        What the caller can do about it.
+        What the caller can do about it: one advice, or several of which each suffices. An interface that cannot follow
+        one, for it names an argument that is not there, a call, or is `InPython`, gives the others.
 
     Examples
     --------
     >>> str(DataAuditError("epochs=0", "a whole number of at least 1", "pass Recipe(epochs=20)"))
     'found epochs=0; expected a whole number of at least 1; pass Recipe(epochs=20)'
+    >>> DataAuditError("no label column", "one", ["name it with label=", "add one"]).action
+    'name it with label=, or add one'
     """
 
-    def __init__(self, arrived: str, expected: str, action: str) -> None:
+    def __init__(self, arrived: str, expected: str, action: str | Sequence[str]) -> None:
         super().__init__(arrived, expected, action)
         self.arrived = arrived
         self.expected = expected
-        self.action = action
+        self.alternatives = (action,) if isinstance(action, str) else tuple(action)
+        self.action = ", or ".join(self.alternatives)
 
     def __str__(self) -> str:
         return f"found {self.arrived}; expected {self.expected}; {self.action}"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dataaudit.cli.wording import Wording
 from dataaudit.errors import DataAuditError
 
 app = typer.Typer(
@@ -22,13 +23,13 @@ WRONG_INPUT, INTERRUPTED = 2, 130
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn errors into three lines on standard error and an exit code."""
+def explained(context: typer.Context | None = None) -> Iterator[None]:
+    """Turn errors into three lines on standard error, in the words of the command of `context`, and an exit code."""
     try:
         yield
     except DataAuditError as error:
-        # A parser's own message may run over several lines.
-        arrived, expected, action = (" ".join(part.split()) for part in (error.arrived, error.expected, error.action))
+        words = Wording(context)
+        arrived, expected, action = words.text(error.arrived), words.text(error.expected), words.advice(error)
         typer.echo(f"found:    {arrived}\nexpected: {expected}\nto do:    {action}", err=True)
         raise typer.Exit(WRONG_INPUT) from error
     except KeyboardInterrupt as error:

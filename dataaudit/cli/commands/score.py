@@ -19,6 +19,7 @@ from dataaudit.pipeline.interrupted import Interrupted
 
 @app.command()
 def score(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(help="Table (.csv, .tsv, .parquet), folder of image folders, or saved Hugging Face data set."),
@@ -59,7 +60,7 @@ def score(
     progress: Annotated[bool, typer.Option(help="Draw progress bars.")] = True,
 ) -> None:
     """Rank the examples of a data set by how suspicious their labels are."""
-    with explained():
+    with explained(context):
         check_out(out)
         checks.exists(data)
         from dataclasses import replace
