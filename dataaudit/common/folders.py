@@ -8,7 +8,6 @@ renamed. Links are nobody's files: none is read, written or removed through.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -20,6 +19,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import FileLock, Timeout
 
 from dataaudit.common.digests import digest, digest_of_bytes
 from dataaudit.common.types import AnyArray
@@ -373,12 +374,15 @@ def lock(path: Path, wait: float = 0.0) -> ExitStack:
     beside, deadline = path.with_name(f"{path.name}.lock"), time.monotonic() + wait
     with explained(path):
         while True:
-            with ExitStack() as stack, suppress(BlockingIOError):
-                file = stack.enter_context(opened(beside, "ab"))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Who held it before may have removed it, and another one made it anew.
-                if beside.exists() and os.path.samestat(os.fstat(file.fileno()), beside.lstat()):
-                    stack.callback(_release, file, beside)
+            with ExitStack() as stack, suppress(Timeout, FileNotFoundError):
+                opened(beside, "ab").close()
+                found, held = beside.lstat(), FileLock(beside, thread_local=False)
+                stack.callback(held.release)
+                held.acquire(blocking=False)
+                # Who held it before may have removed it, and another one made it anew: no two files that lie there
+                # while one of them is open have one number.
+                if os.path.samestat(found, beside.lstat()):
+                    stack.callback(_remove, beside)
                     return stack.pop_all()
             if time.monotonic() >= deadline:
                 waited = f", for {wait:g} seconds and more" if wait else ""
@@ -390,8 +394,6 @@ def lock(path: Path, wait: float = 0.0) -> ExitStack:
             time.sleep(0.02)
 
 
-def _release(file: IO[bytes], path: Path) -> None:
+def _remove(path: Path) -> None:
     with suppress(OSError):
         path.unlink()
-    # A forked process has the file open too, and would hold it on.
-    fcntl.flock(file, fcntl.LOCK_UN)
