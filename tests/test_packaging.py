@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -111,3 +113,10 @@ def test_a_clean_environment_scores_with_the_core_alone(built, tmp_path):
     call(*pip, "install", "--quiet", "--no-deps", "-e", ROOT, cwd=tmp_path)
     place = call(python, "-c", "import dataaudit, dataaudit_kernels; print(dataaudit.__file__)", cwd=elsewhere)
     assert str(ROOT / "dataaudit") in place
+
+
+def test_the_citation_is_of_this_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert cited["abstract"] == project["description"]
