@@ -75,7 +75,7 @@ class DataAuditError(Exception):
         self.arrived = arrived
         self.expected = expected
         self.alternatives = (action,) if isinstance(action, str) else tuple(action)
-        self.action = ", or ".join(self.alternatives)
+        self.action = either(self.alternatives)
 
     def __str__(self) -> str:
         return f"found {self.arrived}; expected {self.expected}; {self.action}"
@@ -111,6 +111,11 @@ class ClusterError(DataAuditError, RuntimeError):
 
 class AuditWarning(UserWarning):
     """Warning of this library: a computation went on, but its caller should know how."""
+
+
+def either(alternatives: Sequence[str]) -> str:
+    """'a, b, or c', for advice of which each suffices."""
+    return ", or ".join(filter(None, (", ".join(alternatives[:-1]), *alternatives[-1:])))
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -11,15 +12,21 @@ import typer
 from dataaudit.cli.wording import Wording
 from dataaudit.errors import DataAuditError
 
+WRONG_INPUT, ABOVE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 130
+CODES = """
+Exit codes: 0 done; 1 a fault of the program; 2 wrong input, explained in three lines; 3 more labels are wrong than
+--fail-above allows; 4 that is not known; 130 interrupted by Ctrl-C, what was complete is kept.
+"""
+
 app = typer.Typer(
     name="dataaudit",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Boxes are for people.
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
     help="Find the wrong, odd and hard examples of a labelled data set from one training run.",
+    epilog=" ".join(CODES.split()),
 )
-
-WRONG_INPUT, INTERRUPTED = 2, 130
 
 
 @contextmanager

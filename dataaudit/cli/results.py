@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataaudit.common import folders
+from dataaudit.common.shown import inert
 from dataaudit.errors import StorageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dataaudit.audit.base import Audit
 
 OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv"}
@@ -16,6 +18,8 @@ OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv"}
 
 def check_out(out: Path) -> None:
     """Raise before any work unless `out` can take the results."""
+    from dataaudit.common import folders
+
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}, a file", "a folder", "name another place")
     names = sorted(path.name for path in out.iterdir()) if out.exists() else []
@@ -39,14 +43,25 @@ def _is_audit(folder: Path) -> bool:
     )
 
 
-def write(audit: Audit, out: Path, top: int) -> None:
-    """Write the audit, its report and its suspects into the folder `out`."""
+def write(audit: Audit, out: Path, top: int, safe: bool) -> None:
+    """Write the audit, its report and its suspects into the folder `out`; cells of tables are inert if `safe`."""
+    from dataaudit.common import folders
+
     audit.save(out / "audit")
     audit.report(out / "report.html")
-    folders.put(out / "suspects.csv", audit.suspects(top).to_csv(index=False).encode())
+    folders.put(out / "suspects.csv", as_csv(audit.suspects(top), safe))
     if audit.label_errors is not None and audit.label_errors.known:
-        folders.put(out / "mislabeled.csv", audit.mislabeled().to_csv(index=False).encode())
+        folders.put(out / "mislabeled.csv", as_csv(audit.mislabeled(), safe))
     else:
         # An earlier audit's would be taken for this one's.
         with folders.explained(out):
             (out / "mislabeled.csv").unlink(missing_ok=True)
+
+
+def as_csv(table: pd.DataFrame, safe: bool = True) -> bytes:
+    """A table as a CSV file; if `safe`, no cell of it is a formula to a spreadsheet."""
+    if safe:
+        table = table.rename(columns=lambda name: inert(str(name)))
+        for name in table.select_dtypes(exclude=["number", "bool"]):
+            table[name] = [inert(cell) if isinstance(cell, str) else cell for cell in table[name]]
+    return table.to_csv(index=False).encode("utf-8", "surrogatepass")

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from dataaudit.common.shown import visible
-from dataaudit.errors import Argument, DataAuditError, InPython, arguments
+from dataaudit.errors import Argument, DataAuditError, InPython, arguments, either
 
 ALIASES = {"resize": "size", "dataset": "data"}
 """Arguments whose option is called otherwise."""
@@ -34,7 +34,7 @@ class Wording:
     def advice(self, error: DataAuditError) -> str:
         """What to do, of what can be done here; where that is nothing, what can be done in Python."""
         possible = [one for one in error.alternatives if self._can_be_followed(one)]
-        return ", or ".join(map(self.text, possible)) if possible else f"in Python: {_line(error.action)}"
+        return either([self.text(one) for one in possible]) if possible else f"in Python: {_line(error.action)}"
 
     def _option(self, found: Argument) -> str | None:
         """Option for an argument and its value; None where there is none."""

@@ -1,4 +1,4 @@
-"""Text of others as it can be shown and written."""
+"""Text of others as a terminal can show it, and a spreadsheet open it."""
 
 from __future__ import annotations
 
@@ -23,3 +23,24 @@ def visible(text: str, keep: str = "") -> str:
 
 def _is_shown(one: str) -> bool:
     return one in JOINERS or unicodedata.category(one) not in UNSHOWN
+
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that spreadsheets run."""
+
+
+def inert(cell: str) -> str:
+    """A cell of a CSV file with ' before it if a spreadsheet would take it for a formula.
+
+    >>> inert("=HYPERLINK(1)"), inert("-12"), inert("a=b")
+    ("'=HYPERLINK(1)", '-12', 'a=b')
+    """
+    return f"'{cell}" if cell.startswith(FORMULAS) and not _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell == cell.strip()

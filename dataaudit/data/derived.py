@@ -8,8 +8,8 @@ import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.inspection import Inspection, Inspector, readable, rows_per_block, unfit
-from dataaudit.errors import DataError, RowError, rows
+from dataaudit.data.inspection import Inspection, Inspector, one_read, readable, rows_per_block, unfit
+from dataaudit.errors import DataError
 
 STREAM = "stream"
 """Folder beside stored representations that holds a data set which arrived as a stream."""
@@ -100,7 +100,7 @@ def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, I
     inspector = Inspector(allow_missing)
     bad: list[int] = []
     n = len(examples)
-    block = _rows_per_block(examples)
+    block = rows_per_block(examples, one_read(examples))
     for start in range(0, n, block):
         for indices, part in readable(examples, np.arange(start, min(start + block, n), dtype=np.int64), bad):
             wrong = unfit(part, allow_missing)
@@ -110,18 +110,3 @@ def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, I
     if bad:
         examples = SubsetExamples(examples, np.setdiff1d(np.arange(n), bad, assume_unique=True))
     return examples, inspector.result(examples.labels, examples.class_names)
-
-
-def _rows_per_block(examples: Examples) -> int:
-    """Number of rows to read at a time, though the first may be one that cannot be read."""
-    for first in range(len(examples)):
-        try:
-            examples.read(np.array([first]))
-        except RowError:
-            continue
-        return rows_per_block(examples, first)
-    raise RowError(
-        f"no row that can be read, of {len(examples)} ({rows(range(len(examples)))})",
-        "rows that can be read",
-        "repair the data set, or correct transform=",
-    )

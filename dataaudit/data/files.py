@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-import csv
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
 import pandas as pd
 
 from dataaudit.common import checks
 from dataaudit.data import as_examples
-from dataaudit.data.columns import label_unknown, named_labels
 from dataaudit.data.examples import Examples
-from dataaudit.data.images import probed_rows, to_pixels
-from dataaudit.data.preparation import PreparedTable
-from dataaudit.errors import DataError, SettingError, require
+from dataaudit.data.formats import TableFormat, read_table
+from dataaudit.data.images import Resize, common_channels, probed_rows
+from dataaudit.data.kinds import is_image
+from dataaudit.errors import DataError, RowError, SettingError, require
 
 IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
-TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": pd.read_csv,
-    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
-    ".parquet": pd.read_parquet,
-}
-
-
-LINES = {".csv": ",", ".tsv": "\t"}
-"""Delimiters of tables whose rows have lines."""
+HUB = "hf:"
+"""Before the name of a data set that `datasets.load_dataset` finds, on the Hugging Face hub or in a folder."""
 
 
 def open_data(
-    path: Path,
+    source: str | Path | BinaryIO,
     *,
     label: str | None = None,
     inputs: list[str] | None = None,
@@ -41,88 +30,92 @@ def open_data(
     size: int | None = None,
     key: str | None = None,
     exclude: list[str] | None = None,
+    lenient: bool = False,
+    raw: bool = False,
+    table: TableFormat | None = None,
 ) -> Examples:
-    """Data set at `path`, ready for a network: a table, a saved Hugging Face data set, or a folder of images by class.
+    """Data set in a file or folder, ``hf:`` and the name of one that `datasets.load_dataset` finds, or a binary file.
 
-    Rows are named by the column `key`, otherwise by the line of a text file, an index that a Parquet file has kept, or
-    the file of an image. Columns are inferred where there is one candidate; those of folders of images are "label" and
-    "image". `split` is of a saved ``DatasetDict``; images are resized to `size` pixels a side, which is needed where
-    they differ.
+    Files are tables; folders are Hugging Face data sets that were saved, or hold a folder of images for each class,
+    whose columns are called "label" and "image". Rows are named by the column `key`, otherwise by the line of a text
+    file, an index that a Parquet file has kept, or the file of an image. Columns are inferred where there is one
+    candidate. Images are resized to `size` pixels a side, which is needed where they differ, unless they stay `raw`.
+    `table` says how that of a file is read. If `lenient`, rows without a label, and images that do not decode, are left
+    out.
     """
+    options: dict[str, Any] = {"label": label, "inputs": inputs, "key": key, "exclude": exclude, "lenient": lenient}
+    unread = {name: None if table is None else getattr(table, name) for name in ("format", "delimiter", "encoding")}
+    if isinstance(source, str) and source.startswith(HUB):
+        _refuse(source, **unread)
+        return _sized(_of_hub(source.removeprefix(HUB), split), size, **options)
+    if not isinstance(source, (str, Path)):
+        _refuse("standard input", split=split, size=size)
+        return as_examples(read_table(source, table or TableFormat()), **options)
+    path = Path(source)
     checks.exists(path)
     if path.is_file():
         _refuse(path, split=split, size=size)
-        return _table(path, label, inputs, key, exclude)
+        frame = read_table(path, table or TableFormat())
+        return as_examples(frame, **options)
+    _refuse(path, **unread)
     if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
-        return _saved(path, size, split=split, label=label, inputs=inputs, key=key, exclude=exclude)
+        return _sized(_saved(path), size, split=split, **options)
     # The columns of such a folder are called as Hugging Face calls them.
     other_label, other_inputs = (None if label == "label" else label), (None if inputs == ["image"] else inputs)
     _refuse(path, split=split, label=other_label, inputs=other_inputs, key=key, exclude=exclude)
-    return _image_folder(path, size)
+    return _image_folder(path, size, lenient, raw)
 
 
-def _refuse(path: Path, **options: Any) -> None:
-    given = [f"--{name}" for name, value in options.items() if value is not None]
+def _refuse(source: object, **options: Any) -> None:
+    given = ", ".join(f"{name}=" for name, value in options.items() if value is not None)
     if given:
-        raise SettingError(f"{', '.join(given)} for {path}", "options that apply to it", f"drop {', '.join(given)}")
+        raise SettingError(f"{given} for {source}", "options that apply to it", f"drop {given}")
 
 
-def _table(
-    path: Path, label: str | None, inputs: list[str] | None, key: str | None, exclude: list[str] | None
-) -> Examples:
-    reader = TABLES.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"the file {path}", f"a table ({', '.join(TABLES)}) or a folder", "convert it to one of these")
-    try:
-        frame = reader(path)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}, which cannot be read ({error})", "a readable table", "check the file") from error
-    if label is None:
-        candidates = named_labels(list(frame.columns))
-        if len(candidates) != 1:
-            raise label_unknown(list(frame.columns), candidates)
-        label = str(candidates[0])
-    if key is None and path.suffix.lower() in LINES:
-        frame.index = _lines(path, LINES[path.suffix.lower()], len(frame))
-    return PreparedTable(frame, label, inputs, key=key, exclude=exclude)
-
-
-def _lines(path: Path, delimiter: str, rows: int) -> pd.Index:
-    """Line of a file, from 1, on which each row of the table in it begins."""
-    with path.open("rb") as file:
-        blocks = iter(lambda: file.read(2**24), b"")
-        breaks, last = 0, b""
-        for block in blocks:
-            breaks, last = breaks + block.count(b"\n"), block[-1:]
-    first = np.arange(2, rows + 2)
-    if breaks + (last != b"\n") != rows + 1:
-        # Lines that are empty, or break within quotes.
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text, delimiter=delimiter)
-            ends = [(reader.line_num, len(record)) for record in reader]
-        begins = [end + 1 for end, _ in [(0, 0), *ends]]
-        first = np.asarray([begin for begin, (_, length) in zip(begins, ends, strict=False) if length][1:])
-    if len(first) != rows:
-        raise DataError(
-            f"{path} with {len(first)} records where pandas reads {rows} rows",
-            "a table in which rows have lines",
-            "name the column that names its rows with --key, or write the table again",
-        )
-    return pd.Index(first, name="line")
-
-
-def _saved(path: Path, size: int | None, **options: Any) -> Examples:
+def _saved(path: Path) -> Any:
     import datasets
 
     try:
-        loaded = datasets.load_from_disk(str(path))
+        return datasets.load_from_disk(str(path))
     except (ValueError, OSError) as error:
         raise DataError(f"{path}, which cannot be read ({error})", "a saved data set", "save it again") from error
-    chosen = as_examples(loaded, **options)
-    return chosen if size is None else _resized(chosen, size)
 
 
-def _image_folder(path: Path, size: int | None) -> Examples:
+def _of_hub(name: str, split: str | None) -> Any:
+    import datasets
+
+    try:
+        return datasets.load_dataset(name, split=split)
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        raise DataError(
+            f"{HUB}{name}{'' if split is None else f' with split={split!r}'}, which cannot be loaded ({error})",
+            "a data set of the Hugging Face hub, or a folder that load_dataset reads",
+            "check its name, its splits and the network",
+        ) from error
+
+
+def _sized(dataset: Any, size: int | None, **options: Any) -> Examples:
+    """Examples of a Hugging Face data set, whose images are brought to one size if that is named."""
+    plain = as_examples(dataset, **options)
+    if size is None:
+        return plain
+    shown = [image for image in _probed(plain, bool(options.get("lenient"))) if is_image(image)]
+    if not shown:
+        raise SettingError(f"size={size} for inputs that are no images", "options that apply to them", "drop size=")
+    return as_examples(dataset, **options, transform=Resize(size, "L" if common_channels(shown) == 1 else "RGB"))
+
+
+def _probed(examples: Examples, lenient: bool) -> Iterator[Any]:
+    """Some examples as people see them; those that cannot be read are left out if `lenient`."""
+    for row in probed_rows(len(examples)).tolist():
+        try:
+            yield examples.show(row)
+        except RowError:
+            if not lenient:
+                raise
+
+
+def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool) -> Examples:
     classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     images = [
         (str(file), number)
@@ -144,28 +137,13 @@ def _image_folder(path: Path, size: int | None) -> Examples:
     )
     files, labels = zip(*images, strict=True)
     dataset = datasets.Dataset.from_dict({"image": list(files), "label": list(labels)}, features=features)
-    plain = as_examples(dataset)
+    plain = _sized(dataset, size, lenient=lenient)
     plain.identity = pd.Index([Path(file).relative_to(path).as_posix() for file in files], name="file")
-    if size is not None:
-        return _resized(plain, size)
-    sizes = {plain.show(row).size for row in probed_rows(len(plain)).tolist()}
+    sizes = set() if size is not None or raw else {image.size for image in _probed(plain, lenient)}
     if len(sizes) > 1:
         raise DataError(
             f"images of {len(sizes)} sizes, such as {' and '.join(f'{w} x {h}' for w, h in sorted(sizes)[:2])}",
             "images of one size",
-            "pass --size to resize them",
+            "pass size= to resize them",
         )
     return plain
-
-
-def _resized(examples: Examples, size: int) -> Examples:
-    """The same images, of one size, in as many channels as they are read with."""
-    channels = examples.read(np.zeros(1, np.int64)).shape[1]
-
-    def resize(image: Any) -> Any:
-        return to_pixels(image.convert("L" if channels == 1 else "RGB").resize((size, size)))
-
-    resized = copy.copy(examples)
-    resized.transform = resize
-    resized.origin = None if examples.origin is None else replace(examples.origin, transform=resize)
-    return resized

@@ -161,9 +161,9 @@ def unfit(block: Any, allow_missing: bool) -> BoolArray:
     return wrong
 
 
-def rows_per_block(examples: Examples, row: int = 0) -> int:
-    """Number of rows like `row` that fill about `READ_BYTES`."""
-    first = examples.read(np.array([row], dtype=np.int64))
+def rows_per_block(examples: Examples, first: Any = None) -> int:
+    """Number of rows that fill about `READ_BYTES`, by the first, or by `first`, which was read."""
+    first = examples.read(np.array([0], dtype=np.int64)) if first is None else first
     size = int(first.memory_usage(deep=True).sum()) if is_table(first) else np.asarray(first).nbytes
     return max(1, min(65536, READ_BYTES // max(1, TEXT_BYTES if is_text(first) else size)))
 
@@ -181,6 +181,26 @@ def readable(examples: Examples, indices: IntArray, bad: list[int]) -> list[tupl
             return []
     middle = len(indices) // 2
     return readable(examples, indices[:middle], bad) + readable(examples, indices[middle:], bad)
+
+
+def one_read(examples: Examples) -> Any:
+    """What `Examples.read` gives of the first row that can be read.
+
+    Raises
+    ------
+    RowError
+        If none of them can.
+    """
+    for row in range(len(examples)):
+        try:
+            return examples.read(np.array([row]))
+        except RowError:
+            continue
+    raise RowError(
+        f"no row that can be read, of {len(examples)} ({rows(range(len(examples)))})",
+        "rows that can be read",
+        ["repair the data set", "correct transform="],
+    )
 
 
 def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowError:

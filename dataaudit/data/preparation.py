@@ -1,7 +1,9 @@
-"""Tables as people keep them (numbers, categories, gaps) as numbers that a network takes."""
+"""Tables as people keep them (numbers, categories, gaps) as numbers: standardised, one-hot encoded, filled."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,99 +11,175 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.data.columns import listed
+from dataaudit.data.derived import DerivedExamples, SubsetExamples
 from dataaudit.data.examples import Examples
-from dataaudit.data.tables import TableExamples
+from dataaudit.data.inspection import one_read, unfit
+from dataaudit.data.kinds import is_table
+from dataaudit.data.preprocessor import MOST_CATEGORIES, as_categories, kinds_of, one_hot
+from dataaudit.data.texts import is_text
 from dataaudit.errors import DataError
 
-MOST_CATEGORIES = 50
+FEW_CATEGORIES = 50
+"""Different texts that any column may hold; one of more of them must repeat them."""
 
 
-class PreparedTable(Examples):
-    """Rows of a DataFrame, standardised and one-hot encoded; people are shown the rows as they were.
+@dataclass(frozen=True)
+class Preparation:
+    """Fitted steps that make rows of numbers of a table, and a note on them."""
 
-    Gaps among numbers are filled by the median and marked by a column of their own. Columns of strings, categories or
-    booleans become one column a value, `MOST_CATEGORIES` at most. `inputs` are by default all columns but the label.
-    """
+    steps: ColumnTransformer
+    numbers: tuple[Any, ...]
+    note: str
 
-    source = "table"
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Preparation:
+        """Fit the steps to the input columns of a table.
 
-    def __init__(
-        self,
-        frame: pd.DataFrame,
-        label: str,
-        inputs: list[str] | None = None,
-        *,
-        key: str | None = None,
-        exclude: list[str] | None = None,
-    ) -> None:
-        table = TableExamples(frame, label=label, inputs=inputs, key=key, exclude=exclude)
-        super().__init__(table.labels, table.class_names)
-        self.label_column, self.columns, self.identity = label, table.columns, table.identity
-        self._frame = frame[list(table.columns)]
-        self._rows, notes = _prepare(self._frame)
-        self.notes = [*table.notes, *notes]
+        Gaps among numbers are filled by the median and marked by a column of their own. Columns of strings, categories
+        or booleans become one column a value, a gap among them; the rarest of more than `MOST_CATEGORIES` share one.
+
+        Raises
+        ------
+        DataError
+            If a column holds neither numbers nor categories, nothing at all, infinity, or free text.
+        """
+        numbers, categories = kinds_of(frame)
+        for name in numbers:
+            _check_numbers(name, frame[name])
+        many = [name for name in categories if _distinct(name, frame[name]) > MOST_CATEGORIES]
+        place = {name: position for position, name in enumerate(frame)}
+        filled = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+        steps = ColumnTransformer(
+            [
+                ("numbers", filled, [place[name] for name in numbers]),
+                ("categories", one_hot(), [place[name] for name in categories]),
+            ]
+        )
+        gaps = int(frame[numbers].isna().to_numpy().sum()) if numbers else 0
+        note = f"{_counted(numbers, 'numeric column')} standardised"
+        note += f", {_counted(categories, 'column')} of categories one-hot encoded" if categories else ""
+        note += f"; gaps filled by medians and marked: {gaps}" if gaps else ""
+        note += f"; the rarest categories of {listed(many)} share a column" if many else ""
+        fitted = cls(steps, tuple(numbers), note)
+        steps.fit(fitted._plain(frame))
+        return fitted
+
+    def rows(self, frame: pd.DataFrame) -> AnyArray:
+        """Rows float32 [n, d] of a table with the same columns."""
+        return np.ascontiguousarray(self.steps.transform(self._plain(frame)), dtype=np.float32)
+
+    def _plain(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Columns of float64 and of strings: pandas has several marks for a missing value."""
+        try:
+            plain = frame.astype({name: np.float64 for name in self.numbers})
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"values in the audited columns of numbers that are none ({error})", "numbers", "correct those rows"
+            ) from error
+        names: list[Any] = [name for name in frame if name not in self.numbers]
+        if names:
+            plain[names] = as_categories(frame[names])
+        # Columns may have names of several types, which scikit-learn does not take.
+        return plain.set_axis(range(plain.shape[1]), axis=1)
+
+
+class PreparedExamples(DerivedExamples):
+    """A table whose rows are read as numbers, see `Preparation`; people are shown the rows as they were."""
+
+    def __init__(self, whole: Examples) -> None:
+        super().__init__(whole, whole.labels)
+        frame = _table(whole)
+        self.preparation = Preparation.of(frame)
+        self._rows = self.preparation.rows(frame)
+        self.notes = [*whole.notes, self.preparation.note]
 
     @property
     def width(self) -> int:
         """Number of input values a row."""
         return int(self._rows.shape[1])
 
-    def show(self, index: int) -> dict[str, Any]:
+    @property
+    def array(self) -> AnyArray:
+        """All rows, float32 [n, d]."""
+        return self._rows
+
+    def show(self, index: int) -> Any:
         """Row `index` as it stands in the table."""
-        # Column by column: one row of several types would turn whole numbers into fractions.
-        return {str(name): self._frame[name].iloc[int(index)] for name in self._frame.columns}
+        return self.whole.show(index)
 
     def read_rows(self, indices: IntArray) -> AnyArray:
         """`read` for at least one row."""
         return self._rows[indices]
 
 
-def _prepare(frame: pd.DataFrame) -> tuple[AnyArray, list[str]]:
-    numbers = [n for n in frame if pd.api.types.is_numeric_dtype(frame[n]) and not pd.api.types.is_bool_dtype(frame[n])]
-    names = [name for name in frame if name not in numbers]
-    for name in numbers:
-        wrong = np.flatnonzero(np.isinf(frame[name].to_numpy(np.float64, na_value=np.nan)))
-        if len(wrong):
-            raise DataError(
-                f"an infinite number in column {name!r}, row {int(wrong[0])}", "finite numbers", "correct that row"
-            )
-        if frame[name].isna().all():
-            raise DataError(f"column {name!r} without a single value", "some values", "leave it out with --inputs")
-    for name in names:
-        distinct = _distinct(frame[name])
-        if distinct > MOST_CATEGORIES:
-            raise DataError(
-                f"column {name!r} with {distinct} different texts",
-                f"numbers, or at most {MOST_CATEGORIES} categories",
-                "leave it out by naming the others with --inputs, or turn it into numbers first",
-            )
-    filled = SimpleImputer(strategy="median", add_indicator=True)
-    steps = ColumnTransformer(
-        [
-            ("numbers", make_pipeline(filled, StandardScaler()), numbers),
-            ("categories", OneHotEncoder(sparse_output=False, handle_unknown="ignore"), names),
-        ]
-    )
-    plain = frame.astype({name: np.float64 for name in numbers})
-    for name in names:
-        # pandas has several marks for a missing value; the encoder does not know all of them.
-        plain[name] = frame[name].astype(object).where(frame[name].notna(), None)
-    rows = np.ascontiguousarray(steps.fit_transform(plain), dtype=np.float32)
-    gaps = int(frame[numbers].isna().to_numpy().sum()) if numbers else 0
-    note = f"{len(numbers)} numeric columns standardised, {len(names)} columns of categories one-hot encoded"
-    return rows, [note + (f"; {gaps} gaps filled by medians and marked" if gaps else "")]
+def prepared(examples: Examples, lenient: bool = False) -> Examples:
+    """Examples that a network can read: those of a table as `PreparedExamples`, others as they are.
+
+    One column of few texts that repeat is categories too. If `lenient`, rows that hold infinity are left out.
+    """
+    block = one_read(examples)
+    if is_text(block):
+        return PreparedExamples(examples) if _are_categories(_table(examples).iloc[:, 0]) else examples
+    if not is_table(block):
+        return examples
+    usable = ~unfit(_table(examples), True) if lenient else np.ones(len(examples), bool)
+    return PreparedExamples(examples if usable.all() else SubsetExamples(examples, np.flatnonzero(usable)))
 
 
-def _distinct(column: pd.Series) -> int:
+def is_plain(frame: pd.DataFrame) -> bool:
+    """Tell whether all columns are numbers or booleans without gaps, which need no preparation."""
+    return frame.select_dtypes(["number", "bool"]).shape[1] == frame.shape[1] and not frame.isna().any(axis=None)
+
+
+def _table(examples: Examples) -> pd.DataFrame:
+    block = examples.read(np.arange(len(examples), dtype=np.int64))
+    return block if is_table(block) else pd.DataFrame({name: block for name in examples.columns[:1] or ["text"]})
+
+
+def _check_numbers(name: Hashable, column: pd.Series) -> None:
+    wrong = np.flatnonzero(np.isinf(column.to_numpy(np.float64, na_value=np.nan)))
+    if len(wrong):
+        raise DataError(
+            f"an infinite number in column {name!r}, row {int(wrong[0])}",
+            "finite numbers",
+            ["correct that row", "pass on_bad_rows='drop'"],
+        )
+    if column.isna().all():
+        raise DataError(f"column {name!r} without a single value", "some values", f"leave it out: exclude={name!r}")
+
+
+def _distinct(name: Hashable, column: pd.Series) -> int:
     """Number of different values of one kind that are not missing."""
+    present = column.dropna()
     try:
-        return len(sorted(column.dropna().unique().tolist()))
+        distinct = len(sorted(present.unique().tolist()))
     except TypeError as error:
         raise DataError(
-            f"column {column.name!r} with values that cannot be told apart as categories ({error})",
-            f"numbers, or at most {MOST_CATEGORIES} categories of one type",
-            "leave it out by naming the others with --inputs, or convert it, for example to texts",
+            f"column {name!r} with values that cannot be told apart as categories ({error})",
+            "numbers, or categories of one type",
+            [f"leave it out: exclude={name!r}", "convert it, for example to texts"],
         ) from error
+    if distinct > FEW_CATEGORIES and 2 * distinct > len(present):
+        raise DataError(
+            f"column {name!r} with {distinct} different texts in {len(present)} rows",
+            f"numbers, or categories: at most {FEW_CATEGORIES}, or each of them in two rows or more on average",
+            [
+                f"leave it out: exclude={name!r}",
+                f"take it alone, as texts: inputs={name!r}",
+                "turn it into numbers first",
+            ],
+        )
+    return distinct
+
+
+def _counted(names: list[Any], noun: str) -> str:
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
+
+
+def _are_categories(column: pd.Series) -> bool:
+    distinct = column.dropna().nunique()
+    return distinct <= FEW_CATEGORIES and 2 * distinct <= len(column)

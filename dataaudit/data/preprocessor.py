@@ -69,17 +69,21 @@ def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: 
             "columns of numbers and categories",
             "start the pipeline with a text vectoriser instead, such as TfidfVectorizer()",
         )
-    numbers, categories = _kinds(block) if isinstance(block, pd.DataFrame) else _positions(examples, block)
+    numbers, categories = kinds_of(block) if isinstance(block, pd.DataFrame) else _positions(examples, block)
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False)
     return ColumnTransformer(
         [
             ("numbers", make_pipeline(imputer, StandardScaler()), numbers),
-            ("categories", make_pipeline(FunctionTransformer(as_categories), encoder), categories),
+            ("categories", make_pipeline(FunctionTransformer(as_categories), one_hot()), categories),
         ],
         # Above all the label, in a frame that still has it.
         remainder="drop",
     )
+
+
+def one_hot() -> OneHotEncoder:
+    """Unfitted encoder of strings: a column a value, `MOST_CATEGORIES` at most; the rarest share the last."""
+    return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False)
 
 
 def as_categories(block: Any) -> AnyArray:
@@ -89,7 +93,7 @@ def as_categories(block: Any) -> AnyArray:
     return filled
 
 
-def _kinds(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
+def kinds_of(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
     """Columns of numbers, and of categories."""
     kinds = pd.api.types
     numbers, categories, other = [], [], []
@@ -109,7 +113,7 @@ def _kinds(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
         raise DataError(
             f"columns that are neither numbers nor categories: {listed(other)}",
             "numbers, strings, booleans or pandas categories",
-            "convert them, or name the other columns with inputs=",
+            ["convert them", "leave them out with exclude=", "name the other columns with inputs="],
         )
     return numbers, categories
 

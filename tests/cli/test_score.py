@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import dataaudit
 from dataaudit import Audit, networks
 from dataaudit.cli import app
-from dataaudit.cli.networks import network_for
+from dataaudit.cli.models import network_for
 from dataaudit.data import as_examples
 from dataaudit.density import engines
 from dataaudit.neighbours import search
@@ -118,7 +118,7 @@ def test_images_of_several_sizes_need_a_size(images, tmp_path):
     done = call("score", images, "--out", tmp_path / "r", "--epochs", 1)
     assert done.exit_code == 2
     assert "--size" in done.output
-    done = call("score", images, "--out", tmp_path / "r", "--epochs", 1, "--size", 12, "--network", "mlp")
+    done = call("score", images, "--out", tmp_path / "r", "--epochs", 1, "--size", 12, "--model", "mlp")
     assert done.exit_code == 0, done.output
 
 
@@ -135,10 +135,10 @@ def test_a_saved_data_set_is_audited(tmp_path):
     ("arguments", "words"),
     [
         (["{table}", "--label", "knd"], "'kind'"),
-        (["{table}"], "no label column"),
+        (["{table}"], "2 possible label columns"),
         (["{table}", "--label", "kind", "--inputs", "sise"], "'size'"),
-        (["{table}", "--label", "kind", "--network", "mpl"], "did you mean 'mlp'"),
-        (["{table}", "--label", "kind", "--network", "small_cnn"], "channels, height, width"),
+        (["{table}", "--label", "kind", "--model", "mpl"], "did you mean 'mlp'"),
+        (["{table}", "--label", "kind", "--model", "small_cnn"], "channels, height, width"),
         (["{table}", "--label", "kind", "--recipe", "mnst"], "did you mean 'mnist'"),
         (["{table}", "--label", "kind", "--scorers", "aum"], "choose from"),
         (["{table}", "--label", "kind", "--device", "cdua"], "did you mean 'cuda'"),
@@ -208,7 +208,7 @@ def test_inputs_may_be_named_one_by_one(table, tmp_path):
         done = call("score", table, "--label", "kind", "--out", out, "--epochs", 1, "--no-progress", *inputs)
         assert done.exit_code == 0, done.output
         pages.append((out / "report.html").read_text())
-        assert "1 numeric columns standardised, 1 columns of categories" in done.output
+        assert "1 numeric column standardised, 1 column of categories" in done.output
     assert all("<dt>size</dt>" in page and "<dt>colour</dt>" in page for page in pages)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dataaudit.cli.base import app, explained
-from dataaudit.cli.output import table
+from dataaudit.cli.output import Output
 from dataaudit.cli.results import check_out
 
 
@@ -26,7 +26,7 @@ def demo(
     k = result.planted
     figures = (result.auroc, result.average_precision, result.precision)
     rows = [*zip(result.seeds, *figures, strict=True), ("least", *map(min, figures))]
-    table(
+    Output().table(
         f"{k} label errors planted in 1797 digits",
         ["seed", "AUROC", "average precision", f"precision at {k}"],
         [[str(run), f"{auroc:.4f}", f"{average:.3f}", f"{precision:.3f}"] for run, auroc, average, precision in rows],

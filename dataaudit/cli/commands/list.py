@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataaudit.cli.base import app
-from dataaudit.cli.output import table
+from dataaudit.cli.output import Output
 
 
 @app.command("list")
@@ -13,4 +13,4 @@ def list_() -> None:
 
     spaces = {"Scores": dataaudit.scorers, "Networks": dataaudit.networks, "Recipes": dataaudit.recipes}
     for title, space in spaces.items():
-        table(title, ["name", "what it is"], [list(item) for item in space.describe().items()])
+        Output().table(title, ["name", "what it is"], [list(item) for item in space.describe().items()])
