@@ -51,6 +51,8 @@ def test_the_wheel_holds_both_packages_and_nothing_else(built):
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"dataaudit", "dataaudit_kernels"}
     assert {"dataaudit/py.typed", "dataaudit_kernels/py.typed", "dataaudit/report/template.html.j2"} <= set(names)
+    parts = {path.name for path in (ROOT / "dataaudit/report/static").iterdir()}
+    assert {f"dataaudit/report/static/{name}" for name in parts} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

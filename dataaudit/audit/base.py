@@ -73,12 +73,17 @@ class Audit(Findings, TrainingWeights):
         path: str | Path,
         dataset: Any = None,
         *,
+        rows: Any = "auto",
+        title: str | None = None,
         split: str | None = None,
         label: str | None = None,
         inputs: str | list[str] | None = None,
         transform: Callable[[Any], Any] | None = None,
     ) -> Path:
-        """Write a page with the worst examples, their labels and the histograms of all scores.
+        """Write one file in which a person sees what was found and decides label by label.
+
+        It opens in any browser, is allowed to load nothing from anywhere, and holds at most about 15 MB whatever the
+        number of examples. Decisions stay in the browser, and are downloaded from there as a decision file.
 
         Parameters
         ----------
@@ -87,6 +92,12 @@ class Audit(Findings, TrainingWeights):
         dataset
             The audited data set, for the pictures of an audit that was loaded from disk; an audit that was
             not loaded remembers its own. Its fingerprint is checked.
+        rows
+            Examples to decide about: "auto" for those that are flagged, and the 100 most suspicious at least; "flagged"
+            for the former alone; a number of the most suspicious; a list of rows; or a table with a column ``row``,
+            such as `mislabeled` gives. As many as the file can hold are shown, and the page says how many.
+        title
+            Heading of the page.
         split, label, inputs, transform
             As in `dataaudit.score`.
 
@@ -98,14 +109,18 @@ class Audit(Findings, TrainingWeights):
         Raises
         ------
         DataError
-            If `dataset` is not the audited one.
+            If `dataset` is not the audited one, or `rows` are not rows of it.
+        ModelError
+            If rows="flagged", and how many labels are wrong is not known.
+        SettingError
+            If `rows` or `title` is none of what it can be.
         StorageError
             If the file cannot be written.
         """
         examples = self._examples
         if dataset is not None:
             examples = self._recognised(dataset, split, label, inputs, transform)
-        return write_report(page_of(self, examples), path)
+        return write_report(page_of(self, examples, rows, title), path)
 
     @visiting()
     def save(self, folder: str | Path) -> Path:

@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from markupsafe import Markup
-
-from dataaudit.common.types import BoolArray, FloatArray
-from dataaudit.report.figures import histogram
-
-
-@dataclass(frozen=True)
-class Card:
-    """One example, the `row` of the data set, which calls it `name`, if anything; `suggested` is blank where it equals
-    `given`, or nothing is known.
-
-    `shown` is a picture, an array, a text or a mapping of columns, None without the data set; `confidence` [epochs] the
-    probability of the given label after each kept epoch, None without dynamics.
-    """
-
-    row: int
-    given: str
-    suggested: str
-    score: float
-    name: str = ""
-    shown: Any = None
-    confidence: FloatArray | None = None
+from dataaudit.report.review import Review
 
 
 @dataclass(frozen=True)
@@ -60,67 +38,46 @@ class Table(Section):
         """Head and rows."""
         return """
 {%- macro side(cell) %}{{ ' class="number"'|safe if cell is number }}{% endmacro -%}
-<div class="wide"><table><tr>
-{% for name in section.head %}<th{{ side(section.rows[0][loop.index0]) if section.rows }}>{{ name }}</th>{% endfor %}
-
-</tr>
+<div class="wide" tabindex="0" role="region" aria-label="{{ section.title }}"><table><thead><tr>
+{% for name in section.head %}
+<th scope="col"{{ side(section.rows[0][loop.index0]) if section.rows }}>{{ name }}</th>
+{% endfor %}
+</tr></thead><tbody>
 {% for row in section.rows %}
-<tr>{% for cell in row %}<td{{ side(cell) }}>{{ "%.3g"|format(cell) if cell is float else cell }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}<td{{ side(cell) }}>
+{%- if cell is number %}{{ "%.3g"|format(cell) if cell is float else cell }}
+{%- else %}<bdi>{{ cell|visible }}</bdi>{% endif %}</td>{% endfor %}</tr>
 {% endfor %}
-</table></div>"""
-
-
-@dataclass(frozen=True)
-class Histograms(Section):
-    """Histogram of every column of scores [n], in which examples with a suggested label other than the given stand out.
-
-    `disagrees`, bool [n], marks these.
-    """
-
-    columns: Mapping[str, FloatArray]
-    disagrees: BoolArray
-
-    def drawings(self) -> Iterator[tuple[str, Markup, int]]:
-        """Name of each column, its drawing, and how many examples have no score."""
-        for name, values in self.columns.items():
-            yield name, Markup(histogram(values, self.disagrees)), int((~np.isfinite(values)).sum())
-
-    @property
-    def template(self) -> str:
-        """Legend and drawings."""
-        return """
-<p class="soft"><span class="swatch" style="background: var(--marked)"></span> the model suggests another label
- &nbsp; <span class="swatch" style="background: var(--plain)"></span> it agrees, or suggests none</p>
-<div class="plots">
-{% for name, drawing, missing in section.drawings() %}
-<figure><figcaption>{{ name }}{% if missing %} <span class="soft">({{ missing }} without)</span>{% endif %}</figcaption>
-{{ drawing }}</figure>
-{% endfor %}
-</div>"""
+</tbody></table></div>"""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Content of a report: numbers of examples and classes, cards by falling suspicion, sections.
+    """Content of a report.
 
-    `headline` says how many labels are wrong, and `agreement` with how many the model agrees; each is empty where that
-    was not looked at. Of `disagreeing` examples the suggested label is not the given one.
+    Attributes
+    ----------
+    title
+        Heading, and name of the page in the browser.
+    found
+        What was found, a sentence each, the most important first.
+    limits
+        What the page does not tell, a sentence each.
+    review
+        Examples to decide about.
+    sections
+        All else that is shown, in order.
+    settings, seconds
+        How the audit came about, and what took how long.
+    code
+        Lines of Python that lead to it.
     """
 
-    examples: int
-    classes: int
-    headline: str
-    ranked_by: str
-    agreement: str
-    disagreeing: int
-    cards: tuple[Card, ...]
-    has_data: bool
+    title: str
+    found: tuple[str, ...]
+    limits: tuple[str, ...]
+    review: Review
     sections: tuple[Section, ...]
     settings: Mapping[str, Any]
-    notes: tuple[str, ...]
     seconds: Mapping[str, float]
-
-    @property
-    def has_dynamics(self) -> bool:
-        """True if cards hold a line of confidence by epoch."""
-        return any(card.confidence is not None for card in self.cards)
+    code: str

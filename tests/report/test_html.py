@@ -1,4 +1,6 @@
+import json
 import os
+import re
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -6,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import dataaudit
 from dataaudit.audit.report import page_of
 from dataaudit.data import as_examples
-from dataaudit.errors import StorageError
-from dataaudit.report.html import values, write_report
+from dataaudit.errors import DataError, ModelError, SettingError, StorageError
+from dataaudit.report.html import LISTED, rendered, write_report
 from dataaudit.report.page import Section
+from dataaudit.report.review import Card, Review, content, embedded
 
 
 class Page(HTMLParser):
@@ -36,7 +41,14 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text += data
+        self.text += data if "script" not in self.open and "style" not in self.open else ""
+
+
+def embedded_data(path):
+    """What the page's script reads."""
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text("utf-8"))[1]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +64,64 @@ def pictures():
 def test_a_page_with_pictures(pictures, tmp_path):
     _, _, audit = pictures
     path = audit.report(tmp_path / "report.html")
-    page = Page(path)
+    page, data = Page(path), embedded_data(path)
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 60
+    assert len(images) == LISTED
     assert all(image["src"].startswith("data:image/png;base64,") for image in images)
-    assert "script" not in [tag for tag, _ in page.tags]
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [
+        {"type": "application/json", "id": "data"},
+        {},
+    ]
     assert "<script>alert(1)</script>" in page.text
     assert not [a for _, a in page.tags if str(a.get("src", a.get("href", "data:"))).startswith("http")]
     for name in audit.columns:
         assert name in page.text
-    for index in audit.ranking()[:60]:
-        assert f"#{index} ·" in page.text
+    order = np.argsort(-audit.error_probability(), kind="stable")
+    assert [card[0] for card in data["cards"]] == order.tolist()
+    for index in order[:LISTED]:
+        assert f"#{index}" in page.text
+    assert data["about"]["header"]["class_names"] == list(audit.class_names)
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_shows_the_rows_that_are_asked_for(pictures, tmp_path):
+    _, _, audit = pictures
+
+    def shown(rows):
+        cards = embedded_data(audit.report(tmp_path / "report.html", rows=rows))["cards"]
+        return [(card[0], card[7], card[8]) for card in cards]
+
+    assert shown([7, 3]) == [(7, None, None), (3, None, None)]
+    assert [row for row, _, _ in shown(5)] == np.argsort(-audit.error_probability(), kind="stable")[:5].tolist()
+    queue = pd.DataFrame({"row": [9, 2], "place": pd.array([1, pd.NA], "Int64"), "chance": [0.1, np.nan]})
+    assert shown(queue) == [(9, 1, 0.1), (2, None, None)]
+    if audit.noise_rate().known:
+        assert [row for row, _, _ in shown("flagged")] == audit.mislabeled()["row"].tolist()
+    else:
+        with pytest.raises(ModelError, match="does not know how many"):
+            shown("flagged")
+    for rows, error in (
+        ("all", SettingError),
+        (0, SettingError),
+        ([80], DataError),
+        ([1, 1], DataError),
+        (1.5, SettingError),
+    ):
+        with pytest.raises(error):
+            shown(rows)
+    with pytest.raises(DataError, match="a column 'row'"):
+        shown(pd.DataFrame({"index": [1]}))
+
+
+def test_as_many_examples_as_fit_are_shown_and_the_page_says_so(pictures):
+    cards = [Card(at, 0, 1, 0.5, shown="x" * 1000) for at in range(100)]
+    page = replace(
+        page_of(pictures[2], None), review=Review({"class_names": ["a", "b"]}, "m", cards, 100, True, "s", 20_000)
+    )
+    text = rendered(page)
+    shown = text.count('"text":')
+    assert 15 < shown < 20
+    assert f"{shown} examples, the most suspicious first: of 100 that were asked for" in text
 
 
 def test_a_page_without_the_data_set_says_so(pictures, tmp_path):
@@ -77,7 +135,7 @@ def test_scores_that_are_missing_are_counted(pictures, tmp_path):
     broken = {name: np.where(np.arange(80) < 5, np.nan, column) for name, column in audit.columns.items()}
     broken["nothing"] = np.full(80, np.nan)
     broken["bottomless"] = np.where(np.arange(80) < 7, -np.inf, 1.0)
-    page = Page(write_report(page_of(replace(audit, columns=broken), None, 80), tmp_path / "report.html"))
+    page = Page(write_report(page_of(replace(audit, columns=broken), None), tmp_path / "report.html"))
     assert "(5 without)" in page.text
     assert "(80 without)" in page.text
     assert "(7 without)" in page.text
@@ -93,11 +151,18 @@ def test_a_page_of_a_table_shows_its_values(tmp_path):
     assert "width" in text
 
 
-def test_values_are_shortened():
-    assert values("x" * 1000) == [("", "x" * 279 + "…")]
-    assert values(np.arange(20.0))[1] == ("", "and 12 more")
-    assert values({"income": 123456.5}) == [("income", "123456")]
-    assert values({str(i): i for i in range(10)})[-1] == ("", "and 2 more")
+def test_what_is_shown_is_cut_where_it_is_very_long():
+    assert content("x" * 100_001) == {"text": "x" * 100_000 + " … and 1 more characters"}
+    assert content(np.arange(202.0))["values"][-2:] == [["199", "199"], ["", "and 2 more"]]
+    assert content({"income": 123456.5}) == {"values": [["income", "123456"]]}
+    assert content({str(i): i for i in range(201)})["values"][-1] == ["", "and 1 more"]
+
+
+@given(value=st.recursive(st.text() | st.none() | st.integers(), st.lists))
+def test_values_stand_in_a_page_whatever_they_are(value):
+    spelled = embedded(value)
+    assert not set(spelled) & set("<>&\u2028\u2029")
+    assert json.loads(spelled.encode()) == value
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(pictures, tmp_path, monkeypatch):
@@ -131,8 +196,9 @@ def test_a_page_takes_the_place_of_a_link(pictures, tmp_path):
 
 def test_an_examples_object_can_be_shown(pictures, tmp_path):
     images, names, audit = pictures
-    page = Page(write_report(page_of(audit, as_examples((images, names)), 3), tmp_path / "report.html"))
+    page = Page(write_report(page_of(audit, as_examples((images, names)), 3, "Mine"), tmp_path / "report.html"))
     assert [tag for tag, _ in page.tags].count("img") == 3
+    assert page.text.strip().startswith("Mine")
 
 
 @dataclass(frozen=True)
@@ -146,7 +212,7 @@ def test_a_section_brings_its_values_and_its_template(pictures, tmp_path):
     words = Words("Own <title>", "A & note.", ("<script>alert(2)</script>", "b"))
     shown = Page(write_report(replace(page, sections=(*page.sections, words)), tmp_path / "report.html"))
     tags = [tag for tag, _ in shown.tags]
-    assert tags.count("li") == 2
-    assert "script" not in tags
+    assert "<li>&lt;script&gt;alert(2)&lt;/script&gt;</li><li>b</li>" in (tmp_path / "report.html").read_text("utf-8")
+    assert tags.count("script") == 2
     for text in (words.title, words.note, *words.words):
         assert text in shown.text

@@ -1,0 +1,172 @@
+"""Which examples a page shows, and what it says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dataaudit.common import checks
+from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.errors import DataError, ModelError, SettingError, rows
+from dataaudit.labels.reasons import reasons
+from dataaudit.report.review import Card
+
+if TYPE_CHECKING:
+    from dataaudit.audit.exports import Exports
+    from dataaudit.data.examples import Examples
+
+LEAST = 100
+"""Examples that a page shows if no number is asked for: those that are flagged, and so many at least."""
+BLOCK = 512
+"""Examples of which reasons are worded at once."""
+WAYS = ("auto", "flagged")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Positions of examples in an audit in the order in which a page shows them, int64 [k].
+
+    `places` and `chances` are those of a queue, NaN where there is none, float64 [k] each.
+    """
+
+    positions: IntArray
+    places: FloatArray
+    chances: FloatArray
+
+
+def chosen_rows(audit: Exports, wanted: Any) -> Chosen:
+    """Examples that `wanted` of `Audit.report` asks for.
+
+    Raises
+    ------
+    DataError
+        If rows are not rows of the audit, or come twice.
+    ModelError
+        If flagged rows are asked for, and how many labels are wrong is not known.
+    SettingError
+        If it is none of what it can be.
+    """
+    if isinstance(wanted, str):
+        checks.choice(f"rows={wanted!r}", wanted, WAYS, "'auto', 'flagged', a number, rows, or a queue")
+        flagged = _flagged(audit, needed=wanted == "flagged")
+        return _alone(suspicion(audit)[: flagged if wanted == "flagged" else max(LEAST, flagged)])
+    if checks.is_whole(wanted):
+        return _alone(suspicion(audit)[: checks.whole("rows", wanted, 1, "pass rows=200")])
+    table = getattr(wanted, "table", wanted)
+    if isinstance(table, pd.DataFrame):
+        return _of_table(audit, table)
+    listed = np.asarray(wanted)
+    if listed.ndim != 1 or listed.dtype.kind not in "iu" or not len(listed):
+        raise SettingError(
+            f"rows= of type {type(wanted).__name__}",
+            "'auto', 'flagged', a number, a list of rows, or a table with a column 'row'",
+            "pass rows='flagged', rows=200 or what audit.mislabeled() gives",
+        )
+    return _alone(_positions(audit, listed.astype(np.int64)))
+
+
+def suspicion(audit: Exports) -> IntArray:
+    """Positions of all examples, the likeliest error first, int64 [n]: by probability, else by the default score."""
+    if audit.label_errors is None:
+        return audit.ranking()
+    probability = np.nan_to_num(audit.label_errors.probability, nan=-1.0)
+    return np.argsort(-probability, kind="stable").astype(np.int64)
+
+
+def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen) -> Iterator[Card]:
+    """A card for each example, made as it is asked for."""
+    suggested = audit._suggested()
+    other = np.where((suggested >= 0) & (suggested != audit.labels), suggested, -1)
+    errors, dynamics, scores = audit.label_errors, audit.dynamics, audit.columns[audit.default]
+    known = errors is not None and errors.known
+    for start in range(0, len(chosen.positions), BLOCK):
+        block = chosen.positions[start : start + BLOCK]
+        worded = _reasons(audit, block)
+        for place, (position, reason) in enumerate(zip(block.tolist(), worded, strict=True), start):
+            queued = bool(np.isfinite(chosen.places[place]))
+            yield Card(
+                row=int(audit.rows[position]),
+                given=int(audit.labels[position]),
+                suggested=int(other[position]),
+                score=float(scores[position]),
+                key=_key(audit.identity, position),
+                # Probabilities that only rank are none.
+                probability=float(errors.probability[position]) if errors is not None and known else np.nan,
+                reason=reason,
+                place=int(chosen.places[place]) if queued else None,
+                chance=float(chosen.chances[place]) if queued else None,
+                shown=None if examples is None else examples.show(position),
+                confidence=None if dynamics is None else dynamics.confidence_by_epoch[:, position],
+            )
+
+
+def _flagged(audit: Exports, needed: bool) -> int:
+    """Number of examples that are flagged; 0 where that is not known, unless it is `needed`."""
+    if audit.label_errors is not None and audit.label_errors.known:
+        return len(audit._own_flags()[0])
+    if needed:
+        raise ModelError(
+            "rows='flagged' of an audit that does not know how many labels are wrong",
+            "how many examples to show",
+            "pass rows=200, for example",
+        )
+    return 0
+
+
+def _reasons(audit: Exports, block: IntArray) -> list[str]:
+    if audit.label_errors is None:
+        return [""] * len(block)
+    known = np.isfinite(audit.label_errors.probability[block])
+    worded = iter(
+        reasons(block[known], audit.labels, audit.class_names, audit.label_errors, audit.dynamics, audit.columns)
+    )
+    return [next(worded) if one else "" for one in known.tolist()]
+
+
+def _key(identity: Any, position: int) -> Any:
+    """Name of a row as JSON holds it, None without one."""
+    if identity is None:
+        return None
+    name = identity[position]
+    return [_plain(part) for part in name] if isinstance(name, tuple) else _plain(name)
+
+
+def _plain(part: Any) -> Any:
+    value = part.item() if isinstance(part, np.generic) else part
+    return value if isinstance(value, (str, int, bool)) else str(value)
+
+
+def _alone(positions: IntArray) -> Chosen:
+    nowhere = np.full(len(positions), np.nan)
+    return Chosen(positions, nowhere, nowhere)
+
+
+def _of_table(audit: Exports, table: pd.DataFrame) -> Chosen:
+    if "row" not in table.columns:
+        raise DataError(
+            f"rows= with the columns {', '.join(map(repr, table.columns))}",
+            "a column 'row' with rows of the data set",
+            "pass what audit.mislabeled() or audit.suspects() gives, or a list of rows",
+        )
+    listed = table["row"].to_numpy()
+    if listed.dtype.kind not in "iu":
+        raise DataError(f"rows= with rows of type {listed.dtype}", "whole numbers", "pass a table of this audit")
+    positions = _positions(audit, listed.astype(np.int64))
+    if not {"place", "chance"} <= set(table.columns):
+        return _alone(positions)
+    places, chances = (table[name].to_numpy(np.float64, na_value=np.nan) for name in ("place", "chance"))
+    return Chosen(positions, places, chances)
+
+
+def _positions(audit: Exports, listed: IntArray) -> IntArray:
+    wrong = np.unique(listed[~np.isin(listed, audit.rows)])
+    if len(wrong):
+        raise DataError(f"rows= with {rows(wrong)}", "rows that were audited, see audit.rows", "leave those out")
+    several, counts = np.unique(listed, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(f"rows= with {rows(several[counts > 1])} more than once", "each row once", "leave out the rest")
+    return np.searchsorted(audit.rows, listed)

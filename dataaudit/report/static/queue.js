@@ -1,0 +1,56 @@
+// The list of examples: of however many, only those in sight are elements of the page.
+
+const BEYOND = 4;
+
+function makeQueue(height, describe, choose) {
+  const spacer = element('div', { class: 'spacer', role: 'presentation' });
+  const box = element('div', {
+    class: 'queue', id: 'queue', role: 'listbox', tabindex: '0', 'aria-label': 'Examples',
+  }, spacer);
+  const drawn = new Map();
+  let items = [], current = -1, asked = false;
+
+  function draw() {
+    asked = false;
+    const first = Math.max(0, Math.floor(box.scrollTop / height) - BEYOND);
+    const last = Math.min(items.length, Math.ceil((box.scrollTop + box.clientHeight) / height) + BEYOND);
+    for (const [at, node] of drawn) if (at < first || at >= last) { node.remove(); drawn.delete(at); }
+    for (let at = first; at < last; at += 1) if (!drawn.has(at)) spacer.append(make(at));
+    if (drawn.has(current)) box.setAttribute('aria-activedescendant', `option-${current}`);
+    else box.removeAttribute('aria-activedescendant');
+  }
+
+  function make(at) {
+    const node = element('div', {
+      class: 'option', id: `option-${at}`, role: 'option', 'aria-selected': String(at === current),
+      'aria-setsize': items.length, 'aria-posinset': at + 1, onclick: () => { choose(at); box.focus(); },
+    }, ...describe(items[at]));
+    node.style.top = `${at * height}px`;
+    drawn.set(at, node);
+    return node;
+  }
+
+  function redraw() {
+    for (const node of drawn.values()) node.remove();
+    drawn.clear();
+    spacer.style.height = `${items.length * height}px`;
+    draw();
+  }
+
+  function show(at) {
+    current = at;
+    if (at >= 0) {
+      if (at * height < box.scrollTop) box.scrollTop = at * height;
+      const below = (at + 1) * height - box.clientHeight;
+      if (below > box.scrollTop) box.scrollTop = below;
+    }
+    redraw();
+  }
+
+  box.addEventListener('scroll', () => { if (!asked) { asked = true; requestAnimationFrame(draw); } });
+  new ResizeObserver(() => draw()).observe(box);
+  return {
+    box, show, redraw, set(list) { items = list; },
+    atTop() { box.scrollTop = 0; },
+  };
+}
