@@ -17,8 +17,8 @@ from dataaudit.errors import DataError, RowError, rows
 READ_BYTES = 32 * 2**20
 """Bytes of inputs that one block of a streaming pass aims at."""
 
-TEXT = "text"
-"""Type that an inspection records of texts."""
+TEXT, TABLE = "text", "table"
+"""Types that an inspection records of texts and of tables."""
 
 TEXT_BYTES = 4096
 """Bytes that a text is assumed to have: one row says nothing about the others."""
@@ -95,7 +95,7 @@ class Inspector:
         import pandas as pd
 
         if self._shape is None:
-            self._shape, self._dtype = (len(block.columns),), "table"
+            self._shape, self._dtype = (len(block.columns),), TABLE
             self._digest.update("\x1f".join(map(str, block.columns)).encode())
         numeric = block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
         self._complete &= numeric and not bool(block.isna().any(axis=None))

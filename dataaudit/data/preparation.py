@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -52,10 +52,13 @@ class Preparation:
             _check_numbers(name, frame[name])
         many = [name for name in categories if _distinct(name, frame[name]) > MOST_CATEGORIES]
         place = {name: position for position, name in enumerate(frame)}
-        filled = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+        filled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+        # A mark of a rare gap, standardised, would put its row far from all others.
+        marks = MissingIndicator(features="missing-only", error_on_new=False)
         steps = ColumnTransformer(
             [
                 ("numbers", filled, [place[name] for name in numbers]),
+                ("gaps", marks, [place[name] for name in numbers if frame[name].isna().any()]),
                 ("categories", one_hot(), [place[name] for name in categories]),
             ]
         )
@@ -132,7 +135,7 @@ def prepared(examples: Examples, lenient: bool = False) -> Examples:
 
 def is_plain(frame: pd.DataFrame) -> bool:
     """Tell whether all columns are numbers or booleans without gaps, which need no preparation."""
-    return frame.select_dtypes(["number", "bool"]).shape[1] == frame.shape[1] and not frame.isna().any(axis=None)
+    return all(map(pd.api.types.is_numeric_dtype, frame.dtypes)) and not frame.isna().any(axis=None)
 
 
 def _table(examples: Examples) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
 from dataaudit.data.derived import inspect_usable
 from dataaudit.data.examples import Examples
-from dataaudit.data.inspection import TEXT, Inspection, inspect
+from dataaudit.data.inspection import TABLE, TEXT, Inspection, inspect
 from dataaudit.dynamics.batches import check_task
 from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
@@ -21,6 +21,7 @@ from dataaudit.learners.adapt import as_learner
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.looks import FreshStart, Layers
 from dataaudit.pipeline.request import Request
+from dataaudit.representations.input import preparation_of
 from dataaudit.tasks.base import Task
 from dataaudit.tasks.classification import CLASSIFICATION, Classification
 
@@ -77,9 +78,14 @@ class Subject:
 
     @property
     def vectors(self) -> bool:
-        """True if inputs are rows of numbers, and no token ids: among them are neighbours and left-out predictions."""
-        tokens = self.learner is not None and self.learner.reads_tokens
-        return self.inspection is not None and self.inspection.vectors and not tokens
+        """True if inputs are rows of numbers, and no token ids: among them are neighbours and left-out predictions.
+
+        Without a model those of a table are, whatever its columns hold: they are prepared.
+        """
+        if self.inspection is None or (self.learner is not None and self.learner.reads_tokens):
+            return False
+        alone = self.learner is None and self.recorder is None
+        return self.inspection.vectors or (alone and self.inspection.dtype == TABLE)
 
     @property
     def texts(self) -> bool:
@@ -159,6 +165,8 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
             learner = learner.on(examples)
             learner.check(request.seed)
         known = None if learner is None or recorder is not None else learner.already_fits(request.seed)
+    # Refused, if need be, before anything else.
+    steps = preparation_of(examples) if learner is None and recorder is None else None
     return Subject(
         examples.labels,
         examples.class_names,
@@ -167,7 +175,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         learner,
         recorder,
         known,
-        (*notes, *unread),
+        (*notes, *unread, *(() if steps is None else (steps.note,))),
         refused,
         request.seed,
     )

@@ -1,4 +1,4 @@
-"""Inputs as rows: flattened; columns of tables standardised; texts as vectors of their words."""
+"""Inputs as rows: flattened; tables standardised, their categories one-hot encoded; texts as vectors of their words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataaudit.data.derived import StoredExamples
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.kinds import is_table
+from dataaudit.data.preparation import Preparation, is_plain
 from dataaudit.data.texts import inputs_are_texts, is_text
 from dataaudit.errors import DataError, rows
 from dataaudit.representations.columns import LevelledRows, Levels, levelled, share_a_scale
@@ -28,18 +29,23 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
 
     Arrays are flattened and taken as they are: pixels stay 8-bit, and a common factor or offset changes no score
     by the paper's bandwidth. Columns of tables have units of their own: each is centred and divided by its
-    standard deviation (a constant one becomes 0). Texts become vectors of their words and letters, see
+    standard deviation (a constant one becomes 0), and those with categories or gaps are prepared, see
+    `dataaudit.data.preparation`. Texts become vectors of their words and letters, see
     `dataaudit.representations.words`. An array in memory, or memory-mapped, is not copied, nor are lists in the
     chunks of an Arrow file.
 
     Raises
     ------
     DataError
-        If a table has columns that are not numbers, or rows hold NaN or infinity.
+        If a table has columns that are neither numbers nor categories, or arrays hold NaN or infinity.
     """
     if inputs_are_texts(examples):
         vectors = word_rows(examples)
         return vectors, {"inputs": DESCRIBED, "features": vectors.shape[1]}
+    steps = preparation_of(examples)
+    if steps is not None:
+        prepared = steps.rows(_table(examples))
+        return prepared, {"inputs": steps.note, "features": prepared.shape[1]}
     flat, table = _plain_rows(examples)
     if not table:
         return flat, {"inputs": AS_THEY_ARE, "features": flat.shape[1]}
@@ -81,7 +87,9 @@ class InputRows:
     @cached_property
     def level(self) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
         """Result of `level_rows`: for the labels around an example and for ridge regression."""
-        return self.plain if inputs_are_texts(self.examples) else level_rows(self.examples)
+        if inputs_are_texts(self.examples) or preparation_of(self.examples) is not None:
+            return self.plain
+        return level_rows(self.examples)
 
 
 def place_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
@@ -103,6 +111,9 @@ def place_rows_beside(examples: Examples, audited: Examples) -> tuple[Any, Any]:
     """
     if inputs_are_texts(audited):
         return word_rows(examples, audited), word_rows(audited)
+    steps = preparation_of(audited)
+    if steps is not None:
+        return steps.rows(_table(examples)), steps.rows(_table(audited))
     given, table = _plain_rows(audited)
     flat, _ = _plain_rows(examples)
     if table:
@@ -135,6 +146,18 @@ def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -
             kept.put(start, part.reshape(len(part), -1))
             advance(len(part))
     return StoredExamples(examples, kept.whole().reshape(n, *np.asarray(first).shape[1:]))
+
+
+def preparation_of(examples: Examples) -> Preparation | None:
+    """Steps for a table that is more than numbers without gaps; None elsewhere."""
+    if not is_table(examples.read(np.zeros(1, np.int64))):
+        return None
+    frame = _table(examples)
+    return None if is_plain(frame) else Preparation.of(frame)
+
+
+def _table(examples: Examples) -> Any:
+    return examples.read(np.arange(len(examples), dtype=np.int64))
 
 
 def _scale(flat: AnyArray) -> tuple[AnyArray, AnyArray]:
