@@ -38,6 +38,7 @@ def as_examples(
     lenient: bool = False,
     folder: str | Path | None = None,
     progress: bool = False,
+    raw: bool = False,
 ) -> Examples:
     """Adapt a data set.
 
@@ -73,6 +74,8 @@ def as_examples(
         Where a stream is stored, in one pass; it is then a data set on disk.
     progress
         Whether that pass draws a progress bar.
+    raw
+        Whether rows are shown to what makes vectors of them, and may be of any type: lists of PIL images or of paths.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def as_examples(
         dataset, notes = stored_stream(dataset, stored, label, inputs, progress, key, exclude)
         exclude = None
     columns = {"label": label, "inputs": inputs, "key": key, "exclude": exclude}
-    examples: Examples = _adapted(dataset, split, columns, {"transform": transform, "lenient": lenient})
+    examples: Examples = _adapted(dataset, split, columns, {"transform": transform, "lenient": lenient}, raw)
     if isinstance(dataset, Examples):
         return examples
     examples.origin = Origin(dataset, chosen, **columns, transform=transform, splits=splits)
@@ -124,7 +127,7 @@ def as_examples(
     return examples if (examples.labels >= 0).all() else SubsetExamples(examples, np.flatnonzero(examples.labels >= 0))
 
 
-def _adapted(dataset: Any, split: str | None, columns: dict[str, Any], options: dict[str, Any]) -> Examples:
+def _adapted(dataset: Any, split: str | None, columns: dict[str, Any], options: dict[str, Any], raw: bool) -> Examples:
     """Examples of one adapter, with labels of -1 where lenient."""
     if is_a(dataset, "pandas", "DataFrame"):
         _refuse("a pandas DataFrame", split=split)
@@ -133,7 +136,7 @@ def _adapted(dataset: Any, split: str | None, columns: dict[str, Any], options: 
         return TableExamples(dataset, **columns, **options)
     if isinstance(dataset, (tuple, list)):
         _refuse("(inputs, labels) arrays", split=split, label=columns["label"])
-        return _from_pair(dataset, columns, options)
+        return _from_pair(dataset, columns, options, raw)
     if is_a(dataset, "datasets", "Dataset"):
         _refuse("a Hugging Face Dataset", split=split)
         from dataaudit.data.huggingface import HuggingFaceExamples
@@ -157,7 +160,7 @@ def _adapted(dataset: Any, split: str | None, columns: dict[str, Any], options: 
     )
 
 
-def _from_pair(pair: Sequence[Any], columns: dict[str, Any], options: dict[str, Any]) -> Examples:
+def _from_pair(pair: Sequence[Any], columns: dict[str, Any], options: dict[str, Any], raw: bool) -> Examples:
     if len(pair) != 2:
         raise DataError(
             f"a {type(pair).__name__} of {len(pair)} items",
@@ -172,7 +175,7 @@ def _from_pair(pair: Sequence[Any], columns: dict[str, Any], options: dict[str, 
     _refuse("(inputs, labels) arrays", **columns)
     from dataaudit.data.arrays import ArrayExamples
 
-    return ArrayExamples(inputs, labels, **options)
+    return ArrayExamples(inputs, labels, **options, raw=raw)
 
 
 def _choose_split(splits: Any, split: str | None) -> Any:

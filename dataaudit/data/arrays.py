@@ -23,15 +23,21 @@ class ArrayExamples(Examples):
     """An array of inputs [n, ...], kept by reference, and labels [n]; see `dataaudit.data.as_examples`.
 
     Inputs are a NumPy array or memmap, a torch tensor (on any device), nested lists or a pandas Series. Without
-    `transform` they are texts [n], or numbers of at least two dimensions.
+    `transform` they are texts [n], or numbers of at least two dimensions; `raw` ones may be of any type.
     """
 
     source = "arrays"
 
     def __init__(
-        self, inputs: Any, labels: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False
+        self,
+        inputs: Any,
+        labels: Any,
+        *,
+        transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
+        raw: bool = False,
     ) -> None:
-        self._inputs = _indexable(inputs)
+        self._inputs = _listed(inputs) if raw and isinstance(inputs, (list, tuple)) else _indexable(inputs)
         self.transform = transform
         values = label_values(labels, self.task)
         # Of pandas columns that came from one table, either names the rows.
@@ -40,7 +46,7 @@ class ArrayExamples(Examples):
         check_lengths(len(self._inputs), len(values))
         super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
         self._text = transform is None and _are_texts(self._inputs)
-        if transform is None and not self._text:
+        if transform is None and not self._text and not raw:
             check_numbers(self._inputs)
 
     @property
@@ -122,9 +128,7 @@ def _indexable(inputs: Any) -> Any:
 def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
     if inputs and (is_image(inputs[0]) or isinstance(next((row for row in inputs if row is not None), None), str)):
         # np.asarray would make one array of all images, channels last, and give every text the longest one's room.
-        rows = np.empty(len(inputs), dtype=object)
-        rows[:] = inputs
-        return rows
+        return _listed(inputs)
     try:
         return np.asarray([as_array(row) if is_tensor(row) else row for row in inputs])
     except ValueError as error:
@@ -133,6 +137,14 @@ def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
             "rows of one shape",
             "pad or cut them to one length",
         ) from error
+
+
+def _listed(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
+    """Items of a list as they are, an object array [n]."""
+    listed = np.empty(len(inputs), dtype=object)
+    for row, item in enumerate(inputs):
+        listed[row] = item
+    return listed
 
 
 def _are_texts(inputs: Any) -> bool:

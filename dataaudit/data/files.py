@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -115,30 +115,44 @@ def _probed(examples: Examples, lenient: bool) -> Iterator[Any]:
                 raise
 
 
-def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool) -> Examples:
+def image_files(path: Path) -> tuple[list[Path], list[int] | None, list[str]]:
+    """Images in a folder, their classes as positions, and the names of these: folders in it, by name, then files.
+
+    Images that lie in the folder itself have no classes: None. Raises a `DataError` if there are no images.
+    """
     classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
-    images = [
-        (str(file), number)
-        for number, folder in enumerate(classes)
-        for file in sorted(folder.rglob("*"))
-        if file.suffix.lower() in IMAGES and file.is_file()
-    ]
-    if not images:
+    images = [(file, number) for number, folder in enumerate(classes) for file in _images(folder.rglob("*"))]
+    if images:
+        return [file for file, _ in images], [number for _, number in images], [folder.name for folder in classes]
+    loose = _images(path.iterdir())
+    if not loose:
         raise DataError(
             f"the folder {path} without images in class folders",
             "one folder of images for each class, or a folder that Dataset.save_to_disk wrote",
             "check the path",
         )
+    return loose, None, []
+
+
+def _images(files: Iterable[Path]) -> list[Path]:
+    return sorted(file for file in files if file.suffix.lower() in IMAGES and file.is_file())
+
+
+def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool) -> Examples:
+    files, labels, names = image_files(path)
+    if labels is None:
+        raise DataError(
+            f"the folder {path} with images and no class folders",
+            "one folder of images for each class",
+            "move the images into folders by their labels",
+        )
     require("PIL", "report", "decoding images")
     import datasets
 
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[folder.name for folder in classes])}
-    )
-    files, labels = zip(*images, strict=True)
-    dataset = datasets.Dataset.from_dict({"image": list(files), "label": list(labels)}, features=features)
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
+    dataset = datasets.Dataset.from_dict({"image": list(map(str, files)), "label": labels}, features=features)
     plain = _sized(dataset, size, lenient=lenient)
-    plain.identity = pd.Index([Path(file).relative_to(path).as_posix() for file in files], name="file")
+    plain.identity = pd.Index([file.relative_to(path).as_posix() for file in files], name="file")
     sizes = set() if size is not None or raw else {image.size for image in _probed(plain, lenient)}
     if len(sizes) > 1:
         raise DataError(

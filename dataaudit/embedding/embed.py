@@ -1,13 +1,12 @@
-"""Embedding of texts: one vector a text."""
+"""Embedding of texts and images: one vector each."""
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -15,16 +14,12 @@ from dataaudit.common import checks, folders
 from dataaudit.common.guest import visiting
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
-from dataaudit.data.columns import check_column
-from dataaudit.data.kinds import dimensions, is_a
-from dataaudit.embedding.encoder import Encoder, load
-from dataaudit.errors import DataError, SettingError, StorageError, rows
-from dataaudit.learners.tokens import Ragged, check_lengths
+from dataaudit.embedding.base import Encoder
+from dataaudit.embedding.inputs import TEXTS, Inputs, check_texts, open_inputs, usable
+from dataaudit.embedding.loading import load
+from dataaudit.errors import AuditWarning, SettingError, StorageError
 
-BLOCK = 8192
-"""Texts that are read, tokenised and sorted by length at a time."""
-
-Read = Callable[[int, int], list[Any]]
+TYPES = ("float32", "float16")
 
 
 @visiting()
@@ -32,43 +27,53 @@ def embed(
     data: Any,
     model: Any,
     *,
-    tokenizer: Any = None,
+    processor: Any = None,
     column: str | None = None,
+    layer: str | None = None,
     batch_size: int = 64,
     max_length: int | None = None,
     device: str = "auto",
     normalise: bool = True,
+    dtype: Literal["float32", "float16"] = "float32",
     progress: bool = True,
     out: str | Path | None = None,
-    block_size: int = BLOCK,
+    block_size: int = TEXTS,
 ) -> Any:
-    """Embed texts with a sentence model.
-
-    Vectors of a transformers encoder's last layer are pooled over the tokens of a text as the model's folder says
-    (``1_Pooling/config.json`` of sentence-transformers: mean, cls or max), by their mean if it says nothing
-    (Reimers, Gurevych 2019).
+    """Make vectors of texts or images with a model that was trained before.
 
     Parameters
     ----------
     data
-        Texts: a list, an array or a pandas Series; or a Hugging Face ``Dataset`` with `column`.
+        Texts (strings), or images: PIL images, arrays [h, w], [h, w, c] or [c, h, w] of uint8 pixels or of floats from
+        0 to 1, or ``pathlib.Path`` of files. They come as a list, an array ([n, h, w] or [n, h, w, c] of images), a
+        tensor, a pandas Series, a torch data set of x or (x, y), a Hugging Face ``Dataset`` with `column`, or the path
+        of a folder of images.
     model
-        A folder (or the name of a model) that ``AutoModel.from_pretrained`` reads, a ``SentenceTransformer``, or a
-        transformers
-        model. A model
-        that is passed stays where and as it is.
-    tokenizer
-        Of the model; read from the folder by default.
+        For texts and images, a folder (or a name) that ``AutoModel.from_pretrained`` reads, a ``SentenceTransformer``,
+        or a transformers model; CLIP serves both. For images also a timm model, one of torchvision or OpenCLIP with
+        `processor`, and any torch module. A model that is passed stays where and as it is. Whether a name may be
+        downloaded is up to the settings of Hugging Face, such as ``HF_HUB_OFFLINE``.
+    processor
+        Of the model: its tokenizer or image processor, or a function of one PIL image that returns a tensor, such as
+        ``weights.transforms()`` of torchvision. By default what the model's folder holds, or the settings that a timm
+        model carries; a torch module without any gets pixels divided by 255.
     column
-        Text column of a ``Dataset``.
+        Column of a ``Dataset``; by default its only one of images, or else of texts.
+    layer
+        Module of a network of images whose output is the vector, averaged over places or tokens. By default the tower
+        of images, ``image_embeds``, ``pooler_output``, the class token or the mean of ``last_hidden_state`` of a
+        transformers model, and of any other the input of the last linear layer, or its output where that gives no
+        classes.
     batch_size
-        Texts that run through the model at a time, of about one length.
+        Texts of about one length, or images, that run through the model at a time.
     max_length
         Tokens beyond which a text is cut; by default what the folder says, otherwise all that the model reads.
     device
         "auto" (CUDA where there is one; a model that is passed stays on its device), or a torch device.
     normalise
         Whether vectors are scaled to length 1.
+    dtype
+        Type of the vectors: "float32", or "float16" in half the room.
     progress
         Whether to draw a progress bar on standard error.
     out
@@ -79,64 +84,78 @@ def embed(
     Returns
     -------
     numpy.ndarray or datasets.Dataset
-        Vectors float32 [n, d] in the order of the texts, memory-mapped from `out` if there is one; for a ``Dataset``
-        that data set with a column "embedding" more.
+        Vectors [n, d] in the order of the data, memory-mapped from `out` if there is one; for a ``Dataset`` that data
+        set with a column "embedding" more, and for a folder its data set: image, label where images lie in folders by
+        class, embedding.
 
     Raises
     ------
     DataError
-        If a text is missing or empty, or is no text; rows are named.
+        If a text is missing or empty, or an image does not decode; rows are named.
     ModelError
-        If the model is no encoder with a tokenizer, or pools in another way.
+        If the model does not read such data, lacks its processor, or gives no vector.
     SettingError, StorageError, MissingPackageError
         If an option does not fit, `out` exists or cannot be written, or transformers is not installed.
 
+    Warns
+    -----
+    AuditWarning
+        If images were changed for the model: grey ones became RGB, or floats 8-bit pixels.
+
     Notes
     -----
-    Memory: the vectors (none with `out`), the model, and `block_size` texts with their tokens.
+    Texts: vectors of a transformers encoder's last layer are pooled over the tokens of a text as the model's folder
+    says (``1_Pooling/config.json`` of sentence-transformers: mean, cls or max), by their mean if it says nothing
+    (Reimers, Gurevych 2019). Memory: the vectors (none with `out`), the model, and `block_size` texts with their
+    tokens, or `batch_size` images.
     """
-    _check_settings(batch_size, block_size, max_length, normalise, progress)
+    _check_settings(batch_size, block_size, max_length, normalise, progress, dtype)
     target = _check_out(out)
-    hugging = is_a(data, "datasets", "Dataset")
-    if hugging:
-        _check_columns(data, column, target)
-        read = _column_reader(data, column)
-    else:
-        if column is not None:
-            raise SettingError(
-                f"column={column!r} for data of type {type(data).__name__}",
-                "a column of a Hugging Face Dataset",
-                "pass the texts alone, and no column=",
-            )
-        read = _reader(data)
-    n = len(data)
-    _check_texts(read, n)
-    encoder = load(model, tokenizer, max_length, device)
-    with _evaluating(encoder.model), _VectorStore(target) as store, progress_bar("embedding", n, progress) as advance:
-        for start in range(0, n, block_size):
-            texts = read(start, min(start + block_size, n))
-            tokens = encoder.tokens(texts)
-            check_lengths(tokens.starts, start)
-            for positions, vectors in in_batches(encoder, tokens, batch_size, normalise):
-                store.array(n, vectors.shape[1])[start + positions] = vectors
+    inputs = open_inputs(data, column)
+    if inputs.dataset is not None and target is not None and is_column(data):
+        raise SettingError(
+            "out= for a Hugging Face Dataset",
+            "either a file or a column",
+            "pass data[column] instead of data for a file, or no out=",
+        )
+    encoder = _encoder(inputs, model, processor, max_length, device, layer)
+    block = block_size if inputs.kind == "texts" else batch_size
+    with _VectorStore(target, dtype) as store, progress_bar("embedding", inputs.n, progress) as advance:
+        for start in range(0, inputs.n, block):
+            rows = np.arange(start, min(start + block, inputs.n), dtype=np.int64)
+            _, items = usable(lambda part: inputs.read(int(part[0]), int(part[-1]) + 1), rows, inputs.kind, None)
+            for positions, vectors in encoder.vectors(items, rows, batch_size, normalise):
+                store.array(inputs.n, vectors.shape[1])[rows[positions]] = store.narrow(vectors)
                 advance(len(positions))
+    for note in encoder.notes:
+        warnings.warn(note, AuditWarning, stacklevel=3)
     vectors = store.result()
-    return _with_column(data, vectors) if hugging else vectors
+    return vectors if inputs.dataset is None or target is not None else _with_column(inputs.dataset, vectors)
 
 
-def in_batches(encoder: Encoder, tokens: Ragged, size: int, normalise: bool) -> Iterator[tuple[AnyArray, AnyArray]]:
-    """Positions [b] and vectors [b, d] of texts, in batches of about one length, the longest first."""
-    order = np.argsort(-np.diff(tokens.starts), kind="stable")
-    for start in range(0, len(order), size):
-        positions = order[start : start + size]
-        yield positions, encoder.vectors(tokens, positions, normalise).numpy()
+def is_column(data: Any) -> bool:
+    """True if vectors of `data` belong beside it: it is no path of a folder."""
+    return not isinstance(data, (str, os.PathLike))
+
+
+def _encoder(
+    inputs: Inputs, model: Any, processor: Any, max_length: int | None, device: str, layer: str | None
+) -> Encoder:
+    """The model, tried on the first row; texts are looked through before it is loaded."""
+    sample: Any = None
+    if inputs.kind == "texts":
+        check_texts(inputs)
+    else:
+        first = np.zeros(1, np.int64)
+        sample = usable(lambda part: inputs.read(0, 1), first, inputs.kind, None)[1][0]
+    return load(model, processor, inputs.kind, sample, max_length, device, layer)
 
 
 class _VectorStore:
     """Store of the vectors: memory, or a file that gets its name when it is complete; half a file is removed."""
 
-    def __init__(self, target: Path | None) -> None:
-        self._target = target
+    def __init__(self, target: Path | None, dtype: str) -> None:
+        self._target, self._dtype = target, np.dtype(dtype)
         self._array: AnyArray | None = None
         # Its name is nobody's: nothing that lies there, a link for one, is written on.
         self._partial = None if target is None else target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
@@ -149,13 +168,24 @@ class _VectorStore:
             self._partial.unlink(missing_ok=True)
 
     def array(self, n: int, width: int) -> AnyArray:
-        """Vectors float32 [n, width], allocated when the first are known."""
+        """Vectors [n, width], allocated when the first are known."""
         if self._array is None:
             if self._partial is None:
-                self._array = np.empty((n, width), np.float32)
+                self._array = np.empty((n, width), self._dtype)
             else:
-                self._array = np.lib.format.open_memmap(self._partial, "w+", np.float32, (n, width))
+                self._array = np.lib.format.open_memmap(self._partial, "w+", self._dtype, (n, width))
         return self._array
+
+    def narrow(self, vectors: AnyArray) -> AnyArray:
+        """Vectors in the type of the store; a `SettingError` where it does not hold them."""
+        largest = float(np.abs(vectors).max(initial=0.0))
+        if largest > np.finfo(self._dtype).max:
+            raise SettingError(
+                f"dtype={self._dtype.name!r} for vectors with values of {largest:.1e}",
+                "one that holds them",
+                "pass dtype='float32', or normalise=True",
+            )
+        return vectors.astype(self._dtype, copy=False)
 
     def result(self) -> AnyArray:
         """All vectors; a file gets its name, and is mapped read-only."""
@@ -169,24 +199,15 @@ class _VectorStore:
         return mapped
 
 
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode; every part is restored afterwards."""
-    training = [part for part in model.modules() if part.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-def _check_settings(batch_size: int, block_size: int, max_length: int | None, normalise: bool, progress: bool) -> None:
+def _check_settings(
+    batch_size: int, block_size: int, max_length: int | None, normalise: bool, progress: bool, dtype: str
+) -> None:
     longest = 1 if max_length is None else max_length
     for name, number in (("batch_size", batch_size), ("block_size", block_size), ("max_length", longest)):
         checks.whole(name, number, 1, f"pass {name}=64, for example")
     for name, value in (("normalise", normalise), ("progress", progress)):
         checks.flag(name, value, f"pass {name}=True")
+    checks.choice(f"dtype={dtype!r}", dtype, TYPES, "a type of the vectors")
 
 
 def _check_out(out: str | Path | None) -> Path | None:
@@ -201,67 +222,6 @@ def _check_out(out: str | Path | None) -> Path | None:
         raise StorageError(f"out={str(out)!r}", "a file in a folder that can be written", "make that folder first")
     folders.try_writing(path.parent)
     return path
-
-
-def _check_columns(data: Any, column: str | None, out: Path | None) -> None:
-    if column is None:
-        raise SettingError(
-            "a Hugging Face Dataset without column=", "the name of its text column", "pass column='text', for example"
-        )
-    check_column(column, list(data.features), "column")
-    if "embedding" in data.features:
-        raise DataError(
-            "a data set with a column 'embedding'", "none of that name", "rename or remove it: data.remove_columns"
-        )
-    if out is not None:
-        raise SettingError(
-            "out= for a Hugging Face Dataset",
-            "either a file or a column",
-            f"pass data[{column!r}] instead of data for a file, or no out=",
-        )
-
-
-def _column_reader(data: Any, column: str | None) -> Read:
-    """Texts by position, of a Hugging Face data set; nothing else is read."""
-    view = data.select_columns([column]).with_format("arrow")
-    return lambda start, end: view[start:end][column].to_pylist()
-
-
-def _reader(data: Any) -> Read:
-    """Texts by position, of a list, an array or a Series."""
-    known = isinstance(data, (list, tuple, np.ndarray)) or is_a(data, "pandas", "Series")
-    if not known and not is_a(data, "datasets.arrow_dataset", "Column"):
-        raise DataError(
-            f"data of type {type(data).__name__}",
-            "texts: a list, an array, a pandas Series or a Hugging Face Dataset",
-            "pass the texts as a list",
-        )
-    if dimensions(data) != 1:
-        raise DataError(f"an array of shape {data.shape}", "one text an example", "pass a one-dimensional array")
-    if is_a(data, "pandas", "Series"):
-        data = data.to_numpy()
-    return lambda start, end: list(data[start:end])
-
-
-def _check_texts(read: Read, n: int) -> None:
-    if n == 0:
-        raise DataError("no texts", "at least one", "pass a list with texts")
-    other: list[int] = []
-    empty: list[int] = []
-    kinds: set[str] = set()
-    for start in range(0, n, BLOCK):
-        for position, text in enumerate(read(start, min(start + BLOCK, n)), start):
-            if not isinstance(text, str):
-                other.append(position)
-                kinds.add(type(text).__name__)
-            elif not text.strip():
-                empty.append(position)
-    if other:
-        raise DataError(
-            f"{', '.join(sorted(kinds))} in {rows(other)}", "a text in every row", "drop or fill those rows"
-        )
-    if empty:
-        raise DataError(f"an empty text in {rows(empty)}", "a text in every row", "drop those rows")
 
 
 def _with_column(data: Any, vectors: AnyArray) -> Any:

@@ -78,9 +78,9 @@ def length_limit(model: Any, tokenizer: Any) -> int | None:
     return min([*limits, *([positions] if positions else [])], default=None)
 
 
-def check_lengths(starts: IntArray, first: int = 0) -> None:
-    """Raise a `DataError` for texts without a token, which no model can read; row `first` is the first of them."""
-    empty = np.flatnonzero(np.diff(starts) == 0) + first
+def check_lengths(starts: IntArray, rows: IntArray) -> None:
+    """Raise a `DataError` for those of the texts `rows` that have no token, which no model can read."""
+    empty = rows[np.diff(starts) == 0]
     if len(empty):
         raise DataError(
             f"no token in {named(empty)}", "at least one token a text", "drop those rows, or add special tokens"
@@ -157,7 +157,7 @@ class TokenBatches:
         for start in range(0, n, self._block):
             rows = np.arange(start, min(start + self._block, n), dtype=np.int64)
             block = self._tokens(rows)
-            check_lengths(block.starts, start)
+            check_lengths(block.starts, rows)
             lengths[rows] = np.diff(block.starts)
             taken += block.values.nbytes
             if taken <= self._cache_bytes:

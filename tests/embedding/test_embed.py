@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import dataaudit
-from dataaudit.embedding import embed as module
-from dataaudit.embedding.encoder import pooled
+from dataaudit.embedding.texts import pooled
 from dataaudit.errors import DataError, ModelError, SettingError, StorageError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue", "cat", "dog", "runs"]
@@ -142,10 +141,10 @@ def test_objects_stay_as_they_are(folder):
     before = {name: part.training for name, part in model.named_modules()}
     state = torch.get_rng_state()
     for given_data in (TEXTS, tuple(TEXTS), np.array(TEXTS), np.array(TEXTS, object), pd.Series(TEXTS)):
-        found = dataaudit.embed(given_data, model, tokenizer=tokenizer(), progress=False)
+        found = dataaudit.embed(given_data, model, processor=tokenizer(), progress=False)
         np.testing.assert_allclose(found, plain(TEXTS), rtol=1e-4, atol=1e-5)
     assert {name: part.training for name, part in model.named_modules()} == before
-    left = dataaudit.embed(TEXTS, model, tokenizer=tokenizer(padding_side="left"), progress=False)
+    left = dataaudit.embed(TEXTS, model, processor=tokenizer(padding_side="left"), progress=False)
     assert left.shape == (7, 16)
     dataaudit.embed(TEXTS, folder, progress=False)
     assert torch.equal(state, torch.get_rng_state())
@@ -167,17 +166,17 @@ def test_a_file_takes_the_vectors_block_by_block(folder, tmp_path):
         dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", progress=False)
 
 
-def test_half_a_file_is_removed(folder, tmp_path, monkeypatch):
-    def stop(*arguments):
-        raise KeyboardInterrupt
-        yield
+def test_half_a_file_is_removed(tmp_path):
+    model, calls = encoder(), []
 
-    real = module.in_batches
-    monkeypatch.setattr(
-        module, "in_batches", lambda e, tokens, *rest: (real if len(tokens.starts) == 4 else stop)(e, tokens, *rest)
-    )
+    def stop(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    model.register_forward_pre_hook(stop)
     with pytest.raises(KeyboardInterrupt):
-        dataaudit.embed(TEXTS, folder, out=tmp_path / "vectors.npy", block_size=3, progress=False)
+        dataaudit.embed(TEXTS, model, processor=tokenizer(), out=tmp_path / "vectors.npy", block_size=3, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -210,8 +209,8 @@ def test_vectors_are_audited_by_a_linear_probe(folder):
     [
         ({"data": ["red", None, "", 3]}, DataError, r"NoneType, int in rows 1, 3; expected a text"),
         ({"data": ["red", " ", ""]}, DataError, "an empty text in rows 1, 2"),
-        ({"data": []}, DataError, "no texts"),
-        ({"data": "red"}, DataError, "data of type str"),
+        ({"data": []}, DataError, "no texts or images"),
+        ({"data": "red"}, DataError, "data 'red', which is no folder"),
         ({"data": np.array([["red"]])}, DataError, "an array of shape"),
         ({"column": "text"}, SettingError, "column='text' for data of type list"),
         ({"batch_size": 0}, SettingError, "batch_size=0"),
@@ -221,11 +220,11 @@ def test_vectors_are_audited_by_a_linear_probe(folder):
         ({"device": "cdua"}, SettingError, "did you mean 'cuda'"),
         ({"out": "vectors.txt"}, SettingError, r"a \.npy file"),
         ({"out": "/nowhere/vectors.npy"}, StorageError, "make that folder first"),
-        ({"model": 3}, ModelError, "a sentence model of type int"),
+        ({"model": 3}, ModelError, "a model of type int"),
         ({"model": encoder()}, ModelError, "without a tokenizer"),
-        ({"model": encoder(), "tokenizer": "words"}, ModelError, "tokenizer= of type str"),
-        ({"model": encoder(vocab_size=5), "tokenizer": tokenizer()}, ModelError, "10 tokens for a BertModel of 5"),
-        ({"model": encoder(), "tokenizer": tokenizer(pad_token=None)}, ModelError, "without a padding token"),
+        ({"model": encoder(), "processor": "words"}, ModelError, "processor= of type str"),
+        ({"model": encoder(vocab_size=5), "processor": tokenizer()}, ModelError, "10 tokens for a BertModel of 5"),
+        ({"model": encoder(), "processor": tokenizer(pad_token=None)}, ModelError, "without a padding token"),
     ],
 )
 def test_bad_input_is_refused(folder, arguments, error, message):
@@ -237,7 +236,7 @@ def test_bad_input_is_refused(folder, arguments, error, message):
 def test_a_model_with_a_head_is_refused():
     model = transformers.BertForSequenceClassification(encoder().config)
     with pytest.raises(ModelError, match=r"without last_hidden_state.*model\.base_model"):
-        dataaudit.embed(TEXTS, model, tokenizer=tokenizer(), progress=False)
+        dataaudit.embed(TEXTS, model, processor=tokenizer(), progress=False)
 
 
 def test_texts_without_a_token_are_refused():
@@ -245,13 +244,13 @@ def test_texts_without_a_token_are_refused():
     bare._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
     bare._tokenizer.normalizer = normalizers.Replace("?", "")
     with pytest.raises(DataError, match="no token in row 3"):
-        dataaudit.embed(["red", "cat", "dog", "?"], encoder(), tokenizer=bare, block_size=2, progress=False)
+        dataaudit.embed(["red", "cat", "dog", "?"], encoder(), processor=bare, block_size=2, progress=False)
 
 
 def test_bad_data_sets_are_refused(folder):
     dataset = datasets.Dataset.from_dict({"text": ["red", None], "embedding": [0, 1]})
-    with pytest.raises(SettingError, match="without column="):
-        dataaudit.embed(dataset, folder)
+    with pytest.raises(SettingError, match=r"without column= .*'text', 'title'"):
+        dataaudit.embed(dataset.add_column("title", ["a", "b"]), folder)
     with pytest.raises(DataError, match="one of the columns 'text', 'embedding'"):
         dataaudit.embed(dataset, folder, column="words")
     with pytest.raises(DataError, match="a column 'embedding'"):

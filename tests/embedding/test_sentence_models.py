@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -75,3 +76,25 @@ def test_models_that_tell_no_classes_apart_are_refused_with_what_to_pass(sentenc
         dataaudit.score(pipeline, (TEXTS, LABELS))
     with pytest.raises(ModelError, match=r"LinearProbe\(\), \(dataaudit.embed"):
         dataaudit.score(sentences, (TEXTS, LABELS))
+
+
+def test_a_clip_of_sentence_transformers_embeds_texts_and_images_as_it_does_by_itself(tmp_path):
+    package = pytest.importorskip("sentence_transformers")
+    seen = {**SIZES, "image_size": 16, "patch_size": 8}
+    words = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 12, "bos_token_id": 2, "eos_token_id": 3}
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(text_config=words, vision_config=seen, projection_dim=8)
+    transformers.CLIPModel(config).save_pretrained(tmp_path / "towers")
+    processor = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
+    images = processor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
+    spelled = tokenizer()
+    spelled.eos_token, spelled.model_max_length = "green", 12
+    transformers.CLIPProcessor(images, spelled).save_pretrained(tmp_path / "towers")
+    sentences = package.SentenceTransformer(str(tmp_path / "towers"), device="cpu")
+    sentences.save(str(tmp_path / "sentences"))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(one) for one in pixels]
+    for data in (pictures, list(TEXTS[:4])):
+        wanted = sentences.encode(data, normalize_embeddings=True)
+        for model in (sentences, tmp_path / "sentences", tmp_path / "towers"):
+            np.testing.assert_allclose(dataaudit.embed(data, model, progress=False), wanted, atol=1e-5)

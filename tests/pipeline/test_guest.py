@@ -213,7 +213,7 @@ def encoder():
 
 def embedded(tmp_path):
     model, tokenizer = encoder()
-    return plain(dataaudit.embed(["a b", "b", "c a"], model, tokenizer=tokenizer, progress=False))
+    return plain(dataaudit.embed(["a b", "b", "c a"], model, processor=tokenizer, progress=False))
 
 
 COMMAND = "the command line"
