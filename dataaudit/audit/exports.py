@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dataaudit.audit.label_errors import LabelDecisions
+from dataaudit.audit.dataset import AuditedData
 from dataaudit.common.types import IntArray
-from dataaudit.data.identity import spelled
 from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ PREFIX = "audit_"
 """Before the names of scores among the columns of a data set."""
 
 
-class Exports(LabelDecisions):
+class Exports(AuditedData):
     """Part of `dataaudit.Audit` that needs the audited data set."""
 
     def to_dataset(
@@ -255,70 +254,3 @@ class Exports(LabelDecisions):
                     f"{name!r} among the suggested labels", "a class of the audit", did_you_mean(name, known)
                 )
         return np.array([-1 if name in blank else known.get(str(name), -1) for name in names], np.int64)
-
-    def _original(self, dataset: Any, *options: Any) -> Examples:
-        """The audited data set: the one that is passed, checked, or the one remembered."""
-        examples = self._examples
-        if dataset is not None:
-            examples = self._recognised(dataset, *options)
-        elif examples is None:
-            raise DataError(
-                "an audit that has no data set with it (it was loaded from disk, or made by a Recorder)",
-                "the audited data set",
-                "pass dataset=, with split=, label=, inputs= and transform= as they were in score()",
-            )
-        elif any(option is not None for option in options):
-            raise SettingError("split=, label=, inputs= or transform= without dataset=", "both", "pass dataset= too")
-        origin = examples.origin
-        if dataset is None and origin is not None and type(origin.dataset).__module__.split(".")[0] != "datasets":
-            # Arrays and tables can be written to; a Hugging Face data set cannot.
-            return self._checked(origin.dataset, origin.options)
-        return examples
-
-    def _recognised(self, dataset: Any, *options: Any) -> Examples:
-        """Examples of a data set that has the rows, labels and fingerprint of the audited one.
-
-        Options that are not given are those that the audit remembers, where this kind of data set takes them.
-        """
-        from dataaudit.data.kinds import is_a, is_table
-
-        given = dict(zip(("split", "label", "inputs", "transform"), options, strict=True))
-        splits = is_a(dataset, "datasets", "DatasetDict")
-        columns = splits or is_table(dataset) or is_a(dataset, "datasets", "Dataset")
-        pair = isinstance(dataset, (tuple, list)) and len(dataset) == 2 and is_table(dataset[0])
-        taken = {"split": splits, "label": columns, "inputs": columns or pair, "key": columns or pair}
-        known = self.settings.get("data", {})
-        remembered = {name: known.get(name) for name, takes in taken.items() if takes}
-        return self._checked(
-            dataset, {**remembered, **{name: value for name, value in given.items() if value is not None}}
-        )
-
-    def _checked(self, dataset: Any, options: dict[str, Any]) -> Examples:
-        """Examples of a data set, read with these options; a `DataError` if it is another than the audited one."""
-        from dataaudit.data import as_examples
-        from dataaudit.data.derived import SubsetExamples
-        from dataaudit.data.inspection import inspect
-
-        dropped = bool(self.settings.get("dropped_rows"))
-        examples = as_examples(dataset, **options, lenient=dropped)
-        if dropped:
-            whole = examples.whole if isinstance(examples, SubsetExamples) else examples
-            examples = SubsetExamples(whole, self.rows) if self.rows[-1] < len(whole) else whole
-        action = "pass the same rows in the same order, with the same label, inputs and transform"
-        if len(examples) != len(self.labels):
-            raise DataError(f"a data set of {len(examples)} rows", f"the {len(self.labels)} that were audited", action)
-        other = np.flatnonzero((examples.labels != self.labels) & (self.labels >= 0))
-        if len(other) or tuple(examples.class_names) != tuple(self.class_names):
-            named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
-            raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)
-        names = self.identity, examples.identity
-        if names[0] is not None and names[1] is not None and not names[0].equals(names[1]):
-            named = spelled(names[1], int(np.argmax(names[0] != names[1])))
-            raise DataError(
-                f"a data set with other names of rows, such as {named!r}", "those that were audited", action
-            )
-        known = self.settings.get("fingerprint")
-        fingerprint = None if known is None else inspect(examples, allow_missing=True).fingerprint
-        if fingerprint != known:
-            raise DataError(f"a data set with fingerprint {fingerprint}", f"the audited one, {known}", action)
-        return examples

@@ -12,12 +12,12 @@ from dataaudit.audit.exports import Exports
 from dataaudit.common import checks
 from dataaudit.common.guest import visiting
 from dataaudit.data.identity import ROW, row_index
+from dataaudit.embedding import embedded
 from dataaudit.errors import SettingError, did_you_mean
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
     from dataaudit.common.types import IntArray
-    from dataaudit.data.examples import Examples
     from dataaudit.neighbours.graph import Neighbours
 
 
@@ -346,7 +346,6 @@ class Findings(Exports):
         >>> audit.score_new([[0.1], [5.0]], k=2, progress=False)["novelty"].round(1).tolist()
         [0.4, 30.8]
         """
-        from dataaudit.data.unseen import as_unseen
         from dataaudit.density.sums import multiple_of
         from dataaudit.findings import novelty, unseen
 
@@ -356,7 +355,8 @@ class Findings(Exports):
         checks.flag("progress", progress, "pass progress=False for silence")
         with visiting():
             known = gather.needed(self._data(audited), "audited")
-            new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
+            options = {"split": split, "label": label, "inputs": inputs, "transform": transform}
+            new, given = embedded.unseen_beside(known, dataset, labels, options, progress)
             space, seed = gather.space_of(by, known, self._model), self._seed()
             if space == "hidden":
                 own = gather.hidden_rows(self._model, known.labels, seed, None, progress)
@@ -376,14 +376,6 @@ class Findings(Exports):
 
     def _seed(self) -> int:
         return int(self.settings.get("seed") or 0)
-
-    def _data(self, dataset: Any) -> Examples | None:
-        """The audited data set: the one that is remembered, or `dataset`, recognised."""
-        if dataset is None:
-            origin = None if self._examples is None else self._examples.origin
-            # Arrays may have been written to since.
-            return self._examples if origin is None else self._original(None, None, None, None, None)
-        return self._recognised(dataset, None, None, None, None)
 
     def _graph(self, by: str, depth: int, dataset: Any) -> tuple[Neighbours, IntArray]:
         """Neighbours of each example, and all labels: a record may lack some that the data set has."""

@@ -13,6 +13,8 @@ from dataaudit.errors import DataError
 
 STREAM = "stream"
 """Folder beside stored representations that holds a data set which arrived as a stream."""
+EMBEDDING = "embedding"
+"""Folder beside them that holds vectors of texts or images."""
 
 
 class DerivedExamples(Examples):

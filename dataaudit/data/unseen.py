@@ -25,13 +25,14 @@ def as_unseen(
     label: Any = None,
     inputs: Any = None,
     transform: Callable[[Any], Any] | None = None,
+    raw: bool = False,
 ) -> tuple[Examples, IntArray | None]:
     """Rows that were not audited, and their labels as positions in the audited class names, int64 [m], or None.
 
     Inputs come alone (an array, a tensor, a list, a DataFrame, a Hugging Face data set), with `labels` [m] or without
     any, or with labels as `dataaudit.data.as_examples` takes them. Class names, columns and, unless another is given,
     the transform are those of the `audited` rows. A table is labelled if it has the column `label`, or one that is
-    called like a label.
+    called like a label. `raw` is as for `as_examples`: inputs need not be like the audited ones then.
     """
     transform = audited.transform if transform is None else transform
     pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
@@ -49,16 +50,17 @@ def as_unseen(
     elif labels is not None or isinstance(dataset, (np.ndarray, list, tuple)) or is_tensor(dataset):
         from dataaudit.data.arrays import ArrayExamples
 
-        examples = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform)
+        examples = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform, raw=raw)
     else:
         # An `Examples` reads its rows as it does.
         applied = None if isinstance(dataset, Examples) else transform
-        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=applied)
+        examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=applied, raw=raw)
         labels = np.asarray(examples.class_names, dtype=object)[examples.labels]
     if not len(examples):
         raise DataError("a data set without rows", "at least one row to score", "pass rows")
     known = None if labels is None else _positions(labels, len(examples), audited.class_names)
-    _check_inputs(examples, audited)
+    if not raw:
+        _check_inputs(examples, audited)
     return examples, known
 
 

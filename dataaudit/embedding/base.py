@@ -5,17 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.embedding.pictures import Kind
 from dataaudit.errors import ModelError
-
-Kind: TypeAlias = Literal["texts", "images"]
-"""What an encoder reads."""
 
 
 class Encoder(ABC):

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from dataaudit.common.types import IntArray
 from dataaudit.data.kinds import is_a
-from dataaudit.embedding.base import Encoder, Kind
+from dataaudit.embedding.base import Encoder
+from dataaudit.embedding.pictures import Kind
 from dataaudit.embedding.preparation import Divided, Preparation, TimmPreparation, preparation_of
 from dataaudit.embedding.towers import has_towers, projected
 from dataaudit.errors import DataAuditError, ModelError, did_you_mean

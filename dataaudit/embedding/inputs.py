@@ -14,12 +14,10 @@ import numpy as np
 from dataaudit.common.types import IntArray
 from dataaudit.data.columns import check_column, listed
 from dataaudit.data.examples import Examples
-from dataaudit.data.files import image_files
 from dataaudit.data.kinds import dimensions, is_a, is_table, is_tensor
 from dataaudit.data.rows import for_row
 from dataaudit.data.texts import is_text
-from dataaudit.embedding.base import Kind
-from dataaudit.embedding.pictures import REPAIR, checked, kind_of
+from dataaudit.embedding.pictures import REPAIR, Kind, checked, kind_of
 from dataaudit.errors import DataError, RowError, SettingError, rows
 
 TEXTS = 8192
@@ -67,7 +65,7 @@ def open_inputs(data: Any, column: str | None) -> Inputs:
 def _inputs(n: int, read: Callable[[int, int], list[Any]], dataset: Any = None) -> Inputs:
     if n == 0:
         raise DataError("no texts or images", "at least one", "pass a list with some")
-    first = next((one for start in range(0, min(n, 64)) for one in read(start, start + 1) if one is not None), None)
+    first = next((one for start in range(n) for one in read(start, start + 1) if one is not None), None)
     kind = kind_of(first)
     if kind is None:
         raise DataError(
@@ -85,6 +83,8 @@ def _folder(path: Path) -> Any:
             f"data {str(path)!r}, which is no folder", TAKEN, "pass a list: [text], or [pathlib.Path(name)]"
         )
     import datasets
+
+    from dataaudit.data.files import image_files
 
     files, labels, names = image_files(path)
     columns: dict[str, Any] = {"image": list(map(str, files))}
@@ -188,7 +188,8 @@ def examples_reader(examples: Examples) -> tuple[Kind, Callable[[IntArray], list
         )
     whole = is_text(first) or examples.transform is not None
     known = examples.read if whole else one
-    kind = kind_of(next((item for item in known(np.arange(min(64, len(examples)))) if item is not None), None))
+    looked = (known(np.array([row]))[0] for row in range(len(examples)))
+    kind = kind_of(next((item for item in looked if item is not None), None))
     if kind is None or (kind == "images" and not whole and np.ndim(first) < 3):
         raise DataError(
             f"inputs of shape {np.shape(first)[1:]} for embed=",

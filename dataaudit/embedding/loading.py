@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from dataaudit.data.kinds import is_a
-from dataaudit.embedding.base import Encoder, Kind
+from dataaudit.embedding.base import Encoder
 from dataaudit.embedding.images import image_encoder
+from dataaudit.embedding.pictures import Kind
 from dataaudit.embedding.texts import text_encoder
 from dataaudit.embedding.towers import has_towers
 from dataaudit.errors import ModelError, SettingError, require

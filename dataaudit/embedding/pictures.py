@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from dataaudit.common.types import AnyArray
 from dataaudit.data.images import is_gray
 from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.data.rows import as_array, for_row
-from dataaudit.embedding.base import Kind
 from dataaudit.errors import DataError, RowError, require
+
+Kind: TypeAlias = Literal["texts", "images"]
+"""What inputs are, and what an encoder reads."""
 
 CHANNELS = (1, 3, 4)
 """Lengths of an axis that can be channels: grey, RGB, RGBA."""

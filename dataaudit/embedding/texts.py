@@ -1,4 +1,4 @@
-"""Encoders of texts: a transformers model with its tokenizer and pooling, or the tower of texts beside one of images."""
+"""Encoders of texts: a transformers model with its tokenizer and pooling, or a tower of texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from dataaudit.common.types import IntArray
 from dataaudit.data.kinds import is_a
-from dataaudit.embedding.base import Encoder, Kind
+from dataaudit.embedding.base import Encoder
+from dataaudit.embedding.pictures import Kind
 from dataaudit.embedding.towers import has_towers, projected
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.tokens import Ragged, check_lengths, length_limit, tokenised

@@ -74,6 +74,11 @@ def as_learner(
     return TorchLearner(model, examples, recipe or Automatic(), resolved)
 
 
+def trains_on_device(model: Any) -> bool:
+    """Tell whether ``device=`` says where a model trains: torch modules and what makes them."""
+    return model is not None and not isinstance(model, (LinearProbe, NearestNeighbours)) and not _is_classifier(model)
+
+
 def _refuse_others(model: Any) -> None:
     """Raise `ModelError` for what people have that is no classifier to train, and say what to pass."""
     name = type(model).__name__

@@ -35,6 +35,7 @@ OF_A_DATA_SET = (
     "transform",
     "processor",
     "cache",
+    "embed",
 )
 """Arguments that say nothing without one."""
 
@@ -66,6 +67,7 @@ class Request:
     known_scores: Mapping[str, Any] | None = None
     cache: str | Path | None = None
     repeats: int = 1
+    embed: Any = None
     timer: Timer = field(default_factory=Timer, init=False)
 
     @property

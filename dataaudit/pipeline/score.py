@@ -46,6 +46,7 @@ def score(
     known_scores: Mapping[str, Any] | None = None,
     cache: str | Path | None = None,
     repeats: int = 1,
+    embed: Any = None,
 ) -> Audit:
     """Score every example of a labelled data set by how regular it is, in one training run.
 
@@ -80,7 +81,7 @@ def score(
     transform
         Function of one input, applied whenever a row is read.
     processor
-        For a transformers model: its tokenizer or image processor.
+        For a transformers model, or that of `embed`: its tokenizer or image processor.
     on_bad_rows
         "raise", or "drop": rows without a label, with a missing or empty text, an image that does not decode, or NaN
         that the model does not take, are left out. The audit's settings name them, and
@@ -128,6 +129,11 @@ def score(
         many times the cost. A module starts each from the weights that it has, a factory makes fresh ones; a model that
         draws nothing at random only repeats itself, which a note says. The trained model's predictions, densities in
         its layers and per-epoch matrices are those of the first run.
+    embed
+        A model that makes vectors of texts or images, as `dataaudit.embed` takes it, with its own `processor` and on
+        `device`: the vectors are audited in place of the inputs, which people are still shown. The audit keeps them for
+        later questions (`Audit.vectors`); a saved one does not, but the folder of `cache` does. Images may differ in
+        size, and be paths.
 
     Returns
     -------

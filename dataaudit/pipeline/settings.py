@@ -6,8 +6,9 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from dataaudit.data.derived import STREAM
+from dataaudit.data.derived import EMBEDDING, STREAM
 from dataaudit.data.examples import Examples
+from dataaudit.embedding.embedded import EmbeddedExamples
 from dataaudit.errors import rows
 from dataaudit.evidence.base import Evidence
 from dataaudit.labels.label_errors import LabelErrors
@@ -53,6 +54,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         "data": {} if subject.examples is None else _columns(subject.examples),
         "fingerprint": None if subject.inspection is None else subject.inspection.fingerprint,
     }
+    if isinstance(subject.examples, EmbeddedExamples):
+        settings["embedding"] = subject.examples.embedding
     if plan.run.set_aside:
         settings["set_aside"] = plan.run.set_aside
     if len(dropped):
@@ -64,7 +67,7 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     if plan.store is not None:
         settings["cache"] = plan.store.describe()
         folder = plan.store.folder
-        if not settings["cache"]["files"] and not (folder / STREAM).exists():
+        if not settings["cache"]["files"] and not any((folder / name).exists() for name in (STREAM, EMBEDDING)):
             notes.append(f"nothing had to be kept in {folder}: no score asked for rows that lie in no array")
     settings |= _of_evidence(evidence)
     if not any(source.trains for source in plan.sources):

@@ -16,8 +16,9 @@ from dataaudit.data.inspection import TABLE, TEXT, Inspection, inspect
 from dataaudit.dynamics.batches import check_task
 from dataaudit.dynamics.callback import RecordingCallback
 from dataaudit.dynamics.recorder import Recorder
+from dataaudit.embedding.embedded import EmbeddedExamples
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
-from dataaudit.learners.adapt import as_learner
+from dataaudit.learners.adapt import as_learner, trains_on_device
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.looks import FreshStart, Layers
 from dataaudit.pipeline.request import Request
@@ -145,6 +146,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         lenient=request.drops,
         folder=request.cache,
         progress=request.progress,
+        raw=request.embed is not None,
     )
     if not isinstance(examples.task, Classification):
         raise DataError(
@@ -152,11 +154,18 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
             "one class an example, which is what score() trains on",
             "train with dataaudit.Recorder(..., task=...), and score the recorder without the data set",
         )
+    if request.embed is not None:
+        from dataaudit.embedding.embedded import embedding
+
+        examples = embedding(examples, request.embed, request.processor, request.device, request.drops)
     recorder = request.recorder
     if recorder is not None:
         check_task(examples.task, recorder.task.name)
         check_recorded(recorder, examples.labels, len(examples.class_names))
     learner, notes, refused = _learner(request, examples)
+    if isinstance(examples, EmbeddedExamples):
+        with request.timer.stage("embed"):
+            examples = examples.complete(request.drops, request.progress, request.cache)
     with request.timer.stage("inspect"):
         # Without a model missing values are no fault, but there is no use for rows that hold some.
         allow_missing = (not request.drops if learner is None else learner.allows_missing) and not keeps_inputs
@@ -219,7 +228,11 @@ def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tupl
 
 
 def _checked(request: Request, examples: Examples, model: Any) -> Learner | None:
-    learner = as_learner(model, examples, request.way, request.device, request.processor)
+    device, processor = request.device, request.processor
+    if request.embed is not None:
+        # The processor, and the device of what trains on none, are those of the model that makes vectors.
+        device, processor = (device if trains_on_device(model) else "auto"), None
+    learner = as_learner(model, examples, request.way, device, processor)
     # Rows that are dropped are not known yet.
     if learner is not None and not request.drops:
         learner.check(request.seed)

@@ -21,7 +21,7 @@ import numpy as np
 from dataaudit.common import digests, folders
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import AnyArray
-from dataaudit.data.derived import STREAM
+from dataaudit.data.derived import EMBEDDING, STREAM
 from dataaudit.errors import StorageError
 from dataaudit.representations.keep import Keep
 from dataaudit.representations.spaces import SPACES
@@ -31,7 +31,7 @@ KIND = folders.FolderKind(
     2,
     "representations.json",
     "one of representations",
-    rf"({'|'.join(SPACES)})(-[^/]+-[0-9a-f]{{12}})?\.(npy|json)",
+    rf"(({'|'.join(SPACES)})(-[^/]+-[0-9a-f]{{12}})?|{EMBEDDING}/(inputs|vectors))\.(npy|json)",
 )
 BLOCK = 32 * 2**20
 """Bytes that are written at a time, and can be lost by a crash."""
@@ -47,7 +47,7 @@ class RowStore:
     def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
         self.folder, self._data, self._model = Path(folder), data, model
         self._used: list[OnDisk] = []
-        manifest, self._aside = KIND.renew(self.folder, {"data": data}, (STREAM,))
+        manifest, self._aside = KIND.renew(self.folder, {"data": data}, (STREAM, EMBEDDING))
         if manifest.get("data") != data:
             raise StorageError(
                 f"representations of another data set at {folder}: fingerprint {manifest.get('data')}",
@@ -109,13 +109,14 @@ class RowStore:
 
 
 class OnDisk:
-    """Rows [n, d] in the file `stem`.npy, appended block by block; rows of anything but `belongs` are computed anew.
+    """Rows [n, d] in the file `stem`.npy, `block` bytes at a time; those of anything but `belongs` are made anew.
 
     `damaged` files, which do not hold what was written, are put aside under those names. Raises `StorageError` if
     another process or thread is writing the file.
     """
 
-    def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any]) -> None:
+    def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any], block: int = BLOCK) -> None:
+        self._block = block
         self.path, self._about = stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".json")
         self._n, self._belongs = n, dict(belongs)
         self._blocks: list[tuple[int, str]] = []
@@ -215,7 +216,7 @@ class OnDisk:
         assert self._shape in (None, shape)
         self._shape = shape
         self._waiting.append(values)
-        if sum(part.nbytes for part in self._waiting) >= BLOCK:
+        if sum(part.nbytes for part in self._waiting) >= self._block:
             self._write()
 
     def _write(self) -> None:
@@ -241,6 +242,14 @@ class OnDisk:
         features, kind = self._shape or (0, "")
         described = {"rows": self._n, "features": features, "dtype": kind, "blocks": self._blocks}
         folders.replace(self._about, {**self._belongs, **described})
+
+    def there(self) -> AnyArray:
+        """Rows that are on the disk, [done, d], memory-mapped, read-only; none may be written meanwhile."""
+        header, size = self._layout()
+        features, kind = self._shape or (0, "")
+        content = np.memmap(self.path, np.uint8, "r", len(header), (self.done * size,))
+        rows: AnyArray = content.view(kind).reshape(self.done, features)
+        return rows
 
     def whole(self) -> AnyArray:
         """All rows [n, d], memory-mapped, read-only."""

@@ -243,7 +243,7 @@ def test_a_named_layer_is_averaged_over_places():
     found = embed(pictures(), Small(), processor=Weights().transforms(), layer="body.1")
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert embed(pictures(), clip(), processor=processor(), layer="vision_model.post_layernorm").shape == (6, 16)
-    with pytest.raises(ModelError, match="layer='boby'; .*did you mean 'body'"):
+    with pytest.raises(ModelError, match=r"layer='boby'; .*did you mean 'body'"):
         embed(pictures(), Small(), processor=Weights().transforms(), layer="boby")
 
 

@@ -1,0 +1,123 @@
+"""The audited data set: remembered, or passed again and recognised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dataaudit.audit.label_errors import LabelDecisions
+from dataaudit.common.types import AnyArray
+from dataaudit.data.identity import spelled
+from dataaudit.embedding import embedded
+from dataaudit.errors import DataError, SettingError, rows
+
+if TYPE_CHECKING:
+    from dataaudit.data.examples import Examples
+
+
+class AuditedData(LabelDecisions):
+    """Part of `dataaudit.Audit` that holds its data set, or recognises it."""
+
+    @property
+    def vectors(self) -> AnyArray | None:
+        """Vectors that ``embed=`` made of the examples, float32 [n, d]; None without it, and of a loaded audit."""
+        examples = self._examples
+        return examples.array if isinstance(examples, embedded.EmbeddedExamples) else None
+
+    def _data(self, dataset: Any) -> Examples | None:
+        """The audited rows, for distances: of the data set that is remembered, or of `dataset`, recognised."""
+        remembered = self._examples
+        if dataset is None:
+            if remembered is None or remembered.origin is None or self.vectors is not None:
+                return remembered
+            # Arrays may have been written to since.
+            return self._original(None, None, None, None, None)
+        examples = self._recognised(dataset, None, None, None, None)
+        if self.settings.get("embedding") is None or embedded.are_vectors(examples):
+            return examples
+        if self.vectors is None:
+            raise DataError(
+                "the texts or images of a loaded audit of their vectors, which are not saved with it",
+                "the vectors that they became",
+                [
+                    "pass the pair (vectors, labels), with what dataaudit.embed makes of them again",
+                    "pass those that lie in the folder of cache=, in embedding/vectors.npy",
+                ],
+            )
+        return remembered
+
+    def _original(self, dataset: Any, *options: Any) -> Examples:
+        """The audited data set: the one that is passed, checked, or the one remembered."""
+        examples = self._examples
+        if dataset is not None:
+            examples = self._recognised(dataset, *options)
+        elif examples is None:
+            raise DataError(
+                "an audit that has no data set with it (it was loaded from disk, or made by a Recorder)",
+                "the audited data set",
+                "pass dataset=, with split=, label=, inputs= and transform= as they were in score()",
+            )
+        elif any(option is not None for option in options):
+            raise SettingError("split=, label=, inputs= or transform= without dataset=", "both", "pass dataset= too")
+        origin = examples.origin
+        if dataset is None and origin is not None and type(origin.dataset).__module__.split(".")[0] != "datasets":
+            # Arrays and tables can be written to; a Hugging Face data set cannot.
+            return self._checked(origin.dataset, origin.options)
+        return examples
+
+    def _recognised(self, dataset: Any, *options: Any) -> Examples:
+        """Examples of a data set that has the rows, labels and fingerprint of the audited one.
+
+        Options that are not given are those that the audit remembers, where this kind of data set takes them.
+        """
+        from dataaudit.data.kinds import is_a, is_table
+
+        given = dict(zip(("split", "label", "inputs", "transform"), options, strict=True))
+        splits = is_a(dataset, "datasets", "DatasetDict")
+        columns = splits or is_table(dataset) or is_a(dataset, "datasets", "Dataset")
+        pair = isinstance(dataset, (tuple, list)) and len(dataset) == 2 and is_table(dataset[0])
+        taken = {"split": splits, "label": columns, "inputs": columns or pair, "key": columns or pair}
+        known = self.settings.get("data", {})
+        remembered = {name: known.get(name) for name, takes in taken.items() if takes}
+        return self._checked(
+            dataset, {**remembered, **{name: value for name, value in given.items() if value is not None}}
+        )
+
+    def _checked(self, dataset: Any, options: dict[str, Any]) -> Examples:
+        """Examples of a data set, read with these options; a `DataError` if it is another than the audited one."""
+        from dataaudit.data import as_examples
+        from dataaudit.data.derived import SubsetExamples
+
+        dropped = bool(self.settings.get("dropped_rows"))
+        examples = as_examples(dataset, **options, lenient=dropped, raw=self.settings.get("embedding") is not None)
+        if dropped:
+            whole = examples.whole if isinstance(examples, SubsetExamples) else examples
+            examples = SubsetExamples(whole, self.rows) if self.rows[-1] < len(whole) else whole
+        action = "pass the same rows in the same order, with the same label, inputs and transform"
+        if len(examples) != len(self.labels):
+            raise DataError(f"a data set of {len(examples)} rows", f"the {len(self.labels)} that were audited", action)
+        other = np.flatnonzero((examples.labels != self.labels) & (self.labels >= 0))
+        if len(other) or tuple(examples.class_names) != tuple(self.class_names):
+            named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
+            raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)
+        names = self.identity, examples.identity
+        if names[0] is not None and names[1] is not None and not names[0].equals(names[1]):
+            named = spelled(names[1], int(np.argmax(names[0] != names[1])))
+            raise DataError(
+                f"a data set with other names of rows, such as {named!r}", "those that were audited", action
+            )
+        known, found = self._fingerprints(examples)
+        if found != known:
+            raise DataError(f"a data set with fingerprint {found}", f"the audited one, {known}", action)
+        return examples
+
+    def _fingerprints(self, examples: Examples) -> tuple[str | None, str | None]:
+        """Fingerprint of the audited data set, and of this one: of vectors, or of what they were made of."""
+        from dataaudit.data.inspection import inspect
+
+        embedding = self.settings.get("embedding")
+        if embedding is not None and not embedded.are_vectors(examples):
+            return embedding["fingerprint"], embedded.fingerprint(examples)
+        known = self.settings.get("fingerprint")
+        return known, None if known is None else inspect(examples, allow_missing=True).fingerprint
