@@ -21,7 +21,32 @@ MODELS = [
     ("torch modules with one logit for two classes", "", OUTPUTS, "one_number_of_two_classes"),
     ("transformers models of texts and images", "`dataaudit[transformers]`", "learners/test_transformers.py", ""),
     ("SetFit models; the head is fitted", "`setfit`", "embedding/test_sentence_models.py", "setfit"),
-    ("`SentenceTransformer`, in `embed`", "`sentence-transformers`", "embedding/test_sentence_models.py", "embeds_as"),
+    (
+        "texts in `embed`: transformers encoders and folders",
+        "`dataaudit[transformers]`",
+        "embedding/test_embed.py",
+        "a_plain_loop",
+    ),
+    (
+        "images in `embed`: transformers models, CLIP towers and their folders",
+        "`dataaudit[transformers,report]`",
+        "embedding/test_images.py",
+        "towers_of_clip",
+    ),
+    (
+        "images in `embed`: timm, torchvision with its weights' transforms, OpenCLIP, by their interfaces",
+        "that package, `pillow`",
+        "embedding/test_images.py",
+        "each_kind_of_network",
+    ),
+    ("images in `embed`: any torch module", "`dataaudit[report]`", "embedding/test_images.py", "named_layer"),
+    (
+        "`SentenceTransformer` in `embed`, CLIP of texts and images too",
+        "`sentence-transformers`",
+        "embedding/test_sentence_models.py",
+        "a_clip_of",
+    ),
+    ("all of these as `score(..., embed=)` and `--embed`", "as above", "pipeline/test_embed.py", "both_steps"),
     (
         "transformers pipelines: refused, with what to pass",
         "",

@@ -38,5 +38,6 @@ def open_examples(given: Mapping[str, Any]) -> Examples:
         split=given["split"],
         size=given["size"],
         lenient=given["on_bad_rows"] == "drop",
+        raw=given.get("embed") is not None,
         table=TableFormat(given["format"], given["delimiter"], given["encoding"]),
     )

@@ -1,1 +1,1 @@
-"""Texts as vectors, by a sentence model."""
+"""Texts and images as vectors, by a model that was trained before."""

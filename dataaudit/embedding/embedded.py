@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,8 +160,10 @@ def _places(encoder: Encoder, width: int, n: int, folder: str | Path | None) -> 
     with ExitStack() as stack:
         places = []
         for name, row in (("inputs", DIGEST), ("vectors", 4 * width)):
-            about = inner / f"{name}.json"
-            model = folders.read(about).get("model") if about.exists() else of["model"]
+            about, model = inner / f"{name}.json", of["model"]
+            # Damaged ones are put aside, and made anew.
+            with suppress(folders.DamagedError):
+                model = folders.read(about).get("model") if about.exists() else model
             if model != of["model"]:
                 raise StorageError(
                     f"vectors of another model at {inner}: fingerprint {model}",

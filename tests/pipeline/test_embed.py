@@ -216,7 +216,7 @@ def test_a_folder_keeps_vectors_and_goes_on_after_an_interruption(tmp_path):
     stopped.stops = True
     with pytest.raises(KeyboardInterrupt):
         score((images, labels), embed=stopped, cache=tmp_path)
-    with pytest.raises(StorageError, match="vectors of other texts or images at .*, in row 3"):
+    with pytest.raises(StorageError, match=r"vectors of other texts or images at .*, in row 3"):
         score(([*images[:3], images[0], *images[4:]], labels), embed=Wide(), cache=tmp_path)
     resumed = score((images, labels), embed=model, cache=tmp_path)
     assert 500 - 256 <= model.seen <= 500 - 256 + 8
@@ -237,9 +237,9 @@ def sentence_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("sentences")
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]"
-    ).save_pretrained(path)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(
+        path
+    )
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     transformers.BertModel(transformers.BertConfig(vocab_size=len(WORDS), **sizes)).save_pretrained(path)

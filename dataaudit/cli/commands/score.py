@@ -10,17 +10,20 @@ import typer
 from dataaudit.cli import options
 from dataaudit.cli.base import INTERRUPTED, app, explained
 from dataaudit.cli.data import check_there, open_examples
-from dataaudit.cli.models import model_for
+from dataaudit.cli.models import NONE, model_for
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import check_out, write
 from dataaudit.cli.summary import check_share, exit_code, show
 from dataaudit.density.engines import REGISTRY as ENGINES
+from dataaudit.errors import SettingError
 from dataaudit.neighbours.search import REGISTRY as SEARCHES
 from dataaudit.pipeline.interrupted import Interrupted
 
 if TYPE_CHECKING:
     from dataaudit.audit.base import Audit
     from dataaudit.data.examples import Examples
+
+FORWARDED = ("on_bad_rows", "device", "engine", "search", "seed", "cache", "repeats", "embed")
 
 
 @app.command()
@@ -43,6 +46,13 @@ def score(
         typer.Option(
             help="Network, or none; by default block_cnn or, below 24 pixels a side, small_cnn for images, none for "
             "texts, else mlp."
+        ),
+    ] = None,
+    embed: Annotated[
+        str | None,
+        typer.Option(
+            help="Model that makes vectors of images or texts, which are audited: its folder, or a name that "
+            "transformers resolves."
         ),
     ] = None,
     recipe: Annotated[str, typer.Option(help="How to train: see `dataaudit list`.")] = "auto",
@@ -77,7 +87,13 @@ def score(
         check_out(out)
         check_there(data)
         examples = open_examples(given)
-        chosen, examples = model_for(model, examples, on_bad_rows == "drop")
+        chosen: Any = None
+        if embed is None:
+            chosen, examples = model_for(model, examples, on_bad_rows == "drop")
+        elif model not in (None, NONE):
+            raise SettingError(
+                f"model={model!r} beside embed=", "one of both: vectors need no network", ["drop model=", "drop embed="]
+            )
         try:
             audit = _scored(chosen, examples, given)
         except Interrupted as stopped:
@@ -110,5 +126,5 @@ def _scored(model: Any, examples: Examples, given: dict[str, Any]) -> Audit:
         recipe=None if model is None and given["recipe"] == "auto" and given["epochs"] is None else recipe,
         progress=given["progress"] and not given["quiet"],
         holdout=dataaudit.Holdout(**runs) if runs else None,
-        **{name: given[name] for name in ("on_bad_rows", "device", "engine", "search", "seed", "cache", "repeats")},
+        **{name: given[name] for name in FORWARDED},
     )
