@@ -160,7 +160,8 @@ def _places(encoder: Encoder, width: int, n: int, folder: str | Path | None) -> 
     with ExitStack() as stack:
         places = []
         for name, row in (("inputs", DIGEST), ("vectors", 4 * width)):
-            about, model = inner / f"{name}.json", of["model"]
+            about = inner / f"{name}.json"
+            model: str | None = of["model"]
             # Damaged ones are put aside, and made anew.
             with suppress(folders.DamagedError):
                 model = folders.read(about).get("model") if about.exists() else model

@@ -177,7 +177,7 @@ def _known_output(module: Any, output: Any, untrained: Sequence[str]) -> tuple[s
     names = ("image_embeds",) if any("pooler" in name for name in untrained) else ("image_embeds", "pooler_output")
     for name in names:
         if isinstance(getattr(output, name, None), Tensor):
-            return name, lambda given, name=name: averaged(getattr(given, name))  # type: ignore[misc]
+            return name, lambda given, name=name: averaged(getattr(given, name))
     hidden = getattr(output, "last_hidden_state", None)
     if not isinstance(hidden, Tensor):
         return None

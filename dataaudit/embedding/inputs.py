@@ -107,7 +107,7 @@ def _column_of(data: Any) -> str:
             "the name of its column of texts or images",
             f"pass column={(found or list(features) or ['text'])[0]!r}, for example",
         )
-    return found[0]
+    return str(found[0])
 
 
 def _column_reader(data: Any, column: str) -> Callable[[int, int], list[Any]]:

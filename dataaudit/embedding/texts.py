@@ -64,7 +64,8 @@ class TextEncoder(Encoder):
         mask = torch.from_numpy(there).to(self.device)
         given = {"input_ids": torch.from_numpy(ids).to(self.device), "attention_mask": mask.long()}
         if self.pooling == TOWER:
-            return projected(self.module.get_text_features(**given)).float()
+            tower: Any = self.module
+            return projected(tower.get_text_features(**given)).float()
         output = self.module(**given)
         hidden = output[0] if isinstance(output, tuple) else getattr(output, "last_hidden_state", None)
         if not isinstance(hidden, Tensor) or hidden.ndim != 3:
