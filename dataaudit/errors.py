@@ -37,6 +37,9 @@ _ARGUMENT = re.compile(
 )
 
 
+_OR = re.compile(r", or (?![^()]*\))")
+
+
 def arguments(text: str) -> list[Argument]:
     """Arguments that a part of an error names, in order; what stands in quotes is somebody's data and no argument.
 
@@ -59,8 +62,9 @@ class DataAuditError(Exception):
     expected
         What would have been right.
     action
-        What the caller can do about it: one advice, or several of which each suffices. An interface that cannot follow
-        one, for it names an argument that is not there, a call, or is `InPython`, gives the others.
+        What the caller can do about it: one advice, or several, of which each suffices, in a list or with ", or "
+        between them. An interface that cannot follow one, for it names an argument that is not there, a call, or is
+        `InPython`, gives the others.
 
     Examples
     --------
@@ -74,7 +78,7 @@ class DataAuditError(Exception):
         super().__init__(arrived, expected, action)
         self.arrived = arrived
         self.expected = expected
-        self.alternatives = (action,) if isinstance(action, str) else tuple(action)
+        self.alternatives = tuple(_OR.split(action)) if isinstance(action, str) else tuple(action)
         self.action = either(self.alternatives)
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ print(audit.noise_rate())
 flagged = audit.mislabeled()
 found = set(flagged["row"]) & set(wrong.tolist())
 print(f"\n{len(flagged)} flagged, {len(found)} of the 120 planted errors among them; the likeliest:")
-print(flagged.loc[0, ["row", "given", "suggested", "probability", "reason"]].to_string())
+print(flagged.loc[0, ["row", "given", "suggested", "probability", "explanation"]].to_string())
 
 cleaned = audit.clean("relabel")
 right = np.mean(np.array(cleaned["label"]) == digits.target)

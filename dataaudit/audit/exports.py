@@ -13,6 +13,7 @@ from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, 
 
 if TYPE_CHECKING:
     import datasets
+    import pandas as pd
 
     from dataaudit.data.examples import Examples
 
@@ -75,6 +76,43 @@ class Exports(AuditedData):
         examples = self._original(dataset, split, label, inputs, transform)
         whole, name = export.as_dataset(examples)
         return export.add_columns(whole, self._exported(whole, name))
+
+    def to_frame(
+        self,
+        dataset: Any = None,
+        *,
+        split: str | None = None,
+        label: str | None = None,
+        inputs: str | list[str] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return the data set as a DataFrame with the audit's columns beside its own, see `to_dataset`.
+
+        A DataFrame keeps its index and its columns as they are; rows of others are indexed by their names, where they
+        have any. The arguments, and errors, are those of `to_dataset`.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> audit = dataaudit.score(None, iris, "parzen/input", progress=False)
+        >>> "audit_parzen_input" in audit.to_frame()
+        True
+        """
+        from dataaudit.data import export
+        from dataaudit.data.kinds import is_table
+
+        examples = self._original(dataset, split, label, inputs, transform)
+        whole, name = export.as_dataset(examples)
+        added = self._exported(whole, name)
+        given = None if examples.origin is None else examples.origin.dataset
+        if is_table(given):
+            export.check_free(list(added), list(map(str, given.columns)))
+            return given.assign(**{column: values.to_pandas().to_numpy() for column, (values, _) in added.items()})
+        frame: pd.DataFrame = export.add_columns(whole, added).to_pandas()
+        # Of rows that were dropped the names are not known.
+        return frame if self.identity is None or len(self.identity) != len(frame) else frame.set_index(self.identity)
 
     def _exported(self, whole: Any, label: str) -> dict[str, tuple[Any, Any]]:
         from datasets import Value

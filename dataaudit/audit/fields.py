@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 COLUMNS = (
-    *(ROW, "given", "suggested", "probability", "reason", "score", "margin", "label", "class", "group", "differing"),
+    *(ROW, "given", "suggested", "probability", "reason", "explanation", "score", "margin", "label", "class"),
+    *("group", "differing"),
     *("distance", "nearest", "usual", "first", "second", "first_probability", "second_probability"),
     *("novelty", "nearest_distance", "predicted", "max_confidence", "confidence"),
 )

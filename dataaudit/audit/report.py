@@ -43,6 +43,7 @@ def page_of(audit: Exports, examples: Examples | None, wanted: Any = "auto", tit
             wanted=len(chosen.positions),
             has_data=examples is not None,
             ranked_by=audit.default,
+            levels=() if audit.identity is None else tuple(audit.identity.names),
         ),
         sections=_sections(audit),
         settings={name: value for name, value in audit.settings.items() if name != "notes"},

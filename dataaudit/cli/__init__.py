@@ -18,4 +18,4 @@ for _found in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
 
 def main() -> None:
     """Entry point of the `dataaudit` command."""
-    app()
+    app(prog_name="dataaudit")

@@ -12,6 +12,7 @@ from dataaudit.cli.options import columns
 from dataaudit.common import checks
 
 if TYPE_CHECKING:
+    from dataaudit.audit.base import Audit
     from dataaudit.data.examples import Examples
 
 STANDARD_INPUT, HUB = "-", "hf:"
@@ -21,6 +22,13 @@ def check_there(data: str) -> None:
     """Raise before anything heavy is loaded unless the file or folder exists."""
     if data != STANDARD_INPUT and not data.startswith(HUB):
         checks.exists(Path(data))
+
+
+def open_audited(audit: Audit, given: Mapping[str, Any]) -> Examples:
+    """Examples of the data set that was audited, with the columns that the audit remembers where none are named."""
+    known = {name: value for name, value in audit.settings.get("data", {}).items() if given.get(name) is None}
+    lenient = "drop" if audit.settings.get("dropped_rows") else "raise"
+    return open_examples({**given, **known, "exclude": given["exclude"], "on_bad_rows": lenient})
 
 
 def open_examples(given: Mapping[str, Any]) -> Examples:

@@ -77,6 +77,7 @@ DATA = (
 )
 DATA += "Face data set, or hf:NAME."
 Data = Annotated[str, typer.Argument(help=DATA)]
+Results = Annotated[Path, typer.Argument(help="Folder that `dataaudit score` wrote, or the audit in it.")]
 Label = Annotated[str | None, typer.Option(help="Label column; inferred where there is one candidate.")]
 Inputs = Annotated[list[str] | None, typer.Option(help="Input columns, separated by commas or given one by one.")]
 Key = Annotated[str | None, typer.Option(help="Column that names the rows; by default the line, or an image's file.")]

@@ -43,6 +43,18 @@ def _is_audit(folder: Path) -> bool:
     )
 
 
+def audit_in(folder: Path) -> Path:
+    """Folder of the audit in results, or the folder itself if it is one; a `StorageError` tells of neither."""
+    for one in (folder / "audit", folder):
+        if (one / "audit.json").exists():
+            return one
+    raise StorageError(
+        f"{folder}, in which there is no audit",
+        "a folder that dataaudit score wrote, or the audit in it",
+        "check the path",
+    )
+
+
 def write(audit: Audit, out: Path, top: int, safe: bool) -> None:
     """Write the audit, its report and its suspects into the folder `out`; cells of tables are inert if `safe`."""
     from dataaudit.common import folders

@@ -124,6 +124,10 @@ def as_examples(
         return examples
     examples.origin = Origin(dataset, chosen, **columns, transform=transform, splits=splits)
     examples.notes = (*examples.notes, *notes)
+    if examples.identity is None:
+        from dataaudit.data.image_files import files_of
+
+        examples.identity = files_of(dataset, examples.columns)
     return examples if (examples.labels >= 0).all() else SubsetExamples(examples, np.flatnonzero(examples.labels >= 0))
 
 

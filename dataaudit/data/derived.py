@@ -8,7 +8,7 @@ import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.inspection import Inspection, Inspector, one_read, readable, rows_per_block, unfit
+from dataaudit.data.inspection import Inspection, Inspector, as_given, one_read, readable, rows_per_block, unfit
 from dataaudit.errors import DataError
 
 STREAM = "stream"
@@ -111,4 +111,4 @@ def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, I
                 inspector.update(part[~wrong] if wrong.any() else part)
     if bad:
         examples = SubsetExamples(examples, np.setdiff1d(np.arange(n), bad, assume_unique=True))
-    return examples, inspector.result(examples.labels, examples.class_names)
+    return examples, as_given(inspector.result(examples.labels, examples.class_names), examples)

@@ -90,6 +90,11 @@ class Examples(ABC):
         """Rows of the caller's data set that were left out, ascending."""
         return np.zeros(0, np.int64)
 
+    @property
+    def given(self) -> Examples:
+        """The data set as its caller has it: a fingerprint is of its inputs. Itself, unless it is prepared."""
+        return self
+
     def __len__(self) -> int:
         """Number of examples n."""
         return len(self.labels)

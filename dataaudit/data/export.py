@@ -34,7 +34,7 @@ def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
         inputs, labels = dataset
         labels = as_array(labels) if is_tensor(labels) else labels
         if is_a(inputs, "pandas", "DataFrame"):
-            _check_free(["label"], list(map(str, inputs.columns)))
+            check_free(["label"], list(map(str, inputs.columns)))
             frame = inputs.copy(deep=False)
             frame["label"] = labels.to_numpy() if isinstance(labels, pd.Series) else labels
             return _of_frame(frame), "label"
@@ -68,14 +68,15 @@ def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
 
 def add_columns(dataset: datasets.Dataset, columns: Mapping[str, tuple[pa.Array, Any]]) -> datasets.Dataset:
     """The data set with more columns, each an Arrow array with its feature; existing ones are not copied."""
-    _check_free(list(columns), dataset.column_names)
+    check_free(list(columns), dataset.column_names)
     features = datasets.Features({name: feature for name, (_, feature) in columns.items()})
     table = pa.table({name: array.cast(features.arrow_schema.field(name).type) for name, (array, _) in columns.items()})
     added = datasets.Dataset(table, info=datasets.DatasetInfo(features=features))
     return datasets.concatenate_datasets([dataset, added], axis=1)
 
 
-def _check_free(names: list[str], taken: list[str]) -> None:
+def check_free(names: list[str], taken: list[str]) -> None:
+    """Raise `DataError` if a data set with columns `taken` has one of the new `names`."""
     clash = [name for name in names if name in taken]
     if clash:
         raise DataError(

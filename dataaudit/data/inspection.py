@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -225,4 +225,11 @@ def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
         except RowError as error:
             raise _with_others(error, examples, part) from error
         inspector.update(read)
-    return inspector.result(examples.labels, examples.class_names)
+    return as_given(inspector.result(examples.labels, examples.class_names), examples)
+
+
+def as_given(found: Inspection, examples: Examples) -> Inspection:
+    """Findings with the fingerprint of the data set as its caller has it."""
+    if examples.given is examples:
+        return found
+    return replace(found, fingerprint=inspect(examples.given, allow_missing=True).fingerprint)

@@ -106,6 +106,11 @@ class PreparedExamples(DerivedExamples):
         return int(self._rows.shape[1])
 
     @property
+    def given(self) -> Examples:
+        """The table."""
+        return self.whole
+
+    @property
     def array(self) -> AnyArray:
         """All rows, float32 [n, d]."""
         return self._rows

@@ -80,7 +80,7 @@ def _cards(page: Page) -> tuple[list[list[Any]], str]:
     for record, text in review.records():
         records.append(record)
         spelled.append(text)
-    about = {"header": review.header, "memory": review.memory, "ranked_by": review.ranked_by, "wanted": review.wanted}
+    about = {name: getattr(review, name) for name in ("header", "memory", "ranked_by", "wanted", "levels")}
     return records, f'{{"about":{embedded(about)},"cards":[{",".join(spelled)}]}}'
 
 
@@ -88,9 +88,11 @@ def _listed(record: list[Any], page: Page) -> dict[str, Any]:
     """A card for those without scripts."""
     row, given, suggested, score, key, probability, reason, _, _, shown, line = record
     names, shown = page.review.header["class_names"], shown or {}
+    parts = [] if key is None else key if isinstance(key, list) else [key]
+    levels = page.review.levels or [""] * len(parts)
     return {
         "row": row,
-        "name": "" if key is None else ", ".join(map(str, key)) if isinstance(key, list) else str(key),
+        "name": ", ".join(f"{level} {part}".strip() for level, part in zip(levels, parts, strict=False)),
         "given": names[given] if given >= 0 else "",
         "suggested": names[suggested] if suggested >= 0 else "",
         "score": "" if score is None else f"{score:.3g}",

@@ -82,6 +82,8 @@ class Review:
         Name of the score of the cards.
     budget
         Bytes that the cards take at most.
+    levels
+        What the data set calls the parts of a key, such as "line".
     """
 
     header: Mapping[str, Any]
@@ -92,6 +94,7 @@ class Review:
     ranked_by: str
     budget: int = BUDGET
     most: int = field(default=MOST_CARDS)
+    levels: tuple[str, ...] = ()
 
     def records(self) -> Iterator[tuple[list[Any], str]]:
         """Each card as JSON values and as the JSON itself, until the budget is used up; one at least."""

@@ -1,5 +1,6 @@
 """Decisions about labels as a user asks an audit for them."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_as_many_are_flagged_as_are_estimated_to_be_wrong(digits, audit):
     likelier = np.sort(audit.error_probability())[::-1]
     assert len(flagged) == min(round(audit.noise_rate().rate * len(audit)), (likelier >= FLOOR).sum())
     assert list(flagged) == [
-        "row", "given", "suggested", "consensus", "heldout_confidence", "probability", "reason",
+        "row", "given", "suggested", "consensus", "heldout_confidence", "explanation", "probability", "reason",
     ]  # fmt: skip
     assert flagged["probability"].is_monotonic_decreasing
     rows = flagged["row"].to_numpy()
@@ -291,7 +292,7 @@ def test_reasons_are_told_in_words(noisy, trained):
     flagged = trained.mislabeled(count=15).set_index("row")
     assert set(np.flatnonzero(wrong)) <= set(flagged.index)
     for row in np.flatnonzero(wrong):
-        neighbours, learned, heldout = flagged["reason"][row].split("; ")
+        neighbours, learned, heldout = flagged["explanation"][row].split("; ")
         rival = (labels[row] - 1) % 3
         given, suggested = str(NAMES[labels[row]]), str(NAMES[rival])
         assert flagged["suggested"][row] == suggested
@@ -303,21 +304,33 @@ def test_reasons_are_told_in_words(noisy, trained):
         assert learned == (f"learned in {epochs} of 4 epochs" if epochs else "never learned in 4 epochs")
         probability = trained.columns["heldout_confidence"][row]
         assert heldout == f"held-out models give {given!r} a probability of {probability:.2f}"
+        own = int((labels[near] == labels[row]).sum())
+        assert flagged["reason"][row] == f"{100 - own}% near differ, learned {epochs}/4, held out {probability:.2f}"
+
+
+def test_a_narrow_terminal_shows_probability_and_reason(trained):
+    with pd.option_context("display.width", 80, "display.max_columns", 0):
+        lines = str(trained.mislabeled(count=5)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["row", "given", "...", "probability", "reason"]
+    assert all(
+        re.search(r" [01]\.\d+ +\d+% near differ, learned \d/4, held out \d\.\d\d$", line) for line in lines[1:6]
+    )
 
 
 def test_reasons_follow_what_there_is(trained):
-    assert label_posterior([0.9]).mislabeled(rate=1)["reason"].tolist() == ["by the scores alone"]
+    assert label_posterior([0.9]).mislabeled(rate=1)["explanation"].tolist() == ["by the scores alone"]
     made = label_posterior([0.9, 0.8])
     vote = Vote(np.array([3, 6]), np.array([1, 0]), np.array([7, 6]), 10, "hidden")
     near = replace(made, label_errors=replace(made.label_errors, vote=vote))
-    assert near.mislabeled(rate=1)["reason"].tolist() == [
+    assert near.mislabeled(rate=1)["explanation"].tolist() == [
         "7 of 10 hidden neighbours are 'b'", "6 of 10 hidden neighbours are 'a'",
     ]  # fmt: skip
     columns = {"consensus": np.zeros(2), "heldout_confidence": np.array([0.125, np.nan])}
-    assert replace(made, columns=columns).mislabeled(rate=1)["reason"].tolist() == [
+    assert replace(made, columns=columns).mislabeled(rate=1)["explanation"].tolist() == [
         "held-out models give 'a' a probability of 0.12", "by the scores alone",
     ]  # fmt: skip
-    everything = trained.mislabeled(rate=1)["reason"]
+    everything = trained.mislabeled(rate=1)["explanation"]
     assert everything.str.contains(r"; learned from the first epoch, with mean probability \d\.\d\d; held-out").any()
 
 

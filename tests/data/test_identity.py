@@ -99,7 +99,7 @@ def test_names_are_saved_and_shown(tmp_path):
     again = Audit.load(audit.save(tmp_path / "audit"))
     pd.testing.assert_frame_equal(again.suspects(9), audit.suspects(9))
     row, name = audit.suspects(1).iloc[0][["row", "index"]]
-    assert f"#{row} · {name}" in audit.report(tmp_path / "report.html").read_text("utf-8")
+    assert f"#{row} · <bdi>index {name}</bdi>" in audit.report(tmp_path / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("kind", ["table", "hugging_face"])

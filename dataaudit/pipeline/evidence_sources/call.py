@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dataaudit.errors import ModelError
+from dataaudit.errors import InPython, ModelError
 from dataaudit.pipeline.evidence_sources.base import Run
 from dataaudit.pipeline.evidence_sources.space_collector import Inputs, SpaceCollector
 from dataaudit.pipeline.request import Request
@@ -45,8 +45,12 @@ def no_model(arrived: str) -> ModelError:
     """Error of scores that need a model."""
     return ModelError(
         arrived,
-        "a model, which every score but those of inputs needs: "
+        "a model (torch module, factory or scikit-learn classifier), which every score but those of inputs needs: "
         + ", ".join(name for name in REGISTRY.names() if not name.endswith("/input")),
-        "pass a torch module or factory or a scikit-learn classifier, a Recorder, inputs that are texts or "
-        "vectors of numbers (embeddings), or scorers='parzen/input'",
+        [
+            "pass model=",
+            InPython("a Recorder"),
+            "inputs that are texts or vectors of numbers (embeddings)",
+            "scorers='parzen/input'",
+        ],
     )

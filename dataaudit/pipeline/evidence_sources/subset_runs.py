@@ -175,7 +175,10 @@ def make(call: Call) -> Iterator[Source]:
         raise ModelError(
             "a Recorder" if subject.recorder is not None else "no model",
             "a model to train from scratch, for scores by holdout",
-            'pass the model and no Recorder, or known_scores={"c_score": file}',
+            [
+                "pass model=" + (" and no Recorder" if subject.recorder is not None else ""),
+                'known_scores={"c_score": file}',
+            ],
         )
     holdout = call.request.holdout or Holdout()
     yield SubsetRuns(call.run, holdout, call.scorers, subject.fresh, examples, inspection.fingerprint)

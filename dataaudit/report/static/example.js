@@ -16,7 +16,8 @@ function makeExample(names, rankedBy, decide, steps) {
       box.replaceChildren(element('p', { class: 'soft' }, 'No example is left by these filters.'));
       return;
     }
-    const name = card.key === null ? null : own(shortened([].concat(card.key).join(', '), 200));
+    const part = (value, at) => [about.levels[at] ?? '', value].join(' ').trim();
+    const name = card.key === null ? null : own(shortened([].concat(card.key).map(part).join(', '), 200));
     box.replaceChildren(
       element('div', { class: 'steps' },
         button('←', 'previous example', steps.back, place === 0),
