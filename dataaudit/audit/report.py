@@ -5,21 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from dataaudit.audit.report_rows import cards_of, chosen_rows, suspicion
-from dataaudit.common.types import IntArray
+from dataaudit.audit.report_rows import cards_of, chosen_rows
+from dataaudit.audit.report_sections import sections_of
 from dataaudit.errors import SettingError
-from dataaudit.report.page import Page, Section, Table
+from dataaudit.report.page import Page
 from dataaudit.report.review import Review
-from dataaudit.report.spread import Histograms
 
 if TYPE_CHECKING:
     from dataaudit.audit.exports import Exports
+    from dataaudit.audit.findings import Findings
     from dataaudit.data.examples import Examples
 
-PAIRS = 12
-SHARE = 0.05
 LIMITS = (
     "A suggestion is a guess: look at the example before you accept it.",
     "An error that the model makes itself, because many labels are wrong in the same way, is hard to see for it.",
@@ -27,7 +23,7 @@ LIMITS = (
 )
 
 
-def page_of(audit: Exports, examples: Examples | None, wanted: Any = "auto", title: str | None = None) -> Page:
+def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", title: str | None = None) -> Page:
     """Content of the page of `audit`, with the examples that `wanted` asks for, shown where the data set is at hand."""
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SettingError(f"title={title!r}", "a heading for the page", "pass a text, or leave it out")
@@ -45,10 +41,10 @@ def page_of(audit: Exports, examples: Examples | None, wanted: Any = "auto", tit
             ranked_by=audit.default,
             levels=() if audit.identity is None else tuple(audit.identity.names),
         ),
-        sections=_sections(audit),
+        sections=sections_of(audit, examples),
         settings={name: value for name, value in audit.settings.items() if name != "notes"},
         seconds=audit.timings,
-        code="",
+        code=_code(audit),
     )
 
 
@@ -90,28 +86,26 @@ def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:]}" + ("" if note.endswith((".", "!", "?")) else ".")
 
 
-def _sections(audit: Exports) -> tuple[Section, ...]:
-    worst = suspicion(audit)[: max(1, round(SHARE * len(audit)))]
-    suggested = audit._suggested()
-    disagrees = (suggested >= 0) & (suggested != audit.labels)
-    spread = Histograms("How every score is spread", "", audit.columns, disagrees)
-    return (spread, *(table for table in (_by_class(audit, worst),) if table.rows))
-
-
-def _by_class(audit: Exports, worst: IntArray) -> Table:
-    """Classes, the most suspicious first."""
-    scores, classes = audit.columns[audit.default], len(audit.class_names)
-    # Labels that a record lacks, -1, are of no class.
-    size = np.bincount(audit.labels[audit.labels >= 0], minlength=classes)
-    known = ~np.isnan(scores) & (audit.labels >= 0)
-    total = np.bincount(audit.labels[known], weights=scores[known], minlength=classes)
-    count = np.bincount(audit.labels[known], minlength=classes)
-    mean = np.divide(total, count, out=np.full(classes, np.nan), where=count > 0)
-    among = np.bincount(audit.labels[worst[audit.labels[worst] >= 0]], minlength=classes)
-    order = np.lexsort((np.arange(classes), mean)).tolist()
-    return Table(
-        "Class by class",
-        "",
-        ("class", "examples", f"mean {audit.default}", f"among the most suspicious {SHARE:.0%}"),
-        tuple((audit.class_names[c], int(size[c]), float(mean[c]), int(among[c])) for c in order),
+def _code(audit: Exports) -> str:
+    """Lines that lead to the audit, by its settings."""
+    settings = audit.settings
+    options = [f"{name}={value!r}" for name, value in settings.get("data", {}).items()]
+    options += [f"seed={settings['seed']}"] if settings.get("seed") is not None else []
+    if isinstance(settings.get("scorers"), list):
+        options.append(f"scorers={settings['scorers']!r}")
+    if isinstance(settings.get("recipe"), dict):
+        recipe = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in settings["recipe"].items()
+        }
+        options.append(f"recipe=dataaudit.Recipe({', '.join(f'{name}={value!r}' for name, value in recipe.items())})")
+    lines = "".join(f"    {option},\n" for option in options)
+    model = "recorder" if settings.get("source") == "recorder" else "model"
+    return (
+        f"import dataaudit\n\n# {model}: {settings.get('model')}; dataset: {settings.get('source')}, fingerprint "
+        f"{settings.get('fingerprint')}\naudit = dataaudit.score(\n    {model},\n    dataset,\n{lines})\n"
+        'audit.report("audit.html")\n'
     )
+
+
+def _spelled(value: Any) -> str:
+    return repr(tuple(value) if isinstance(value, list) else value)

@@ -28,7 +28,7 @@ class Section(ABC):
 
 @dataclass(frozen=True)
 class Table(Section):
-    """Table; numbers stand to the right, real ones rounded."""
+    """Table; numbers stand to the right, real ones rounded. Without a head, its note alone is shown."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str | int | float, ...], ...]
@@ -36,7 +36,7 @@ class Table(Section):
     @property
     def template(self) -> str:
         """Head and rows."""
-        return """
+        return """{% if section.head %}
 {%- macro side(cell) %}{{ ' class="number"'|safe if cell is number }}{% endmacro -%}
 <div class="wide" tabindex="0" role="region" aria-label="{{ section.title }}"><table><thead><tr>
 {% for name in section.head %}
@@ -48,7 +48,8 @@ class Table(Section):
 {%- if cell is number %}{{ "%.3g"|format(cell) if cell is float else cell }}
 {%- else %}<bdi>{{ cell|visible }}</bdi>{% endif %}</td>{% endfor %}</tr>
 {% endfor %}
-</tbody></table></div>"""
+</tbody></table></div>
+{% endif %}"""
 
 
 @dataclass(frozen=True)

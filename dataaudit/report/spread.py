@@ -34,10 +34,18 @@ class Histograms(Section):
         return """
 <p class="soft"><span class="swatch marked"></span> another label is suggested
  &nbsp; <span class="swatch plain"></span> none, or the given one</p>
+{% macro drawn(ones) %}
 <div class="plots">
-{% for name, drawing, missing in section.drawings() %}
+{% for name, drawing, missing in ones %}
 <figure><figcaption>{{ name|visible }}
 {% if missing %} <span class="soft">({{ missing }} without)</span>{% endif %}</figcaption>
 {{ drawing }}</figure>
 {% endfor %}
-</div>"""
+</div>
+{% endmacro %}
+{% set all = section.drawings()|list %}
+{{ drawn(all[:6]) }}
+{% if all[6:] %}
+<details><summary>{{ all[6:]|length }} more scores</summary>
+{{ drawn(all[6:]) }}</details>
+{% endif %}"""

@@ -98,12 +98,12 @@ class Browsed:
         return [address for address in sent if not address.startswith(("file:", "data:", "blob:"))]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def downloads(tmp_path_factory):
     return tmp_path_factory.mktemp("downloads")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def driver(downloads):
     with opened(downloads) as made:
         yield made
@@ -122,3 +122,9 @@ def page(driver, downloads, tmp_path):
         return Browsed(driver, write_report(whole, tmp_path / "page.html"))
 
     return make
+
+
+@pytest.fixture
+def opened_page(driver, tmp_path):
+    """A function that opens the page of an audit."""
+    return lambda audit, **options: Browsed(driver, audit.report(tmp_path / "page.html", **options))
