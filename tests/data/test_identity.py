@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import TensorDataset
@@ -174,6 +174,24 @@ def test_columns_that_number_rows_are_left_out_unless_they_are_named():
     assert as_examples(datasets.Dataset.from_pandas(frame), exclude=["zip", "x"]).columns == ("z",)
     with pytest.raises(SettingError, match="in exclude= and in inputs="):
         as_examples(frame, inputs=["x"], exclude=["x"])
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(N)), kind=st.sampled_from(sorted(NAMES)), splits=st.booleans())
+@example(order=list(range(N))[::-1], kind="again", splits=True)
+def test_a_frame_with_the_audits_columns_keeps_its_index(order, kind, splits):
+    frame = table(pd.Index(NAMES[kind], name="id")).assign(other=range(N)).iloc[order]
+    # Hugging Face has no column for the others.
+    if splits and kind in ("texts", "again", "numbers", "fractions"):
+        dataset = datasets.DatasetDict(train=datasets.Dataset.from_pandas(frame.reset_index()))
+        audit = audited(dataset, split="train", key="id", inputs=["x", "z"])
+    else:
+        audit = audited(frame, inputs=["x", "z"])
+    made = audit.to_frame()
+    assert list(made.index) == list(frame.index)
+    assert made["other"].tolist() == list(order)
+    scores = audit.scores.droplevel("row")["parzen/input"]
+    assert made["audit_parzen_input"].tolist() == pytest.approx(scores.tolist(), nan_ok=True)
 
 
 @pytest.mark.parametrize("policy", ["drop", "relabel", "weight"])
