@@ -14,6 +14,7 @@ from dataaudit.audit.findings import Findings
 from dataaudit.audit.report import page_of
 from dataaudit.audit.weights import TrainingWeights
 from dataaudit.common.guest import visiting
+from dataaudit.common.shown import visible
 from dataaudit.report.html import write_report
 
 
@@ -170,7 +171,8 @@ class Audit(Findings, TrainingWeights):
         lines += ["  " + textwrap.shorten(f"{name}: {text}", 98, placeholder=" ...") for name, text in shown]
         lines.append(f"  most suspicious by {self.default} (higher = more regular):")
         table = self.suspects(5).to_string(index=False, max_colwidth=24, float_format="{:.4g}".format)
-        return "\n".join([*lines, textwrap.indent(table, "    ")])
+        # Names of classes are a stranger's.
+        return visible("\n".join([*lines, textwrap.indent(table, "    ")]), keep="\n")
 
     def _repr_html_(self) -> str:
         facts = "".join(f"<dt>{html.escape(n)}</dt><dd>{html.escape(t)}</dd>" for n, t in self._facts())

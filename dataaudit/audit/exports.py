@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dataaudit.audit.card import summary_of
 from dataaudit.audit.dataset import AuditedData
 from dataaudit.common.types import IntArray
 from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
@@ -106,11 +107,13 @@ class Exports(AuditedData):
         examples = self._original(dataset, split, label, inputs, transform)
         whole, name = export.as_dataset(examples)
         added = self._exported(whole, name)
-        given = None if examples.origin is None else examples.origin.dataset
+        given: Any = None if examples.origin is None else examples.origin.dataset
+        frame: pd.DataFrame
         if is_table(given):
             export.check_free(list(added), list(map(str, given.columns)))
-            return given.assign(**{column: values.to_pandas().to_numpy() for column, (values, _) in added.items()})
-        frame: pd.DataFrame = export.add_columns(whole, added).to_pandas()
+            frame = given.assign(**{column: values.to_pandas().to_numpy() for column, (values, _) in added.items()})
+            return frame
+        frame = export.add_columns(whole, added).to_pandas()
         # Of rows that were dropped the names are not known.
         return frame if self.identity is None or len(self.identity) != len(frame) else frame.set_index(self.identity)
 
@@ -181,7 +184,8 @@ class Exports(AuditedData):
         -------
         DataFrame, Dataset, DatasetDict, tuple or torch Dataset
             What was audited, changed: a DataFrame with its index and columns; a Hugging Face data set, or all splits
-            with this one exchanged, whose columns on disk stay there, memory-mapped; (inputs, labels), and weights
+            with this one exchanged, whose columns on disk stay there, memory-mapped, and whose ``push_to_hub`` adds a
+            summary of the audit to the card; (inputs, labels), and weights
             with "weight"; a torch data set of (x, y), or (x, y, weight), that reads the audited one.
 
         Raises
@@ -223,7 +227,8 @@ class Exports(AuditedData):
             other = (suggested >= 0) & (suggested != given)
             changed, classes, out = flagged_rows[other], suggested[other], flagged_rows[~other]
         kept = np.setdiff1d(self.rows, out, assume_unique=True)
-        return corrected(examples, (self.rows, self.labels), Changes(kept, changed, classes))
+        changes = Changes(kept, changed, classes, card=summary_of(self, policy, len(changed), len(out)))
+        return corrected(examples, (self.rows, self.labels), changes)
 
     def _weighed(self, examples: Examples) -> Any:
         from dataaudit.data.corrected import Changes, corrected
@@ -231,7 +236,9 @@ class Exports(AuditedData):
         probability = self.error_probability()
         weight = 1 - np.where(np.isnan(probability), 0.0, probability)
         none = np.zeros(0, np.int64)
-        return corrected(examples, (self.rows, self.labels), Changes(self.rows, none, none, weight.astype(np.float32)))
+        card = summary_of(self, "weight", 0, 0)
+        changes = Changes(self.rows, none, none, weight.astype(np.float32), card)
+        return corrected(examples, (self.rows, self.labels), changes)
 
     @property
     def _has_predictions(self) -> bool:

@@ -39,7 +39,7 @@ def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", ti
             wanted=len(chosen.positions),
             has_data=examples is not None,
             ranked_by=audit.default,
-            levels=() if audit.identity is None else tuple(audit.identity.names),
+            levels=() if audit.identity is None else tuple(map(str, audit.identity.names)),
         ),
         sections=sections_of(audit, examples),
         settings={name: value for name, value in audit.settings.items() if name != "notes"},

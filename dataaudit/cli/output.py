@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,12 +31,12 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line."""
         if not (self._quiet or self._as_json):
-            typer.echo(visible(text, "\n"))
+            _print(visible(text, "\n"))
 
     def result(self, values: Mapping[str, Any]) -> None:
         """Print the object that `--json` asks for."""
         if self._as_json:
-            typer.echo(json.dumps(plain(values), ensure_ascii=True))
+            _print(json.dumps(plain(values), ensure_ascii=True))
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows of text under a head."""
@@ -45,7 +46,7 @@ class Output:
         if not sys.stdout.isatty():
             widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
             lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown]
-            typer.echo("\n".join([visible(title), *(line.rstrip() for line in lines)]))
+            _print("\n".join([visible(title), *(line.rstrip() for line in lines)]))
             return
         from rich.console import Console
         from rich.table import Table
@@ -57,7 +58,19 @@ class Output:
             drawn.add_column(Text(name))
         for row in shown[1:]:
             drawn.add_row(*map(Text, row))
-        Console().print(drawn)
+        console = Console()
+        with console.capture() as captured:
+            console.print(drawn)
+        _print(captured.get().rstrip("\n"))
+
+
+def _print(text: str) -> None:
+    """Print a text; whoever read a pipe may have heard enough, which is no fault and changes no exit code."""
+    try:
+        typer.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.data.card import carded
 from dataaudit.data.examples import Examples
 from dataaudit.data.export import as_dataset, with_column, with_labels
 from dataaudit.data.kinds import is_a, is_table, is_tensor
@@ -27,12 +28,15 @@ class Changes:
         Those of them that get another label, ascending, and which, int64 [b].
     weights
         Weights of the rows that stay, float32 [k], or None.
+    card
+        Section for the card of a Hugging Face data set, in Markdown; empty for none.
     """
 
     kept: IntArray
     rows: IntArray
     classes: IntArray
     weights: FloatArray | None = None
+    card: str = ""
 
 
 def corrected(examples: Examples, known: tuple[IntArray, IntArray], changes: Changes) -> Any:
@@ -52,7 +56,9 @@ def corrected(examples: Examples, known: tuple[IntArray, IntArray], changes: Cha
             spread[changes.kept] = changes.weights
             whole = with_column(whole, "weight", spread)
         whole = whole if len(changes.kept) == len(whole) else whole.select(changes.kept)
-        return whole if origin.splits is None else type(origin.splits)({**origin.splits, str(origin.split): whole})
+        if origin.splits is not None:
+            whole = type(origin.splits)({**origin.splits, str(origin.split): whole})
+        return carded(whole, changes.card) if changes.card else whole
     if is_table(dataset):
         values = _relabelled(dataset[examples.label_column], known, changes, examples)
         frame = dataset.iloc[changes.kept].copy(deep=False)
