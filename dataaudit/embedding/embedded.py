@@ -81,6 +81,17 @@ class EmbeddedExamples(DerivedExamples):
             return self._vectors[indices]
         return self._encoded(*usable(self._read, indices, self.encoder.takes, None))
 
+    def _usable(self, indices: IntArray, bad: list[int] | None) -> tuple[IntArray, list[Any]]:
+        """As `usable`; an error names all rows among `indices` that cannot be used."""
+        try:
+            return usable(self._read, indices, self.encoder.takes, bad)
+        except RowError as error:
+            others: list[int] = []
+            usable(self._read, indices, self.encoder.takes, others)
+            first = f"{len(others)} inputs that cannot be used, in {rows(others)}; first: " if len(others) > 1 else ""
+            drop = [] if "on_bad_rows=" in error.action else ["pass on_bad_rows='drop'"]
+            raise RowError(first + error.arrived, error.expected, [*error.alternatives, *drop]) from error
+
     def _encoded(self, numbers: IntArray, items: Sequence[Any]) -> AnyArray:
         """Vectors float32 [b, d] of texts or pictures, the rows `numbers`."""
         vectors = np.empty((len(items), self.width), np.float32)
@@ -115,7 +126,7 @@ class EmbeddedExamples(DerivedExamples):
             with progress_bar("embedding", n, progress) as advance:
                 for start in range(0, n, block):
                     indices = np.arange(start, min(start + block, n), dtype=np.int64)
-                    numbers, items = usable(self._read, indices, self.encoder.takes, bad if drop else None)
+                    numbers, items = self._usable(indices, bad if drop else None)
                     part = np.zeros((len(indices), DIGEST), np.uint8)
                     part[numbers - start] = _digests(items)
                     if isinstance(digests, OnDisk):

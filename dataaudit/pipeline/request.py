@@ -96,7 +96,7 @@ class Request:
             )
         if self.cache is not None and (not isinstance(self.cache, (str, Path)) or not str(self.cache)):
             raise SettingError(f"cache={self.cache!r}", "the path of a folder, or None", "pass cache='folder'")
-        checks.whole("repeats", self.repeats, 1, "pass repeats=3")
+        checks.whole("repeats", self.repeats, 1, "pass repeats=1")
         _ = self.way
         self._check_known_scores()
         self._check_bad_rows()

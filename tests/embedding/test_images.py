@@ -401,7 +401,7 @@ TEXT_MODEL = {"vocab_size": 10, **SIZES}
         (np.full((2, 3, 9, 9), np.nan), Small(), {}, DataError, "NaN or infinity in row 0"),
         (np.full((2, 3, 9, 9), 7.0), Small(), {"processor": as_tensor}, DataError, "pixels from 7 to 7 in row 0"),
         ("nowhere", vit(), {}, DataError, "data 'nowhere', which is no folder"),
-        (pictures(), "nowhere", {}, ModelError, "'nowhere', from which transformers reads no model"),
+        (pictures(), "/nowhere", {}, ModelError, "'/nowhere', from which transformers reads no model"),
         (pictures(), __file__, {}, ModelError, "the file '"),
     ],
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, make_moons
 
+import dataaudit
 from dataaudit.findings import duplicates
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
@@ -47,3 +48,23 @@ def test_planted_ones_are_found(kind, share):
     index, _ = found(np.concatenate([rows, rows[:few] + jitter]))
     assert np.isin(np.arange(few), index).mean() >= 0.95
     assert np.isin(np.arange(few, len(rows)), index).mean() <= 0.02
+
+
+def test_texts_with_a_slip_are_found_among_others():
+    length = 20
+    rng = np.random.default_rng(0)
+    letters = list("abcdefghijklmnoprstuvwz")
+    words = ["".join(rng.choice(letters, rng.integers(3, 9))) for _ in range(2000)]
+    common = 1 / np.arange(1, 2001)
+    texts = [rng.choice(words, length, p=common / common.sum()) for _ in range(440)]
+    for text in texts[:40]:
+        slip = text.astype(object)
+        place = rng.integers(length)
+        slip[place] = slip[place][1] + slip[place][0] + slip[place][2:]
+        texts.append(slip)
+    spelled = [" ".join(text) for text in texts]
+    labels = np.arange(480) % 2
+    table = dataaudit.score(None, (spelled, labels), "parzen/input", progress=False).duplicates()
+    group = table.set_index("row")["group"]
+    assert np.mean([group.get(row, -1) == group.get(440 + row, -2) for row in range(40)]) >= 0.95
+    assert sum(40 <= row < 440 for row in group.index) <= 0.02 * 400

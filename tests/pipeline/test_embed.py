@@ -185,7 +185,7 @@ def test_damaged_images_are_named_or_dropped(tmp_path):
     files = containers(tmp_path)["paths"][0]
     files[7].write_bytes(files[7].read_bytes()[:60])
     files[9] = tmp_path / "nowhere.png"
-    with pytest.raises(DataError, match=r"7\.png', no image that can be read, in row 7"):
+    with pytest.raises(DataError, match=r"2 inputs .* in rows 7, 9; first: .*7\.png', no image that"):
         score((files, GIVEN))
     audit = score((files, GIVEN), on_bad_rows="drop")
     assert audit.settings["dropped_rows"] == [7, 9]
@@ -268,7 +268,7 @@ def test_texts_go_the_same_way(sentence_model):
         ((np.zeros((6, 4)), [0, 1] * 3), {}, DataError, "leave embed= out: numbers are vectors already"),
         (pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "label": [0, 1]}), {}, DataError, "a table of the columns"),
         ((["a", "b"], [0, 1]), {}, ModelError, "texts for a Means, which is no model of texts"),
-        ((IMAGES, GIVEN), {"embed": "no/model"}, ModelError, "'no/model', from which transformers reads no model"),
+        ((IMAGES, GIVEN), {"embed": "/no/model"}, ModelError, "'/no/model', from which transformers reads no model"),
         ((IMAGES, GIVEN), {"processor": None}, DataError, "in row 1, after"),
         (([*IMAGES[:-1], None], GIVEN), {}, DataError, f"no image in row {N - 1}"),
         (([None] * 4, [0, 1] * 2), {"on_bad_rows": "drop"}, DataError, "embed="),
