@@ -17,6 +17,7 @@ from typing import Any
 _PUBLIC = {
     "Audit": "dataaudit.audit.base:Audit",
     "CurriculumSampler": "dataaudit.curriculum.samplers:CurriculumSampler",
+    "Decisions": "dataaudit.review.decisions:Decisions",
     "Density": "dataaudit.scores.density:Density",
     "DistributedCurriculumSampler": "dataaudit.curriculum.samplers:DistributedCurriculumSampler",
     "Holdout": "dataaudit.holdout.settings:Holdout",

@@ -26,6 +26,7 @@ from dataaudit.learners.recipes import Recipe as Recipe
 from dataaudit.neighbours import search as searches
 from dataaudit.pipeline.interrupted import Interrupted as Interrupted
 from dataaudit.pipeline.score import score as score
+from dataaudit.review.decisions import Decisions as Decisions
 from dataaudit.scores.density import Density as Density
 from dataaudit.scores.neighbours import NeighbourCScore as NeighbourCScore
 
@@ -34,6 +35,7 @@ __version__: str
 __all__ = [
     "Audit",
     "CurriculumSampler",
+    "Decisions",
     "Density",
     "DistributedCurriculumSampler",
     "Holdout",

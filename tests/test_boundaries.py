@@ -43,6 +43,7 @@ ROOMS = (
     "labels",
     "scores",
     "findings",
+    "review",
     "curriculum",
     "report",
     "audit",

@@ -12,6 +12,7 @@ from typing import Any
 from dataaudit.audit import storage
 from dataaudit.audit.findings import Findings
 from dataaudit.audit.report import page_of
+from dataaudit.audit.review import Reviews
 from dataaudit.audit.weights import TrainingWeights
 from dataaudit.common.guest import visiting
 from dataaudit.common.shown import visible
@@ -24,7 +25,7 @@ def _later(name: str) -> bool:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit(Findings, TrainingWeights):
+class Audit(Findings, Reviews, TrainingWeights):
     """Scores of every example of a labelled data set; result of `dataaudit.score`.
 
     Attributes
@@ -96,7 +97,8 @@ class Audit(Findings, TrainingWeights):
         rows
             Examples to decide about: "auto" for those that are flagged, and the 100 most suspicious at least; "flagged"
             for the former alone; a number of the most suspicious; a list of rows; or a table with a column ``row``,
-            such as `mislabeled` gives. As many as the file can hold are shown, and the page says how many.
+            such as `mislabeled` gives, or what `review` gives. As many as the file can hold are shown, and the page
+            says how many.
         title
             Heading of the page.
         split, label, inputs, transform

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.audit.label_errors import REVIEW
 from dataaudit.common.claims import Claims
 from dataaudit.common.types import AnyArray
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.evidence.agreement import SHARES
 from dataaudit.labels.label_errors import LabelErrors, Vote
+from dataaudit.review.outcome import RECORD
 from dataaudit.scores.base import Uncertainty
 
 ROUNDED = 1 + 1e-3
@@ -95,11 +97,25 @@ def _settings(value: Any, n: int, claims: Claims) -> dict[str, Any]:
     for name, value in data.items():
         for column in value if name == "inputs" and isinstance(value, list) else [value]:
             claims.kind(name, column, str, int)
+    if REVIEW in settings:
+        _review(settings[REVIEW], n, claims)
     dropped = claims.kind("dropped_rows", settings.get("dropped_rows", []), list)
     good = all(type(row) is int for row in dropped) and (not dropped or 0 <= min(dropped) <= max(dropped) < 2**62)
     good = good and (not dropped or dropped[-1] < n + len(dropped)) and bool((np.diff(dropped) > 0).all())
     claims.check(good, "dropped_rows that are none", "whole numbers, ascending, within the data set")
     return settings
+
+
+def _review(value: Any, n: int, claims: Claims) -> None:
+    """Check the record of a review."""
+    record = claims.entries(REVIEW, value, *RECORD)
+    examples = claims.whole("examples", record["examples"], 1, n)
+    for name in ("looked", "wrong", "lower", "upper", "drawn", "chosen", "skipped"):
+        claims.whole(name, record[name], 0, examples)
+    claims.number("estimate", record["estimate"], 0, examples)
+    for pair in claims.kind("ahead", record["ahead"], list):
+        good = isinstance(pair, list) and len(pair) == 2 and all(type(part) is int and part >= 0 for part in pair)
+        claims.check(good, f"ahead {pair}", "looks, and errors that are left after them")
 
 
 def _uncertainty(value: Any, n: int, claims: Claims) -> Uncertainty:

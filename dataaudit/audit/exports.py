@@ -10,7 +10,7 @@ import numpy as np
 from dataaudit.audit.card import summary_of
 from dataaudit.audit.dataset import AuditedData
 from dataaudit.common.types import IntArray
-from dataaudit.errors import DataError, ModelError, SettingError, did_you_mean, rows
+from dataaudit.errors import DataError, InPython, ModelError, SettingError, did_you_mean
 
 if TYPE_CHECKING:
     import datasets
@@ -155,15 +155,15 @@ class Exports(AuditedData):
         policy: Literal["drop", "relabel", "weight"] = "drop",
         dataset: Any = None,
         *,
-        flagged: Any = None,
         split: str | None = None,
         label: str | None = None,
         inputs: str | list[str] | None = None,
         transform: Callable[[Any], Any] | None = None,
     ) -> Any:
-        """Return the data set without its label errors.
+        """Return the data set without the label errors that the audit flags, `mislabeled("auto")`.
 
-        Rows that the audit dropped as unusable are left out whatever the policy.
+        What people decided is followed by `apply`. Rows that the audit dropped as unusable are left out whatever the
+        policy.
 
         Parameters
         ----------
@@ -173,10 +173,6 @@ class Exports(AuditedData):
             probability that the label is wrong (1 where none is known).
         dataset
             The audited data set; an audit that was not loaded remembers its own. Its fingerprint is checked.
-        flagged
-            Rows that are taken for errors: positions in the data set, one truth value for each of its rows, or a
-            DataFrame with a column ``row`` (as a person leaves it who went through one) whose column ``suggested``,
-            where there is one, names the labels to give. By default ``mislabeled("auto")``.
         split, label, inputs, transform
             As in `dataaudit.score`.
 
@@ -191,36 +187,32 @@ class Exports(AuditedData):
         Raises
         ------
         DataError
-            As `to_dataset`, or if flagged rows are not rows of the audit.
+            As `to_dataset`.
         ModelError
-            If how many labels are wrong is not known, and no flagged rows are passed.
+            If how many labels are wrong is not known.
         SettingError
-            If there is no such policy, or the audit has no predictions that tell errors and none are passed.
+            If there is no such policy, or the audit has no predictions that tell errors.
         """
         from dataaudit.data.corrected import Changes, corrected
 
         if policy not in POLICIES:
             raise SettingError(f"policy={policy!r}", "a known one", did_you_mean(policy, POLICIES))
-        if policy == "weight" and flagged is not None:
-            raise SettingError(
-                "flagged= for policy 'weight', which weighs every row", "policy 'drop' or 'relabel'", "drop flagged="
-            )
-        if flagged is None and not self._has_predictions:
+        if not self._has_predictions:
             raise SettingError(
                 f"an audit of {', '.join(self.columns)}, which says nothing about other classes",
                 "training dynamics, held-out predictions or neighbours, which tell label errors",
-                "score with a model, or pass flagged= with the rows that are wrong",
+                ["score with a model", InPython("apply what people decide about the rows of suspects()")],
             )
-        if flagged is None and self.label_errors is not None and not self.label_errors.known:
+        if self.label_errors is not None and not self.label_errors.known:
             raise ModelError(
                 f"an audit that does not know how many labels are wrong: {self.label_errors.unknown}",
                 "rows that are taken for errors" if policy != "weight" else "probabilities of error",
-                "pass flagged=audit.mislabeled(count=20) with policy 'drop' or 'relabel', or train a better model",
+                [InPython("apply what people decide about the rows of review()"), "train a better model"],
             )
         examples = self._original(dataset, split, label, inputs, transform)
         if policy == "weight":
             return self._weighed(examples)
-        flagged_rows, suggested = self._own_flags() if flagged is None else self._given_flags(flagged)
+        flagged_rows, suggested = self._own_flags()
         out, changed, classes = flagged_rows, flagged_rows[:0], suggested[:0]
         if policy == "relabel":
             given = self.labels[np.searchsorted(self.rows, flagged_rows)]
@@ -261,41 +253,3 @@ class Exports(AuditedData):
             flagged = np.searchsorted(self.rows, self.mislabeled()["row"].to_numpy())
             suggested[flagged] = self.label_errors.rival[flagged]
         return suggested
-
-    def _given_flags(self, flagged: Any) -> tuple[IntArray, IntArray]:
-        """Rows in ascending order and suggested classes, -1 where none is known, of what a caller passed."""
-        named = hasattr(flagged, "columns")
-        if named and "row" not in flagged.columns:
-            raise DataError(
-                f"flagged= with the columns {', '.join(map(repr, flagged.columns))}",
-                "a column 'row' with rows of the data set",
-                "pass what audit.mislabeled() gives, or a list of rows",
-            )
-        flagged_rows = np.asarray(flagged["row"] if named else flagged)
-        total = len(self.rows) + len(self.settings.get("dropped_rows", ()))
-        if flagged_rows.dtype == bool and flagged_rows.shape == (total,):
-            flagged_rows = np.flatnonzero(flagged_rows)
-        if flagged_rows.ndim != 1 or (flagged_rows.dtype.kind not in "iu" and len(flagged_rows)):
-            raise DataError(
-                f"flagged= of type {flagged_rows.dtype} and shape {flagged_rows.shape}",
-                f"rows as whole numbers, or {total} truth values",
-                "pass what audit.mislabeled() gives, or a list of rows",
-            )
-        flagged_rows = flagged_rows.astype(np.int64)
-        wrong = np.unique(flagged_rows[~np.isin(flagged_rows, self.rows)])
-        if len(wrong):
-            raise DataError(f"flagged {rows(wrong)}", "rows that were audited, see audit.rows", "leave those out")
-        chosen, first = np.unique(flagged_rows, return_index=True)
-        if named and "suggested" in flagged.columns:
-            return chosen, self._classes_named(flagged["suggested"].iloc[first].tolist())
-        return chosen, self._suggested()[np.searchsorted(self.rows, chosen)]
-
-    def _classes_named(self, names: list[Any]) -> IntArray:
-        known = {name: position for position, name in enumerate(self.class_names)}
-        blank = {"", None} - set(known)
-        for name in names:
-            if name not in blank and name == name and str(name) not in known:
-                raise DataError(
-                    f"{name!r} among the suggested labels", "a class of the audit", did_you_mean(name, known)
-                )
-        return np.array([-1 if name in blank else known.get(str(name), -1) for name in names], np.int64)

@@ -17,6 +17,9 @@ from dataaudit.labels.calibration import CHANCE, NONE_SEEN
 from dataaudit.labels.label_errors import CAUTION, FLOOR, LabelErrors, cautious
 from dataaudit.labels.reasons import reasons, short_reasons
 
+REVIEW = "review"
+"""Entry of an audit's settings with the record of its review."""
+
 
 @dataclass(frozen=True)
 class NoiseRate:
@@ -34,6 +37,9 @@ class NoiseRate:
         The estimates behind the rate, by name.
     reason
         Why the rate is not known, in words; empty where it is.
+    looked, drawn
+        Rows that people decided about, and how many of them were drawn at random: with these the rate is theirs, and
+        otherwise the audit's own.
     """
 
     rate: float
@@ -42,6 +48,8 @@ class NoiseRate:
     pairs: pd.DataFrame
     estimates: Mapping[str, float]
     reason: str = ""
+    looked: int = 0
+    drawn: int = 0
 
     @property
     def known(self) -> bool:
@@ -51,7 +59,8 @@ class NoiseRate:
     def __repr__(self) -> str:
         if not self.known:
             return f"how many labels are wrong is not known: {self.reason}"
-        sentence = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%})"
+        by = f", by {self.looked} that were looked at" if self.drawn else ""
+        sentence = f"{self.rate:.1%} of the labels are wrong (95 % interval {self.lower:.1%} to {self.upper:.1%}{by})"
         return f"{sentence}\n{self.pairs.head(5).to_string(index=False, float_format='{:.3g}'.format)}"
 
 
@@ -106,6 +115,8 @@ class LabelDecisions(Scored):
         labels than are estimated to be wrong, where the estimates disagree, and where it was trained on the labels.
         Where the model is too weak to count by, or has memorised its labels beside nothing that never saw them,
         or anything may be, the rate is not known.
+
+        Of an audit that people `reviewed`, the rate and its interval come from the rows that were drawn for them.
         """
         errors, names = self._known_errors(), self._names()
         true, given = errors.pairs.T
@@ -122,7 +133,9 @@ class LabelDecisions(Scored):
                 "upper": upper,
             }
         )
-        return NoiseRate(errors.rate, errors.lower, errors.upper, pairs, dict(errors.estimates), errors.unknown)
+        review = self.settings.get(REVIEW, {"looked": 0, "drawn": 0})
+        looks = (review["looked"], review["drawn"])
+        return NoiseRate(errors.rate, errors.lower, errors.upper, pairs, dict(errors.estimates), errors.unknown, *looks)
 
     @settled()
     def mislabeled(

@@ -10,6 +10,7 @@ from dataaudit.audit.report_sections import sections_of
 from dataaudit.errors import SettingError
 from dataaudit.report.page import Page
 from dataaudit.report.review import Review
+from dataaudit.review.decisions import header_of
 
 if TYPE_CHECKING:
     from dataaudit.audit.exports import Exports
@@ -33,7 +34,7 @@ def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", ti
         found=tuple(_found(audit)),
         limits=LIMITS,
         review=Review(
-            header=_header(audit),
+            header=header_of(audit.settings.get("fingerprint"), audit.class_names),
             memory=f"dataaudit {_identified(audit)}",
             cards=cards_of(audit, examples, chosen),
             wanted=len(chosen.positions),
@@ -46,16 +47,6 @@ def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", ti
         seconds=audit.timings,
         code=_code(audit),
     )
-
-
-def _header(audit: Exports) -> dict[str, Any]:
-    """First line of a decision file."""
-    return {
-        "format": "dataaudit decisions",
-        "version": 1,
-        "fingerprint": audit.settings.get("fingerprint"),
-        "class_names": list(audit.class_names),
-    }
 
 
 def _identified(audit: Exports) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
+from dataaudit.data.identity import as_json
 from dataaudit.errors import DataError, ModelError, SettingError, rows
 from dataaudit.labels.reasons import reasons
 from dataaudit.report.review import Card
@@ -93,7 +94,7 @@ def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen) -> Itera
                 given=int(audit.labels[position]),
                 suggested=int(other[position]),
                 score=float(scores[position]),
-                key=_key(audit.identity, position),
+                key=None if audit.identity is None else as_json(audit.identity[position]),
                 # Probabilities that only rank are none.
                 probability=float(errors.probability[position]) if errors is not None and known else np.nan,
                 reason=reason,
@@ -125,19 +126,6 @@ def _reasons(audit: Exports, block: IntArray) -> list[str]:
         reasons(block[known], audit.labels, audit.class_names, audit.label_errors, audit.dynamics, audit.columns)
     )
     return [next(worded) if one else "" for one in known.tolist()]
-
-
-def _key(identity: Any, position: int) -> Any:
-    """Name of a row as JSON holds it, None without one."""
-    if identity is None:
-        return None
-    name = identity[position]
-    return [_plain(part) for part in name] if isinstance(name, tuple) else _plain(name)
-
-
-def _plain(part: Any) -> Any:
-    value = part.item() if isinstance(part, np.generic) else part
-    return value if isinstance(value, (str, int, bool)) else str(value)
 
 
 def _alone(positions: IntArray) -> Chosen:

@@ -19,6 +19,8 @@ from dataaudit.errors import DataError, rows
 
 ROW = "row"
 """Column of all tables: the position of a row in the data set."""
+EXACT = 2**53
+"""Whole numbers below it are the same to readers who have floating-point numbers alone, as browsers do."""
 UNNAMED = "index"
 """Name of an index that has none."""
 SPELLED = {str, int, float, bool}
@@ -86,6 +88,15 @@ def spelled(identity: Any, position: int) -> str:
         return ""
     name = identity[position]
     return ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def as_json(name: Any) -> Any:
+    """Name of a row as JSON and every reader of it hold it: a text, a whole number, a truth value, a list of such."""
+    if isinstance(name, (tuple, list)):
+        return [as_json(part) for part in name]
+    plain = name.item() if isinstance(name, np.generic) else name
+    exact = isinstance(plain, (str, bool)) or (isinstance(plain, int) and abs(plain) < EXACT)
+    return plain if exact else str(plain)
 
 
 def check_free(identity: Any, taken: Collection[str]) -> None:

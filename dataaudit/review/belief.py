@@ -6,7 +6,7 @@ A prediction decides how narrow bounds are, and nothing about their being right.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, logit, logsumexp
+from scipy.special import expit, logit
 
 from dataaudit.common.types import FloatArray, IntArray
 
@@ -46,20 +46,21 @@ class Belief:
         # Logarithms of the probabilities given to draws [J, K, E], and to other looks [J].
         self._of_draws = np.zeros((len(SHIFTS), count, len(STRENGTHS)))
         self._of_others = np.zeros(len(SHIFTS))
+        # What follows from these for each bin [J, K].
+        self._of_bin, self._share = np.zeros((2, len(SHIFTS), count))
+        for number in range(count):
+            self._predict(number)
 
     def rates(self) -> FloatArray:
         """Predicted shares, float64 [K], between 0 and 1."""
-        weights = self._of_draws + np.log(TRUST)
-        by_bin = logsumexp(weights, axis=2)
-        predicted = (np.exp(weights - by_bin[..., None]) * self._each()).sum(2)
-        return np.asarray(self._posterior(by_bin) @ predicted)
+        return np.asarray(self._posterior() @ self._share)
 
     def learn(self, row: int, is_wrong: bool, drawn: bool) -> None:
         """Take in a label, of a row that was drawn or not."""
         number = self._bins[row]
         corrected = expit(SHIFTS + SLOPES * self._odds[row])
         if drawn:
-            found = self._each()[:, number]
+            found = self._each(number)
             self._of_draws[:, number] += np.log(found if is_wrong else 1 - found)
             self._drawn[number] += 1
             self._found[number] += is_wrong
@@ -67,22 +68,27 @@ class Belief:
             self._of_others += np.log(corrected if is_wrong else 1 - corrected)
         self._expected[:, number] -= corrected
         self._left[number] -= 1
+        self._predict(number)
 
     def corrected(self) -> FloatArray:
         """Probability that each label is wrong as it looks now, float64 [n], rising with what it was."""
-        weights = self._posterior(logsumexp(self._of_draws + np.log(TRUST), axis=2))
         total = np.zeros(len(self._odds))
-        for weight, shift, slope in zip(weights, SHIFTS, SLOPES, strict=True):
+        for weight, shift, slope in zip(self._posterior(), SHIFTS, SLOPES, strict=True):
             total += weight * expit(shift + slope * self._odds)
         return total
 
-    def _each(self) -> FloatArray:
-        """Predicted shares by correction, bin and strength, float64 [J, K, E]."""
-        rates = (self._expected / np.maximum(self._left, 1))[..., None]
-        shares = (STRENGTHS * rates + self._found[:, None]) / (STRENGTHS + self._drawn[:, None])
+    def _each(self, number: int) -> FloatArray:
+        """Predicted shares of a bin by correction and strength, float64 [J, E]."""
+        rates = self._expected[:, number, None] / max(int(self._left[number]), 1)
+        shares = (STRENGTHS * rates + self._found[number]) / (STRENGTHS + self._drawn[number])
         return np.asarray(np.clip(shares, LEAST, 1 - LEAST))
 
-    def _posterior(self, by_bin: FloatArray) -> FloatArray:
+    def _predict(self, number: int) -> None:
+        weights = self._of_draws[:, number] + np.log(TRUST)
+        self._of_bin[:, number] = np.logaddexp.reduce(weights, axis=1)
+        self._share[:, number] = (np.exp(weights - self._of_bin[:, number, None]) * self._each(number)).sum(1)
+
+    def _posterior(self) -> FloatArray:
         """Weights of the corrections, float64 [J]."""
-        weights = np.log(PRIOR) + self._of_others + by_bin.sum(1)
-        return np.asarray(np.exp(weights - logsumexp(weights)))
+        weights = np.log(PRIOR) + self._of_others + self._of_bin.sum(1)
+        return np.asarray(np.exp(weights - np.logaddexp.reduce(weights)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -14,13 +15,18 @@ import pandas as pd
 from dataaudit.common import checks, folders
 from dataaudit.data.columns import listed
 from dataaudit.errors import DataError, StorageError, rows
-from dataaudit.review.rows import COLUMNS, as_json, checked
+from dataaudit.review.rows import COLUMNS, checked, lines_of
 
 FORMAT, VERSION = "dataaudit decisions", 1
 HEADER = ("format", "version", "fingerprint", "class_names")
 LARGEST = 2**30
 """Bytes of the largest file that is read."""
 RESOLUTIONS = ("majority", "unsure")
+
+
+def header_of(fingerprint: str | None, class_names: Sequence[str]) -> dict[str, Any]:
+    """First line of a decision file."""
+    return dict(zip(HEADER, (FORMAT, VERSION, fingerprint, list(class_names)), strict=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,9 +38,9 @@ class Decisions:
     table
         One row a decision: ``row`` and ``key`` (its number and its name in the data set), ``unit`` (of the row; empty
         for all of it), ``given`` and ``suggested`` label, ``decision`` (keep, relabel, remove, unsure; blank:
-        undecided), ``label`` (to give; blank: the suggested one), ``reviewer``, ``time``, ``seconds``, ``place`` (in the
-        queue) and ``chance`` (with which the row was drawn for that place, 1 where it was chosen before anything was
-        decided); place and chance are blank of a row that the reviewer chose.
+        undecided), ``label`` (to give; blank: the suggested one), ``reviewer``, ``time``, ``seconds``, ``place`` (in
+        the queue) and ``chance`` (with which the row was drawn for that place, 1 where it was chosen before anything
+        was decided); place and chance are blank of a row that the reviewer chose.
     fingerprint
         Fingerprint of the audited data; None where that has none, or is not known.
     class_names
@@ -115,8 +121,8 @@ class Decisions:
             If it cannot be written.
         """
         path = Path(path)
-        header = dict(zip(HEADER, (FORMAT, VERSION, self.fingerprint, list(self.class_names)), strict=True))
-        lines = [json.dumps(header, ensure_ascii=False), *as_json(self.table)]
+        header = header_of(self.fingerprint, self.class_names)
+        lines = [json.dumps(header, ensure_ascii=False), *lines_of(self.table)]
         folders.put(path, ("\n".join(lines) + "\n").encode())
         return path
 

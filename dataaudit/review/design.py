@@ -28,7 +28,7 @@ def _spread(probability: FloatArray) -> FloatArray:
     return np.sqrt(bounded * (1 - bounded))
 
 
-def bins_of(probability: FloatArray, count: int = BINS) -> IntArray:
+def bins_of(probability: FloatArray, count: int) -> IntArray:
     """Bin of each row, int64 [n], 0 the most suspicious: at most `count` runs by falling probability, of equal weight.
 
     The weight of a bin is the sum of its rows' spreads.
@@ -53,19 +53,20 @@ class Design:
         Probability that each label is wrong, float64 [n], all known.
     seed
         Of the draws: each depends on it, its place, and the rows of the places before.
+    count
+        Bins, at most.
     """
 
-    def __init__(self, probability: FloatArray, seed: int = 0) -> None:
-        self.bins, self._seed = bins_of(probability), seed
+    def __init__(self, probability: FloatArray, seed: int = 0, count: int = BINS) -> None:
+        self.bins, self._seed = bins_of(probability, count), seed
         self._order, self._spread = np.argsort(-probability, kind="stable"), _spread(probability)
-        count = int(self.bins.max()) + 1
-        self._pools = [np.flatnonzero(self.bins == number) for number in range(count)]
+        self._pools = [np.flatnonzero(self.bins == number) for number in range(int(self.bins.max()) + 1)]
         self._within = np.empty(len(probability), np.int64)
         for pool in self._pools:
             self._within[pool] = np.arange(len(pool))
         self.left = np.array([len(pool) for pool in self._pools])
         """Rows of each bin that were not looked at, int64 [K]."""
-        self._weight = np.bincount(self.bins, self._spread, count)
+        self._weight = np.bincount(self.bins, self._spread)
         self._looked = np.zeros(len(probability), bool)
         self._next = 0
 
@@ -111,7 +112,8 @@ class Design:
 
     def _draw(self, place: int) -> int:
         rng = np.random.default_rng((self._seed, place))
-        number = int(rng.choice(len(self.left), p=self.chances()))
+        reached = np.cumsum(self.chances())
+        number = int(np.searchsorted(reached, rng.random() * reached[-1], "right"))
         return int(self._pools[number][rng.integers(self.left[number])])
 
     def _likeliest(self) -> int:

@@ -71,9 +71,7 @@ class Remaining:
         return "\n".join(lines)
 
 
-def remaining(
-    record: Mapping[str, Any], examples: int, probability: FloatArray, until: float, looks: int
-) -> Remaining:
+def remaining(record: Mapping[str, Any], examples: int, probability: FloatArray, until: float, looks: int) -> Remaining:
     """What is left by the `record` of a review and the probabilities [n] it led to, 0 or 1 of the rows decided."""
     found = int(record["wrong"])
     at_most = max(int(record["upper"]) - found, 0)

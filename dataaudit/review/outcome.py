@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,16 @@ from scipy.special import logit
 
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import DataError
-from dataaudit.labels.label_errors import RAREST, adding_up
+from dataaudit.labels.label_errors import MOST_PAIRS, RAREST, LabelErrors, adding_up
 from dataaudit.review.belief import Belief
 from dataaudit.review.design import Design, filled
 from dataaudit.review.sequence import ErrorSequence
 
+RECORD = ("examples", "looked", "drawn", "chosen", "skipped", "wrong", "estimate", "lower", "upper", "ahead")
+"""Entries of the record of a review."""
 ALPHA = 0.05
 """How often, at most, the truth lies outside the bounds at any time."""
-AHEAD = (25, 50, 100, 200, 400, 800, 1600)
+AHEAD = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600)
 """Further looks at which the largest number of errors left is foreseen."""
 ENOUGH = 0.001
 """Share of errors left below which nothing further is foreseen."""
@@ -73,9 +75,9 @@ def looks_of(positions: IntArray, words: list[str], places: FloatArray, chances:
     queued = queued[np.argsort(places[queued], kind="stable")]
     missing = np.setdiff1d(np.arange(1, last + 1), places[queued])
     if len(missing):
-        shown = ", ".join(str(int(place)) for place in missing[:8])
+        shown = ", ".join(str(int(place)) for place in missing[:8]) + (" and others" if len(missing) > 8 else "")
         raise DataError(
-            f"decisions without place {shown}{' and others' if len(missing) > 8 else ''} of the queue, up to place {last}",
+            f"decisions without place {shown} of the queue, up to place {last}",
             "all rows of the queue up to the last decided one, those that were skipped too",
             "pass the whole table, undecided rows left blank",
         )
@@ -118,6 +120,7 @@ def outcome_of(probability: FloatArray, looks: Looks, named: IntArray) -> Outcom
     result = np.where(np.isfinite(probability), expected, np.nan)
     result[looks.positions[verdicts >= 0]] = verdicts[verdicts >= 0]
     record = {
+        "examples": n,
         "looked": found + right,
         "drawn": drawn,
         "chosen": int((verdicts[looks.placed :] >= 0).sum()),
@@ -161,3 +164,35 @@ def _ahead(sequence: ErrorSequence, expected: FloatArray, found: int) -> list[li
             if left <= ENOUGH * n:
                 break
     return points
+
+
+def corrected_errors(
+    errors: LabelErrors, outcome: Outcome, population: IntArray, labels: IntArray, classes: int
+) -> LabelErrors:
+    """Label errors [n] as decisions about the `population` show them; `labels` are int64 [n].
+
+    Without a draw the rate stays not known where it was not.
+    """
+    size = len(population)
+    probability = np.full(len(labels), np.nan)
+    probability[population] = outcome.probability
+    rate, lower, upper = outcome.estimate / size, outcome.lower / size, outcome.upper / size
+    if not outcome.drawn:
+        if not errors.known:
+            return replace(errors, probability=probability)
+        lower, upper = max(min(errors.lower, rate), lower), min(max(errors.upper, rate), upper)
+    counted = np.flatnonzero(np.isfinite(probability) & (errors.rival >= 0) & (labels >= 0))
+    keys, place = np.unique(errors.rival[counted] * classes + labels[counted], return_inverse=True)
+    counts = np.bincount(place.reshape(-1), probability[counted], len(keys))
+    order = np.argsort(-counts, kind="stable")[:MOST_PAIRS]
+    return replace(
+        errors,
+        probability=probability,
+        rate=rate,
+        lower=lower,
+        upper=upper,
+        estimates={**errors.estimates, "decisions": rate},
+        pairs=np.stack(np.divmod(keys[order], classes), axis=1).astype(np.int64),
+        counts=counts[order],
+        unknown="",
+    )

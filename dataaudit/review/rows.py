@@ -12,6 +12,7 @@ import pandas as pd
 
 from dataaudit.common import checks
 from dataaudit.data.columns import listed
+from dataaudit.data.identity import as_json as name_as_json
 from dataaudit.errors import DataError, did_you_mean, rows
 
 TEXTS = ("unit", "given", "suggested", "decision", "label", "reviewer", "time")
@@ -51,7 +52,8 @@ def checked(frame: pd.DataFrame, source: str, class_names: Sequence[str]) -> pd.
     count = len(frame)
     made: dict[str, Any] = {"row": [_row(value, source) for value in frame["row"].tolist()]}
     named, known = made["row"], set(class_names)
-    made["key"] = [_key(value, row) for value, row in zip(_column(frame, "key"), named, strict=True)]
+    key = [_key(value, row) for value, row in zip(_column(frame, "key"), named, strict=True)]
+    made["key"] = pd.Series(key, dtype=object)
     for name in TEXTS:
         made[name] = [_text(name, value, row, known) for value, row in zip(_column(frame, name), named, strict=True)]
     for name, low, high in (("seconds", 0.0, math.inf), ("chance", 0.0, 1.0)):
@@ -60,7 +62,6 @@ def checked(frame: pd.DataFrame, source: str, class_names: Sequence[str]) -> pd.
     made["place"] = [_place(value, row) for value, row in zip(_column(frame, "place"), named, strict=True)]
     table = pd.DataFrame(made, index=range(count))[list(COLUMNS)]
     table["row"] = table["row"].astype(np.int64)
-    table["key"] = table["key"].astype(object)
     table[["seconds", "chance"]] = table[["seconds", "chance"]].astype(np.float64)
     table["place"] = table["place"].astype("Int64")
     _check_together(table, class_names)
@@ -70,14 +71,6 @@ def checked(frame: pd.DataFrame, source: str, class_names: Sequence[str]) -> pd.
 def is_blank(value: Any) -> bool:
     """Tell None, NaN and empty texts from values."""
     return value is None or value is pd.NA or value is pd.NaT or value == "" or value != value
-
-
-def spelled(key: Any) -> Any:
-    """Name of a row as JSON holds it: a text, a number, a truth value, or a list of such."""
-    if isinstance(key, (tuple, list)):
-        return [spelled(part) for part in key]
-    plain = key.item() if isinstance(key, np.generic) else key
-    return plain if isinstance(plain, (str, int, float, bool)) else str(plain)
 
 
 def _column(frame: pd.DataFrame, name: str) -> list[Any]:
@@ -96,10 +89,10 @@ def _row(value: Any, source: str) -> int:
 def _key(value: Any, row: int) -> Any:
     if not isinstance(value, (list, tuple)) and is_blank(value):
         return None
-    key = spelled(value)
-    if any(isinstance(part, (list, dict)) for part in (key if isinstance(key, list) else [key])):
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if any(isinstance(part, (list, tuple, dict)) for part in parts):
         raise DataError(f"the key {value!r} of {rows([row])}", "what the data set calls the row", "leave it as it was")
-    return key
+    return name_as_json(value)
 
 
 def _text(name: str, value: Any, row: int, known: Collection[str]) -> str:
@@ -116,7 +109,8 @@ def _text(name: str, value: Any, row: int, known: Collection[str]) -> str:
 def _number(name: str, value: Any, row: int, low: float, high: float) -> float:
     if is_blank(value):
         return math.nan
-    if not checks.is_number(value) or not low <= value <= high or math.isinf(value) or (name == "chance" and value <= 0):
+    good = checks.is_number(value) and low <= value <= high and math.isfinite(value)
+    if not good or (name == "chance" and value == 0):
         expected = "a chance above 0, at most 1" if name == "chance" else "seconds, at least 0"
         raise DataError(f"the {name} {value!r} of {rows([row])}", expected, "leave it as it was, or blank")
     return float(value)
@@ -175,7 +169,7 @@ def _check_together(table: pd.DataFrame, class_names: Sequence[str]) -> None:
         )
 
 
-def as_json(table: pd.DataFrame) -> list[str]:
+def lines_of(table: pd.DataFrame) -> list[str]:
     """Line of JSON for each decision."""
     lines = []
     for record in table.to_dict("records"):

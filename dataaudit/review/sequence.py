@@ -8,9 +8,9 @@ good the predictions are, in a data set that is finite. (Betting: Waudby-Smith a
 and others 2023.)
 
 Of all such factors the one that grows fastest where a prediction is right is taken: its ratio to the hypothesis that is
-nearest to it in relative entropy (Grünwald, de Heide and Koolen 2024). With a share b_k predicted for all rows of bin k,
-which are drawn with one chance, and c = l / p_k, it is (1 + c + d) / 2 for an error and (1 - c + d) / 2 for none, where
-d^2 = (1 + c)^2 - 4 b_k c.
+nearest to it in relative entropy (Grünwald, de Heide and Koolen 2024). With a share b_k predicted for all rows of bin
+k, which are drawn with one chance, and c = l / p_k, it is (1 + c + d) / 2 for an error and (1 - c + d) / 2 for none,
+where d^2 = (1 + c)^2 - 4 b_k c.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataaudit.review.design import Design
 
 NEWTON = 6
 """Steps towards the fastest factor: another one is as valid."""
-COARSE = 64
+COARSE = 16
 """Numbers of errors that are tried before the bounds are narrowed down."""
 
 

@@ -110,7 +110,7 @@ def test_an_audit_without_predictions_adds_scores_alone():
     made = audit.to_dataset()
     assert made.column_names == ["x", "name", "label", "audit_density_input", "suggested_label"]
     assert set(made["suggested_label"]) == {None}
-    with pytest.raises(SettingError, match=r"nothing about other classes.*flagged="):
+    with pytest.raises(SettingError, match=r"nothing about other classes.*apply what people decide"):
         audit.clean()
 
 
@@ -135,8 +135,9 @@ def test_flagged_rows_are_relabelled(tmp_path, spelled):
 
 def test_rows_without_another_label_are_left_out():
     audit = audited(hugging_face(), **HF)
-    made = audit.clean("relabel", flagged=[*WRONG, 7])
-    assert "n7" not in made["name"][:]
+    rival = np.where(np.arange(N) == WRONG[0], -1, audit.label_errors.rival)
+    made = replace(audit, label_errors=replace(audit.label_errors, rival=rival)).clean("relabel")
+    assert "n4" not in made["name"][:]
     assert len(made) == N - 1
 
 
@@ -147,50 +148,19 @@ def test_every_row_is_weighed():
     assert list(made["weight"]) == expected
 
 
-def test_what_a_person_reviewed_is_followed():
-    audit = audited(hugging_face(), **HF)
-    reviewed = pd.DataFrame({"row": [11, 4, 2], "suggested": ["eel", "", "cat"]})
-    made = audit.clean("relabel", flagged=reviewed)
-    labels = dict(zip(made["name"], made["label"], strict=True))
-    assert "n4" not in labels
-    assert (labels["n11"], labels["n2"]) == (2, 0)
-    mask = np.zeros(N, bool)
-    mask[[1, 2]] = True
-    assert len(audit.clean(flagged=mask)) == N - 2
-    assert len(audit.clean(flagged=[])) == N
-
-
-@pytest.mark.parametrize(
-    ("flagged", "message"),
-    [
-        ([2, 30], "flagged row 30; expected rows that were audited"),
-        ([-1], "flagged row -1"),
-        ([0.5], r"flagged= of type float64 and shape \(1,\)"),
-        (np.ones(4, bool), "flagged= of type bool.*30 truth values"),
-        (pd.DataFrame({"line": [1]}), "a column 'row'"),
-        (pd.DataFrame({"row": [1], "suggested": ["cow"]}), "'cow' among the suggested labels"),
-    ],
-)
-def test_flags_that_are_no_rows_are_refused(flagged, message):
-    with pytest.raises(DataError, match=message):
-        audited(hugging_face(), **HF).clean("relabel", flagged=flagged)
-
-
 def test_an_unknown_policy_is_refused():
     audit = audited(hugging_face(), **HF)
     with pytest.raises(SettingError, match="did you mean 'relabel'"):
         audit.clean("relable")
-    with pytest.raises(SettingError, match="weighs every row"):
-        audit.clean("weight", flagged=[1])
 
 
 def test_an_audit_from_disk_asks_for_its_data(tmp_path):
     audited(hugging_face(), **HF).save(tmp_path / "audit")
     audit = LabelPosterior.load(tmp_path / "audit")
-    for act in (audit.to_dataset, lambda: audit.clean(flagged=WRONG)):
+    for act in (audit.to_dataset, audit.clean):
         with pytest.raises(DataError, match=r"loaded from disk.*pass dataset="):
             act()
-    made = audit.clean(flagged=WRONG, dataset=hugging_face(), **HF)
+    made = audit.clean(dataset=hugging_face(), **HF)
     assert len(made) == N - 2
 
 
@@ -259,9 +229,9 @@ def test_where_the_number_of_errors_is_not_known_nothing_is_flagged_or_cleaned()
     made = audit.to_dataset()
     assert made["flagged"][:] == made["error_probability"][:] == [None] * N
     for policy in ("drop", "relabel", "weight"):
-        with pytest.raises(ModelError, match=r"too weak.*flagged=audit.mislabeled\(count=20\) with policy 'drop'"):
+        with pytest.raises(ModelError, match=r"too weak.*apply what people decide"):
             audit.clean(policy)
-    assert len(audit.clean("drop", flagged=audit.mislabeled(count=3))) == N - 3
+    assert len(audit.apply(audit.mislabeled(count=3).assign(decision="remove")).dataset) == N - 3
     for strategy in ("suspects", "drop_least_regular"):
         with pytest.raises(ModelError, match=r"how many labels are wrong, for the strategy.*the model is too weak"):
             audit.weights(strategy, **({"share": None} if strategy != "suspects" else {}))

@@ -217,8 +217,9 @@ def test_what_came_in_comes_out(kind, policy):
         beside = {"arrays": labels, "lists": labels.tolist(), "pair": frame["label"]}[kind]
         dataset = (frame[["x", "z"]] if kind == "pair" else columns, beside)
     audit = dataaudit.score(None, dataset, "consensus", progress=False, **options)
-    flagged = pd.DataFrame({"row": wrong, "suggested": [str(1 - labels[row]) for row in wrong]})
-    made = audit.clean(policy) if policy == "weight" else audit.clean(policy, flagged=flagged)
+    decision = "remove" if policy == "drop" else "relabel"
+    decided = pd.DataFrame({"row": wrong, "decision": decision, "suggested": [str(1 - labels[row]) for row in wrong]})
+    made = audit.clean(policy) if policy == "weight" else audit.apply(decided).dataset
     expected, rows = labels.copy(), np.setdiff1d(np.arange(n), wrong if policy == "drop" else [])
     expected[wrong if policy == "relabel" else []] ^= 1
     if kind == "frame":

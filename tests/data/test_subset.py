@@ -188,9 +188,11 @@ def test_a_saved_audit_knows_its_rows_and_its_data(tmp_path):
         assert len(whole) == N
         assert whole["audit_heldout_confidence"][9] is None
         np.testing.assert_array_equal(whole[:]["audit_heldout_confidence"][8], one.columns["heldout_confidence"][7])
-        assert one.clean(flagged=[8], dataset=dataset)["text"][:] == [TEXTS[row] for row in audit.rows if row != 8]
-    with pytest.raises(DataError, match="flagged row 9"):
-        made.clean(flagged=[9])
+        decided = pd.DataFrame({"row": [8], "decision": ["remove"]})
+        assert len(one.apply(decided, dataset).dataset) == N - 1
+        assert set(one.clean(dataset=dataset)["text"]) <= {TEXTS[row] for row in audit.rows}
+    with pytest.raises(DataError, match="row 9; expected rows that were audited"):
+        made.apply(pd.DataFrame({"row": [9], "decision": ["remove"]}))
     with pytest.raises(DataError, match="a data set of 20 rows"):
         audit.to_dataset(dataset.select(range(20)))
 

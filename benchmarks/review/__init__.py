@@ -1,0 +1,1 @@
+"""Reviews by people: how many looks find the errors, and tell how many are left."""
