@@ -10,7 +10,8 @@ width
     Bounds after 200 looks, and how often they excluded the truth at any look before, beside Wilson's interval of a
     random sample of as many, once at its end and looked at all the time.
 certify
-    Looks until at most 1 % of the labels are wrong with 95 % confidence, where .3 % are: planted ones, and those that
+    Looks, in steps of 25 and a fifth as many repetitions, until at most 1 % of the labels are wrong with 95 %
+    confidence, where .3 % are: planted ones, and those that
     are left of the careless labels' errors when the most suspicious are corrected.
 find
     Looks until 90 % of the errors are found, in our order, in cleanlab's (from five folds of a logistic regression on
@@ -92,7 +93,7 @@ def width(name: str, wrong: Array, probability: Array, repeats: int) -> Iterator
     n, true = len(wrong), int(wrong.sum())
     for purpose in ("estimate", "both"):
         for what, known in (("audit's", probability), ("all alike", np.full(n, probability.mean()))):
-            if what == "all alike" and purpose == "both":
+            if what == "all alike" and (purpose, name) != ("estimate", "planted"):
                 continue
             bounds, ever, errors, found = np.full((repeats, len(STEPS), 2), np.nan), np.zeros(repeats, bool), [], []
             for seed in range(repeats):
@@ -139,34 +140,33 @@ def line(
 
 def certify(name: str, wrong: Array, probability: Array, repeats: int) -> Iterator[dict[str, Any]]:
     n, true, goal = len(wrong), int(wrong.sum()), round(GOAL * len(wrong))
-    for purpose in ("estimate", "both"):
-        for what, known in (("audit's", probability), ("all alike", np.full(n, probability.mean()))):
-            took, false = np.full(repeats, np.inf), 0
-            for seed in range(repeats):
-                found, drawn = [], []
-                for sequence in reviewed(wrong, known, purpose, MOST, seed):
-                    found.append(sequence.wrong)
-                    drawn.append(sequence.drawn)
+    alike = np.full(n, probability.mean())
+    for purpose, what, known in (
+        ("estimate", "audit's", probability),
+        ("both", "audit's", probability),
+        ("estimate", "all alike", alike),
+    ):
+        took, false = np.full(repeats // 5, np.inf), 0
+        for seed in range(len(took)):
+            for sequence in reviewed(wrong, known, purpose, MOST, seed):
                 # More than the goal is left if all are wrong that were found, and one more than it.
-                counts = np.unique(found)
-                evidence = sequence.evidence(counts + goal + 1)
-                at = np.maximum(np.array(drawn) - 1, 0)
-                excluded = evidence[at, np.searchsorted(counts, found)] >= np.log(20)
-                reached = np.flatnonzero(excluded & (np.array(drawn) > 0))
-                if len(reached):
-                    took[seed] = reached[0] + 1
-                    false += true - found[reached[0]] > goal
-            yield {
-                "case": name,
-                "examples": n,
-                "wrong": true,
-                "way": f"{purpose}, {what}",
-                "repeats": repeats,
-                "certified within 1500": round(float(np.isfinite(took).mean()), 4),
-                "median looks": float(np.median(took)),
-                "90th percentile": float(np.quantile(took, 0.9, method="higher")),
-                "wrongly": false,
-            }
+                if sequence.looked % 25 == 0:
+                    evidence = sequence.evidence(np.array([sequence.wrong + goal + 1]))
+                    if evidence[-1, 0] >= np.log(20):
+                        took[seed] = sequence.looked
+                        false += true - sequence.wrong > goal
+                        break
+        yield {
+            "case": name,
+            "examples": n,
+            "wrong": true,
+            "way": f"{purpose}, {what}",
+            "repeats": len(took),
+            "certified within 1500": round(float(np.isfinite(took).mean()), 4),
+            "median looks": float(np.quantile(took, 0.5, method="higher")),
+            "90th percentile": float(np.quantile(took, 0.9, method="higher")),
+            "wrongly": false,
+        }
 
 
 def find(name: str, inputs: Array, given: Array, wrong: Array, probability: Array) -> Iterator[dict[str, Any]]:

@@ -58,12 +58,18 @@ def open_data(
         frame = read_table(path, table or TableFormat())
         return as_examples(frame, **options)
     _refuse(path, **unread)
-    if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
+    if not is_image_folder(path):
         return _sized(_saved(path), size, split=split, **options)
     # The columns of such a folder are called as Hugging Face calls them.
     other_label, other_inputs = (None if label == "label" else label), (None if inputs == ["image"] else inputs)
     _refuse(path, split=split, label=other_label, inputs=other_inputs, key=key, exclude=exclude)
     return _image_folder(path, size, lenient, raw)
+
+
+def is_image_folder(source: str | Path) -> bool:
+    """Tell folders of images by class from files, names of the hub and data sets that were saved."""
+    saved = any((Path(source) / name).exists() for name in ("state.json", "dataset_dict.json"))
+    return Path(source).is_dir() and not saved
 
 
 def _refuse(source: object, **options: Any) -> None:

@@ -68,7 +68,7 @@ def read_table(source: Path | BinaryIO, reading: TableFormat) -> pd.DataFrame:
         If the reading does not apply to it.
     """
     reading.check()
-    name, kind = _name(source), reading.format or _format_of(source)
+    name, kind = _name(source), reading.format or format_of(source)
     _check_applies(reading, kind, name)
     try:
         if kind == "parquet":
@@ -93,7 +93,8 @@ def _name(source: Path | BinaryIO) -> str:
     return str(source) if isinstance(source, Path) else "standard input"
 
 
-def _format_of(source: Path | BinaryIO) -> str:
+def format_of(source: Path | BinaryIO) -> str:
+    """Format that the name of a file says; csv of one without a name."""
     if not isinstance(source, Path):
         return "csv"
     suffixes = [suffix.lower() for suffix in source.suffixes]
@@ -133,7 +134,8 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
 
 
 @contextmanager
-def _text(source: Path | BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
+def opened_text(source: Path | BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
+    """A file to read text from, decompressed, with its line ends."""
     with _opened(source) as file:
         text = io.TextIOWrapper(file, encoding, newline="")
         yield text
@@ -142,7 +144,7 @@ def _text(source: Path | BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
 
 def _json_lines(source: Path | BinaryIO, encoding: str, name: str) -> pd.DataFrame:
     rows, lines = [], []
-    with _text(source, encoding) as text:
+    with opened_text(source, encoding) as text:
         for number, line in enumerate(text, 1):
             if not line.strip():
                 continue
@@ -165,7 +167,7 @@ def _json_lines(source: Path | BinaryIO, encoding: str, name: str) -> pd.DataFra
 
 def _delimited(source: Path | BinaryIO, reading: TableFormat, usual: str, name: str) -> pd.DataFrame:
     delimiter = SPELLED.get(reading.delimiter or "", reading.delimiter) or usual
-    with _text(source, reading.encoding or "utf-8-sig") as text:
+    with opened_text(source, reading.encoding or "utf-8-sig") as text:
         head = next(csv.reader(text, delimiter=delimiter), [])
     twice = [column for column in dict.fromkeys(head) if column and head.count(column) > 1]
     if twice:
@@ -193,7 +195,7 @@ def _lines(source: Path | BinaryIO, reading: TableFormat, delimiter: str, rows: 
     first = np.arange(2, rows + 2)
     if breaks + (last != b"\n") != rows + 1:
         # Lines that are empty, or break within quotes.
-        with _text(source, reading.encoding or "utf-8-sig") as text:
+        with opened_text(source, reading.encoding or "utf-8-sig") as text:
             reader = csv.reader(text, delimiter=delimiter)
             ends = [(reader.line_num, len(record)) for record in reader]
         begins = [end + 1 for end, _ in [(0, 0), *ends]]

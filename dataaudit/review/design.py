@@ -69,11 +69,14 @@ class Design:
         self._weight = np.bincount(self.bins, self._spread)
         self._looked = np.zeros(len(probability), bool)
         self._next = 0
+        self._chances: FloatArray | None = None
 
     def chances(self) -> FloatArray:
         """Chance of each bin to be drawn from next, float64 [K]; 0 of one without rows left."""
-        weight = np.where(self.left > 0, np.maximum(self._weight, 1e-12), 0.0)
-        return np.asarray(weight / weight.sum())
+        if self._chances is None:
+            weight = np.where(self.left > 0, np.maximum(self._weight, 1e-12), 0.0)
+            self._chances = weight / weight.sum()
+        return self._chances
 
     def chance(self, row: int) -> float:
         """Chance of a row, not looked at, to be drawn next."""
@@ -89,6 +92,7 @@ class Design:
         self._within[moved], self._within[row] = place, last
         self.left[number], self._looked[row] = last, True
         self._weight[number] -= self._spread[row]
+        self._chances = None
 
     def next(self, purpose: str, place: int) -> tuple[int, float]:
         """Row for a place in the queue, and its chance; below 1 that is a draw's. Some row must be left.

@@ -1,0 +1,70 @@
+"""`dataaudit apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dataaudit.cli import options
+from dataaudit.cli.base import app, explained
+from dataaudit.cli.data import check_there
+from dataaudit.cli.output import Output
+from dataaudit.cli.results import as_csv
+from dataaudit.cli.reviews import Resolve, check_new, data_of, load_audit, merged, show_agreement, write_like
+
+
+@app.command()
+def apply(
+    context: typer.Context,
+    data: options.Data,
+    decisions: Annotated[list[Path], typer.Argument(help="Decision files, of one reviewer or several.")],
+    results: Annotated[Path, typer.Option(help="Folder that `dataaudit score` wrote, or the audit in it.")],
+    out: Annotated[Path, typer.Option(help="File or folder for the corrected data, of the kind that was audited.")],
+    resolve: Resolve = None,
+    until: Annotated[float, typer.Option(help="Share of the labels that may stay wrong.")] = 0.01,
+    label: options.Label = None,
+    inputs: options.Inputs = None,
+    key: options.Key = None,
+    exclude: options.Exclude = None,
+    split: options.Split = None,
+    size: options.Size = None,
+    format: options.Format = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = None,
+    safe_cells: options.SafeCells = True,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    log_level: options.LogLevel = "warning",
+    config: options.Config = None,
+) -> None:
+    """Write the data set as people decided about it, and a log of the changes."""
+    from dataaudit.common import folders
+
+    given = dict(locals())
+    output = Output(quiet, as_json)
+    with explained(context):
+        log = out.with_name(f"{out.name}.changes.csv")
+        check_new(out, log)
+        check_there(data)
+        audit = load_audit(results)
+        said = merged(audit, decisions, resolve)
+        examples = data_of(audit, given)
+        applied = audit.apply(said, examples)
+        write_like(audit, examples, applied, out, given)
+        folders.put(log, as_csv(applied.log, safe_cells))
+        left = audit.reviewed(said).remaining(until) if audit.label_errors is not None else None
+    counts = applied.log["decision"].value_counts()
+    changed, gone = int(counts.get("relabel", 0)), int(counts.get("remove", 0))
+    paths = {"data": str(out.resolve()), "changes": str(log.resolve())}
+    output.result(
+        {"relabelled": changed, "removed": gone, "left": None if left is None else vars(left), "files": paths}
+    )
+    show_agreement(said, output)
+    output.line(f"{changed} rows labelled anew, {gone} removed")
+    for line in [] if left is None else str(left).splitlines():
+        output.line(line)
+    output.line()
+    for name, path in paths.items():
+        output.line(f"{f'{name}:'.capitalize():<12}{path}")
