@@ -1,4 +1,4 @@
-"""What commands about decisions share: audits by folder, their data, decision files."""
+"""What commands about decisions share: decision files, and data that are written as they lie."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dataaudit.cli.data import STANDARD_INPUT
-from dataaudit.common import checks
 from dataaudit.errors import DataError, SettingError, StorageError, rows
 
 if TYPE_CHECKING:
@@ -25,6 +24,12 @@ Resolve = Annotated[
 ]
 
 
+def check_named(data: str) -> None:
+    """Raise if data come on standard input, from which they cannot be read twice."""
+    if data == STANDARD_INPUT:
+        raise SettingError("standard input", "a file or folder, to be read once more", "name it")
+
+
 def check_new(*files: Path) -> None:
     """Raise before any work if a file is there: a person's decisions may be in it."""
     for path in files:
@@ -32,29 +37,7 @@ def check_new(*files: Path) -> None:
             raise StorageError(f"{path}, which exists", "a new file", "name another place with out=")
 
 
-def load_audit(results: Path) -> Audit:
-    """The audit in a folder of results, or in the folder itself."""
-    from dataaudit.audit.base import Audit
-
-    checks.exists(results)
-    return Audit.load(results / "audit" if (results / "audit").is_dir() else results)
-
-
-def data_of(audit: Audit, given: Mapping[str, Any]) -> Examples:
-    """The audited data set, as it was read for the model; its rows are compared when it is used."""
-    from dataaudit.cli.data import open_examples
-    from dataaudit.data.preparation import prepared
-
-    if given["data"] == STANDARD_INPUT:
-        raise SettingError("standard input", "a file or folder, to be read once more", "name it")
-    dropped = bool(audit.settings.get("dropped_rows"))
-    known = audit.settings.get("data", {})
-    remembered = {name: given[name] if given[name] is not None else known.get(name) for name in ("label", "key")}
-    examples = open_examples({**given, **remembered, "on_bad_rows": "drop" if dropped else "raise"})
-    return examples if audit.settings.get("model") == "none" else prepared(examples, dropped)
-
-
-def merged(audit: Audit, files: Sequence[Path], resolve: str | None) -> Decisions:
+def merged(files: Sequence[Path], resolve: str | None) -> Decisions:
     """Decisions of all files, one a row."""
     from dataaudit.review.decisions import Decisions
 

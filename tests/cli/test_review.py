@@ -160,7 +160,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(frame, tmp_path):
         ([changed, file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "fingerprint"),
         ([data, file, "--results", tmp_path / "r", "--out", tmp_path / "x.jsonl"], "--out"),
         ([data, data, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "not JSON"),
-        ([data, file, "--results", tmp_path / "q", "--out", tmp_path / "x.csv"], "does not exist"),
+        ([data, file, "--results", tmp_path / "q", "--out", tmp_path / "x.csv"], "no audit"),
         (["-", file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "standard input"),
         ([data, file, "--results", tmp_path / "r", "--out", file], "which exists"),
     ]:

@@ -9,10 +9,10 @@ import typer
 
 from dataaudit.cli import options
 from dataaudit.cli.base import app, explained
-from dataaudit.cli.data import check_there
+from dataaudit.cli.data import check_there, open_audited
 from dataaudit.cli.output import Output
-from dataaudit.cli.results import as_csv
-from dataaudit.cli.reviews import Resolve, check_new, data_of, load_audit, merged, show_agreement, write_like
+from dataaudit.cli.results import as_csv, audit_in
+from dataaudit.cli.reviews import Resolve, check_named, check_new, merged, show_agreement, write_like
 
 
 @app.command()
@@ -40,17 +40,20 @@ def apply(
     config: options.Config = None,
 ) -> None:
     """Write the data set as people decided about it, and a log of the changes."""
-    from dataaudit.common import folders
-
     given = dict(locals())
     output = Output(quiet, as_json)
     with explained(context):
         log = out.with_name(f"{out.name}.changes.csv")
         check_new(out, log)
+        check_named(data)
         check_there(data)
-        audit = load_audit(results)
-        said = merged(audit, decisions, resolve)
-        examples = data_of(audit, given)
+        folder = audit_in(results)
+        from dataaudit.audit.base import Audit
+        from dataaudit.common import folders
+
+        audit = Audit.load(folder)
+        said = merged(decisions, resolve)
+        examples = open_audited(audit, given)
         applied = audit.apply(said, examples)
         write_like(audit, examples, applied, out, given)
         folders.put(log, as_csv(applied.log, safe_cells))

@@ -9,15 +9,16 @@ import typer
 
 from dataaudit.cli import options
 from dataaudit.cli.base import app, explained
-from dataaudit.cli.data import check_there
+from dataaudit.cli.data import check_there, open_audited
 from dataaudit.cli.output import Output
-from dataaudit.cli.reviews import Resolve, check_new, data_of, load_audit, merged, show_agreement
+from dataaudit.cli.results import audit_in
+from dataaudit.cli.reviews import Resolve, check_new, merged, show_agreement
 
 
 @app.command()
 def review(
     context: typer.Context,
-    results: Annotated[Path, typer.Argument(help="Folder that `dataaudit score` wrote, or the audit in it.")],
+    results: options.Results,
     out: Annotated[Path, typer.Option(help="Folder for the page and the decision file; made if absent.")],
     budget: Annotated[int, typer.Option(help="How many rows to look at.", min=1)] = 200,
     purpose: Annotated[
@@ -52,9 +53,12 @@ def review(
         check_new(*files.values())
         if data is not None:
             check_there(data)
-        audit = load_audit(results)
-        earlier = merged(audit, after, resolve) if after else None
-        examples = None if data is None else data_of(audit, given)
+        folder = audit_in(results)
+        from dataaudit.audit.base import Audit
+
+        audit = Audit.load(folder)
+        earlier = merged(after, resolve) if after else None
+        examples = None if data is None else open_audited(audit, given)
         queue = audit.review(budget, purpose, after=earlier, seed=seed)
         out.mkdir(parents=True, exist_ok=True)
         queue.write(files["decisions"])
