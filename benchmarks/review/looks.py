@@ -54,7 +54,7 @@ CASES = {
 def case(folder: Path, name: str) -> tuple[Array, Array, Array]:
     """Inputs, given labels and which of them are wrong."""
     source = features(folder, "one_annotator" if name == "one_annotator" else "careless", "none")
-    true, given = source.true, source.given
+    true, given = source.true, np.asarray(source.given)
     if name == "planted":
         given = symmetric(true, 10, 0.1, 0)
     elif name == "planted .3 %":
@@ -65,7 +65,7 @@ def case(folder: Path, name: str) -> tuple[Array, Array, Array]:
         given = given.copy()
         corrected = wrong[: len(wrong) - round(LEFT * len(given))]
         given[corrected] = true[corrected]
-    return source.inputs, given, given != true
+    return source.inputs, given, np.asarray(given != true)
 
 
 def probability_of(inputs: Array, given: Array) -> Array:
@@ -116,7 +116,7 @@ def width(name: str, wrong: Array, probability: Array, repeats: int) -> Iterator
     chosen = np.array(STEPS) - 1
     errors = list(counts[:, -1] / LOOKS * n - true)
     yield line(
-        name, n, true, "random sample, Wilson", ~out[:, -1], out[:, 9:].any(1), (high - low)[:, chosen], errors,
+        name, n, true, "random sample, Wilson", ~out[:, -1], np.asarray(out[:, 9:].any(1)), (high - low)[:, chosen], errors,
         counts[:, -1],
     )  # fmt: skip
 
@@ -207,14 +207,8 @@ def draw() -> None:
     panels[0].set(xlabel="looks", ylabel="mean width of the interval, % of the labels", title="planted, 10 % wrong")
     panels[0].legend(fontsize=8)
     rows = kept(RESULTS / "width.csv")
-    for number, case_name in enumerate(CASES["width"]):
-        own = [row for row in rows if row["case"] == case_name]
-        places = np.arange(len(own)) + number * (len(own) + 1)
-        panels[1].barh(places, [100 * (1 - float(row["covered at all looks"])) for row in own])
-        panels[1].set_yticks([*panels[1].get_yticks(), *places], minor=False)
-    labels = [f"{row['case']}: {row['way']}" for row in rows]
-    places = [at + at // (len(rows) // len(CASES["width"])) for at in range(len(rows))]
-    panels[1].set_yticks(places, labels, fontsize=7)
+    panels[1].barh(range(len(rows)), [100 * (1 - float(row["covered at all looks"])) for row in rows])
+    panels[1].set_yticks(range(len(rows)), [f"{row['case']}: {row['way']}" for row in rows], fontsize=7)
     panels[1].axvline(5, color="black", linewidth=0.8)
     panels[1].set(xlabel="% of reviews in which the truth was ever excluded", title="who stops when it suits")
     rows = kept(RESULTS / "find.csv")

@@ -37,7 +37,7 @@ def check_new(*files: Path) -> None:
             raise StorageError(f"{path}, which exists", "a new file", "name another place with out=")
 
 
-def merged(files: Sequence[Path], resolve: str | None) -> Decisions:
+def merged(files: Sequence[Path], resolve: Any) -> Decisions:
     """Decisions of all files, one a row."""
     from dataaudit.review.decisions import Decisions
 
@@ -50,7 +50,7 @@ def merged(files: Sequence[Path], resolve: str | None) -> Decisions:
             "one decision a row",
             "pass resolve='majority' or resolve='unsure'",
         )
-    return whole if resolve is None else whole.resolve(resolve)  # type: ignore[arg-type]
+    return whole if resolve is None else whole.resolve(resolve)
 
 
 def show_agreement(decisions: Decisions, output: Output) -> None:
@@ -61,7 +61,7 @@ def show_agreement(decisions: Decisions, output: Output) -> None:
             [str(one), str(other), str(both), f"{same:.3f}", f"{kappa:.3f}"]
             for one, other, both, same, kappa in agreed.itertuples(index=False, name=None)
         ]
-        output.table("Agreement of reviewers", list(agreed), cells)
+        output.table("Agreement of reviewers", list(map(str, agreed)), cells)
 
 
 def write_like(audit: Audit, examples: Examples, applied: Applied, out: Path, given: Mapping[str, Any]) -> None:

@@ -183,7 +183,7 @@ def corrected_errors(
         lower, upper = max(min(errors.lower, rate), lower), min(max(errors.upper, rate), upper)
     counted = np.flatnonzero(np.isfinite(probability) & (errors.rival >= 0) & (labels >= 0))
     keys, place = np.unique(errors.rival[counted] * classes + labels[counted], return_inverse=True)
-    counts = np.bincount(place.reshape(-1), probability[counted], len(keys))
+    counts: FloatArray = np.bincount(place.reshape(-1), probability[counted], len(keys)).astype(np.float64)
     order = np.argsort(-counts, kind="stable")[:MOST_PAIRS]
     return replace(
         errors,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,7 +59,8 @@ def review(
         audit = Audit.load(folder)
         earlier = merged(after, resolve) if after else None
         examples = None if data is None else open_audited(audit, given)
-        queue = audit.review(budget, purpose, after=earlier, seed=seed)
+        chosen: Any = purpose
+        queue = audit.review(budget, chosen, after=earlier, seed=seed)
         out.mkdir(parents=True, exist_ok=True)
         queue.write(files["decisions"])
         audit.report(files["page"], examples, rows=queue)
