@@ -116,9 +116,16 @@ def width(name: str, wrong: Array, probability: Array, repeats: int) -> Iterator
     chosen = np.array(STEPS) - 1
     errors = list(counts[:, -1] / LOOKS * n - true)
     yield line(
-        name, n, true, "random sample, Wilson", ~out[:, -1], np.asarray(out[:, 9:].any(1)), (high - low)[:, chosen], errors,
+        name,
+        n,
+        true,
+        "random sample, Wilson",
+        ~out[:, -1],
+        np.asarray(out[:, 9:].any(1)),
+        (high - low)[:, chosen],
+        errors,
         counts[:, -1],
-    )  # fmt: skip
+    )
 
 
 def line(
