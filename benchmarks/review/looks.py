@@ -7,11 +7,11 @@ labels by people, careless ones and single annotators, beside planted errors. An
 ``score(None, ...)``; a review is then simulated by somebody who knows the truth, with other draws in every repetition.
 
 width
-    Bounds after 200 looks, in the first hundred repetitions, and how often they excluded the truth at any look before,
+    Bounds after 200 looks, in the first forty repetitions, and how often they excluded the truth at any look before,
     beside Wilson's interval of a random sample of as many, once at its end and looked at all the time. Two fifths of
     the repetitions for other purposes than "estimate", and for probabilities that say nothing.
 certify
-    Looks, in steps of 25 and a fifth as many repetitions, until at most 1 % of the labels are wrong with 95 %
+    Looks, in steps of 25 and a tenth as many repetitions, until at most 1 % of the labels are wrong with 95 %
     confidence, where .3 % are: planted ones, and those that are left of the careless labels' errors when the most
     suspicious are corrected.
 find
@@ -41,7 +41,7 @@ from dataaudit.review.sequence import ErrorSequence
 
 RESULTS = Path(__file__).parent / "results"
 LOOKS, STEPS = 200, (25, 50, 100, 150, 200)
-MEASURED = 100
+MEASURED = 40
 """Repetitions whose bounds are computed; that the truth is not excluded is seen in all."""
 GOAL, LEFT, MOST = 0.01, 0.003, 1500
 CASES = {
@@ -154,7 +154,7 @@ def certify(name: str, wrong: Array, probability: Array, repeats: int) -> Iterat
         ("both", "audit's", probability),
         ("estimate", "all alike", alike),
     ):
-        took, false = np.full(repeats // 5, np.inf), 0
+        took, false = np.full(repeats // 10, np.inf), 0
         for seed in range(len(took)):
             for sequence in reviewed(wrong, known, purpose, MOST, seed):
                 # More than the goal is left if all are wrong that were found, and one more than it.
