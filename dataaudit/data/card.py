@@ -23,7 +23,7 @@ class _Published:
 
         done = type(self.dataset).push_to_hub(self.dataset, repo_id, *arguments, **options)
         revision = getattr(done, "pr_revision", None) or options.get("revision")
-        where = {"repo_id": repo_id, "repo_type": "dataset", "revision": revision}
+        where: dict[str, Any] = {"repo_id": repo_id, "repo_type": "dataset", "revision": revision}
         token = options.get("token")
         card = Path(hf_hub_download(filename=README, token=token, force_download=True, **where)).read_text("utf-8")
         HfApi(token=token).upload_file(
