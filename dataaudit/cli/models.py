@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dataaudit.errors import ModelError, SettingError, did_you_mean
+from dataaudit.errors import InPython, ModelError, SettingError, did_you_mean
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
@@ -32,6 +34,24 @@ def model_for(name: str | None, examples: Examples, lenient: bool) -> tuple[Any,
     if name is not None:
         raise ModelError(f"model={name!r} for texts", "a model that reads them", f"pass model={NONE!r}")
     return None, examples
+
+
+@contextmanager
+def for_texts(examples: Examples, name: str | None) -> Iterator[None]:
+    """Advise no network where inputs are texts and no model was named: none of ours reads them."""
+    from dataaudit.data.inspection import one_read
+    from dataaudit.data.texts import is_text
+
+    try:
+        yield
+    except ModelError as error:
+        if name is not None or not is_text(one_read(examples)):
+            raise
+        raise ModelError(
+            f"{error.arrived}, for texts",
+            error.expected,
+            ["leave scorers= and runs= out", InPython("score a transformers model, or a pipeline that reads texts")],
+        ) from error
 
 
 def network_for(name: str | None, examples: Examples) -> Any:

@@ -70,4 +70,6 @@ def _spelled(value: str) -> str:
         literal: Any = ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return value
+    if literal is None:
+        return "none"
     return shlex.quote(",".join(map(str, literal)) if isinstance(literal, list) else str(literal))

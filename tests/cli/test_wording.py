@@ -28,6 +28,7 @@ def words():
         ("pass holdout=dataaudit.Holdout(runs=200, ratio=0.7)", "pass --runs 200 --ratio 0.7"),
         ("pass Recipe(epochs=20)", "pass --epochs 20"),
         ("seed=-1", "--seed -1"),
+        ("model=None", "--model none"),
         ("pass dataset= again", "pass DATA again"),
         ("column 'label=' beside label=", "column 'label=' beside --label"),
         ("transform=resize for tables", "transform=resize for tables"),

@@ -10,7 +10,7 @@ import typer
 from dataaudit.cli import options
 from dataaudit.cli.base import INTERRUPTED, app, explained
 from dataaudit.cli.data import check_there, open_examples
-from dataaudit.cli.models import NONE, model_for
+from dataaudit.cli.models import NONE, for_texts, model_for
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import check_out, write
 from dataaudit.cli.summary import check_share, exit_code, show
@@ -95,7 +95,8 @@ def score(
                 f"model={model!r} beside embed=", "one of both: vectors need no network", ["drop model=", "drop embed="]
             )
         try:
-            audit = _scored(chosen, examples, given)
+            with for_texts(examples, model):
+                audit = _scored(chosen, examples, given)
         except Interrupted as stopped:
             if not stopped.epochs and not stopped.runs:
                 raise
