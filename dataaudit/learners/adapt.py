@@ -51,8 +51,12 @@ def as_learner(
             f"a model of type {name}",
             "a torch.nn.Module or a function returning one, a classifier with fit and predict_proba, a LinearProbe, "
             "NearestNeighbours, or None",
-            "pass one of these"
-            + (f", such as AutoModelForSequenceClassification.from_pretrained({model!r})" * isinstance(model, str)),
+            [
+                f"pass one of these, such as AutoModelForSequenceClassification.from_pretrained({model!r})",
+                f"pass model=None and embed={model!r}, to audit the vectors that it makes",
+            ]
+            if isinstance(model, str)
+            else "pass one of these",
         )
     from dataaudit.learners.devices import resolve_device
     from dataaudit.learners.torch import TorchLearner, module_of
@@ -94,7 +98,7 @@ def _refuse_others(model: Any) -> None:
         raise ModelError(
             f"a {name}, which makes vectors of texts",
             "something that tells classes apart",
-            "pass vectors: dataaudit.score(dataaudit.LinearProbe(), (dataaudit.embed(texts, model), labels))",
+            "pass embed=model, to audit the vectors, and model=None or dataaudit.LinearProbe() to tell them apart",
         )
 
 

@@ -221,9 +221,10 @@ def check_consensus(subject: Subject, consensus: Needs) -> None:
             "training dynamics, or predictions of models that did not train on the example",
             "pass a factory or an unfitted model, or predictions=array",
         )
-    what = "no model" if subject.recorder is None else "a Recorder without a complete epoch"
+    if subject.recorder is None:
+        raise no_vectors(subject)
     raise ModelError(
-        f"a consensus from {what}, and no inputs that are vectors of numbers or texts",
+        "a consensus from a Recorder without a complete epoch, and no inputs that are vectors of numbers or texts",
         "something that says what class an example is of",
-        "pass a model, a Recorder that has seen an epoch, or inputs that are texts or vectors of numbers (embeddings)",
+        "pass a Recorder that has seen an epoch, or inputs that are texts or vectors of numbers (embeddings)",
     )

@@ -51,6 +51,7 @@ def no_model(arrived: str) -> ModelError:
             "pass model=",
             InPython("a Recorder"),
             "inputs that are texts or vectors of numbers (embeddings)",
+            "make vectors of images with embed=",
             "scorers='parzen/input'",
         ],
     )
