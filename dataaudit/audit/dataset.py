@@ -32,8 +32,9 @@ class AuditedData(LabelDecisions):
             if remembered is None or remembered.origin is None or self.vectors is not None:
                 return remembered
             # Arrays may have been written to since.
-            return self._original(None, None, None, None, None)
-        examples = self._recognised(dataset, None, None, None, None)
+            examples = self._original(None, None, None, None, None)
+        else:
+            examples = self._recognised(dataset, None, None, None, None)
         if self.settings.get("embedding") is None or embedded.are_vectors(examples):
             return examples
         if self.vectors is None:
