@@ -11,6 +11,7 @@ from typing import Any
 
 from dataaudit.audit import storage
 from dataaudit.audit.findings import Findings
+from dataaudit.audit.plots import Plots
 from dataaudit.audit.report import page_of
 from dataaudit.audit.review import Reviews
 from dataaudit.audit.weights import TrainingWeights
@@ -68,6 +69,11 @@ class Audit(Findings, Reviews, TrainingWeights):
     as it was passed. None of these is saved, nor is the evidence: a loaded audit is given its data set again, and takes
     the search by the name in its settings. No other search answers in its place.
     """
+
+    @property
+    def plot(self) -> Plots:
+        """Figures of the page as matplotlib axes: ``audit.plot.data_map()``; they need the extra ``plots``."""
+        return Plots(self)
 
     @visiting()
     def report(

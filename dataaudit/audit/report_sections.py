@@ -95,7 +95,12 @@ def _flags(audit: Exports) -> BoolArray | None:
     return np.isin(audit.rows, audit._own_flags()[0])
 
 
-def confusion(audit: Exports) -> list[Section]:
+def spread(audit: Exports) -> Histograms:
+    """Histograms of all scores."""
+    return Histograms("How every score is spread", "", audit.columns, _other(audit))
+
+
+def confusion(audit: Exports) -> list[Confusion]:
     """Estimated number of wrong labels by given label and what it should be."""
     if audit.label_errors is None or not len(audit.label_errors.pairs):
         return []
@@ -121,7 +126,7 @@ def confusion(audit: Exports) -> list[Section]:
     return [Confusion(title, note, names, counts, pairs[:6])]
 
 
-def listed(audit: Exports, scores: ClassScores) -> Section:
+def listed(audit: Exports, scores: ClassScores) -> ByClass:
     """Classes, the hardest first."""
     flags, order = _flags(audit), scores.hardest()
     count = None
@@ -146,7 +151,7 @@ def listed(audit: Exports, scores: ClassScores) -> Section:
     return ByClass("Class by class", note, scores.score, rows, quantiles)
 
 
-def strips(audit: Exports, examples: Examples | None) -> list[Section]:
+def strips(audit: Exports, examples: Examples | None) -> list[Strips]:
     """Typical, middle and rare examples of each class (after figure 4 of Jiang and others 2021)."""
     if examples is None:
         return []
@@ -172,7 +177,7 @@ def strips(audit: Exports, examples: Examples | None) -> list[Section]:
     return [Strips("Typical, middle and rare", note, ("typical", "middle", "rare"), tuple(classes))]
 
 
-def difficulty(audit: Exports, scores: ClassScores) -> list[Section]:
+def difficulty(audit: Exports, scores: ClassScores) -> list[Points]:
     """Mean against deviation of each class (after figure 6 of Jiang and others 2021)."""
     order = scores.hardest()
     if len(order) < 3:
@@ -187,7 +192,7 @@ def difficulty(audit: Exports, scores: ClassScores) -> list[Section]:
     return [Points("How hard each class is", "", across, up, scores.mean[order], scores.deviation[order], names, said)]
 
 
-def data_map(audit: Exports) -> list[Section]:
+def data_map(audit: Exports) -> list[Crowd]:
     """Confidence against variability of each example (after Swayamdipta and others 2020)."""
     if audit.dynamics is None:
         return []
@@ -206,7 +211,7 @@ def data_map(audit: Exports) -> list[Section]:
     return [Crowd("Data map", "", "variability", "confidence", variability, confidence, marked, said, legend)]
 
 
-def curves(audit: Exports) -> list[Section]:
+def curves(audit: Exports) -> list[Curves]:
     """Share of examples that are right by epoch and group of a score (after figure 9a of Jiang and others 2021)."""
     dynamics = audit.dynamics
     if dynamics is None or dynamics.epochs < 2:

@@ -1,0 +1,79 @@
+"""Figures of an audit's page as matplotlib axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dataaudit.audit import report_sections as sections
+from dataaudit.common.guest import settled
+from dataaudit.errors import SettingError
+from dataaudit.report import plots
+
+if TYPE_CHECKING:
+    from dataaudit.audit.exports import Exports
+
+
+class Plots:
+    """Figures of an audit, those of its page; each method draws on `ax`, or on new axes, and returns them.
+
+    They need the extra ``plots``. A figure for which the audit has no evidence is a `SettingError`.
+    """
+
+    def __init__(self, audit: Exports) -> None:
+        self._audit = audit
+
+    @settled()
+    def confusion(self, ax: Any = None) -> Any:
+        """Draw the estimated number of wrong labels by given and suggested label, as `noise_rate` says."""
+        made = self._first(
+            sections.confusion(self._audit), "errors by pair", "scores that say what class an example is"
+        )
+        return plots.confusion(made, plots.axes_for(ax))
+
+    @settled()
+    def scores(self, score: str | None = None, ax: Any = None) -> Any:
+        """Draw the histogram of a score, by default the one that ranks; examples with another suggestion stand out."""
+        name = self._audit._named(score)
+        whole = sections.spread(self._audit)
+        return plots.spread(replace(whole, columns={name: whole.columns[name]}), plots.axes_for(ax))
+
+    @settled()
+    def classes(self, ax: Any = None) -> Any:
+        """Draw quantiles of the default score class by class, the hardest on top."""
+        return plots.classes(sections.listed(self._audit, self._by_class()), plots.axes_for(ax))
+
+    @settled()
+    def difficulty(self, ax: Any = None) -> Any:
+        """Draw mean against deviation of the default score, a dot a class."""
+        found = sections.difficulty(self._audit, self._by_class())
+        return plots.points(self._first(found, "classes", "three classes with scores"), plots.axes_for(ax))
+
+    @settled()
+    def data_map(self, ax: Any = None) -> Any:
+        """Draw confidence against variability, a dot an example."""
+        made = self._first(sections.data_map(self._audit), "training dynamics", "an audit of training epochs")
+        return plots.crowd(made, plots.axes_for(ax))
+
+    @settled()
+    def learning_curves(self, ax: Any = None) -> Any:
+        """Draw the share of examples that are right, epoch by epoch, by fifths of a score."""
+        made = self._first(sections.curves(self._audit), "training dynamics", "an audit of two epochs or more")
+        return plots.curves(made, plots.axes_for(ax))
+
+    def _by_class(self) -> sections.ClassScores:
+        found = sections.ClassScores(self._audit, self._audit.default)
+        if not found.count.any():
+            raise SettingError(
+                f"an audit without a value of {self._audit.default}", "scores of some examples", "score with others"
+            )
+        return found
+
+    def _first(self, found: list[Any], missing: str, expected: str) -> Any:
+        if not found:
+            raise SettingError(
+                f"a figure of {missing}, which this audit has none of",
+                expected,
+                "score with a model, or ask for another figure",
+            )
+        return found[0]

@@ -1,0 +1,58 @@
+"""Figures as matplotlib axes, with the values of the page."""
+
+import numpy as np
+import pytest
+
+import dataaudit
+from dataaudit.errors import SettingError
+
+matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing is drawn")
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    """Drawn without a window, and closed."""
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def audited(noisy):
+    inputs, labels, _ = noisy
+    names = np.array(["ant", "$bee", "cow"])[labels]
+    model = dataaudit.networks.build("mlp", (6,), 3)
+    return dataaudit.score(model, (inputs, names), recipe=dataaudit.Recipe(epochs=3, batch_size=32), progress=False)
+
+
+def test_axes_hold_what_the_audit_says(audited, figures):
+    plot = audited.plot
+    own = figures.subplots()[1]
+    assert plot.confusion(own) is own
+    image = own.images[0].get_array()
+    assert image.sum() == pytest.approx(audited.noise_rate().pairs["count"].sum())
+    bars = [patch.get_height() for patch in plot.scores().patches]
+    assert max(bars) <= len(audited)
+    assert sum(part.get_height() for part in plot.scores("mean_confidence").patches) >= len(audited)
+    assert len(plot.difficulty().collections[0].get_offsets()) == 3
+    drawn = np.concatenate([line.get_xydata() for line in plot.data_map().lines])
+    dynamics = audited.dynamics
+    expected = np.stack([dynamics.variability, dynamics.mean_confidence], 1)
+    np.testing.assert_array_equal(np.sort(drawn, 0), np.sort(expected, 0))
+    lines = plot.learning_curves().lines
+    assert len(lines) == 5
+    assert np.mean([line.get_ydata()[-1] for line in lines]) == pytest.approx(dynamics.correct_in(3).mean())
+    assert [text.get_text() for text in plot.classes().get_yticklabels()].count(r"\$bee") == 1
+    for number in figures.get_fignums():
+        figures.figure(number).canvas.draw()
+
+
+def test_a_figure_without_evidence_is_refused(noisy):
+    plot = dataaudit.score(None, noisy[:2], "parzen/input", progress=False).plot
+    with pytest.raises(SettingError, match="training dynamics"):
+        plot.data_map()
+    with pytest.raises(SettingError, match="score 'unknown'"):
+        plot.scores("unknown")
+    assert plot.scores().get_xlabel() == "parzen/input"
