@@ -5,7 +5,7 @@
 Audits of random scores, with ten epochs of dynamics, twelve scores and 7 % of the labels flagged, of pictures 8 x 8
 and of texts; each page, of all that is flagged, is made in a process of its own, whose largest memory is read at its
 end, the data set and the audit included. Where chromium and chromedriver are on the path and selenium is there, each
-page is opened (time until all of it stands, by the browser's own clock), and its list scrolled from end to end in 200
+page is opened (time until all of it stands, by the browser's own clock), and its list scrolled from end to end in 100
 steps: the longest frame.
 """
 
@@ -32,8 +32,8 @@ let step = 0, last = performance.now(), longest = 0;
 function next(now) {
   if (step > 1) longest = Math.max(longest, now - last);
   last = now;
-  if (step++ > 200) { done(longest); return; }
-  box.scrollTop = all * step / 200;
+  if (step++ > 100) { done(longest); return; }
+  box.scrollTop = all * step / 100;
   requestAnimationFrame(next);
 }
 requestAnimationFrame(next);
@@ -62,8 +62,14 @@ def audit_of(kind: str, n: int, classes: int) -> Any:
     dynamics = Dynamics(
         epochs=epochs,
         classes=classes,
-        **dict.fromkeys(("seen", "correct", "first_correct", "forgetting"), ones),
-        **{name: rng.random(n) for name in ("mean_margin", "mean_confidence", "variability", "mean_el2n")},
+        seen=ones,
+        correct=ones,
+        first_correct=ones,
+        forgetting=ones,
+        mean_margin=rng.random(n),
+        mean_confidence=rng.random(n),
+        variability=rng.random(n),
+        mean_el2n=rng.random(n),
         cumulative_loss=rng.random(n),
         suggested=examples.labels,
         mean_probabilities=np.zeros((n, 8), np.float32),
@@ -123,6 +129,7 @@ def browsed(path: Path) -> tuple[float, float]:
         options.add_argument(f"--{argument}")
     driver = webdriver.Chrome(options, webdriver.ChromeService(server))
     try:
+        driver.set_script_timeout(300)
         driver.get(path.as_uri())
         stands = driver.execute_script("return performance.getEntriesByType('navigation')[0].loadEventStart / 1000")
         return float(stands), float(driver.execute_async_script(SCROLL))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -185,13 +186,10 @@ class LabelDecisions(Scored):
             which can.
         """
         errors = self._known_errors()
-        order = np.argsort(-np.nan_to_num(errors.probability, nan=-1.0), kind="stable")
-        order = order[: int(np.isfinite(errors.probability).sum())]
-        falling = errors.probability[order]
         targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}
-        chosen = order[: number_flagged(falling, errors, how, targets)]
+        chosen = self._flagged(how, targets)
         names = self._names()
-        total = float(falling.sum())
+        total = float(np.nansum(errors.probability))
         frame = pd.DataFrame(
             {
                 **self._row_columns(chosen),
@@ -208,6 +206,13 @@ class LabelDecisions(Scored):
         frame.attrs["expected_precision"] = expected / max(len(chosen), 1)
         frame.attrs["expected_recall"] = expected / max(total, 1e-12)
         return frame
+
+    def _flagged(self, how: str = "auto", targets: Mapping[str, float | None] = MappingProxyType({})) -> IntArray:
+        """Positions of the examples that `mislabeled` returns, the likeliest first, int64 [k]."""
+        errors = self._known_errors()
+        order = np.argsort(-np.nan_to_num(errors.probability, nan=-1.0), kind="stable")
+        order = order[: int(np.isfinite(errors.probability).sum())]
+        return order[: number_flagged(errors.probability[order], errors, how, targets)].astype(np.int64)
 
 
 def _intervals(share: FloatArray, errors: LabelErrors, of_given: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dataaudit.audit.report_rows import cards_of, chosen_rows
 from dataaudit.audit.report_sections import sections_of
 from dataaudit.errors import SettingError
+from dataaudit.learners.recipes import Recipe
 from dataaudit.report.page import Page
 from dataaudit.report.review import Review
 from dataaudit.review.decisions import header_of
@@ -68,7 +70,7 @@ def _found(audit: Exports) -> list[str]:
     else:
         sentences.append("How many labels are wrong is not known: nothing that was computed says what class one is of.")
     if str(audit.agreement):
-        sentences.append(f"The model agrees with {audit.agreement} of the labels.")
+        sentences.append(f"Of the given labels the model agrees with {audit.agreement}.")
     sentences.append(f"Ranked by {audit.default}; higher means more regular. Model: {audit.settings.get('model')}.")
     return [*sentences, *map(_sentence, audit.settings.get("notes", ()))]
 
@@ -84,11 +86,11 @@ def _code(audit: Exports) -> str:
     options += [f"seed={settings['seed']}"] if settings.get("seed") is not None else []
     if isinstance(settings.get("scorers"), list):
         options.append(f"scorers={settings['scorers']!r}")
-    if isinstance(settings.get("recipe"), dict):
-        recipe = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in settings["recipe"].items()
-        }
-        options.append(f"recipe=dataaudit.Recipe({', '.join(f'{name}={value!r}' for name, value in recipe.items())})")
+    # Estimators that are no torch modules have settings of their own.
+    if settings.get("recipe", {}).keys() == {field.name for field in fields(Recipe)}:
+        # Of an augmentation the name is known, and not where it is.
+        recipe = [f"{name}={_spelled(name, value)}" for name, value in settings["recipe"].items()]
+        options.append(f"recipe=dataaudit.Recipe({', '.join(recipe)})")
     lines = "".join(f"    {option},\n" for option in options)
     model = "recorder" if settings.get("source") == "recorder" else "model"
     return (
@@ -98,5 +100,7 @@ def _code(audit: Exports) -> str:
     )
 
 
-def _spelled(value: Any) -> str:
+def _spelled(name: str, value: Any) -> str:
+    if name == "augment" and value is not None:
+        return str(value)
     return repr(tuple(value) if isinstance(value, list) else value)

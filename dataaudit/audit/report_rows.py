@@ -82,7 +82,7 @@ def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen) -> Itera
     """A card for each example, made as it is asked for."""
     suggested = audit._suggested()
     other = np.where((suggested >= 0) & (suggested != audit.labels), suggested, -1)
-    errors, dynamics, scores = audit.label_errors, audit.dynamics, audit.columns[audit.default]
+    errors, dynamics, scores, named = audit.label_errors, audit.dynamics, audit.columns[audit.default], audit.rows
     known = errors is not None and errors.known
     for start in range(0, len(chosen.positions), BLOCK):
         block = chosen.positions[start : start + BLOCK]
@@ -90,7 +90,7 @@ def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen) -> Itera
         for place, (position, reason) in enumerate(zip(block.tolist(), worded, strict=True), start):
             queued = bool(np.isfinite(chosen.places[place]))
             yield Card(
-                row=int(audit.rows[position]),
+                row=int(named[position]),
                 given=int(audit.labels[position]),
                 suggested=int(other[position]),
                 score=float(scores[position]),

@@ -157,6 +157,8 @@ def strips(audit: Exports, examples: Examples | None) -> list[Strips]:
         return []
     scores = ClassScores(audit, typical.trusted(audit.columns, audit.default))
     order = scores.hardest()
+    # Of a few examples none is more typical than others.
+    order = [label for label in order if scores.count[label] >= 3 * EACH] or order
     note = f"By {scores.score}: its highest, middle and lowest values in each class. Rare ones may be mislabelled."
     if len(order) > STRIPS:
         half = STRIPS // 2
@@ -165,8 +167,10 @@ def strips(audit: Exports, examples: Examples | None) -> list[Strips]:
     else:
         order = sorted(order)
 
+    named = audit.rows
+
     def of(position: int) -> tuple[int, Any]:
-        return int(audit.rows[position]), examples.show(position)
+        return int(named[position]), examples.show(position)
 
     classes = []
     for label in order:
@@ -263,7 +267,7 @@ def findings(audit: Findings, examples: Examples | None) -> list[Section]:
         groups, differing = same["group"].nunique(), int(same.groupby("group")["differing"].first().sum())
         note = f"{len(same):,} examples in {groups:,} groups, {differing:,} of which have more than one label."
         same = same.head(FEW)
-        same = same.assign(reason=[f"group {g}: {name}" for g, name in zip(same["group"], same["label"], strict=True)])
+        same = same.assign(reason=[f"group {number}" for number in same["group"]])
         parts += _few(known, examples, "Duplicates", note, same)
     else:
         parts.append(Table("Duplicates", "None were found.", (), ()))
@@ -271,10 +275,11 @@ def findings(audit: Findings, examples: Examples | None) -> list[Section]:
 
 
 def _few(audit: Exports, examples: Examples | None, title: str, note: str, table: Any) -> list[Section]:
-    positions = np.searchsorted(audit.rows, table["row"].to_numpy()).tolist()
+    named = audit.rows
+    positions = np.searchsorted(named, table["row"].to_numpy()).tolist()
     shown = tuple(
         (
-            int(audit.rows[position]),
+            int(named[position]),
             None if examples is None else examples.show(position),
             spelled(audit.identity, position),
             f"{audit.class_names[audit.labels[position]] if audit.labels[position] >= 0 else 'no label'}: {reason}",

@@ -128,6 +128,8 @@ def content(shown: Any) -> Any:
     address = picture(shown)
     if address is not None:
         return {"image": address}
+    if isinstance(shown, Mapping) and len(shown) == 1 and isinstance(only := next(iter(shown.values())), str):
+        return {"text": _spelled(only)}
     if isinstance(shown, Mapping):
         pairs = [[_cut(str(name), 400), _spelled(value)] for name, value in list(shown.items())[:MOST_VALUES]]
         more = len(shown) - len(pairs)

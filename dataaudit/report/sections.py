@@ -19,6 +19,8 @@ LEVELS = 6
 NAMED = 3
 """Points at either end of a drawing that are called by their names."""
 MOST_POINTS = 400
+APART = 110, 14
+"""Least distance of two names in a drawing, across or up."""
 SAMPLE = 220
 """Characters of a text among pictures."""
 
@@ -122,11 +124,16 @@ class Strips(Section):
                 [(group, [_sample(*one) for one in few]) for group, few in zip(self.groups, groups, strict=True)],
             )
 
+    def has_pictures(self) -> bool:
+        """Whether the first example is a picture."""
+        first = next((one for _, groups in self.classes for few in groups for one in few), (0, None))
+        return bool(_sample(*first)["image"])
+
     @property
     def template(self) -> str:
         """A row a class, a block a group."""
         return """
-<div class="strips">
+<div class="strips{{ '' if section.has_pictures() else ' texts' }}">
 {% for name, groups in section.drawn() %}
 <div class="class-strip"><h3><bdi>{{ name|visible|truncate(60, True, '…') }}</bdi></h3>
 <div class="groups">
@@ -224,8 +231,14 @@ class Points(Section):
         axes.points(self.x, self.y, self.names)
         order: IntArray = np.argsort(self.x, kind="stable")
         few = order.tolist() if len(order) <= 2 * NAMED else [*order[:NAMED].tolist(), *order[-NAMED:].tolist()]
+        taken: list[tuple[float, float]] = []
         for at in few:
-            axes.name(float(self.x[at]), float(self.y[at]), self.names[at])
+            x, y = float(self.x[at]), float(self.y[at])
+            place = axes.right(x), axes.top(y)
+            # Names that would lie on each other are left to the pointer.
+            if all(abs(place[0] - across) > APART[0] or abs(place[1] - up) > APART[1] for across, up in taken):
+                axes.name(x, y, self.names[at])
+                taken.append(place)
         return Markup(axes.drawing(self.said))
 
     @property

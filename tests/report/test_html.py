@@ -159,6 +159,7 @@ def test_a_page_of_a_table_shows_its_values(tmp_path):
 def test_what_is_shown_is_cut_where_it_is_very_long():
     assert content("x" * 100_001) == {"text": "x" * 100_000 + " … and 1 more characters"}
     assert content(np.arange(202.0))["values"][-2:] == [["199", "199"], ["", "and 2 more"]]
+    assert content({"note": "a text"}) == {"text": "a text"}
     assert content({"income": 123456.5}) == {"values": [["income", "123456"]]}
     assert content({str(i): i for i in range(201)})["values"][-1] == ["", "and 1 more"]
 

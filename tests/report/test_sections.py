@@ -55,7 +55,6 @@ def test_figures_of_the_page_are_those_of_the_audit(audited, opened_page):
     assert f"#{first['row']}" in browsed.text(".example h3")
     assert browsed.text(".example .given") == first["given"]
     assert browsed.text(".example .suggested") == first["suggested"]
-    assert first["reason"] in browsed.text(".facts")
     assert f"{len(audited.mislabeled()):,} of the 300 examples" in browsed.text("header")
     assert not browsed.complaints()
 
@@ -110,3 +109,16 @@ def test_cells_of_a_confusion_are_darker_the_more_they_count():
     assert [text for text, _, _ in rows["a"]] == ["", "8.0", ""]
     assert [text for text, _, _ in rows["b"]] == ["2.0", "", "30"]
     assert rows["b"][2][1] > rows["a"][1][1] > rows["b"][0][1] > rows["a"][2][1] == 0
+
+
+def test_the_call_on_the_page_can_be_made_again(audited, noisy):
+    code = page_of(audited, None).code
+    inputs, labels, _ = noisy
+    names = {
+        "model": dataaudit.networks.build("mlp", (6,), 3),
+        "dataset": (inputs, np.array(["ant", "bee", "cow"])[labels]),
+    }
+    exec(code.replace("import dataaudit", "").rsplit("audit.report", 1)[0], {"dataaudit": dataaudit, **names}, names)
+    again = names["audit"]
+    assert again.settings["recipe"] == audited.settings["recipe"]
+    np.testing.assert_array_equal(again.ranking(), audited.ranking())

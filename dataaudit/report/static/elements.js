@@ -33,7 +33,7 @@ function shortened(text, most) {
 function percent(share) {
   if (share === null) return '';
   const hundred = 100 * share;
-  return (hundred >= 99.5 && hundred < 100 ? '> 99' : hundred < 1 && hundred > 0 ? '< 1' : hundred.toFixed(0)) + ' %';
+  return (hundred >= 99.5 ? '> 99' : hundred < 1 && hundred > 0 ? '< 1' : hundred.toFixed(0)) + ' %';
 }
 
 /** A line of values from 0 to 1. */
