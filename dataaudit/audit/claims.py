@@ -95,15 +95,24 @@ def _settings(value: Any, n: int, claims: Claims) -> dict[str, Any]:
             claims.number(name, shares[name], 0, 1)
     data = claims.entries("data", settings.get("data", {}))
     for name, value in data.items():
-        for column in value if name == "inputs" and isinstance(value, list) else [value]:
+        several = name in ("inputs", "resize", "unlabelled") and isinstance(value, list)
+        for column in value if several else [value]:
             claims.kind(name, column, str, int)
     if REVIEW in settings:
         _review(settings[REVIEW], n, claims)
-    dropped = claims.kind("dropped_rows", settings.get("dropped_rows", []), list)
-    good = all(type(row) is int for row in dropped) and (not dropped or 0 <= min(dropped) <= max(dropped) < 2**62)
-    good = good and (not dropped or dropped[-1] < n + len(dropped)) and bool((np.diff(dropped) > 0).all())
-    claims.check(good, "dropped_rows that are none", "whole numbers, ascending, within the data set")
+    dropped = _left_out("dropped_rows", settings, n, claims)
+    without = _left_out("unlabelled_rows", settings, n + len(dropped), claims)
+    claims.check(set(without) <= set(dropped), "unlabelled_rows that were audited", "rows among dropped_rows")
     return settings
+
+
+def _left_out(name: str, settings: dict[str, Any], n: int, claims: Claims) -> list[int]:
+    """Rows of the data set that are not among the `n` of an audit."""
+    left: list[int] = claims.kind(name, settings.get(name, []), list)
+    good = all(type(row) is int for row in left) and (not left or 0 <= min(left) <= max(left) < 2**62)
+    good = good and (not left or left[-1] < n + len(left)) and bool((np.diff(left) > 0).all())
+    claims.check(good, f"{name} that are none", "whole numbers, ascending, within the data set")
+    return left
 
 
 def _review(value: Any, n: int, claims: Claims) -> None:

@@ -72,13 +72,20 @@ class AuditedData(LabelDecisions):
 
         Options that are not given are those that the audit remembers, where this kind of data set takes them.
         """
+        from dataaudit.data.containers import is_columns, is_records
+        from dataaudit.data.examples import Examples
         from dataaudit.data.kinds import is_a, is_table
+
+        def tabular(data: Any) -> bool:
+            return is_table(data) or is_a(data, "datasets", "Dataset") or is_columns(data)
 
         given = dict(zip(("split", "label", "inputs", "transform"), options, strict=True))
         splits = is_a(dataset, "datasets", "DatasetDict")
-        columns = splits or is_table(dataset) or is_a(dataset, "datasets", "Dataset")
-        pair = isinstance(dataset, (tuple, list)) and len(dataset) == 2 and is_table(dataset[0])
+        columns = splits or tabular(dataset) or is_records(dataset)
+        pair = isinstance(dataset, (tuple, list)) and len(dataset) == 2 and tabular(dataset[0])
+        read = not isinstance(dataset, Examples)
         taken = {"split": splits, "label": columns, "inputs": columns or pair, "key": columns or pair}
+        taken |= {"resize": read, "unlabelled": read}
         known = self.settings.get("data", {})
         remembered = {name: known.get(name) for name, takes in taken.items() if takes}
         return self._checked(

@@ -38,7 +38,8 @@ class Exports(AuditedData):
         """Return the data set with the audit's columns beside its own.
 
         Every row is there, in its order. Added are a column for every score, called ``audit_`` and its name with "_"
-        for "/"; ``suggested_label``, of the label column's type; and, where the audit has predictions,
+        for "/"; ``suggested_label``, of the label column's type, for rows without a label too, as `Audit.unlabelled`
+        says; and, where the audit has predictions,
         ``error_probability`` and ``flagged``. All are null where nothing is known, as in rows that were dropped, and
         the last two where how many labels are wrong is not known.
         Columns of a Hugging Face data set stay where they are, memory-mapped; a selection or a shuffle is written out
@@ -76,7 +77,7 @@ class Exports(AuditedData):
 
         examples = self._original(dataset, split, label, inputs, transform)
         whole, name = export.as_dataset(examples)
-        return export.add_columns(whole, self._exported(whole, name))
+        return export.add_columns(whole, self._exported(whole, name, examples))
 
     def to_frame(
         self,
@@ -106,7 +107,7 @@ class Exports(AuditedData):
 
         examples = self._original(dataset, split, label, inputs, transform)
         whole, name = export.as_dataset(examples)
-        added = self._exported(whole, name)
+        added = self._exported(whole, name, examples)
         given: Any = None if examples.origin is None else examples.origin.dataset
         frame: pd.DataFrame
         if is_table(given):
@@ -117,7 +118,21 @@ class Exports(AuditedData):
         # Of rows that were dropped the names are not known.
         return frame if self.identity is None or len(self.identity) != len(frame) else frame.set_index(self.identity)
 
-    def _exported(self, whole: Any, label: str) -> dict[str, tuple[Any, Any]]:
+    def _guessed(self, examples: Examples) -> tuple[IntArray, IntArray] | None:
+        """Rows without a label and the classes suggested for them; None where there are none, or nothing says any."""
+        from dataaudit.findings.unlabelled import suggest, without_label
+
+        try:
+            new = without_label(examples)
+            if new is None:
+                return None
+            seed = int(self.settings.get("seed") or 0)
+            guessed = suggest(new, examples, self._model, len(self.class_names), seed, False)
+        except (DataError, ModelError):
+            return None
+        return examples.unlabelled, guessed[0]
+
+    def _exported(self, whole: Any, label: str, examples: Examples) -> dict[str, tuple[Any, Any]]:
         from datasets import Value
 
         from dataaudit.data import export
@@ -135,8 +150,11 @@ class Exports(AuditedData):
         spelled = export.class_values(
             export.label_array(whole, label), feature, self.labels, kept, len(self.class_names)
         )
-        suggested = self._suggested()
-        suggestions = export.spread(suggested, kept, total, suggested < 0)
+        suggested, of = self._suggested(), kept
+        guessed = self._guessed(examples)
+        if guessed is not None:
+            suggested, of = np.concatenate([suggested, guessed[1]]), np.concatenate([kept, guessed[0]])
+        suggestions = export.spread(suggested, of, total, suggested < 0)
         columns["suggested_label"] = spelled.take(suggestions), feature
         if self._has_predictions:
             probability = self.error_probability()
@@ -163,7 +181,7 @@ class Exports(AuditedData):
         """Return the data set without the label errors that the audit flags, `mislabeled("auto")`.
 
         What people decided is followed by `apply`. Rows that the audit dropped as unusable are left out whatever the
-        policy.
+        policy. Those without a label stay, with weight 0.
 
         Parameters
         ----------
@@ -218,7 +236,7 @@ class Exports(AuditedData):
             given = self.labels[np.searchsorted(self.rows, flagged_rows)]
             other = (suggested >= 0) & (suggested != given)
             changed, classes, out = flagged_rows[other], suggested[other], flagged_rows[~other]
-        kept = np.setdiff1d(self.rows, out, assume_unique=True)
+        kept = np.union1d(np.setdiff1d(self.rows, out, assume_unique=True), self._without_label())
         changes = Changes(kept, changed, classes, card=summary_of(self, policy, len(changed), len(out)))
         return corrected(examples, (self.rows, self.labels), changes)
 
@@ -229,8 +247,15 @@ class Exports(AuditedData):
         weight = 1 - np.where(np.isnan(probability), 0.0, probability)
         none = np.zeros(0, np.int64)
         card = summary_of(self, "weight", 0, 0)
-        changes = Changes(self.rows, none, none, weight.astype(np.float32), card)
+        kept = np.union1d(self.rows, self._without_label())
+        every = np.zeros(len(kept))
+        every[np.searchsorted(kept, self.rows)] = weight
+        changes = Changes(kept, none, none, every.astype(np.float32), card)
         return corrected(examples, (self.rows, self.labels), changes)
+
+    def _without_label(self) -> IntArray:
+        """Rows of the data set that have no label, ascending."""
+        return np.asarray(self.settings.get("unlabelled_rows", ()), np.int64)
 
     @property
     def _has_predictions(self) -> bool:

@@ -5,25 +5,20 @@ The adapters import their package on use: importing this package loads none of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dataaudit.data.derived import STREAM, SubsetExamples
+from dataaudit.data.adapters import Reading, adapted, refuse
+from dataaudit.data.derived import STREAM, labelled
 from dataaudit.data.examples import Examples, Origin
 from dataaudit.data.inspection import Inspection, inspect
 from dataaudit.data.kinds import is_a
-from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.data.labels import no_label_values
+from dataaudit.errors import SettingError, did_you_mean
 
 __all__ = ["Examples", "Inspection", "as_examples", "inspect"]
-
-TAKEN = (
-    "(inputs, labels) arrays, a pandas DataFrame, a torch map-style Dataset of (x, y), "
-    "a Hugging Face Dataset or DatasetDict, or an Examples"
-)
-"""Kinds of data sets that `as_examples` takes, for error messages."""
 
 
 def as_examples(
@@ -35,6 +30,8 @@ def as_examples(
     key: Any = None,
     exclude: Any = None,
     transform: Callable[[Any], Any] | None = None,
+    resize: int | tuple[int, int] | None = None,
+    unlabelled: Any = None,
     lenient: bool = False,
     folder: str | Path | None = None,
     progress: bool = False,
@@ -47,10 +44,12 @@ def as_examples(
     dataset
         One of
 
-        - ``(inputs, labels)``: inputs [n, ...] as a NumPy array or memmap, a torch tensor, nested lists or a
-          DataFrame; labels [n];
-        - a pandas DataFrame;
-        - a torch map-style ``Dataset`` yielding (x, y);
+        - ``(inputs, labels)``: inputs [n, ...] as a NumPy array, memmap, masked array or matrix, a torch tensor, a
+          sparse matrix of scipy or torch, nested lists, a list of texts, of pairs of texts or of PIL images, a
+          DataFrame, or a column of pandas, polars, pyarrow or Hugging Face; labels [n] likewise;
+        - a list of (x, y), or of dictionaries;
+        - a DataFrame of pandas or polars, or a pyarrow Table;
+        - a torch map-style ``Dataset`` yielding (x, y), or any object with a length and rows by index that does;
         - a Hugging Face ``Dataset``, or a ``DatasetDict`` with `split`;
         - a Hugging Face ``IterableDataset`` (or a dictionary of them) with `folder`;
         - an object that keeps the laws of `Examples`, returned as it is.
@@ -68,8 +67,13 @@ def as_examples(
     transform
         Applied to one input at a time (a PIL image, an array, a text; a dict for a DataFrame's row) whenever
         it is read; returns an array or a tensor.
+    resize
+        Pixels a side, or (height, width), to which images are brought whenever they are read.
+    unlabelled
+        Value, or list of values, that means "no label", beside None and NaN, which always do, and -1 for a
+        ``ClassLabel``. Such rows are left out, and counted in the notes.
     lenient
-        Whether rows without a label are left out; otherwise they are an error.
+        Whether rows that cannot be read, and labels that cannot be right, are left out; otherwise they are an error.
     folder
         Where a stream is stored, in one pass; it is then a data set on disk.
     progress
@@ -110,7 +114,7 @@ def as_examples(
         dataset, split = _choose_split(dataset, split), None
     notes: list[str] = []
     if is_a(dataset, "datasets", "IterableDataset") and folder is not None:
-        _refuse("a Hugging Face IterableDataset", split=split)
+        refuse("a Hugging Face IterableDataset", split=split)
         from dataaudit.data.streams import stored_stream
 
         # Of a stream its columns are what is stored.
@@ -118,68 +122,23 @@ def as_examples(
         stored = Path(folder) / STREAM
         dataset, notes = stored_stream(dataset, stored, label, inputs, progress, key, exclude)
         exclude = None
-    columns = {"label": label, "inputs": inputs, "key": key, "exclude": exclude}
-    examples: Examples = _adapted(dataset, split, columns, {"transform": transform, "lenient": lenient}, raw)
+    reading = Reading(label, inputs, key, exclude, transform, lenient, no_label_values(unlabelled), raw)
+    examples = adapted(dataset, split, reading)
     if isinstance(dataset, Examples):
-        return examples
-    examples.origin = Origin(dataset, chosen, **columns, transform=transform, splits=splits)
+        refuse("an Examples", resize=resize, unlabelled=unlabelled)
+        return labelled(examples)
+    if resize is not None:
+        from dataaudit.data.images import resized
+
+        resized(examples, resize, transform)
+    origin = Origin(dataset, chosen, **reading.columns, transform=transform, resize=resize, unlabelled=unlabelled)
+    examples.origin = replace(origin, splits=splits)
     examples.notes = (*examples.notes, *notes)
     if examples.identity is None:
         from dataaudit.data.image_files import files_of
 
         examples.identity = files_of(dataset, examples.columns)
-    return examples if (examples.labels >= 0).all() else SubsetExamples(examples, np.flatnonzero(examples.labels >= 0))
-
-
-def _adapted(dataset: Any, split: str | None, columns: dict[str, Any], options: dict[str, Any], raw: bool) -> Examples:
-    """Examples of one adapter, with labels of -1 where lenient."""
-    if is_a(dataset, "pandas", "DataFrame"):
-        _refuse("a pandas DataFrame", split=split)
-        from dataaudit.data.tables import TableExamples
-
-        return TableExamples(dataset, **columns, **options)
-    if isinstance(dataset, (tuple, list)):
-        _refuse("(inputs, labels) arrays", split=split, label=columns["label"])
-        return _from_pair(dataset, columns, options, raw)
-    if is_a(dataset, "datasets", "Dataset"):
-        _refuse("a Hugging Face Dataset", split=split)
-        from dataaudit.data.huggingface import HuggingFaceExamples
-
-        return HuggingFaceExamples(dataset, **columns, **options)
-    if isinstance(dataset, Examples):
-        _refuse("an Examples", split=split, **columns, transform=options["transform"])
-        return dataset
-    _refuse_without_length(dataset)
-    if is_a(dataset, "torch.utils.data", "Dataset"):
-        _refuse("a torch Dataset", split=split, **columns)
-        from dataaudit.data.torch import TorchExamples
-
-        return TorchExamples(dataset, **options)
-    if is_a(dataset, "torch.utils.data", "DataLoader"):
-        raise DataError("a torch DataLoader", "the data set behind it", "pass loader.dataset")
-    raise DataError(
-        f"a data set of type {type(dataset).__module__}.{type(dataset).__qualname__}",
-        TAKEN,
-        "convert it to one of these",
-    )
-
-
-def _from_pair(pair: Sequence[Any], columns: dict[str, Any], options: dict[str, Any], raw: bool) -> Examples:
-    if len(pair) != 2:
-        raise DataError(
-            f"a {type(pair).__name__} of {len(pair)} items",
-            "the pair (inputs, labels), or " + TAKEN.partition(", ")[2],
-            "pass (inputs, labels), each with one entry an example",
-        )
-    inputs, labels = pair
-    if is_a(inputs, "pandas", "DataFrame"):
-        from dataaudit.data.tables import TableExamples
-
-        return TableExamples(inputs, labels, **columns, **options)
-    _refuse("(inputs, labels) arrays", **columns)
-    from dataaudit.data.arrays import ArrayExamples
-
-    return ArrayExamples(inputs, labels, **options, raw=raw)
+    return labelled(examples)
 
 
 def _choose_split(splits: Any, split: str | None) -> Any:
@@ -194,36 +153,3 @@ def _choose_split(splits: Any, split: str | None) -> Any:
             f"split={split!r}", f"a split of the {type(splits).__name__}", did_you_mean(split, list(splits))
         )
     return splits[split]
-
-
-def _refuse(kind: str, **options: Any) -> None:
-    """Raise for options that mean nothing for this kind of data set."""
-    given = [name for name, value in options.items() if value is not None]
-    if given:
-        named = ", ".join(f"{name}=" for name in given)
-        raise SettingError(f"{named} for {kind}", "only options that apply to it", f"leave out {named}")
-
-
-def _refuse_without_length(dataset: Any) -> None:
-    if is_a(dataset, "datasets", "IterableDataset"):
-        raise DataError(
-            "a Hugging Face IterableDataset, which has no length and no rows by index",
-            "a folder to store it in, in one pass",
-            "pass cache='folder' to score, or load it with streaming=False",
-        )
-    streams = is_a(dataset, "torch.utils.data", "IterableDataset")
-    indexed = is_a(dataset, "torch.utils.data", "Dataset") or isinstance(dataset, Iterable)
-    if streams or (indexed and not _has_length(dataset)):
-        raise DataError(
-            f"a data set without length ({type(dataset).__name__})",
-            "a data set with a length whose rows can be read by index",
-            "load it whole (a map-style Dataset, or streaming=False), or collect its rows into arrays",
-        )
-
-
-def _has_length(dataset: Any) -> bool:
-    try:
-        len(dataset)
-    except (TypeError, NotImplementedError):
-        return False
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,22 @@ import numpy as np
 from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.kinds import is_a, is_image, is_tensor
+from dataaudit.data.images import common_channels, probed_rows, row_pixels
+from dataaudit.data.kinds import dimensions, is_a, is_image, is_tensor
 from dataaudit.data.labels import check_lengths, encode_labels, label_values
-from dataaudit.data.rows import NUMBERS, as_array, transformed_rows
+from dataaudit.data.rows import NUMBERS, RESIZE, as_array, as_input, stack, transformed_rows
 from dataaudit.data.texts import as_texts
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, RowError
 
-_ADVICE = "name numbers only, or turn each row into numbers with transform="
+ADVICE = "name numbers only, or turn each row into numbers with transform="
 
 
 class ArrayExamples(Examples):
     """An array of inputs [n, ...], kept by reference, and labels [n]; see `dataaudit.data.as_examples`.
 
     Inputs are a NumPy array or memmap, a torch tensor (on any device), nested lists or a pandas Series. Without
-    `transform` they are texts [n], or numbers of at least two dimensions; `raw` ones may be of any type.
+    `transform` they are texts [n], PIL images [n], or numbers of at least two dimensions; masked ones are NaN.
+    `raw` ones may be of any type.
     """
 
     source = "arrays"
@@ -36,6 +38,7 @@ class ArrayExamples(Examples):
         transform: Callable[[Any], Any] | None = None,
         lenient: bool = False,
         raw: bool = False,
+        unlabelled: tuple[Any, ...] | None = None,
     ) -> None:
         self._inputs = _listed(inputs) if raw and isinstance(inputs, (list, tuple)) else _indexable(inputs)
         self.transform = transform
@@ -44,15 +47,41 @@ class ArrayExamples(Examples):
         named = next((part for part in (inputs, labels) if is_a(part, "pandas", "Series")), None)
         self.identity = None if named is None else _names(named)
         check_lengths(len(self._inputs), len(values))
-        super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
+        super().__init__(*encode_labels(values, None, lenient, self.task, unlabelled))
         self._text = transform is None and _are_texts(self._inputs)
-        if transform is None and not self._text and not raw:
+        self._images = not raw and _are_images(self._inputs)
+        self._channels = 3
+        if self._images and transform is None:
+            self._channels = common_channels(self._probed(lenient))
+        elif transform is None and not self._text and not raw:
             check_numbers(self._inputs)
+
+    @property
+    def channels(self) -> int | None:
+        """Channels with which images are read; None where inputs are none."""
+        return self._channels if self._images else None
+
+    def _probed(self, lenient: bool) -> Iterator[Any]:
+        for row in probed_rows(len(self)).tolist():
+            if is_image(self._inputs[row]):
+                yield self._inputs[row]
+            elif not lenient:
+                self._image(row)
+
+    def _image(self, row: int) -> Any:
+        image = self._inputs[row]
+        if not is_image(image):
+            raise RowError(
+                f"no image in row {row} ({type(image).__name__})",
+                "a PIL image in every row",
+                "drop that row, for example with on_bad_rows='drop'",
+            )
+        return image
 
     @property
     def array(self) -> AnyArray | None:
         """All inputs without a copy, where they are a NumPy array or memmap and no transform stands before them."""
-        plain = self.transform is None and not self._text
+        plain = self.transform is None and not self._text and not self._images
         return self._inputs if plain and isinstance(self._inputs, np.ndarray) else None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,9 +103,18 @@ class ArrayExamples(Examples):
         """`read` for at least one row."""
         if self._text:
             return as_texts(self._inputs[indices])
-        if self.transform is None:
-            return as_array(_take(self._inputs, indices))
-        return transformed_rows(self.transform, self._inputs.__getitem__, indices)
+        if self.transform is not None:
+            return transformed_rows(self.transform, self._image if self._images else self._inputs.__getitem__, indices)
+        if self._images:
+            return stack(
+                [row_pixels(self._image(row), self._channels, row) for row in indices.tolist()], indices, RESIZE
+            )
+        return as_array(_take(self._inputs, indices))
+
+
+def _are_images(inputs: Any) -> bool:
+    """Tell whether an array [n] holds PIL images."""
+    return isinstance(inputs, np.ndarray) and inputs.dtype == object and inputs.ndim == 1 and any(map(is_image, inputs))
 
 
 def _names(column: Any) -> Any:
@@ -95,40 +133,43 @@ def _take(inputs: Any, indices: IntArray) -> Any:
 
 def _indexable(inputs: Any) -> Any:
     """Inputs with a length and rows; arrays and tensors themselves, never a copy of them."""
-    name = type(inputs).__name__
-    sparse = type(inputs).__module__.startswith("scipy.sparse")
-    if is_tensor(inputs):
-        import torch
-
-        sparse = inputs.layout != torch.strided
-    if sparse:
-        raise DataError(
-            f"sparse inputs ({name})",
-            "dense rows",
-            "pass inputs.toarray() (to_dense() in torch) if it fits, or reduce the features first, "
-            "for example with TruncatedSVD",
-        )
-    if isinstance(inputs, np.ma.MaskedArray) and np.ma.is_masked(inputs):
-        raise DataError("masked inputs", "a value in every place", "fill them: inputs.filled(...)")
-    if is_a(inputs, "pandas", "Series"):
+    if isinstance(inputs, np.ma.MaskedArray):
+        inputs = _unmasked(inputs)
+    elif isinstance(inputs, np.matrix):
+        inputs = np.asarray(inputs)
+    elif type(inputs).__module__.split(".")[0] == "pandas" and dimensions(inputs) == 1:
         inputs = inputs.to_numpy()
     elif isinstance(inputs, (list, tuple)):
         inputs = _from_list(inputs)
     elif not (is_tensor(inputs) or isinstance(inputs, np.ndarray)):
         raise DataError(
-            f"inputs of type {type(inputs).__module__}.{name}",
-            "a NumPy array or memmap, a torch tensor, nested lists, a DataFrame or a Series",
+            f"inputs of type {type(inputs).__module__}.{type(inputs).__name__}",
+            "an array, a tensor, a sparse matrix, nested lists, texts, a DataFrame or a column",
             "convert them, for example with numpy.asarray(...)",
         )
+    if isinstance(inputs, np.ndarray) and inputs.dtype == object and inputs.size:
+        inputs = _of_objects(inputs)
     if inputs.ndim == 0:
         raise DataError("inputs without dimensions", "an array [n, ...]", "pass one entry an example")
     return inputs
 
 
+def _unmasked(inputs: Any) -> AnyArray:
+    """Values of a masked array, NaN where one is masked."""
+    if not np.ma.is_masked(inputs):
+        return np.asarray(inputs.data)
+    if inputs.dtype.kind not in NUMBERS:
+        raise DataError("masked inputs that are no numbers", "a value in every place", "fill them: inputs.filled(...)")
+    # Half precision is widened when it is read.
+    wide = inputs if inputs.dtype.kind == "f" else inputs.astype(np.float64)
+    return np.asarray(wide.filled(np.nan))
+
+
 def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
-    if inputs and (is_image(inputs[0]) or isinstance(next((row for row in inputs if row is not None), None), str)):
+    whole = any(is_image(row) or isinstance(row, (str, bytes)) for row in inputs)
+    if whole or _are_pictures(inputs):
         # np.asarray would make one array of all images, channels last, and give every text the longest one's room.
-        return _listed(inputs)
+        return _listed([_picture(row) if isinstance(row, np.ndarray) else row for row in inputs])
     try:
         return np.asarray([as_array(row) if is_tensor(row) else row for row in inputs])
     except ValueError as error:
@@ -147,19 +188,57 @@ def _listed(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
     return listed
 
 
+def _are_pictures(inputs: Sequence[Any]) -> bool:
+    """Tell whether rows are 8-bit pixels of several sizes."""
+    pixels = all(isinstance(row, np.ndarray) and row.dtype == np.uint8 and row.ndim in (2, 3) for row in inputs)
+    return pixels and len({row.shape for row in inputs}) > 1
+
+
+def _picture(pixels: AnyArray) -> Any:
+    """PIL image of pixels [H, W] or [H, W, c] with c of 1, 3 or 4."""
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
+        raise DataError(
+            f"8-bit pixels of shape {pixels.shape} among others",
+            "[height, width], or [height, width, channels] with 1, 3 or 4 channels, where sizes differ",
+            "turn the channels to the end: pixels.transpose(1, 2, 0)",
+        )
+    from PIL import Image
+
+    return Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+
+def _of_objects(inputs: AnyArray) -> AnyArray:
+    """Objects as what they hold: numbers, or arrays and lists of one shape; others as they are."""
+    if inputs.ndim == 1 and any(isinstance(row, str) or is_image(row) for row in inputs):
+        return inputs
+    if any(is_tensor(row) or isinstance(row, (np.ndarray, list, tuple)) for row in inputs.flat):
+        indices = np.arange(len(inputs))
+        return stack([as_input(row, number, ADVICE) for number, row in enumerate(inputs)], indices)
+    try:
+        numbers = np.asarray([np.nan if _is_gap(value) else value for value in inputs.flat]).reshape(inputs.shape)
+    except (TypeError, ValueError):
+        return inputs
+    return numbers if numbers.dtype.kind in NUMBERS else inputs
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
 def _are_texts(inputs: Any) -> bool:
-    """Tell whether an array [n] holds strings, None perhaps among them."""
+    """Tell whether an array [n] holds strings, gaps and other values perhaps among them."""
     if not isinstance(inputs, np.ndarray) or inputs.ndim != 1 or inputs.dtype.kind not in "OUT":
         return False
-    return inputs.dtype.kind in "UT" or isinstance(next((row for row in inputs if row is not None), None), str)
+    return inputs.dtype.kind in "UT" or any(isinstance(row, str) for row in inputs)
 
 
 def check_numbers(inputs: Any) -> None:
     """Raise a `DataError` unless an array or a tensor holds numbers in at least two dimensions."""
-    if inputs.dtype == object and len(inputs) and is_image(inputs[0]):
-        raise DataError("a list of PIL images", "arrays", "pass transform=dataaudit.data.images.to_pixels with it")
+    holds_bytes = inputs.dtype == object and any(isinstance(row, bytes) for row in inputs)
+    if holds_bytes or (not is_tensor(inputs) and inputs.dtype.kind == "S"):
+        raise DataError("bytes", "texts or numbers", "decode them: [text.decode() for text in texts]")
     if inputs.is_complex() if is_tensor(inputs) else inputs.dtype.kind not in NUMBERS:
-        raise DataError(f"inputs of type {inputs.dtype}", "numbers", _ADVICE)
+        raise DataError(f"inputs of type {inputs.dtype}", "numbers", ADVICE)
     if inputs.ndim < 2:
         raise DataError(
             f"inputs of shape {tuple(inputs.shape)}",

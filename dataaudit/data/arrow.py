@@ -17,6 +17,8 @@ def kind_of(feature: Any) -> str:
     """Kind of a Hugging Face feature: "class", "image", "number", "list" (of numbers), "text" or "other"."""
     import datasets
 
+    if feature is None:
+        return "other"
     if isinstance(feature, datasets.ClassLabel):
         return "class"
     if isinstance(feature, datasets.Image):

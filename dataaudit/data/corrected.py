@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.card import carded
+from dataaudit.data.containers import as_it_came, is_columns, is_pairs, is_records, is_row_by_row, taken, unzipped
 from dataaudit.data.examples import Examples
 from dataaudit.data.export import as_dataset, with_column, with_labels
-from dataaudit.data.kinds import is_a, is_table, is_tensor
+from dataaudit.data.kinds import is_a, is_table
 from dataaudit.errors import DataError
 
 
@@ -48,7 +50,10 @@ def corrected(examples: Examples, known: tuple[IntArray, IntArray], changes: Cha
     """
     origin = examples.origin
     dataset: Any = None if origin is None else origin.dataset
-    if origin is not None and is_a(dataset, "datasets", "Dataset"):
+    if is_records(dataset):
+        frame = _frame(pd.DataFrame(list(dataset)), examples, known, changes)
+        return type(dataset)(frame.to_dict("records"))
+    if origin is not None and (is_a(dataset, "datasets", "Dataset") or is_columns(dataset)):
         whole, label = as_dataset(examples)
         whole = with_labels(whole, label, changes.rows, changes.classes, known, len(examples.class_names))
         if changes.weights is not None:
@@ -56,19 +61,23 @@ def corrected(examples: Examples, known: tuple[IntArray, IntArray], changes: Cha
             spread[changes.kept] = changes.weights
             whole = with_column(whole, "weight", spread)
         whole = whole if len(changes.kept) == len(whole) else whole.select(changes.kept)
+        if is_columns(dataset):
+            return as_it_came(whole, dataset)
         if origin.splits is not None:
             whole = type(origin.splits)({**origin.splits, str(origin.split): whole})
         return carded(whole, changes.card) if changes.card else whole
     if is_table(dataset):
-        values = _relabelled(dataset[examples.label_column], known, changes, examples)
-        frame = dataset.iloc[changes.kept].copy(deep=False)
-        frame[examples.label_column] = values
-        return frame if changes.weights is None else frame.assign(weight=changes.weights)
+        return _frame(dataset, examples, known, changes)
+    if is_pairs(dataset):
+        inputs, labels = unzipped(dataset)
+        parts = (taken(inputs, changes.kept), _relabelled(labels, known, changes, examples))
+        extra = () if changes.weights is None else (changes.weights.tolist(),)
+        return type(dataset)(zip(*parts, *extra, strict=True))
     if isinstance(dataset, (tuple, list)):
         inputs, labels = dataset
-        parts = (_taken(inputs, changes.kept), _relabelled(labels, known, changes, examples))
+        parts = (taken(inputs, changes.kept), _relabelled(labels, known, changes, examples))
         return parts if changes.weights is None else (*parts, changes.weights)
-    if is_a(dataset, "torch.utils.data", "Dataset"):
+    if is_a(dataset, "torch.utils.data", "Dataset") or is_row_by_row(dataset):
         from dataaudit.data.torch import CorrectedDataset
 
         return CorrectedDataset(dataset, changes.kept, _by_position(examples, known, changes), changes.weights)
@@ -77,6 +86,14 @@ def corrected(examples: Examples, known: tuple[IntArray, IntArray], changes: Cha
         "a Hugging Face data set, a DataFrame, (inputs, labels) or a torch data set",
         "select from your own data set by audit.rows, audit.labels and audit.suggested",
     )
+
+
+def _frame(frame: Any, examples: Examples, known: tuple[IntArray, IntArray], changes: Changes) -> Any:
+    """A DataFrame, changed."""
+    values = _relabelled(frame[examples.label_column], known, changes, examples)
+    changed = frame.iloc[changes.kept].copy(deep=False)
+    changed[examples.label_column] = values
+    return changed if changes.weights is None else changed.assign(weight=changes.weights)
 
 
 def _first(known: tuple[IntArray, IntArray], classes: int) -> IntArray:
@@ -105,23 +122,8 @@ def _relabelled(labels: Any, known: tuple[IntArray, IntArray], changes: Changes,
     """Labels of the rows that stay, of the type that they have."""
     take = np.arange(len(labels))
     take[changes.rows] = _carriers(examples, known, changes.classes)
-    taken = _taken(labels, take[changes.kept])
-    return taken.set_axis(labels.index[changes.kept]) if hasattr(taken, "set_axis") else taken
-
-
-def _taken(values: Any, rows: IntArray) -> Any:
-    """Rows of an array, a tensor, a list or what pandas holds; all of them are no copy."""
-    if len(rows) == len(values) and (rows == np.arange(len(values))).all():
-        return values
-    if hasattr(values, "iloc"):
-        return values.iloc[rows]
-    if is_tensor(values):
-        import torch
-
-        return values[torch.tensor(rows, device=values.device)]
-    if isinstance(values, np.ndarray):
-        return values[rows]
-    return type(values)(values[row] for row in rows.tolist()) if isinstance(values, (list, tuple)) else values[rows]
+    chosen = taken(labels, take[changes.kept])
+    return chosen.set_axis(labels.index[changes.kept]) if hasattr(chosen, "set_axis") else chosen
 
 
 def _by_position(examples: Examples, known: tuple[IntArray, IntArray], changes: Changes) -> Mapping[int, int]:

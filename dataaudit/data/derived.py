@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,22 @@ class DerivedExamples(Examples):
         self.whole, self.source = whole, whole.source
         self.columns, self.class_columns, self.label_column = whole.columns, whole.class_columns, whole.label_column
         self.transform, self.origin, self.notes = whole.transform, whole.origin, whole.notes
-        self.task = whole.task
+        self.task, self.tokenised = whole.task, whole.tokenised
         self.identity = whole.identity
 
     @property
     def dropped(self) -> IntArray:
         """Rows of the caller's data set that were left out, ascending."""
         return self.whole.dropped
+
+    def original(self, indices: IntArray) -> IntArray:
+        """Rows of the caller's data set that the rows `indices` [b] are, for messages."""
+        return self.whole.original(indices)
+
+    @property
+    def unlabelled(self) -> IntArray:
+        """Rows of the caller's data set that have no label, ascending."""
+        return self.whole.unlabelled
 
 
 class StoredExamples(DerivedExamples):
@@ -54,14 +64,45 @@ class StoredExamples(DerivedExamples):
         """Rows of the array."""
         return self._array[indices]
 
+    def read_tokens(self, indices: IntArray, names: Sequence[str]) -> tuple[AnyArray, IntArray]:
+        """Token values of the rows."""
+        return self.whole.read_tokens(indices, names)
 
-class SubsetExamples(DerivedExamples):
-    """Rows of another data set, read from it on demand: positions `rows` in it, ascending, int64 [n].
 
-    Labels of `whole` may be -1 where they are missing, in rows that are left out. At least two classes must be left.
+class SelectedExamples(DerivedExamples):
+    """Rows of another data set, read from it on demand: positions `rows` in it, int64 [n]."""
+
+    def __init__(self, whole: Examples, rows: IntArray, labels: IntArray) -> None:
+        super().__init__(whole, labels)
+        self.rows = rows
+        self.identity = None if whole.identity is None else whole.identity.take(rows)
+
+    def original(self, indices: IntArray) -> IntArray:
+        """Rows of the caller's data set that the rows `indices` [b] are, for messages."""
+        return self.whole.original(self.rows[indices])
+
+    def show(self, index: int) -> Any:
+        """Row `index` of those selected."""
+        return self.whole.show(int(self.rows[index]))
+
+    def read_rows(self, indices: IntArray) -> Any:
+        """`read` for at least one row."""
+        return self.whole.read(self.rows[indices])
+
+    def read_sparse(self, indices: IntArray) -> Any:
+        """Rows as a sparse matrix, where the whole is one."""
+        return self.whole.read_sparse(self.rows[indices])
+
+    def read_tokens(self, indices: IntArray, names: Sequence[str]) -> tuple[AnyArray, IntArray]:
+        """Token values of the rows."""
+        return self.whole.read_tokens(self.rows[indices], names)
+
+
+class SubsetExamples(SelectedExamples):
+    """Rows of another data set that can be used: positions `rows` in it, ascending, int64 [n].
+
+    Labels of `whole` may be below 0, see `Examples`, in rows that are left out. At least two classes must be left.
     """
-
-    rows: IntArray
 
     def __init__(self, whole: Examples, rows: IntArray) -> None:
         if isinstance(whole, SubsetExamples):
@@ -76,22 +117,25 @@ class SubsetExamples(DerivedExamples):
                 "repair the data set, or drop rows yourself to see what is left",
             )
         labels.flags.writeable = False
-        super().__init__(whole, labels)
-        self.rows = rows
-        self.identity = None if whole.identity is None else whole.identity.take(rows)
+        super().__init__(whole, rows, labels)
 
     @property
     def dropped(self) -> IntArray:
         """Positions in the whole that are left out, ascending."""
         return np.setdiff1d(np.arange(len(self.whole)), self.rows, assume_unique=True)
 
-    def show(self, index: int) -> Any:
-        """Row `index` of those kept."""
-        return self.whole.show(int(self.rows[index]))
 
-    def read_rows(self, indices: IntArray) -> Any:
-        """`read` for at least one row."""
-        return self.whole.read(self.rows[indices])
+def labelled(examples: Examples) -> Examples:
+    """The rows that have a label that can be right: all, or a subset."""
+    known = examples.labels >= 0
+    return examples if known.all() else SubsetExamples(examples, np.flatnonzero(known))
+
+
+class UnlabelledExamples(SelectedExamples):
+    """Rows of another data set, at ascending positions `rows`, without labels: all are of its first class."""
+
+    def __init__(self, whole: Examples, rows: IntArray) -> None:
+        super().__init__(whole, rows, np.zeros(len(rows), np.int64))
 
 
 def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, Inspection]:

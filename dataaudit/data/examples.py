@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.types import IntArray
-from dataaudit.tasks.base import Task
+from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.tasks.base import MISSING, Task
 from dataaudit.tasks.classification import CLASSIFICATION
 
 
@@ -29,11 +29,14 @@ class Origin:
     exclude: Any = None
     transform: Callable[[Any], Any] | None = None
     splits: Any = None
+    resize: int | tuple[int, int] | None = None
+    unlabelled: Any = None
 
     @property
     def options(self) -> dict[str, Any]:
         """Options with which `dataset` is read again."""
-        return {name: getattr(self, name) for name in ("label", "inputs", "key", "exclude", "transform")}
+        names = ("label", "inputs", "key", "exclude", "transform", "resize", "unlabelled")
+        return {name: getattr(self, name) for name in names}
 
 
 class Examples(ABC):
@@ -52,7 +55,8 @@ class Examples(ABC):
     Parameters
     ----------
     labels
-        Given labels, int64 [n], positions in `class_names`, or as another `task` encodes them.
+        Given labels, int64 [n], positions in `class_names`, or as another `task` encodes them. An adapter gives
+        `MISSING` to rows without a label and `DAMAGED` to labels that cannot be right, below 0; both are left out.
     class_names
         Class names as the data set spells them, [C].
     """
@@ -74,6 +78,8 @@ class Examples(ABC):
     where that has nothing but positions. Not sent to other processes."""
     notes: Sequence[str] = ()
     """Notes on the inputs for a reader of the audit."""
+    tokenised: tuple[str, ...] = ()
+    """Names of the token values that the data set keeps, which `read_tokens` gives; empty where it keeps none."""
     task: Task = CLASSIFICATION
     """Kind of the labels."""
 
@@ -94,6 +100,16 @@ class Examples(ABC):
     def given(self) -> Examples:
         """The data set as its caller has it: a fingerprint is of its inputs. Itself, unless it is prepared."""
         return self
+
+    @property
+    def unlabelled(self) -> IntArray:
+        """Rows of the caller's data set that have no label, ascending."""
+        return np.flatnonzero(self.labels == MISSING) if self.labels.ndim == 1 else np.zeros(0, np.int64)
+
+    @property
+    def channels(self) -> int | None:
+        """Channels with which images are read; None where inputs are none."""
+        return None
 
     def __len__(self) -> int:
         """Number of examples n."""
@@ -121,6 +137,21 @@ class Examples(ABC):
     @abstractmethod
     def read_rows(self, indices: IntArray) -> Any:
         """`read` for at least one row."""
+
+    def original(self, indices: IntArray) -> IntArray:
+        """Rows of the caller's data set that the rows `indices` [b] are, for messages."""
+        return indices
+
+    def read_tokens(self, indices: IntArray, names: Sequence[str]) -> tuple[AnyArray, IntArray]:
+        """Token values called `names` of the rows; see `dataaudit.data.token_columns.TokenColumns`."""
+        raise NotImplementedError
+
+    def read_sparse(self, indices: IntArray) -> Any:
+        """Inputs of the rows as a sparse matrix of scipy, csr [b, d]; None where they are not sparse.
+
+        `read` gives the same values in an array.
+        """
+        return None
 
     @abstractmethod
     def show(self, index: int) -> Any:

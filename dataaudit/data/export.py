@@ -12,9 +12,12 @@ import pyarrow as pa
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.columns import listed
+from dataaudit.data.containers import as_hugging_face, is_columns, is_pairs, is_records, unzipped
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_a, is_tensor
+from dataaudit.data.labels import Declared, label_values, unmasked
 from dataaudit.data.rows import as_array
+from dataaudit.data.sparse import is_sparse
 from dataaudit.errors import DataError
 
 
@@ -26,18 +29,32 @@ def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
     """
     origin = examples.origin
     dataset: Any = None if origin is None else origin.dataset
+    if is_columns(dataset):
+        return as_hugging_face(dataset), str(examples.label_column)
+    if is_records(dataset):
+        dataset = pd.DataFrame(list(dataset))
     if is_a(dataset, "datasets", "Dataset"):
         return dataset.with_format(None), str(examples.label_column)
     if is_a(dataset, "pandas", "DataFrame"):
         return _of_frame(dataset), str(examples.label_column)
     if isinstance(dataset, (tuple, list)):
-        inputs, labels = dataset
-        labels = as_array(labels) if is_tensor(labels) else labels
+        inputs, labels = unzipped(dataset) if is_pairs(dataset) else dataset
+        given = label_values(labels)
+        labels = np.asarray(given.names, dtype=object)[given.values] if isinstance(given, Declared) else given
+        if is_columns(inputs) or is_a(inputs, "datasets", "Dataset"):
+            whole = as_hugging_face(inputs) if is_columns(inputs) else inputs.with_format(None)
+            return add_columns(whole, {"label": (pa.array(_plain(labels), from_pandas=True), None)}), "label"
         if is_a(inputs, "pandas", "DataFrame"):
             check_free(["label"], list(map(str, inputs.columns)))
             frame = inputs.copy(deep=False)
             frame["label"] = labels.to_numpy() if isinstance(labels, pd.Series) else labels
             return _of_frame(frame), "label"
+        if is_sparse(inputs):
+            raise DataError(
+                "an audit of a sparse matrix, which has no columns of Arrow's",
+                "a Hugging Face Dataset, a DataFrame or (inputs, labels) arrays",
+                "select from your own data set by audit.rows, audit.labels and audit.suggested",
+            )
         inputs = as_array(inputs) if is_tensor(inputs) else inputs
         columns = {"input": inputs, "label": labels}
         return datasets.Dataset.from_dict({name: _plain(values) for name, values in columns.items()}), "label"
@@ -50,10 +67,12 @@ def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
 
 def _plain(values: Any) -> Any:
     """Arrays and lists as `Dataset.from_dict` takes them."""
-    if isinstance(values, pd.Series):
+    if isinstance(values, (pd.Series, pd.Index, pd.api.extensions.ExtensionArray)):
         values = values.to_numpy()
-    if isinstance(values, np.ndarray) and values.dtype.kind in "OUT":
-        return values.tolist()
+    if isinstance(values, np.ma.MaskedArray):
+        values = unmasked(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "OUST":
+        return [None if value is None or value != value else value for value in values.tolist()]
     return list(values) if isinstance(values, (tuple, range)) else values
 
 
@@ -69,7 +88,8 @@ def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
 def add_columns(dataset: datasets.Dataset, columns: Mapping[str, tuple[pa.Array, Any]]) -> datasets.Dataset:
     """The data set with more columns, each an Arrow array with its feature; existing ones are not copied."""
     check_free(list(columns), dataset.column_names)
-    features = datasets.Features({name: feature for name, (_, feature) in columns.items()})
+    known = {name: feature or datasets.Value(str(array.type)) for name, (array, feature) in columns.items()}
+    features = datasets.Features(known)
     table = pa.table({name: array.cast(features.arrow_schema.field(name).type) for name, (array, _) in columns.items()})
     added = datasets.Dataset(table, info=datasets.DatasetInfo(features=features))
     return datasets.concatenate_datasets([dataset, added], axis=1)

@@ -12,8 +12,7 @@ from dataaudit.common import checks
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples
 from dataaudit.data.formats import TableFormat, read_table
-from dataaudit.data.images import Resize, common_channels, probed_rows
-from dataaudit.data.kinds import is_image
+from dataaudit.data.images import probed_rows
 from dataaudit.errors import DataError, RowError, SettingError, require
 
 IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
@@ -47,7 +46,7 @@ def open_data(
     unread = {name: None if table is None else getattr(table, name) for name in ("format", "delimiter", "encoding")}
     if isinstance(source, str) and source.startswith(HUB):
         _refuse(source, **unread)
-        return _sized(_of_hub(source.removeprefix(HUB), split), size, **options)
+        return as_examples(_of_hub(source.removeprefix(HUB), split), **options, resize=size)
     if not isinstance(source, (str, Path)):
         _refuse("standard input", split=split, size=size)
         return as_examples(read_table(source, table or TableFormat()), **options)
@@ -59,7 +58,7 @@ def open_data(
         return as_examples(frame, **options)
     _refuse(path, **unread)
     if not is_image_folder(path):
-        return _sized(_saved(path), size, split=split, **options)
+        return as_examples(_saved(path), split=split, **options, resize=size)
     # The columns of such a folder are called as Hugging Face calls them.
     other_label, other_inputs = (None if label == "label" else label), (None if inputs == ["image"] else inputs)
     _refuse(path, split=split, label=other_label, inputs=other_inputs, key=key, exclude=exclude)
@@ -98,17 +97,6 @@ def _of_hub(name: str, split: str | None) -> Any:
             "a data set of the Hugging Face hub, or a folder that load_dataset reads",
             "check its name, its splits and the network",
         ) from error
-
-
-def _sized(dataset: Any, size: int | None, **options: Any) -> Examples:
-    """Examples of a Hugging Face data set, whose images are brought to one size if that is named."""
-    plain = as_examples(dataset, **options)
-    if size is None:
-        return plain
-    shown = [image for image in _probed(plain, bool(options.get("lenient"))) if is_image(image)]
-    if not shown:
-        raise SettingError(f"size={size} for inputs that are no images", "options that apply to them", "drop size=")
-    return as_examples(dataset, **options, transform=Resize(size, "L" if common_channels(shown) == 1 else "RGB"))
 
 
 def _probed(examples: Examples, lenient: bool) -> Iterator[Any]:
@@ -157,7 +145,7 @@ def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool) -> Exa
 
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
     dataset = datasets.Dataset.from_dict({"image": list(map(str, files)), "label": labels}, features=features)
-    plain = _sized(dataset, size, lenient=lenient)
+    plain = as_examples(dataset, lenient=lenient, resize=size)
     plain.identity = pd.Index([file.relative_to(path).as_posix() for file in files], name="file")
     sizes = set() if size is not None or raw else {image.size for image in _probed(plain, lenient)}
     if len(sizes) > 1:

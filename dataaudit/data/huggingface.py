@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,16 +14,17 @@ import pandas as pd
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrow import dense, kind_of, mixed, numbers, views, wide
 from dataaudit.data.chunks import ChunkedRows
+from dataaudit.data.column_notes import notes_on_columns
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
 from dataaudit.data.identity import identity_of
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
-from dataaudit.data.labels import NoLabels, encode_labels
+from dataaudit.data.labels import Declared, NoLabels, check_lengths, encode_labels, label_values
 from dataaudit.data.row_numbers import without_ids
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
 from dataaudit.data.texts import as_texts
+from dataaudit.data.token_columns import IDS, MADE, TokenColumns
 from dataaudit.errors import DataError, RowError, require
-from dataaudit.tasks.base import Task
 
 
 class HuggingFaceExamples(Examples):
@@ -46,6 +48,7 @@ class HuggingFaceExamples(Examples):
     def __init__(
         self,
         dataset: datasets.Dataset,
+        labels: Any = None,
         *,
         label: Any = None,
         inputs: Any = None,
@@ -53,14 +56,10 @@ class HuggingFaceExamples(Examples):
         exclude: Any = None,
         transform: Callable[[Any], Any] | None = None,
         lenient: bool = False,
+        unlabelled: tuple[Any, ...] | None = None,
     ) -> None:
-        if dataset.format["type"] == "custom":
-            raise DataError(
-                "a data set with a transform of its own (set_transform)",
-                "plain rows",
-                "pass dataset.with_format(None), and the function as transform=",
-            )
         features = dataset.features
+        label = label if labels is None else NoLabels(len(dataset))
         label, chosen = choose_features(features, label, inputs, key, exclude)
         if inputs is None and transform is None and {kind_of(features[name]) for name in chosen} == {"number"}:
             chosen, self.notes = without_ids(chosen, partial(_column, dataset))
@@ -68,12 +67,16 @@ class HuggingFaceExamples(Examples):
         self._features = features
         self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
         self.transform = transform
-        self._kind = self._kind_of_inputs()
-        super().__init__(*_labels_of(dataset, label, lenient, self.task))
+        self._tokens = TokenColumns(dataset) if kind_of(features.get(IDS)) == "list" else None
+        self.tokenised = () if self._tokens is None else self._tokens.names
+        self._kind = self._kind_of_inputs(inputs is None)
+        values = label_values(labels, self.task) if labels is not None else _labels_of(dataset, label)
+        check_lengths(len(dataset), len(values))
+        super().__init__(*encode_labels(values, None, lenient, self.task, unlabelled))
         self.label_column = None if isinstance(label, NoLabels) else label
-        if key is not None:
-            names = pd.Index(_column(dataset, key), name=str(key))
-            self.identity = identity_of(names, f"key={key!r}", "name another column")
+        self.identity = names_of(dataset, key)
+        if self._kind in ("number", "mixed"):
+            self.notes = [*self.notes, *notes_on_columns(chosen, partial(_column, dataset), self.labels)]
         self._view = dataset.select_columns(chosen).with_format("arrow")
         self._plain = dataset.select_columns(chosen).with_format(None)
         rounded = self._kind == "number" and any(wide(features[name]) for name in chosen)
@@ -97,6 +100,11 @@ class HuggingFaceExamples(Examples):
             return None
         return chunks[0] if len(chunks) == 1 else ChunkedRows(chunks)
 
+    @property
+    def channels(self) -> int | None:
+        """Channels with which images are read; None where inputs are none."""
+        return self._channels if self._kind == "image" else None
+
     def show(self, index: int) -> Any:
         """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""
         return self._row(index) if self._kind == "number" else self._value(index)
@@ -110,12 +118,14 @@ class HuggingFaceExamples(Examples):
                 if not lenient:
                     raise
 
-    def _kind_of_inputs(self) -> str:
-        """Kind of all inputs together: "image", "number", "list", "text", "mixed", or (for a transform) "other"."""
+    def _kind_of_inputs(self, inferred: bool) -> str:
+        """Kind of all inputs together: "image", "number", "list", "tokens", "text", "mixed", or "other"."""
         kinds = [kind_of(self._features[name]) for name in self.columns]
         if set(kinds) <= {"number", "class"}:
             # Positions of a ClassLabel are numbers when they are named as inputs.
             return "number" if set(kinds) == {"number"} or self.transform is None else "other"
+        if self.transform is None and self.columns == (IDS,) and self._tokens is not None:
+            return "tokens" if inferred or not self._tokens.alike else "list"
         if len(kinds) == 1 and (self.transform is not None or kinds[0] in ("image", "list", "text")):
             return kinds[0]
         if self.transform is not None:
@@ -143,11 +153,19 @@ class HuggingFaceExamples(Examples):
             return stack(pixels, indices, RESIZE)
         if self._kind == "list":
             return dense(table[self.columns[0]], indices)
+        if self._kind == "tokens":
+            assert self._tokens is not None
+            return self._tokens.texts(indices)
         if self._kind == "text":
             return as_texts(table[self.columns[0]].to_pylist())
         if self._kind == "mixed":
             return mixed(table, self._features)
         return self._numbers(table)
+
+    def read_tokens(self, indices: IntArray, names: Sequence[str]) -> tuple[AnyArray, IntArray]:
+        """Token values called `names` of the rows."""
+        assert self._tokens is not None
+        return self._tokens.read(indices, names)
 
     def _numbers(self, table: Any) -> AnyArray:
         return np.stack([numbers(table[name], self._dtype) for name in self.columns], axis=1)
@@ -197,12 +215,23 @@ class HuggingFaceExamples(Examples):
         )
 
 
-def _labels_of(dataset: datasets.Dataset, label: Any, lenient: bool, task: Task) -> tuple[IntArray, tuple[str, ...]]:
-    """Labels and class names of a column."""
-    if isinstance(label, NoLabels):
-        return encode_labels(label)
+def _labels_of(dataset: datasets.Dataset, label: Any) -> Any:
+    """Labels of a column, with the names that it declares."""
     names = getattr(dataset.features[label], "names", None)
-    return encode_labels(_column(dataset, label), tuple(names) if names else None, lenient, task)
+    values = _column(dataset, label)
+    return Declared(values, tuple(names)) if names else values
+
+
+def names_of(dataset: datasets.Dataset, key: Any) -> Any:
+    """Names of the rows: the column `key`, or the index of a table that was written with one."""
+    if key is not None:
+        return identity_of(pd.Index(_column(dataset, key), name=str(key)), f"key={key!r}", "name another column")
+    levels = [name for name in dataset.column_names if INDEX.fullmatch(name)]
+    if len(levels) != 1:
+        return None
+    return identity_of(
+        pd.Index(_column(dataset, levels[0]), name=None), f"the index {levels[0]!r}", "remove that column"
+    )
 
 
 def _column(dataset: datasets.Dataset, name: str) -> Any:
@@ -218,6 +247,10 @@ def choose_features(
     return choose_columns(list(features), label, inputs, *infer, key, exclude)
 
 
+INDEX = re.compile(r"__index_level_\d+__")
+"""Names of the columns that an index becomes."""
+
+
 def _infer_label(features: Any, taken: list[Any]) -> Any:
     """Name of the one column that can be the label."""
     columns = [name for name in features if name not in taken]
@@ -231,8 +264,13 @@ def _infer_inputs(features: Any, taken: list[Any]) -> list[str]:
     """Names of the columns that can be the inputs."""
     kinds: dict[str, list[str]] = {}
     for name, feature in features.items():
-        if name not in taken:
+        if name not in taken and not INDEX.fullmatch(name):
             kinds.setdefault(kind_of(feature), []).append(name)
+    if IDS in kinds.get("list", ()):
+        # Texts, where they are there too, say more to a reader, and their ids stay at hand.
+        if len(kinds.get("text", ())) == 1 and set(features) - {*taken, *kinds["text"], *MADE} == set():
+            return kinds["text"]
+        return [IDS]
     images, numeric, lists, texts = (kinds.get(kind, []) for kind in ("image", "number", "list", "text"))
     if len(images) == 1:
         return images

@@ -25,6 +25,9 @@ def _stored(dataset: Any, column: str) -> pd.Index | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if column not in dataset.data.column_names:
+        # A transform of the data set's own made it.
+        return None
     stored = dataset.data.column(column)
     if not pa.types.is_struct(stored.type) or stored.type.get_field_index("path") < 0:
         return None

@@ -39,7 +39,7 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
     array
         uint8 [channels, height, width], 0..255. Images of 16 bits a pixel (mode "I;16") become float32 in
         [0, 1], their values divided by 65535; modes "I" and "F" float32 with the values as stored. Palettes
-        are resolved and an alpha channel is dropped, not blended.
+        are resolved and an alpha channel is dropped, not blended. An image that its EXIF data say to turn is turned.
 
     Raises
     ------
@@ -55,6 +55,7 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
     (3, 4, 5)
     """
     require("PIL", "report", "decoding images")
+    image = upright(image)
     gray = is_gray(image)
     if channels == 1 and not gray:
         raise DataError(
@@ -75,9 +76,22 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
     return np.repeat(pixels[None], channels or 1, axis=0)
 
 
+def upright(image: Any) -> Any:
+    """The image, turned as its EXIF data say that it was taken."""
+    if image.getexif().get(ORIENTATION, 1) in range(2, 9):
+        from PIL import ImageOps
+
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+ORIENTATION = 0x0112
+"""Number of the EXIF entry that says how an image is to be turned."""
+
+
 @dataclass(frozen=True)
 class Resize:
-    """Images of one size and mode: pass it as ``transform=``.
+    """Images of one size and mode: ``resize=`` makes one, which may also be passed as ``transform=``.
 
     Parameters
     ----------
@@ -104,28 +118,62 @@ class Resize:
     def __post_init__(self) -> None:
         pair = self.size if isinstance(self.size, tuple) else (self.size, self.size)
         if len(pair) != 2 or not all(checks.is_whole(side) and side > 0 for side in pair):
-            raise SettingError(f"size={self.size!r}", "pixels, or (height, width)", "pass Resize(32)")
+            raise SettingError(
+                f"a size of {self.size!r} for images", "pixels, or (height, width)", "pass resize=32, for example"
+            )
         if self.mode not in ("RGB", "L"):
             raise SettingError(f"mode={self.mode!r}", "'RGB' or 'L'", "pass Resize(32, mode='L')")
 
     def __call__(self, image: Any) -> AnyArray:
-        """Pixels of one image, uint8 [channels, height, width].
+        """Pixels of one image, [channels, height, width], of the type and in the range that `to_pixels` gives.
 
         Raises
         ------
         DataError
-            If it is no PIL image, or one of more than 8 bits a channel, which resizing would cut off.
+            If it is no PIL image.
         """
         if not is_image(image):
             raise DataError(f"a {type(image).__name__}", "a PIL image", "use Resize for images only")
-        if image.mode in _DEEP or image.mode.startswith("I;16"):
-            raise DataError(
-                f"an image of mode {image.mode}", "8 bits a channel", "write a transform= that scales its values first"
-            )
         height, width = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+        image = upright(image)
+        if image.mode in _DEEP or image.mode.startswith("I;16"):
+            from PIL import Image
+
+            deep = Image.fromarray(to_pixels(image)[0]).resize((width, height))
+            return to_pixels(deep, 1 if self.mode == "L" else 3)
         # A palette has no colours in between: pixels come first.
         colour = image.convert("RGBA") if "transparency" in image.info else image
         return to_pixels(colour.convert(self.mode).resize((width, height)))
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Images of a set that was found to be grey, or not, resized; a colour image in a grey set is refused."""
+
+    resize: Resize
+
+    def __call__(self, image: Any) -> AnyArray:
+        if self.resize.mode == "L" and is_image(image) and not is_gray(image):
+            raise DataError(
+                f"a {image.mode} image in a grey data set",
+                "images of one mode; colour images are never greyed silently",
+                "pass transform=dataaudit.data.images.Resize(32) for colour, or Resize(32, 'L') for grey",
+            )
+        return self.resize(image)
+
+
+def resized(examples: Any, size: Any, transform: Any) -> None:
+    """Have an adapter's images read in `size`, in as many channels as before; a `SettingError` where there are none."""
+    if transform is not None:
+        raise SettingError("resize= beside transform=", "one of them", "resize the images in transform=")
+    if examples.channels is None:
+        raise SettingError(
+            f"resize= for {examples.source} inputs that are no images",
+            "PIL images, 8-bit pixels of several sizes, or an image column",
+            "leave resize= out, or resize them in transform=",
+        )
+    pair = tuple(size) if isinstance(size, (list, tuple)) else size
+    examples.transform = _Fitted(Resize(pair, "L" if examples.channels == 1 else "RGB"))
 
 
 def probed_rows(count: int) -> IntArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from dataaudit.common.types import AnyArray, BoolArray, IntArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_table
-from dataaudit.data.texts import digest_texts, is_text, unusable
+from dataaudit.data.sparse import is_sparse
+from dataaudit.data.texts import digest_texts, fault, is_text, unusable
 from dataaudit.errors import DataError, RowError, rows
 
 READ_BYTES = 32 * 2**20
@@ -36,38 +38,57 @@ class Inspection:
     """Type of the inputs as read; "table" and "text" for those."""
     vectors: bool = False
     """True if every input is a row of numbers, none of them missing."""
+    gaps: str = ""
+    """Rows that hold missing values, where these were allowed, for a message."""
+    others: tuple[Any, ...] = ()
+    """Columns of a table that are no numbers."""
 
 
 class Inspector:
     """Check of inputs block by block, and their fingerprint; O(block) memory.
 
-    `allow_missing` makes NaN a legitimate missing value (the model says it handles them). Infinity never is.
+    `allow_missing` makes NaN a legitimate missing value (the model says it handles them). Infinity never is. `named`
+    says which rows of the caller's data set those are that it is given, for messages.
     """
 
-    def __init__(self, allow_missing: bool = False) -> None:
+    def __init__(self, allow_missing: bool = False, named: Callable[[IntArray], IntArray] | None = None) -> None:
+        self._named = named or (lambda given: given)
         self._allow_missing = allow_missing
         self._digest = hashlib.blake2b(digest_size=16)
+        self._by_part = [hashlib.blake2b(digest_size=16) for _ in range(3)]
         self._shape: tuple[int, ...] | None = None
         self._dtype = ""
-        self._complete = True
+        self._gaps: list[int] = []
+        self._total_gaps = 0
+        self._others: dict[Any, None] = {}
         self._first: AnyArray | None = None
-        self._differ = False
+        self._differ = self._sparsely = False
         self._bad: list[int] = []
         self._total_bad = 0
+        self._faults: dict[str, list[int]] = {}
         self._row = 0
 
     def update(self, block: Any) -> None:
         """Check the next rows, in order, as `Examples.read` gives them."""
-        if is_table(block):
+        if is_sparse(block):
+            self._sparse(block)
+        elif is_table(block):
             self._table(block)
         elif is_text(block):
             self._texts(block)
         else:
             self._array(np.asarray(block))
+        if self._allow_missing and not is_text(block):
+            gaps = np.flatnonzero(unfit(block, False))
+            self._total_gaps += len(gaps)
+            self._gaps.extend(self._named(gaps[: max(0, 8 - len(self._gaps))] + self._row).tolist())
         bad = np.flatnonzero(unfit(block, self._allow_missing))
         self._total_bad += len(bad)
-        self._bad.extend((bad[: max(0, 8 - len(self._bad))] + self._row).tolist())
-        self._row += len(block)
+        if is_text(block):
+            for position, row in zip(bad.tolist(), self._named(bad + self._row).tolist(), strict=True):
+                self._faults.setdefault(fault(block[position]), []).append(row)
+        self._bad.extend(self._named(bad[: max(0, 8 - len(self._bad))] + self._row).tolist())
+        self._row += block.shape[0] if is_sparse(block) else len(block)
 
     def _array(self, block: AnyArray) -> None:
         if self._shape is None:
@@ -77,7 +98,7 @@ class Inspector:
             raise DataError(
                 f"inputs of shape {block.shape[1:]} from row {self._row} on, after {self._shape}",
                 "inputs of one shape",
-                "resize or pad them, for example with transform= (dataaudit.data.images.Resize(32) for images)",
+                "pass resize= for images, or pad them, for example with transform=",
             )
         if block.dtype.kind not in "fiub":
             raise DataError(
@@ -88,8 +109,17 @@ class Inspector:
         if block.dtype.kind == "f" and not self._differ and len(block):
             self._first = block[:1] if self._first is None else self._first
             self._differ = bool((block != self._first).any())
-        self._complete &= not self._allow_missing or not bool(unfit(block, False).any())
         self._digest.update(np.ascontiguousarray(block).data)
+
+    def _sparse(self, block: Any) -> None:
+        if self._shape is None:
+            self._shape, self._dtype = block.shape[1:], str(block.dtype)
+            self._digest.update(f"sparse {self._dtype}{self._shape}".encode())
+        # Positions are of 32 or 64 bits as it happens; each part by itself, for rows come in blocks of any size.
+        parts = np.diff(block.indptr).astype(np.int64), block.indices.astype(np.int64), block.data
+        for digest, part in zip(self._by_part, parts, strict=True):
+            digest.update(np.ascontiguousarray(part).data)
+        self._sparsely = self._differ = True
 
     def _table(self, block: Any) -> None:
         import pandas as pd
@@ -97,8 +127,8 @@ class Inspector:
         if self._shape is None:
             self._shape, self._dtype = (len(block.columns),), TABLE
             self._digest.update("\x1f".join(map(str, block.columns)).encode())
-        numeric = block.select_dtypes(["number", "bool"]).shape[1] == block.shape[1]
-        self._complete &= numeric and not bool(block.isna().any(axis=None))
+        numbers = block.select_dtypes(["number", "bool"]).columns
+        self._others |= dict.fromkeys(name for name in block.columns if name not in numbers)
         hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
         self._digest.update(np.ascontiguousarray(hashes).data)
 
@@ -111,13 +141,12 @@ class Inspector:
     def result(self, labels: IntArray, class_names: tuple[str, ...]) -> Inspection:
         """Findings after the last block; a `DataError` if any row holds NaN, infinity or no text."""
         if self._bad:
-            more = self._total_bad - len(self._bad)
-            named = f"{rows(self._bad)}{f' and {more} more' if more else ''}"
+            named = _and_more(self._bad, self._total_bad)
             if self._dtype == TEXT:
                 raise DataError(
-                    f"missing or empty texts in {named}",
-                    "a text in every row",
-                    "drop those rows or fill them, or pass on_bad_rows='drop'",
+                    "; ".join(f"{what} in {rows(where)}" for what, where in self._faults.items()),
+                    "a text in every row that any file takes",
+                    ["drop those rows or repair them", "pass on_bad_rows='drop'"],
                 )
             raise DataError(
                 f"NaN or infinite inputs in {named}",
@@ -126,11 +155,21 @@ class Inspector:
             )
         if self._first is not None and not self._differ and self._row > 1:
             _check_offset(self._first)
+        if self._sparsely:
+            self._digest.update(b"".join(part.digest() for part in self._by_part))
         self._digest.update(np.ascontiguousarray(labels).data)
-        self._digest.update("\x1f".join(class_names).encode())
+        self._digest.update("\x1f".join(class_names).encode("utf-8", "surrogatepass"))
         assert self._shape is not None
-        vectors = self._complete and len(self._shape) == 1
-        return Inspection(self._digest.hexdigest(), tuple(self._shape), self._dtype, vectors)
+        vectors = not self._gaps and not self._others and len(self._shape) == 1
+        gaps = _and_more(self._gaps, self._total_gaps) if self._gaps else ""
+        digest = self._digest.hexdigest()
+        return Inspection(digest, tuple(self._shape), self._dtype, vectors, gaps, tuple(self._others))
+
+
+def _and_more(first: list[int], total: int) -> str:
+    """Some rows, and how many more there are."""
+    more = total - len(first)
+    return f"{rows(first)}{f' and {more} more' if more else ''}"
 
 
 def _check_offset(row: AnyArray) -> None:
@@ -148,6 +187,10 @@ def _check_offset(row: AnyArray) -> None:
 def unfit(block: Any, allow_missing: bool) -> BoolArray:
     """Mark rows of what `Examples.read` gave that hold infinity, no text, or, unless allowed, a missing value."""
     wrong: BoolArray
+    if is_sparse(block):
+        bad = np.isinf(block.data) if allow_missing else ~np.isfinite(block.data)
+        owner = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+        return np.bincount(owner[bad], minlength=block.shape[0]) > 0
     if is_text(block):
         return unusable(block)
     if is_table(block):
@@ -159,6 +202,12 @@ def unfit(block: Any, allow_missing: bool) -> BoolArray:
     flat = block.reshape(len(block), -1)
     wrong = (np.isinf(flat) if allow_missing else ~np.isfinite(flat)).any(axis=1)
     return wrong
+
+
+def stored_rows(examples: Examples, indices: IntArray) -> Any:
+    """Rows as they are stored: sparse ones in a sparse matrix, others as `Examples.read` gives them."""
+    sparse = examples.read_sparse(indices)
+    return examples.read(indices) if sparse is None else sparse
 
 
 def rows_per_block(examples: Examples, first: Any = None) -> int:
@@ -174,7 +223,7 @@ def readable(examples: Examples, indices: IntArray, bad: list[int]) -> list[tupl
     Halves of what fails are tried again: about log2(b) readings for every bad row of b.
     """
     try:
-        return [(indices, examples.read(indices))]
+        return [(indices, stored_rows(examples, indices))]
     except RowError:
         if len(indices) == 1:
             bad.append(int(indices[0]))
@@ -216,12 +265,12 @@ def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowE
 
 def inspect(examples: Examples, allow_missing: bool = False) -> Inspection:
     """Check all inputs in one streaming pass before any training; a `DataError` names the rows that cannot be used."""
-    inspector = Inspector(allow_missing)
+    inspector = Inspector(allow_missing, examples.original)
     block = rows_per_block(examples)
     for start in range(0, len(examples), block):
         part = np.arange(start, min(start + block, len(examples)), dtype=np.int64)
         try:
-            read = examples.read(part)
+            read = stored_rows(examples, part)
         except RowError as error:
             raise _with_others(error, examples, part) from error
         inspector.update(read)

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.types import IntArray
+from dataaudit.common.spelling import class_name
+from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.data.containers import as_hugging_face, is_column
 from dataaudit.data.kinds import dimensions, is_tensor
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, SettingError
 from dataaudit.tasks.base import Task
-from dataaudit.tasks.classification import CLASSIFICATION
+from dataaudit.tasks.classification import CLASSIFICATION, label_column
 
 
 @dataclass(frozen=True)
@@ -25,29 +27,109 @@ class NoLabels:
         return self.count
 
 
+@dataclass(frozen=True)
+class Declared:
+    """Labels that are positions in declared class names."""
+
+    values: Any
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of labels."""
+        return len(self.values)
+
+
+def no_label_values(unlabelled: Any) -> tuple[Any, ...] | None:
+    """Values that mean "no label", of ``unlabelled=``: one value or several; None for none."""
+    if unlabelled is None:
+        return None
+    several = isinstance(unlabelled, (list, tuple, set, frozenset, np.ndarray))
+    values = tuple(
+        np.asarray(unlabelled).tolist()
+        if isinstance(unlabelled, np.ndarray)
+        else unlabelled
+        if several
+        else [unlabelled]
+    )
+    if not values or not all(isinstance(value, (str, bytes, int, float, bool, np.generic)) for value in values):
+        raise SettingError(
+            f"unlabelled={unlabelled!r}",
+            "a value, or a list of values, that stand where a label is missing",
+            "pass unlabelled=-1 or unlabelled='unknown', for example",
+        )
+    return values
+
+
 def encode_labels(
-    values: Any, names: tuple[str, ...] | None = None, lenient: bool = False, task: Task = CLASSIFICATION
+    values: Any,
+    names: tuple[str, ...] | None = None,
+    lenient: bool = False,
+    task: Task = CLASSIFICATION,
+    unlabelled: tuple[Any, ...] | None = None,
 ) -> tuple[IntArray, tuple[str, ...]]:
-    """Labels and names of a label column by ``task.encode``; `NoLabels` makes all one class without a name."""
+    """Labels and names of a label column by ``task.encode``; `NoLabels` makes all one class without a name.
+
+    Values among `unlabelled` are taken for missing; where there are `names`, they may name one.
+    """
     if isinstance(values, NoLabels):
         return np.zeros(len(values), np.int64), ("",)
+    if isinstance(values, Declared):
+        values, names = values.values, values.names
+    if unlabelled is not None and not task.label_shape:
+        column = label_column(values)
+        meant = [class_name(value) if isinstance(value, bytes) else value for value in unlabelled]
+        meant += [position for position, name in enumerate(names or ()) if name in meant]
+        values = column.astype(object).where(~column.isin(meant), None)
     return task.encode(values, names, lenient)
 
 
 def label_values(labels: Any, task: Task = CLASSIFICATION) -> Any:
-    """Labels [n, *label_shape], an array, list, tensor or pandas column, as something that `encode_labels` takes."""
+    """Labels [n, *label_shape], in a container of any kind, as something that `encode_labels` takes.
+
+    One column [n, 1] is taken for [n].
+    """
     if isinstance(labels, NoLabels):
         return labels
-    values = labels.detach().cpu().numpy() if is_tensor(labels) else labels
+    values = _plain(labels)
+    if isinstance(values, Declared):
+        return values
+    if not task.label_shape and hasattr(values, "ndim") and values.ndim == 2 and 1 in values.shape:
+        values = values.iloc[:, 0] if hasattr(values, "iloc") else np.asarray(values).reshape(-1)
     known = isinstance(values, (np.ndarray, list, tuple, range)) or type(values).__module__.split(".")[0] == "pandas"
     if not known or dimensions(values) != 1 + len(task.label_shape):
         shape = f" of shape {tuple(values.shape)}" if isinstance(values, np.ndarray) or dimensions(values) != 1 else ""
         raise DataError(
             f"labels{shape} ({type(labels).__name__})",
-            "one label for every example: a one-dimensional array, list, tensor or pandas Series",
+            "one label for every example: a one-dimensional array, list, tensor or column",
             "pass class numbers or names; one-hot rows become classes with argmax(axis=1)",
         )
     return values
+
+
+def unmasked(values: Any) -> AnyArray:
+    """Values of a masked array, None where one is masked."""
+    plain: AnyArray = np.asarray(values.data)
+    if np.ma.is_masked(values):
+        plain = plain.astype(object)
+        plain[np.ma.getmaskarray(values)] = None
+    return plain
+
+
+def _plain(labels: Any) -> Any:
+    """Labels of tensors, columns of other packages and masked arrays, as NumPy, Python or pandas hold them."""
+    if is_tensor(labels):
+        return labels.detach().cpu().numpy()
+    if isinstance(labels, np.ma.MaskedArray):
+        return unmasked(labels)
+    if is_column(labels):
+        dataset = as_hugging_face(labels)
+        name = dataset.column_names[0]
+        values = dataset.with_format("arrow")[:][name].to_pandas()
+        names = getattr(dataset.features[name], "names", None)
+        return values if names is None else Declared(values, tuple(names))
+    if isinstance(labels, (list, tuple)) and any(is_tensor(label) and label.ndim == 0 for label in labels):
+        return [label.item() if is_tensor(label) and label.ndim == 0 else label for label in labels]
+    return labels
 
 
 def check_lengths(inputs: int, labels: int) -> None:

@@ -43,6 +43,7 @@ def _kind(name: str, values: Any) -> str:
         return ""
     kinds = pd.api.types
     if not kinds.is_numeric_dtype(column.dtype) or kinds.is_bool_dtype(column.dtype):
+        # A column of arrays or lists has no type of its own, and cannot be asked whether it repeats.
         return "alike" if kinds.infer_dtype(column, skipna=True) == "string" and column.is_unique else ""
     if name.strip().lower() == "id":
         return "is called an id"

@@ -78,7 +78,7 @@ def transformed_rows(transform: Callable[[Any], Any], value: Callable[[int], Any
     return stack([transformed(transform, value(row), row) for row in indices.tolist()], indices)
 
 
-RESIZE = "pass transform=dataaudit.data.images.Resize(32), for example, or resize the images beforehand"
+RESIZE = "pass resize=32, for example, or resize the images beforehand"
 """Remedy for images of several sizes."""
 
 

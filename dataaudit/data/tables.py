@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dataaudit.common.types import IntArray
+from dataaudit.data.column_notes import notes_on_columns
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
 from dataaudit.data.identity import identity_of
@@ -18,6 +19,7 @@ from dataaudit.data.labels import NoLabels, check_lengths, encode_labels, label_
 from dataaudit.data.row_numbers import without_ids
 from dataaudit.data.rows import transformed_rows
 from dataaudit.data.texts import as_texts, holds_texts
+from dataaudit.data.vector_columns import check_vectors, holds_vectors, read_vectors
 from dataaudit.errors import DataError
 
 
@@ -26,8 +28,8 @@ class TableExamples(Examples):
 
     Labels [n] are in the order of the rows, or in the column `label`: by default the one called label, labels, target,
     class or y; otherwise the only column of categories, strings or booleans, if its values repeat. `transform` is
-    applied to a dict column -> value. A single input column of strings is read as texts, every other choice as a
-    DataFrame.
+    applied to a dict column -> value. A single input column of strings is read as texts, one of lists or arrays as
+    vectors, beside which numbers may stand, every other choice as a DataFrame.
     """
 
     source = "table"
@@ -43,6 +45,7 @@ class TableExamples(Examples):
         exclude: Any = None,
         transform: Callable[[Any], Any] | None = None,
         lenient: bool = False,
+        unlabelled: tuple[Any, ...] | None = None,
     ) -> None:
         columns = list(frame.columns)
         twice = frame.columns[frame.columns.duplicated()].unique()
@@ -70,13 +73,19 @@ class TableExamples(Examples):
             _check_order(frame, labels)
         values = label_values(labels, self.task)
         check_lengths(len(frame), len(values))
-        super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
+        super().__init__(*encode_labels(values, None, lenient, self.task, unlabelled))
         self.label_column, self.columns, self.transform = label, tuple(chosen), transform
         self.identity = row_names(frame, key)
         # A shallow copy: columns that the caller adds or drops later do not move ours.
         self.frame = frame.copy(deep=False)
         self._positions = [columns.index(column) for column in chosen]
-        self._text = transform is None and len(chosen) == 1 and holds_texts(self.frame.iloc[:, self._positions[0]])
+        inputs_of = self.frame.iloc[:, self._positions]
+        self._text = transform is None and len(chosen) == 1 and holds_texts(inputs_of.iloc[:, 0])
+        self._vectors = transform is None and any(holds_vectors(inputs_of.iloc[:, i]) for i in range(len(chosen)))
+        if self._vectors:
+            check_vectors(inputs_of)
+        elif transform is None and not self._text:
+            self.notes = [*self.notes, *notes_on_columns(chosen, self.frame.__getitem__, self.labels)]
 
     def show(self, index: int) -> dict[str, Any]:
         """Values of row `index` by column."""
@@ -89,6 +98,8 @@ class TableExamples(Examples):
         block = self.frame.iloc[indices, self._positions]
         if self._text:
             return as_texts(block.iloc[:, 0])
+        if self._vectors:
+            return read_vectors(block, indices)
         if self.transform is None:
             return block
         values = dict(zip(indices.tolist(), block.to_dict("records"), strict=True))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.spelling import has_surrogates
 from dataaudit.common.types import AnyArray, BoolArray
 from dataaudit.errors import DataError
 
@@ -30,9 +31,16 @@ def as_texts(values: Any) -> AnyArray:
     """Object array [b] of Python values, whatever holds the texts; missing ones become None."""
     import pandas as pd
 
-    series = pd.Series(values, dtype=object)
-    texts: AnyArray = series.where(series.notna(), None).to_numpy(dtype=object)
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    given = values.to_numpy(dtype=object) if isinstance(values, pd.Series) else values
+    texts = np.empty(len(given), dtype=object)
+    texts[:] = [None if _is_gap(text) else text for text in given]
     return texts
+
+
+def _is_gap(text: Any) -> bool:
+    return text is None or type(text).__name__ in ("NAType", "NaTType") or (isinstance(text, float) and text != text)
 
 
 def holds_texts(column: Any) -> bool:
@@ -44,9 +52,42 @@ def holds_texts(column: Any) -> bool:
     return pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
+def is_pair_of_texts(frame: Any) -> bool:
+    """Tell whether a table is two columns of texts that hardly repeat, such as premise and hypothesis."""
+    if frame.shape[1] != 2:
+        return False
+    columns = [frame.iloc[:, side] for side in (0, 1)]
+    return all(holds_texts(column) for column in columns) and any(2 * c.nunique() > len(c) for c in columns)
+
+
+def joined(frame: Any) -> AnyArray:
+    """Pairs of texts as one text each, object [b]."""
+    pairs = zip(*(as_texts(frame.iloc[:, side]) for side in (0, 1)), strict=True)
+    return as_texts(["\n".join(part for part in pair if isinstance(part, str)) for pair in pairs])
+
+
 def unusable(texts: AnyArray) -> BoolArray:
-    """Mark those of the texts [b] that are missing, no string, or nothing but white space."""
-    return np.fromiter((not isinstance(text, str) or not text.strip() for text in texts), bool, len(texts))
+    """Mark those of the texts [b] that have a `fault`."""
+    return np.fromiter((bool(fault(text)) for text in texts), bool, len(texts))
+
+
+def fault(text: Any) -> str:
+    """Name of what is wrong with a text, for a message; empty for one that any model, file and page takes."""
+    if text is None:
+        return "missing texts"
+    if not isinstance(text, str):
+        return "values that are no texts"
+    if not text.strip():
+        return "empty texts"
+    if "\0" in text:
+        return "texts with NUL characters"
+    if len(text) > LONGEST:
+        return f"texts of more than {LONGEST} characters"
+    return "texts with lone surrogates" if not text.isascii() and has_surrogates(text) else ""
+
+
+LONGEST = 2**21
+"""Characters of the longest text that is taken for one example, and not for a file that was read whole."""
 
 
 def digest_texts(digest: Any, texts: AnyArray) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Subset, TensorDataset
 
+from dataaudit.common.spelling import class_name
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrays import check_numbers
 from dataaudit.data.examples import Examples
@@ -17,7 +18,9 @@ from dataaudit.data.images import is_gray, probed_rows, row_pixels
 from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.data.labels import encode_labels, label_values
 from dataaudit.data.rows import RESIZE, as_array, as_input, for_row, stack, transformed
+from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError
+from dataaudit.tasks.base import DAMAGED
 
 
 class TorchExamples(Examples):
@@ -25,20 +28,26 @@ class TorchExamples(Examples):
 
     Labels come from ``.targets`` or ``.labels`` where up to 64 rows yield the same, with ``.classes`` as names
     if there are any; otherwise from one pass over all rows. Whenever a row is read, its label must be the
-    same again. Inputs, which are arrays, tensors, PIL images, or with `transform` anything, are never kept; images
-    have channels as in `common_channels`. If `lenient`, a row without a label, or one that cannot be read, has the
-    label -1.
+    same again. Inputs, which are arrays, tensors, PIL images, texts, or with `transform` anything, are never kept;
+    images have channels as in `common_channels`. If `lenient`, a row that cannot be read has no label.
     """
 
     source = "torch Dataset"
 
-    def __init__(self, dataset: Any, *, transform: Callable[[Any], Any] | None = None, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        transform: Callable[[Any], Any] | None = None,
+        lenient: bool = False,
+        unlabelled: tuple[Any, ...] | None = None,
+    ) -> None:
         self._dataset = dataset
         self.transform = transform
         self._channels = 1
         self._named = False
-        self._lenient = lenient
-        self._images = False
+        self._lenient, self._unlabelled = lenient, unlabelled
+        self._images = self._text = False
         self._tensors, self._map = _tensors(dataset)
         if self._tensors is None:
             super().__init__(*self._encode())
@@ -46,9 +55,14 @@ class TorchExamples(Examples):
         given = as_array(self._tensors[1])
         values = label_values(given.reshape(-1) if given.size == len(given) else given, self.task)
         values = values if self._map is None else values[self._map]
-        super().__init__(*encode_labels(values, lenient=lenient, task=self.task))
+        super().__init__(*encode_labels(values, None, lenient, self.task, unlabelled))
         if transform is None:
             check_numbers(self._tensors[0])
+
+    @property
+    def channels(self) -> int | None:
+        """Channels with which images are read; None where inputs are none."""
+        return self._channels if self._images else None
 
     def show(self, index: int) -> Any:
         """The x of row `index` before `transform`: a PIL image, an array, or another object."""
@@ -58,22 +72,33 @@ class TorchExamples(Examples):
     def _encode(self) -> tuple[IntArray, tuple[str, ...]]:
         """Labels and names; also settles how many channels images have."""
         probed: dict[int, Any] = {}
+        texts: list[bool] = []
         for row in probed_rows(len(self._dataset)).tolist():
             x, label = self._known(row)
-            if label is None:
+            if x is None and label is None:
                 continue
             probed[row] = label
-            self._images |= is_image(x) and self.transform is None
+            texts.append(isinstance(x, str))
+            self._images |= is_image(x)
             if is_image(x) and not is_gray(x):
                 self._channels = 3
+        self._text = self.transform is None and bool(texts) and all(texts)
         offered, names = _offered(self._dataset)
         if offered is not None and all(_plain(offered[row], row) == y for row, y in probed.items()):
-            encoded = encode_labels(offered, names, self._lenient, self.task)
+            encoded = encode_labels(offered, names, self._lenient, self.task, self._unlabelled)
             self._named = names is not None
             return encoded
         # What a row yields is what a model would be trained on, so it decides.
-        values = [self._known(row)[1] for row in range(len(self._dataset))]
-        return encode_labels(values, lenient=self._lenient, task=self.task)
+        values, unread = [], np.zeros(len(self._dataset), bool)
+        for row in range(len(self._dataset)):
+            x, y = self._known(row)
+            unread[row] = x is None and y is None
+            values.append(y)
+        labels, names = encode_labels(values, None, self._lenient, self.task, self._unlabelled)
+        if unread.any():
+            labels = np.where(unread, DAMAGED, labels)
+            labels.flags.writeable = False
+        return labels, names
 
     def _known(self, row: int) -> tuple[Any, Any]:
         """(x, y) of a row; None for both where it cannot be read, if lenient."""
@@ -107,18 +132,25 @@ class TorchExamples(Examples):
         if self._tensors is not None and self.transform is None:
             rows = indices if self._map is None else self._map[indices]
             return as_array(self._tensors[0][torch.tensor(rows, device=self._tensors[0].device)])
+        if self._text:
+            return as_texts([self._checked(row) for row in indices.tolist()])
         inputs = [self._input(row) for row in indices.tolist()]
         return stack(inputs, indices, RESIZE) if self._images else stack(inputs, indices)
 
-    def _input(self, row: int) -> AnyArray:
+    def _checked(self, row: int) -> Any:
+        """The x of a row, whose label is what it was."""
         x, y = self._pair(row)
         label = int(self.labels[row])
-        if (y != label) if self._named else (str(y) != self.class_names[label]):
+        if label >= 0 and ((y != label) if self._named else (class_name(y) != self.class_names[label])):
             raise DataError(
                 f"label {y!r} in row {row}, which had {self.class_names[label]!r} before",
                 "one label for each row, every time, the same as .targets or .labels where they exist",
                 "make the data set yield fixed labels, or correct its .targets",
             )
+        return x
+
+    def _input(self, row: int) -> AnyArray:
+        x = self._checked(row)
         if self.transform is not None:
             return transformed(self.transform, x, row)
         if is_image(x):

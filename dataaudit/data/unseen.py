@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.spelling import class_name
 from dataaudit.common.types import IntArray
 from dataaudit.data import as_examples
+from dataaudit.data.adapters import Reading, examples_of
 from dataaudit.data.columns import check_column, named_labels
+from dataaudit.data.containers import as_hugging_face, is_columns, is_pairs, is_records, len_of
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import dimensions, is_a, is_table, is_tensor
-from dataaudit.data.labels import NoLabels, check_lengths, label_values
+from dataaudit.data.labels import Declared, NoLabels, check_lengths, label_values
+from dataaudit.data.sparse import is_sparse
 from dataaudit.errors import DataError, did_you_mean, rows
+from dataaudit.tasks.classification import label_column
 
 
 def as_unseen(
@@ -44,13 +49,13 @@ def as_unseen(
         dataset, labels = dataset
     if is_a(dataset, "datasets", "DatasetDict") and split in dataset:
         dataset, split = dataset[split], None
+    if is_columns(dataset):
+        dataset = as_hugging_face(dataset)
     table = is_a(dataset, "pandas", "DataFrame")
     if table or is_a(dataset, "datasets", "Dataset"):
         examples, labels = _of_columns(dataset, table, labels, audited, label, inputs, transform)
-    elif labels is not None or isinstance(dataset, (np.ndarray, list, tuple)) or is_tensor(dataset):
-        from dataaudit.data.arrays import ArrayExamples
-
-        examples = ArrayExamples(dataset, NoLabels(_count(dataset)), transform=transform, raw=raw)
+    elif not is_pairs(dataset) and (labels is not None or _are_inputs(dataset)):
+        examples = examples_of(dataset, NoLabels(_count(dataset)), Reading(transform=transform, raw=raw))
     else:
         # An `Examples` reads its rows as it does.
         applied = None if isinstance(dataset, Examples) else transform
@@ -64,6 +69,12 @@ def as_unseen(
     return examples, known
 
 
+def _are_inputs(dataset: Any) -> bool:
+    """Tell whether that is inputs alone, and not a data set."""
+    rows = isinstance(dataset, (np.ndarray, list, tuple)) and not is_records(dataset)
+    return rows or is_tensor(dataset) or is_sparse(dataset)
+
+
 def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
     """Tell whether that is two inputs: the second has rows of its own, and is as deep as the first."""
     first, second = (dimensions(part) for part in dataset)
@@ -71,9 +82,9 @@ def _is_row_pair(dataset: tuple[Any, Any]) -> bool:
 
 
 def _count(dataset: Any) -> int:
-    if not isinstance(dataset, Sized):
+    if not isinstance(dataset, Sized) and not hasattr(dataset, "shape"):
         raise DataError(f"inputs of type {type(dataset).__name__}", "inputs with a length", "pass an array [m, ...]")
-    return len(dataset)
+    return len_of(dataset)
 
 
 def _of_columns(
@@ -102,7 +113,7 @@ def _of_columns(
         return TableExamples(dataset, NoLabels(len(dataset)), inputs=chosen, transform=transform), labels
     from dataaudit.data.huggingface import HuggingFaceExamples
 
-    return HuggingFaceExamples(dataset, label=NoLabels(len(dataset)), inputs=chosen, transform=transform), labels
+    return HuggingFaceExamples(dataset, NoLabels(len(dataset)), inputs=chosen, transform=transform), labels
 
 
 def _named(dataset: Any, table: bool, label: Any) -> Any:
@@ -120,7 +131,10 @@ def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
     """Labels as positions in the audited class names."""
     import pandas as pd
 
-    values = pd.Series(label_values(labels)).reset_index(drop=True)
+    given = label_values(labels)
+    if isinstance(given, Declared):
+        given = [given.names[value] if 0 <= value < len(given.names) else None for value in given.values]
+    values = label_column(given)
     check_lengths(count, len(values))
     missing = np.flatnonzero(values.isna().to_numpy())
     if len(missing):
@@ -129,7 +143,7 @@ def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
         )
     if pd.api.types.is_float_dtype(values.dtype) and (values == values.round()).all():
         values = values.astype(np.int64)
-    spelled = values.map(str)
+    spelled = values.map(class_name)
     positions = spelled.map({name: position for position, name in enumerate(class_names)})
     unknown = np.flatnonzero(positions.isna().to_numpy())
     if len(unknown):

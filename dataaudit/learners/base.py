@@ -226,7 +226,9 @@ class LearnerFitPredict:
             bad = ~np.isfinite(logits).all(axis=1)
             if bad.any():
                 raise ModelError(
-                    f"NaN or infinite logits in {rows(chosen[bad])}", "finite ones", "lower the recipe's learning_rate"
+                    f"NaN or infinite logits in {rows(examples.original(chosen[bad]))}",
+                    "finite ones",
+                    "lower the recipe's learning_rate",
                 )
             right, share = examples.task.outcome(logits, examples.labels[chosen])
             correct.append(right)

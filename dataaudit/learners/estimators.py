@@ -73,6 +73,15 @@ def takes_missing(step: Any) -> bool:
     return hasattr(step, "transformers") or (tags is not None and bool(tags.input_tags.allow_nan))
 
 
+def takes_sparse(step: Any) -> bool:
+    """True if a first step takes sparse matrices, by its own tags; those without any get dense rows."""
+    inner = inner_steps(step)
+    if inner:
+        return all(takes_sparse(part) for part in inner)
+    tags = tags_of(step)
+    return False if tags is None else bool(tags.input_tags.sparse)
+
+
 def kind_taken(step: Any) -> str:
     """Inputs that a first step takes where data are texts: "texts" [b], "columns" of them, or "numbers" alone.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def feature_rows(examples: Examples, indices: IntArray, rounding: Rounding | Non
     bad = indices[~np.isfinite(part).all(axis=1)]
     if len(bad):
         raise DataError(
-            f"NaN, infinity or a value beyond float32 in {rows(bad)}",
+            f"NaN, infinity or a value beyond float32 in {rows(examples.original(bad))}",
             "finite features",
             "fill or drop those rows, or rescale them",
         )
@@ -74,8 +75,28 @@ def feature_rows(examples: Examples, indices: IntArray, rounding: Rounding | Non
     return part
 
 
+DENSE_BYTES = 2**31
+"""Most bytes that sparse rows may take as dense ones."""
+
+
+def _check_dense(data_sets: Sequence[Examples]) -> None:
+    """Raise a `DataError` for sparse rows that would take much more room."""
+    first = data_sets[0].read_sparse(np.zeros(1, np.int64))
+    if first is None:
+        return
+    count, width = sum(map(len, data_sets)), int(first.shape[1])
+    if 4 * count * width > DENSE_BYTES:
+        raise DataError(
+            f"a sparse matrix of {count} x {width}, which takes {4 * count * width / 2**30:.1f} GiB as dense rows",
+            f"at most {DENSE_BYTES / 2**30:.0f} GiB, for a model of features",
+            "pass a scikit-learn classifier that takes sparse rows, such as LogisticRegression(), or model=None, or "
+            "reduce the columns with TruncatedSVD",
+        )
+
+
 def all_features(*data_sets: Examples) -> AnyArray:
     """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once."""
+    _check_dense(data_sets)
     matrix: AnyArray | None = None
     filled, rounding = 0, Rounding()
     for examples in data_sets:

@@ -32,6 +32,7 @@ from dataaudit.learners.estimators import (
     seeded,
     solver_rounds,
     takes_missing,
+    takes_sparse,
     training_kind,
 )
 from dataaudit.learners.recipes import PLAIN, Automatic, Recipe, of_length
@@ -57,7 +58,8 @@ class SklearnFitted(Fitted):
             with blamed("a pipeline", "that refuses rows it was not fitted to"):
                 inputs = self._steps.transform(inputs)
         with blamed(f"a {type(self.classifier).__name__}", "that does not predict these rows"):
-            return outputs(self.classifier, inputs, self._known, self._learner.classes, indices, self._told)
+            named = self._learner.examples.original(indices)
+            return outputs(self.classifier, inputs, self._known, self._learner.classes, named, self._told)
 
 
 class SklearnLearner(Learner):
@@ -78,6 +80,7 @@ class SklearnLearner(Learner):
             self._boosting = boosting_of(self._last)
             self._first = first_step(model)
             self._takes = kind_taken(self._first)
+            self._sparse = takes_sparse(self._first)
         self.staged = self._boosting is not None
         self.recipe = of_length(PLAIN, recipe)
         by_batches = replace(self.recipe, epochs=PLAIN.epochs, batch_size=PLAIN.batch_size) == PLAIN
@@ -192,10 +195,12 @@ class SklearnLearner(Learner):
         return isinstance(self._model, Pipeline) and len(self._model.steps) > 1
 
     def inputs(self, indices: IntArray) -> Any:
-        """Inputs of the rows `indices`: a DataFrame, an array flattened to [b, d], or texts [b].
+        """Inputs of the rows `indices`: a DataFrame, an array flattened to [b, d], a sparse matrix, or texts [b].
 
         Steps that take columns get texts as a DataFrame of one column, nets of skorch arrays in their own shape.
         """
+        if self._sparse and (rows := self.examples.read_sparse(indices)) is not None:
+            return rows
         read = self.examples.read(indices)
         if is_net(self._first):
             refuse_texts(read, self.examples.source, f"a {type(self._first).__name__}")

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
+from dataaudit.data.kinds import is_table
+from dataaudit.data.token_columns import MASK, TYPES
 from dataaudit.errors import DataError
 from dataaudit.errors import rows as named
 from dataaudit.learners.hooks import give_logits, take_packed
@@ -31,8 +33,6 @@ TOKENS = 2**15
 
 UNLIMITED = 10**6
 """A tokenizer's model_max_length from which it stands for none."""
-
-MASK, TYPES = "attention_mask", "token_type_ids"
 
 
 class Ragged(NamedTuple):
@@ -58,18 +58,38 @@ class Ragged(NamedTuple):
         return padded, there
 
 
-def tokenised(tokenizer: Any, texts: list[str], names: Sequence[str], limit: int | None) -> Ragged:
-    """Token values called `names` of texts, each cut to `limit` tokens."""
-    encoded = tokenizer(texts, truncation=limit is not None, max_length=limit, return_token_type_ids=TYPES in names)
+def tokenised(
+    tokenizer: Any, texts: list[str], names: Sequence[str], limit: int | None, pairs: list[str] | None = None
+) -> Ragged:
+    """Token values called `names` of texts, or of them with their `pairs`, each cut to `limit` tokens."""
+    settings = {"truncation": limit is not None, "max_length": limit, "return_token_type_ids": TYPES in names}
+    encoded = tokenizer(texts, pairs, **settings)
     lengths = np.fromiter(map(len, encoded["input_ids"]), np.int64, len(texts))
     total = int(lengths.sum())
     values = [np.fromiter(itertools.chain.from_iterable(encoded[name]), np.int32, total) for name in names]
     return Ragged(np.stack(values), np.concatenate([[0], np.cumsum(lengths)]))
 
 
+def kept(examples: Examples, rows: IntArray, names: Sequence[str], limit: int | None, known: int) -> Ragged:
+    """Token values called `names` that a data set keeps, each row cut to `limit`, ids below `known`."""
+    values, starts = examples.read_tokens(rows, names)
+    owner = np.repeat(np.arange(len(rows)), np.diff(starts))
+    wrong = np.unique(owner[(values[0] < 0) | (values[0] >= known)])
+    if len(wrong):
+        raise DataError(
+            f"token ids beyond the {known} that the model knows in {named(examples.original(rows[wrong]))}",
+            f"ids from 0 to {known - 1}",
+            "pass the model whose tokenizer made them, or the texts and processor=",
+        )
+    lengths = np.diff(starts) if limit is None else np.minimum(np.diff(starts), limit)
+    within = np.arange(len(owner)) - starts[owner] < lengths[owner]
+    return Ragged(values[:, within], np.concatenate([[0], np.cumsum(lengths)]))
+
+
 def length_limit(model: Any, tokenizer: Any) -> int | None:
-    """Most tokens of a text: the lesser of the tokenizer's limit and the model's number of positions."""
-    limits = [tokenizer.model_max_length] if tokenizer.model_max_length < UNLIMITED else []
+    """Most tokens of a text: the lesser of the tokenizer's limit, if there is one, and the model's positions."""
+    longest = UNLIMITED if tokenizer is None else tokenizer.model_max_length
+    limits = [longest] if longest < UNLIMITED else []
     for name, part in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
             # RoBERTa and its kin count positions from behind the padding's.
@@ -83,7 +103,9 @@ def check_lengths(starts: IntArray, rows: IntArray) -> None:
     empty = rows[np.diff(starts) == 0]
     if len(empty):
         raise DataError(
-            f"no token in {named(empty)}", "at least one token a text", "drop those rows, or add special tokens"
+            f"no token in {named(empty)}",
+            "at least one token a text",
+            "drop those rows, or add special tokens",
         )
 
 
@@ -92,7 +114,7 @@ class TokenBatches:
 
     Batches are padded to their longest text; texts are cut to `limit` tokens. Token ids are kept as 32-bit numbers
     where those of all texts fit in `cache_bytes`; otherwise every batch is tokenised when it is read. `block` texts are
-    tokenised at a time.
+    tokenised at a time. Without a `tokenizer`, the data set keeps the ids, below `known`, and `padding` fills them up.
     """
 
     layout: Layout = GIVEN
@@ -105,14 +127,19 @@ class TokenBatches:
         limit: int | None,
         cache_bytes: int = CACHE_BYTES,
         block: int = BLOCK,
+        known: int = 0,
+        padding: int = 0,
     ) -> None:
+        self._known = known
         self._cache_bytes, self._block = cache_bytes, block
         self.takes = tuple(takes)
         self._examples, self._tokenizer, self._limit = examples, tokenizer, limit
         self._values = [name for name in self.takes if name != MASK]
-        kinds = {TYPES: tokenizer.pad_token_type_id}
-        self._fill = [kinds.get(name, tokenizer.pad_token_id) for name in self._values]
-        self._left = tokenizer.padding_side == "left"
+        kinds = {TYPES: 0 if tokenizer is None else tokenizer.pad_token_type_id}
+        self._fill = [
+            kinds.get(name, padding if tokenizer is None else tokenizer.pad_token_id) for name in self._values
+        ]
+        self._left = tokenizer is not None and tokenizer.padding_side == "left"
         self.kept: Ragged | None = None
         self._longest: int | None = None
         self._full = 0
@@ -140,7 +167,9 @@ class TokenBatches:
     def identity(self) -> str:
         """Digest of the tokenizer and its limit."""
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
-        described = self._tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+        described: Any = {"tokenised": "beforehand"}
+        if self._tokenizer is not None:
+            described = self._tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
         # How it was last called is no part of a tokenizer.
         described = {key: value for key, value in described.items() if key not in ("truncation", "padding")}
         settings = json.dumps([described, self.takes, self._fill, self._left, self._limit], sort_keys=True)
@@ -157,7 +186,7 @@ class TokenBatches:
         for start in range(0, n, self._block):
             rows = np.arange(start, min(start + self._block, n), dtype=np.int64)
             block = self._tokens(rows)
-            check_lengths(block.starts, rows)
+            check_lengths(block.starts, self._examples.original(rows))
             lengths[rows] = np.diff(block.starts)
             taken += block.values.nbytes
             if taken <= self._cache_bytes:
@@ -193,11 +222,17 @@ class TokenBatches:
         return torch.from_numpy(np.stack([by_name[name] for name in self.takes], axis=1))
 
     def _tokens(self, rows: IntArray) -> Ragged:
-        texts = np.asarray(self._examples.read(rows))
+        if self._tokenizer is None:
+            return kept(self._examples, rows, self._values, self._limit, self._known)
+        read = self._examples.read(rows)
+        if is_table(read) and read.shape[1] == 2 and read.map(lambda text: isinstance(text, str)).all(axis=None):
+            first, second = (read.iloc[:, side].tolist() for side in (0, 1))
+            return tokenised(self._tokenizer, first, self._values, self._limit, second)
+        texts = np.asarray(read)
         if texts.ndim != 1 or not all(isinstance(text, str) for text in texts):
             raise DataError(
                 f"inputs of type {texts.dtype} and shape {texts.shape} for a tokenizer",
-                "one text an example",
-                "pass texts (a list, or the text column with inputs=), or a model of numbers without processor=",
+                "one text an example, or two columns of texts",
+                "pass texts (a list, or one or two text columns by inputs=), or a model of numbers, and no processor=",
             )
         return tokenised(self._tokenizer, texts.tolist(), self._values, self._limit)

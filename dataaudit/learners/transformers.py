@@ -11,12 +11,13 @@ from torch import nn
 
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_a
+from dataaudit.data.token_columns import IDS, MASK, TYPES
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import BatchBuilder
 from dataaudit.learners.hooks import HEAD
 from dataaudit.learners.pixels import PixelBatches
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Automatic, Recipe, of_length
-from dataaudit.learners.tokens import MASK, TYPES, TokenBatches, length_limit
+from dataaudit.learners.tokens import TokenBatches, length_limit
 from dataaudit.learners.torch import TorchLearner
 
 
@@ -83,10 +84,12 @@ def _check_order(model: Any, examples: Examples) -> None:
 def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenBatches:
     name = type(model).__name__
     tokenizer = getattr(processor, "tokenizer", processor)
+    if examples.tokenised and (processor is None or examples.columns == (IDS,)):
+        return _of_tokens(model, examples, tokenizer)
     if processor is None:
         raise ModelError(
             f"a {name} without a tokenizer",
-            "the tokenizer that belongs to it",
+            "the tokenizer that belongs to it, or a data set with a column 'input_ids'",
             "pass processor=AutoTokenizer.from_pretrained(...)",
         )
     if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
@@ -121,6 +124,23 @@ def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenBatches:
     named = (MASK, *tokenizer.model_input_names)
     optional = [one for one in (MASK, TYPES) if one in parameters and one in named]
     return TokenBatches(examples, tokenizer, ("input_ids", *optional), length_limit(model, tokenizer))
+
+
+def _of_tokens(model: Any, examples: Examples, tokenizer: Any) -> TokenBatches:
+    """Batches of token ids that the data set keeps; a tokenizer, where there is one, only says what fills them up."""
+    padding = getattr(model.config, "pad_token_id", None)
+    padding = getattr(tokenizer, "pad_token_id", None) if padding is None else padding
+    if padding is None:
+        raise ModelError(
+            f"a {type(model).__name__} without a padding token, for token ids of different lengths",
+            "one that fills them up",
+            "set model.config.pad_token_id",
+        )
+    parameters = inspect.signature(type(model).forward).parameters
+    optional = [name for name in (MASK, TYPES) if name in parameters and name in (MASK, *examples.tokenised)]
+    known = model.get_input_embeddings().num_embeddings
+    limit = length_limit(model, None)
+    return TokenBatches(examples, None, (IDS, *optional), limit, known=known, padding=int(padding))
 
 
 def _of_images(model: Any, examples: Examples, processor: Any) -> PixelBatches:

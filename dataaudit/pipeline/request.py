@@ -33,6 +33,8 @@ OF_A_DATA_SET = (
     "key",
     "exclude",
     "transform",
+    "resize",
+    "unlabelled",
     "processor",
     "cache",
     "embed",
@@ -53,6 +55,8 @@ class Request:
     key: str | None = None
     exclude: str | list[str] | None = None
     transform: Callable[[Any], Any] | None = None
+    resize: int | tuple[int, int] | None = None
+    unlabelled: Any = None
     processor: Any = None
     on_bad_rows: str = "raise"
     recipe: str | Recipe | Automatic | None = None

@@ -32,6 +32,8 @@ def score(
     key: str | None = None,
     exclude: str | list[str] | None = None,
     transform: Callable[[Any], Any] | None = None,
+    resize: int | tuple[int, int] | None = None,
+    unlabelled: Any = None,
     processor: Any = None,
     on_bad_rows: str = "raise",
     recipe: str | Recipe | Automatic | None = None,
@@ -61,9 +63,10 @@ def score(
         or inputs are vectors of numbers, such as embeddings, or texts: ridge regression then predicts each from all the
         others, texts by their words.
     dataset
-        ``(inputs, labels)`` arrays, a torch map-style Dataset of (x, y), a Hugging Face ``datasets.Dataset``,
-        ``DatasetDict`` or (with `cache`) ``IterableDataset``, or a pandas DataFrame. Labels are whole
-        numbers, strings or booleans. Beside a `Recorder` it may be left out: labels then come from the record, and the
+        ``(inputs, labels)``, each an array, a tensor, a list or a column; a list of (x, y); a torch map-style Dataset
+        of (x, y); a Hugging Face ``datasets.Dataset``, ``DatasetDict`` or (with `cache`) ``IterableDataset``; or a
+        table of pandas, polars or pyarrow; see `dataaudit.data.as_examples`. Labels are whole numbers, strings, bytes
+        or booleans. Beside a `Recorder` it may be left out: labels then come from the record, and the
         notes say what is missing. Images [n, H, W] and [n, H, W, c] with c of 1, 3 or 4 are turned to
         [n, c, H, W], batch by batch, for a torch model that takes these and not those; the audit's settings say so.
     scorers
@@ -80,11 +83,17 @@ def score(
         Columns that are neither inputs nor label.
     transform
         Function of one input, applied whenever a row is read.
+    resize
+        Pixels a side, or (height, width), to which images are brought whenever they are read.
+    unlabelled
+        Value, or list of values, that means "no label", beside None and NaN, which always do, and -1 for a
+        ``ClassLabel`` of Hugging Face; -1 beside other whole numbers is a class. Such rows are left out, and counted in
+        the notes; `Audit.unlabelled` suggests labels for them.
     processor
         For a transformers model, or that of `embed`: its tokenizer or image processor.
     on_bad_rows
-        "raise", or "drop": rows without a label, with a missing or empty text, an image that does not decode, or NaN
-        that the model does not take, are left out. The audit's settings name them, and
+        "raise", or "drop": rows with a label that cannot be right, a text that is missing, empty or damaged, an image
+        that does not decode, or NaN that the model does not take, are left out. The audit's settings name them, and
         `Audit.rows` says which rows of the data set its examples are.
     recipe
         How a torch model is trained: a `Recipe`, the name of one, ``dataaudit.recipes.auto(epochs=...)``, or None

@@ -6,6 +6,9 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
+from dataaudit.data.column_notes import notes_on_names
 from dataaudit.data.derived import EMBEDDING, STREAM
 from dataaudit.data.examples import Examples
 from dataaudit.embedding.embedded import EmbeddedExamples
@@ -37,9 +40,17 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped
     own = () if subject.examples is None else subject.examples.notes
     notes = [*own, *plan.run.notes, *described.pop("notes", [])]
-    if len(dropped):
-        total = len(dropped) + len(plan.run.labels)
-        notes.append(f"{len(dropped)} of {total} rows could not be used and were dropped: {rows(dropped)}")
+    without = () if subject.examples is None else subject.examples.unlabelled
+    total = len(dropped) + len(plan.run.labels)
+    if len(without):
+        notes.append(
+            f"{len(without)} of {total} rows have no label and are left out: {rows(without)}; audit.unlabelled() "
+            "suggests labels for them"
+        )
+    unusable = np.setdiff1d(dropped, without)
+    if len(unusable):
+        notes.append(f"{len(unusable)} of {total} rows could not be used and were dropped: {rows(unusable)}")
+    notes += notes_on_names(plan.run.class_names, plan.run.labels)
     notes += _dynamics_notes(evidence)
     settings: dict[str, Any] = {
         **described,
@@ -60,6 +71,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         settings["set_aside"] = plan.run.set_aside
     if len(dropped):
         settings["dropped_rows"] = list(map(int, dropped))
+    if len(without):
+        settings["unlabelled_rows"] = list(map(int, without))
     for source in plan.sources:
         record = source.record(scorers)
         settings = _united(settings, record.settings)
@@ -87,11 +100,16 @@ def _columns(examples: Examples) -> dict[str, Any]:
     origin = examples.origin
     options: dict[str, Any] = {"label": examples.label_column, "inputs": list(examples.columns)}
     if origin is not None:
-        options |= {"key": origin.key, "split": origin.split}
+        options |= {name: getattr(origin, name) for name in ("key", "split", "resize", "unlabelled")}
     # Names of other types than JSON has are inferred again.
     known = {name: value for name, value in options.items() if value is not None and value != []}
-    plain = {name: value if isinstance(value, list) else [value] for name, value in known.items()}
-    return {name: known[name] for name, parts in plain.items() if all(type(part) in (str, int) for part in parts)}
+    plain = {name: _listed(value) for name, value in known.items()}
+    kept = {name: parts for name, parts in plain.items() if all(type(part) in (str, int) for part in parts)}
+    return {name: parts if isinstance(known[name], (list, tuple, set)) else parts[0] for name, parts in kept.items()}
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple, set)) else [value]
 
 
 def _dynamics_notes(evidence: Evidence) -> list[str]:

@@ -143,6 +143,8 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         key=request.key,
         exclude=request.exclude,
         transform=request.transform,
+        resize=request.resize,
+        unlabelled=request.unlabelled,
         lenient=request.drops,
         folder=request.cache,
         progress=request.progress,

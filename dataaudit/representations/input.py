@@ -15,8 +15,9 @@ from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.kinds import is_table
 from dataaudit.data.preparation import Preparation, is_plain
-from dataaudit.data.texts import inputs_are_texts, is_text
+from dataaudit.data.texts import is_pair_of_texts, is_text
 from dataaudit.errors import DataError, rows
+from dataaudit.representations import sparse
 from dataaudit.representations.columns import LevelledRows, Levels, levelled, share_a_scale
 from dataaudit.representations.keep import Keep
 from dataaudit.representations.words import DESCRIBED, word_rows
@@ -31,25 +32,55 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
     by the paper's bandwidth. Columns of tables have units of their own: each is centred and divided by its
     standard deviation (a constant one becomes 0), and those with categories or gaps are prepared, see
     `dataaudit.data.preparation`. Texts become vectors of their words and letters, see
-    `dataaudit.representations.words`. An array in memory, or memory-mapped, is not copied, nor are lists in the
-    chunks of an Arrow file.
+    `dataaudit.representations.words`, and sparse rows of many columns vectors in few dimensions. An array in memory, or
+    memory-mapped, is not copied, nor are lists in the chunks of an Arrow file.
 
     Raises
     ------
     DataError
         If a table has columns that are neither numbers nor categories, or arrays hold NaN or infinity.
     """
-    if inputs_are_texts(examples):
-        vectors = word_rows(examples)
-        return vectors, {"inputs": DESCRIBED, "features": vectors.shape[1]}
-    steps = preparation_of(examples)
-    if steps is not None:
-        prepared = steps.rows(_table(examples))
-        return prepared, {"inputs": steps.note, "features": prepared.shape[1]}
+    learned = _learned(examples)
+    if learned is not None:
+        return learned[0], {"inputs": learned[1], "features": learned[0].shape[1]}
     flat, table = _plain_rows(examples)
     if not table:
         return flat, {"inputs": AS_THEY_ARE, "features": flat.shape[1]}
     return _standardised(flat, *_scale(flat)), {"inputs": "columns standardised", "features": flat.shape[1]}
+
+
+def _kind(examples: Examples) -> str | None:
+    """ "sparse" rows of many columns, "texts", a "table" to prepare, or None for rows that are taken as they are."""
+    if sparse.is_wide(examples):
+        return "sparse"
+    first = examples.read(np.zeros(1, np.int64))
+    if is_text(first):
+        return "texts"
+    if not is_table(first):
+        return None
+    frame = _table(examples)
+    if is_pair_of_texts(frame):
+        return "texts"
+    return None if is_plain(frame) else "table"
+
+
+def preparation_of(examples: Examples) -> Preparation | None:
+    """Steps for a table that is more than numbers without gaps; None elsewhere."""
+    return Preparation.of(_table(examples)) if _kind(examples) == "table" else None
+
+
+def _learned(examples: Examples, audited: Examples | None = None) -> tuple[AnyArray, str] | None:
+    """Vectors by what was learned from the `audited` rows, and what they are; None for rows taken as they are."""
+    source = examples if audited is None else audited
+    kind = _kind(source)
+    if kind == "sparse":
+        return sparse.vectors(examples, audited), sparse.DESCRIBED
+    if kind == "texts":
+        return word_rows(examples, audited), DESCRIBED
+    if kind is None:
+        return None
+    steps = Preparation.of(_table(source))
+    return steps.rows(_table(examples)), steps.note
 
 
 def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
@@ -87,9 +118,7 @@ class InputRows:
     @cached_property
     def level(self) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
         """Result of `level_rows`: for the labels around an example and for ridge regression."""
-        if inputs_are_texts(self.examples) or preparation_of(self.examples) is not None:
-            return self.plain
-        return level_rows(self.examples)
+        return level_rows(self.examples) if _kind(self.examples) is None else self.plain
 
 
 def place_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
@@ -109,11 +138,11 @@ def place_rows_beside(examples: Examples, audited: Examples) -> tuple[Any, Any]:
 
     That is the audited ones' own, see `place_rows`: columns get the scales, and texts the terms, that those have.
     """
-    if inputs_are_texts(audited):
-        return word_rows(examples, audited), word_rows(audited)
-    steps = preparation_of(audited)
-    if steps is not None:
-        return steps.rows(_table(examples)), steps.rows(_table(audited))
+    if _kind(audited) is not None:
+        learned = _learned(examples, audited), _learned(audited)
+        assert learned[0] is not None
+        assert learned[1] is not None
+        return learned[0][0], learned[1][0]
     given, table = _plain_rows(audited)
     flat, _ = _plain_rows(examples)
     if table:
@@ -132,6 +161,8 @@ def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -
     `whole`; otherwise they are read as they lie. Raises `StorageError` if rows cannot be written.
     """
     there = examples.array
+    if sparse.is_wide(examples):
+        return examples
     if there is not None and not (whole and isinstance(there, ChunkedRows)):
         return examples
     n, block = len(examples), rows_per_block(examples)
@@ -146,14 +177,6 @@ def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -
             kept.put(start, part.reshape(len(part), -1))
             advance(len(part))
     return StoredExamples(examples, kept.whole().reshape(n, *np.asarray(first).shape[1:]))
-
-
-def preparation_of(examples: Examples) -> Preparation | None:
-    """Steps for a table that is more than numbers without gaps; None elsewhere."""
-    if not is_table(examples.read(np.zeros(1, np.int64))):
-        return None
-    frame = _table(examples)
-    return None if is_plain(frame) else Preparation.of(frame)
 
 
 def _table(examples: Examples) -> Any:
@@ -215,7 +238,7 @@ def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:
         bad.extend((np.flatnonzero(~finite) + start).tolist())
     if bad:
         raise DataError(
-            f"NaN or infinite inputs in {rows(bad)}",
+            f"NaN or infinite inputs in {rows(examples.original(np.asarray(bad)))}",
             "finite inputs, for distances between them",
             "fill or drop those rows, or ask for scores of the model",
         )

@@ -14,6 +14,8 @@ import numpy as np
 from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
+from dataaudit.data.kinds import is_table
+from dataaudit.data.texts import joined
 
 DIMENSIONS = 512
 """Most dimensions of the vectors, by benchmarks/peers/words.py."""
@@ -110,4 +112,5 @@ def word_rows(
 def _parts(examples: Examples, rows: AnyArray, block: int | None) -> Iterator[list[str]]:
     block = block or rows_per_block(examples)
     for start in range(0, len(rows), block):
-        yield list(examples.read(rows[start : start + block]))
+        read = examples.read(rows[start : start + block])
+        yield list(joined(read) if is_table(read) else read)

@@ -16,6 +16,10 @@ MARGIN, CONFIDENCE, MAX_CONFIDENCE, EL2N, LOSS, CORRECT, PREDICTED = range(7)
 """Columns of `Task.measure`."""
 
 
+MISSING, DAMAGED = -1, -2
+"""In place of a label that is not there, and of one that cannot be right."""
+
+
 class Task(ABC):
     """Kind of labels.
 
@@ -58,12 +62,13 @@ class Task(ABC):
         names
             Names that the data set declares; None where they follow from the values.
         lenient
-            Whether a missing label becomes -1; otherwise it is an error.
+            Whether a label that cannot be right becomes `DAMAGED`; otherwise it is an error. One that is missing is
+            `MISSING` either way.
 
         Raises
         ------
         DataError
-            If labels are missing or of the wrong kind, or there is nothing to tell apart.
+            If labels are of the wrong kind, there are none, or there is nothing to tell apart.
         """
 
     @abstractmethod

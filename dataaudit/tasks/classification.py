@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dataaudit.common.spelling import class_name, escaped
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
 from dataaudit.errors import DataError, rows
-from dataaudit.tasks.base import Task
+from dataaudit.tasks.base import DAMAGED, MISSING, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,33 +25,31 @@ class Classification(Task):
     ) -> tuple[IntArray, tuple[str, ...]]:
         """Turn a label column [n] into positions 0..C-1, int64 [n], and class names [C], the sorted distinct values.
 
-        Labels are whole numbers (gaps allowed), strings or booleans. Where the data set declares the `names` of all
-        classes (a ``ClassLabel`` feature), labels must be positions in them, and classes that no example carries keep
-        theirs. There must be two classes at least, and no more than examples. A missing label becomes -1 if `lenient`.
+        Labels are whole numbers (gaps allowed), strings, bytes or booleans. Where the data set declares the `names` of
+        all classes (a ``ClassLabel`` feature), labels must be positions in them, -1 means none, and classes that no
+        example carries keep theirs. There must be two classes at least, and no more than examples.
         """
         import pandas as pd
 
-        column = pd.Series(values).reset_index(drop=True)
+        column = label_column(values)
         if len(column) == 0:
             raise DataError("an empty data set", "at least two examples of two classes", "pass a data set with rows")
         empty = column.isna().to_numpy()
-        if lenient and names is not None and pd.api.types.is_integer_dtype(column.dtype):
+        if names is not None:
             # Hugging Face's "no label" of a ClassLabel.
-            empty = empty | (column == -1).to_numpy()
-        missing, known = np.flatnonzero(empty), np.flatnonzero(~empty)
-        if len(missing) and lenient and len(known):
-            labels, spelled = _encode(column.iloc[known].infer_objects().reset_index(drop=True), names, known)
-            every = np.full(len(column), -1, np.int64)
-            every[known] = labels
-            every.flags.writeable = False
-            return every, spelled
-        if len(missing):
+            numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+            empty = empty | (numbers == -1)
+        if empty.all():
             raise DataError(
-                f"missing labels in {rows(missing)}",
-                "one label for every example",
-                "drop those rows or label them, or pass on_bad_rows='drop'",
+                f"no label in any of {len(column)} rows",
+                "labels of at least two classes",
+                "name the label column with label=, or look whether unlabelled= says that every value is none",
             )
-        return _encode(column, names, known)
+        known = np.flatnonzero(~empty)
+        labels = np.full(len(column), MISSING, np.int64)
+        labels[known], spelled = _encode(_narrowed(column.iloc[known]), names, known, lenient)
+        labels.flags.writeable = False
+        return labels, spelled
 
     def units(self, examples: Any) -> Any:
         """The examples themselves."""
@@ -118,14 +117,46 @@ class Classification(Task):
 CLASSIFICATION = Classification()
 
 
-def _encode(column: Any, names: tuple[str, ...] | None, known: IntArray) -> tuple[IntArray, tuple[str, ...]]:
+def label_column(values: Any) -> Any:
+    """A pandas Series of labels as they are, bytes decoded; strings of lists and arrays stay Python's."""
+    import pandas as pd
+
+    if isinstance(values, np.ndarray) and values.dtype.kind == "S":
+        values = values.astype(object)
+    if isinstance(values, (list, tuple)) and any(isinstance(value, (str, bytes)) for value in values):
+        # Typed columns have no place for all that a string may hold.
+        values = pd.Series(list(values), dtype=object)
+    column = pd.Series(values).reset_index(drop=True)
+    stored: Any = column.dtype
+    if str(stored).startswith("dictionary"):
+        column = column.astype(pd.ArrowDtype(stored.pyarrow_dtype.value_type))
+    if column.dtype.kind == "O" and any(isinstance(value, bytes) for value in column):
+        column = column.map(lambda value: class_name(value) if isinstance(value, bytes) else value).astype(object)
+    return column
+
+
+def _narrowed(column: Any) -> Any:
+    """The column, numbers that are Python's objects as an array holds them."""
+    column = column.reset_index(drop=True)
+    strings = column.dtype == object and column.map(lambda value: isinstance(value, str)).any()
+    return column if strings else column.infer_objects()
+
+
+def _encode(
+    column: Any, names: tuple[str, ...] | None, known: IntArray, lenient: bool
+) -> tuple[IntArray, tuple[str, ...]]:
     """Labels and names of a column without gaps, a pandas Series of the rows `known`."""
-    column = _as_classes(column, known)
-    labels, spelled = _distinct(column) if names is None else (_positions(column, names, known), tuple(names))
-    present = len(np.unique(labels))
-    if present < 2:
+    column, right = _as_classes(column, known, lenient)
+    labels = np.full(len(column), DAMAGED, np.int64)
+    if names is None:
+        labels[right], spelled = _distinct(column[right])
+    else:
+        labels, spelled = _positions(column, names, known, lenient), tuple(map(escaped, names))
+    present = np.unique(labels[labels >= 0])
+    if len(present) < 2:
+        only = f"one class ({spelled[int(present[0])]!r})" if len(present) else "no class that is declared"
         raise DataError(
-            f"one class ({spelled[int(labels[0])]!r}) in all {len(labels)} examples",
+            f"{only} in all {len(labels)} examples",
             "at least two classes",
             "check the label column: a label is suspicious only against another",
         )
@@ -135,25 +166,28 @@ def _encode(column: Any, names: tuple[str, ...] | None, known: IntArray) -> tupl
             "at least as many examples as classes",
             "pass more examples, or drop the classes that have none",
         )
-    labels.flags.writeable = False
     return labels, spelled
 
 
-def _as_classes(column: Any, known: IntArray) -> Any:
-    """The column, whole numbers stored as floats as integers."""
+def _as_classes(column: Any, known: IntArray, lenient: bool) -> tuple[Any, BoolArray]:
+    """The column, whole numbers stored as floats as integers, and which labels can be right."""
     import pandas as pd
 
     kinds = pd.api.types
+    right = np.ones(len(column), bool)
     if kinds.is_float_dtype(column.dtype):
         numbers = column.to_numpy(dtype=np.float64)
-        bad = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
-        if len(bad):
+        right = np.isfinite(numbers) | (not lenient)
+        bad = np.flatnonzero(right & (~np.isfinite(numbers) | (numbers != np.floor(numbers))))
+        if len(bad) or not right.any():
+            first = bad[0] if len(bad) else 0
             raise DataError(
-                f"label {float(numbers[bad[0]])!r} in {rows(known[bad])}",
+                f"label {float(numbers[first])!r} in {rows(known[bad] if len(bad) else known)}",
                 "classes: whole numbers, strings or booleans",
-                "round or bin a regression target before auditing it as a classification",
+                "round or bin a regression target before auditing it as a classification, or pass on_bad_rows='drop' "
+                "to leave infinite ones out",
             )
-        return column.astype(np.int64)
+        return pd.Series(np.where(right, numbers, 0.0)).astype(np.int64), right
     if not (
         kinds.is_integer_dtype(column.dtype)
         or kinds.is_bool_dtype(column.dtype)
@@ -164,20 +198,30 @@ def _as_classes(column: Any, known: IntArray) -> Any:
         raise DataError(
             f"labels of type {type(column.iloc[0]).__name__} ({column.dtype})",
             "classes: whole numbers, strings or booleans, one for every example",
-            "pass a one-dimensional label column",
+            "pass a one-dimensional label column, for example with astype(str)",
         )
-    return column
+    return column, right
 
 
-def _positions(column: Any, names: tuple[str, ...], known: IntArray) -> IntArray:
-    numbers: IntArray = column.to_numpy(dtype=np.int64)
+def _positions(column: Any, names: tuple[str, ...], known: IntArray, lenient: bool) -> IntArray:
+    """Labels that are positions in the declared `names`; others are damaged."""
+    try:
+        numbers: IntArray = column.to_numpy(dtype=np.int64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"labels of type {type(column.iloc[0]).__name__} beside declared class names",
+            f"positions in the {len(names)} declared classes",
+            "cast the label column to its own type, without declared names",
+        ) from error
     bad = np.flatnonzero((numbers < 0) | (numbers >= len(names)))
-    if len(bad):
+    if len(bad) and not lenient:
         raise DataError(
             f"label {int(numbers[bad[0]])} in {rows(known[bad])}",
             f"a position in the {len(names)} declared classes (0..{len(names) - 1})",
-            "correct those labels or the declared class names",
+            "correct those labels or the declared class names, or pass on_bad_rows='drop'",
         )
+    numbers = numbers.copy()
+    numbers[bad] = DAMAGED
     return numbers
 
 
@@ -186,7 +230,7 @@ def _distinct(column: Any) -> tuple[IntArray, tuple[str, ...]]:
 
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)
-    kinds = {type(value) for value in column.unique()} if column.dtype == object else set()
+    kinds = {_kind(value) for value in column.unique()} if column.dtype == object else set()
     if len(kinds) > 1:
         raise DataError(
             f"labels of several types ({', '.join(sorted(kind.__name__ for kind in kinds))})",
@@ -194,4 +238,12 @@ def _distinct(column: Any) -> tuple[IntArray, tuple[str, ...]]:
             "convert the column, for example with astype(str)",
         )
     distinct, positions = np.unique(column.to_numpy(), return_inverse=True)
-    return positions.astype(np.int64), tuple(str(value) for value in distinct.tolist())
+    return positions.astype(np.int64), tuple(class_name(value) for value in distinct.tolist())
+
+
+def _kind(value: Any) -> type:
+    """Type of a label; strings and whole numbers of NumPy are those of Python."""
+    return next((kind for kind, alike in ALIKE.items() if isinstance(value, alike)), type(value))
+
+
+ALIKE: dict[type, tuple[type, ...]] = {bool: (bool, np.bool_), str: (str,), int: (int, np.integer)}

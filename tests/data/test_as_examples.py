@@ -133,9 +133,9 @@ def test_a_loader_is_told_to_hand_over_its_data_set():
         as_examples(torch.utils.data.DataLoader(Pairs()))
 
 
-def test_a_list_of_rows_is_no_pair():
+def test_a_list_of_other_rows_is_no_pair():
     with pytest.raises(DataError, match="list of 3 items"):
-        as_examples([(1, 0), (2, 1), (3, 0)])
+        as_examples([(1, 0, 2), (2, 1, 2), (3, 0, 2)])
 
 
 def test_importing_the_package_loads_nothing_heavy():

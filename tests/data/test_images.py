@@ -1,12 +1,16 @@
+import io
 import sys
 import warnings
 
+import datasets
 import numpy as np
 import pytest
 from PIL import Image
 
-from dataaudit.data.images import common_channels, probed_rows, row_pixels, to_pixels
-from dataaudit.errors import DataError, MissingPackageError
+from dataaudit.data import as_examples, inspect
+from dataaudit.data.derived import inspect_usable
+from dataaudit.data.images import Resize, common_channels, probed_rows, row_pixels, to_pixels
+from dataaudit.errors import DataError, MissingPackageError, SettingError
 
 RGB = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
 
@@ -101,3 +105,96 @@ def test_without_pillow_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingPackageError, match=r"dataaudit\[report\]"):
         to_pixels(image)
+
+
+def turned(orientation):
+    """An image as a camera stores it: its EXIF data say how it is to be turned."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "png", exif=exif)
+    return Image.open(io.BytesIO(file.getvalue()))
+
+
+@pytest.mark.parametrize(("orientation", "upright"), [(1, RGB), (3, RGB[::-1, ::-1]), (6, np.rot90(RGB, 3))])
+def test_images_are_turned_as_they_were_taken(orientation, upright):
+    pixels = to_pixels(turned(orientation)).transpose(1, 2, 0)
+    np.testing.assert_array_equal(pixels, upright)
+    height, width = upright.shape[:2]
+    np.testing.assert_array_equal(Resize((height, width))(turned(orientation)).transpose(1, 2, 0), upright)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_resizing_keeps_the_range_of_deep_images(mode):
+    deep = (
+        Image.fromarray(np.full((4, 6), 300, np.uint16)).convert(mode)
+        if mode != "I;16"
+        else Image.new(mode, (6, 4), 300)
+    )
+    for channels, kind in ((1, "L"), (3, "RGB")):
+        pixels = Resize((2, 3), kind)(deep)
+        assert (pixels.shape, pixels.dtype) == ((channels, 2, 3), np.float32)
+        np.testing.assert_allclose(pixels, to_pixels(deep)[0, 0, 0], rtol=1e-6)
+
+
+def pictures(*changes):
+    made = [Image.fromarray(np.full((6 + row % 2, 5), 20 * row, np.uint8)) for row in range(6)]
+    for row, image in changes:
+        made[row] = image
+    return made
+
+
+LABELS = [0, 1] * 3
+HOLDERS = {
+    "list": lambda images: (images, LABELS),
+    "pairs": lambda images: list(zip(images, LABELS, strict=True)),
+    "Hugging Face": lambda images: datasets.Dataset.from_dict(
+        {"image": images, "label": LABELS},
+        features=datasets.Features(image=datasets.Image(), label=datasets.Value("int64")),
+    ),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_sizes_that_differ_are_brought_to_one(holder):
+    with pytest.raises(DataError, match="resize=32") as caught:
+        as_examples(HOLDERS[holder](pictures())).read(np.arange(2))
+    assert "Resize" not in caught.value.action
+    grey = as_examples(HOLDERS[holder](pictures()), resize=4).read(np.arange(6))
+    assert grey[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80, 100]
+    colour = as_examples(HOLDERS[holder](pictures((2, Image.new("RGBA", (9, 9))))), resize=[3, 2])
+    assert colour.read(np.arange(6)).shape == (6, 3, 3, 2)
+    assert colour.show(2).size == (9, 9)
+
+
+def test_pixels_of_several_sizes_are_images():
+    rows = [np.asarray(image) for image in pictures()]
+    assert as_examples((rows, LABELS), resize=4).read(np.arange(6)).shape == (6, 1, 4, 4)
+    rows = [np.repeat(row[..., None], 3, 2) for row in rows]
+    assert as_examples((rows, LABELS), resize=4).read(np.arange(6)).shape == (6, 3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "options", "message"),
+    [
+        ((np.zeros((4, 2)), [0, 1, 0, 1]), {}, "resize= for arrays inputs that are no images"),
+        ((pictures(), LABELS), {"transform": np.asarray}, "resize= beside transform="),
+    ],
+)
+def test_resizing_what_cannot_be_is_refused(dataset, options, message):
+    with pytest.raises(SettingError, match=message):
+        as_examples(dataset, resize=4, **options)
+
+
+def test_one_damaged_image_among_many_is_named_or_left_out():
+    whole = io.BytesIO()
+    Image.new("L", (4, 4), 9).save(whole, "png")
+    images = [{"bytes": whole.getvalue(), "path": None}] * 1500
+    images[777] = {"bytes": b"GIF8 and nothing more", "path": None}
+    features = datasets.Features(image=datasets.Image(), label=datasets.Value("int64"))
+    dataset = datasets.Dataset.from_dict({"image": images, "label": [0, 1] * 750}, features=features)
+    for resize in (None, 2):
+        with pytest.raises(DataError, match="in row 777"):
+            inspect(as_examples(dataset, resize=resize))
+        kept, _ = inspect_usable(as_examples(dataset, resize=resize, lenient=True), False)
+        assert kept.dropped.tolist() == [777]

@@ -138,7 +138,7 @@ def test_a_class_label_among_numbers_is_a_category():
             {},
             "columns that are neither numbers nor categories: 'day'.*inputs=",
         ),
-        (pd.DataFrame({"a": [1.0, 2], "b": [[1], [2]], "label": [0, 1]}), {}, "neither numbers nor categories: 'b'"),
+        (pd.DataFrame({"a": [1.0, 2], "b": [{}, {}], "label": [0, 1]}), {}, "neither numbers nor categories: 'b'"),
         (pd.DataFrame({"text": ["a", "b"], "label": [0, 1]}), {}, "one column of texts.*vectoriser"),
         ((np.zeros((4, 2, 2)), [0, 1, 0, 1]), {}, r"inputs of shape \(2, 2\)"),
         (

@@ -123,11 +123,11 @@ def test_rows_that_are_not_finite_are_named(frame):
         inspect(as_examples(broken))
 
 
-def test_missing_labels_are_named(frame):
+def test_rows_without_a_label_are_left_out(frame):
     broken = frame.copy()
     broken.loc[4, "label"] = None
-    with pytest.raises(DataError, match="missing labels in row 4"):
-        as_examples(broken)
+    examples = as_examples(broken)
+    assert (examples.dropped.tolist(), examples.unlabelled.tolist()) == ([4], [4])
 
 
 def test_a_transform_takes_a_row_as_a_dict(frame):

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import dataaudit
 from dataaudit.data import as_examples, inspect
+from dataaudit.data.derived import inspect_usable
 from dataaudit.data.texts import as_texts, digest_texts, holds_texts, unusable
 from dataaudit.errors import DataError, ModelError
 
@@ -93,18 +94,40 @@ def test_categories_are_no_texts():
         assert not holds_texts(column)
 
 
+BAD = {
+    "missing": [None, float("nan"), pd.NA],
+    "empty": ["", "  \n"],
+    "NUL": ["a\0b"],
+    "lone surrogates": ["a\ud800"],
+    "more than": ["a b " * 2_500_000],
+    "no texts": [3, b"a"],
+}
+"""Texts that are named, by what is said of them."""
+
+HOLDERS = {
+    "list": lambda texts: (texts, LABELS),
+    "objects": lambda texts: (np.array(texts, dtype=object), LABELS),
+    "series": lambda texts: (pd.Series(texts, dtype=object), LABELS),
+    "frame": lambda texts: pd.DataFrame({"text": pd.Series(texts, dtype=object), "label": LABELS}),
+    "pairs": lambda texts: list(zip(texts, LABELS, strict=True)),
+}
+
+
 # A column of strings and numbers is a table: there is no text in a frame that is a number.
-@pytest.mark.parametrize(
-    ("bad", "shape"), [*((bad, shape) for bad in (None, "", "  \n") for shape in ("list", "frame")), (3, "list")]
-)
-def test_texts_without_content_are_named(bad, shape):
-    texts = list(TEXTS)
-    texts[5], texts[9] = bad, bad
-    dataset = (texts, LABELS) if shape == "list" else pd.DataFrame({"text": texts, "label": LABELS})
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
-    options = {} if shape == "list" else {"label": "label"}
-    with pytest.raises(DataError, match="missing or empty texts in rows 5, 9;"):
-        dataaudit.score(model, dataset, progress=False, **options)
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("said", BAD)
+def test_texts_that_no_model_or_file_takes_are_named_and_left_out(said, holder):
+    for bad in BAD[said] if (said, holder) != ("no texts", "frame") else []:
+        for places in ([0], [5, 9]):
+            texts = list(TEXTS)
+            for place in places:
+                texts[place] = bad
+            options = {"label": "label"} if holder == "frame" else {}
+            examples = as_examples(HOLDERS[holder](texts), **options)
+            with pytest.raises(DataError, match=f"{said}.* in rows? {', '.join(map(str, places))};"):
+                inspect(examples)
+            kept, _ = inspect_usable(examples, False)
+            assert kept.dropped.tolist() == places
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -16,6 +16,9 @@ from dataaudit.evidence.base import BROUGHT
 from dataaudit.pipeline.evidence_sources.base import Source
 from dataaudit.pipeline.evidence_sources.call import Call
 
+ROUNDED = 1e-5
+"""Largest error of rounding in a probability."""
+
 
 class TableProbabilities:
     """Probabilities [n, C] as they were brought, an array in memory or mapped, read block by block and not copied."""
@@ -46,13 +49,18 @@ class BroughtPredictions(Source):
         return {"heldout": self._predictions, "methods": {"heldout": BROUGHT}}
 
 
-def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str, ...]) -> Predictions:
+def predictions_of(
+    probabilities: Any, labels: IntArray, class_names: tuple[str, ...], left_out: IntArray | None = None
+) -> Predictions:
     """Check probabilities [n, C], whose columns are in the order of the class names.
+
+    They may be those of all rows of the data set, some of which, `left_out`, have no label.
 
     Raises
     ------
     DataError
-        If the shape is another, or a row is no distribution (to .001).
+        If the shape is another, or a row is no distribution: what is below 0 by less than `ROUNDED` is taken for 0, and
+        sums that are 1 to .001 are made 1.
     """
     try:
         given = np.asarray(probabilities.detach().cpu() if hasattr(probabilities, "detach") else probabilities)
@@ -62,6 +70,8 @@ def predictions_of(probabilities: Any, labels: IntArray, class_names: tuple[str,
             f"probabilities of type {type(probabilities).__name__}", "an array [n, classes]", "convert them"
         ) from error
     shape = (len(labels), len(class_names))
+    if left_out is not None and len(left_out) and given.shape == (len(labels) + len(left_out), len(class_names)):
+        given = np.delete(given, left_out, axis=0)
     if given.shape != shape:
         raise DataError(
             f"probabilities of shape {given.shape}",
@@ -86,10 +96,12 @@ def _distributions(given: AnyArray) -> BoolArray:
     """Rows that hold a distribution over the classes."""
     exact = given.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return np.asarray((exact >= 0).all(1) & (np.abs(exact.sum(1) - 1) <= 1e-3))
+        return np.asarray((exact >= -ROUNDED).all(1) & (np.abs(exact.sum(1) - 1) <= 1e-3))
 
 
 def make(call: Call) -> Iterator[Source]:
     """Source of ``predictions=``."""
     if call.request.predictions is not None:
-        yield BroughtPredictions(predictions_of(call.request.predictions, call.run.labels, call.run.class_names))
+        left_out = None if call.subject.examples is None else call.subject.examples.dropped
+        given = call.request.predictions
+        yield BroughtPredictions(predictions_of(given, call.run.labels, call.run.class_names, left_out))

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import IntArray
+from dataaudit.data.columns import listed
 from dataaudit.data.inspection import Inspection
 from dataaudit.dynamics.outcomes import PredictionTable
 from dataaudit.dynamics.summary import Predictions
-from dataaudit.errors import ModelError
+from dataaudit.errors import InPython, ModelError
 from dataaudit.evidence.base import LEFT_OUT, Need
 from dataaudit.learners.base import Learner
 from dataaudit.learners.features import all_features
@@ -31,6 +32,10 @@ LARGEST_TABLE = 2048
 are quicker."""
 
 
+SHOWN = 20
+"""Most columns that an error lists as a remedy."""
+
+
 def narrow(seen: Inspection, n: int) -> bool:
     """True if a regression on all columns of `n` examples takes seconds."""
     return min(math.prod(seen.shape), n) <= LARGEST_TABLE
@@ -40,9 +45,28 @@ def no_vectors(subject: Subject) -> ModelError:
     """Error of held-out predictions where there is nothing to make them from."""
     who = "ridge regression" if subject.learner is not None else "model=None"
     who = who if subject.recorder is None else "a Recorder"
-    if subject.examples is None:
-        return no_model(f"{who} and no data set, for held-out predictions")
-    return no_model(f"{who} for {subject.examples.source} inputs that are no vectors of numbers, or hold missing ones")
+    seen = subject.inspection
+    if subject.examples is None or seen is None:
+        return no_model(f"{who} and no data set that can be read, for held-out predictions")
+    source, needed = subject.examples.source, "inputs that are texts, or vectors of numbers without gaps"
+    if seen.others:
+        named = [name for name in subject.examples.columns if name not in seen.others]
+        return ModelError(
+            f"{who} for a table with columns that are no numbers: {listed(seen.others)}",
+            needed,
+            [
+                *([f"name the columns of numbers: inputs={named!r}"] if named and len(named) <= SHOWN else []),
+                *([f"leave the others out: exclude={list(seen.others)!r}"] if named else []),
+                InPython("pass a pipeline that starts with dataaudit.preprocessor(...)"),
+            ],
+        )
+    if seen.gaps:
+        return ModelError(
+            f"{who} for {source} inputs with missing values in {seen.gaps}",
+            needed,
+            ["pass on_bad_rows='drop'", "fill them", InPython("pass a model that takes them")],
+        )
+    return no_model(f"{who} for {source} inputs of shape {seen.shape} each, which are no vectors")
 
 
 def left_out_predictions(inputs: InputRows, alpha: float | None, labels: IntArray, classes: int) -> Predictions:
