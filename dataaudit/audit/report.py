@@ -87,7 +87,7 @@ def _code(audit: Exports) -> str:
     if isinstance(settings.get("scorers"), list):
         options.append(f"scorers={settings['scorers']!r}")
     # Estimators that are no torch modules have settings of their own.
-    if settings.get("recipe", {}).keys() == {field.name for field in fields(Recipe)}:
+    if (settings.get("recipe") or {}).keys() == {field.name for field in fields(Recipe)}:
         # Of an augmentation the name is known, and not where it is.
         recipe = [f"{name}={_spelled(name, value)}" for name, value in settings["recipe"].items()]
         options.append(f"recipe=dataaudit.Recipe({', '.join(recipe)})")
