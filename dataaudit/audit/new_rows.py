@@ -15,7 +15,7 @@ from dataaudit.data.identity import ROW, beside, row_index
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
-    from dataaudit.data.examples import Examples
+    pass
 
 
 class NewRows(Exports):
@@ -96,8 +96,8 @@ class NewRows(Exports):
         >>> audit.score_new([[0.1], [5.0]], k=2, progress=False)["novelty"].round(1).tolist()
         [0.4, 30.8]
         """
-        from dataaudit.data.unseen import as_unseen
         from dataaudit.density.sums import multiple_of
+        from dataaudit.embedding import embedded
         from dataaudit.findings import novelty, unseen
 
         k = checks.whole("k", k, 1, "pass score_new(..., k=10)")
@@ -106,7 +106,8 @@ class NewRows(Exports):
         checks.flag("progress", progress, "pass progress=False for silence")
         with visiting():
             known = gather.needed(self._data(audited), "audited")
-            new, given = as_unseen(dataset, labels, known, split=split, label=label, inputs=inputs, transform=transform)
+            options = {"split": split, "label": label, "inputs": inputs, "transform": transform}
+            new, given = embedded.unseen_beside(known, dataset, labels, options, progress)
             space, seed = gather.space_of(by, known, self._model), self._seed()
             if space == "hidden":
                 own = gather.hidden_rows(self._model, known.labels, seed, None, progress)
@@ -126,14 +127,6 @@ class NewRows(Exports):
 
     def _seed(self) -> int:
         return int(self.settings.get("seed") or 0)
-
-    def _data(self, dataset: Any) -> Examples | None:
-        """The audited data set: the one that is remembered, or `dataset`, recognised."""
-        if dataset is None:
-            origin = None if self._examples is None else self._examples.origin
-            # Arrays may have been written to since.
-            return self._examples if origin is None else self._original(None, None, None, None, None)
-        return self._recognised(dataset, None, None, None, None)
 
     def unlabelled(self, *, dataset: Any = None, progress: bool = True) -> pd.DataFrame:
         """Suggest labels for the rows that have none, and were left out.
