@@ -14,8 +14,9 @@ test:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=60 --durations-min=3 -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 tests/cluster tests/holdout
+	@PYTHON="$(PYTHON)" .ci/oldest
 
 # Some of the tests on the oldest versions that pyproject.toml allows, and newer Pythons where they are.
 test-oldest:
