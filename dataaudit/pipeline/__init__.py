@@ -1,7 +1,9 @@
 """From a request to an audit: plan, collect, assemble.
 
-Where a change goes: a kind of evidence into evidence_sources/ (a line in its table.py), a score into dataaudit/scores/,
-an engine into density/ and a search into neighbours/, a space into representations/, a task into tasks/ (each with a
-line in its room's registry), a command into cli/commands/, a section of the report into audit/report.py and report/.
-Nothing of these but the first touches this room.
+Where a change goes: a kind of evidence is a file in evidence_sources/ and a line in its table.py, delivered among
+`others`. What follows does not touch this room: a score is a file in dataaudit/scores/ and a line in its __init__.py,
+an engine one in density/ and a line in engines.py, a search one in neighbours/ and a line in search.py, a space one
+in representations/ and a line in spaces.py, a task one in tasks/ and a line in its __init__.py, a command one in
+cli/commands/, which is found by itself, and a section of the report a line in audit/report_sections.py and, where it
+is no table, a file in report/.
 """
