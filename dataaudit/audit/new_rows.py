@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from dataaudit.common import checks
 from dataaudit.common.guest import visiting
 from dataaudit.data.identity import ROW, beside, row_index
 from dataaudit.findings import gather
-
-if TYPE_CHECKING:
-    pass
 
 
 class NewRows(Exports):
