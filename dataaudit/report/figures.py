@@ -148,7 +148,8 @@ def histogram(values: FloatArray, marked: BoolArray, bins: int = 40) -> str:
         f'<text x="{width}" y="{height + 14}" text-anchor="end">{most:.3g}</text>'
     )
     line = f'<line x1="0" x2="{width}" y1="{height}" y2="{height}"/>'
-    return f'<svg viewBox="0 0 {width} {height + 18}" role="img">{"".join(bars)}{line}{ends}</svg>'
+    said = f"{int(finite.sum())} values from {least:.3g} to {most:.3g}, {int((finite & marked).sum())} of them marked"
+    return f'<svg viewBox="0 0 {width} {height + 18}" role="img" aria-label="{said}">{"".join(bars)}{line}{ends}</svg>'
 
 
 def sparkline(values: AnyArray) -> str:

@@ -38,7 +38,7 @@ class Table(Section):
         """Head and rows."""
         return """{% if section.head %}
 {%- macro side(cell) %}{{ ' class="number"'|safe if cell is number }}{% endmacro -%}
-<div class="wide" tabindex="0" role="region" aria-label="{{ section.title }}"><table><thead><tr>
+<div class="wide" tabindex="0" role="region" aria-label="table: {{ section.title }}"><table><thead><tr>
 {% for name in section.head %}
 <th scope="col"{{ side(section.rows[0][loop.index0]) if section.rows }}>{{ name }}</th>
 {% endfor %}

@@ -52,7 +52,7 @@ class Confusion(Section):
         """A table whose cells are shaded, and the largest pairs in words."""
         return """
 {% if section.names %}
-<div class="wide" tabindex="0" role="region" aria-label="{{ section.title }}"><table class="confusion">
+<div class="wide" tabindex="0" role="region" aria-label="table: {{ section.title }}"><table class="confusion">
 <thead><tr><th scope="col">given</th>
 {% for name in section.names %}
 <th scope="col"><bdi>{{ name|visible|truncate(16, True, '…') }}</bdi></th>
@@ -94,7 +94,7 @@ class ByClass(Section):
     def template(self) -> str:
         """A table."""
         return """
-<div class="wide" tabindex="0" role="region" aria-label="{{ section.title }}"><table><thead><tr>
+<div class="wide" tabindex="0" role="region" aria-label="table: {{ section.title }}"><table><thead><tr>
 <th scope="col">class</th><th scope="col" class="number">examples</th><th scope="col" class="number">flagged</th>
 <th scope="col" class="number">mean {{ section.score|visible }}</th><th scope="col" class="number">deviation</th>
 <th scope="col">spread</th></tr></thead><tbody>
