@@ -115,8 +115,8 @@ class OnDisk:
     another process or thread is writing the file.
     """
 
-    def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any], block: int = BLOCK) -> None:
-        self._block = block
+    def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any], block: int | None = None) -> None:
+        self._block = BLOCK if block is None else block
         self.path, self._about = stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".json")
         self._n, self._belongs = n, dict(belongs)
         self._blocks: list[tuple[int, str]] = []

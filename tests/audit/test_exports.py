@@ -1,4 +1,4 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import datasets
 import numpy as np
@@ -15,20 +15,6 @@ from dataaudit.errors import DataError, ModelError, SettingError
 N = 30
 WRONG = [4, 11]
 NAMES = ["cat", "dog", "eel"]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LabelPosterior(Audit):
-    """An audit whose judgement of labels is known: the label is wrong where the suggestion differs."""
-
-    def error_probability(self):
-        made = np.where(self.suggested == self.labels, 0.125, 0.875)
-        made[0] = np.nan
-        return made
-
-    def mislabeled(self, how="auto"):
-        found = self.suspects(len(self))
-        return found[found["suggested"] != ""]
 
 
 def points():
@@ -49,8 +35,21 @@ def hugging_face(spelled="class"):
 
 
 def audited(dataset, **options):
+    """An audit whose judgement of labels is known: the label is wrong where the suggestion differs."""
     audit = dataaudit.score(LogisticRegression(), dataset, "heldout_confidence", progress=False, **options)
-    return LabelPosterior(**{name: getattr(audit, name) for name in audit.__dataclass_fields__})
+    differ = audit.suggested != audit.labels
+    probability = np.where(differ, 0.875, 0.125)
+    probability[0] = np.nan
+    judged = replace(
+        audit.label_errors,
+        probability=probability,
+        rival=np.where(differ, audit.suggested, audit.label_errors.rival),
+        rate=len(WRONG) / N,
+        lower=1 / N,
+        upper=4 / N,
+        unknown="",
+    )
+    return replace(audit, label_errors=judged)
 
 
 def on_disk(folder, **options):
@@ -156,7 +155,7 @@ def test_an_unknown_policy_is_refused():
 
 def test_an_audit_from_disk_asks_for_its_data(tmp_path):
     audited(hugging_face(), **HF).save(tmp_path / "audit")
-    audit = LabelPosterior.load(tmp_path / "audit")
+    audit = Audit.load(tmp_path / "audit")
     for act in (audit.to_dataset, audit.clean):
         with pytest.raises(DataError, match=r"loaded from disk.*pass dataset="):
             act()
