@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,7 @@ DENSE_BYTES = 2**31
 """Most bytes that sparse rows may take as dense ones."""
 
 
-def _check_dense(data_sets: Sequence[Examples]) -> None:
+def check_dense(*data_sets: Examples) -> None:
     """Raise a `DataError` for sparse rows that would take much more room."""
     first = data_sets[0].read_sparse(np.zeros(1, np.int64))
     if first is None:
@@ -96,7 +95,7 @@ def _check_dense(data_sets: Sequence[Examples]) -> None:
 
 def all_features(*data_sets: Examples) -> AnyArray:
     """Inputs of all rows of data sets, one behind the other, flattened, float32 [n, d], in memory once."""
-    _check_dense(data_sets)
+    check_dense(*data_sets)
     matrix: AnyArray | None = None
     filled, rounding = 0, Rounding()
     for examples in data_sets:

@@ -15,7 +15,7 @@ from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
 from dataaudit.holdout.base import FitPredict
 from dataaudit.learners.base import Fitted, Learner, Recording, Watch
-from dataaudit.learners.features import all_features, feature_rows
+from dataaudit.learners.features import all_features, check_dense, feature_rows
 
 
 class FeatureFitPredict(FitPredict, Protocol):
@@ -79,7 +79,8 @@ class FeatureLearner(Learner):
         return other
 
     def check(self, seed: int) -> None:
-        """Read two rows; `DataError` if they are not made of numbers."""
+        """Read two rows; `DataError` if they are not made of numbers, or sparse ones would take too much room."""
+        check_dense(self.examples)
         feature_rows(self.examples, np.arange(min(2, len(self.examples)), dtype=np.int64))
 
     @property

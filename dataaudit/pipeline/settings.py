@@ -102,14 +102,18 @@ def _columns(examples: Examples) -> dict[str, Any]:
     if origin is not None:
         options |= {name: getattr(origin, name) for name in ("key", "split", "resize", "unlabelled")}
     # Names of other types than JSON has are inferred again.
-    known = {name: value for name, value in options.items() if value is not None and value != []}
+    known = {name: value for name, value in options.items() if value is not None}
     plain = {name: _listed(value) for name, value in known.items()}
-    kept = {name: parts for name, parts in plain.items() if all(type(part) in (str, int) for part in parts)}
-    return {name: parts if isinstance(known[name], (list, tuple, set)) else parts[0] for name, parts in kept.items()}
+    kept = {name: parts for name, parts in plain.items() if parts and all(type(part) in (str, int) for part in parts)}
+    return {name: parts if _several(known[name]) else parts[0] for name, parts in kept.items()}
 
 
 def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple, set)) else [value]
+    return list(value) if _several(value) else [value]
+
+
+def _several(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, np.ndarray))
 
 
 def _dynamics_notes(evidence: Evidence) -> list[str]:

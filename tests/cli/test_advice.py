@@ -32,7 +32,6 @@ def folder(tmp_path_factory):
     frame.to_csv(folder / "semicolon.csv", index=False, sep=";")
     frame.to_csv(folder / "latin.csv", index=False, encoding="latin-1")
     frame.to_csv(folder / "named.txt", index=False)
-    frame.assign(kind=frame["kind"].where(frame.index > 1)).to_csv(folder / "unlabelled.csv", index=False)
     frame.assign(size=frame["size"].where(frame.index > 1, np.inf)).to_csv(folder / "infinite.csv", index=False)
     frame.assign(remark=[f"so much for {row}" for row in range(40)]).iloc[np.arange(120) % 40].assign(
         remark=[f"so much for {row}" for row in range(120)]
@@ -55,7 +54,6 @@ def folder(tmp_path_factory):
     ("wrong", "followed"),
     [
         ("two.csv", "--label kind"),
-        ("unlabelled.csv --label kind", "--on-bad-rows drop"),
         ("infinite.csv", "--on-bad-rows drop"),
         ("semicolon.csv", "--delimiter ';'"),
         ("latin.csv", "--encoding latin-1"),

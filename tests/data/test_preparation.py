@@ -86,7 +86,7 @@ def test_only_the_named_inputs_are_used(frame):
         ({"size": [1.0, np.inf, 2.0, 3.0]}, "infinite number in column 'size', row 1"),
         ({"size": [np.nan] * 4}, "without a single value"),
         ({"colour": [1, "a", 2, "b"]}, "column 'colour' with values that cannot be told apart"),
-        ({"colour": [[1], [2], [1], [2]]}, "neither numbers nor categories: 'colour'"),
+        ({"colour": [{1}, {2}, {1}, {2}]}, "neither numbers nor categories: 'colour'"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused(frame, change, message):

@@ -77,8 +77,9 @@ def test_many_columns_need_no_model():
 
 
 def test_rows_that_are_not_finite_are_named_and_the_layout_is_no_part_of_the_fingerprint():
-    broken = sparse.csr_matrix(COUNTS)
+    broken = COUNTS.copy()
     broken[4, 2] = np.nan
+    broken = sparse.csr_matrix(broken)
     with pytest.raises(DataError, match="NaN or infinite inputs in row 4;"):
         inspect(as_examples((broken, LABELS)))
     with pytest.raises(ModelError, match="missing values in row 4"):
@@ -90,7 +91,6 @@ def test_rows_that_are_not_finite_are_named_and_the_layout_is_no_part_of_the_fin
 
 
 def test_what_would_not_fit_as_dense_rows_is_refused_with_what_to_take():
-    huge = sparse.csr_matrix((N, 2**25), dtype=np.float32)
-    huge[np.arange(N), LABELS] = 1
+    huge = sparse.csr_matrix((np.ones(N, np.float32), (np.arange(N), LABELS)), (N, 10**7))
     with pytest.raises(DataError, match=r"GiB as dense rows.*LogisticRegression"):
         dataaudit.score(dataaudit.LinearProbe(), (huge, LABELS), progress=False)

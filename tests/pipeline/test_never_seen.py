@@ -72,7 +72,7 @@ def test_what_else_an_audit_does_takes_them(run, tmp_path):
 def test_inputs_that_a_record_needs_nothing_of_may_be_of_any_kind(run):
     labels, drawn, logits = run
     tokens = [[1, 2, 3, 4][: 1 + row % 4] for row in range(N)]
-    dataset = datasets.Dataset.from_dict({"input_ids": tokens, "labels": labels.tolist()})
+    dataset = datasets.Dataset.from_dict({"steps": tokens, "labels": labels.tolist()})
     recorder = recorded(drawn, logits, labels[drawn], N)
     audit = score(recorder, dataset, progress=False)
     np.testing.assert_array_equal(audit.columns["consensus"], score(recorder, progress=False).columns["consensus"])

@@ -249,7 +249,7 @@ def test_anybodys_loop_can_be_audited(noisy, network):
     np.testing.assert_array_equal(by_name.columns["consensus"], alone.columns["consensus"])
     unseen = Recorder(300, 3)
     unseen.evaluate(torch.arange(300), module(torch.tensor(inputs)), torch.tensor(labels))
-    with pytest.raises(ModelError, match=r"Recorder without a complete epoch.*pass a model, a Recorder that has seen"):
+    with pytest.raises(ModelError, match=r"Recorder without a complete epoch.*pass a Recorder that has seen"):
         score(unseen, None, "consensus")
     assert "confidence" in audit.scores
     bare, module = record(network, inputs, labels, evaluate=False)
@@ -364,11 +364,12 @@ def test_bad_input_is_refused_before_any_training(data, options, words, monkeypa
         assert word.lower() in str(caught.value).lower()
 
 
-def test_labels_out_of_a_declared_range_are_refused():
+def test_minus_one_of_a_declared_range_is_no_label():
     features = datasets.Features({"x": datasets.List(datasets.Value("float32")), "label": datasets.ClassLabel(2)})
     rows = {"x": X.tolist(), "label": [*(Y[:29] % 2).tolist(), -1]}
-    with pytest.raises(DataError, match="label -1 in row 29"):
-        score(lambda: nn.Linear(4, 2), datasets.Dataset.from_dict(rows, features=features))
+    audit = score(lambda: nn.Linear(4, 2), datasets.Dataset.from_dict(rows, features=features), recipe=Recipe(epochs=1))
+    assert audit.rows.tolist() == list(range(29))
+    assert any("1 of 30 rows" in note for note in audit.settings["notes"])
 
 
 def test_an_image_that_does_not_decode_is_named(tmp_path):
