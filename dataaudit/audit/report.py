@@ -67,12 +67,17 @@ def _found(audit: Exports) -> list[str]:
         if rate.known:
             flagged = len(audit._own_flags()[0])
             sentences.append(f"{flagged:,} of the {count} in {classes} are flagged: likelier wrong than right.")
+        else:
+            sentences.append("None is flagged.")
     else:
         sentences.append("How many labels are wrong is not known: nothing that was computed says what class one is of.")
     if str(audit.agreement):
         sentences.append(f"Of the given labels the model agrees with {audit.agreement}.")
     sentences.append(f"Ranked by {audit.default}; higher means more regular. Model: {audit.settings.get('model')}.")
-    return [*sentences, *map(_sentence, audit.settings.get("notes", ()))]
+    # Why that is not known is said already.
+    said = audit.label_errors.unknown if audit.label_errors is not None else ""
+    notes = [note for note in audit.settings.get("notes", ()) if not (said and note.endswith(said))]
+    return [*sentences, *map(_sentence, notes)]
 
 
 def _sentence(note: str) -> str:

@@ -74,8 +74,8 @@ Out = Annotated[Path, typer.Option(help="Folder for the audit, its report and th
 
 DATA = (
     "Table (.csv, .tsv, .jsonl, .parquet, each also .gz), - for standard input, folder of image folders, saved Hugging "
+    "Face data set, or hf:NAME."
 )
-DATA += "Face data set, or hf:NAME."
 Data = Annotated[str, typer.Argument(help=DATA)]
 Results = Annotated[Path, typer.Argument(help="Folder that `dataaudit score` wrote, or the audit in it.")]
 Label = Annotated[str | None, typer.Option(help="Label column; inferred where there is one candidate.")]

@@ -244,11 +244,10 @@ def _of_layer(module: nn.Module, name: str) -> tuple[Run, str]:
     if name not in names:
         raise ModelError(f"layer={name!r}", f"a module of the {type(module).__name__}", did_you_mean(name, names))
     part = module.get_submodule(name)
-    if has_towers(module):
+
+    def forward(images: Tensor) -> Any:
         inner: Any = module
-        forward: Callable[[Tensor], Any] = lambda images: inner.get_image_features(pixel_values=images)  # noqa: E731
-    else:
-        forward = module
+        return inner.get_image_features(pixel_values=images) if has_towers(module) else inner(images)
 
     def run(images: Tensor) -> Tensor:
         given: list[Any] = []

@@ -59,20 +59,22 @@ class Small(nn.Module):
         return self.head(self.body(images))
 
 
+TIMM = {
+    "input_size": (3, 16, 16),
+    "interpolation": "bilinear",
+    "crop_pct": 0.9,
+    "mean": (0.5, 0.4, 0.3),
+    "std": (0.2, 0.3, 0.4),
+}
+
+
 class OfTimm(nn.Module):
     """The interface of a timm model: settings of its images, features, and a head that can be left out."""
-
-    pretrained_cfg = {  # noqa: RUF012
-        "input_size": (3, 16, 16),
-        "interpolation": "bilinear",
-        "crop_pct": 0.9,
-        "mean": (0.5, 0.4, 0.3),
-        "std": (0.2, 0.3, 0.4),
-    }
 
     def __init__(self):
         super().__init__()
         self.body, self.head = Small().body, nn.Linear(5, 4)
+        self.pretrained_cfg = TIMM
 
     def forward_features(self, images):
         return self.body[:2](images)
@@ -220,7 +222,7 @@ def prepared_by_timm(image):
     """Shorter side to 17 (16 by a share of .9), the middle of 16 x 16, standardised: as timm's own transform."""
     width, height = image.size
     sides = (17, 17 * height // width) if width <= height else (17 * width // height, 17)
-    known = OfTimm.pretrained_cfg
+    known = TIMM
     middle = ImageOps.fit(image.resize(sides, Image.Resampling.BILINEAR), sides)
     left, top = round((sides[0] - 16) / 2), round((sides[1] - 16) / 2)
     pixels = np.asarray(middle.crop((left, top, left + 16, top + 16)), np.float32) / 255
