@@ -2,21 +2,16 @@
 
 import copy
 import io
-import warnings
 
-import datasets
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 import transformers
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from torch import nn
 
 import dataaudit
-from dataaudit.errors import AuditWarning, DataError, ModelError, SettingError
+from dataaudit.errors import DataError, ModelError, SettingError
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 SEEN = {**SIZES, "image_size": 16, "patch_size": 8}
@@ -249,123 +244,9 @@ def test_a_named_layer_is_averaged_over_places():
         embed(pictures(), Small(), processor=Weights().transforms(), layer="boby")
 
 
-def alike(count=5):
-    """Images of one size, uint8 [n, h, w, 3]."""
-    return np.random.default_rng(0).integers(0, 256, (count, 12, 10, 3), dtype=np.uint8)
-
-
-def in_containers(pixels, folder):
-    images = [Image.fromarray(one) for one in pixels]
-    files = []
-    for row, image in enumerate(images):
-        files.append(folder / f"{row}.png")
-        image.save(files[-1])
-    channels_first = pixels.transpose(0, 3, 1, 2)
-    column = datasets.Dataset.from_dict({"image": images}, features=datasets.Features({"image": datasets.Image()}))
-    labels = torch.zeros(len(pixels))
-    return {
-        "PIL": images,
-        "tuple": tuple(images),
-        "pixels": pixels,
-        "channels first": channels_first,
-        "read-only": np.broadcast_to(pixels, pixels.shape),
-        "list of arrays": list(pixels),
-        "floats": (pixels / np.float32(255)).transpose(0, 3, 1, 2),
-        "tensor": torch.from_numpy(channels_first.copy()),
-        "Series": pd.Series(images, index=range(7, 7 + len(images))),
-        "objects": np.array([*images, None], object)[:-1],
-        "paths": files,
-        "column": column["image"],
-        "torch": torch.utils.data.TensorDataset(torch.from_numpy(channels_first.copy()), labels),
-        "alpha": [image.convert("RGBA") for image in images],
-    }
-
-
-def test_images_in_any_container(tmp_path):
-    pixels = alike()
-    wanted = embed(pixels, Small())
-    np.testing.assert_allclose(
-        wanted, plain(Small(), [Image.fromarray(one) for one in pixels], lambda m, x: m.body(x), as_tensor), atol=1e-5
-    )
-    for name, images in in_containers(pixels, tmp_path).items():
-        np.testing.assert_allclose(embed(images, Small()), wanted, atol=1e-6, err_msg=name)
-    mapped = np.lib.format.open_memmap(tmp_path / "pixels.npy", "w+", np.uint8, pixels.shape)
-    mapped[:] = pixels
-    np.testing.assert_array_equal(embed(mapped, Small()), wanted)
-
-
-def test_data_sets_and_folders_get_a_column(tmp_path):
-    pixels = alike(4)
-    for row, one in enumerate(pixels):
-        (tmp_path / "ab"[row // 2]).mkdir(exist_ok=True)
-        Image.fromarray(one).save(tmp_path / "ab"[row // 2] / f"{row}.png")
-    wanted = embed(pixels, Small())
-    found = embed(tmp_path, Small())
-    assert found.column_names == ["image", "label", "embedding"]
-    assert found.features["label"].names == ["a", "b"]
-    np.testing.assert_allclose(found.with_format("numpy")["embedding"][:], wanted, atol=1e-6)
-    again = embed(found.remove_columns("embedding").select([3, 1]), Small(), dtype="float16")
-    np.testing.assert_allclose(again.with_format("numpy")["embedding"][:], wanted[[3, 1]], atol=1e-3)
-    filed = embed(str(tmp_path), Small(), out=tmp_path / "vectors.npy", batch_size=3)
-    assert isinstance(filed, np.memmap)
-    np.testing.assert_allclose(filed, wanted, atol=1e-6)
-    assert embed(tmp_path / "a", Small()).column_names == ["image", "embedding"]
-
-
-def test_half_the_room_on_request(tmp_path):
-    wanted = embed(alike(), Small())
-    for options in ({}, {"out": tmp_path / "half.npy"}):
-        found = embed(alike(), Small(), dtype="float16", **options)
-        assert found.dtype == np.float16
-        np.testing.assert_allclose(found, wanted, atol=1e-3)
-
-
-@given(
-    st.sampled_from(["L", "1", "P", "RGBA", "LA", "CMYK", "I;16"]),
-    st.integers(1, 8),
-    st.sampled_from([(5, 9), (9, 5), (7, 7)]),
-)
-@settings(max_examples=30, deadline=None)
-def test_every_mode_is_an_upright_image_of_three_channels(mode, orientation, size):
-    rng = np.random.default_rng(0)
-    levels = rng.integers(0, 256, (size[1], size[0]), dtype=np.uint8)
-    if mode == "I;16":
-        image, meant = Image.fromarray(levels.astype(np.uint16) * 257), Image.fromarray(levels)
-    elif mode in ("L", "1", "LA"):
-        image = Image.fromarray(levels).convert(mode)
-        meant = image.convert("L")
-    else:
-        image = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
-        meant = image.convert("RGB")
-    noted = image.getexif()
-    noted[0x0112] = orientation
-    with io.BytesIO() as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", AuditWarning)
-        image.save(file, "TIFF" if mode in ("CMYK", "I;16") else "PNG", exif=noted)
-        found = embed([Image.open(file)], Small(), normalise=False, processor=as_tensor)
-        upright = meant.convert("RGB")
-        upright.getexif()[0x0112] = orientation
-        wanted = embed([np.asarray(ImageOps.exif_transpose(upright))], Small(), normalise=False, processor=as_tensor)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-
-
-def test_what_was_changed_is_told():
-    grey, colour = Image.fromarray(alike(1)[0][..., 0]), Image.fromarray(alike(1)[0])
-    with pytest.warns(AuditWarning, match="2 grey images became RGB"):
-        embed([grey, colour, grey], Small())
-    with pytest.warns(AuditWarning, match="1 images of floats were brought to 8 bits"):
-        embed([np.asarray(colour) / 255, colour], Small(), processor=as_tensor)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        embed([grey, grey], Small(channels=1))
-        embed([colour], Small())
-    with pytest.raises(DataError, match=r"an image of 3 channels in row 1 for a model of 1"):
-        embed([grey, colour], Small(channels=1))
-
-
 def broken():
     with io.BytesIO() as file:
-        Image.fromarray(alike(1)[0]).save(file, "PNG")
+        pictures(1)[0].save(file, "PNG")
         whole = file.getvalue()
     return Image.open(io.BytesIO(whole[: len(whole) // 2]))
 
