@@ -11,7 +11,7 @@ width
     beside Wilson's interval of a random sample of as many, once at its end and looked at all the time. Two fifths of
     the repetitions for other purposes than "estimate", and for probabilities that say nothing.
 certify
-    Looks, in steps of 25 and a tenth as many repetitions, until at most 1 % of the labels are wrong with 95 %
+    Looks, in steps of 25, until at most 1 % of the labels are wrong with 95 %
     confidence, where .3 % are: planted ones, and those that are left of the careless labels' errors when the most
     suspicious are corrected.
 find
@@ -92,12 +92,12 @@ def wilson(found: Array, looks: Array) -> tuple[Array, Array]:
 
 def width(name: str, wrong: Array, probability: Array, repeats: int) -> Iterator[dict[str, Any]]:
     n, true = len(wrong), int(wrong.sum())
-    ways = {"estimate, audit's": (repeats, probability), "both, audit's": (repeats * 2 // 5, probability)}
+    ways = {"estimate, audit's": probability, "both, audit's": probability}
     if name == "planted":
-        ways["estimate, all alike"] = (repeats * 2 // 5, np.full(n, probability.mean()))
-    for way, (times, known) in ways.items():
-        widths, evidence, errors, found = np.full((times, len(STEPS)), np.nan), [], [], []
-        for seed in range(times):
+        ways["estimate, all alike"] = np.full(n, probability.mean())
+    for way, known in ways.items():
+        widths, evidence, errors, found = np.full((repeats, len(STEPS)), np.nan), [], [], []
+        for seed in range(repeats):
             for sequence in reviewed(wrong, known, way.split(",")[0], LOOKS, seed):
                 if sequence.looked in STEPS and seed < MEASURED:
                     lower, upper = sequence.bounds()
@@ -154,7 +154,7 @@ def certify(name: str, wrong: Array, probability: Array, repeats: int) -> Iterat
         ("both", "audit's", probability),
         ("estimate", "all alike", alike),
     ):
-        took, false = np.full(repeats // 10, np.inf), 0
+        took, false = np.full(repeats, np.inf), 0
         for seed in range(len(took)):
             for sequence in reviewed(wrong, known, purpose, MOST, seed):
                 # More than the goal is left if all are wrong that were found, and one more than it.
