@@ -8,12 +8,10 @@ labels by people, careless ones and single annotators, beside planted errors. An
 
 width
     Bounds after 200 looks, in the first forty repetitions, and how often they excluded the truth at any look before,
-    beside Wilson's interval of a random sample of as many, once at its end and looked at all the time. Two fifths of
-    the repetitions for other purposes than "estimate", and for probabilities that say nothing.
+    beside Wilson's interval of a random sample of as many, once at its end and looked at all the time.
 certify
-    Looks, in steps of 25, until at most 1 % of the labels are wrong with 95 %
-    confidence, where .3 % are: planted ones, and those that are left of the careless labels' errors when the most
-    suspicious are corrected.
+    Looks, in steps of 25, until at most 1 % of the labels are wrong with 95 % confidence, where .3 % are: planted
+    ones, and those that are left of the careless labels' errors when the most suspicious are corrected.
 find
     Looks until 90 % of the errors are found, in our order, in cleanlab's (from five folds of a logistic regression on
     the same features) and by chance.

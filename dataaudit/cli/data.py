@@ -28,7 +28,8 @@ def open_audited(audit: Audit, given: Mapping[str, Any]) -> Examples:
     """Examples of the data set that was audited, with the columns that the audit remembers where none are named."""
     known = {name: value for name, value in audit.settings.get("data", {}).items() if given.get(name) is None}
     lenient = "drop" if audit.settings.get("dropped_rows") else "raise"
-    return open_examples({**given, **known, "exclude": given["exclude"], "on_bad_rows": lenient})
+    read = {"on_bad_rows": lenient, "embed": audit.settings.get("embedding")}
+    return open_examples({**given, **known, **read, "exclude": given["exclude"]})
 
 
 def open_examples(given: Mapping[str, Any]) -> Examples:

@@ -18,7 +18,7 @@ from dataaudit.data.kinds import dimensions, is_a, is_table, is_tensor
 from dataaudit.data.rows import for_row
 from dataaudit.data.texts import is_text
 from dataaudit.embedding.pictures import REPAIR, Kind, checked, kind_of
-from dataaudit.errors import DataError, RowError, SettingError, rows
+from dataaudit.errors import DataError, InPython, RowError, SettingError, rows
 
 TEXTS = 8192
 """Texts that are read, tokenised and sorted by length at a time."""
@@ -181,10 +181,15 @@ def examples_reader(examples: Examples) -> tuple[Kind, Callable[[IntArray], list
     except RowError:
         return "images", one
     if is_table(first):
+        # Columns of tables are read as numbers or texts; images are read where a column is passed.
+        alone = InPython(f"pass the column itself: (frame[{first.columns[0]!r}], labels)")
         raise DataError(
             f"a table of the columns {listed(list(first.columns))} for embed=",
             "one column of texts or images",
-            "name it with inputs=, or leave embed= out: numbers are vectors already",
+            [
+                alone if list(first.dtypes) == [object] else "name it with inputs=",
+                "leave embed= out: numbers are vectors already",
+            ],
         )
     whole = is_text(first) or examples.transform is not None
     known = examples.read if whole else one

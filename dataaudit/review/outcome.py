@@ -151,14 +151,15 @@ def _ahead(sequence: ErrorSequence, expected: FloatArray, found: int) -> list[li
     Errors come where their probabilities have added up to one; the sequence is used up.
     """
     n, points, owed = len(expected), [], 0.5
-    for number in range(1, min(AHEAD[-1], int(sequence.design.left.sum())) + 1):
+    last = min(AHEAD[-1], int(sequence.design.left.sum()))
+    for number in range(1, last + 1):
         row, chance = sequence.design.next("both", number)
         owed += float(np.clip(expected[row], 0.0, 1.0))
         is_wrong = owed >= 1.0
         owed -= is_wrong
         found += is_wrong
         sequence.look(row, is_wrong, chance < 1)
-        if number in AHEAD:
+        if number in AHEAD or number == last:
             left = max(sequence.bounds(ALPHA)[1] - found, 0)
             points.append([number, left])
             if left <= ENOUGH * n:

@@ -103,6 +103,13 @@ def test_all_looked_at_is_all_known(audit, table):
     assert (left.at_most, left.enough, left.further, left.next_found) == (0, True, 0, 0.0)
 
 
+def test_what_is_to_be_looked_at_ends_with_the_data(audit, table):
+    left = audit.reviewed(decided(audit.review(60), table)).remaining(until=0.001)
+    # All others at most: rows that were looked at have no error left.
+    assert not left.enough
+    assert 0 < left.further <= N - 60
+
+
 def test_rows_that_the_reviewer_chose_are_decided_and_say_nothing_of_others(audit, table):
     done = decided(audit.review(60), table)
     alone = audit.reviewed(done)

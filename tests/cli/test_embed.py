@@ -9,15 +9,16 @@ from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 from typer.testing import CliRunner
 
-from dataaudit import Audit
+from dataaudit import Audit, Decisions
 from dataaudit.cli import app
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 WORDS = ["[PAD]", "[UNK]", "red", "green", "cat", "dog", "runs", "sits"]
 
 
-def call(*arguments):
-    return CliRunner().invoke(app, [*map(str, arguments), "--no-progress"])
+def call(command, *arguments):
+    quiet = ["--no-progress"] if command == "score" else []
+    return CliRunner().invoke(app, [command, *map(str, arguments), *quiet])
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,18 @@ def test_a_folder_of_images_of_several_sizes(of_images, tmp_path):
     audit = Audit.load(tmp_path / "out/audit")
     assert audit.settings["embedding"]["of"] == "images"
     assert "data:image" in (tmp_path / "out/report.html").read_text()
+    # People look at the images, and decide about them.
+    done = call("review", tmp_path / "out", "--data", tmp_path / "data", "--budget", 4, "--out", tmp_path / "queue")
+    assert done.exit_code == 0, done.output
+    assert "data:image" in (tmp_path / "queue/review.html").read_text()
+    queue = Decisions.read(tmp_path / "queue/decisions.jsonl")
+    decided = queue.table.assign(decision=["relabel", "remove", "keep", ""], label=["b", "", "", ""])
+    decided = Decisions.of(decided, queue.fingerprint, queue.class_names).write(tmp_path / "decided.jsonl")
+    results = ("--results", tmp_path / "out", "--out", tmp_path / "corrected")
+    done = call("apply", tmp_path / "data", decided, *results)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "corrected/b/00.png").exists()
+    assert len(list((tmp_path / "corrected").glob("*/*.png"))) == 59
 
 
 def test_texts_of_a_table(of_texts, tmp_path):
