@@ -94,7 +94,7 @@ def ours(frame: pd.DataFrame, given: Array, model: Any, seed: int) -> tuple[Any,
             chosen = None if model is None else make_pipeline(dataaudit.preprocessor((columns, given)), model)
             return dataaudit.score(chosen, (columns, given), "consensus", seed=seed, progress=False), refused
         except DataError as error:
-            named = [name for name in columns if repr(name) in error.arrived]
+            named = [str(name) for name in columns if repr(name) in error.arrived]
             if not named:
                 raise
             refused += named

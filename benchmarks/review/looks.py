@@ -101,11 +101,12 @@ def width(name: str, wrong: Array, probability: Array, repeats: int) -> Iterator
                     lower, upper = sequence.bounds()
                     widths[seed, STEPS.index(sequence.looked)] = (upper - lower) / n
             against = sequence.evidence(np.array([true]))
-            evidence.append((against[-1, 0], against.max()))
+            evidence.append(against.max())
             errors.append(sequence.estimate() - true)
             found.append(sequence.wrong)
-        last, most = np.array(evidence).T
-        yield line(name, n, true, way, last < np.log(20), most >= np.log(20), widths, errors, found)
+        # What was excluded once stays excluded: who stops at the end sees what was seen on the way.
+        ever = np.array(evidence) >= np.log(20)
+        yield line(name, n, true, way, ~ever, ever, widths, errors, found)
     drawn = np.stack([np.random.default_rng(seed).permutation(wrong)[:LOOKS] for seed in range(repeats)])
     counts, looks = np.cumsum(drawn, 1), np.arange(1, LOOKS + 1)
     low, high = wilson(counts, looks)
@@ -158,7 +159,7 @@ def certify(name: str, wrong: Array, probability: Array, repeats: int) -> Iterat
                 # More than the goal is left if all are wrong that were found, and one more than it.
                 if sequence.looked % 25 == 0:
                     evidence = sequence.evidence(np.array([sequence.wrong + goal + 1]))
-                    if evidence[-1, 0] >= np.log(20):
+                    if evidence.max() >= np.log(20):
                         took[seed] = sequence.looked
                         false += true - sequence.wrong > goal
                         break

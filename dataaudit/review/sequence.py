@@ -27,6 +27,8 @@ NEWTON = 6
 """Steps towards the fastest factor: another one is as valid."""
 COARSE = 16
 """Numbers of errors that are tried before the bounds are narrowed down."""
+REFINED = 8
+"""How often the numbers between these are tried where all of them are excluded."""
 
 
 @dataclass
@@ -84,22 +86,38 @@ class ErrorSequence:
         limit = -np.log(alpha)
         guess = int(np.clip(round(self.estimate()), low, high))
         grid = np.unique(np.concatenate([_towards(guess, low), _towards(guess, high)]))
-        evidence = self.evidence(grid)[-1]
+        evidence = self._most(grid)
+        for _ in range(REFINED):
+            if evidence.min() < limit:
+                break
+            # Evidence falls to its least value, and rises from there.
+            least = int(np.argmin(evidence))
+            near, far = grid[max(least - 1, 0)], grid[min(least + 1, len(grid) - 1)]
+            grid = np.unique(np.linspace(near, far, COARSE).round().astype(np.int64))
+            evidence = self._most(grid)
         inside = np.flatnonzero(evidence < limit)
         if not len(inside):
             # Once in 1 / alpha reviews at most.
             nearest = int(grid[np.argmin(evidence)])
             return nearest, nearest
         first, last = int(inside[0]), int(inside[-1])
-        lower = low if first == 0 else self._edge(int(grid[first]), int(grid[first - 1]), limit)
-        upper = high if last == len(grid) - 1 else self._edge(int(grid[last]), int(grid[last + 1]), limit)
-        return lower, upper
+        below = int(grid[first - 1]) if first else low - 1
+        above = int(grid[last + 1]) if last < len(grid) - 1 else high + 1
+        return self._edge(int(grid[first]), below, limit), self._edge(int(grid[last]), above, limit)
+
+    def _most(self, errors: IntArray) -> FloatArray:
+        """Most evidence that there ever was against each number of errors, float64 [len(errors)].
+
+        The martingale exceeds 1 / alpha at any time with a probability of at most alpha: what was excluded once stays
+        excluded.
+        """
+        return np.asarray(self.evidence(errors).max(axis=0))
 
     def _edge(self, inside: int, outside: int, limit: float) -> int:
         """Last number that is not excluded from one that is not towards one that is."""
         while abs(outside - inside) > 1:
             middle = (inside + outside) // 2
-            if self.evidence(np.array([middle]))[-1, 0] < limit:
+            if self._most(np.array([middle]))[0] < limit:
                 inside = middle
             else:
                 outside = middle

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import chisquare, hypergeom
 
@@ -67,6 +68,69 @@ def test_draws_from_one_bin_are_weighed_as_by_the_hypergeometric_distribution():
     np.testing.assert_allclose(made.evidence(numbers)[-1], predicted - in_this_order, atol=1e-6)
 
 
+def betting_capital(drawn, rates, n, errors):
+    """Logarithm of the capital after each draw (Waudby-Smith and Ramdas 2024, without replacement): 1 + l (x - mean).
+
+    The bet l grows fastest where the next of the `drawn` is an error with the chance that `rates` say.
+    """
+    capital, found = [0.0], 0
+    for number, (x, rate) in enumerate(zip(drawn, rates, strict=True)):
+        mean = (errors - found) / (n - number)
+        capital.append(capital[-1] + np.log1p((rate - mean) / (mean * (1 - mean)) * (x - mean)))
+        found += x
+    return capital[1:]
+
+
+def test_draws_from_one_bin_bet_as_without_replacement():
+    n, draws = 60, 40
+    rng = np.random.default_rng(7)
+    wrong = rng.permutation(n) < 9
+    made, drawn, rates = sequence(np.full(n, 0.1), count=1), [], []
+    for row in rng.permutation(n)[:draws].tolist():
+        drawn.append(int(wrong[row]))
+        rates.append(float(made.belief.rates()[0]))
+        made.look(row, bool(wrong[row]), True)
+    numbers = np.arange(made.wrong + 1, n - (draws - made.wrong))
+    capital = np.array([betting_capital(drawn, rates, n, errors) for errors in numbers])
+    np.testing.assert_allclose(made.evidence(numbers).T, capital, atol=1e-6)
+    inside = numbers[capital.max(axis=1) < np.log(20)]
+    lower, upper = made.bounds()
+    assert upper == inside[-1]
+    # That all errors were found is at the edge of what the capital is defined for.
+    assert lower in (inside[0], made.wrong)
+
+
+def nearest_ratio(chance, left, rate, errors):
+    """Ratios [K, 2] of predicted outcomes to those, with so many errors, that are nearest in relative entropy."""
+
+    def shares(price):
+        # Stationary where chance ((1 - b) / (1 - r) - b / r) = price * left: rising in r.
+        def slope(r, k):
+            return chance[k] * ((1 - rate[k]) / (1 - r) - rate[k] / r) - price * left[k]
+
+        return np.array([brentq(slope, 1e-14, 1 - 1e-14, args=(k,), xtol=1e-15) for k in range(len(rate))])
+
+    price = brentq(lambda price: left @ shares(price) - errors, -1e3, 1e3, xtol=1e-14)
+    r = shares(price)
+    return np.stack([(1 - rate) / (1 - r), rate / r], axis=1)
+
+
+def test_draws_from_several_bins_are_weighed_by_the_nearest_hypothesis():
+    rng = np.random.default_rng(2)
+    wrong = rng.random(30) < np.linspace(0.8, 0.02, 30)
+    made = sequence(np.linspace(0.9, 0.01, 30), count=3)
+    numbers = made.wrong + np.array([4, 9, 16])
+    expected = np.zeros(3)
+    for place in range(1, 7):
+        row, _ = made.design.next("estimate", place)
+        chance, left, rate = made.design.chances(), made.design.left.astype(float), made.belief.rates()
+        for at, errors in enumerate(numbers - made.wrong):
+            ratio = nearest_ratio(chance, left, rate, errors)
+            expected[at] += np.log(ratio[made.design.bins[row], int(wrong[row])])
+        made.look(row, bool(wrong[row]), True)
+    np.testing.assert_allclose(made.evidence(numbers)[-1], expected, atol=1e-6)
+
+
 data_sets = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.001, 0.02, 0.3, 0.5, 0.9, 1.0])), min_size=2, max_size=60
 )
@@ -95,7 +159,8 @@ def test_numbers_between_the_bounds_are_possible_and_others_are_excluded(rows, l
     if made.drawn:
         lower, upper = made.bounds()
         possible = made.wrong + np.arange(int(made.design.left.sum()) + 1)
-        inside = possible[made.evidence(possible)[-1] < -np.log(0.05)]
+        # What was excluded at any time stays so.
+        inside = possible[made.evidence(possible).max(axis=0) < -np.log(0.05)]
         if len(inside):
             assert (lower, upper) == (inside[0], inside[-1])
 
