@@ -244,7 +244,17 @@ def made(container, labels):
         return None
 
 
-@settings(max_examples=500)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_container_with_any_labels_is_read_or_refused(container):
+    """All of them; what follows draws some to be audited."""
+    for labels in LABELS:
+        dataset = made(container, labels)
+        if dataset is not None:
+            examples, _ = said(lambda dataset=dataset: as_examples(dataset))
+            assert examples is None or len(examples.labels) in (N, N - 2)
+
+
+@settings(max_examples=100)
 @given(
     st.sampled_from(list(CONTAINERS)), st.sampled_from(list(LABELS)), st.sampled_from(list(MODELS)),
     st.sampled_from(["raise", "drop"]),

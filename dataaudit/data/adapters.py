@@ -13,6 +13,7 @@ from dataaudit.data.containers import (
     is_records,
     is_row_by_row,
     refuse_elsewhere,
+    table_of,
     unzipped,
 )
 from dataaudit.data.examples import Examples
@@ -117,10 +118,8 @@ def _of_columns(dataset: Any, split: str | None, reading: Reading) -> Examples:
 def _of_sequence(rows: Any, split: str | None, reading: Reading) -> Examples:
     """Examples of the pair (inputs, labels), or of rows one by one."""
     if is_records(rows):
-        import pandas as pd
-
         refuse("a list of rows", split=split)
-        return adapted(pd.DataFrame(list(rows)), None, reading)
+        return adapted(table_of(rows), None, reading)
     refuse("(inputs, labels) arrays", split=split, label=reading.label)
     pair = unzipped(rows) if is_pairs(rows) else rows
     if len(pair) != 2:

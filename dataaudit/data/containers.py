@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,22 @@ def unzipped(rows: Sequence[Sequence[Any]]) -> tuple[list[Any], list[Any]]:
 def is_records(data: Any) -> bool:
     """Tell whether that is rows as dictionaries, one by one."""
     return isinstance(data, (list, tuple)) and len(data) > 0 and all(isinstance(row, Mapping) for row in data)
+
+
+def table_of(records: Sequence[Mapping[Any, Any]]) -> Any:
+    """DataFrame of rows as dictionaries; texts stay Python's: pandas' own type has no lone surrogates."""
+    import pandas as pd
+
+    names = pd.Index([*dict.fromkeys(chain.from_iterable(records))], dtype=object)
+    table = pd.DataFrame([*records], columns=names, dtype=object)
+    types = {name: column.infer_objects().dtype for name, column in table.items() if not _is_text(column)}
+    return table.astype(types)
+
+
+def _is_text(column: Any) -> bool:
+    from pandas.api.types import infer_dtype
+
+    return bool(infer_dtype(column) == "string")
 
 
 def taken(values: Any, rows: IntArray) -> Any:
