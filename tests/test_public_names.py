@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import dataaudit
+from dataaudit import testing
 from dataaudit.curriculum import trainers
 
-PACKAGES = (dataaudit, trainers)
+PACKAGES = (dataaudit, trainers, testing)
 
 
 def path_of_stub(package):

@@ -7,27 +7,37 @@
     class TestMyScorer(ScorerContract):
         def scorer(self):
             return MyScorer()
+
+Names are resolved when they are first used: a worker process that is sent a job of one suite loads none of the others.
 """
 
 from __future__ import annotations
 
-from dataaudit.testing.backends import BackendContract
-from dataaudit.testing.data import ExamplesContract
-from dataaudit.testing.learners import LearnerContract
-from dataaudit.testing.pairs import EngineContract, SearchContract
-from dataaudit.testing.scorers import ScorerContract, example_evidence
-from dataaudit.testing.strategies import StrategyContract, example_scores
-from dataaudit.testing.tasks import TaskContract
+import importlib
+from typing import Any
 
-__all__ = [
-    "BackendContract",
-    "EngineContract",
-    "ExamplesContract",
-    "LearnerContract",
-    "ScorerContract",
-    "SearchContract",
-    "StrategyContract",
-    "TaskContract",
-    "example_evidence",
-    "example_scores",
-]
+_PUBLIC = {
+    "BackendContract": "dataaudit.testing.backends:BackendContract",
+    "EngineContract": "dataaudit.testing.pairs:EngineContract",
+    "ExamplesContract": "dataaudit.testing.data:ExamplesContract",
+    "LearnerContract": "dataaudit.testing.learners:LearnerContract",
+    "ScorerContract": "dataaudit.testing.scorers:ScorerContract",
+    "SearchContract": "dataaudit.testing.pairs:SearchContract",
+    "StrategyContract": "dataaudit.testing.strategies:StrategyContract",
+    "TaskContract": "dataaudit.testing.tasks:TaskContract",
+    "example_evidence": "dataaudit.testing.scorers:example_evidence",
+    "example_scores": "dataaudit.testing.strategies:example_scores",
+}
+"""Public name -> "module:attribute", of which tests/test_public_names.py makes `__init__.pyi`."""
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'dataaudit.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name].partition(":")[0]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
