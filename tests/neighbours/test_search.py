@@ -6,9 +6,8 @@ import faiss
 import numpy as np
 import pytest
 
-from dataaudit import NeighbourCScore, score
 from dataaudit.errors import DataError, MissingPackageError, SettingError
-from dataaudit.neighbours import compute, faiss_search, rows
+from dataaudit.neighbours import faiss_search, rows
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import Faiss, NeighbourSearch, Torch, resolve
@@ -134,56 +133,6 @@ def test_a_graph_is_cut_without_a_new_search():
         assert cut.settings["depth"] == cut.depth == min(depth, 50)
         if depth < 50:
             assert cut.settings["cut_ties"] == own.settings["cut_ties"]
-
-
-def test_the_recall_of_an_approximate_search_is_recorded():
-    x = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
-    for search, least in ((Faiss("hnsw"), 0.95), (Faiss("ivf", probes=60), 0.9)):
-        settings = found(x, 20, search).settings
-        assert least < settings["recall"] <= 1
-        assert settings["recall_queries"] == 1000
-        assert settings["index"] == search.index
-    assert found(x, 20, Faiss("ivf", probes=60, cells=60)).settings["recall"] == 1.0
-    assert "recall" not in found(x, 20).settings
-
-
-def test_a_cut_graph_says_of_which_depth_the_recall_is():
-    x = np.random.default_rng(0).normal(size=(1000, 16)).astype(np.float32)
-    deep = found(x, 60, Faiss("ivf"))
-    assert (deep.settings["recall_depth"], deep.settings["tried_depth"]) == (60, 60 + compute.SLACK)
-    cut = deep.first(5).settings
-    assert (cut["depth"], cut["recall_depth"], cut["tried_depth"]) == (5, 60, 60 + compute.SLACK)
-    assert cut["recall"] == deep.settings["recall"]
-
-
-@pytest.mark.parametrize("index", ["ivf", "hnsw"])
-def test_probes_and_effort_are_as_few_as_the_recall_takes(index):
-    """Clustered rows: more is searched where more is wanted, and what is found of other rows is near what was tried."""
-    rng = np.random.default_rng(0)
-    x = (rng.normal(size=(20, 32))[rng.integers(20, size=4000)] * 3 + rng.normal(size=(4000, 32))).astype(np.float32)
-    # A graph of few links, for one of many finds nearly all with the least effort.
-    few, many = (found(x, 20, Faiss(index, links=8, recall=recall)).settings for recall in (0.7, 0.99))
-    number = {"ivf": "probes", "hnsw": "effort"}[index]
-    assert few[number] < many[number]
-    for settings, wanted in ((few, 0.7), (many, 0.99)):
-        assert settings["wanted_recall"] == wanted <= settings["tried_recall"]
-        assert abs(settings["recall"] - settings["tried_recall"]) < 0.05
-        assert 0 < settings["recall_stderr"] < 0.02
-    again = found(x, 20, Faiss(index, links=8, recall=0.7)).settings
-    assert {**again, "seconds": 0} == {**few, "seconds": 0}
-
-
-def test_links_find_as_much_with_fewer_probes():
-    rng = np.random.default_rng(0)
-    surfaces = rng.normal(size=(20, 6, 32))
-    inner = rng.normal(size=(6000, 6))
-    x = np.einsum("nk,nkd->nd", inner, surfaces[rng.integers(20, size=6000)]).astype(np.float32)
-    plain = found(x, 20, Faiss("ivf")).settings
-    assert "links" not in plain
-    linked = found(x, 20, Faiss("ivf", linked_rows=6000)).settings
-    assert linked["links"] == 24
-    assert linked["probes"] < 0.7 * plain["probes"]
-    assert min(linked["recall"], plain["recall"]) > 0.93
 
 
 def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose():
@@ -323,12 +272,6 @@ def test_what_a_gpu_cannot_hold_or_search_is_left_to_the_cpu(device, monkeypatch
     assert device == []
 
 
-def test_too_few_found_is_an_error():
-    x = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
-    with pytest.raises(SettingError, match="probes"):
-        found(x, 100, Faiss("ivf", cells=40, probes=1))
-
-
 @pytest.mark.parametrize(
     ("x", "words"), [(np.zeros((1, 3)), "at least 2"), (np.array([[0.0], [1e200]]), "float64 holds")]
 )
@@ -376,33 +319,3 @@ def test_ties_that_the_depth_cuts_are_cut_at_random(depth):
         assert abs(share - 0.5) < 0.15, (name, share)
         again = neighbour_graph(NeighbourNeed(Space("input")), rows, {}, resolve(name), 1, False).first(depth)
         assert not np.array_equal(graph.indices, again.indices)
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"index": "ivf", "cells": 40, "probes": 7}, "pass Faiss('ivf', probes=...) with more than 7 of at most 40"),
-        ({"index": "hnsw", "effort": 36}, "pass Faiss('hnsw', effort=...) with more than 36 of at most 1500"),
-        ({"index": "ivf", "cells": 40, "probes": 40}, "pass search='faiss', which compares all pairs"),
-        ({"index": "hnsw", "effort": 1500}, "pass search='faiss', which compares all pairs"),
-        ({"index": "of another package"}, "pass search='faiss', which compares all pairs"),
-        ({}, "pass search='faiss', which compares all pairs"),
-    ],
-)
-def test_advice_is_an_option_of_that_index_that_is_not_exhausted(settings, words):
-    assert faiss_search.advice(settings, 1500) == words
-
-
-def test_a_recall_that_cannot_be_had_is_told_with_what_can_be_done():
-    """A walk does not get past 700 equal rows, whatever its effort."""
-    x = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
-    x[:700] = 0
-    labels = np.arange(1500) % 3
-    audit = score(None, (x, labels), NeighbourCScore("input", depth=20, name="near"), search="hnsw", progress=False)
-    how = audit.settings["neighbours"]["near"][0]
-    assert how["recall"] < how["wanted_recall"]
-    [note] = [note for note in audit.settings["notes"] if "the search found" in note]
-    assert note == (
-        f"near: the search found {how['recall']:.1%} of the nearest neighbours, where 96.0% were wanted; "
-        "for more of them pass search='faiss', which compares all pairs"
-    )
