@@ -9,8 +9,9 @@ import numpy as np
 
 from dataaudit.audit.card import summary_of
 from dataaudit.audit.dataset import AuditedData
-from dataaudit.common.types import IntArray
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import DataError, InPython, ModelError, SettingError, did_you_mean
+from dataaudit.findings import gather
 
 if TYPE_CHECKING:
     import datasets
@@ -77,7 +78,7 @@ class Exports(AuditedData):
 
         examples = self._original(dataset, split, label, inputs, transform)
         whole, name = export.as_dataset(examples)
-        return export.add_columns(whole, self._exported(whole, name, examples))
+        return export.add_columns(whole, self._exported(whole, name, dataset, examples))
 
     def to_frame(
         self,
@@ -107,7 +108,7 @@ class Exports(AuditedData):
 
         examples = self._original(dataset, split, label, inputs, transform)
         whole, name = export.as_dataset(examples)
-        added = self._exported(whole, name, examples)
+        added = self._exported(whole, name, dataset, examples)
         given: Any = None if examples.origin is None else examples.origin.dataset
         frame: pd.DataFrame
         if is_table(given):
@@ -118,21 +119,32 @@ class Exports(AuditedData):
         # Of rows that were dropped the names are not known.
         return frame if self.identity is None or len(self.identity) != len(frame) else frame.set_index(self.identity)
 
-    def _guessed(self, examples: Examples) -> tuple[IntArray, IntArray] | None:
-        """Rows without a label and the classes suggested for them; None where there are none, or nothing says any."""
-        from dataaudit.findings.unlabelled import suggest, without_label
+    def _seed(self) -> int:
+        return int(self.settings.get("seed") or 0)
 
+    def _as_read(self, dataset: Any, found: Examples) -> Examples:
+        """The audited rows as the model reads them; of a data set that was passed again, `found` in it."""
+        # What was prepared for a network, or became vectors, is found again as it was before.
+        return found if dataset is not None or self._examples is None else self._examples
+
+    def _guess(self, new: Examples, known: Examples, progress: bool) -> tuple[IntArray, FloatArray]:
+        """Classes of rows without a label, -1 for none, and their probability."""
+        from dataaudit.findings.unlabelled import suggest
+
+        return suggest(new, known, self._model, len(self.class_names), self._seed(), progress)
+
+    def _guessed(self, dataset: Any, examples: Examples) -> tuple[IntArray, IntArray] | None:
+        """Rows without a label and the classes suggested for them; None where there are none, or nothing says any."""
         try:
-            new = without_label(examples)
-            if new is None:
-                return None
-            seed = int(self.settings.get("seed") or 0)
-            guessed = suggest(new, examples, self._model, len(self.class_names), seed, False)
+            if self.settings.get("embedding") is not None:
+                examples = gather.needed(self._data(dataset))
+            known = self._as_read(dataset, examples)
+            new = known.without_label()
+            return None if new is None else (known.unlabelled, self._guess(new, known, False)[0])
         except (DataError, ModelError):
             return None
-        return examples.unlabelled, guessed[0]
 
-    def _exported(self, whole: Any, label: str, examples: Examples) -> dict[str, tuple[Any, Any]]:
+    def _exported(self, whole: Any, label: str, dataset: Any, examples: Examples) -> dict[str, tuple[Any, Any]]:
         from datasets import Value
 
         from dataaudit.data import export
@@ -151,7 +163,7 @@ class Exports(AuditedData):
             export.label_array(whole, label), feature, self.labels, kept, len(self.class_names)
         )
         suggested, of = self._suggested(), kept
-        guessed = self._guessed(examples)
+        guessed = self._guessed(dataset, examples)
         if guessed is not None:
             suggested, of = np.concatenate([suggested, guessed[1]]), np.concatenate([kept, guessed[0]])
         suggestions = export.spread(suggested, of, total, suggested < 0)

@@ -122,9 +122,6 @@ class NewRows(Exports):
             table = unseen.frame(scored, space, probabilities, given, self.class_names, nearest)
             return table.set_axis(row_index(new.identity, np.arange(len(new))))
 
-    def _seed(self) -> int:
-        return int(self.settings.get("seed") or 0)
-
     def unlabelled(self, *, dataset: Any = None, progress: bool = True) -> pd.DataFrame:
         """Suggest labels for the rows that have none, and were left out.
 
@@ -140,7 +137,8 @@ class NewRows(Exports):
         DataFrame
             row and its name; suggested: the class that the audit's model predicts, or without one the class of most of
             the audited rows around it; probability, 0 to 1, of that class by the model, or its share among those rows.
-            Without rows where every row has a label.
+            Both are blank ("" and NaN) of a row whose input cannot be used. Without rows where every row has a
+            label.
 
         Raises
         ------
@@ -157,15 +155,12 @@ class NewRows(Exports):
         >>> audit.unlabelled(progress=False)[["row", "suggested"]].values.tolist()
         [[6, 'b']]
         """
-        from dataaudit.findings import unlabelled
-
         checks.flag("progress", progress, "pass progress=False for silence")
         with visiting():
-            known = gather.needed(self._data(dataset))
-            new = unlabelled.without_label(known)
+            known = self._as_read(dataset, gather.needed(self._data(dataset)))
+            new = known.without_label()
             if new is None:
                 return pd.DataFrame({ROW: np.zeros(0, np.int64), "suggested": [], "probability": []})
-            classes = len(self.class_names)
-            suggested, probability = unlabelled.suggest(new, known, self._model, classes, self._seed(), progress)
+            suggested, probability = self._guess(new, known, progress)
             where = {ROW: known.unlabelled, **beside(new.identity, np.arange(len(new)))}
             return pd.DataFrame({**where, "suggested": self._names()[suggested], "probability": probability})

@@ -46,6 +46,7 @@ def open_examples(given: Mapping[str, Any]) -> Examples:
         exclude=columns(given["exclude"]),
         split=given["split"],
         size=given["size"],
+        unlabelled=given.get("unlabelled"),
         lenient=given["on_bad_rows"] == "drop",
         raw=given.get("embed") is not None,
         table=TableFormat(given["format"], given["delimiter"], given["encoding"]),

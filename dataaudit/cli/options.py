@@ -92,6 +92,10 @@ Format = Annotated[
 Delimiter = Annotated[str | None, typer.Option(help="What separates the columns of a table of text, such as ; or tab.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a table of text; by default UTF-8.")]
 OnBadRows = Annotated[str, typer.Option(help="What becomes of rows that cannot be used: raise an error, or drop them.")]
+Unlabelled = Annotated[
+    list[str] | None,
+    typer.Option(help="Label that means none, beside empty cells; several one by one. Such rows are left out."),
+]
 SafeCells = Annotated[
     bool, typer.Option(help="Put ' before cells of CSV files that a spreadsheet would take for formulas.")
 ]

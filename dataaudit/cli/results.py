@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from dataaudit.audit.base import Audit
 
-OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv"}
+UNLABELLED = "unlabelled.csv"
+"""File of the labels that are suggested for rows without one."""
+OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv", UNLABELLED}
 
 
 def check_out(out: Path) -> None:
@@ -55,19 +57,32 @@ def audit_in(folder: Path) -> Path:
     )
 
 
-def write(audit: Audit, out: Path, top: int, safe: bool) -> None:
-    """Write the audit, its report and its suspects into the folder `out`; cells of tables are inert if `safe`."""
+def write(audit: Audit, out: Path, top: int, safe: bool, complete: bool = True) -> None:
+    """Write the audit, its report and its suspects into the folder `out`; cells of tables are inert if `safe`.
+
+    Of an audit that was broken off, and not `complete`, rows without a label are suggested none.
+    """
     from dataaudit.common import folders
 
     audit.save(out / "audit")
     audit.report(out / "report.html")
     folders.put(out / "suspects.csv", as_csv(audit.suspects(top), safe))
-    if audit.label_errors is not None and audit.label_errors.known:
-        folders.put(out / "mislabeled.csv", as_csv(audit.mislabeled(), safe))
-    else:
+    known = audit.label_errors is not None and audit.label_errors.known
+    for name, table in {
+        "mislabeled.csv": audit.mislabeled() if known else None,
+        UNLABELLED: audit.unlabelled(progress=False) if complete and has_unlabelled(audit) else None,
+    }.items():
+        if table is not None:
+            folders.put(out / name, as_csv(table, safe))
+            continue
         # An earlier audit's would be taken for this one's.
         with folders.explained(out):
-            (out / "mislabeled.csv").unlink(missing_ok=True)
+            (out / name).unlink(missing_ok=True)
+
+
+def has_unlabelled(audit: Audit) -> bool:
+    """True if rows were left out because they have no label."""
+    return bool(audit.settings.get("unlabelled_rows"))
 
 
 def as_csv(table: pd.DataFrame, safe: bool = True) -> bytes:

@@ -9,6 +9,7 @@ import typer
 
 from dataaudit.cli.base import ABOVE, NOT_KNOWN
 from dataaudit.cli.output import Output
+from dataaudit.cli.results import UNLABELLED, has_unlabelled
 from dataaudit.cli.wording import Wording
 from dataaudit.errors import SettingError
 
@@ -78,6 +79,7 @@ def exit_code(audit: Audit, share: float | None) -> int:
 def _files(audit: Audit) -> dict[str, str]:
     known = audit.label_errors is not None and audit.label_errors.known
     listed = {"mislabeled": "mislabeled.csv"} if known else {}
+    listed |= {"unlabelled": UNLABELLED} if has_unlabelled(audit) else {}
     return {"report": "report.html", "suspects": "suspects.csv", **listed, "audit": "audit"}
 
 

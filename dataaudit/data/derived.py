@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,10 @@ class DerivedExamples(Examples):
     def unlabelled(self) -> IntArray:
         """Rows of the caller's data set that have no label, ascending."""
         return self.whole.unlabelled
+
+    def without_label(self) -> Examples | None:
+        """The rows that have no label, read as the data set beneath reads them; None where there are none."""
+        return self.whole.without_label()
 
 
 class StoredExamples(DerivedExamples):
@@ -124,6 +128,12 @@ class SubsetExamples(SelectedExamples):
         """Positions in the whole that are left out, ascending."""
         return np.setdiff1d(np.arange(len(self.whole)), self.rows, assume_unique=True)
 
+    def without_label(self) -> Examples | None:
+        """The rows of the whole that have no label; None where there are none."""
+        if isinstance(self.whole, DerivedExamples):
+            return self.whole.without_label()
+        return UnlabelledExamples(self.whole, self.unlabelled) if len(self.unlabelled) else None
+
 
 def labelled(examples: Examples) -> Examples:
     """The rows that have a label that can be right: all, or a subset."""
@@ -144,6 +154,14 @@ def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, I
     Images of several sizes and lists of several lengths are errors still: which of them are wrong is not known.
     """
     inspector = Inspector(allow_missing)
+    usable = usable_rows(examples, allow_missing, inspector.update)
+    if len(usable) < len(examples):
+        examples = SubsetExamples(examples, usable)
+    return examples, as_given(inspector.result(examples.labels, examples.class_names), examples)
+
+
+def usable_rows(examples: Examples, allow_missing: bool, use: Callable[[Any], object] | None = None) -> IntArray:
+    """Rows that can be read and hold what a model can use, ascending int64; `use` is called with blocks of them."""
     bad: list[int] = []
     n = len(examples)
     block = rows_per_block(examples, one_read(examples))
@@ -151,8 +169,6 @@ def inspect_usable(examples: Examples, allow_missing: bool) -> tuple[Examples, I
         for indices, part in readable(examples, np.arange(start, min(start + block, n), dtype=np.int64), bad):
             wrong = unfit(part, allow_missing)
             bad.extend(indices[wrong].tolist())
-            if not wrong.all():
-                inspector.update(part[~wrong] if wrong.any() else part)
-    if bad:
-        examples = SubsetExamples(examples, np.setdiff1d(np.arange(n), bad, assume_unique=True))
-    return examples, as_given(inspector.result(examples.labels, examples.class_names), examples)
+            if use is not None and not wrong.all():
+                use(part[~wrong] if wrong.any() else part)
+    return np.setdiff1d(np.arange(n), bad, assume_unique=True)

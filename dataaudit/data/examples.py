@@ -106,6 +106,10 @@ class Examples(ABC):
         """Rows of the caller's data set that have no label, ascending."""
         return np.flatnonzero(self.labels == MISSING) if self.labels.ndim == 1 else np.zeros(0, np.int64)
 
+    def without_label(self) -> Examples | None:
+        """The rows `unlabelled`, read as these are; None where there are none, or the caller's are not at hand."""
+        return None
+
     @property
     def channels(self) -> int | None:
         """Channels with which images are read; None where inputs are none."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +30,7 @@ def open_data(
     size: int | None = None,
     key: str | None = None,
     exclude: list[str] | None = None,
+    unlabelled: Sequence[str] | None = None,
     lenient: bool = False,
     raw: bool = False,
     table: TableFormat | None = None,
@@ -39,10 +41,11 @@ def open_data(
     whose columns are called "label" and "image". Rows are named by the column `key`, otherwise by the line of a text
     file, an index that a Parquet file has kept, or the file of an image. Columns are inferred where there is one
     candidate. Images are resized to `size` pixels a side, which is needed where they differ, unless they stay `raw`.
-    `table` says how that of a file is read. If `lenient`, rows without a label, and images that do not decode, are left
-    out.
+    `table` says how that of a file is read. If `lenient`, labels that cannot be right, and images that do not decode,
+    are left out. Labels that are spelled as one of `unlabelled` are none.
     """
     options: dict[str, Any] = {"label": label, "inputs": inputs, "key": key, "exclude": exclude, "lenient": lenient}
+    options["unlabelled"] = None if unlabelled is None else _as_stored(unlabelled)
     unread = {name: None if table is None else getattr(table, name) for name in ("format", "delimiter", "encoding")}
     if isinstance(source, str) and source.startswith(HUB):
         _refuse(source, **unread)
@@ -62,7 +65,7 @@ def open_data(
     # The columns of such a folder are called as Hugging Face calls them.
     other_label, other_inputs = (None if label == "label" else label), (None if inputs == ["image"] else inputs)
     _refuse(path, split=split, label=other_label, inputs=other_inputs, key=key, exclude=exclude)
-    return _image_folder(path, size, lenient, raw)
+    return _image_folder(path, size, lenient, raw, options["unlabelled"])
 
 
 def is_image_folder(source: str | Path) -> bool:
@@ -132,7 +135,16 @@ def _images(files: Iterable[Path]) -> list[Path]:
     return sorted(file for file in files if file.suffix.lower() in IMAGES and file.is_file())
 
 
-def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool) -> Examples:
+def _as_stored(spelled: Sequence[str]) -> list[str | int]:
+    """Labels as a person types them, and as a table may hold them."""
+    found: list[str | int] = list(spelled)
+    for text in spelled:
+        with suppress(ValueError):
+            found.append(int(text))
+    return found
+
+
+def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool, unlabelled: Sequence[Any] | None) -> Examples:
     files, labels, names = image_files(path)
     if labels is None:
         raise DataError(
@@ -145,7 +157,7 @@ def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool) -> Exa
 
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
     dataset = datasets.Dataset.from_dict({"image": list(map(str, files)), "label": labels}, features=features)
-    plain = as_examples(dataset, lenient=lenient, resize=size)
+    plain = as_examples(dataset, lenient=lenient, resize=size, unlabelled=unlabelled)
     plain.identity = pd.Index([file.relative_to(path).as_posix() for file in files], name="file")
     sizes = set() if size is not None or raw else {image.size for image in _probed(plain, lenient)}
     if len(sizes) > 1:

@@ -91,12 +91,15 @@ class Preparation:
 
 
 class PreparedExamples(DerivedExamples):
-    """A table whose rows are read as numbers, see `Preparation`; people are shown the rows as they were."""
+    """A table whose rows are read as numbers, see `Preparation`; people are shown the rows as they were.
 
-    def __init__(self, whole: Examples) -> None:
+    By default `preparation` is fitted to these rows.
+    """
+
+    def __init__(self, whole: Examples, preparation: Preparation | None = None) -> None:
         super().__init__(whole, whole.labels)
         frame = _table(whole)
-        self.preparation = Preparation.of(frame)
+        self.preparation = Preparation.of(frame) if preparation is None else preparation
         self._rows = self.preparation.rows(frame)
         self.notes = [*whole.notes, self.preparation.note]
 
@@ -104,6 +107,11 @@ class PreparedExamples(DerivedExamples):
     def width(self) -> int:
         """Number of input values a row."""
         return int(self._rows.shape[1])
+
+    def without_label(self) -> Examples | None:
+        """The rows that have no label, prepared as these."""
+        rest = self.whole.without_label()
+        return None if rest is None else PreparedExamples(rest, self.preparation)
 
     @property
     def given(self) -> Examples:

@@ -13,7 +13,7 @@ import numpy as np
 from dataaudit.common import folders
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.data.derived import EMBEDDING, DerivedExamples, SubsetExamples
+from dataaudit.data.derived import EMBEDDING, DerivedExamples, SelectedExamples, SubsetExamples
 from dataaudit.data.examples import Examples
 from dataaudit.data.unseen import as_unseen
 from dataaudit.embedding.inputs import TEXTS, examples_reader, usable
@@ -65,6 +65,11 @@ class EmbeddedExamples(DerivedExamples):
     def array(self) -> AnyArray | None:
         """All vectors, once they are complete."""
         return self._vectors
+
+    def without_label(self) -> Examples | None:
+        """The rows that have no label as vectors, made whenever they are read."""
+        rest = self.whole.without_label()
+        return None if rest is None else EmbeddedExamples(rest, self.encoder, self.width)
 
     def show(self, index: int) -> Any:
         """Row `index` as the data set shows it; of a path, the image."""
@@ -209,7 +214,9 @@ def embedding(
 
 
 def are_vectors(examples: Examples) -> bool:
-    """Tell whether inputs are vectors already: rows of one array of floats."""
+    """Tell whether inputs are vectors already: rows of one array of floats, or some of them."""
+    while isinstance(examples, SelectedExamples):
+        examples = examples.whole
     array = examples.array
     return array is not None and array.ndim == 2 and array.dtype.kind == "f"
 

@@ -38,6 +38,11 @@ class TrainedModel:
         return str(self._learner.description["model"])
 
     @property
+    def allows_missing(self) -> bool:
+        """True if inputs may hold NaN."""
+        return self._learner.allows_missing
+
+    @property
     def readable(self) -> bool:
         """True if it has layers that can be read."""
         return self._learner.readable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.data.derived import SubsetExamples, UnlabelledExamples
+from dataaudit.data.derived import UnlabelledExamples, usable_rows
 from dataaudit.data.examples import Examples
-from dataaudit.errors import DataError
+from dataaudit.errors import RowError
 
 if TYPE_CHECKING:
     from dataaudit.evidence.trained import TrainedModel
@@ -19,32 +19,44 @@ BANDWIDTH = "0.5x"
 """As `Audit.score_new` looks around rows."""
 
 
-def without_label(examples: Examples) -> Examples | None:
-    """The rows of a data set that have no label, inputs as those that have one; None where there are none."""
-    if not len(examples.unlabelled):
-        return None
-    if not isinstance(examples, SubsetExamples):
-        raise DataError(
-            f"rows without a label of a data set that was prepared before ({examples.source})",
-            "one that dataaudit.score was given as it is",
-            "pass the data set itself to dataaudit.score, and ask that audit",
-        )
-    return UnlabelledExamples(examples.whole, examples.unlabelled)
-
-
 def suggest(
     new: Examples, known: Examples, model: TrainedModel | None, classes: int, seed: int, progress: bool
 ) -> tuple[IntArray, FloatArray]:
-    """Likeliest class int64 [m] of each row of `new`, and its probability float64 [m]."""
+    """Likeliest class int64 [m] of each row of `new`, and its probability float64 [m].
+
+    They are -1 and NaN of rows that cannot be used: what is missing or damaged there was no fault of an audit that left
+    them out.
+    """
+    usable = _usable(new, known, model)
+    likeliest, probability = np.full(len(new), -1, np.int64), np.full(len(new), np.nan)
+    if len(usable):
+        shares = _shares(UnlabelledExamples(new, usable), known, model, classes, seed, progress)
+        likeliest[usable] = shares.argmax(1)
+        probability[usable] = shares.max(1)
+    return likeliest, probability
+
+
+def _usable(new: Examples, known: Examples, model: TrainedModel | None) -> IntArray:
+    from dataaudit.representations.input import preparation_of
+
+    allow_missing = preparation_of(known) is not None if model is None else model.allows_missing
+    try:
+        return usable_rows(new, allow_missing)
+    except RowError:
+        # None of them can be read.
+        return np.zeros(0, np.int64)
+
+
+def _shares(
+    new: Examples, known: Examples, model: TrainedModel | None, classes: int, seed: int, progress: bool
+) -> FloatArray:
+    """Class probabilities float64 [m, C]."""
     if model is not None:
         from dataaudit.findings.unseen import predictions
 
-        shares = predictions(model.on(new, progress), len(new))
-    else:
-        from dataaudit.findings.novelty import novelty
-        from dataaudit.representations.input import place_rows_beside
+        return predictions(model.on(new, progress), len(new))
+    from dataaudit.findings.novelty import novelty
+    from dataaudit.representations.input import place_rows_beside
 
-        queries, own = place_rows_beside(new, known)
-        shares = novelty(queries, own, known.labels, classes, NEAREST, BANDWIDTH, seed, progress).parzen
-    likeliest = shares.argmax(1)
-    return likeliest.astype(np.int64), shares[np.arange(len(shares)), likeliest]
+    queries, own = place_rows_beside(new, known)
+    return novelty(queries, own, known.labels, classes, NEAREST, BANDWIDTH, seed, progress).parzen

@@ -84,7 +84,8 @@ def make_plan(request: Request) -> Plan:
         subject.class_names,
         [*subject.notes, *choice.notes_of_trained(subject, ours)],
     )
-    known = saved_scores(request.known_scores or {}, labels, names, notes)
+    left_out = None if subject.examples is None else subject.examples.dropped
+    known = saved_scores(request.known_scores or {}, labels, names, notes, left_out)
     asked = ours is None or Need.CONSENSUS in needs_of(ours)
     consensus = choice.consensus_needs(subject, request.predictions is not None, notes) if asked else set()
     scorers = choice.choose_scorers(request, subject, chosen, known, consensus)

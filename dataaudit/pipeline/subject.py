@@ -15,6 +15,7 @@ from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import TABLE, TEXT, Inspection, inspect
 from dataaudit.dynamics.batches import check_task
 from dataaudit.dynamics.callback import RecordingCallback
+from dataaudit.dynamics.part import RecordedRows
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.embedding.embedded import EmbeddedExamples
 from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
@@ -59,7 +60,7 @@ class Subject:
     examples: Examples | None = None
     inspection: Inspection | None = None
     learner: Learner | None = None
-    recorder: Recorder | None = None
+    recorder: Recorder | RecordedRows | None = None
     known_share: float | None = None
     notes: tuple[str, ...] = ()
     refused: DataAuditError | None = None
@@ -160,10 +161,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         from dataaudit.embedding.embedded import embedding
 
         examples = embedding(examples, request.embed, request.processor, request.device, request.drops)
-    recorder = request.recorder
-    if recorder is not None:
-        check_task(examples.task, recorder.task.name)
-        check_recorded(recorder, examples.labels, len(examples.class_names))
+    recorder = None if request.recorder is None else check_recorded(request.recorder, examples)
     learner, notes, refused = _learner(request, examples)
     if isinstance(examples, EmbeddedExamples):
         with request.timer.stage("embed"):
@@ -267,21 +265,29 @@ def _of_record(recorder: Recorder) -> Subject:
     return Subject(recorder.labels.copy(), names, recorder=recorder, notes=tuple(notes))
 
 
-def check_recorded(recorder: Recorder, labels: IntArray, classes: int) -> None:
-    """Raise `DataError` unless a recorder holds something, of this data set's labels."""
+def check_recorded(recorder: Recorder, examples: Examples) -> Recorder | RecordedRows:
+    """The record of the rows of `examples`; a `DataError` unless the recorder holds something, of these labels.
+
+    It may be of all rows of the caller's data set, some of which have no label.
+    """
+    check_task(examples.task, recorder.task.name)
     if recorder.epochs == 0 and recorder.predictions() is None:
         raise nothing_recorded()
-    sizes = (recorder.n, recorder.classes)
-    if sizes != (len(labels), classes):
+    classes = len(examples.class_names)
+    total = len(examples) + len(examples.dropped)
+    if recorder.n not in (total, len(examples)) or recorder.classes != classes:
         raise DataError(
-            f"a Recorder of {sizes[0]} examples and {sizes[1]} classes",
-            f"{len(labels)} examples and {classes} classes, as in the data set",
+            f"a Recorder of {recorder.n} examples and {recorder.classes} classes",
+            f"{len(examples)} examples and {classes} classes, as in the data set",
             "pass the data set that the loop trained on",
         )
-    differ = np.flatnonzero((recorder.labels >= 0) & (recorder.labels != labels))
+    rows = np.setdiff1d(np.arange(recorder.n), examples.dropped if recorder.n == total else ())
+    found = recorder if len(rows) == recorder.n else RecordedRows(recorder, rows)
+    differ = np.flatnonzero((found.labels >= 0) & (found.labels != examples.labels))
     if len(differ):
         raise DataError(
-            f"{len(differ)} recorded labels that differ from the data set, the first in row {differ[0]}",
+            f"{len(differ)} recorded labels that differ from the data set, the first in row {rows[differ[0]]}",
             "the labels that the loop trained on, as positions in the class names",
             "check that indices are positions in this data set",
         )
+    return found

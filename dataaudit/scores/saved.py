@@ -61,18 +61,27 @@ def check_names(given: Mapping[str, Any]) -> None:
 
 
 def saved_scores(
-    given: Mapping[str, Any], labels: IntArray, class_names: tuple[str, ...], notes: list[str]
+    given: Mapping[str, Any],
+    labels: IntArray,
+    class_names: tuple[str, ...],
+    notes: list[str],
+    left_out: IntArray | None = None,
 ) -> dict[str, SavedScore]:
     """Scores by name from ``{"c_score": file or array}``; adds to `notes` whether labels were compared.
 
     A file is an .npz (values under the score's name or `VALUES`, and "labels" to compare, as in the files that the
-    paper's authors publish) or an .npy; an array is [n]. Raises a `SettingError` if a file cannot be read, a
-    `DataError` if lengths or labels differ from the data set's, or a value is infinite.
+    paper's authors publish) or an .npy; an array is [n]. They may be of all rows of the data set, some of which,
+    `left_out`, have no label. Raises a `SettingError` if a file cannot be read, a `DataError` if lengths or labels
+    differ from the data set's, or a value is infinite.
     """
     scores = {}
+    out = np.zeros(0, np.int64) if left_out is None else left_out
     for name, source in given.items():
-        values, theirs = _read(name, source, len(labels))
+        values, theirs = _read(name, source, len(labels) + len(out))
         where = f"known score {name!r}"
+        whole = (len(labels) + len(out),)
+        values = np.delete(values, out) if values.shape == whole else values
+        theirs = np.delete(theirs, out) if theirs is not None and theirs.shape == whole else theirs
         if values.shape != labels.shape:
             raise DataError(
                 f"{where} of shape {values.shape}", f"{labels.shape}, one value an example", "pass that data set's own"

@@ -106,3 +106,53 @@ def test_predictions_that_are_off_by_rounding_are_taken():
     np.testing.assert_allclose(one.columns["heldout_confidence"], other.columns["heldout_confidence"], atol=1e-5)
     with pytest.raises(DataError, match="negative"):
         score(None, (ROWS, TRUTH), predictions=np.where(exact > 0, 1.02, -0.01))
+
+
+@pytest.mark.parametrize("length", [N, N - len(NONE)])
+def test_known_scores_and_records_may_be_those_of_all_rows(tmp_path, length):
+    labelled = np.setdiff1d(np.arange(N), NONE)
+    of = labelled if length == N else np.arange(length)
+    values, numbers = np.full(length, 9.0), np.full(length, -1)
+    values[of], numbers[of] = np.arange(len(of)) / N, TRUTH[labelled]
+    np.savez(tmp_path / "known.npz", scores=values, labels=numbers)
+    for known in (values, tmp_path / "known.npz"):
+        audit = score(None, (ROWS, GAPS), scorers="c_score", known_scores={"c_score": known})
+        assert audit.columns["c_score"].tolist() == (np.arange(len(of)) / N).tolist()
+    recorder, other = dataaudit.Recorder(length, 3), dataaudit.Recorder(len(of), 3)
+    for epoch in range(3):
+        logits = torch.tensor(np.eye(3)[TRUTH[labelled]] + np.random.default_rng(epoch).normal(size=(len(of), 3)))
+        for each, rows in ((recorder, of), (other, np.arange(len(of)))):
+            each.update(rows, logits, numbers[of])
+            each.end_epoch()
+            each.evaluate(rows, logits, numbers[of])
+    one, two = (score(each, (ROWS, GAPS)) for each in (recorder, other))
+    assert one.rows.tolist() == labelled.tolist()
+    assert list(one.columns) == list(two.columns)
+    for name, column in two.columns.items():
+        np.testing.assert_array_equal(one.columns[name], column, err_msg=name)
+    assert not any("never seen" in note for note in one.settings["notes"])
+    np.testing.assert_array_equal(one.dynamics.correct_in(2), two.dynamics.correct_in(2))
+
+
+def test_a_row_that_cannot_be_used_is_suggested_nothing():
+    rows = ROWS.copy()
+    rows[NONE[1]] = np.nan
+    found = score(None, (rows, GAPS)).unlabelled(progress=False)
+    assert found["row"].tolist() == NONE
+    assert found["suggested"].tolist() == [NAMES[NONE[0]], "", NAMES[NONE[2]]]
+    assert np.isnan(found["probability"]).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("model", [None, dataaudit.LinearProbe()])
+def test_vectors_tell_labels_of_texts_and_images_without_one(tmp_path, model):
+    pixels = np.random.default_rng(0).integers(0, 60, (N, 6, 6, 3))
+    pixels[np.arange(N), :, :, TRUTH] += 190
+    encoder = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    images = pixels.astype(np.uint8)
+    audit = score(model, (images, GAPS), embed=encoder)
+    assert audit.unlabelled(progress=False)["suggested"].tolist() == NAMES[NONE].tolist()
+    assert np.array(audit.to_dataset()["suggested_label"])[NONE].tolist() == NAMES[NONE].tolist()
+    audit.save(tmp_path / "audit")
+    vectors = dataaudit.embed(images, encoder, progress=False)
+    loaded = dataaudit.Audit.load(tmp_path / "audit")
+    assert loaded.unlabelled(dataset=(vectors, GAPS), progress=False)["suggested"].tolist() == NAMES[NONE].tolist()

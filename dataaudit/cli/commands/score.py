@@ -40,6 +40,7 @@ def score(
     format: options.Format = None,
     delimiter: options.Delimiter = None,
     encoding: options.Encoding = None,
+    unlabelled: options.Unlabelled = None,
     on_bad_rows: options.OnBadRows = "raise",
     model: Annotated[
         str | None,
@@ -100,7 +101,7 @@ def score(
         except Interrupted as stopped:
             if not stopped.epochs and not stopped.runs:
                 raise
-            write(stopped.audit(), out, top, safe_cells)
+            write(stopped.audit(), out, top, safe_cells, complete=False)
             complete = f"{stopped.epochs} complete epochs" + (f" and {stopped.runs} runs" if stopped.runs else "")
             typer.echo(f"interrupted: the {complete} are kept in {out.resolve()}", err=True)
             raise typer.Exit(INTERRUPTED) from stopped
