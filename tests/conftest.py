@@ -1,6 +1,7 @@
 """Data that many tests share, and what runs the Python blocks of Markdown pages."""
 
 import gc
+import hashlib
 import os
 import re
 import signal
@@ -18,6 +19,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if not torch.cuda.is_available():
     # Before Triton is imported: its kernels then run without a GPU.
     os.environ.setdefault("TRITON_INTERPRET", "1")
+if "NUMBA_CACHE_DIR" not in os.environ:
+    # Before Numba is imported: what is compiled serves every process of the tests, as long as no source changes.
+    root = Path(__file__).parent.parent
+    rooms = [root / "kernels", root / "dataaudit" / "neighbours"]
+    sources = b"".join(path.read_bytes() for room in rooms for path in sorted(room.rglob("*.py")))
+    os.environ["NUMBA_CACHE_DIR"] = str(root / ".pytest_cache/compiled" / hashlib.sha256(sources).hexdigest()[:16])
 
 from dataaudit import Recipe
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from dataaudit_kernels.compiled import compiled
 
 TIED = 1e-12
 """Relative difference of squared distances below which they are rounding of one value."""
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _order(group, ranks):
     """Sort the rows of a group by rank."""
     if len(group) > 1:
-        group[:] = group[np.argsort(ranks[group], kind="mergesort")]
+        order = np.argsort(ranks[group], kind="mergesort")
+        # A slice would compile the words of an error about shapes.
+        chosen = group.copy()
+        for r in range(len(group)):
+            group[r] = chosen[order[r]]
 
 
-@numba.njit(nogil=True)
+@compiled()
 def sorted_distances(rows, first, candidates, distances, ranks):
     """Sort candidates [b, depth] by distance, then by rank, and fill distances float64 [b, depth].
 

@@ -14,11 +14,11 @@ Work for each t: about K^2 (log K) / 4 products a class present, none where only
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dataaudit.common.types import FloatArray, IntArray
+from dataaudit_kernels.compiled import compiled
 
 
 def scaled_choose(counts: ArrayLike, most: int, scale: float) -> FloatArray:
@@ -40,7 +40,7 @@ def draws(k: int) -> tuple[FloatArray, FloatArray]:
     return nodes, masses
 
 
-@numba.njit(nogil=True)
+@compiled()
 def single(k, classes, rows, at, most, others, nodes, masses, work):
     """Ways to choose k examples, times the credit of class 0.
 
@@ -86,7 +86,7 @@ def single(k, classes, rows, at, most, others, nodes, masses, work):
     return total
 
 
-@numba.njit(nogil=True)
+@compiled()
 def double(
     k, limit, classes, rows, at, most, others, rows2, at2, most2, others2, nodes, masses, work, ways
 ):  # fmt: skip
@@ -119,7 +119,7 @@ def double(
                     ways[y + mine] += mass * work[y, left - y] * rows[at[0], v - mine] * rows2[at2[0], mine]
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _hand_out(left, high, v, mark, classes, rows, at, most, rows2, at2, most2, work):
     """Ways to give x votes from the first lot and y from the second to classes 1.., each at most v: work[y, x]."""
     work[: high + 1, : left + 1] = 0.0
@@ -141,7 +141,7 @@ def _hand_out(left, high, v, mark, classes, rows, at, most, rows2, at2, most2, w
                 work[y, x] = value
 
 
-@numba.njit(nogil=True)
+@compiled()
 def expected_votes(
     labels, starts, own, counts, within, beyond, k, choose, rest_scale, nodes, masses, scores
 ):  # fmt: skip
@@ -208,7 +208,7 @@ def expected_votes(
         scores[i] += score
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _tied(score, t, size, within, k, present, choose, a, b, spread, nodes, masses, work, ways):
     """Score with the expected credit where the last to vote is one of `size` tied neighbours after the first t."""
     limit = min(size, k)
@@ -222,7 +222,7 @@ def _tied(score, t, size, within, k, present, choose, a, b, spread, nodes, masse
     return score
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _beyond(
     own, counts, slot, local, present, a, at2, rest, depth, beyond, k, choose, scale, second, nodes, masses, work, ways
 ):

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dataaudit_kernels.arrays import Integers, Singles
 from dataaudit_kernels.cells import Cells, push, sort
+from dataaudit_kernels.compiled import compiled
 from dataaudit_kernels.threads import in_order
 
 Indices = NDArray[np.int32]
@@ -73,7 +73,7 @@ def linked(
     return Links(cells.rows, indices[:, 1:], block)
 
 
-@numba.njit(nogil=True)
+@compiled()
 def reverse(links):  # type: ignore[no-untyped-def]
     """Rows that link to each, int32 as `links`, those to which it is nearest first; -1 where there are no more."""
     n, m = links.shape
@@ -87,7 +87,7 @@ def reverse(links):  # type: ignore[no-untyped-def]
     return sources
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@compiled(error_model="numpy", fastmath={"reassoc", "contract"})
 def _expand(rows, squares, queries, links, apart, indices, seen):  # type: ignore[no-untyped-def]
     """Keep the nearest of the sorted `indices` and of what they link; `seen` is 0 [n]."""
     k, features = indices.shape[1], rows.shape[1]

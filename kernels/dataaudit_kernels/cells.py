@@ -14,12 +14,12 @@ thread.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dataaudit_kernels.arrays import Integers, Singles
+from dataaudit_kernels.compiled import compiled
 from dataaudit_kernels.threads import in_order
 
 QUERIES = 2**14
@@ -96,7 +96,7 @@ class Cells:
                 _keep(products, self._squares[start:end], start, which, apart, indices)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _keep(products, squares, first, which, apart, indices):  # type: ignore[no-untyped-def]
     """Keep the rows that are nearer than those that are kept: heaps [b, k] whose first is the furthest."""
     rows = products.shape[1]
@@ -118,7 +118,7 @@ def _keep(products, squares, first, which, apart, indices):  # type: ignore[no-u
                 push(values, kept, value, first + j)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def push(values, kept, value, index):  # type: ignore[no-untyped-def]
     """Replace the largest value of a heap."""
     i, size = 0, len(values)
@@ -135,7 +135,7 @@ def push(values, kept, value, index):  # type: ignore[no-untyped-def]
     values[i], kept[i] = value, index
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def sort(apart, indices):  # type: ignore[no-untyped-def]
     """Sort heaps by value, and by index where values are equal."""
     for i in range(len(apart)):

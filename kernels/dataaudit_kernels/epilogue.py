@@ -8,11 +8,12 @@ looked at inside the loops. Sums are float32 within `ROWS` rows and float64 beyo
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from dataaudit_kernels.compiled import compiled
 
 ROWS = 96
 """Rows over which the sums of a column stay in float32."""
@@ -58,7 +59,7 @@ def _squared_distance(context, row, column, product):
     return types.float32(product, product, product), generate
 
 
-@numba.njit(nogil=True, fastmath=FAST, inline="always")
+@compiled(fastmath=FAST, inline="always")
 def kernel_value(t):
     """2^-t, for t in 0..126, as the sum of a float32 and of the 1 that it is compared with where t <= 1/2, else 0."""
     whole = np.floor(_HALF - t)
@@ -69,7 +70,7 @@ def kernel_value(t):
     return (_ZERO if is_near else power) + power * p, _ONE if is_near else _ZERO
 
 
-@numba.njit(nogil=True, fastmath=FAST, inline="always")
+@compiled(fastmath=FAST, inline="always")
 def _segment(products, first, end, row_norm, norms, scale, values, near):
     """Sum and count of one row's columns ``first .. end``; both are also added to the columns' own."""
     total = _ZERO
@@ -85,7 +86,7 @@ def _segment(products, first, end, row_norm, norms, scale, values, near):
     return total, count
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@compiled(fastmath=FAST)
 def add_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, column_sums, values, near):
     """Add the kernel values of a block to the sums of its rows and of its columns, float64 [2, any]: other, same label.
 
@@ -112,14 +113,14 @@ def add_sums(products, rows, columns, row_norms, norms, scale, first, end, skip,
                 column_sums[kind, c] += np.float64(values[kind, c]) + np.float64(near[kind, c])
 
 
-@numba.njit(nogil=True, fastmath=FAST, inline="always")
+@compiled(fastmath=FAST, inline="always")
 def _largest(products, first, end, row_norm, norms, scale, largest):
     for c in range(np.uintp(first), np.uintp(end)):
         largest = max(largest, -max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO))
     return largest
 
 
-@numba.njit(nogil=True, fastmath=FAST, inline="always")
+@compiled(fastmath=FAST, inline="always")
 def _shifted(products, first, end, row_norm, norms, scale, shift):
     total = _ZERO
     for c in range(np.uintp(first), np.uintp(end)):
@@ -132,7 +133,7 @@ def _shifted(products, first, end, row_norm, norms, scale, shift):
     return total
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@compiled(fastmath=FAST)
 def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, end, skip, row_sums, shifts):
     """`add_sums` for rows whose every kernel value of a kind may underflow: sums of 2^(t - shift), rows only.
 
@@ -158,7 +159,7 @@ def add_shifted_sums(products, rows, columns, row_norms, norms, scale, first, en
             row_sums[kind, row] += np.float64(_shifted(line, r, s, norm, norms, scale, shift))
 
 
-@numba.njit(nogil=True)
+@compiled()
 def multiply_factors(deltas, inputs, rows, columns, bias, fresh, out):
     """Products of gradients from those of their factors: ``out (+)= deltas * (inputs + bias)``."""
     for row in range(rows):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dataaudit_kernels.compiled import compiled
 
-@numba.njit(nogil=True)
+
+@compiled()
 def nearest(products, squares, features, queries, train, k, nearest_rows):
     """Write the rows nearest each query to `nearest_rows`, int64 [q, c], by distance, then by position in `train`.
 
@@ -37,7 +38,7 @@ def nearest(products, squares, features, queries, train, k, nearest_rows):
             nearest_rows[q, i] = train[position[i]]
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _insert(near, position, value, t):
     i = len(near) - 1
     while i > 0 and (position[i - 1] < 0 or value < near[i - 1]):

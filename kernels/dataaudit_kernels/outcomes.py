@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
+from dataaudit_kernels.compiled import compiled
 
 
-@numba.njit(nogil=True)
+@compiled()
 def gather(features, labels, rows, out, sums):
     """Copy rows, ``out[:] = features[rows]``, and add them to the sums of their classes, float64 [C, d]."""
     for i in range(len(rows)):
@@ -17,7 +17,7 @@ def gather(features, labels, rows, out, sums):
             sums[label, j] += value
 
 
-@numba.njit(nogil=True)
+@compiled()
 def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
     """Compare the outputs of several models, float32 [b, m * C] without their `offsets` [m * C], with labels.
 
@@ -43,7 +43,7 @@ def score_outputs(outputs, offsets, labels, rows, models, correct, probability):
             probability[row, models[m]] = min(max(given, 0.0), 1.0)
 
 
-@numba.njit(nogil=True)
+@compiled()
 def collect(position, first, last, correct, probability, ends, kept_correct, kept_probability):
     """Line up the outcomes of each model for the rows that it holds out, in rising order of rows.
 

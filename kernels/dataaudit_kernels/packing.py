@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dataaudit_kernels.arrays import Floats, Integers
+from dataaudit_kernels.compiled import compiled
 from dataaudit_kernels.products import PANEL, Kind, per_word
 from dataaudit_kernels.threads import in_order
 from dataaudit_kernels.validation import FARTHEST, ROUNDED, moved_by_rounding, out_of_range
@@ -120,7 +120,7 @@ def _as_words(block: NDArray[Any], kind: Kind, depth: int) -> NDArray[Any]:
     return padded.view(np.int32)
 
 
-@numba.njit(nogil=True)
+@compiled()
 def _lay_out(block, centre, factor, words, squares, largest):
     """Rows [b, d] minus the centre, in units, as float32 words [panels, d, PANEL]; their squares and largest values.
 

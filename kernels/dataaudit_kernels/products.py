@@ -10,14 +10,14 @@ oneDNN do not offer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Literal
 
-import numba
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
+
+from dataaudit_kernels.compiled import compiled
 
 Kind = Literal["float32", "bfloat16", "uint8"]
 
@@ -142,101 +142,116 @@ def _prefetch(builder: Any, address: Any) -> None:
     builder.call(call, [builder.inttoptr(address, pointer), write, keep, data])
 
 
-def _register_block(kind: Kind) -> Any:
-    """Compiled inner loop: rows x (vectors * width) inner products over `depth` words.
+def _kind(words: types.Array, out: types.Array) -> Kind:
+    """Kind of products of packed words that are written to a block, by the types of both."""
+    if words.dtype == types.float32:
+        return "float32"
+    return "uint8" if out.dtype == types.int32 else "bfloat16"
 
-    Arguments are addresses in bytes: of the first row's and the first column's word in their panels, and of the
+
+@intrinsic
+def _register_shape(context, words, out):
+    """Rows and columns of a register block."""
+    rows, vectors, width = _registers(_kind(words, out))
+    shape = types.UniTuple(types.intp, 2)
+
+    def generate(context, builder, signature, arguments):
+        sizes = [ir.Constant(_I64, rows), ir.Constant(_I64, vectors * width)]
+        return context.make_tuple(builder, shape, sizes)
+
+    return shape(words, out), generate
+
+
+@intrinsic
+def _multiply(context, words, out, a, b, depth, corner, stride, fresh):
+    """Inner loop: rows x (vectors * width) inner products over `depth` words, of a kind told by `words` and `out`.
+
+    The others are addresses in bytes: of the first row's and the first column's word in their panels, and of the
     block's corner, whose rows are `stride` values apart; `fresh` writes, otherwise it adds.
     """
+    address = types.intp
+    signature = types.void(words, out, address, address, address, address, address, types.boolean)
+    return signature, _register_block(_kind(words, out))
+
+
+def _register_block(kind: Kind) -> Callable[..., Any]:
+    """Code of `_multiply`."""
     rows, vectors, width = _registers(kind)
     word, value, multiply_add = _multiply_add(kind, width)
     words, sums = ir.VectorType(word, width), ir.VectorType(value, width)
     same = ir.Constant(ir.VectorType(_I32, width), [0] * width)
 
-    @intrinsic
-    def block(context, a, b, depth, corner, stride, fresh):
-        def generate(context, builder, signature, arguments):
-            a, b, depth, corner, stride, fresh = arguments
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, depth, corner, stride, fresh = arguments[2:]
 
-            def number(x: int) -> Any:
-                return ir.Constant(_I64, x)
+        def number(x: int) -> Any:
+            return ir.Constant(_I64, x)
 
-            def at(base: Any, offset: Any, kind: ir.Type) -> Any:
-                return builder.inttoptr(builder.add(base, builder.mul(offset, number(4))), kind.as_pointer())
+        def at(base: Any, offset: Any, kind: ir.Type) -> Any:
+            return builder.inttoptr(builder.add(base, builder.mul(offset, number(4))), kind.as_pointer())
 
-            def load(pointer: Any) -> Any:
-                loaded = builder.load(pointer)
-                loaded.align = 4
-                return loaded
+        def load(pointer: Any) -> Any:
+            loaded = builder.load(pointer)
+            loaded.align = 4
+            return loaded
 
-            grid = [(row, vector) for row in range(rows) for vector in range(vectors)]
-            with builder.goto_entry_block():
-                total = {cell: builder.alloca(sums) for cell in grid}
-            for cell in grid:
-                builder.store(ir.Constant(sums, None), total[cell])
-            # The block is read when the loop ends: it is prefetched now.
+        grid = [(row, vector) for row in range(rows) for vector in range(vectors)]
+        with builder.goto_entry_block():
+            total = {cell: builder.alloca(sums) for cell in grid}
+        for cell in grid:
+            builder.store(ir.Constant(sums, None), total[cell])
+        # The block is read when the loop ends: it is prefetched now.
+        for row in range(rows):
+            for byte in range(0, 4 * vectors * width, 64):
+                line = builder.add(corner, builder.mul(number(4 * row), stride))
+                _prefetch(builder, builder.add(line, number(byte)))
+        with cgutils.for_range(builder, depth, intp=_I64) as loop:
+            start = builder.mul(loop.index, number(PANEL))
+            columns = [load(at(b, builder.add(start, number(v * width)), words)) for v in range(vectors)]
             for row in range(rows):
-                for byte in range(0, 4 * vectors * width, 64):
-                    line = builder.add(corner, builder.mul(number(4 * row), stride))
-                    _prefetch(builder, builder.add(line, number(byte)))
-            with cgutils.for_range(builder, depth, intp=_I64) as loop:
-                start = builder.mul(loop.index, number(PANEL))
-                columns = [load(at(b, builder.add(start, number(v * width)), words)) for v in range(vectors)]
-                for row in range(rows):
-                    one = load(at(a, builder.add(start, number(row)), word))
-                    if kind == "uint8" and pixel_shift():
-                        one = builder.xor(one, ir.Constant(_I32, _FLIP))
-                    nothing = ir.Constant(words, ir.Undefined)
-                    spread = builder.insert_element(nothing, one, ir.Constant(_I32, 0))
-                    spread = builder.shuffle_vector(spread, nothing, same)
-                    for vector in range(vectors):
-                        pointer = total[row, vector]
-                        added = multiply_add(builder, builder.load(pointer), spread, columns[vector])
-                        builder.store(added, pointer)
-            add = builder.add if value == _I32 else builder.fadd
-            with builder.if_else(fresh) as (write, accumulate):
-                for branch, adds in ((write, False), (accumulate, True)):
-                    with branch:
-                        for row, vector in grid:
-                            offset = builder.add(builder.mul(number(row), stride), number(vector * width))
-                            target = at(corner, offset, sums)
-                            result = builder.load(total[row, vector])
-                            builder.store(add(load(target), result) if adds else result, target).align = 4
-            return context.get_dummy_value()
+                one = load(at(a, builder.add(start, number(row)), word))
+                if kind == "uint8" and pixel_shift():
+                    one = builder.xor(one, ir.Constant(_I32, _FLIP))
+                nothing = ir.Constant(words, ir.Undefined)
+                spread = builder.insert_element(nothing, one, ir.Constant(_I32, 0))
+                spread = builder.shuffle_vector(spread, nothing, same)
+                for vector in range(vectors):
+                    pointer = total[row, vector]
+                    added = multiply_add(builder, builder.load(pointer), spread, columns[vector])
+                    builder.store(added, pointer)
+        add = builder.add if value == _I32 else builder.fadd
+        with builder.if_else(fresh) as (write, accumulate):
+            for branch, adds in ((write, False), (accumulate, True)):
+                with branch:
+                    for row, vector in grid:
+                        offset = builder.add(builder.mul(number(row), stride), number(vector * width))
+                        target = at(corner, offset, sums)
+                        result = builder.load(total[row, vector])
+                        builder.store(add(load(target), result) if adds else result, target).align = 4
+        return context.get_dummy_value()
 
-        address = types.intp
-        return types.void(address, address, address, address, address, types.boolean), generate
-
-    return block
+    return generate
 
 
-@lru_cache
-def block_products(kind: Kind) -> Any:
-    """Compiled ``products(a, first_a, count_a, b, first_b, count_b, depth, out)``.
+@compiled()
+def block_products(a, first_a, count_a, b, first_b, count_b, depth, out):
+    """Inner products of panels ``first_a .. first_a + count_a`` of `a` with those of `b`, written to `out`.
 
-    Writes the inner products of panels ``first_a .. first_a + count_a`` of `a` with those of `b` to `out`, of at
-    least [PANEL count_a, PANEL count_b]. `a` and `b` are packed words, flat, of `depth` words a row; `out` is
+    `a` and `b` are packed words, flat, of `depth` words a row; `out`, of at least [PANEL count_a, PANEL count_b], is
     float32, or int32 for pixels, whose products are (a + pixel_shift()) b with a and b in -128..127.
     """
-    multiply = _register_block(kind)
-    rows, vectors, width = _registers(kind)
-    columns = vectors * width
-
-    @numba.njit(nogil=True)
-    def products(a, first_a, count_a, b, first_b, count_b, depth, out):
-        stride = out.strides[0] // 4
-        corner = out.ctypes.data
-        start_a = a.ctypes.data
-        start_b = b.ctypes.data
-        for k in range(0, depth, DEPTH):
-            part = min(DEPTH, depth - k)
-            for q in range(count_b):
-                right = start_b + 4 * PANEL * ((first_b + q) * depth + k)
-                for p in range(count_a):
-                    left = start_a + 4 * PANEL * ((first_a + p) * depth + k)
-                    for c in range(0, PANEL, columns):
-                        for r in range(0, PANEL, rows):
-                            target = corner + 4 * ((p * PANEL + r) * stride + q * PANEL + c)
-                            multiply(left + 4 * r, right + 4 * c, part, target, stride, k == 0)
-
-    return products
+    stride = out.strides[0] // 4
+    corner = out.ctypes.data
+    start_a = a.ctypes.data
+    start_b = b.ctypes.data
+    rows, columns = _register_shape(a, out)
+    for k in range(0, depth, DEPTH):
+        part = min(DEPTH, depth - k)
+        for q in range(count_b):
+            right = start_b + 4 * PANEL * ((first_b + q) * depth + k)
+            for p in range(count_a):
+                left = start_a + 4 * PANEL * ((first_a + p) * depth + k)
+                for c in range(0, PANEL, columns):
+                    for r in range(0, PANEL, rows):
+                        target = corner + 4 * ((p * PANEL + r) * stride + q * PANEL + c)
+                        _multiply(a, out, left + 4 * r, right + 4 * c, part, target, stride, k == 0)

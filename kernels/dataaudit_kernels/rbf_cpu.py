@@ -226,7 +226,6 @@ class Pairs:
 
     def tasks(self, rows: Side, columns: Side, symmetric: bool) -> Iterator[tuple[int, int, Floats, Floats]]:
         """(first row, first column, sums of rows, sums of columns) of every task, in order."""
-        compute = strip_sums(rows.kind, len(rows.depths) // 2, False)
         first, end = columns.order.ranges(rows.order.labels)
         skip = np.arange(rows.n, dtype=np.int64) if symmetric else np.full(rows.n, -1, np.int64)
         tasks = []
@@ -239,10 +238,10 @@ class Pairs:
             start, begin, stop = task
             part = slice(start, min(start + TILE, rows.n))
             down, across = np.zeros((2, part.stop - start)), np.zeros((2, stop - begin))
-            compute(
+            strip_sums(
                 *(rows.words, columns.words, rows.depths, rows.biases, start // PANEL, begin, stop),
                 *(rows.row_norms[part], columns.norms, np.float32(self.scale)),
-                *(first[part], end[part], skip[part], start if symmetric else -1, down, across),
+                *(first[part], end[part], skip[part], start if symmetric else -1, down, across, None),
             )
             return start, begin, down, across
 
@@ -271,7 +270,6 @@ class Pairs:
     def shifted(self, few: Side, skip: Integers, columns: Side, own: bool) -> Floats:
         """Sums [2, n] of rows by values relative to their largest; of columns of their labels alone where `own`."""
         first, end = columns.order.ranges(few.order.labels)
-        compute = strip_sums(few.kind, len(few.depths) // 2, True)
 
         def work(start: int) -> Floats:
             part = slice(start, min(start + TILE, few.n))
@@ -279,10 +277,11 @@ class Pairs:
             if own:
                 begin, stop = int(first[part][0]) // PANEL * PANEL, int(end[part][-1])
             shifted, shifts = np.zeros((2, part.stop - start)), np.full((2, part.stop - start), -np.inf)
-            compute(
+            across = np.empty((2, 0))
+            strip_sums(
                 *(few.words, columns.words, few.depths, few.biases, start // PANEL, begin, stop),
                 *(few.row_norms[part], columns.norms, np.float32(self.scale)),
-                *(first[part], end[part], skip[part], -1, shifted, shifts),
+                *(first[part], end[part], skip[part], -1, shifted, across, shifts),
             )
             return np.asarray(np.exp2(shifts) * shifted)
 

@@ -153,8 +153,16 @@ class Sample:
                 first[:, chunk] = start + np.searchsorted(theirs, labels, side="left")
                 end[:, chunk] = start + np.searchsorted(theirs, labels, side="right")
         start, which = members if members is not None else (np.zeros(b + 1, np.int64), np.zeros(0, np.int64))
-        moment_strip(self._ranked)(
-            *(packed.words, self._words, self._depths[0], packed_low.words, self._low_words, self._depths[1]),
+        moment_strip(
+            *(
+                self._ranked,
+                packed.words,
+                self._words,
+                self._depths[0],
+                packed_low.words,
+                self._low_words,
+                self._depths[1],
+            ),
             *(packed.squares[:b].astype(np.float32), by.astype(np.float32), low_by.astype(np.float32)),
             *(self._norms, self._weights, self._panels, self._counts, self._groups),
             *(first, end, start, self.slots[which], np.float32(self.basis.scale), sums),

@@ -13,12 +13,9 @@ and their distance from 1 where they are over 2^-1/2; sums are float64, for a re
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
-import numba
 import numpy as np
 
+from dataaudit_kernels.compiled import compiled
 from dataaudit_kernels.epilogue import FAST, kernel_value
 from dataaudit_kernels.products import PANEL, block_products
 
@@ -34,7 +31,7 @@ CHUNK = 8 * PANEL
 _ZERO, _FAR = np.float32(0), np.float32(126)
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@compiled(fastmath=FAST)
 def _add(products, low, columns, row_norm, norms, weights, keep, scale, by, low_by, out):
     """Add one row's sums over the members of a chunk to `out`."""
     count = k0 = a0 = b0 = c0 = kk = ka = kb = kc = aa = ab = ac = bb = bc = cc = 0.0
@@ -81,46 +78,40 @@ def _add(products, low, columns, row_norm, norms, weights, keep, scale, by, low_
     out[14] += cc
 
 
-@lru_cache
-def moment_strip(ranked: bool) -> Any:
-    """Compiled sums of packed rows over all chunks of a sample.
+@compiled()
+def moment_strip(
+    ranked, a, b, depth, a_low, b_low, low_depth, row_norms, by, low_by, norms, weights, panels, counts,
+    groups, first, end, start, single, scale, sums,
+):  # fmt: skip
+    """Add the sums of packed rows over all chunks of a sample to `sums`, float64 [rows, groups, SUMS].
 
     `ranked` says whether the second degree has directions of its own, packed in `a_low` and `b_low`. Of a row, the
     members in slots ``first[row, chunk] .. end[row, chunk]`` and those listed in
     ``single[start[row] .. start[row + 1]]`` are left out.
     """
-    multiply = block_products("float32")
-
-    @numba.njit(nogil=True)
-    def strip(
-        a, b, depth, a_low, b_low, low_depth, row_norms, by, low_by, norms, weights, panels, counts, groups,
-        first, end, start, single, scale, sums,
-    ):  # fmt: skip
-        rows = len(row_norms)
-        scratch = np.empty((ROWS, CHUNK), np.float32)
-        low = np.empty((ROWS if ranked else 1, CHUNK), np.float32)
-        keep = np.ones(CHUNK, np.float32)
-        for top in range(0, rows, ROWS):
-            height = min(ROWS, rows - top)
-            tall = -(-height // PANEL)
-            for chunk in range(len(panels)):
-                wide = -(-counts[chunk] // PANEL)
-                multiply(a, top // PANEL, tall, b, panels[chunk], wide, depth, scratch)
-                if ranked:
-                    multiply(a_low, top // PANEL, tall, b_low, panels[chunk], wide, low_depth, low)
-                begin = panels[chunk] * PANEL
-                stop = begin + counts[chunk]
-                for row in range(top, top + height):
-                    keep[: counts[chunk]] = 1
-                    keep[max(first[row, chunk] - begin, 0) : max(end[row, chunk] - begin, 0)] = 0
-                    for one in range(start[row], start[row + 1]):
-                        if begin <= single[one] < stop:
-                            keep[single[one] - begin] = 0
-                    line = scratch[row - top]
-                    other = low[row - top] if ranked else line
-                    _add(
-                        line, other, counts[chunk], row_norms[row], norms[begin:], weights[begin:], keep, scale,
-                        by[row], low_by[row], sums[row, groups[chunk]],
-                    )  # fmt: skip
-
-    return strip
+    rows = len(row_norms)
+    scratch = np.empty((ROWS, CHUNK), np.float32)
+    low = np.empty((ROWS if ranked else 1, CHUNK), np.float32)
+    keep = np.ones(CHUNK, np.float32)
+    for top in range(0, rows, ROWS):
+        height = min(ROWS, rows - top)
+        tall = -(-height // PANEL)
+        for chunk in range(len(panels)):
+            wide = -(-counts[chunk] // PANEL)
+            block_products(a, top // PANEL, tall, b, panels[chunk], wide, depth, scratch)
+            if ranked:
+                block_products(a_low, top // PANEL, tall, b_low, panels[chunk], wide, low_depth, low)
+            begin = panels[chunk] * PANEL
+            stop = begin + counts[chunk]
+            for row in range(top, top + height):
+                keep[: counts[chunk]] = 1
+                keep[max(first[row, chunk] - begin, 0) : max(end[row, chunk] - begin, 0)] = 0
+                for one in range(start[row], start[row + 1]):
+                    if begin <= single[one] < stop:
+                        keep[single[one] - begin] = 0
+                line = scratch[row - top]
+                other = low[row - top] if ranked else line
+                _add(
+                    line, other, counts[chunk], row_norms[row], norms[begin:], weights[begin:], keep, scale,
+                    by[row], low_by[row], sums[row, groups[chunk]],
+                )  # fmt: skip
