@@ -1,0 +1,1 @@
+"""What an audit costs beside the training loop that it takes the place of."""
