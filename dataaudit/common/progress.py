@@ -58,6 +58,19 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
+def working(text: str, show: bool) -> Iterator[None]:
+    """Say at once, on a terminal, what is going on while its steps cannot be counted yet; the line goes at the end."""
+    if not show or not sys.stderr.isatty():
+        yield
+        return
+    print(text, end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
 def progress_bar(text: str, total: int, show: bool) -> Iterator[Advance]:
     """Yield ``advance(steps)``; writes nothing at all unless `show`."""
     if not show:

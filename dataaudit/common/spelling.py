@@ -30,12 +30,3 @@ def class_name(label: Any) -> str:
     ['ant', 'ant', '3', 'True']
     """
     return label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else escaped(str(label))
-
-
-def visible(text: str) -> str:
-    r"""The text with lone surrogates, and control characters, which a terminal would obey, as Python writes them.
-
-    >>> visible("a\x1b[2J") == "a" + chr(92) + "x1b[2J"
-    True
-    """
-    return "".join(c if c.isprintable() else escaped(repr(c)[1:-1]) for c in text)

@@ -1,12 +1,13 @@
 """Progress off a terminal: a line from time to time, with the time left."""
 
 import io
+import sys
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataaudit.common.progress import EVERY, FIRST, PlainProgress, progress_bar
+from dataaudit.common.progress import EVERY, FIRST, PlainProgress, progress_bar, working
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.floats(0.01, 100)), min_size=1, max_size=30))
@@ -33,6 +34,19 @@ def test_what_is_quick_or_not_to_be_shown_is_silent(capfd):
         with progress_bar("training", 3, show) as advance:
             for _ in range(3):
                 advance(1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_cannot_be_counted_is_said_at_once_on_a_terminal_alone(capfd, monkeypatch):
+    with working("reading data.csv", True):
+        pass
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with working("reading data.csv", True):
+        assert capfd.readouterr() == ("", "reading data.csv\r")
+    assert capfd.readouterr() == ("", "\x1b[K")
+    with working("reading data.csv", False):
+        pass
     assert capfd.readouterr() == ("", "")
 
 

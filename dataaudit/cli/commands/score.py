@@ -14,6 +14,8 @@ from dataaudit.cli.models import NONE, for_texts, model_for
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import check_out, write
 from dataaudit.cli.summary import check_share, exit_code, show
+from dataaudit.common.progress import working
+from dataaudit.common.shown import visible
 from dataaudit.density.engines import REGISTRY as ENGINES
 from dataaudit.errors import SettingError
 from dataaudit.neighbours.search import REGISTRY as SEARCHES
@@ -87,14 +89,15 @@ def score(
         check_share(fail_above)
         check_out(out)
         check_there(data)
-        examples = open_examples(given)
-        chosen: Any = None
-        if embed is None:
-            chosen, examples = model_for(model, examples, on_bad_rows == "drop")
-        elif model not in (None, NONE):
+        if embed is not None and model not in (None, NONE):
             raise SettingError(
                 f"model={model!r} beside embed=", "one of both: vectors need no network", ["drop model=", "drop embed="]
             )
+        chosen: Any = None
+        with working(f"reading {visible(data)}", progress and not quiet):
+            examples = open_examples(given)
+            if embed is None:
+                chosen, examples = model_for(model, examples, on_bad_rows == "drop")
         try:
             with for_texts(examples, model):
                 audit = _scored(chosen, examples, given)
