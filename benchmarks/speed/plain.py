@@ -38,6 +38,11 @@ class Way:
         """Memory format of images."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    def laid(self, module: nn.Module) -> nn.Module:
+        """The module, its weights in this layout."""
+        placed: nn.Module = module.to(memory_format=self.format)  # type: ignore[call-overload]
+        return placed
+
     def context(self) -> AbstractContextManager[object]:
         """Precision in which the network runs."""
         return torch.autocast("cpu", torch.bfloat16) if self.bfloat16 else nullcontext()
@@ -85,7 +90,7 @@ class Loop:
         """Train, with the evaluations of the recipe; `record` sees logits [b, C], labels and rows [b] of a step."""
         recipe = self.recipe
         torch.manual_seed(self.seed)
-        module = self.factory().to(memory_format=way.format).train()
+        module = way.laid(self.factory()).train()
         generator = torch.Generator().manual_seed(self.seed)
         rows = torch.arange(len(self.inputs)) if rows is None else rows
         optimizer = self._optimizer(module)
@@ -157,7 +162,7 @@ class Loop:
         loop.run(way, lambda: times.append(time.perf_counter()), steps)
         gaps = torch.tensor(times).diff()[10:]
         torch.manual_seed(self.seed)
-        module = self.factory().to(memory_format=way.format).train()
+        module = way.laid(self.factory()).train()
         optimizer = self._optimizer(module)
         inputs, labels = self.inputs[: self.recipe.batch_size], self.labels[: self.recipe.batch_size]
         inputs = inputs.contiguous(memory_format=way.format) if inputs.ndim == 4 else inputs

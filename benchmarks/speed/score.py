@@ -23,15 +23,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.common import append, machine, table
 from benchmarks.speed.cases import CASES, Case
+from benchmarks.speed.plain import Loop, Way
 
 RESULTS = Path(__file__).parent / "results" / "score.csv"
 FOLDS = 5
 
 
-def score(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
+Work = Callable[[], dict[str, Any]]
+
+
+def score(case: Case, epochs: int | None) -> Work:
     """`dataaudit.score`."""
     import dataaudit
 
@@ -44,19 +49,25 @@ def score(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
     return run
 
 
-def plain(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
+def finish(loop: Loop, way: Way, module: nn.Module) -> None:
+    """The pass for predictions that an audit makes of a run without evaluations."""
+    if not loop.recipe.evaluations:
+        loop.predict(module, way, torch.arange(len(loop.inputs)))
+
+
+def plain(case: Case, epochs: int | None) -> Work:
     """The loop alone."""
     loop = case.loop(epochs)
     way = loop.fastest()
 
     def run() -> dict[str, Any]:
-        loop.run(way)
+        finish(loop, way, loop.run(way))
         return {"precision": "bfloat16" if way.bfloat16 else "float32", "channels_last": way.channels_last}
 
     return run
 
 
-def recorded(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
+def recorded(case: Case, epochs: int | None) -> Work:
     """The loop with a `Recorder` in it."""
     from dataaudit import Recorder
 
@@ -64,17 +75,18 @@ def recorded(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
     way, recorder = loop.fastest(), Recorder(len(case.labels), 10)
 
     def run() -> dict[str, Any]:
-        loop.run(
+        module = loop.run(
             way,
             record=lambda logits, labels, rows: recorder.update(rows, logits, labels),
             epoch_done=recorder.end_epoch,
         )
+        finish(loop, way, module)
         return {}
 
     return run
 
 
-def aum(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
+def aum(case: Case, epochs: int | None) -> Work:
     """The loop with the aum package in it."""
     import tempfile
 
@@ -85,14 +97,18 @@ def aum(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
     calculator = AUMCalculator(folder, compressed=True)
 
     def run() -> dict[str, Any]:
-        loop.run(way, record=lambda logits, labels, rows: calculator.update(logits, labels, rows.tolist()))
+        finish(
+            loop,
+            way,
+            loop.run(way, record=lambda logits, labels, rows: calculator.update(logits, labels, rows.tolist())),
+        )
         calculator.finalize()
         return {}
 
     return run
 
 
-def cleanlab(case: Case, epochs: int | None) -> Callable[[], dict[str, Any]]:
+def cleanlab(case: Case, epochs: int | None) -> Work:
     """Held-out predictions by five folds of the loop, without its evaluations, and cleanlab's ranking of them."""
     from cleanlab.rank import get_label_quality_scores
 
@@ -138,7 +154,8 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("CASE", "JOB"), help="run a single job here and print it")
     options = parser.parse_args()
     if options.one:
-        one(*options.one, options.images, options.epochs)
+        name, job = options.one
+        one(name, job, options.images, options.epochs)
         return
     fields = ["case", "job", "epochs", "repeat", "seconds", "processor", "peak_mib", "passes", *machine()]
     for name in options.cases:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from filelock import FileLock
 from numba.core import config
+from numba.core.caching import FunctionCache
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -29,9 +31,28 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         folder = Path(function.__code__.co_filename).parent
         kept = bool(config.CACHE_DIR) or keeps(folder)
-        return numba.njit(nogil=True, cache=kept, **options)(function)
+        dispatcher = numba.njit(nogil=True, **options)(function)
+        if kept:
+            # What `cache=True` does, but for the lock.
+            dispatcher._cache = OneWriter(function)
+        return dispatcher
 
     return decorate
+
+
+class OneWriter(FunctionCache):  # type: ignore[misc]
+    """Numba's cache, written by one process at a time.
+
+    It numbers the files of a function's signatures by reading an index and writing it again: two processes that do so
+    at once give one number to code for different types, and a third would run the wrong one.
+    """
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the code of a signature."""
+        folder = Path(self.cache_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "dataaudit-kernels.lock"):
+            super().save_overload(sig, data)
 
 
 @lru_cache

@@ -6,7 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-from dataaudit_kernels.compiled import keeps
+import pytest
+from filelock import FileLock, Timeout
+from numba.core import config
+from numba.core.caching import FunctionCache
+
+from dataaudit_kernels.compiled import compiled, keeps
 
 SOURCE = """
 import sys
@@ -68,6 +73,22 @@ def test_nothing_is_kept_where_python_keeps_no_byte_code(tmp_path):
     assert run(tmp_path, PYTHONDONTWRITEBYTECODE="1", NUMBA_CACHE_DIR=str(elsewhere)) == (42, 0)
     assert run(tmp_path, PYTHONDONTWRITEBYTECODE="1", NUMBA_CACHE_DIR=str(elsewhere)) == (42, 1)
     assert not (tmp_path / "home").exists()
+
+
+def test_one_process_writes_at_a_time(tmp_path, monkeypatch):
+    """Two that number their files at once would give one number to code for different types."""
+    held = []
+
+    def save(cache, sig, data):
+        with pytest.raises(Timeout):
+            FileLock(Path(cache.cache_path) / "dataaudit-kernels.lock").acquire(timeout=0)
+        held.append(sig)
+
+    monkeypatch.setattr(FunctionCache, "save_overload", save)
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    half = compiled()(lambda x: x / 2)
+    assert half(1) == half(1.0) == 0.5
+    assert len(held) == 2
 
 
 def test_a_folder_that_cannot_be_made_is_no_fault(tmp_path, monkeypatch):
