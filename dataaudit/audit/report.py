@@ -6,13 +6,18 @@ import hashlib
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from dataaudit.audit.report_rows import cards_of, chosen_rows
+import numpy as np
+
+from dataaudit.audit.label_errors import REVIEW
+from dataaudit.audit.report_alike import alike_of
+from dataaudit.audit.report_rows import Chosen, cards_of, chosen_rows, other_scores, others_of
 from dataaudit.audit.report_sections import sections_of
 from dataaudit.errors import SettingError
 from dataaudit.learners.recipes import Recipe
 from dataaudit.report.page import Page
 from dataaudit.report.review import Review
 from dataaudit.review.decisions import header_of
+from dataaudit.review.running import STRANGE, start_of
 
 if TYPE_CHECKING:
     from dataaudit.audit.exports import Exports
@@ -31,6 +36,7 @@ def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", ti
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SettingError(f"title={title!r}", "a heading for the page", "pass a text, or leave it out")
     chosen = chosen_rows(audit, wanted)
+    alike = alike_of(audit, examples, chosen.positions, others_of(audit))
     return Page(
         title=title or f"Audit of {len(audit)} examples in {len(audit.class_names)} classes",
         found=tuple(_found(audit)),
@@ -38,17 +44,33 @@ def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", ti
         review=Review(
             header=header_of(audit.settings.get("fingerprint"), audit.class_names),
             memory=f"dataaudit {_identified(audit)}",
-            cards=cards_of(audit, examples, chosen),
+            cards=cards_of(audit, examples, chosen, alike.positions),
             wanted=len(chosen.positions),
             has_data=examples is not None,
             ranked_by=audit.default,
             levels=() if audit.identity is None else tuple(map(str, audit.identity.names)),
+            bound=_bound(audit, chosen),
+            scores=other_scores(audit),
+            alike=alike.by,
         ),
         sections=sections_of(audit, examples),
         settings={name: value for name, value in audit.settings.items() if name != "notes"},
         seconds=audit.timings,
         code=_code(audit),
     )
+
+
+def _bound(audit: Exports, chosen: Chosen) -> dict[str, Any]:
+    """Values from which the page computes how many labels are wrong; empty where its rows are no queue of `audit`."""
+    queued = np.isfinite(chosen.places)
+    if audit.label_errors is None or REVIEW in audit.settings or not queued.any():
+        return {}
+    population = np.flatnonzero(audit.labels >= 0)
+    positions = chosen.positions[queued]
+    if not np.isin(positions, population).all():
+        return {"why": STRANGE}
+    within = np.searchsorted(population, positions).astype(np.int64)
+    return start_of(audit.label_errors.probability[population], within, chosen.places[queued], chosen.chances[queued])
 
 
 def _identified(audit: Exports) -> str:

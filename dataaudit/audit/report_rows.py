@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LEAST = 100
 """Examples that a page shows if no number is asked for: those that are flagged, and so many at least."""
+MOST_SCORES = 12
 BLOCK = 512
 """Examples of which reasons are worded at once."""
 WAYS = ("auto", "flagged")
@@ -78,12 +79,30 @@ def suspicion(audit: Exports) -> IntArray:
     return np.argsort(-probability, kind="stable").astype(np.int64)
 
 
-def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen) -> Iterator[Card]:
-    """A card for each example, made as it is asked for."""
+def others_of(audit: Exports) -> IntArray:
+    """Suggested label of each example, int64 [n], -1 where that is the given one or none."""
     suggested = audit._suggested()
-    other = np.where((suggested >= 0) & (suggested != audit.labels), suggested, -1)
+    return np.where((suggested >= 0) & (suggested != audit.labels), suggested, -1)
+
+
+def other_scores(audit: Exports) -> tuple[str, ...]:
+    """Names of the scores that a page can be filtered by, beside the one that ranks."""
+    return tuple(name for name in audit.columns if name != audit.default)[:MOST_SCORES]
+
+
+def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen, alike: IntArray) -> Iterator[Card]:
+    """A card for each example, made as it is asked for; of the first ones beside the examples `alike` [m, 2, k]."""
+    other = others_of(audit)
+
+    def beside(place: int) -> tuple[Iterator[tuple[int, Any]], ...]:
+        if examples is None or place >= len(alike):
+            return ()
+        return tuple(
+            ((int(named[one]), examples.show(one)) for one in few if one >= 0) for few in alike[place].tolist()
+        )
+
     errors, dynamics, scores, named = audit.label_errors, audit.dynamics, audit.columns[audit.default], audit.rows
-    known = errors is not None and errors.known
+    known, others = errors is not None and errors.known, [audit.columns[name] for name in other_scores(audit)]
     for start in range(0, len(chosen.positions), BLOCK):
         block = chosen.positions[start : start + BLOCK]
         worded = _reasons(audit, block)
@@ -102,6 +121,8 @@ def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen) -> Itera
                 chance=float(chosen.chances[place]) if queued else None,
                 shown=None if examples is None else examples.show(position),
                 confidence=None if dynamics is None else dynamics.confidence_by_epoch[:, position],
+                scores=tuple(float(values[position]) for values in others),
+                alike=beside(place),
             )
 
 

@@ -47,6 +47,11 @@ class TrainedModel:
         """True if it has layers that can be read."""
         return self._learner.readable
 
+    @property
+    def at_hand(self) -> bool:
+        """True if it was trained on all rows already, or came trained."""
+        return self._fitted is not None or self._as_passed
+
     def fitted(self, progress: bool = False) -> Fitted:
         """The model; trained on all rows, once, where the audit has trained it in folds only."""
         if self._fitted is None and self._as_passed:

@@ -25,10 +25,11 @@ DRAWN = 64
 """Pixels along the longer side of what may be drawn by hand; larger colour pictures are photographs."""
 
 
-def picture(shown: Any) -> str | None:
+def picture(shown: Any, largest: int = LARGEST, drawn: int = DRAWN) -> str | None:
     """Data address of a PIL image or array [H, W], [c, H, W] or [H, W, c], c of 1, 3 or 4; None for others.
 
-    It is a PNG, and where Pillow is installed a JPEG of larger pictures in colour, a tenth of the size.
+    It is a PNG of at most `largest` pixels a side, and where Pillow is installed a JPEG of pictures in colour with more
+    than `drawn`, a tenth of the size.
     Pixels are uint8, or floats that are scaled from their own range unless they lie in [0, 1]. Of four channels the
     last, alpha, is dropped. Floats in two dimensions may be anything and are no picture.
     """
@@ -41,8 +42,8 @@ def picture(shown: Any) -> str | None:
         pixels = _pixels(shown)
     if pixels is None:
         return None
-    pixels = _reduced(pixels, -(-max(pixels.shape[:2]) // LARGEST))
-    if pixels.ndim == 3 and max(pixels.shape) > DRAWN and find_spec("PIL") is not None:
+    pixels = _reduced(pixels, -(-max(pixels.shape[:2]) // largest))
+    if pixels.ndim == 3 and max(pixels.shape) > drawn and find_spec("PIL") is not None:
         return "data:image/jpeg;base64," + base64.b64encode(_jpeg(pixels)).decode()
     return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
 

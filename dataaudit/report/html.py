@@ -20,7 +20,10 @@ from dataaudit.report.page import Page
 from dataaudit.report.review import embedded
 
 HERE = Path(__file__).parent
-SCRIPTS = ("elements.js", "decisions.js", "queue.js", "example.js", "filters.js", "keys.js", "start.js")
+SCRIPTS = (
+    *("elements.js", "decisions.js", "bounds.js", "queue.js", "example.js", "filters.js", "progress.js", "keys.js"),
+    "start.js",
+)
 """Files of the page's script, in order."""
 LISTED = 24
 """Examples that stand in the page as it is printed, and without scripts."""
@@ -64,6 +67,7 @@ def rendered(page: Page) -> str:
         script=Markup(script),
         data=Markup(data),
         shown=len(cards),
+        beside=sum(card[-1] is not None for card in cards),
         listed=[_listed(card, page) for card in cards[:LISTED]],
         sections=[
             (section, Markup(environment.from_string(section.template).render(section=section)))
@@ -80,13 +84,15 @@ def _cards(page: Page) -> tuple[list[list[Any]], str]:
     for record, text in review.records():
         records.append(record)
         spelled.append(text)
-    about = {name: getattr(review, name) for name in ("header", "memory", "ranked_by", "wanted", "levels")}
+    about = {
+        name: getattr(review, name) for name in ("header", "memory", "ranked_by", "wanted", "levels", "bound", "scores")
+    }
     return records, f'{{"about":{embedded(about)},"cards":[{",".join(spelled)}]}}'
 
 
 def _listed(record: list[Any], page: Page) -> dict[str, Any]:
     """A card for those without scripts."""
-    row, given, suggested, score, key, probability, reason, _, _, shown, line = record
+    row, given, suggested, score, key, probability, reason, _, _, shown, line, _, _ = record
     names, shown = page.review.header["class_names"], shown or {}
     parts = [] if key is None else key if isinstance(key, list) else [key]
     levels = page.review.levels or [""] * len(parts)

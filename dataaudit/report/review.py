@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray
-from dataaudit.report.figures import picture
+from dataaudit.report.figures import DRAWN, LARGEST, picture
 
 BUDGET = 9 * 2**20
 """Bytes that examples on a page take at most, their pictures included."""
+BESIDE = 2 * 2**20
+"""Those of them that nearest examples take."""
 MOST_CARDS = 100_000
 LONGEST = 100_000
 """Characters of a text that are shown."""
@@ -23,6 +25,20 @@ MOST_VALUES = 200
 """Values of a row that are shown."""
 UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 """Characters that end a script, or cannot be written as they are."""
+
+
+@dataclass(frozen=True)
+class Most:
+    """What is shown of an example: pixels a side, of a photograph from `drawn` on, characters of a text, values."""
+
+    pixels: int = LARGEST
+    drawn: int = DRAWN
+    characters: int = LONGEST
+    values: int = MOST_VALUES
+
+
+WHOLE, SMALL = Most(), Most(64, 16, 300, 8)
+"""By itself, and beside another."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,10 @@ class Card:
         A picture, an array, a text or a mapping of columns, None without the data set.
     confidence
         Probability of the given label after each kept epoch, None without dynamics.
+    scores
+        Values by the audit's other scores, NaN where there is none.
+    alike
+        Nearest examples of the given and of the suggested label, each as (row, what is shown); read once, if at all.
     """
 
     row: int
@@ -60,6 +80,8 @@ class Card:
     chance: float | None = None
     shown: Any = None
     confidence: AnyArray | None = None
+    scores: tuple[float, ...] = ()
+    alike: tuple[Iterable[tuple[int, Any]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +106,13 @@ class Review:
         Bytes that the cards take at most.
     levels
         What the data set calls the parts of a key, such as "line".
+    bound
+        Values from which the page computes bounds on the number of errors (review/running.py), or ``why`` it cannot;
+        empty where the cards are no queue.
+    scores
+        Names of the other scores of the cards.
+    alike
+        Where nearest examples lie, in words, or why there are none.
     """
 
     header: Mapping[str, Any]
@@ -95,12 +124,17 @@ class Review:
     budget: int = BUDGET
     most: int = field(default=MOST_CARDS)
     levels: tuple[str, ...] = ()
+    bound: Mapping[str, Any] = field(default_factory=dict)
+    scores: tuple[str, ...] = ()
+    alike: str = ""
 
     def records(self) -> Iterator[tuple[list[Any], str]]:
         """Each card as JSON values and as the JSON itself, until the budget is used up; one at least."""
-        left = self.budget
+        left, beside = self.budget, min(BESIDE, self.budget)
         for number, card in enumerate(self.cards):
-            record = record_of(card)
+            alike = beside_of(card) if beside > 0 else None
+            beside -= 0 if alike is None else len(embedded(alike).encode())
+            record = [*record_of(card), alike]
             spelled = embedded(record)
             left -= len(spelled.encode()) + 2
             if number and (left < 0 or number >= self.most):
@@ -114,31 +148,44 @@ def record_of(card: Card) -> list[Any]:
     return [
         *(card.row, card.given, card.suggested, _or_none(_rounded(card.score)), card.key),
         *(_or_none(_rounded(card.probability)), card.reason, card.place, card.chance, content(card.shown), line),
+        [_or_none(_rounded(score)) for score in card.scores],
     ]
 
 
-def content(shown: Any) -> Any:
+def beside_of(card: Card) -> Any:
+    """Nearest examples of either label as JSON, [row, what is shown] each; None where a card has none."""
+    return [[[row, content(shown, SMALL)] for row, shown in side] for side in card.alike] or None
+
+
+def content(shown: Any, most: Most = WHOLE) -> Any:
     """What is shown, as JSON: {"image": address}, {"text": text}, {"values": pairs}, or None.
+
+    No more of it than `most` is.
 
     >>> content({"a": 1.25, "b": "x"})
     {'values': [['a', '1.25'], ['b', 'x']]}
     """
     if shown is None:
         return None
-    address = picture(shown)
+    address = picture(shown, most.pixels, most.drawn)
     if address is not None:
         return {"image": address}
     if isinstance(shown, Mapping) and len(shown) == 1 and isinstance(only := next(iter(shown.values())), str):
-        return {"text": _spelled(only)}
+        return {"text": _cut(only, most.characters)}
     if isinstance(shown, Mapping):
-        pairs = [[_cut(str(name), 400), _spelled(value)] for name, value in list(shown.items())[:MOST_VALUES]]
+        pairs = [
+            [_cut(str(name), 400), _spelled(value, most.characters)]
+            for name, value in list(shown.items())[: most.values]
+        ]
         more = len(shown) - len(pairs)
     elif isinstance(shown, np.ndarray):
         flat = shown.reshape(-1)
-        pairs = [[str(place), _spelled(value)] for place, value in enumerate(flat[:MOST_VALUES].tolist())]
+        pairs = [
+            [str(place), _spelled(value, most.characters)] for place, value in enumerate(flat[: most.values].tolist())
+        ]
         more = len(flat) - len(pairs)
     else:
-        return {"text": _spelled(shown)}
+        return {"text": _spelled(shown, most.characters)}
     return {"values": [*pairs, ["", f"and {more} more"]] if more > 0 else pairs}
 
 
@@ -152,8 +199,8 @@ def embedded(value: Any) -> str:
     return UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", spelled)
 
 
-def _spelled(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else _cut(str(value), LONGEST)
+def _spelled(value: Any, longest: int) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else _cut(str(value), longest)
 
 
 def _cut(text: str, most: int) -> str:

@@ -37,11 +37,12 @@ class Belief:
 
     def __init__(self, probability: FloatArray, bins: IntArray) -> None:
         count = int(bins.max()) + 1
-        self._bins, self._odds = bins, logit(np.clip(probability, EXTREME, 1 - EXTREME))
+        self._bins, self.odds = bins, logit(np.clip(probability, EXTREME, 1 - EXTREME))
         self._left = np.bincount(bins, minlength=count)
-        self._expected = np.stack(
-            [np.bincount(bins, expit(a + b * self._odds), count) for a, b in zip(SHIFTS, SLOPES, strict=True)]
+        self.expected = np.stack(
+            [np.bincount(bins, expit(a + b * self.odds), count) for a, b in zip(SHIFTS, SLOPES, strict=True)]
         )
+        """Errors among the rows of each bin that were not looked at, by each correction, float64 [J, K]."""
         self._drawn, self._found = np.zeros((2, count))
         # Logarithms of the probabilities given to draws [J, K, E], and to other looks [J].
         self._of_draws = np.zeros((len(SHIFTS), count, len(STRENGTHS)))
@@ -58,7 +59,7 @@ class Belief:
     def learn(self, row: int, is_wrong: bool, drawn: bool) -> None:
         """Take in a label, of a row that was drawn or not."""
         number = self._bins[row]
-        corrected = expit(SHIFTS + SLOPES * self._odds[row])
+        corrected = expit(SHIFTS + SLOPES * self.odds[row])
         if drawn:
             found = self._each(number)
             self._of_draws[:, number] += np.log(found if is_wrong else 1 - found)
@@ -66,20 +67,20 @@ class Belief:
             self._found[number] += is_wrong
         else:
             self._of_others += np.log(corrected if is_wrong else 1 - corrected)
-        self._expected[:, number] -= corrected
+        self.expected[:, number] -= corrected
         self._left[number] -= 1
         self._predict(number)
 
     def corrected(self) -> FloatArray:
         """Probability that each label is wrong as it looks now, float64 [n], rising with what it was."""
-        total = np.zeros(len(self._odds))
+        total = np.zeros(len(self.odds))
         for weight, shift, slope in zip(self._posterior(), SHIFTS, SLOPES, strict=True):
-            total += weight * expit(shift + slope * self._odds)
+            total += weight * expit(shift + slope * self.odds)
         return total
 
     def _each(self, number: int) -> FloatArray:
         """Predicted shares of a bin by correction and strength, float64 [J, E]."""
-        rates = self._expected[:, number, None] / max(int(self._left[number]), 1)
+        rates = self.expected[:, number, None] / max(int(self._left[number]), 1)
         shares = (STRENGTHS * rates + self._found[number]) / (STRENGTHS + self._drawn[number])
         return np.asarray(np.clip(shares, LEAST, 1 - LEAST))
 

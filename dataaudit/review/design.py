@@ -59,14 +59,15 @@ class Design:
 
     def __init__(self, probability: FloatArray, seed: int = 0, count: int = BINS) -> None:
         self.bins, self._seed = bins_of(probability, count), seed
-        self._order, self._spread = np.argsort(-probability, kind="stable"), _spread(probability)
+        self._order, self.spread = np.argsort(-probability, kind="stable"), _spread(probability)
         self._pools = [np.flatnonzero(self.bins == number) for number in range(int(self.bins.max()) + 1)]
         self._within = np.empty(len(probability), np.int64)
         for pool in self._pools:
             self._within[pool] = np.arange(len(pool))
         self.left = np.array([len(pool) for pool in self._pools])
         """Rows of each bin that were not looked at, int64 [K]."""
-        self._weight = np.bincount(self.bins, self._spread)
+        self.weight = np.bincount(self.bins, self.spread)
+        """Sum of their spreads, float64 [K]."""
         self._looked = np.zeros(len(probability), bool)
         self._next = 0
         self._chances: FloatArray | None = None
@@ -74,7 +75,7 @@ class Design:
     def chances(self) -> FloatArray:
         """Chance of each bin to be drawn from next, float64 [K]; 0 of one without rows left."""
         if self._chances is None:
-            weight = np.where(self.left > 0, np.maximum(self._weight, 1e-12), 0.0)
+            weight = np.where(self.left > 0, np.maximum(self.weight, 1e-12), 0.0)
             self._chances = weight / weight.sum()
         return self._chances
 
@@ -91,7 +92,7 @@ class Design:
         pool[place], pool[last] = moved, row
         self._within[moved], self._within[row] = place, last
         self.left[number], self._looked[row] = last, True
-        self._weight[number] -= self._spread[row]
+        self.weight[number] -= self.spread[row]
         self._chances = None
 
     def next(self, purpose: str, place: int) -> tuple[int, float]:
@@ -104,10 +105,17 @@ class Design:
             return row, self.chance(row)
         return self._likeliest(), 1.0
 
+    def fits(self, position: int, chance: float) -> bool:
+        """Test whether a row has that chance to be looked at next; 1 is that of one that is taken, not drawn."""
+        if self._looked[position]:
+            return False
+        known = self.chance(position)
+        return chance == 1.0 or abs(chance - known) <= SAME * known
+
     def check(self, position: int, chance: float, row: int) -> None:
         """Raise `DataError` unless a row has the chance to be looked at next that is claimed."""
-        known = 0.0 if self._looked[position] else self.chance(position)
-        if self._looked[position] or not (chance == 1.0 or abs(chance - known) <= SAME * known):
+        if not self.fits(position, chance):
+            known = 0.0 if self._looked[position] else self.chance(position)
             raise DataError(
                 f"chance {chance:.6g} of {rows([row])}",
                 f"1, or {known:.6g}, which it has at this place of this audit's queue",

@@ -70,8 +70,27 @@ class Browsed:
     def select(self, label, value):
         self.one(f'select[aria-label="{label}"] option[value="{value}"]').click()
 
+    def listed(self):
+        """Number of examples that are listed."""
+        return int(self.text(".steps span").split()[-1])
+
     def progress(self):
-        return self.text(".progress").split(" · ")[0]
+        tally = self.text(".tally").split(" · ")[0]
+        return self.text(".progress") + (f": {tally}" if tally and "listed" not in tally else "")
+
+    def bound(self):
+        """The line of progress, with the bound on errors once it is computed."""
+        self.until(lambda: "…" not in self.text(".progress"))
+        return self.text(".progress")
+
+    def decide(self, words):
+        """Open the page in a browser that remembers words about rows, and nothing else."""
+        said = [[row, word, None, "", None] for row, word in words.items() if word]
+        self.driver.execute_script(
+            "localStorage.setItem(JSON.parse(document.getElementById('data').textContent).about.memory, arguments[0])",
+            json.dumps({"reviewer": "", "decisions": said}),
+        )
+        self.driver.refresh()
 
     def until(self, test):
         end = time.monotonic() + WAIT
@@ -82,8 +101,10 @@ class Browsed:
 
     def download(self, folder):
         """The decision file, as its header and its rows."""
-        self.one("button.main").click()
         path = Path(folder) / "decisions.jsonl"
+        path.unlink(missing_ok=True)
+        # Wherever the page has scrolled to, or is scrolling to.
+        self.driver.execute_script("document.querySelector('button.main').click()")
         self.until(lambda: path.exists() and path.stat().st_size)
         header, *rows = map(json.loads, path.read_text("utf-8").splitlines())
         return path, header, rows
@@ -113,11 +134,11 @@ def driver(downloads):
 def page(driver, downloads, tmp_path):
     """A function that opens the page of some cards and classes in a browser that remembers nothing."""
 
-    def make(cards, names, title="A title", sections=()):
+    def make(cards, names, title="A title", sections=(), **options):
         for file in downloads.iterdir():
             file.unlink()
         header = {"format": "dataaudit decisions", "version": 1, "fingerprint": "f", "class_names": list(names)}
-        review = Review(header, f"memory of {tmp_path}", cards, len(cards), True, "consensus")
+        review = Review(header, f"memory of {tmp_path}", cards, len(cards), True, "consensus", **options)
         whole = Page(title, ("Found.",), ("Not told.",), review, tuple(sections), {}, {}, "audit = ...")
         return Browsed(driver, write_report(whole, tmp_path / "page.html"))
 
@@ -126,5 +147,12 @@ def page(driver, downloads, tmp_path):
 
 @pytest.fixture
 def opened_page(driver, tmp_path):
-    """A function that opens the page of an audit."""
-    return lambda audit, **options: Browsed(driver, audit.report(tmp_path / "page.html", **options))
+    """A function that opens the page of an audit in a browser that remembers nothing."""
+
+    def make(audit, **options):
+        browsed = Browsed(driver, audit.report(tmp_path / "page.html", **options))
+        browsed.driver.execute_script("localStorage.clear()")
+        browsed.driver.refresh()
+        return browsed
+
+    return make

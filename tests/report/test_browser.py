@@ -34,6 +34,8 @@ def cards_of(count, classes):
             chance=0.125 if at < 5 else None,
             shown=shown[at % 3],
             confidence=np.linspace(0, 1, 4),
+            scores=(-float(at), np.nan if at % 2 else 0.5),
+            alike=([(7, shown[at % 3])], [(8, shown[at % 3]), (9, shown[at % 3])]) if at < 6 else (),
         )
         for at in range(count)
     ]
@@ -94,7 +96,7 @@ def test_a_queue_is_taken_home_with_the_places_that_were_passed_over(page, downl
 def test_pairs_are_filtered_and_decided_at_once(page, downloads):
     browsed = page(cards_of(60, 3), ["ant", "bee", "cow"])
     browsed.select("pair of given and suggested label", "0,1")
-    count = int(browsed.text(".steps span").split()[-1])
+    count = browsed.listed()
     browsed.one(".bar button:nth-of-type(3)").click()
     browsed.one("dialog[open] .verdicts button").click()
     assert browsed.progress() == f"{count} of 60 looked at: {count} relabelled"
@@ -102,6 +104,38 @@ def test_pairs_are_filtered_and_decided_at_once(page, downloads):
     assert {(row["given"], row["label"]) for row in rows if row["decision"]} == {("ant", "bee")}
     browsed.press("z")
     assert browsed.progress() == "0 of 60 looked at"
+
+
+def test_values_are_filtered_by_their_range_and_nearest_examples_stand_beside(page):
+    browsed = page(cards_of(40, 3), ["ant", "bee", "cow"], scores=("margin", "entropy"), alike="by their vectors")
+    for value, least, most, expected in (
+        ("wrong", "50", "75", 11),
+        ("0", "", "4", 5),
+        ("1", "-4", "", 5),
+        ("2", "0", "", 20),
+    ):
+        browsed.select("value to filter by", value)
+        browsed.type('input[aria-label="at least"]', least)
+        browsed.type('input[aria-label="at most"]', most)
+        assert browsed.listed() == expected
+    browsed.select("value to filter by", "")
+    assert browsed.listed() == 40
+    assert "The first 6 stand beside the nearest examples of either label, by their vectors." in " ".join(
+        browsed.text("#review > p").split()
+    )
+    browsed.press(ESCAPE, DOWN)
+    sides = [
+        (side.find_element("css selector", "figcaption").text, side.find_element("css selector", ".samples").text)
+        for side in browsed.all(".alike figure")
+    ]
+    assert sides == [("nearest labelled bee", "a text #7"), ("nearest labelled cow", "a text #8\na text #9")]
+    browsed.press(DOWN, DOWN)
+    assert [one.get_attribute("alt") for one in browsed.all(".alike img")] == ["row 7", "row 8", "row 9"]
+    browsed.press(DOWN)
+    # Nothing else is suggested there.
+    assert [one.text for one in browsed.all(".alike p")] == ["a text #7"]
+    browsed.press(END)
+    assert not browsed.all(".alike")
 
 
 def test_many_classes_are_chosen_by_two_keys_and_very_many_by_words(page, downloads):

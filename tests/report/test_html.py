@@ -15,9 +15,10 @@ import dataaudit
 from dataaudit.audit.report import page_of
 from dataaudit.data import as_examples
 from dataaudit.errors import DataError, ModelError, SettingError, StorageError
+from dataaudit.report import review
 from dataaudit.report.html import LISTED, rendered, write_report
 from dataaudit.report.page import Section
-from dataaudit.report.review import Card, Review, content, embedded
+from dataaudit.report.review import SMALL, Card, Review, content, embedded
 
 
 class Page(HTMLParser):
@@ -162,6 +163,10 @@ def test_what_is_shown_is_cut_where_it_is_very_long():
     assert content({"note": "a text"}) == {"text": "a text"}
     assert content({"income": 123456.5}) == {"values": [["income", "123456"]]}
     assert content({str(i): i for i in range(201)})["values"][-1] == ["", "and 1 more"]
+    assert content("x" * 301, SMALL) == {"text": "x" * 300 + " … and 1 more characters"}
+    assert len(content(np.arange(9.0), SMALL)["values"]) == 9
+    assert content(np.zeros((32, 32, 3), np.uint8), SMALL)["image"].startswith("data:image/jpeg")
+    assert content(np.zeros((32, 32), np.uint8), SMALL)["image"].startswith("data:image/png")
 
 
 @given(value=st.recursive(st.text() | st.none() | st.integers(), st.lists))
@@ -222,3 +227,20 @@ def test_a_section_brings_its_values_and_its_template(pictures, tmp_path):
     assert tags.count("script") == 2
     for text in (words.title, words.note, *words.words):
         assert text in shown.text
+
+
+def test_nearest_examples_stand_beside_as_many_as_there_is_room_for(pictures, monkeypatch):
+    images, names, audit = pictures
+    page = page_of(audit, as_examples((images, names)), 10)
+    records = [record for record, _ in page.review.records()]
+    assert page.review.alike == "by the last layer of the model"
+    for record in records:
+        beside = record[-1]
+        assert [len(side) for side in beside] == [3, 3 if record[2] >= 0 else 0]
+        assert {audit.labels[row] for row, _ in beside[0]} == {record[1]}
+        assert record[0] not in [row for row, _ in beside[0]]
+    room = len(embedded(records[0][-1])) + 1
+    monkeypatch.setattr(review, "BESIDE", room)
+    again = page_of(audit, as_examples((images, names)), 10).review
+    assert [record[-1] is not None for record, _ in again.records()] == [True] * 2 + [False] * 8
+    assert page_of(audit, None, 10).review.alike == ""

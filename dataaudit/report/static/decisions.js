@@ -3,6 +3,7 @@
 const COLUMNS = ['row', 'key', 'unit', 'given', 'suggested', 'decision', 'label', 'reviewer', 'time', 'seconds', 'place',
   'chance'];
 const WORDS = ['keep', 'relabel', 'remove', 'unsure'];
+const WRONG = { keep: 0, relabel: 1, remove: 1, unsure: -1 };
 
 function makeDecisions(memory, cards, names, changed) {
   const made = new Map(), past = [], future = [];

@@ -30,6 +30,12 @@ function shortened(text, most) {
   return text.length <= most ? text : text.slice(0, most - 1) + '…';
 }
 
+/** What is shown of an example, as one text. */
+function textOf(shown, most = Infinity) {
+  return shown.text !== undefined ? shown.text
+    : (shown.values || []).slice(0, most).map(([name, value]) => `${name} ${value}`.trim()).join(', ');
+}
+
 function percent(share) {
   if (share === null) return '';
   const hundred = 100 * share;

@@ -27,6 +27,7 @@ function makeExample(names, rankedBy, decide, steps) {
       content(card),
       element('div', { class: 'facts' }, labels(card), chances(card), why(card), line(card)),
       verdict(card, decision),
+      alike(card),
       classes(card, decision));
   }
 
@@ -69,6 +70,21 @@ function makeExample(names, rankedBy, decide, steps) {
     if (!card.line || card.line.length < 2) return null;
     return element('figure', {}, sparkline(card.line),
       element('figcaption', { class: 'soft' }, 'probability of the given label, epoch by epoch'));
+  }
+
+  /** Nearest examples of the given and of the suggested label. */
+  function alike(card) {
+    if (!card.alike) return null;
+    const sides = [card.given, card.suggested].map((at, side) => ({ at, few: card.alike[side] || [] }));
+    return element('div', { class: 'alike', role: 'group', 'aria-label': 'nearest examples' },
+      ...sides.filter(({ at, few }) => at >= 0 && few.length).map(({ at, few }) => element('figure', {},
+        element('figcaption', { class: 'soft' }, 'nearest labelled ', own(shortened(names[at], 60))),
+        element('div', { class: 'samples' }, ...few.map(([row, shown]) => sample(row, shown))))));
+  }
+
+  function sample(row, shown) {
+    if (shown && shown.image) return element('img', { src: shown.image, alt: `row ${row}`, title: `row ${row}` });
+    return element('p', { dir: 'auto' }, visible(!shown ? '' : textOf(shown)), element('span', { class: 'soft' }, ` #${row}`));
   }
 
   function verdict(card, decision) {

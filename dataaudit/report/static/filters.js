@@ -2,9 +2,9 @@
 
 const MOST_PAIRS = 200, MOST_CHOICES = 2000;
 
-function makeFilters(cards, names, decisionOf, changed) {
+function makeFilters(cards, names, scores, decisionOf, changed) {
   const texts = new Map();
-  const values = { search: '', pair: '', class: '', decision: '', sort: 'queue' };
+  const values = { search: '', pair: '', class: '', decision: '', by: '', from: '', to: '', sort: 'queue' };
   const box = element('div', { class: 'filters', role: 'search', 'aria-label': 'Filters' });
   let waiting = null;
 
@@ -26,6 +26,35 @@ function makeFilters(cards, names, decisionOf, changed) {
     return select;
   }
 
+  /** Least and largest value of the probability, in per cent, or of a score. */
+  function range() {
+    const end = (name, label) => element('input', {
+      type: 'number', step: 'any', 'aria-label': label, placeholder: label, hidden: true,
+      oninput: (event) => { values[name] = event.target.value; changed(); },
+    });
+    const ends = [end('from', 'at least'), end('to', 'at most')];
+    const options = scores.map((name, at) => [String(at), name]);
+    if (cards.some((card) => card.probability !== null)) options.unshift(['wrong', 'probability of an error, in %']);
+    const select = choice('by', 'value to filter by', [['', 'any values'], ...options]);
+    select.addEventListener('change', () => {
+      for (const one of ends) { one.hidden = !values.by; one.value = ''; }
+      values.from = values.to = '';
+      changed();
+    });
+    box.append(...ends);
+  }
+
+  function valueOf(card) {
+    if (values.by === 'wrong') return card.probability === null ? null : 100 * card.probability;
+    return values.by === '0' ? card.score : card.scores[Number(values.by) - 1];
+  }
+
+  function within(card) {
+    const value = valueOf(card);
+    return value !== null && (values.from === '' || value >= Number(values.from))
+      && (values.to === '' || value <= Number(values.to));
+  }
+
   const pairs = new Map(), used = new Map();
   for (const card of cards) {
     for (const at of new Set([card.given, card.suggested])) if (at >= 0) used.set(at, (used.get(at) || 0) + 1);
@@ -43,10 +72,11 @@ function makeFilters(cards, names, decisionOf, changed) {
     [['', 'all classes'], ...classes.map(([at, count]) => [String(at), `${names[at]} (${count})`])]);
   choice('decision', 'decision', [['', 'decided or not'], ['open', 'undecided'], ['done', 'decided'],
     ...WORDS.map((word) => [word, { keep: 'kept', relabel: 'relabelled', remove: 'removed', unsure: 'unsure' }[word]])]);
+  range();
   choice('sort', 'order', [['queue', 'in the order of the queue'], ['probability', 'likeliest errors first'],
     ['score', 'lowest score first'], ['pair', 'by pair'], ['row', 'by row']]);
 
-  function textOf(card) {
+  function searched(card) {
     if (!texts.has(card)) {
       const shown = card.shown || {};
       const parts = [`#${card.row}`, card.key === null ? '' : [].concat(card.key).join(', '), card.reason,
@@ -64,7 +94,8 @@ function makeFilters(cards, names, decisionOf, changed) {
       const one = decisionOf(card.row), word = one ? one.word : '';
       if (values.decision === 'open' ? one : values.decision === 'done' ? !one : word !== values.decision) return false;
     }
-    return !values.search || textOf(card).includes(values.search);
+    if (values.by && (values.from !== '' || values.to !== '') && !within(card)) return false;
+    return !values.search || searched(card).includes(values.search);
   }
 
   const least = (value) => (value === null ? Infinity : value);

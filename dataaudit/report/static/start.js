@@ -1,6 +1,7 @@
 // Puts the parts together once the page is read.
 
-const NAMES = ['row', 'given', 'suggested', 'score', 'key', 'probability', 'reason', 'place', 'chance', 'shown', 'line'];
+const NAMES = ['row', 'given', 'suggested', 'score', 'key', 'probability', 'reason', 'place', 'chance', 'shown', 'line',
+  'scores', 'alike'];
 const HEIGHT = 76;
 
 const { about, cards: records } = JSON.parse(document.getElementById('data').textContent);
@@ -12,12 +13,11 @@ const cards = records.map((record, at) => {
 });
 
 const decisions = makeDecisions(about.memory, cards, names, () => refresh());
-const filters = makeFilters(cards, names, decisions.of, () => { list(); go(0); queue.atTop(); });
+const filters = makeFilters(cards, names, [about.ranked_by, ...about.scores], decisions.of, () => { list(); go(0); queue.atTop(); });
 const queue = makeQueue(HEIGHT, describe, (at) => go(at));
 const example = makeExample(names, about.ranked_by, verdict, { back: () => go(now - 1), on: () => go(now + 1) });
 const asked = makeDialog('Decide about many');
-const progress = element('p', { class: 'progress', role: 'status' });
-const meter = element('progress', { max: Math.max(cards.length, 1), 'aria-label': 'looked at' });
+const progress = makeProgress(cards, decisions, about.bound);
 let view = [], now = -1, since = performance.now();
 
 function list() {
@@ -34,13 +34,7 @@ function go(at) {
 function draw() {
   queue.show(now);
   example.show(view[now], view[now] && decisions.of(view[now].row), now, view.length);
-  const found = decisions.counts();
-  const parts = [[found.relabel, 'relabelled'], [found.keep, 'kept'], [found.remove, 'removed'], [found.unsure, 'unsure']]
-    .filter(([count]) => count).map(([count, word]) => `${count} ${word}`);
-  progress.textContent = `${found.looked} of ${cards.length} looked at${parts.length ? ': ' + parts.join(', ') : ''}`
-    + (view.length < cards.length ? ` · ${view.length} listed` : '')
-    + (decisions.kept() ? '' : ' · this browser keeps nothing: download the decisions before you close the page');
-  meter.value = found.looked;
+  progress.draw(view.length);
   undo.disabled = !decisions.canUndo();
   redo.disabled = !decisions.canRedo();
   many.disabled = !view.length;
@@ -75,8 +69,7 @@ function verdict(word, at) {
 
 function describe(card) {
   const one = decisions.of(card.row), shown = card.shown || {};
-  const text = shown.text !== undefined ? shown.text : (shown.values || []).map(([name, value]) => `${name} ${value}`)
-    .slice(0, 6).join(', ');
+  const text = textOf(shown, 6);
   const said = !one ? '' : one.word === 'relabel' ? `→ ${names[one.label]}` : { keep: 'kept', remove: 'removed',
     unsure: 'unsure' }[one.word];
   const arrow = card.suggested < 0 ? null : element('span', { 'aria-label': 'suggested' }, ' → ');
@@ -129,7 +122,7 @@ const reviewer = element('input', {
 
 const app = document.getElementById('app');
 app.append(filters.box,
-  element('div', { class: 'bar' }, element('div', { class: 'looked' }, progress, meter), undo, redo, many, reviewer,
+  element('div', { class: 'bar' }, progress.box, undo, redo, many, reviewer,
     element('button', { type: 'button', class: 'main', onclick: download }, 'Download decisions')),
   element('div', { class: 'panes' }, queue.box, example.box), keysHelp());
 app.hidden = false;
