@@ -75,7 +75,8 @@ def as_examples(
     lenient
         Whether rows that cannot be read, and labels that cannot be right, are left out; otherwise they are an error.
     folder
-        Where a stream is stored, in one pass; it is then a data set on disk.
+        Where a stream is stored, in one pass; it is then a data set on disk. Decoded images that exceed 1 GiB lie in a
+        file there as long as they are read.
     progress
         Whether that pass draws a progress bar.
     raw
@@ -126,11 +127,15 @@ def as_examples(
     examples = adapted(dataset, split, reading)
     if isinstance(dataset, Examples):
         refuse("an Examples", resize=resize, unlabelled=unlabelled)
+        if folder is not None and not raw:
+            examples.keep_decoded(folder)
         return labelled(examples)
     if resize is not None:
         from dataaudit.data.images import resized
 
         resized(examples, resize, transform)
+    if not raw:
+        examples.keep_decoded(folder)
     origin = Origin(dataset, chosen, **reading.columns, transform=transform, resize=resize, unlabelled=unlabelled)
     examples.origin = replace(origin, splits=splits)
     examples.notes = (*examples.notes, *notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,15 @@ class DerivedExamples(Examples):
     def unlabelled(self) -> IntArray:
         """Rows of the caller's data set that have no label, ascending."""
         return self.whole.unlabelled
+
+    def keep_decoded(self, folder: str | Path | None) -> None:
+        """Decode each row of the whole once from now on."""
+        self.whole.keep_decoded(folder)
+
+    @property
+    def reading_notes(self) -> Sequence[str]:
+        """Notes on how rows are read, known once the first was."""
+        return self.whole.reading_notes
 
     def without_label(self) -> Examples | None:
         """The rows that have no label, read as the data set beneath reads them; None where there are none."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.data.decoded import Decoded
 from dataaudit.tasks.base import MISSING, Task
 from dataaudit.tasks.classification import CLASSIFICATION
 
@@ -82,6 +84,8 @@ class Examples(ABC):
     """Names of the token values that the data set keeps, which `read_tokens` gives; empty where it keeps none."""
     task: Task = CLASSIFICATION
     """Kind of the labels."""
+    decoded: Decoded | None = None
+    """Keeps rows that have to be decoded, and are the same every time; not sent to other processes."""
 
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self.labels, self.class_names = labels, class_names
@@ -115,13 +119,28 @@ class Examples(ABC):
         """Channels with which images are read; None where inputs are none."""
         return None
 
+    @property
+    def is_decoded(self) -> bool:
+        """Whether reading a row decodes an image, whose pixels are the same every time."""
+        return False
+
+    def keep_decoded(self, folder: str | Path | None) -> None:
+        """Decode each row once from now on, where rows are decoded; what takes much room lies in `folder`."""
+        if self.is_decoded:
+            self.decoded = Decoded(len(self), folder)
+
+    @property
+    def reading_notes(self) -> Sequence[str]:
+        """Notes on how rows are read, known once the first was."""
+        return () if self.decoded is None else self.decoded.notes
+
     def __len__(self) -> int:
         """Number of examples n."""
         return len(self.labels)
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process, which reads rows and needs nothing else."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("origin", "identity")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("origin", "identity", "decoded")}
 
     def read(self, indices: IntArray) -> Any:
         """Inputs of the rows `indices` [b]: a NumPy array [b, ...], a DataFrame with b rows, or texts.
@@ -135,8 +154,10 @@ class Examples(ABC):
             If a row cannot be read; it is named.
         """
         wanted = np.asarray(indices, dtype=np.int64)
-        # No rows still have a shape and a type, which only a row can tell.
-        return self.read_rows(wanted) if len(wanted) else self.read_rows(np.zeros(1, dtype=np.int64))[:0]
+        if not len(wanted):
+            # No rows still have a shape and a type, which only a row can tell.
+            return self.read_rows(np.zeros(1, dtype=np.int64))[:0]
+        return self.read_rows(wanted) if self.decoded is None else self.decoded.read(wanted, self.read_rows)
 
     @abstractmethod
     def read_rows(self, indices: IntArray) -> Any:

@@ -18,7 +18,7 @@ from dataaudit.data.column_notes import notes_on_columns
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.examples import Examples
 from dataaudit.data.identity import identity_of
-from dataaudit.data.images import common_channels, probed_rows, row_pixels
+from dataaudit.data.images import common_channels, probed_rows, resizes, row_pixels
 from dataaudit.data.labels import Declared, NoLabels, check_lengths, encode_labels, label_values
 from dataaudit.data.row_numbers import without_ids
 from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
@@ -104,6 +104,11 @@ class HuggingFaceExamples(Examples):
     def channels(self) -> int | None:
         """Channels with which images are read; None where inputs are none."""
         return self._channels if self._kind == "image" else None
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether reading a row decodes an image, whose pixels are the same every time."""
+        return self._kind == "image" and (self.transform is None or resizes(self.transform))
 
     def show(self, index: int) -> Any:
         """Row `index` as stored: a PIL image, an array, a text, or a dict of columns."""

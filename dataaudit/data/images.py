@@ -162,6 +162,11 @@ class _Fitted:
         return self.resize(image)
 
 
+def resizes(transform: Any) -> bool:
+    """Tell ``resize=``, which gives the same pixels every time, from a caller's own transform."""
+    return isinstance(transform, (Resize, _Fitted))
+
+
 def resized(examples: Any, size: Any, transform: Any) -> None:
     """Have an adapter's images read in `size`, in as many channels as before; a `SettingError` where there are none."""
     if transform is not None:

@@ -14,7 +14,7 @@ from dataaudit.common.spelling import class_name
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.arrays import check_numbers
 from dataaudit.data.examples import Examples
-from dataaudit.data.images import is_gray, probed_rows, row_pixels
+from dataaudit.data.images import is_gray, probed_rows, resizes, row_pixels
 from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.data.labels import encode_labels, label_values
 from dataaudit.data.rows import RESIZE, as_array, as_input, for_row, stack, transformed
@@ -63,6 +63,15 @@ class TorchExamples(Examples):
     def channels(self) -> int | None:
         """Channels with which images are read; None where inputs are none."""
         return self._channels if self._images else None
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether reading a row decodes an image, whose pixels are the same every time: of files, without transforms.
+
+        Those of torchvision's folders may draw at random.
+        """
+        plain = self._images and _plain_files(self._dataset)
+        return plain and (self.transform is None or resizes(self.transform))
 
     def show(self, index: int) -> Any:
         """The x of row `index` before `transform`: a PIL image, an array, or another object."""
@@ -156,6 +165,14 @@ class TorchExamples(Examples):
         if is_image(x):
             return row_pixels(x, self._channels, row)
         return as_input(x, row, "pass transform= that turns each x into numbers")
+
+
+def _plain_files(dataset: Any) -> bool:
+    """Tell a folder of files without transforms, or a subset of one."""
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    transforms = [getattr(dataset, name, None) for name in ("transform", "target_transform", "transforms")]
+    return isinstance(getattr(dataset, "samples", None), list) and transforms == [None] * 3
 
 
 def _plain(label: Any, row: int) -> Any:

@@ -39,7 +39,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         described["recipe"] = None
     dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped
     own = () if subject.examples is None else subject.examples.notes
-    notes = [*own, *plan.run.notes, *described.pop("notes", [])]
+    reading = () if subject.examples is None else subject.examples.reading_notes
+    notes = [*own, *reading, *plan.run.notes, *described.pop("notes", [])]
     without = () if subject.examples is None else subject.examples.unlabelled
     total = len(dropped) + len(plan.run.labels)
     if len(without):
