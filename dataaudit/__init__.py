@@ -39,6 +39,7 @@ _PUBLIC = {
     "backends": "dataaudit.holdout.backends",
     "engines": "dataaudit.density.engines",
     "errors": "dataaudit.errors",
+    "exports": "dataaudit.exports",
     "networks": "dataaudit.learners.named_networks",
     "recipes": "dataaudit.learners.recipes",
     "scorers": "dataaudit.scores",

@@ -1,6 +1,7 @@
 # Made of the table in __init__.py by tests/test_public_names.py.
 from dataaudit import curriculum as strategies
 from dataaudit import errors as errors
+from dataaudit import exports as exports
 from dataaudit import scores as scorers
 from dataaudit import tasks as tasks
 from dataaudit import testing as testing
@@ -53,6 +54,7 @@ __all__ = [
     "embed",
     "engines",
     "errors",
+    "exports",
     "gather_recorder",
     "networks",
     "preprocessor",

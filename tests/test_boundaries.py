@@ -46,6 +46,7 @@ ROOMS = (
     "review",
     "curriculum",
     "report",
+    "exports",
     "audit",
     "pipeline",
     "the package's face",

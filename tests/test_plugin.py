@@ -1,6 +1,7 @@
 """Another package's parts are found by its entry points, and keep the laws."""
 
 import importlib
+import json
 import shutil
 import tomllib
 from pathlib import Path
@@ -10,7 +11,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import dataaudit
-from dataaudit.testing import BackendContract, EngineContract, ScorerContract, SearchContract, StrategyContract
+from dataaudit.testing import (
+    BackendContract,
+    EngineContract,
+    ExportContract,
+    ScorerContract,
+    SearchContract,
+    StrategyContract,
+)
 
 PACKAGE = Path(__file__).parent / "plugin"
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
@@ -73,6 +81,14 @@ def test_holdout_runs_go_to_the_backend():
     np.testing.assert_array_equal(*(audit.columns["c_score"] for audit in audits))
 
 
+def test_examples_go_to_the_tool_by_its_name(tmp_path):
+    audit = dataaudit.score(None, (["a cat", "cats", "the cat", "a dog", "dogs", "the dog"], [0, 0, 1, 1, 1, 0]))
+    folder = audit.export("tab_separated", tmp_path / "out", rows=[2, 5])
+    head, *rows = (folder / "rows.tsv").read_text("utf-8").splitlines()
+    assert json.loads(head.split("\t")[-1]) == "text"
+    assert sorted(json.loads(row.split("\t")[-1]) for row in rows) == ["the cat", "the dog"]
+
+
 class TestScorer(ScorerContract):
     def scorer(self):
         return part("LastConfidence")
@@ -101,3 +117,14 @@ class TestStrategy(StrategyContract):
 
     def regularity(self, examples):
         return examples.scores
+
+
+class TestExport(ExportContract):
+    def tool(self):
+        return part("TabSeparated")
+
+    def read(self, files):
+        names, *rows = [
+            [json.loads(cell) for cell in line.split("\t")] for line in files["rows.tsv"].decode().splitlines()
+        ]
+        return [dict(zip(names, row, strict=True)) for row in rows]

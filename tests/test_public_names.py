@@ -45,7 +45,7 @@ def test_every_public_name_is_there_and_documented(name):
     assert name == "__version__" or found.__doc__
 
 
-@pytest.mark.parametrize("name", sorted({"backends", "engines", "scorers", "searches", "strategies"}))
+@pytest.mark.parametrize("name", sorted({"backends", "engines", "exports", "scorers", "searches", "strategies"}))
 def test_a_namespace_names_and_describes_what_it_has(name):
     space = getattr(dataaudit, name)
     lines = space.describe()
@@ -83,7 +83,8 @@ def test_versions_are_shown_without_loading_what_they_are_of():
 def test_descriptions_need_no_torch():
     code = (
         "import sys, dataaudit as da; "
-        "assert all(space.describe() for space in (da.scorers, da.networks, da.recipes, da.strategies, da.backends)); "
+        "spaces = da.scorers, da.networks, da.recipes, da.strategies, da.backends, da.exports; "
+        "assert all(space.describe() for space in spaces); "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

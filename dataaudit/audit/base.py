@@ -11,9 +11,9 @@ from typing import Any
 
 from dataaudit.audit import storage
 from dataaudit.audit.findings import Findings
+from dataaudit.audit.labelling import Labelling
 from dataaudit.audit.plots import Plots
 from dataaudit.audit.report import page_of
-from dataaudit.audit.review import Reviews
 from dataaudit.audit.weights import TrainingWeights
 from dataaudit.common.guest import visiting
 from dataaudit.common.shown import visible
@@ -26,7 +26,7 @@ def _later(name: str) -> bool:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit(Findings, Reviews, TrainingWeights):
+class Audit(Findings, Labelling, TrainingWeights):
     """Scores of every example of a labelled data set; result of `dataaudit.score`.
 
     Attributes

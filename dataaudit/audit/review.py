@@ -282,7 +282,8 @@ class Reviews(Exports):
                 "pass what review() gave, decided",
             )
         known = (self.settings.get("fingerprint"), self.class_names)
-        if decisions.class_names and (decisions.fingerprint, decisions.class_names) != known:
+        said = decisions.fingerprint is not None or decisions.class_names
+        if said and (decisions.fingerprint, decisions.class_names or known[1]) != known:
             raise DataError(
                 f"decisions about data with fingerprint {decisions.fingerprint} "
                 f"and {len(decisions.class_names)} classes",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.common import checks, folders
+from dataaudit.common.json_text import spelled
 from dataaudit.data.columns import listed
 from dataaudit.errors import DataError, StorageError, rows
 from dataaudit.review.rows import COLUMNS, checked, lines_of
@@ -122,7 +123,7 @@ class Decisions:
         """
         path = Path(path)
         header = header_of(self.fingerprint, self.class_names)
-        lines = [json.dumps(header, ensure_ascii=False), *lines_of(self.table)]
+        lines = [spelled(header), *lines_of(self.table)]
         folders.put(path, ("\n".join(lines) + "\n").encode())
         return path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from dataaudit.common import checks
+from dataaudit.common.json_text import spelled
+from dataaudit.common.spelling import escaped
 from dataaudit.data.columns import listed
 from dataaudit.data.identity import as_json as name_as_json
 from dataaudit.errors import DataError, did_you_mean, rows
@@ -103,7 +104,8 @@ def _text(name: str, value: Any, row: int, known: Collection[str]) -> str:
     if isinstance(value, float) and value.is_integer() and str(value) not in known:
         # A column of whole numbers with blanks.
         value = int(value)
-    return str(value)
+    # As labels are read: nothing else holds what has no UTF-8.
+    return escaped(str(value))
 
 
 def _number(name: str, value: Any, row: int, low: float, high: float) -> float:
@@ -174,7 +176,7 @@ def lines_of(table: pd.DataFrame) -> list[str]:
     lines = []
     for record in table.to_dict("records"):
         plain: Mapping[str, Any] = {str(name): None if _is_missing(value) else value for name, value in record.items()}
-        lines.append(json.dumps(plain, ensure_ascii=False, allow_nan=False))
+        lines.append(spelled(plain))
     return lines
 
 

@@ -20,12 +20,14 @@ _PUBLIC = {
     "BackendContract": "dataaudit.testing.backends:BackendContract",
     "EngineContract": "dataaudit.testing.pairs:EngineContract",
     "ExamplesContract": "dataaudit.testing.data:ExamplesContract",
+    "ExportContract": "dataaudit.testing.exports:ExportContract",
     "LearnerContract": "dataaudit.testing.learners:LearnerContract",
     "ScorerContract": "dataaudit.testing.scorers:ScorerContract",
     "SearchContract": "dataaudit.testing.pairs:SearchContract",
     "StrategyContract": "dataaudit.testing.strategies:StrategyContract",
     "TaskContract": "dataaudit.testing.tasks:TaskContract",
     "example_evidence": "dataaudit.testing.scorers:example_evidence",
+    "example_export": "dataaudit.testing.exports:example_export",
     "example_scores": "dataaudit.testing.strategies:example_scores",
 }
 """Public name -> "module:attribute", of which tests/test_public_names.py makes `__init__.pyi`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from dataaudit.density.base import PLAIN, Context, DensityEngine
 from dataaudit.density.sums import DensitySums
 from dataaudit.evidence.base import Evidence, Need
+from dataaudit.exports import Export, ExportFormat
 from dataaudit.neighbours.base import FunctionIndex
 from dataaudit.representations.base import are_rows
 from dataaudit.scores.base import Scores
@@ -93,3 +96,16 @@ class ByRank:
 
     def weigh(self, examples: Any, epoch: int | None, total_epochs: int | None) -> Any:
         return np.where(np.isnan(examples.scores), np.nan, rankdata(examples.scores, nan_policy="omit"))
+
+
+class TabSeparated(ExportFormat):
+    """An export: rows, labels and texts between tabs, which are spelled as JSON."""
+
+    name = "tab_separated"
+    summary = "rows, labels and texts between tabs"
+    shows = ("text",)
+
+    def files(self, export: Export) -> Iterator[tuple[str, Iterable[str]]]:
+        names = [*next((export.carried(row) for row in export.rows), {}), "text"]
+        cells = ([*export.carried(row).values(), row.text] for row in export.rows)
+        yield "rows.tsv", ("\t".join(map(json.dumps, line)) + "\n" for line in chain([names], cells))

@@ -8,9 +8,14 @@ from dataaudit.cli.output import Output
 
 @app.command("list")
 def list_() -> None:
-    """List scores, networks and recipes."""
+    """List scores, networks, recipes and labelling tools."""
     import dataaudit
 
-    spaces = {"Scores": dataaudit.scorers, "Networks": dataaudit.networks, "Recipes": dataaudit.recipes}
+    spaces = {
+        "Scores": dataaudit.scorers,
+        "Networks": dataaudit.networks,
+        "Recipes": dataaudit.recipes,
+        "Labelling tools": dataaudit.exports,
+    }
     for title, space in spaces.items():
         Output().table(title, ["name", "what it is"], [list(item) for item in space.describe().items()])
