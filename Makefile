@@ -2,25 +2,39 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-oldest clean
+.PHONY: demo test test-oldest clean types processes oldest
+
+# Programs that tests start load compiled modules, whatever the caller's own Python may write.
+# Each pytest process keeps to one thread of BLAS and OpenMP: two of them share two cores, and waiting threads spin.
+test processes oldest: export PYTHONDONTWRITEBYTECODE =
+test processes oldest: export OMP_NUM_THREADS = 1
 
 demo:
 	@PYTHON="$(PYTHON)" .ci/venv report
 	@$(BIN)/dataaudit demo --out demo-results
 
-# Each pytest process keeps to one thread of BLAS and OpenMP: two of them share two cores, and waiting threads spin.
+# What uses one core, or waits, goes two at a time, after the suite that uses both.
 test:
 	@PYTHON="$(PYTHON)" .ci/venv dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python -m pytest --durations=60 --durations-min=3 -n 2 --dist loadfile $(PROCESSES:%=--ignore=%)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target processes types oldest
+
+# Tests that start processes and nodes of their own, in one process.
+PROCESSES := tests/cluster tests/holdout
+processes:
+	$(BIN)/python -m pytest --durations=20 $(PROCESSES)
+
+types:
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=60 --durations-min=3 -n 2 --dist loadfile --ignore=tests/cluster --ignore=tests/holdout
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=20 tests/cluster tests/holdout
-	@PYTHON="$(PYTHON)" .ci/oldest
 
 # Some of the tests on the oldest versions that pyproject.toml allows, and newer Pythons where they are.
 test-oldest:
 	@PYTHON="$(PYTHON)" .ci/venv dev
+	@$(MAKE) --no-print-directory oldest
+
+oldest:
 	@PYTHON="$(PYTHON)" .ci/oldest
 
 clean:
