@@ -69,18 +69,6 @@ def test_the_same_seed_gives_the_same_bits(noisy, network, quick):
     assert not first.scores.equals(other.scores)
 
 
-def test_the_same_seed_gives_the_same_bits_in_another_process(noisy):
-    code = (
-        "import numpy, hashlib, dataaudit; from torch import nn; r = numpy.random.default_rng(0);"
-        "x = r.normal(size=(300, 6)).astype('f'); y = numpy.arange(300) % 3;"
-        "a = dataaudit.score(lambda: nn.Linear(6, 3), (x, y), recipe=dataaudit.Recipe(epochs=2), progress=False);"
-        "print(hashlib.sha256(a.scores.to_numpy().tobytes()).hexdigest())"
-    )
-    done = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in "ab"]
-    assert len(done[0].stdout.strip()) == 64
-    assert done[0].stdout == done[1].stdout
-
-
 def test_every_kind_of_data_set_gives_the_same_scores(noisy, network, quick, tmp_path):
     inputs, labels, _ = noisy
     frame = pd.DataFrame(inputs, columns=list("abcdef"))
@@ -273,26 +261,42 @@ def test_anybodys_loop_can_be_audited(noisy, network):
         score(recorder, (inputs, labels), trained=network)
 
 
-def test_progress_false_is_silent_and_true_draws_on_standard_error():
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """Two processes that audit the same, without progress and with it on a terminal: folder, and what each printed."""
+    folder = tmp_path_factory.mktemp("processes")
     code = (
-        "import numpy, dataaudit; from torch import nn; from sklearn.linear_model import SGDClassifier\n"
+        "import sys, numpy, dataaudit; from torch import nn; from sklearn.linear_model import SGDClassifier\n"
         "x = numpy.random.default_rng(0).normal(size=(60, 4)).astype('f'); y = numpy.arange(60) // 30\n"
-        "r = dataaudit.Recipe(epochs=2)\n"
-        "p = %s\n"
-        "dataaudit.score(lambda: nn.Linear(4, 2), (x, y), recipe=r, progress=p)\n"
-        "dataaudit.score(SGDClassifier(loss='log_loss'), (x, y), progress=p)\n"
+        "options = {'recipe': dataaudit.Recipe(epochs=2)}, {}\n"
+        "for model, more in zip((lambda: nn.Linear(4, 2), SGDClassifier(loss='log_loss')), options):\n"
+        "    audit = dataaudit.score(model, (x, y), progress=sys.argv[1] == 'drawn', **more)\n"
+        "    open(sys.argv[1], 'ab').write(audit.scores.to_numpy().tobytes())\n"
     )
-    quiet = subprocess.run([sys.executable, "-c", code % False], capture_output=True, text=True, check=True)
-    assert (quiet.stdout, quiet.stderr) == ("", "")
+    command = [sys.executable, "-c", code]
+    options = {"cwd": folder, "timeout": 120, "check": True, "stdout": subprocess.PIPE}
+    quiet = subprocess.run([*command, "quiet"], stderr=subprocess.PIPE, **options)
     master, terminal = pty.openpty()
-    drawn = subprocess.run(
-        [sys.executable, "-c", code % True], stdout=subprocess.PIPE, stderr=terminal, check=True, timeout=120
-    )
+    drawn = subprocess.run([*command, "drawn"], stderr=terminal, **options)
     os.close(terminal)
     os.set_blocking(master, False)
-    assert drawn.stdout == b""
-    assert b"training" in os.read(master, 2**20)
+    errors = os.read(master, 2**20)
     os.close(master)
+    return folder, (quiet.stdout, quiet.stderr), (drawn.stdout, errors)
+
+
+def test_progress_false_is_silent_and_true_draws_on_standard_error(processes):
+    _, quiet, drawn = processes
+    assert quiet == (b"", b"")
+    assert drawn[0] == b""
+    assert b"training" in drawn[1]
+
+
+def test_the_same_seed_gives_the_same_bits_in_another_process(processes):
+    folder, _, _ = processes
+    scores = (folder / "quiet").read_bytes()
+    assert len(scores) > 60 * 8 * 10
+    assert scores == (folder / "drawn").read_bytes()
 
 
 def test_minus_one_of_a_declared_range_is_no_label():
