@@ -98,11 +98,13 @@ def labels_around(
     depth: int = DEPTH,
     among: int = AMONG,
     queries: int = QUERIES,
+    dense_elements: int = DENSE_ELEMENTS,
 ) -> NeighbourLabels:
     """Labels of the `depth` nearest others of each example, in a seeded sample of size `among`; `queries` at a time.
 
     Memory: the sample in float32, one block of rows, and the answer; rows [n, d] may lie in chunks, and on disk if they
-    are memory-mapped. `described` is recorded of them. A single row raises `DataError`.
+    are memory-mapped. Votes are kept of more classes than `depth`, unless n x classes is over `dense_elements`.
+    `described` is recorded of the rows. A single row raises `DataError`.
     """
     begin = time.perf_counter()
     n = len(at_least_two(features, need.space.name))
@@ -114,7 +116,7 @@ def labels_around(
     known = labels[sample]
     counts = np.bincount(labels, minlength=classes)
     probabilities: ClassProbabilities | VoteProbabilities
-    if classes > depth and n * classes <= DENSE_ELEMENTS:
+    if classes > depth and n * classes <= dense_elements:
         probabilities = VoteProbabilities(np.empty((n, depth), np.int32), labels, classes)
     else:
         probabilities = ClassProbabilities.empty(n, classes)

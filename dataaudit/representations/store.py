@@ -41,11 +41,12 @@ class RowStore:
     """A folder of representations of one data set and one model; created if it does not exist.
 
     `data` is the fingerprint of inputs and labels, `model` the digest of the model as passed, its training and the
-    seed, if any. Raises `StorageError` if the folder holds anything else, or cannot be written.
+    seed, if any. `patience` is how many seconds another writer of the same rows is waited for. Raises `StorageError` if
+    the folder holds anything else, or cannot be written.
     """
 
-    def __init__(self, folder: str | Path, data: str, model: str | None) -> None:
-        self.folder, self._data, self._model = Path(folder), data, model
+    def __init__(self, folder: str | Path, data: str, model: str | None, patience: float = folders.PATIENCE) -> None:
+        self.folder, self._data, self._model, self._patience = Path(folder), data, model, patience
         self._used: list[OnDisk] = []
         manifest, self._aside = KIND.renew(self.folder, {"data": data}, (STREAM, EMBEDDING))
         if manifest.get("data") != data:
@@ -82,7 +83,7 @@ class RowStore:
 
         def keep(part: str) -> OnDisk:
             name = space if part == "rows" and not of else f"{space}-{part}-{digest}"
-            rows = OnDisk(self.folder / name, n, {"model": model, "weights": weights})
+            rows = OnDisk(self.folder / name, n, {"model": model, "weights": weights}, patience=self._patience)
             self._used.append(rows)
             return rows
 
@@ -115,7 +116,14 @@ class OnDisk:
     another process or thread is writing the file.
     """
 
-    def __init__(self, stem: Path, n: int, belongs: Mapping[str, Any], block: int | None = None) -> None:
+    def __init__(
+        self,
+        stem: Path,
+        n: int,
+        belongs: Mapping[str, Any],
+        block: int | None = None,
+        patience: float = folders.PATIENCE,
+    ) -> None:
         self._block = BLOCK if block is None else block
         self.path, self._about = stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".json")
         self._n, self._belongs = n, dict(belongs)
@@ -124,7 +132,7 @@ class OnDisk:
         self._waiting: list[AnyArray] = []
         self._seen: tuple[int, ...] | None = None
         self.damaged: list[str] = []
-        self._lock = folders.lock(self.path, folders.PATIENCE)
+        self._lock = folders.lock(self.path, patience)
         try:
             self._resume()
         except BaseException:

@@ -320,6 +320,7 @@ def test_savers_and_loaders_at_once(tmp_path):
 
 
 def test_one_who_waits_too_long_is_told(tmp_path, monkeypatch):
+    # `save` has no option for it, and ten seconds are too long for a test.
     monkeypatch.setattr(folders, "PATIENCE", 0.05)
     folder = numbered(0).save(tmp_path / "audit")
     with folders.lock(folder / "audit.json"), pytest.raises(StorageError, match=r"for 0\.05 seconds and more"):

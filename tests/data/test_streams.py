@@ -31,6 +31,7 @@ def whole():
 
 @pytest.fixture
 def small_parts(monkeypatch):
+    """Parts of a few rows: `as_examples` has no option for what a crash may cost, and real ones are of 32 MiB."""
     monkeypatch.setattr(streams, "PART", 3000)
     monkeypatch.setattr(streams, "BATCH", 50)
 
@@ -244,6 +245,7 @@ def test_two_calls_at_once_store_one_stream(whole, tmp_path, small_parts, monkey
     found, refused = [], []
 
     def storing(patience):
+        # No option of a call: nobody should have to say how long a file that others write is waited for.
         monkeypatch.setattr(folders, "PATIENCE", patience)
         try:
             found.append(stored(whole.to_iterable_dataset(), tmp_path))

@@ -61,6 +61,7 @@ def test_who_looks_at_a_recorder_changes_nothing(steps, looks, block, seed):
     for looked in (looks, ["nothing"] * 12):
         rng, recorder, opened = np.random.default_rng(seed), Recorder(6, 2), False
         with pytest.MonkeyPatch.context() as patch:
+            # No option of a recorder: with blocks of their real size each of these steps would take 2**18 logits.
             patch.setattr(pending, "BLOCK_ELEMENTS", block)
             for step, look in zip([*steps, "update", "end_epoch"], [*looked, "nothing", "nothing"], strict=False):
                 if step in ("update", "evaluate"):

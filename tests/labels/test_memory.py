@@ -5,11 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dataaudit.common import probabilities
 from dataaudit.common.probabilities import ClassProbabilities, CombinedProbabilities, blocks
 from dataaudit.labels.combine import combined
 from dataaudit.labels.label_errors import estimate_label_errors
-from dataaudit.neighbours import labels as neighbour_labels
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import resolve
 from dataaudit.pipeline.evidence_sources.predictions import predictions_of
@@ -43,18 +41,19 @@ def test_a_mapped_table_is_read_block_by_block(tmp_path):
     assert peak(lambda: estimate_label_errors(together, labels, classes)) < 4 * 8 * classes**2
 
 
-@pytest.mark.parametrize("largest", [1, 10**9])
-def test_votes_give_the_probabilities_that_a_table_holds(largest, monkeypatch):
-    monkeypatch.setattr(probabilities, "BLOCK_ELEMENTS", largest)
+@pytest.mark.parametrize(("n", "classes"), [(300, 60), (3000, 1000)])
+def test_votes_give_the_probabilities_that_a_table_holds(n, classes):
+    """In one block, and in many."""
     rng = np.random.default_rng(0)
-    labels, rows = np.arange(300) % 60, rng.normal(size=(300, 3))
-    found = {}
-    for elements in (0, 10**9):
-        monkeypatch.setattr(neighbour_labels, "DENSE_ELEMENTS", elements)
-        need = NeighbourLabelsNeed(Space("input"))
-        near = labels_around(need, rows, {}, labels, 60, resolve("torch"), 0, False, depth=20)
-        found[elements] = near.probabilities
-    assert isinstance(found[0], ClassProbabilities)
-    assert not isinstance(found[10**9], ClassProbabilities)
-    for part in blocks(300, 60):
-        np.testing.assert_array_equal(found[0].dense(part), found[10**9].dense(part))
+    labels, rows = np.arange(n) % classes, rng.normal(size=(n, 3))
+    need, search = NeighbourLabelsNeed(Space("input")), resolve("torch")
+    table, votes = (
+        labels_around(need, rows, {}, labels, classes, search, 0, False, depth=20, **options).probabilities
+        for options in ({"dense_elements": 0}, {})
+    )
+    assert isinstance(table, ClassProbabilities)
+    assert not isinstance(votes, ClassProbabilities)
+    parts = list(blocks(n, classes))
+    assert (len(parts) == 1) == (n == 300)
+    for part in parts:
+        np.testing.assert_array_equal(table.dense(part), votes.dense(part))

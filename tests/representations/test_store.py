@@ -37,6 +37,7 @@ def data():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
+    """Blocks of a few rows, as of any cache: calls have no option for them, and a file of many blocks takes 100 MB."""
     monkeypatch.setattr(store, "BLOCK", 1000)
     monkeypatch.setattr(space_collector, "represent", partial(represent, batch_size=50))
 
@@ -312,9 +313,8 @@ def test_links_are_refused(name, tmp_path):
     assert (tmp_path / "elsewhere").read_bytes() == before
 
 
-def test_two_writers_do_not_meet(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "PATIENCE", 0.05)
-    keep = RowStore(tmp_path, "data", None).keeper("input", 4, {}, None)
+def test_two_writers_do_not_meet(tmp_path):
+    keep = RowStore(tmp_path, "data", None, patience=0.05).keeper("input", 4, {}, None)
     held = keep("rows")
     with pytest.raises(StorageError, match="another process or thread is writing"):
         keep("rows")
