@@ -1,4 +1,4 @@
-"""Every backend keeps the contract that plug-ins must keep."""
+"""Every backend keeps the contract that plug-ins must keep, and gives what a plain loop gives."""
 
 import os
 import signal
@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 from filelock import FileLock
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.naive_bayes import GaussianNB
 
 from dataaudit.errors import MissingPackageError, SettingError
 from dataaudit.holdout.backends import Joblib, Ray, Serial
@@ -68,6 +72,29 @@ class TestJoblibOnRay(TestJoblibInAContext):
 
     def test_it_says_so(self):
         assert self.backend().describe() == {"joblib_backend": "RayBackend", "n_jobs": 2}
+
+
+def algorithm_1(model, inputs, labels, ratio, runs, seed):
+    """The paper's algorithm 1, as it is printed (with the accuracy of equation 2)."""
+    n, size = len(labels), round(ratio * len(labels))
+    held_out, correct = np.zeros((runs, n), bool), np.zeros((runs, n), bool)
+    for number in range(runs):
+        order = np.random.default_rng([seed, round(ratio * 1e6), number]).permutation(n)
+        train = np.sort(order[:size])
+        held_out[number] = ~np.isin(np.arange(n), train)
+        fitted = clone(model).fit(inputs[train], labels[train])
+        correct[number] = fitted.predict(inputs) == labels
+    return (held_out & correct).sum(0) / held_out.sum(0)
+
+
+@pytest.mark.parametrize("backend", ["serial", "joblib", "ray"])
+def test_algorithm_1_bit_for_bit(scored, backend, request):
+    if backend == "ray":
+        request.getfixturevalue("local_ray")
+    inputs, labels = load_digits(return_X_y=True)
+    audit = scored(GaussianNB(), (inputs, labels), runs=60, seed=3, backend=backend)
+    np.testing.assert_array_equal(audit.columns["c_score"], algorithm_1(GaussianNB(), inputs, labels, 0.7, 60, 3))
+    assert audit.settings["holdout"]["backend"]["name"] == backend
 
 
 def test_threads_are_refused():
