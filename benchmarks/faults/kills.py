@@ -40,7 +40,7 @@ def scores(store: Path | None, backend: str = "serial", jobs: int = 2) -> str:
     if backend == "joblib":
         carrier = dataaudit.backends.Joblib(n_jobs=jobs)
     elif backend == "ray":
-        carrier = dataaudit.backends.Ray(num_cpus=os.cpu_count() or 1)
+        carrier = dataaudit.backends.Ray(num_cpus=os.cpu_count() or 1, address="local")
     holdout = dataaudit.Holdout(ratio=0.7, runs=RUNS, store=store, backend=carrier)
     return fingerprint(score(SlowBayes(), data(0), "c_score", holdout=holdout).columns)
 
@@ -111,14 +111,14 @@ class Trial:
     def judge(self, expected: str) -> Outcome:
         """Count processes, go on from the store, and compare."""
         left = [process for process in {*self.below, *_with(self.token)} if _runs(process) and _line(process)]
-        names = sorted(_line(process)[-70:] for process in left)
+        names = sorted(map(_described, left))
         for process in left:
             with suppress(psutil.Error):
                 process.kill()
         self._end(signal.SIGKILL)
         self.process.join()
         if left:
-            return Outcome("lost", f"{len(left)} processes stay: {'; '.join(names)}")
+            return Outcome("lost", f"{len(left)} stay: {'; '.join(names)}")
         said = self.store.parent / f"{self.store.name}.digest"
         if self.hit == "worker" and (not said.exists() or said.read_text() != expected):
             return Outcome("silent" if said.exists() else "lost", "the driver did not get over a killed worker")
@@ -134,6 +134,17 @@ def _line(process: psutil.Process) -> str:
     with suppress(psutil.Error):
         return " ".join(process.cmdline())
     return ""
+
+
+def _described(process: psutil.Process) -> str:
+    """What a process is called, how long it has been there, and whose child it is."""
+    # Those that name themselves fill up the line that they were started by.
+    name, age = _line(process).strip()[-70:], time.time() - process.create_time()
+    above = "nobody's child"
+    with suppress(psutil.Error):
+        parent = process.parent()
+        above = f"child of {parent.name()}" if parent and parent.pid > 1 else above
+    return f"{name}, {age:.0f} s old, {above}"
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -11,12 +11,13 @@ import traceback
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf
 from typing import Any, NamedTuple
 
-from dataaudit.common import checks
+from dataaudit.common import checks, workers
 from dataaudit.errors import AuditWarning, ClusterError, SettingError, require
 
 IN_FLIGHT = 2
@@ -82,30 +83,29 @@ class RayPool:
     """Tasks that were started again."""
     nodes: Counter[str] = field(default_factory=Counter)
     """Finished tasks by node."""
-    _own: bool = False
+    _own: ExitStack = field(default_factory=ExitStack)
+    """How to leave a Ray that was begun for this, or a cluster that was connected to."""
 
     def __enter__(self) -> RayPool:
         ray = require("ray", "ray", self.tasks)
-        self._own = not ray.is_initialized()
         address = self.resources.address
-        try:
-            if self._own:
+        with ExitStack() as own:
+            if not ray.is_initialized():
+                # Ray's own care for the end of a killed driver leaves agents of the node behind for a minute.
+                own.enter_context(workers.kept("raylet"))
+                own.callback(ray.shutdown)
                 quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
-                ray.init(address=address, include_dashboard=False, **quiet)
+                try:
+                    ray.init(address=address, include_dashboard=False, **quiet)
+                except ConnectionError as error:
+                    here, action = f"address={address!r} ({error})", "run: ray start --head"
+                    raise ClusterError(here, "a running Ray", action) from error
             self._check_room(ray)
-        except BaseException as error:
-            self.__exit__()
-            if not isinstance(error, ConnectionError):
-                raise
-            raise ClusterError(f"address={address!r} ({error})", "a running Ray", "run: ray start --head") from error
+            self._own = own.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        import ray
-
-        if self._own:
-            self._own = False
-            ray.shutdown()
+        self._own.close()
 
     def share(self, common: Any, advice: str = "") -> Any:
         """Hand over the function of `run`, once; `advice` goes before what to do in any case where it does not fit."""
@@ -189,7 +189,7 @@ class RayPool:
             f"a node that has as much; the largest has {cpus:g} CPUs and {gpus:g} GPUs",
             f"pass {self.fitting} that fit",
         )
-        if self.resources.address is None:
+        if self.resources.address in (None, "local"):
             raise error
         warnings.warn(f"{error}; waiting for such a node to join", AuditWarning, stacklevel=4)
 

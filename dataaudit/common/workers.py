@@ -1,12 +1,23 @@
-"""Worker processes that end with the process that started them, even where that was killed and could not say so."""
+"""Processes that end with the one that started them, even where that was killed and could not say so.
+
+Those that run code of ours look after themselves; those that run somebody else's have a keeper.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+from dataaudit.common import keeper
 
 WATCH = 1.0
 """Seconds between two looks at the driver."""
@@ -33,3 +44,20 @@ def _watch(parent: Any) -> None:
     while os.getppid() == above and (parent.sentinel is None or parent.is_alive()):
         time.sleep(WATCH)
     os._exit(1)
+
+
+@contextmanager
+def kept(name: str) -> Iterator[None]:
+    """End what is left of children called `name` that begin within, and of all below them, afterwards or with us.
+
+    psutil must be importable.
+    """
+    psutil = str(Path(import_module("psutil").__file__ or "").parent.parent)
+    command = [sys.executable, "-I", "-S", keeper.__file__, str(os.getpid()), name, psutil]
+    quiet = subprocess.DEVNULL
+    # Ctrl-C and signals to the driver's group are not for it.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True)
+    try:
+        yield
+    finally:
+        process.communicate(b"over")
