@@ -8,9 +8,11 @@ One process at a time writes; a file that is damaged or gone is written again fr
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +53,33 @@ def stored_stream(
     arrow = head.select_columns(columns).with_format("arrow")[:]
     described = {"columns": columns, "features": kept.to_dict(), "head": fingerprint_of(arrow.to_pylist())}
     folders.refuse_link(folder)
+    _refuse_forged(folder)
     _, aside = KIND.renew(folder, {**described, "parts": [], "complete": False})
     with folders.lock(folder / KIND.manifest, folders.PATIENCE):
         folders.sweep(folder, 0)
         files, notes = _write(plain.select_columns(columns), kept, folder, described, progress)
     notes += [f"{folder / KIND.manifest} was damaged: the stream was stored again"] if aside else []
     return datasets.concatenate_datasets([datasets.Dataset.from_file(str(file)) for file in files]), notes
+
+
+def _refuse_forged(folder: Path) -> None:
+    """Raise `StorageError` if the manifest names a file outside its folder, whatever its checksum.
+
+    Damage is put aside and made good, but it does not write a path to elsewhere: someone did, and should be asked why.
+    """
+    path = folder / KIND.manifest
+    if not os.path.lexists(path):
+        return
+    with suppress(folders.DamagedError):
+        parts = folders.decoded(folders.content_of(path, folders.LARGEST), path).get("parts")
+        for part in parts if isinstance(parts, list) else []:
+            name = part.get("file") if isinstance(part, dict) else None
+            if isinstance(name, str) and (os.path.isabs(name) or ".." in name.split("/")):
+                raise StorageError(
+                    f"{path} with a file {name[:200]!r}, outside its folder",
+                    "names of files in it: this is no damage, someone wrote it there",
+                    "find out who did; then remove the folder, or name another with cache=",
+                )
 
 
 def _undecoded(stream: Any) -> Any:

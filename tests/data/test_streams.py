@@ -241,6 +241,17 @@ def test_a_forged_index_is_refused(whole, tmp_path, small_parts, forged):
         stored(whole.to_iterable_dataset(), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["../../other.arrow", "/etc/passwd", "x/../../y"])
+def test_an_index_that_leads_outside_is_no_damage_though_its_checksum_is_another(whole, tmp_path, small_parts, name):
+    stored(whole.to_iterable_dataset(), tmp_path)
+    path = tmp_path / "stream" / "stream.json"
+    path.write_text(path.read_text().replace("part-000001.arrow", name))
+    before = {inside.name: inside.read_bytes() for inside in path.parent.iterdir()}
+    with pytest.raises(StorageError, match=r"stream\.json with a file .*outside its folder.*someone wrote it"):
+        stored(whole.to_iterable_dataset(), tmp_path)
+    assert {inside.name: inside.read_bytes() for inside in path.parent.iterdir()} == before
+
+
 def test_two_calls_at_once_store_one_stream(whole, tmp_path, small_parts, monkeypatch):
     found, refused = [], []
 
