@@ -1,8 +1,9 @@
 """Program that ends what a driver began and left behind: ``python keeper.py DRIVER NAME PSUTIL``.
 
 Runs by itself, in a session of its own, while the driver does: it imports nothing of the library. Children of the
-process DRIVER called NAME, begun after the keeper, and all processes below them are its family. When the driver has
-ended, or says a word, what is left of the family is killed. PSUTIL is the folder that psutil is imported from.
+process DRIVER called NAME, begun after the keeper, and all processes below them are its family. It says when it is
+ready. When the driver has ended, or says a word, what is left of the family is killed. PSUTIL is the folder that psutil
+is imported from.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def keep(driver: int, name: str, folder: str) -> None:
     """Wait for the end of a driver, and end its family."""
     sys.path.append(folder)
     family = Family(import_module("psutil"), driver, name)
+    print("ready", flush=True)
     # Its end of the pipe may be held by copies of it; they are nobody's parents here.
     while os.getppid() == driver and not select.select([sys.stdin], [], [], WATCH)[0]:
         family.look()

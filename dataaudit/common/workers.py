@@ -54,10 +54,12 @@ def kept(name: str) -> Iterator[None]:
     """
     psutil = str(Path(import_module("psutil").__file__ or "").parent.parent)
     command = [sys.executable, "-I", "-S", keeper.__file__, str(os.getpid()), name, psutil]
-    quiet = subprocess.DEVNULL
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
     # Ctrl-C and signals to the driver's group are not for it.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True)
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, start_new_session=True)
     try:
+        if process.stdout is not None:
+            process.stdout.readline()
         yield
     finally:
         process.communicate(b"over")
