@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dataaudit.dynamics.buffers import copied, zeros
 from dataaudit.dynamics.periods import Periods
 
 DENSE_ELEMENTS = 2**24
@@ -31,10 +32,10 @@ class MeanProbabilities:
         self.exact = exact
         width, offered = (classes, classes) if self.exact else (SLOTS, OFFERED)
         # One row more than examples: repeated rows of a batch are written there and forgotten.
-        self.mass = torch.zeros(n, width, dtype=torch.float32, device=device)
+        self.mass = zeros((n, width), "float32", device)
         self.classes = None if self.exact else torch.full((n, width), -1, dtype=torch.int32, device=device)
-        self._staged = torch.zeros(n + 1, offered, dtype=torch.float32, device=device)
-        self._staged_classes = None if self.exact else torch.zeros(n + 1, offered, dtype=torch.int32, device=device)
+        self._staged = zeros((n + 1, offered), "float32", device)
+        self._staged_classes = None if self.exact else zeros((n + 1, offered), "int32", device)
         self.periods = Periods(n, classes, device)
 
     def stage(self, target: Tensor, probabilities: Tensor) -> None:
@@ -99,13 +100,12 @@ class MeanProbabilities:
         state = {"mass": self.mass, "staged": self._staged, "periods": self.periods.sums}
         if self.classes is not None and self._staged_classes is not None:
             state |= {"classes": self.classes, "staged_classes": self._staged_classes}
-        return {name: tensor.cpu().clone() for name, tensor in state.items()}
+        return {name: copied(tensor) for name, tensor in state.items()}
 
     def load(self, state: dict[str, Tensor], epochs: int) -> None:
         """Restore what `state` gave after `epochs` epochs."""
-        self.mass.copy_(state["mass"])
+        device = self.mass.device
+        self.mass, self._staged = copied(state["mass"], device), copied(state["staged"], device)
         self.periods.load(state["periods"], epochs)
-        self._staged.copy_(state["staged"])
-        if self.classes is not None and self._staged_classes is not None:
-            self.classes.copy_(state["classes"])
-            self._staged_classes.copy_(state["staged_classes"])
+        if not self.exact:
+            self.classes, self._staged_classes = (copied(state[name], device) for name in ("classes", "staged_classes"))

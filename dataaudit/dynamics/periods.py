@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dataaudit.common.types import AnyArray, BoolArray, FloatArray
+from dataaudit.dynamics.buffers import copied, zeros
 
 PERIODS = 8
 """Stretches that are kept at the most."""
@@ -27,7 +28,7 @@ class Periods:
     """
 
     def __init__(self, n: int, classes: int, device: torch.device, elements: int = ELEMENTS) -> None:
-        self.sums = torch.zeros(stretches(n, classes, elements), n, classes, dtype=torch.float32, device=device)
+        self.sums = zeros((stretches(n, classes, elements), n, classes), "float32", device)
         self.epochs = 0
         self.width = 1
 
@@ -45,7 +46,7 @@ class Periods:
 
     def load(self, sums: Tensor, epochs: int) -> None:
         """Restore the sums over `epochs` epochs."""
-        self.sums.copy_(sums)
+        self.sums = copied(sums, self.sums.device)
         self.epochs = epochs if len(self.sums) else 0
         self.width = 1
         while self.epochs > len(self.sums) * self.width:

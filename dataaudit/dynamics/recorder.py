@@ -13,6 +13,7 @@ from dataaudit.common.guest import settled
 from dataaudit.common.interrupts import unbroken
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.dynamics import batches
+from dataaudit.dynamics.buffers import copied, zeros
 from dataaudit.dynamics.history import History
 from dataaudit.dynamics.losses import LatestLosses
 from dataaudit.dynamics.mean_probabilities import DENSE_ELEMENTS, MeanProbabilities, is_exact
@@ -257,8 +258,8 @@ class Recorder:
 
     def _allocate(self, device: torch.device) -> None:
         self._position = torch.full((self.units + 1,), -1, dtype=torch.int64, device=device)
-        self._staged = torch.zeros(self.units + 1, 7, dtype=torch.float32, device=device)
-        self._staged_labels = torch.zeros(self.units + 1, dtype=torch.int64, device=device)
+        self._staged = zeros((self.units + 1, 7), "float32", device)
+        self._staged_labels = zeros((self.units + 1,), "int64", device)
         self._means = MeanProbabilities(self.units, self.outcomes, device, self.exact)
         self._device = device  # Last: an interruption before leaves a recorder that begins anew.
 
@@ -377,7 +378,7 @@ class Recorder:
             "written": self._written,
         }
         if self._device is not None:
-            state |= {name: getattr(self, f"_{name}").cpu().clone() for name in STAGED}
+            state |= {name: copied(getattr(self, f"_{name}")) for name in STAGED}
             state["means"] = self._means.state()
         return state
 
@@ -392,9 +393,8 @@ class Recorder:
         made._correct_bits = [bits.numpy().copy() for bits in state["correct_bits"]]
         made._history.load(state["history"])
         if "position" in state:
-            made._allocate(torch.device(device))
-            for name in STAGED:
-                getattr(made, f"_{name}").copy_(state[name])
+            made._allocate(where := torch.device(device))
+            made._position, made._staged, made._staged_labels = (copied(state[name], where) for name in STAGED)
             made._means.load(state["means"], made.epochs)
             made._written = state["written"]
         vars(self).update(vars(made))

@@ -27,6 +27,8 @@ SHARE = 1 + 1e-3
 """Largest probability, up to rounding."""
 ONE, NONE = np.array([SHARE, np.nan], np.float16).view(np.uint16)
 """Bits of the largest probability and of none, float16."""
+MOST_BYTE = 255
+"""Epochs that a byte counts."""
 TYPES = {
     torch.int64: "i",
     torch.int32: "i",
@@ -63,7 +65,8 @@ def check_state(state: Any, n: int, classes: int, task: Task, exact: bool) -> No
     if begun:
         _tensor("position", state["position"], torch.int64, (units + 1,), -1, written - 1)
         staged = _tensor("staged", state["staged"], torch.float32, (units + 1, 7))
-        _shares("staged", staged[:, [CONFIDENCE, MAX_CONFIDENCE]])
+        for column in (CONFIDENCE, MAX_CONFIDENCE):
+            _shares("staged", staged[:, column])
         lowest = min(batches.TWO_LABELS, 0)
         labels = _tensor("staged_labels", state["staged_labels"], torch.int64, (units + 1,), lowest, outcomes - 1)
         CLAIMS.check(((labels >= 0) | (labels == batches.TWO_LABELS)).all(), "staged_labels below 0", "classes")
@@ -74,13 +77,17 @@ def _check_bits(state: dict[str, Any], units: int) -> IntArray:
     """Check which rows were seen, and correct; returns in how many epochs each was seen, int64 [u]."""
     both = [_kind(name, state[name], list) for name in ("seen_bits", "correct_bits")]
     CLAIMS.check(len(both[0]) == len(both[1]), f"{[*map(len, both)]} epochs of seen and correct rows", "equally many")
-    visits = np.zeros(units, np.int64)
+    visits, latest = np.zeros(units, np.int64), np.zeros(units, np.uint8)
     unused = np.packbits(np.arange(-(-units // 8) * 8) >= units)
     for epoch, parts in enumerate(zip(*both, strict=True), 1):
         seen, correct = (_tensor(f"rows of epoch {epoch}", part, torch.uint8, unused.shape) for part in parts)
         CLAIMS.check(not (seen & unused).any(), f"more rows in epoch {epoch}", f"{units}")
         CLAIMS.check(not (correct & ~seen).any(), f"correct rows that epoch {epoch} did not see", "none")
-        visits += np.unpackbits(seen, count=units)
+        latest += np.unpackbits(seen, count=units)
+        if epoch % MOST_BYTE == 0:
+            visits += latest
+            latest[:] = 0
+    visits += latest
     return visits
 
 
@@ -88,12 +95,14 @@ def _check_arrays(state: dict[str, Any], units: int, outcomes: int, visits: IntA
     """Check labels, sums over epochs, the evaluation and latest losses."""
     seen = visits > 0
     labels = _tensor("labels", state["labels"], torch.int64, (units,), -1, outcomes - 1)
-    CLAIMS.check((labels[seen] >= 0).all(), "rows that were seen and have no label", "labels of all of them")
+    CLAIMS.check((~seen | (labels >= 0)).all(), "rows that were seen and have no label", "labels of all of them")
     sums = _tensor("sums", state["sums"], torch.float64, (6, units))
     CLAIMS.check((sums[5] == visits).all(), "other numbers of visits than epochs", "the same")
-    numbers = np.isfinite(sums[:3]).all() and not np.isnan(sums[3:5]).any()
+    # NaN wherever there is one.
+    least, most = np.array([[end.item() for end in torch.aminmax(row)] for row in state["sums"]]).T
+    numbers = np.isfinite([least[:3], most[:3]]).all() and not np.isnan(most[3:5]).any()
     CLAIMS.check(numbers and not sums[:5, ~seen].any(), "sums that are no numbers, or of unseen rows", "finite ones")
-    within = ((sums[1:3] >= 0) & (sums[1:3] <= visits * SHARE)).all() and (sums[3] >= 0).all()
+    within = (least[1:4] >= 0).all() and _at_most(sums[1:3], visits * SHARE)
     CLAIMS.check(within, "sums beyond what so many visits give", "sums of probabilities and of norms")
     losses = _tensor("losses", state["losses"], torch.float32, (units,))
     CLAIMS.check((np.isnan(losses) == ~seen).all(), "losses that are NaN", "one of every row that was seen")
@@ -116,7 +125,8 @@ def _check_history(history: Any, units: int, epochs: int) -> None:
     CLAIMS.check(whole and there == kept, f"kept epochs {there[:4]}", f"{kept[:4]}, every one of {stride}")
     # Comparing halves is slow, and their bits rise with them.
     bits = _tensor("block", history["block"], torch.float16, (2, len(kept), units)).view(np.uint16)
-    CLAIMS.check(((bits <= ONE) | (bits == NONE)).all(), "epochs' values outside 0..1", "probabilities")
+    good = not bits.size or bits.max() <= ONE or ((bits <= ONE) | (bits == NONE)).all()
+    CLAIMS.check(good, "epochs' values outside 0..1", "probabilities")
 
 
 def _check_means(means: Any, units: int, outcomes: int, visits: IntArray, exact: bool) -> None:
@@ -128,7 +138,7 @@ def _check_means(means: Any, units: int, outcomes: int, visits: IntArray, exact:
     most = (visits * SHARE).astype(np.float32)[:, None]
     for name, shape in (("mass", (units, width)), ("periods", (stretches(units, outcomes), units, outcomes))):
         sums = _tensor(name, means[name], torch.float32, shape, 0)
-        CLAIMS.check((sums <= most).all(), f"{name} beyond what so many visits give", "sums of probabilities")
+        CLAIMS.check(_at_most(sums, most), f"{name} beyond what so many visits give", "sums of probabilities")
     if not exact:
         _tensor("classes", means["classes"], torch.int32, (units, width), -1, outcomes - 1)
         _tensor("staged classes", means["staged_classes"], torch.int32, (units + 1, offered), 0, outcomes - 1)
@@ -140,8 +150,16 @@ def _tensor(
     """Tensor as an array, of a type and shape and within `low` to `high`; NaN only where there are no ends."""
     good = is_plain(value) and value.device.type == "cpu"
     CLAIMS.check(good and value.dtype == dtype, f"{name} of {getattr(value, 'dtype', type(value))}", f"{dtype}")
-    nan = low == -np.inf and high == np.inf
-    return CLAIMS.array(name, value.contiguous().numpy(), TYPES[dtype], shape, low, high, nan)
+    array = CLAIMS.array(name, value.contiguous().numpy(), TYPES[dtype], shape, nan=True)
+    if array.size and (low > -np.inf or high < np.inf):
+        least, most = (end.item() for end in torch.aminmax(value))
+        CLAIMS.check(low <= least and most <= high, f"{name} of {least} to {most}", f"values of {low:g} to {high:g}")
+    return array
+
+
+def _at_most(values: AnyArray, most: AnyArray) -> bool:
+    """Tell whether no value is above its bound; rows differ only where some were not seen in every epoch."""
+    return not values.size or bool(values.max() <= most.min() or (values <= most).all())
 
 
 def _entries(name: str, value: Any, *names: str) -> None:
@@ -156,4 +174,6 @@ def _kind(name: str, value: Any, kind: type) -> Any:
 
 def _shares(name: str, values: AnyArray) -> None:
     """Refuse probabilities outside 0..1; NaN stands for none."""
-    CLAIMS.array(name, values, "f", (None,) * values.ndim, 0, SHARE, nan=True)
+    least, most = (end.item() for end in torch.aminmax(torch.from_numpy(values)))
+    if not (least >= 0 and most <= SHARE) and not np.isnan(values).all():
+        CLAIMS.array(name, values, "f", (None,) * values.ndim, 0, SHARE, nan=True)
