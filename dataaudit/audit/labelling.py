@@ -151,6 +151,7 @@ class Labelling(Reviews):
         from dataaudit.exports.content import Content, content_of
         from dataaudit.exports.write import check_image_name, put_image
 
+        names = self._names()
         for rank, (position, card) in enumerate(
             zip(chosen.positions.tolist(), cards_of(self, None, chosen, NONE_ALIKE), strict=True), 1
         ):
@@ -159,12 +160,12 @@ class Labelling(Reviews):
             content = Content(b"") if is_named_image else content_of(examples.show(position))
             image = None
             if content.image is not None:
-                image = check_image_name(str(card.key), card.row) if named else f"{card.row}{content.ending}"
+                image = check_image_name(str(card.key), card.row) if named else f"{card.row}.png"
             row = ExportRow(
                 row=card.row,
                 key=card.key,
-                given=self._names()[card.given],
-                suggested=self._names()[card.suggested],
+                given=names[card.given],
+                suggested=names[card.suggested],
                 probability=None if card.probability != card.probability else card.probability,
                 reason=card.reason,
                 rank=rank,

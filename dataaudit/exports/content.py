@@ -17,14 +17,15 @@ from dataaudit.report.figures import picture
 
 EXACT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 """Modes of PIL images that a PNG file holds as they are."""
+WHOLE = 2**31 - 1
+"""Pixels along a side that no picture has: none is made smaller, or blurred."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """One example as it is shown: a picture file, and how its name ends; a text; values by name."""
+    """One example as it is shown: a picture as a PNG file, a text, values by name."""
 
     image: bytes | None = None
-    ending: str = ""
     text: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,16 +33,16 @@ class Content:
 def content_of(shown: Any) -> Content:
     """Content of what `Examples.show` gives, whole.
 
-    PIL images keep their size and become PNG files; pixels in arrays are those of the page, with at most 256 a side.
+    Pictures keep their size: PIL images, and arrays of pixels as the page draws them, become PNG files.
 
     >>> content_of({"size": np.float32(0.5), "colour": "red"}).values
     {'size': 0.5, 'colour': 'red'}
     >>> content_of({"title": "a"}).text
     'a'
     """
-    image, ending = _picture(shown)
+    image = _picture(shown)
     if image is not None:
-        return Content(image, ending)
+        return Content(image)
     if isinstance(shown, Mapping):
         return _of_columns(shown)
     if isinstance(shown, np.ndarray):
@@ -54,24 +55,21 @@ def _of_columns(columns: Mapping[Any, Any]) -> Content:
     values = {str(name): value for name, value in columns.items()}
     if len(values) == 1 and isinstance(only := next(iter(values.values())), str):
         return Content(text=only)
-    image, ending = None, ""
+    image = None
     for name, value in list(values.items()):
         if image is None and is_image(value):
-            image, ending = _picture(value)
+            image = _picture(value)
             del values[name]
-    return Content(image, ending, values={name: as_value(value) for name, value in values.items()})
+    return Content(image, values={name: as_value(value) for name, value in values.items()})
 
 
-def _picture(shown: Any) -> tuple[bytes | None, str]:
+def _picture(shown: Any) -> bytes | None:
     if is_image(shown) and not (shown.mode in ("I", "F") or shown.mode.startswith("I;16")):
         whole, file = upright(shown), io.BytesIO()
         (whole if whole.mode in EXACT_MODES else whole.convert("RGB")).save(file, "PNG")
-        return file.getvalue(), ".png"
-    address = picture(shown)
-    if address is None:
-        return None, ""
-    kind, _, encoded = address.partition(";base64,")
-    return base64.b64decode(encoded), ".jpg" if kind.endswith("jpeg") else ".png"
+        return file.getvalue()
+    address = picture(shown, largest=WHOLE, drawn=WHOLE)
+    return None if address is None else base64.b64decode(address.partition(";base64,")[2])
 
 
 def as_value(value: Any) -> Any:
