@@ -26,6 +26,20 @@ class MemoryFormat:
     """True if the channels of a pixel lie together, which convolutions on a CPU want."""
     rows: int = LARGEST_BATCH
     """Examples in an evaluation batch."""
+    refused: bool = False
+    """True if the caller asked for channels last, and the module does not take them."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Record for the audit."""
+        name = "channels_last" if self.channels_last else "contiguous"
+        return {"memory_format": name, "evaluation_batch": self.rows}
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes for a reader of the audit."""
+        note = "memory_format='channels_last' does not fit this model, or its inputs: it runs contiguous"
+        return [note] * self.refused
 
     def lay(self, inputs: Tensor) -> Tensor:
         """The same batch in this layout."""
@@ -41,20 +55,23 @@ class MemoryFormat:
         return module
 
 
-def choose(module: nn.Module, inputs: Tensor) -> MemoryFormat:
+def choose(module: nn.Module, inputs: Tensor, requested: str = "auto") -> MemoryFormat:
     """Memory format for a module in evaluation mode that takes `inputs` [b, ...].
 
-    Channels lie together where there are two-dimensional convolutions of images and the module gives the same outputs
-    so. One that fails or gives others, as one may that takes a ``view`` of a layer's output, keeps torch's own layout;
-    so does one with lazy layers. The module and the global generator are left as they are.
+    Channels lie together, unless "contiguous" is `requested`, where there are two-dimensional convolutions of images
+    and the module gives the same outputs so. One that fails or gives others, as one may that takes a ``view`` of a
+    layer's output, keeps torch's own layout; so does one with lazy layers. The module and the global generator are left
+    as they are.
     """
     if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
-        return MemoryFormat()
+        return MemoryFormat(refused=requested == "channels_last")
     with torch.random.fork_rng(devices=[]):
         expected, widest = _run(module, inputs)
         images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
-        takes = images and inputs.device.type in ("cpu", "cuda") and _takes_channels_last(module, inputs, expected)
-    return MemoryFormat(takes, max(SMALLEST_BATCH, min(LARGEST_BATCH, WORKING_SET // max(1, widest))))
+        wanted = images and requested != "contiguous"
+        takes = wanted and inputs.device.type in ("cpu", "cuda") and _takes_channels_last(module, inputs, expected)
+    rows = max(SMALLEST_BATCH, min(LARGEST_BATCH, WORKING_SET // max(1, widest)))
+    return MemoryFormat(takes, rows, requested == "channels_last" and not takes)
 
 
 def _takes_channels_last(module: nn.Module, inputs: Tensor, expected: Tensor) -> bool:

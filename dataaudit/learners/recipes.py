@@ -27,6 +27,7 @@ CHOICES = {
     "optimizer": ("sgd", "adamw"),
     "schedule": ("linear", "cosine", "constant", "step"),
     "precision": ("auto", "float32", "bfloat16"),
+    "memory_format": ("auto", "channels_last", "contiguous"),
     "init": ("auto", "keep", "reset"),
 }
 
@@ -59,6 +60,10 @@ class Recipe:
         Called on every training batch: (inputs, generator) -> inputs; None for no augmentation.
     precision
         "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies it natively.
+    memory_format
+        Layout of images in memory while the network runs: "channels_last", "contiguous" (channels first), or "auto":
+        channels last where there are two-dimensional convolutions that give the same outputs so. A network that does
+        not is run contiguous, and a note says so.
     evaluations
         After how many of the last epochs every example is evaluated, as it is and, where `augment` mirrors, mirrored:
         evidence beside that of the training passes. An evaluation costs about a third of a training pass.
@@ -93,6 +98,7 @@ class Recipe:
     decay: float = 0.1
     augment: Augment | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
     evaluations: int = 0
     label_smoothing: float = 0.0
     init: Literal["auto", "keep", "reset"] = "auto"

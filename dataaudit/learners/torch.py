@@ -138,7 +138,12 @@ class TorchLearner(Learner):
     def description(self) -> dict[str, Any]:
         """Model, recipe, device and precision as JSON values."""
         precision, reason = self._computed_in()
-        notes = [reason, *self._outputs.notes, *(self.builder.notes if self.builder is not None else ())]
+        notes = [
+            reason,
+            *self.format.notes,
+            *self._outputs.notes,
+            *(self.builder.notes if self.builder is not None else ()),
+        ]
         chosen: dict[str, Any] = {}
         if self._choice is not None:
             chosen, notes = {"recipe_chosen": self._choice.reasons}, [*notes, *self._choice.notes]
@@ -150,6 +155,7 @@ class TorchLearner(Learner):
             "precision": precision,
             "engine": "torch",
             **self.layout.settings,
+            **self.format.settings,
             "notes": notes,
         }
 
@@ -228,7 +234,7 @@ class TorchLearner(Learner):
         self._outputs = watched(copied(module), map(self.inputs, self._first_rows()), self._classes)
         module.register_forward_hook(self._outputs)
         self.reads_tokens = self.builder is None and inputs.dtype == torch.int64
-        self.format = choose_format(module, inputs)
+        self.format = choose_format(module, inputs, self.recipe.memory_format)
         shape = tuple(inputs.shape[1:])
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
         self._has_sides = sided and convolutions(module) > 0

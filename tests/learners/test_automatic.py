@@ -6,7 +6,7 @@ from torch import nn
 import dataaudit
 from dataaudit import networks, recipes
 from dataaudit.data import as_examples
-from dataaudit.errors import ModelError
+from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.automatic import batch_size, crop
 from dataaudit.learners.recipes import CropFlip, Recipe
@@ -195,6 +195,25 @@ def test_what_gives_other_outputs_or_fails_with_channels_last_keeps_torchs_layou
         found = learner(model, natural(40))
         assert not found.format.channels_last
         found.fit(np.arange(40), 0, None, False)
+
+
+def test_a_memory_format_that_is_asked_for_is_taken_or_a_note_says_why_not():
+    class Viewing(networks.SmallCNN):
+        def forward(self, x):
+            return super().forward(x.view(len(x), -1).view(x.shape))
+
+    def asked(model, memory_format):
+        return learner(model, natural(40), Recipe(epochs=1, memory_format=memory_format)).description
+
+    last, first = (asked(networks.SmallCNN(3, 4), name) for name in ("channels_last", "contiguous"))
+    assert (last["memory_format"], first["memory_format"]) == ("channels_last", "contiguous")
+    assert not any("memory_format" in note for found in (last, first) for note in found["notes"])
+    refused = asked(Viewing(3, 4), "channels_last")
+    assert refused["memory_format"] == "contiguous"
+    assert any("memory_format='channels_last' does not fit" in note for note in refused["notes"])
+    assert asked(networks.SmallCNN(3, 4), "auto")["evaluation_batch"] == 1024
+    with pytest.raises(SettingError, match="memory_format"):
+        Recipe(memory_format="nhwc")
 
 
 def test_parameters_of_five_dimensions_stay_as_they_are():
