@@ -118,6 +118,9 @@ class AuditedData(LabelDecisions):
         known, found = self._fingerprints(examples)
         if found != known:
             raise DataError(f"a data set with fingerprint {found}", f"the audited one, {known}", action)
+        if known is not None:
+            # The same rows: what was computed from them holds.
+            examples.kept = self._kept
         return examples
 
     def _fingerprints(self, examples: Examples) -> tuple[str | None, str | None]:

@@ -38,8 +38,9 @@ COLUMNS = (
 class Scored:
     """Fields of `dataaudit.Audit`, which says what each of them holds.
 
-    Beside these it keeps, for later questions: the data set (`_examples`), the trained model (`_model`) and the search
-    of neighbours as it was passed (`_search`). None of them is saved, nor is the evidence.
+    Beside these it keeps, for later questions: the data set (`_examples`), the trained model (`_model`), the search of
+    neighbours as it was passed (`_search`), and what was computed from the data set since (`_kept`): vectors of texts,
+    neighbours. None of them is saved, nor is the evidence.
     """
 
     columns: Mapping[str, FloatArray]
@@ -59,6 +60,7 @@ class Scored:
     _examples: Examples | None = field(default=None)
     _model: TrainedModel | None = field(default=None)
     _search: str | NeighbourSearch | None = field(default=None)
+    _kept: dict[Any, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of examples n."""

@@ -89,6 +89,8 @@ class Examples(ABC):
 
     def __init__(self, labels: IntArray, class_names: tuple[str, ...]) -> None:
         self.labels, self.class_names = labels, class_names
+        self.kept: dict[Any, Any] = {}
+        """What was computed from all rows, and later questions start from; not sent either."""
 
     @property
     def array(self) -> Any:
@@ -140,7 +142,8 @@ class Examples(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """State for another process, which reads rows and needs nothing else."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("origin", "identity", "decoded")}
+        left_here = ("origin", "identity", "decoded", "kept")
+        return {**{name: value for name, value in self.__dict__.items() if name not in left_here}, "kept": {}}
 
     def read(self, indices: IntArray) -> Any:
         """Inputs of the rows `indices` [b]: a NumPy array [b, ...], a DataFrame with b rows, or texts.

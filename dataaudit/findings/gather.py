@@ -68,10 +68,15 @@ def graph(
         known = known_graph(evidence, one)
         if known is not None and known.depth >= most and _in_one_unit(known, examples):
             return known
-    rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
-    from dataaudit.neighbours.compute import neighbour_graph
+    kept = {} if examples is None else examples.kept
+    found: Neighbours | None = kept.get(("graph", chosen))
+    if found is None or found.depth < most:
+        rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
+        from dataaudit.neighbours.compute import neighbour_graph
 
-    return neighbour_graph(NeighbourNeed(Space(chosen), depth), rows, {}, _resolved(search), seed, False)
+        found = neighbour_graph(NeighbourNeed(Space(chosen), depth), rows, {}, _resolved(search), seed, False)
+        kept["graph", chosen] = found
+    return found
 
 
 def report_search(table: pd.DataFrame, graph: Neighbours) -> pd.DataFrame:

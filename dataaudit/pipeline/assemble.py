@@ -61,6 +61,7 @@ def assemble(plan: Plan, evidence: Evidence) -> Audit:
         _examples=plan.subject.examples,
         _model=evidence.model,
         _search=plan.search,
+        _kept={} if plan.subject.examples is None else plan.subject.examples.kept,
     )
 
 

@@ -20,7 +20,8 @@ from dataaudit.errors import DataError, rows
 from dataaudit.representations import sparse
 from dataaudit.representations.columns import LevelledRows, Levels, levelled, share_a_scale
 from dataaudit.representations.keep import Keep
-from dataaudit.representations.words import DESCRIBED, word_rows
+from dataaudit.representations.learned import VECTORS, Learned, learned
+from dataaudit.representations.words import DESCRIBED, word_rows, words_of
 
 AS_THEY_ARE = "flattened, as they are"
 
@@ -40,9 +41,10 @@ def input_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows, dict[str, An
     DataError
         If a table has columns that are neither numbers nor categories, or arrays hold NaN or infinity.
     """
-    learned = _learned(examples)
-    if learned is not None:
-        return learned[0], {"inputs": learned[1], "features": learned[0].shape[1]}
+    found = _learned(examples)
+    if found is not None:
+        vectors = found.vectors(examples)
+        return vectors, {"inputs": found.note, "features": vectors.shape[1]}
     flat, table = _plain_rows(examples)
     if not table:
         return flat, {"inputs": AS_THEY_ARE, "features": flat.shape[1]}
@@ -69,18 +71,23 @@ def preparation_of(examples: Examples) -> Preparation | None:
     return Preparation.of(_table(examples)) if _kind(examples) == "table" else None
 
 
-def _learned(examples: Examples, audited: Examples | None = None) -> tuple[AnyArray, str] | None:
-    """Vectors by what was learned from the `audited` rows, and what they are; None for rows taken as they are."""
-    source = examples if audited is None else audited
-    kind = _kind(source)
-    if kind == "sparse":
-        return sparse.vectors(examples, audited), sparse.DESCRIBED
-    if kind == "texts":
-        return word_rows(examples, audited), DESCRIBED
-    if kind is None:
+def _learned(examples: Examples) -> Learned | None:
+    """What is learned from rows, once; None for those that are taken as they are."""
+    kind = None if VECTORS in examples.kept else _kind(examples)
+    if kind is None and VECTORS not in examples.kept:
         return None
-    steps = Preparation.of(_table(source))
-    return steps.rows(_table(examples)), steps.note
+    return learned(examples, lambda: _learn(examples, kind))
+
+
+def _learn(examples: Examples, kind: str | None) -> Learned:
+    if kind == "sparse":
+        axes = sparse.axes_of(examples)
+        return Learned(examples, lambda others: sparse.vectors(others, axes), sparse.DESCRIBED)
+    if kind == "texts":
+        words = words_of(examples)
+        return Learned(examples, lambda others: word_rows(others, words), DESCRIBED)
+    steps = Preparation.of(_table(examples))
+    return Learned(examples, lambda others: steps.rows(_table(others)), steps.note)
 
 
 def level_rows(examples: Examples) -> tuple[AnyArray | ChunkedRows | LevelledRows, dict[str, Any]]:
@@ -138,11 +145,9 @@ def place_rows_beside(examples: Examples, audited: Examples) -> tuple[Any, Any]:
 
     That is the audited ones' own, see `place_rows`: columns get the scales, and texts the terms, that those have.
     """
-    if _kind(audited) is not None:
-        learned = _learned(examples, audited), _learned(audited)
-        assert learned[0] is not None
-        assert learned[1] is not None
-        return learned[0][0], learned[1][0]
+    found = _learned(audited)
+    if found is not None:
+        return found.of(examples), found.vectors(audited)
     given, table = _plain_rows(audited)
     flat, _ = _plain_rows(examples)
     if table:

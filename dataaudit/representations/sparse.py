@@ -26,14 +26,17 @@ def is_wide(examples: Examples) -> bool:
     return first is not None and first.shape[1] > DIMENSIONS
 
 
-def vectors(examples: Examples, audited: Examples | None = None) -> AnyArray:
-    """Sparse rows as vectors float32 [n, d], in the dimensions of `audited` (the same examples if None)."""
+def axes_of(examples: Examples) -> AnyArray:
+    """Dimensions of sparse rows, float32 [columns, d], learned from some of them."""
     from sklearn.utils.extmath import randomized_svd
 
-    source = examples if audited is None else audited
-    chosen = np.sort(np.random.default_rng(0).permutation(len(source))[:SAMPLE])
-    known = source.read_sparse(chosen).astype(np.float32)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(examples))[:SAMPLE])
+    known = examples.read_sparse(chosen).astype(np.float32)
     size = min(DIMENSIONS, max(16, AXES // known.shape[1]), *known.shape)
-    axes = randomized_svd(known, size, n_iter=2, random_state=0)[2].T
+    return np.asarray(randomized_svd(known, size, n_iter=2, random_state=0)[2].T)
+
+
+def vectors(examples: Examples, axes: AnyArray) -> AnyArray:
+    """Sparse rows as vectors float32 [n, d] in the dimensions `axes`."""
     every = examples.read_sparse(np.arange(len(examples), dtype=np.int64)).astype(np.float32)
     return np.ascontiguousarray(every @ axes, np.float32)

@@ -94,17 +94,17 @@ class WordVectors:
         return sparse.hstack([terms.weighted(texts) for terms in self._terms], format="csr")
 
 
-def word_rows(
-    examples: Examples, audited: Examples | None = None, sample: int = SAMPLE, block: int | None = None
-) -> AnyArray:
-    """Texts as vectors float32 [n, d], in terms that `audited` (the same examples if None) have.
+def words_of(examples: Examples, sample: int = SAMPLE, block: int | None = None) -> WordVectors:
+    """Terms and dimensions of texts, learned from `sample` of them.
 
-    Memory: 4 d bytes a text, the counts of `sample` texts, and 2 x TERMS x d numbers at most.
+    Memory: the counts of these, and 2 x TERMS x d numbers at most.
     """
-    source = examples if audited is None else audited
-    n = len(source)
-    chosen = np.sort(np.random.default_rng(0).permutation(n)[:sample])
-    vectors = WordVectors([text for part in _parts(source, chosen, block) for text in part])
+    chosen = np.sort(np.random.default_rng(0).permutation(len(examples))[:sample])
+    return WordVectors([text for part in _parts(examples, chosen, block) for text in part])
+
+
+def word_rows(examples: Examples, vectors: WordVectors, block: int | None = None) -> AnyArray:
+    """Texts as vectors float32 [n, d], in terms that were learned; 4 d bytes a text."""
     everything = np.arange(len(examples), dtype=np.int64)
     return np.concatenate([vectors.of(part) for part in _parts(examples, everything, block)])
 

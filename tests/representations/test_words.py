@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 import dataaudit
 from dataaudit.data import as_examples
 from dataaudit.representations.input import InputRows, input_rows, place_rows_beside
-from dataaudit.representations.words import KINDS, WordVectors, word_rows
+from dataaudit.representations.words import KINDS, WordVectors, word_rows, words_of
 
 TOPICS = {
     "sport": ["match", "goal", "team", "coach", "league", "score"],
@@ -70,9 +70,10 @@ def test_any_texts_have_finite_vectors(texts):
 def test_blocks_and_samples_change_nothing_but_what_is_learned():
     texts, topics = corpus(200)
     examples = as_examples((texts, topics))
-    whole = word_rows(examples)
-    assert (word_rows(examples, block=7) == whole).all()
-    some = word_rows(examples, sample=50, block=7)
+    words = words_of(examples)
+    whole = word_rows(examples, words)
+    assert (word_rows(examples, words_of(examples, block=7), block=7) == whole).all()
+    some = word_rows(examples, words_of(examples, sample=50), block=7)
     assert some.shape[0] == 200
     assert some.shape[1] <= 50
 
