@@ -10,6 +10,7 @@ import numpy as np
 from dataaudit.common.types import IntArray
 from dataaudit.data.kinds import is_table
 from dataaudit.data.texts import inputs_are_texts
+from dataaudit.embedding.embedded import are_vectors
 from dataaudit.findings import gather
 from dataaudit.findings.alike import affordable, nearest_of_classes
 from dataaudit.representations import sparse
@@ -60,6 +61,8 @@ def _rows(audit: Findings, examples: Examples) -> tuple[Any, str]:
     has_columns = np.ndim(first) <= 2 and not inputs_are_texts(examples)
     if audit.vectors is not None:
         return audit.vectors, "by their vectors"
+    if audit.settings.get("embedding") is not None and not are_vectors(examples):
+        return None, "their vectors are not saved with the audit"
     if small and model is not None and model.readable and model.at_hand and not has_columns:
         return gather.hidden_rows(model, audit.labels, audit._seed()), "by the last layer of the model"
     if not small and (is_table(first) or inputs_are_texts(examples) or sparse.is_wide(examples)):
