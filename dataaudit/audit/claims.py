@@ -98,6 +98,8 @@ def _settings(value: Any, n: int, claims: Claims) -> dict[str, Any]:
         several = name in ("inputs", "resize", "unlabelled") and isinstance(value, list)
         for column in value if several else [value]:
             claims.kind(name, column, str, int)
+    for name, value in claims.entries("reading", settings.get("reading", {})).items():
+        claims.kind(name, value, str, int)
     if REVIEW in settings:
         _review(settings[REVIEW], n, claims)
     dropped = _left_out("dropped_rows", settings, n, claims)

@@ -170,9 +170,9 @@ class LabelDecisions(Scored):
         -------
         DataFrame
             row (of the data set) and its own name for it, given and suggested label, every score, explanation (in
-            words), probability (of being wrong) and reason: the explanation in few characters, such as "97% near
-            differ" (neighbours with another label), "learned 0/12" (epochs) and "held out 0.02" (probability of the
-            given label). First and last stands what a narrow screen still shows.
+            words), probability (of being wrong) and reason: the explanation in few characters, such as "97%
+            differ" (neighbours with another label), "learned 0/12" (epochs) and "held 0.02" (probability of the given
+            label to models that had not seen it). First and last stands what a narrow screen still shows.
             Its ``attrs`` hold the expected precision and recall: a recall far below 1 says that more
             labels are expected to be wrong than any can be named by default.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,23 @@ def check_there(data: str) -> None:
 
 def open_audited(audit: Audit, given: Mapping[str, Any]) -> Examples:
     """Examples of the data set that was audited, with the columns that the audit remembers where none are named."""
-    known = {name: value for name, value in audit.settings.get("data", {}).items() if given.get(name) is None}
     lenient = "drop" if audit.settings.get("dropped_rows") else "raise"
-    read = {"on_bad_rows": lenient, "embed": audit.settings.get("embedding")}
-    return open_examples({**given, **known, **read, "exclude": given["exclude"]})
+    read = {"on_bad_rows": lenient, "embed": audit.settings.get("embedding"), "exclude": given["exclude"]}
+    return open_examples({**as_audited(audit, given), **read})
+
+
+def as_audited(audit: Audit, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options `given`, and where they are left out, those by which the audited data set was read."""
+    known = {**audit.settings.get("data", {}), **audit.settings.get("reading", {})}
+    return {**given, **{name: value for name, value in known.items() if given.get(name) is None}}
+
+
+def with_reading(audit: Audit, given: Mapping[str, Any]) -> Audit:
+    """An audit that remembers, for commands that read its data set again, how the file is read and images resized."""
+    from dataaudit.data.files import READING
+
+    reading = {name: given[name] for name in (*READING, "size") if given[name] is not None}
+    return replace(audit, settings={**audit.settings, "reading": reading}) if reading else audit
 
 
 def open_examples(given: Mapping[str, Any]) -> Examples:
@@ -49,5 +63,5 @@ def open_examples(given: Mapping[str, Any]) -> Examples:
         unlabelled=given.get("unlabelled"),
         lenient=given["on_bad_rows"] == "drop",
         raw=given.get("embed") is not None,
-        table=TableFormat(given["format"], given["delimiter"], given["encoding"]),
+        table=TableFormat(given["format"], given["delimiter"], given["encoding"], given["missing"]),
     )

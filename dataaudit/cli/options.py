@@ -91,6 +91,13 @@ Format = Annotated[
 ]
 Delimiter = Annotated[str | None, typer.Option(help="What separates the columns of a table of text, such as ; or tab.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a table of text; by default UTF-8.")]
+Missing = Annotated[
+    str | None,
+    typer.Option(
+        help="Words in a table of text that mean that a value is missing, separated by commas; '' for empty cells "
+        "alone. By default pandas' words, such as NA, null and None."
+    ),
+]
 OnBadRows = Annotated[str, typer.Option(help="What becomes of rows that cannot be used: raise an error, or drop them.")]
 Unlabelled = Annotated[
     list[str] | None,

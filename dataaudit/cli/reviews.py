@@ -81,7 +81,7 @@ def write_like(audit: Audit, examples: Examples, applied: Applied, out: Path, gi
         numbers = {name: number for number, name in enumerate(audit.class_names)}
         # Labels are spelled as some row does.
         carriers = {row: int(audit.rows[np.argmax(audit.labels == numbers[name])]) for row, name in labels.items()}
-        reading = TableFormat(given["format"], given["delimiter"], given["encoding"])
+        reading = TableFormat(given["format"], given["delimiter"], given["encoding"], given["missing"])
         rewrite_table(source, out, reading, str(examples.label_column), removed, carriers, applied.dataset)
     elif is_image_folder(given["data"]):
         rewrite_images(source, out, _places(examples, removed, labels))

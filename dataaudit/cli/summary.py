@@ -52,7 +52,8 @@ def show(audit: Audit, out: Path, top: int, output: Output, context: typer.Conte
             for row in suspects.to_dict("records")
         ],
     )
-    if audit.label_errors is not None:
+    # That it is not known is among the notes.
+    if audit.label_errors is not None and audit.label_errors.known:
         output.line(f"\n{str(audit.noise_rate()).splitlines()[0]}")
     if str(audit.agreement):
         output.line(f"Labels that the model agrees with: {audit.agreement}")

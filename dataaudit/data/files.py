@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,11 +12,13 @@ import pandas as pd
 from dataaudit.common import checks
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples
-from dataaudit.data.formats import TableFormat, read_table
+from dataaudit.data.formats import TableFormat, read_table, words_for_missing
 from dataaudit.data.images import probed_rows
 from dataaudit.errors import DataError, RowError, SettingError, require
 
 IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+READING = ("format", "delimiter", "encoding", "missing")
+"""What says how the file of a table is read."""
 HUB = "hf:"
 """Before the name of a data set that `datasets.load_dataset` finds, on the Hugging Face hub or in a folder."""
 
@@ -46,19 +48,18 @@ def open_data(
     """
     options: dict[str, Any] = {"label": label, "inputs": inputs, "key": key, "exclude": exclude, "lenient": lenient}
     options["unlabelled"] = None if unlabelled is None else _as_stored(unlabelled)
-    unread = {name: None if table is None else getattr(table, name) for name in ("format", "delimiter", "encoding")}
+    unread = {name: None if table is None else getattr(table, name) for name in READING}
     if isinstance(source, str) and source.startswith(HUB):
         _refuse(source, **unread)
         return as_examples(_of_hub(source.removeprefix(HUB), split), **options, resize=size)
     if not isinstance(source, (str, Path)):
         _refuse("standard input", split=split, size=size)
-        return as_examples(read_table(source, table or TableFormat()), **options)
+        return _of_table(source, table or TableFormat(), options)
     path = Path(source)
     checks.exists(path)
     if path.is_file():
         _refuse(path, split=split, size=size)
-        frame = read_table(path, table or TableFormat())
-        return as_examples(frame, **options)
+        return _of_table(path, table or TableFormat(), options)
     _refuse(path, **unread)
     if not is_image_folder(path):
         return as_examples(_saved(path), split=split, **options, resize=size)
@@ -66,6 +67,22 @@ def open_data(
     other_label, other_inputs = (None if label == "label" else label), (None if inputs == ["image"] else inputs)
     _refuse(path, split=split, label=other_label, inputs=other_inputs, key=key, exclude=exclude)
     return _image_folder(path, size, lenient, raw, options["unlabelled"])
+
+
+def _of_table(source: Path | BinaryIO, reading: TableFormat, options: Mapping[str, Any]) -> Examples:
+    """Examples of a table; a note tells of words in it that were taken for missing values."""
+    frame = read_table(source, reading)
+    examples = as_examples(frame, **options)
+    used = [str(examples.label_column), *map(str, examples.columns)]
+    for name, counts in words_for_missing(source, reading, frame).items():
+        if name in used:
+            said = ", ".join(f"{word!r} ({count})" for word, count in counts.items())
+            what = "labels" if name == used[0] else f"values of {name!r}"
+            examples.notes = [
+                *examples.notes,
+                f"{what} that count as missing: {said}; missing='' takes words as they are, missing='NA' only NA",
+            ]
+    return examples
 
 
 def is_image_folder(source: str | Path) -> bool:

@@ -37,11 +37,24 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class TableFormat:
-    """How the file of a table is read: its format, delimiter and encoding; None for what its name or content says."""
+    """How the file of a table is read: its format, delimiter and encoding; None for what its name or content says.
+
+    `missing` holds the words that stand for a value that is missing, separated by commas, beside empty cells: "" for
+    none, None for those that pandas knows, such as NA, null and None.
+    """
 
     format: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    missing: str | None = None
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Arguments of `pandas.read_csv` for missing values."""
+        if self.missing is None:
+            return {}
+        named = [word.strip() for word in self.missing.split(",")]
+        return {"keep_default_na": False, "na_values": list(dict.fromkeys(["", *named]))}
 
     def check(self) -> None:
         """Raise `SettingError` unless each is allowed, and goes with the others."""
@@ -111,7 +124,11 @@ def format_of(source: Path | BinaryIO) -> str:
 def _check_applies(reading: TableFormat, kind: str, name: str) -> None:
     odd = [
         option
-        for option, kinds in (("delimiter", ("csv", "tsv")), ("encoding", ("csv", "tsv", "jsonl")))
+        for option, kinds in (
+            ("delimiter", ("csv", "tsv")),
+            ("encoding", ("csv", "tsv", "jsonl")),
+            ("missing", ("csv", "tsv")),
+        )
         if getattr(reading, option) is not None and kind not in kinds
     ]
     if odd:
@@ -173,7 +190,8 @@ def _delimited(source: Path | BinaryIO, reading: TableFormat, usual: str, name: 
     if twice:
         raise DataError(f"several columns called {listed(twice)} in {name}", "a name for each column", "rename them")
     with _opened(source) as file:
-        frame = pd.read_csv(file, sep=delimiter, encoding=reading.encoding or "utf-8", low_memory=False)
+        encoding = reading.encoding or "utf-8"
+        frame: pd.DataFrame = pd.read_csv(file, sep=delimiter, encoding=encoding, low_memory=False, **reading.words)
     if frame.shape[1] == 1 and reading.delimiter is None:
         other = [sign for sign in (";", "\t", ",", "|") if sign in head[0]]
         if other:
@@ -184,6 +202,28 @@ def _delimited(source: Path | BinaryIO, reading: TableFormat, usual: str, name: 
             )
     frame.index = _lines(source, reading, delimiter, len(frame), name)
     return frame
+
+
+def words_for_missing(source: Path | BinaryIO, reading: TableFormat, frame: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Words of a table of text that were taken for missing values, and how often, by column; of columns of texts.
+
+    `frame` is what `read_table` gave. None are told where the reading itself says which they are.
+    """
+    kind = reading.format or format_of(source)
+    gaps = [name for name in frame if frame[name].isna().any() and not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    if kind not in DELIMITERS or reading.missing is not None or not gaps:
+        return {}
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "encoding": reading.encoding or "utf-8"}
+    delimiter = SPELLED.get(reading.delimiter or "", reading.delimiter) or DELIMITERS[kind]
+    with _opened(source) as file:
+        spelled = pd.read_csv(file, sep=delimiter, usecols=gaps, **options)
+    found = {}
+    for name in gaps:
+        words = spelled[name][frame[name].isna().to_numpy()]
+        counts = words[words != ""].value_counts()
+        if len(counts):
+            found[str(name)] = {str(word): int(count) for word, count in counts.items()}
+    return found
 
 
 def _lines(source: Path | BinaryIO, reading: TableFormat, delimiter: str, rows: int, name: str) -> pd.Index:

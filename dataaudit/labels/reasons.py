@@ -41,7 +41,7 @@ def short_reasons(
 ) -> list[str]:
     """What `reasons` says in few characters, for a column of a table that fits a terminal.
 
-    "97% near differ, learned 0/12, held out 0.02": the share of the neighbours that carry another label than the given
+    "97% differ, learned 0/12, held 0.02": the share of the neighbours that carry another label than the given
     one, in how many epochs this was learned, and its probability to models that were not trained on the example.
     """
     heldout = columns.get("heldout_confidence")
@@ -49,11 +49,11 @@ def short_reasons(
     for row in chosen.tolist():
         parts = []
         if errors.vote is not None:
-            parts.append(f"{1 - errors.vote.same[row] / errors.vote.depth:.0%} near differ")
+            parts.append(f"{1 - errors.vote.same[row] / errors.vote.depth:.0%} differ")
         if dynamics is not None:
             parts.append(f"learned {int(dynamics.correct[row])}/{int(dynamics.seen[row])}")
         if heldout is not None and np.isfinite(heldout[row]):
-            parts.append(f"held out {heldout[row]:.2f}")
+            parts.append(f"held {heldout[row]:.2f}")
         short.append(", ".join(parts) or "scores alone")
     return short
 

@@ -31,13 +31,15 @@ def check_rows(table: pd.DataFrame, rows: IntArray, given: AnyArray, labelled: B
     if (other := ~np.isin(number, rows)).any():
         raise DataError(f"decisions about {named(number[other])}", "rows that were audited, see audit.rows", ACTION)
     positions = np.searchsorted(rows, number)
-    parts = (table["unit"] != "").to_numpy() | ~labelled[positions]
-    if parts.any():
+    unit = table["unit"].to_numpy()
+    if (parts := unit != "").any():
         raise DataError(
-            f"decisions about {named(number[parts])} that are not about the label of a row",
-            "an empty unit, and rows whose label is known",
-            ACTION,
+            f"the unit {unit[np.argmax(parts)]!r} in decisions about {named(number[parts])}",
+            "an empty unit: every row of this audit has one label, and a decision is about that",
+            "leave it blank where the whole row is meant, and leave out decisions about a part of one",
         )
+    if (other := ~labelled[positions]).any():
+        raise DataError(f"decisions about {named(number[other])} without a label", "rows whose label is known", ACTION)
     said, own = table["given"].to_numpy(), given[positions]
     other = (said != "") & (said != own)
     if other.any():

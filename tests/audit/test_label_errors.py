@@ -305,17 +305,17 @@ def test_reasons_are_told_in_words(noisy, trained):
         probability = trained.columns["heldout_confidence"][row]
         assert heldout == f"held-out models give {given!r} a probability of {probability:.2f}"
         own = int((labels[near] == labels[row]).sum())
-        assert flagged["reason"][row] == f"{100 - own}% near differ, learned {epochs}/4, held out {probability:.2f}"
+        assert flagged["reason"][row] == f"{100 - own}% differ, learned {epochs}/4, held {probability:.2f}"
 
 
-def test_a_narrow_terminal_shows_probability_and_reason(trained):
+@pytest.mark.parametrize("length", [3, 16])
+def test_a_narrow_terminal_shows_probability_and_reason(trained, length):
+    named = replace(trained, class_names=tuple(name.ljust(length, "_") for name in trained.class_names))
     with pd.option_context("display.width", 80, "display.max_columns", 0):
-        lines = str(trained.mislabeled(count=5)).splitlines()
+        lines = str(named.mislabeled(count=5)).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].split() == ["row", "given", "...", "probability", "reason"]
-    assert all(
-        re.search(r" [01]\.\d+ +\d+% near differ, learned \d/4, held out \d\.\d\d$", line) for line in lines[1:6]
-    )
+    assert all(re.search(r" [01]\.\d+ +\d+% differ, learned \d/4, held \d\.\d\d$", line) for line in lines[1:6])
 
 
 def test_reasons_follow_what_there_is(trained):

@@ -165,7 +165,10 @@ def test_a_data_set_becomes_what_was_decided(table, audit, words):
         ({"key": "/etc/passwd"}, r"the key '/etc/passwd' of row .*as the data set calls it"),
         ({"key": ["a", "b"]}, "the key .* of row"),
         ({"given": "ant"}, "other labels than the audited ones|dog"),
-        ({"unit": "word 3"}, "not about the label of a row"),
+        (
+            {"unit": "word 3"},
+            "the unit 'word 3' in decisions about row .*; expected an empty unit: .*; leave it blank",
+        ),
         ({"chance": 0.5}, "chance 0.5 of row"),
         ({"place": 7}, "without place 2"),
         ({"decision": "relabel", "label": "emu"}, "'emu' of row"),

@@ -103,6 +103,7 @@ def test_images_that_do_not_decode_are_dropped_on_request(tmp_path):
         (["{folder}/t.csv", "--on-bad-rows", "ignore"], "--on-bad-rows drop"),
         (["{folder}/t.csv", "--exclude", "size"], "at least one input column"),
         (["hf:{folder}/t.csv", "--encoding", "utf-8"], "drop --encoding"),
+        (["{folder}/t.csv", "--format", "jsonl", "--missing", "NA"], "drop --missing"),
     ],
 )
 def test_options_that_do_not_apply_are_named(frame, tmp_path, arguments, words):
@@ -112,3 +113,21 @@ def test_options_that_do_not_apply_are_named(frame, tmp_path, arguments, words):
     assert done.exit_code == 2, done.output
     assert words in done.output
     assert "Traceback" not in done.output
+
+
+def test_words_for_missing_values_are_counted_and_can_be_classes(frame, tmp_path):
+    frame = frame.assign(kind=np.where(frame["kind"] == "bee", "None", frame["kind"]), colour=["NA", *["red"] * 59])
+    frame.loc[40:, "kind"] = "cat"
+    frame.to_csv(tmp_path / "t.csv", index=False, sep=";")
+    options = ("--label", "kind", "--delimiter", ";")
+    done = quick(tmp_path / "t.csv", tmp_path / "r", *options)
+    assert done.exit_code == 0, done.output
+    assert "labels that count as missing: 'None' (20); --missing '' takes words as they are" in done.output
+    assert "values of 'colour' that count as missing: 'NA' (1)" in done.output
+    done = quick(tmp_path / "t.csv", tmp_path / "r", *options, "--missing", "NA")
+    assert done.exit_code == 0, done.output
+    assert "count as missing" not in done.output
+    assert Audit.load(tmp_path / "r/audit").class_names == ("None", "ant", "cat")
+    # How the file is read is remembered.
+    done = call("review", tmp_path / "r", "--data", tmp_path / "t.csv", "--out", tmp_path / "q")
+    assert done.exit_code == 0, done.output

@@ -9,7 +9,7 @@ import typer
 
 from dataaudit.cli import options
 from dataaudit.cli.base import app, explained
-from dataaudit.cli.data import check_there, open_audited
+from dataaudit.cli.data import as_audited, check_there, open_audited
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import as_csv, audit_in
 from dataaudit.cli.reviews import Resolve, check_named, check_new, merged, show_agreement, write_like
@@ -33,6 +33,7 @@ def apply(
     format: options.Format = None,
     delimiter: options.Delimiter = None,
     encoding: options.Encoding = None,
+    missing: options.Missing = None,
     safe_cells: options.SafeCells = True,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -55,7 +56,7 @@ def apply(
         said = merged(decisions, resolve)
         examples = open_audited(audit, given)
         applied = audit.apply(said, examples)
-        write_like(audit, examples, applied, out, given)
+        write_like(audit, examples, applied, out, as_audited(audit, given))
         folders.put(log, as_csv(applied.log, safe_cells))
         left = audit.reviewed(said).remaining(until) if audit.label_errors is not None else None
     counts = applied.log["decision"].value_counts()

@@ -35,6 +35,7 @@ def report(
     format: options.Format = None,
     delimiter: options.Delimiter = None,
     encoding: options.Encoding = None,
+    missing: options.Missing = None,
     quiet: options.Quiet = False,
     log_level: options.LogLevel = "warning",
     config: options.Config = None,

@@ -9,7 +9,7 @@ import typer
 
 from dataaudit.cli import options
 from dataaudit.cli.base import INTERRUPTED, app, explained
-from dataaudit.cli.data import check_there, open_examples
+from dataaudit.cli.data import check_there, open_examples, with_reading
 from dataaudit.cli.models import NONE, for_texts, model_for
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import check_out, write
@@ -42,6 +42,7 @@ def score(
     format: options.Format = None,
     delimiter: options.Delimiter = None,
     encoding: options.Encoding = None,
+    missing: options.Missing = None,
     unlabelled: options.Unlabelled = None,
     on_bad_rows: options.OnBadRows = "raise",
     model: Annotated[
@@ -100,11 +101,11 @@ def score(
                 chosen, examples = model_for(model, examples, on_bad_rows == "drop")
         try:
             with for_texts(examples, model):
-                audit = _scored(chosen, examples, given)
+                audit = with_reading(_scored(chosen, examples, given), given)
         except Interrupted as stopped:
             if not stopped.epochs and not stopped.runs:
                 raise
-            write(stopped.audit(), out, top, safe_cells, complete=False)
+            write(with_reading(stopped.audit(), given), out, top, safe_cells, complete=False)
             complete = f"{stopped.epochs} complete epochs" + (f" and {stopped.runs} runs" if stopped.runs else "")
             typer.echo(f"interrupted: the {complete} are kept in {out.resolve()}", err=True)
             raise typer.Exit(INTERRUPTED) from stopped
