@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dataaudit.common.spelling import escaped, has_surrogates
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.columns import listed
 from dataaudit.data.containers import as_hugging_face, is_columns, is_pairs, is_records, unzipped
@@ -72,8 +73,13 @@ def _plain(values: Any) -> Any:
     if isinstance(values, np.ma.MaskedArray):
         values = unmasked(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "OUST":
-        return [None if value is None or value != value else value for value in values.tolist()]
-    return list(values) if isinstance(values, (tuple, range)) else values
+        return [None if value is None or value != value else _encodable(value) for value in values.tolist()]
+    return [_encodable(value) for value in values] if isinstance(values, (list, tuple, range)) else values
+
+
+def _encodable(value: Any) -> Any:
+    """A value of which Arrow makes UTF-8: texts with lone surrogates are escaped, as names of classes and rows are."""
+    return escaped(value) if isinstance(value, str) and has_surrogates(value) else value
 
 
 def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
@@ -82,6 +88,8 @@ def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
         if isinstance(plain[name].dtype, pd.CategoricalDtype):
             # Hugging Face has no type for the dictionaries that Arrow would make of them.
             plain[name] = plain[name].astype(object)
+        if plain[name].dtype == object:
+            plain[name] = pd.Series([_encodable(value) for value in plain[name]], plain.index, object)
     return datasets.Dataset.from_pandas(plain, preserve_index=False)
 
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from dataaudit.common import checks
+from dataaudit.common.spelling import escaped, has_surrogates
 from dataaudit.data import as_examples
 from dataaudit.data.examples import Examples
 from dataaudit.data.formats import TableFormat, read_table, words_for_missing
@@ -137,6 +138,7 @@ def image_files(path: Path) -> tuple[list[Path], list[int] | None, list[str]]:
     classes = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     images = [(file, number) for number, folder in enumerate(classes) for file in _images(folder.rglob("*"))]
     if images:
+        _check_spelled([file for file, _ in images], path)
         return [file for file, _ in images], [number for _, number in images], [folder.name for folder in classes]
     loose = _images(path.iterdir())
     if not loose:
@@ -145,7 +147,19 @@ def image_files(path: Path) -> tuple[list[Path], list[int] | None, list[str]]:
             "one folder of images for each class, or a folder that Dataset.save_to_disk wrote",
             "check the path",
         )
+    _check_spelled(loose, path)
     return loose, None, []
+
+
+def _check_spelled(files: list[Path], folder: Path) -> None:
+    """Raise a `DataError` unless names are UTF-8, which tables of them are made of."""
+    wrong = [file for file in files if has_surrogates(str(file))]
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} images whose names are no UTF-8, such as {escaped(str(wrong[0].relative_to(folder)))}",
+            "names of files and folders in UTF-8",
+            "rename them, for example with convmv",
+        )
 
 
 def _images(files: Iterable[Path]) -> list[Path]:

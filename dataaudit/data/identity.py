@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dataaudit.common.spelling import escaped, has_surrogates
 from dataaudit.common.types import IntArray
 from dataaudit.data.columns import listed
 from dataaudit.errors import DataError, rows
@@ -38,7 +39,7 @@ def identity_of(index: pd.Index, what: str = "an index", action: str = "drop it:
         return None
     several = isinstance(index, pd.MultiIndex)
     unnamed = [f"level_{level}" for level in range(index.nlevels)] if several else [UNNAMED]
-    names = [own if name is None else str(name) for name, own in zip(index.names, unnamed, strict=True)]
+    names = [own if name is None else escaped(str(name)) for name, own in zip(index.names, unnamed, strict=True)]
     if len(set(names)) < len(names):
         raise DataError(f"{what} with levels {listed(names)}", "a name of its own for each level", "rename them")
     missing = np.logical_or.reduce([index.get_level_values(level).isna() for level in range(index.nlevels)])
@@ -54,7 +55,20 @@ def identity_of(index: pd.Index, what: str = "an index", action: str = "drop it:
             raise DataError(
                 f"{what} of {kinds}", "numbers, texts, dates, or a mixture of numbers and texts", "turn it into texts"
             )
+    index = _as_files_take(index)
     return index.set_names(names) if list(index.names) != names else index
+
+
+def _as_files_take(index: pd.Index) -> pd.Index:
+    """The index, texts with lone surrogates as `escaped`; most have none, and are not copied."""
+    if isinstance(index, pd.MultiIndex):
+        levels: list[Any] = [_as_files_take(level) for level in index.levels]
+        same = all(one is other for one, other in zip(levels, index.levels, strict=True))
+        return index if same else index.set_levels(levels, verify_integrity=False)
+    if index.dtype != object or not any(isinstance(name, str) and has_surrogates(name) for name in index):
+        return index
+    names = [escaped(name) if isinstance(name, str) else name for name in index]
+    return pd.Index(names, dtype=object, name=index.name)
 
 
 def _is_mixed(level: pd.Index) -> bool:

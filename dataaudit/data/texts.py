@@ -61,9 +61,28 @@ def is_pair_of_texts(frame: Any) -> bool:
 
 
 def joined(frame: Any) -> AnyArray:
-    """Pairs of texts as one text each, object [b]."""
-    pairs = zip(*(as_texts(frame.iloc[:, side]) for side in (0, 1)), strict=True)
-    return as_texts(["\n".join(part for part in pair if isinstance(part, str)) for pair in pairs])
+    """Texts of all columns as one text a row, a line each, object [b]; missing ones are left out."""
+    parts = zip(*(as_texts(frame.iloc[:, side]) for side in range(frame.shape[1])), strict=True)
+    return as_texts(["\n".join(part for part in texts if isinstance(part, str)) for texts in parts])
+
+
+def joined_texts(frame: Any, reader: str) -> AnyArray:
+    """As `joined`; a `DataError` if a column holds other values than texts, of which `reader` takes one a row."""
+    others = [
+        name
+        for side, name in enumerate(frame)
+        if any(text is not None and not isinstance(text, str) for text in as_texts(frame.iloc[:, side]))
+    ]
+    if others:
+        raise DataError(
+            f"column {others[0]!r}, which holds no texts, for a {reader}, which takes one text a row",
+            "columns of texts, which are joined",
+            [
+                "name those of texts with inputs=",
+                "start the pipeline with a ColumnTransformer that has a step for each column",
+            ],
+        )
+    return joined(frame)
 
 
 def unusable(texts: AnyArray) -> BoolArray:

@@ -17,7 +17,7 @@ from dataaudit.embedding.base import Encoder
 from dataaudit.embedding.pictures import Kind
 from dataaudit.embedding.towers import has_towers, projected
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.tokens import Ragged, check_lengths, length_limit, tokenised
+from dataaudit.learners.tokens import Ragged, check_lengths, check_tokenizer, length_limit, tokenised
 
 TOWER = "tower"
 """Pooling of a model whose tower of texts gives a vector itself."""
@@ -125,29 +125,5 @@ def _check(module: Any, tokenizer: Any) -> None:
         raise ModelError(f"texts for a {name}", "CLIP, or a sentence model", "pass another model for texts")
     if module.main_input_name != "input_ids" or getattr(module.config, "is_encoder_decoder", False):
         raise ModelError(f"a {name}", "an encoder of texts", "pass another model, or model.get_encoder()")
-    if tokenizer is None:
-        raise ModelError(
-            f"a {name} without a tokenizer",
-            "the tokenizer that belongs to it",
-            "pass processor=AutoTokenizer.from_pretrained(...)",
-        )
-    if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
-        raise ModelError(
-            f"processor= of type {type(tokenizer).__name__} for texts",
-            "a transformers tokenizer",
-            "pass processor=AutoTokenizer.from_pretrained(...)",
-        )
-    if tokenizer.pad_token_id is None:
-        raise ModelError(
-            "a tokenizer without a padding token",
-            "one that fills texts of different lengths up",
-            "set tokenizer.pad_token = tokenizer.eos_token",
-        )
     known = getattr(module, "text_model", module).get_input_embeddings().num_embeddings
-    words = len(tokenizer)
-    if words > known:
-        raise ModelError(
-            f"a tokenizer of {words} tokens for a {name} of {known}",
-            "a vector for each token",
-            "pass the tokenizer that belongs to the model",
-        )
+    check_tokenizer(tokenizer, tokenizer, name, known)

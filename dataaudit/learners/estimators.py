@@ -108,6 +108,23 @@ def kind_taken(step: Any) -> str:
     return "numbers" if own else "texts"
 
 
+def takes_one_text(step: Any) -> bool:
+    """True if a first step takes one text a row, as scikit-learn's vectorisers do, and no columns, by its own tags.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> [takes_one_text(step) for step in (TfidfVectorizer(), OneHotEncoder())]
+    [True, False]
+    """
+    inner = inner_steps(step)
+    if inner:
+        return all(takes_one_text(part) for part in inner)
+    known = tags_of(step)
+    return known is not None and bool(known.input_tags.string) and not known.input_tags.two_d_array
+
+
 PREPROCESSOR = "start the pipeline with dataaudit.preprocessor(...), which encodes categories and fills gaps"
 REMEDIES = {
     "unknown categories": "pass OneHotEncoder(handle_unknown='ignore'), for a class or a fold may lack a category, or "

@@ -13,10 +13,12 @@ from sklearn.pipeline import Pipeline
 
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
+from dataaudit.data.columns import listed
 from dataaudit.data.examples import Examples
+from dataaudit.data.inspection import one_read
 from dataaudit.data.kinds import is_table
 from dataaudit.data.tables import as_numbers
-from dataaudit.data.texts import is_text, refuse_texts
+from dataaudit.data.texts import is_text, joined_texts, refuse_texts
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.base import Fitted, Learner, Recording, Watch
 from dataaudit.learners.boosting import boosting_of
@@ -32,6 +34,7 @@ from dataaudit.learners.estimators import (
     seeded,
     solver_rounds,
     takes_missing,
+    takes_one_text,
     takes_sparse,
     training_kind,
 )
@@ -81,6 +84,7 @@ class SklearnLearner(Learner):
             self._first = first_step(model)
             self._takes = kind_taken(self._first)
             self._sparse = takes_sparse(self._first)
+            self._joins = takes_one_text(self._first)
         self.staged = self._boosting is not None
         self.recipe = of_length(PLAIN, recipe)
         by_batches = replace(self.recipe, epochs=PLAIN.epochs, batch_size=PLAIN.batch_size) == PLAIN
@@ -132,8 +136,15 @@ class SklearnLearner(Learner):
             "device": "cpu",
             "precision": "as the estimator computes",
             "engine": type(self._last).__module__.split(".")[0].replace("sklearn", "scikit-learn"),
-            "notes": [notes[self._kind]],
+            "notes": [notes[self._kind], *self._note_on_texts()],
         }
+
+    def _note_on_texts(self) -> list[str]:
+        first: Any = one_read(self.examples) if self._joins else None
+        if not is_table(first):
+            return []
+        name = type(self._first).__name__
+        return [f"texts of {listed(list(first))} joined, for a {name}, which takes one text a row"]
 
     def check(self, seed: int) -> None:
         """Make a copy and read two rows; the estimator looks at the rest itself when it fits."""
@@ -197,7 +208,8 @@ class SklearnLearner(Learner):
     def inputs(self, indices: IntArray) -> Any:
         """Inputs of the rows `indices`: a DataFrame, an array flattened to [b, d], a sparse matrix, or texts [b].
 
-        Steps that take columns get texts as a DataFrame of one column, nets of skorch arrays in their own shape.
+        Steps that take columns get texts as a DataFrame of one column, and those that take one text a row columns of
+        texts joined; nets of skorch get arrays in their own shape.
         """
         if self._sparse and (rows := self.examples.read_sparse(indices)) is not None:
             return rows
@@ -213,6 +225,8 @@ class SklearnLearner(Learner):
             if self._takes == "numbers":
                 refuse_texts(read, self.examples.source, f"a {type(self._first).__name__}")
             return read
+        if is_table(read) and self._joins:
+            return joined_texts(read, type(self._first).__name__)
         return read if is_table(read) else np.asarray(read).reshape(len(indices), -1)
 
     def _targets(self, indices: IntArray) -> tuple[IntArray, IntArray]:

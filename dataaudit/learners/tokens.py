@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.examples import Examples
-from dataaudit.data.kinds import is_table
+from dataaudit.data.kinds import is_a, is_table
 from dataaudit.data.token_columns import MASK, TYPES
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, ModelError
 from dataaudit.errors import rows as named
 from dataaudit.learners.hooks import give_logits, take_packed
 from dataaudit.learners.layout import GIVEN, Layout
@@ -56,6 +56,45 @@ class Ragged(NamedTuple):
             padded[kind] = value
             padded[kind][there] = self.values[kind][source[there]]
         return padded, there
+
+
+def check_tokenizer(tokenizer: Any, processor: Any, name: str, known: int, trains: bool = False) -> None:
+    """Raise `ModelError` unless the tokenizer of a `processor` fits the model `name` of `known` token vectors.
+
+    A model that `trains` may be changed, and reads data sets that were tokenised beforehand.
+    """
+    if processor is None:
+        raise ModelError(
+            f"a {name} without a tokenizer",
+            "the tokenizer that belongs to it" + (", or a data set with a column 'input_ids'" if trains else ""),
+            "pass processor=AutoTokenizer.from_pretrained(...)",
+        )
+    if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
+        raise ModelError(
+            f"processor= of type {type(processor).__name__} for a {name}",
+            "a transformers tokenizer",
+            [
+                "pass processor=AutoTokenizer.from_pretrained(...)",
+                "pass PreTrainedTokenizerFast(tokenizer_object=...) for one of the tokenizers package",
+            ],
+        )
+    if tokenizer.pad_token_id is None:
+        also = ", and model.config.pad_token_id = tokenizer.pad_token_id" if trains else ""
+        raise ModelError(
+            "a tokenizer without a padding token",
+            "one that fills texts of different lengths up",
+            f"set tokenizer.pad_token = tokenizer.eos_token{also}",
+        )
+    words = len(tokenizer)
+    if words > known:
+        raise ModelError(
+            f"a tokenizer of {words} tokens for a {name} of {known}",
+            "a vector for each token",
+            [
+                "pass the tokenizer that belongs to the model",
+                *(["call model.resize_token_embeddings(len(tokenizer))"] if trains else []),
+            ],
+        )
 
 
 def tokenised(

@@ -17,7 +17,7 @@ from dataaudit.learners.base import BatchBuilder
 from dataaudit.learners.hooks import HEAD
 from dataaudit.learners.pixels import PixelBatches
 from dataaudit.learners.recipes import FINETUNE, TRANSFORMER, Automatic, Recipe, of_length
-from dataaudit.learners.tokens import TokenBatches, length_limit
+from dataaudit.learners.tokens import TokenBatches, check_tokenizer, length_limit
 from dataaudit.learners.torch import TorchLearner
 
 
@@ -86,38 +86,13 @@ def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenBatches:
     tokenizer = getattr(processor, "tokenizer", processor)
     if examples.tokenised and (processor is None or examples.columns == (IDS,)):
         return _of_tokens(model, examples, tokenizer)
-    if processor is None:
-        raise ModelError(
-            f"a {name} without a tokenizer",
-            "the tokenizer that belongs to it, or a data set with a column 'input_ids'",
-            "pass processor=AutoTokenizer.from_pretrained(...)",
-        )
-    if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
-        raise ModelError(
-            f"processor= of type {type(processor).__name__} for a {name}",
-            "a transformers tokenizer",
-            "pass processor=AutoTokenizer.from_pretrained(...), or PreTrainedTokenizerFast(tokenizer_object=...) "
-            "for one of the tokenizers package",
-        )
-    if tokenizer.pad_token_id is None:
-        raise ModelError(
-            "a tokenizer without a padding token",
-            "one that fills texts of different lengths up",
-            "set tokenizer.pad_token = tokenizer.eos_token, and model.config.pad_token_id = tokenizer.pad_token_id",
-        )
+    check_tokenizer(tokenizer, processor, name, model.get_input_embeddings().num_embeddings, trains=True)
     padding = getattr(model.config, "pad_token_id", None)
     if padding != tokenizer.pad_token_id:
         raise ModelError(
             f"pad_token_id {padding} of the model and {tokenizer.pad_token_id} of the tokenizer",
             "the same one",
             "set config.pad_token_id = tokenizer.pad_token_id (in a factory, before the model is made)",
-        )
-    words, known = len(tokenizer), model.get_input_embeddings().num_embeddings
-    if words > known:
-        raise ModelError(
-            f"a tokenizer of {words} tokens for a {name} of {known}",
-            "a vector for each token",
-            "pass the tokenizer that belongs to the model, or call model.resize_token_embeddings(len(tokenizer))",
         )
     parameters = inspect.signature(type(model).forward).parameters
     # Batches are padded here, whatever the tokenizer is used to give.
