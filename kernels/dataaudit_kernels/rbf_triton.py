@@ -14,6 +14,7 @@ Under ``TRITON_INTERPRET=1`` the same kernels run on the CPU, slowly, for tests.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -81,7 +82,7 @@ def rbf_sums(
     sides = check_sides(x, labels, references, reference_labels)
     check_precision(precision, False)
     unit, centre, target = unit_of(h), centre_of(sides[-1][0]), find_device(device)
-    scale = float(np.log2(np.e) * (unit / h) ** 2)
+    scale = float(np.log2(math.e) * (unit / h) ** 2)
     plan = plan_for(precision, sides[0][0].shape[1], False, target)
     known = np.unique(np.concatenate([label for _, label in sides]))
 
@@ -113,7 +114,7 @@ def gradient_rbf_sums(
     given = check_factors(layers, labels)
     check_precision(precision, True)
     unit, target = unit_of(h), find_device(device)
-    scale = float(np.log2(np.e) * (unit / h) ** 2)
+    scale = float(np.log2(math.e) * (unit / h) ** 2)
     parts: list[Part] = []
     for number, layer in enumerate(layers):
         parts.append(Part(np.asarray(layer.delta), None, unit, f"delta of layer {number}"))
