@@ -14,20 +14,32 @@ function makeQueue(height, describe, choose) {
     asked = false;
     const first = Math.max(0, Math.floor(box.scrollTop / height) - BEYOND);
     const last = Math.min(items.length, Math.ceil((box.scrollTop + box.clientHeight) / height) + BEYOND);
-    for (const [at, node] of drawn) if (at < first || at >= last) { node.remove(); drawn.delete(at); }
-    for (let at = first; at < last; at += 1) if (!drawn.has(at)) spacer.append(make(at));
+    const free = [];
+    for (const [at, node] of drawn) if (at < first || at >= last) { free.push(node); drawn.delete(at); }
+    const added = document.createDocumentFragment();
+    for (let at = first; at < last; at += 1) if (!drawn.has(at)) fill(free.pop() ?? made(added), at);
+    for (const node of free) node.remove();
+    spacer.append(added);
     if (drawn.has(current)) box.setAttribute('aria-activedescendant', `option-${current}`);
     else box.removeAttribute('aria-activedescendant');
   }
 
-  function make(at) {
-    const node = element('div', {
-      class: 'option', id: `option-${at}`, role: 'option', 'aria-selected': String(at === current),
-      'aria-setsize': items.length, 'aria-posinset': at + 1, onclick: () => { choose(at); box.focus(); },
-    }, ...describe(items[at]));
-    node.style.top = `${at * height}px`;
-    drawn.set(at, node);
+  function made(added) {
+    const node = element('div', { class: 'option', role: 'option' });
+    added.append(node);
     return node;
+  }
+
+  /** Elements that have left the sight are used again. */
+  function fill(node, at) {
+    node.id = `option-${at}`;
+    node.setAttribute('aria-selected', String(at === current));
+    node.setAttribute('aria-setsize', items.length);
+    node.setAttribute('aria-posinset', at + 1);
+    node.replaceChildren(...describe(items[at]).filter(Boolean));
+    node.style.top = `${at * height}px`;
+    node.dataset.at = at;
+    drawn.set(at, node);
   }
 
   function redraw() {
@@ -47,6 +59,10 @@ function makeQueue(height, describe, choose) {
     redraw();
   }
 
+  box.addEventListener('click', (event) => {
+    const node = event.target.closest('.option');
+    if (node) { choose(Number(node.dataset.at)); box.focus(); }
+  });
   box.addEventListener('scroll', () => { if (!asked) { asked = true; requestAnimationFrame(draw); } });
   new ResizeObserver(() => draw()).observe(box);
   return {
