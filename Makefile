@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-oldest clean types processes oldest
+.PHONY: demo test test-oldest picture clean types processes oldest
 
 # Programs that tests start load compiled modules, whatever the caller's own Python may write.
 # Each pytest process keeps to one thread of BLAS and OpenMP: two of them share two cores, and waiting threads spin.
@@ -36,6 +36,11 @@ test-oldest:
 
 oldest:
 	@PYTHON="$(PYTHON)" .ci/oldest
+
+# The README's picture, from Debian's Fashion-MNIST and its chromium; it says so where either is absent.
+picture:
+	@PYTHON="$(PYTHON)" .ci/venv dev
+	@$(BIN)/python -m benchmarks.report.picture
 
 clean:
 	rm -rf .venv .venv-oldest demo-results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,9 +9,10 @@ from dataaudit.audit import report_sections as sections
 from dataaudit.common.guest import settled
 from dataaudit.errors import SettingError
 from dataaudit.report import plots
+from dataaudit.report.sections import Few
 
 if TYPE_CHECKING:
-    from dataaudit.audit.exports import Exports
+    from dataaudit.audit.findings import Findings
 
 
 class Plots:
@@ -20,7 +21,7 @@ class Plots:
     They need the extra ``plots``. A figure for which the audit has no evidence is a `SettingError`.
     """
 
-    def __init__(self, audit: Exports) -> None:
+    def __init__(self, audit: Findings) -> None:
         self._audit = audit
 
     @settled()
@@ -60,6 +61,34 @@ class Plots:
         """Draw the share of examples that are right, epoch by epoch, by fifths of a score."""
         made = self._first(sections.curves(self._audit), "training dynamics", "an audit of two epochs or more")
         return plots.curves(made, plots.axes_for(ax))
+
+    @settled()
+    def strips(self, ax: Any = None) -> Any:
+        """Draw typical, middle and rare examples of each class; the audit needs its data set."""
+        made = self._first(sections.strips(self._audit, self._audit._examples), "examples", "a data set at hand")
+        return plots.strips(made, plots.axes_for(ax))
+
+    @settled()
+    def ambiguous(self, ax: Any = None) -> Any:
+        """Draw the examples that are most between two classes over the epochs of training."""
+        return self._findings("Ambiguous", "training dynamics", "an audit of training epochs", ax)
+
+    @settled()
+    def outliers(self, ax: Any = None) -> Any:
+        """Draw the examples that are furthest from everything, where the page shows them."""
+        return self._findings(
+            "Outliers", "outliers", "neighbours among the inputs, or at most 3000 examples at hand", ax
+        )
+
+    @settled()
+    def duplicates(self, ax: Any = None) -> Any:
+        """Draw examples that are nearly the same, where the page shows some."""
+        return self._findings("Duplicates", "duplicates", "some, among at most 3000 examples at hand", ax)
+
+    def _findings(self, title: str, missing: str, expected: str, ax: Any) -> Any:
+        found = sections.findings(self._audit, self._audit._examples)
+        wanted = [part for part in found if isinstance(part, Few) and part.title.startswith(title)]
+        return plots.few(self._first(wanted, missing, expected), plots.axes_for(ax))
 
     def _by_class(self) -> sections.ClassScores:
         found = sections.ClassScores(self._audit, self._audit.default)

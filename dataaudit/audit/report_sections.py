@@ -110,7 +110,8 @@ def confusion(audit: Exports) -> list[Confusion]:
     pairs = tuple(top[["given", "suggested", "count", "share"]].itertuples(index=False, name=None))
     title = "Given against suggested labels"
     if not rate.known:
-        note = f"How many labels are wrong is not known: {rate.reason}. These pairs are confused most."
+        # Why is said at the top of the page.
+        note = "These pairs are confused most. How many of their labels are wrong is not known."
         return [Confusion(title, note, (), np.zeros((0, 0)), pairs)]
     total = float(table["count"].sum())
     note = (

@@ -33,6 +33,16 @@ def picture(shown: Any, largest: int = LARGEST, drawn: int = DRAWN) -> str | Non
     Pixels are uint8, or floats that are scaled from their own range unless they lie in [0, 1]. Of four channels the
     last, alpha, is dropped. Floats in two dimensions may be anything and are no picture.
     """
+    pixels = pixels_of(shown, largest)
+    if pixels is None:
+        return None
+    if pixels.ndim == 3 and max(pixels.shape) > drawn and find_spec("PIL") is not None:
+        return "data:image/jpeg;base64," + base64.b64encode(_jpeg(pixels)).decode()
+    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+
+
+def pixels_of(shown: Any, largest: int = LARGEST) -> AnyArray | None:
+    """Pixels of a picture, as in `picture`: uint8 [H, W] or [H, W, 3]; None for others."""
     pixels: AnyArray | None
     if hasattr(shown, "convert") and hasattr(shown, "thumbnail"):
         # Pillow clips deep grey to 8 bits, which leaves little but black and white.
@@ -40,12 +50,7 @@ def picture(shown: Any, largest: int = LARGEST, drawn: int = DRAWN) -> str | Non
         pixels = _scaled(np.asarray(shown)) if deep else np.asarray(shown.convert("RGB"))
     else:
         pixels = _pixels(shown)
-    if pixels is None:
-        return None
-    pixels = _reduced(pixels, -(-max(pixels.shape[:2]) // largest))
-    if pixels.ndim == 3 and max(pixels.shape) > drawn and find_spec("PIL") is not None:
-        return "data:image/jpeg;base64," + base64.b64encode(_jpeg(pixels)).decode()
-    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+    return None if pixels is None else _reduced(pixels, -(-max(pixels.shape[:2]) // largest))
 
 
 def _reduced(pixels: AnyArray, step: int) -> AnyArray:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 
 from dataaudit.common.shown import visible
 from dataaudit.errors import require
-from dataaudit.report.sections import ByClass, Confusion, Crowd, Curves, Points
+from dataaudit.report.figures import pixels_of
+from dataaudit.report.sections import ByClass, Confusion, Crowd, Curves, Few, Points, Strips, sampled, shorter
 from dataaudit.report.spread import Histograms
 
 MARKED, PLAIN = "#c93c37", "#a9b4c2"
 CURVES = ("#d1495b", "#d98324", "#7a8b2f", "#2a9d8f", "#3d7dca")
 BINS = 40
+SIDE, ABREAST = 96, 4
+"""Pixels of a picture's side, and examples in a row."""
 NAMED = 40
 """Most classes that are called by their names on an axis."""
 
@@ -100,6 +104,49 @@ def curves(section: Curves, ax: Any) -> Any:
     ax.set_ylim(0, 1.02)
     ax.legend(frameon=False)
     return _called(ax, section.across, section.up, section.title)
+
+
+def strips(section: Strips, ax: Any) -> Any:
+    """A row a class, its groups side by side."""
+    each = max((len(few) for _, groups in section.classes for few in groups), default=1)
+    for down, (name, groups) in enumerate(section.classes):
+        ax.text(-0.2, -down, _name(name), ha="right", va="center", fontsize=8)
+        for number, few in enumerate(groups):
+            for place, (row, shown) in enumerate(few):
+                _sample(ax, number * (each + 0.6) + place + 0.5, -down, row, shown, "")
+    for number, group in enumerate(section.groups):
+        ax.text(number * (each + 0.6) + each / 2, 0.6, group, ha="center", va="bottom", fontsize=8)
+    return _laid_out(ax, len(section.groups) * (each + 0.6), len(section.classes), section.title)
+
+
+def few(section: Few, ax: Any) -> Any:
+    """Examples in rows of four, each with its words."""
+    for place, (row, shown, _, words) in enumerate(section.examples):
+        _sample(ax, 1.5 * (place % ABREAST) + 0.5, -1.6 * (place // ABREAST), row, shown, words)
+    rows = -(-len(section.examples) // ABREAST)
+    return _laid_out(ax, 1.5 * ABREAST, 1.6 * rows, section.title)
+
+
+def _sample(ax: Any, across: float, up: float, row: int, shown: Any, words: str) -> None:
+    """An example around a place, in a square a little smaller than 1: its picture, or the beginning of its text."""
+    pixels = pixels_of(shown, SIDE)
+    if pixels is not None:
+        extent = (across - 0.46, across + 0.46, up - 0.46, up + 0.46)
+        ax.imshow(pixels, extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    else:
+        text = shorter(visible(sampled(shown)), 60)
+        ax.text(across, up, fill(text, 14).replace("$", r"\$"), ha="center", va="center", fontsize=5, clip_on=True)
+    under = fill(visible(shorter(f"#{row} {words}".strip(), 60)), 22).replace("$", r"\$")
+    if words:
+        ax.text(across, up - 0.5, under, ha="center", va="top", fontsize=5)
+
+
+def _laid_out(ax: Any, wide: float, tall: float, title: str) -> Any:
+    ax.set_xlim(-0.1, wide)
+    ax.set_ylim(-tall + 0.3, 0.9)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    return _titled(ax, title)
 
 
 def _name(text: str) -> str:

@@ -155,8 +155,21 @@ class Strips(Section):
 
 def _sample(row: int, shown: Any) -> dict[str, Any]:
     what = content(shown) or {"text": "not at hand"}
-    text = what.get("text") or ", ".join(f"{name} {value}".strip() for name, value in what.get("values", [])[:6])
-    return {"row": row, "image": what.get("image"), "text": text if len(text) <= SAMPLE else f"{text[:SAMPLE]}…"}
+    return {"row": row, "image": what.get("image"), "text": shorter(_words(what), SAMPLE)}
+
+
+def sampled(shown: Any) -> str:
+    """Text that stands for an example without a picture."""
+    return _words(content(shown) or {"text": "not at hand"})
+
+
+def _words(what: dict[str, Any]) -> str:
+    return what.get("text") or ", ".join(f"{name} {value}".strip() for name, value in what.get("values", [])[:6])
+
+
+def shorter(text: str, most: int) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 @dataclass(frozen=True)

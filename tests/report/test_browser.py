@@ -194,3 +194,7 @@ def test_of_many_examples_a_few_dozen_are_elements(page):
         browsed.until(lambda: "#" in browsed.text(".option:last-child"))
     browsed.press(END)
     assert "#99999" in browsed.text(".example h3")
+    # Where the page is opened again, the list is where the first undecided example is.
+    browsed.driver.execute_script("localStorage.clear()")
+    browsed.decide(dict.fromkeys(range(500), "keep"))
+    assert browsed.text(".option[aria-selected=true] .soft:last-child").startswith("#500")

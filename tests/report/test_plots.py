@@ -49,6 +49,28 @@ def test_axes_hold_what_the_audit_says(audited, figures):
         figures.figure(number).canvas.draw()
 
 
+def test_examples_are_drawn_by_class_and_by_what_was_found(audited, figures):
+    plot = audited.plot
+    texts = [one.get_text() for one in plot.strips().texts]
+    assert [text for text in texts if text in ("typical", "middle", "rare")] == ["typical", "middle", "rare"]
+    assert {"ant", r"\$bee", "cow"} <= set(texts)
+    assert len(texts) == 3 + 3 + 3 * 3 * 4
+    rows = audited.outliers(8)["row"]
+    assert sum(any(text.get_text().startswith(f"#{row} ") for row in rows) for text in plot.outliers().texts) == 8
+    assert len(plot.ambiguous().texts) == 16
+    with pytest.raises(SettingError, match="duplicates"):
+        plot.duplicates()
+    for number in figures.get_fignums():
+        figures.figure(number).canvas.draw()
+    pictures = np.random.default_rng(0).integers(256, size=(24, 1, 8, 8), dtype=np.uint8)
+    pictures[1] = pictures[0]
+    audit = dataaudit.score(None, (pictures, np.arange(24) % 2), "parzen/input", progress=False)
+    assert len(audit.plot.duplicates().images) == 2
+    first = audit.plot.strips().images[0]
+    top = np.lexsort((audit.columns["parzen/input"],))[::-1]
+    np.testing.assert_array_equal(first.get_array(), pictures[next(at for at in top if at % 2 == 0), 0])
+
+
 def test_a_figure_without_evidence_is_refused(noisy):
     plot = dataaudit.score(None, noisy[:2], "parzen/input", progress=False).plot
     with pytest.raises(SettingError, match="training dynamics"):

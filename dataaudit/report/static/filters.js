@@ -73,7 +73,7 @@ function makeFilters(cards, names, scores, decisionOf, changed) {
   choice('decision', 'decision', [['', 'decided or not'], ['open', 'undecided'], ['done', 'decided'],
     ...WORDS.map((word) => [word, { keep: 'kept', relabel: 'relabelled', remove: 'removed', unsure: 'unsure' }[word]])]);
   range();
-  choice('sort', 'order', [['queue', 'in the order of the queue'], ['probability', 'likeliest errors first'],
+  choice('sort', 'order', [['queue', 'in queue order'], ['probability', 'likeliest errors first'],
     ['score', 'lowest score first'], ['pair', 'by pair'], ['row', 'by row']]);
 
   function searched(card) {

@@ -45,7 +45,6 @@ function makeQueue(height, describe, choose) {
   function redraw() {
     for (const node of drawn.values()) node.remove();
     drawn.clear();
-    spacer.style.height = `${items.length * height}px`;
     draw();
   }
 
@@ -66,7 +65,7 @@ function makeQueue(height, describe, choose) {
   box.addEventListener('scroll', () => { if (!asked) { asked = true; requestAnimationFrame(draw); } });
   new ResizeObserver(() => draw()).observe(box);
   return {
-    box, show, redraw, set(list) { items = list; },
+    box, show, redraw, set(list) { items = list; spacer.style.height = `${items.length * height}px`; },
     atTop() { box.scrollTop = 0; },
   };
 }
