@@ -1,23 +1,30 @@
 """Functions compiled by Numba and kept beside their source, so that one process compiles for all that follow.
 
 Numba keeps machine code in the ``__pycache__`` of a source file, named by processor and argument types, and makes it
-anew when that file changes. It does not look at the files of the functions that were compiled into it, so code that is
-older than any source file of its folder, or of this one, is removed when the folder is first asked about.
+anew when that file changes. It does not look at the files of the functions that were compiled into it; here code is
+kept with a digest of all sources of its folder and of this one, and is compiled anew when any of them changes.
 """
 
 from __future__ import annotations
 
-import os
+import hashlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 from filelock import FileLock
 from numba.core import config
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+
+LOCATORS = ("UserProvidedCacheLocator", "InTreeCacheLocator")
+"""Places of Numba where code is kept: NUMBA_CACHE_DIR, and beside the source."""
+
+PATIENCE = 60
+"""Seconds that a process waits for another to write."""
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -29,51 +36,63 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        folder = Path(function.__code__.co_filename).parent
-        kept = bool(config.CACHE_DIR) or keeps(folder)
         dispatcher = numba.njit(nogil=True, **options)(function)
-        if kept:
-            # What `cache=True` does, but for the lock.
-            dispatcher._cache = OneWriter(function)
+        if config.CACHE_DIR or not (sys.dont_write_bytecode or sys.pycache_prefix is not None):
+            # What `cache=True` does, but for the lock, the stamp and the places; an error where none can be written.
+            with suppress(RuntimeError):
+                dispatcher._cache = OneWriter(function)
         return dispatcher
 
     return decorate
 
 
+class Places(CompileResultCacheImpl):  # type: ignore[misc]
+    """Numba's choice of a place, the home folder left out."""
+
+    _locator_classes: ClassVar = [
+        one for one in CompileResultCacheImpl._locator_classes if one.__name__.strip("_") in LOCATORS
+    ]
+
+
 class OneWriter(FunctionCache):  # type: ignore[misc]
-    """Numba's cache, written by one process at a time.
+    """Numba's cache, written by one process at a time, for sources that are what they were.
 
     It numbers the files of a function's signatures by reading an index and writing it again: two processes that do so
     at once give one number to code for different types, and a third would run the wrong one.
+
+    What cannot be read or written, such as another user's, is compiled as if it were not there.
     """
+
+    _impl_class = Places
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = sources(Path(function.__code__.co_filename).parent)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Code of a signature; None where there is none."""
+        try:
+            return super().load_overload(sig, target_context)
+        except OSError:
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the code of a signature."""
         folder = Path(self.cache_path)
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "dataaudit-kernels.lock"):
-            super().save_overload(sig, data)
+        # No room, no right, or a file system without locks.
+        with suppress(OSError, NotImplementedError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "dataaudit-kernels.lock", timeout=PATIENCE):
+                super().save_overload(sig, data)
 
 
 @lru_cache
-def keeps(folder: Path) -> bool:
-    """Whether code may be kept in the byte code folder of a folder of sources; code older than a source is removed."""
-    if sys.dont_write_bytecode or sys.pycache_prefix is not None:
-        return False
-    kept = folder / "__pycache__"
-    try:
-        kept.mkdir(exist_ok=True)
-    except OSError:
-        return False
-    if not os.access(kept, os.W_OK | os.X_OK):
-        return False
-    sources = {*folder.glob("*.py"), *Path(__file__).parent.glob("*.py")}
-    newest = max((source.stat().st_mtime_ns for source in sources), default=0)
-    for pattern in ("*.nbi", "*.nbc"):
-        for code in kept.glob(pattern):
-            try:
-                if code.stat().st_mtime_ns < newest:
-                    code.unlink()
-            except FileNotFoundError:
-                pass  # Another process was first.
-    return True
+def sources(folder: Path) -> str:
+    """Digest of the sources of a folder, and of this one, when it is first asked about."""
+    digest = hashlib.blake2b(digest_size=16)
+    for source in sorted({*folder.glob("*.py"), *Path(__file__).parent.glob("*.py")}):
+        content = source.read_bytes()
+        digest.update(f"{source.name} {len(content)} ".encode())
+        digest.update(content)
+    return digest.hexdigest()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from filelock import FileLock, Timeout
 from numba.core import config
 from numba.core.caching import FunctionCache
 
-from dataaudit_kernels.compiled import compiled, keeps
+from dataaudit_kernels.compiled import compiled
 
 SOURCE = """
 import sys
@@ -91,20 +90,51 @@ def test_one_process_writes_at_a_time(tmp_path, monkeypatch):
     assert len(held) == 2
 
 
-def test_a_folder_that_cannot_be_made_is_no_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.setattr(sys, "pycache_prefix", None)
-    assert keeps(tmp_path)
-    (tmp_path / "file").write_text("")
-    assert not keeps(tmp_path / "file")
-    old = tmp_path / "__pycache__" / "f.nbi"
-    old.write_text("")
-    os.utime(old, (0, 0))
-    (tmp_path / "source.py").write_text("")
-    new = tmp_path / "__pycache__" / "g.nbi"
-    new.write_text("")
-    os.utime(new, (time.time() + 5, time.time() + 5))
-    keeps.cache_clear()
-    assert keeps(tmp_path)
-    assert not old.exists()
-    assert new.exists()
+def test_code_of_another_callee_is_not_run_from_a_folder_that_was_named(tmp_path):
+    """The caller's file stays what it is, and so does the time of the callee's."""
+    program(tmp_path)
+    elsewhere = str(tmp_path / "elsewhere")
+    assert run(tmp_path, NUMBA_CACHE_DIR=elsewhere) == (42, 0)
+    (tmp_path / "helper.py").write_text(ADDS.format(more=" + 1"))
+    os.utime(tmp_path / "helper.py", (0, 0))
+    assert run(tmp_path, NUMBA_CACHE_DIR=elsewhere) == (43, 0)
+    assert run(tmp_path, NUMBA_CACHE_DIR=elsewhere) == (43, 1)
+
+
+def test_a_place_that_cannot_be_written_is_no_fault(tmp_path):
+    program(tmp_path)
+    file = tmp_path / "file"
+    file.write_text("")
+    (tmp_path / "__pycache__").write_text("")
+    assert run(tmp_path) == (42, 0)
+    assert run(tmp_path, NUMBA_CACHE_DIR=str(file)) == (42, 0)
+    assert not (tmp_path / "home").exists()
+
+
+def halving():
+    return compiled()(lambda x: x / 2)
+
+
+def test_what_cannot_be_read_or_kept_is_compiled(tmp_path, monkeypatch):
+    """As are the files of another user: folders lie where files should."""
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    assert halving()(1) == 0.5
+    for file in [*code(tmp_path), *tmp_path.rglob("*.lock")]:
+        file.unlink()
+        file.mkdir()
+    assert halving()(1) == 0.5
+    assert all(file.is_dir() for file in code(tmp_path))
+
+
+def test_nobody_waits_for_ever_for_a_process_that_stopped_while_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    assert halving()(1) == 0.5
+    [folder] = {file.parent for file in code(tmp_path)}
+    for file in code(tmp_path):
+        file.unlink()
+    monkeypatch.setattr("dataaudit_kernels.compiled.PATIENCE", 0.1)
+    with FileLock(folder / "dataaudit-kernels.lock"):
+        assert halving()(1) == 0.5
+    assert code(tmp_path) == []
+    assert halving()(1) == 0.5
+    assert len(code(tmp_path)) == 2
