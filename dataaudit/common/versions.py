@@ -24,7 +24,7 @@ def show_versions() -> None:
         "dataaudit": version("dataaudit"),
         **{package: _version(package) for package in _packages()},
         "platform": f"{platform.platform()}, {platform.machine()}",
-        "threads": ", ".join([f"{_cores()} cores", *limits]),
+        "threads": ", ".join([f"{cores()} cores", *limits]),
         "cards": _cards(),
     }
     width = max(map(len, lines))
@@ -46,7 +46,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

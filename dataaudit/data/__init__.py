@@ -127,7 +127,9 @@ def as_examples(
     examples = adapted(dataset, split, reading)
     if isinstance(dataset, Examples):
         refuse("an Examples", resize=resize, unlabelled=unlabelled)
-        if folder is not None and not raw:
+        # What was read and computed for another audit may be of other rows, or of another model.
+        examples.kept = {}
+        if not raw:
             examples.keep_decoded(folder)
         return labelled(examples)
     if resize is not None:

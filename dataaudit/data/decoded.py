@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import IO
 
 import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.common.versions import cores
 from dataaudit_kernels.threads import in_order
 
 MEMORY = 2**30
@@ -37,7 +40,7 @@ class Decoded:
     """
 
     def __init__(self, n: int, folder: str | Path | None = None, memory: int = MEMORY) -> None:
-        self._n, self._folder, self._memory = n, folder, memory
+        self._n, self.folder, self._memory = n, folder, memory
         self._rows: AnyArray | None = None
         self._known = np.zeros(0, bool)
         self._lock = Lock()
@@ -73,14 +76,14 @@ class Decoded:
         shape = (self._n, *first.shape[1:])
         if size <= self._memory:
             self._rows = np.empty(shape, first.dtype)
-        elif self._folder is None:
+        elif self.folder is None:
             self.notes.append(
                 f"images are decoded in every pass: their {size / 2**30:.1f} GiB of pixels are more than the "
                 f"{self._memory / 2**30:.1f} GiB that are kept in memory; cache= keeps them in a folder"
             )
         else:
             try:
-                self._rows = _mapped(Path(self._folder), shape, first.dtype)
+                self._rows = _mapped(Path(self.folder), shape, first.dtype)
             except OSError as error:
                 self.notes.append(
                     f"images are decoded in every pass: cache= has no room for their {size / 2**30:.1f} GiB of pixels "
@@ -95,13 +98,25 @@ def _mapped(folder: Path, shape: tuple[int, ...], dtype: np.dtype) -> AnyArray:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder, prefix="decoded-") as file:
         # What is mapped and does not fit ends the process when it is written.
-        os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * dtype.itemsize)
+        _reserve(file, math.prod(shape) * dtype.itemsize)
         return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Have a file take `size` bytes; an `OSError` where there is no room."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    # macOS has no such call: what was written has its room.
+    zeros = bytes(2**20)
+    for start in range(0, size, len(zeros)):
+        file.write(zeros[: size - start])
+    file.flush()
 
 
 def _on_threads(indices: IntArray, decode: Callable[[IntArray], AnyArray]) -> AnyArray:
     """Rows `indices`, decoded in parts; the first part that cannot be is the one whose error is raised."""
-    threads = len(os.sched_getaffinity(0))
+    threads = cores()
     parts = [indices[start : start + ROWS] for start in range(0, len(indices), ROWS)]
     if threads == 1 or len(parts) == 1:
         return decode(indices)

@@ -127,9 +127,13 @@ class Examples(ABC):
         return False
 
     def keep_decoded(self, folder: str | Path | None) -> None:
-        """Decode each row once from now on, where rows are decoded; what takes much room lies in `folder`."""
+        """Decode each row once from now on, where rows are decoded; what takes much room lies in `folder`.
+
+        What was decoded before is forgotten, and the folder named then holds where none is named now.
+        """
         if self.is_decoded:
-            self.decoded = Decoded(len(self), folder)
+            before = None if self.decoded is None else self.decoded.folder
+            self.decoded = Decoded(len(self), before if folder is None else folder)
 
     @property
     def reading_notes(self) -> Sequence[str]:

@@ -22,6 +22,9 @@ from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError
 from dataaudit.tasks.base import DAMAGED
 
+FOLDER = "torchvision.datasets.folder"
+"""Module of torchvision that reads folders of files."""
+
 
 class TorchExamples(Examples):
     """A torch map-style data set.
@@ -66,9 +69,8 @@ class TorchExamples(Examples):
 
     @property
     def is_decoded(self) -> bool:
-        """Whether reading a row decodes an image, whose pixels are the same every time: of files, without transforms.
-
-        Those of torchvision's folders may draw at random.
+        """Whether reading a row decodes an image, whose pixels are the same every time: of files, without transforms,
+        which may draw at random.
         """
         plain = self._images and _plain_files(self._dataset)
         return plain and (self.transform is None or resizes(self.transform))
@@ -168,11 +170,15 @@ class TorchExamples(Examples):
 
 
 def _plain_files(dataset: Any) -> bool:
-    """Tell a folder of files without transforms, or a subset of one."""
+    """Tell a folder of files that torchvision reads, without transforms, or a subset of one.
+
+    What a class of the caller's own does to its rows, or a loader, may be random, and need not allow threads.
+    """
     while type(dataset) is Subset:
         dataset = dataset.dataset
+    readers = type(dataset).__getitem__, getattr(dataset, "loader", None)
     transforms = [getattr(dataset, name, None) for name in ("transform", "target_transform", "transforms")]
-    return isinstance(getattr(dataset, "samples", None), list) and transforms == [None] * 3
+    return all(getattr(reader, "__module__", None) == FOLDER for reader in readers) and transforms == [None] * 3
 
 
 def _plain(label: Any, row: int) -> Any:

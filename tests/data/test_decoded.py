@@ -7,9 +7,11 @@ import pickle
 import datasets
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
+from torch.utils.data import Dataset, Subset
 
 import dataaudit
 from dataaudit.data import as_examples
@@ -66,6 +68,26 @@ def test_a_folder_without_room_is_done_without(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("room", [True, False])
+def test_a_system_without_calls_of_linux_keeps_pixels_too(tmp_path, monkeypatch, room):
+    for call in ("posix_fallocate", "sched_getaffinity"):
+        monkeypatch.delattr(os, call, raising=False)
+    if not room:
+        resource = pytest.importorskip("resource")
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (TABLE.nbytes - 1, before[1]))
+    source, decoded = Source(), Decoded(N, tmp_path, memory=0)
+    try:
+        for _ in range(2):
+            np.testing.assert_array_equal(decoded.read(np.arange(N), source.decode), TABLE)
+    finally:
+        if not room:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert source.times[1:].max() == (1 if room else 2)
+    assert [note for note in decoded.notes if "has no room" in note] == decoded.notes
+    assert len(decoded.notes) == (not room)
+
+
 def test_rows_of_another_shape_are_given_as_they_are():
     decoded, other = Decoded(N), np.zeros((N, 3, 7, 7), np.uint8)
     decoded.read(np.arange(5), Source().decode)
@@ -103,6 +125,63 @@ def test_an_audit_decodes_each_image_once(folder, monkeypatch):
     again = dataaudit.score(network, data, recipe=recipe, progress=False)
     assert len(rows) > 5 * 60
     np.testing.assert_array_equal(once.scores["consensus"], again.scores["consensus"])
+
+
+class FolderOfFiles(Dataset):
+    """As torchvision's, whose module it is told to be of, reads files."""
+
+    transform = target_transform = transforms = None
+
+    def __init__(self, root, loader):
+        self.loader, self.targets = loader, [kind for kind in range(2) for _ in range(30)]
+        self.samples = [
+            (str(root / "data" / f"{kind}" / f"{row % 30}.png"), kind) for row, kind in enumerate(self.targets)
+        ]
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, row):
+        file, label = self.samples[row]
+        return self.loader(file), label
+
+
+class Flips(FolderOfFiles):
+    """A subclass that draws at random."""
+
+    def __getitem__(self, row):
+        image, label = super().__getitem__(row)
+        return ImageOps.mirror(image) if torch.rand(()) < 0.5 else image, label
+
+
+def load(file):
+    return Image.open(file).convert("RGB")
+
+
+def test_folders_of_torchvision_are_kept_and_none_whose_reading_is_the_callers_own(folder, monkeypatch):
+    root, _ = folder
+    own = as_examples(FolderOfFiles(root, load))
+    assert own.decoded is None
+    for reader in (FolderOfFiles.__getitem__, load):
+        monkeypatch.setattr(reader, "__module__", "torchvision.datasets.folder")
+    plain = FolderOfFiles(root, load)
+    for dataset in (plain, Subset(plain, range(10, 50))):
+        assert as_examples(dataset).decoded is not None
+    flipped = as_examples(Flips(root, load))
+    every = np.arange(60)
+    assert (flipped.read(every) != flipped.read(every)).any()
+    assert as_examples(FolderOfFiles(root, lambda file: load(file))).decoded is None
+
+
+def test_examples_that_are_passed_again_are_read_again(tmp_path):
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    files = [str(tmp_path / f"{row}.png") for row in range(4)]
+    for file in files:
+        Image.new("RGB", (4, 4)).save(file)
+    examples = as_examples(datasets.Dataset.from_dict({"image": files, "label": [0, 1, 0, 1]}, features=features))
+    assert examples.read(np.arange(4)).max() == 0
+    Image.new("RGB", (4, 4), (9, 9, 9)).save(files[2])
+    assert as_examples(examples).read(np.arange(4)).max(axis=(1, 2, 3)).tolist() == [0, 0, 9, 0]
 
 
 def test_what_was_decoded_is_not_sent_to_other_processes(folder):
