@@ -28,6 +28,9 @@ class AuditedData(LabelDecisions):
     def _data(self, dataset: Any) -> Examples | None:
         """The audited rows, for distances: of the data set that is remembered, or of `dataset`, recognised."""
         remembered = self._examples
+        if remembered is not None:
+            # Another audit may have been made of the same examples since.
+            remembered.kept = self._kept
         if dataset is None:
             if remembered is None or remembered.origin is None or self.vectors is not None:
                 return remembered

@@ -62,6 +62,10 @@ class Scored:
     _search: str | NeighbourSearch | None = field(default=None)
     _kept: dict[Any, Any] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """State for another process, which computes again what was computed from the data set."""
+        return {**self.__dict__, "_kept": {}}
+
     def __len__(self) -> int:
         """Number of examples n."""
         return len(self.labels)

@@ -105,3 +105,24 @@ def test_what_is_kept_is_not_sent_to_other_processes():
     representations.input_rows(examples)
     assert examples.kept
     assert pickle.loads(pickle.dumps(examples)).kept == {}
+
+
+def test_an_audit_of_texts_can_be_sent_to_another_process():
+    audit = dataaudit.score(None, (texts(), LABELS), progress=False)
+    expected = audit.outliers()
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(audit)).outliers(), expected)
+
+
+def test_two_audits_of_the_same_examples_share_nothing_that_a_model_gave():
+    rows = np.random.default_rng(0).normal(size=(N, 4)).astype(np.float32)
+    examples, recipe = as_examples((rows, LABELS)), dataaudit.Recipe(epochs=1)
+
+    def audit(dataset, seed):
+        model = dataaudit.networks.build("mlp", (4,), 2)
+        return dataaudit.score(model, dataset, "confidence", recipe=recipe, seed=seed, progress=False)
+
+    first = audit(examples, 0)
+    of_first = first.outliers(by="hidden")
+    second = audit(examples, 1)
+    pd.testing.assert_frame_equal(second.outliers(by="hidden"), audit((rows, LABELS), 1).outliers(by="hidden"))
+    pd.testing.assert_frame_equal(first.outliers(by="hidden"), of_first)
