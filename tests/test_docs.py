@@ -13,7 +13,7 @@ from dataaudit.cli import app
 ROOT = Path(__file__).parents[1]
 README, INDEX = ROOT / "README.md", ROOT / "docs/README.md"
 FILES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-MOST_WORDS = 1500
+MOST_WORDS = 1300
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
@@ -94,9 +94,10 @@ def test_extras_that_are_named_exist():
 
 def test_the_readme_is_short_and_its_figures_are_those_of_the_benchmarks():
     text = README.read_text("utf-8")
-    assert len(text.split()) <= MOST_WORDS
+    assert sum(any(map(str.isalnum, word)) for word in text.split()) <= MOST_WORDS
     measured = set((ROOT / "docs/benchmarks.md").read_text("utf-8").splitlines())
-    rows = [line for line in text.splitlines() if line.startswith("|")]
+    figures = text.partition("## How well it works")[2].partition("## ")[0]
+    rows = [line for line in figures.splitlines() if line.startswith("|")]
     assert len(rows) > 10
     assert set(rows) <= measured
 

@@ -1,6 +1,6 @@
-"""Table of the models that `score` takes, from which docs/what-it-takes.md begins; each row names its tests.
+"""Table of the models that `score` takes, in README.md and docs/what-it-takes.md; each row names its tests.
 
-python tests/test_what_it_takes.py    # writes the page
+python tests/test_what_it_takes.py    # writes the page, and the README's table
 """
 
 import re
@@ -63,9 +63,24 @@ MODELS = [
 BEGIN = "<!-- data: written by tests/test_what_it_takes.py -->"
 
 
+README = ROOT / "README.md"
+TAKEN = "<!-- models: written by tests/test_what_it_takes.py -->", "<!-- end of models -->"
+
+
+def models():
+    """Table of the models."""
+    rows = [f"| {model} | {extra} |" for model, extra, _, _ in MODELS]
+    return "\n".join(["| model | to be installed besides |", "|---|---|", *rows, ""])
+
+
+def readme():
+    """README.md with this table in its place."""
+    before, rest = README.read_text("utf-8").split(TAKEN[0])
+    return f"{before}{TAKEN[0]}\n\n{models()}\n{TAKEN[1]}{rest.split(TAKEN[1])[1]}"
+
+
 def page():
     """Head of the page, and the models."""
-    rows = [f"| {model} | {extra} |" for model, extra, _, _ in MODELS]
     head = [
         "# What it takes",
         "",
@@ -73,11 +88,12 @@ def page():
         "labels is what `tests/test_any_data.py` sees when it tries them.",
         "",
     ]
-    return "\n".join([*head, "| model | to be installed besides |", "|---|---|", *rows, "", BEGIN, ""])
+    return "\n".join([*head, models(), BEGIN, ""])
 
 
 def test_the_page_begins_with_the_models():
     assert PAGE.read_text("utf-8").startswith(page())
+    assert README.read_text("utf-8") == readme()
 
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row[0])
@@ -87,6 +103,7 @@ def test_every_row_has_its_tests(row):
 
 
 if __name__ == "__main__":
+    README.write_text(readme(), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
         data = runpy.run_path(str(ROOT / "tests/test_any_data.py"))
         data["FOLDER"].append(folder)
