@@ -13,13 +13,16 @@ demo:
 	@PYTHON="$(PYTHON)" .ci/venv report
 	@$(BIN)/dataaudit demo --out demo-results
 
+# Output stays together for each target, where this make can do that.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 # What uses one core, or waits, goes two at a time, after the suite that uses both.
 test:
 	@PYTHON="$(PYTHON)" .ci/venv dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest --durations=60 --durations-min=3 -n 2 --dist loadfile $(PROCESSES:%=--ignore=%)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target processes types oldest
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) processes types oldest
 
 # Tests that start processes and nodes of their own, in one process.
 PROCESSES := tests/cluster tests/holdout
