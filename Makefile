@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-oldest picture clean types processes oldest
+.PHONY: demo test test-oldest docs picture clean types processes oldest
 
 # Programs that tests start load compiled modules, whatever the caller's own Python may write.
 # Each pytest process keeps to one thread of BLAS and OpenMP: two of them share two cores, and waiting threads spin.
@@ -39,6 +39,13 @@ test-oldest:
 
 oldest:
 	@PYTHON="$(PYTHON)" .ci/oldest
+
+# The site, in docs/_build: no network, and a warning is an error.
+docs:
+	@PYTHON="$(PYTHON)" .ci/venv docs
+	@mkdir -p docs/_build/source
+	$(BIN)/python -m sphinx -b html -W --keep-going -c docs docs/_build/source docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # The README's picture, from Debian's Fashion-MNIST and its chromium; it says so where either is absent.
 picture:

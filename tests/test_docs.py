@@ -2,17 +2,21 @@
 
 import ast
 import re
+import runpy
 import shlex
+import types
 from pathlib import Path
 
 import pytest
 import typer
 
+import dataaudit
 from dataaudit.cli import app
 
 ROOT = Path(__file__).parents[1]
 README, INDEX = ROOT / "README.md", ROOT / "docs/README.md"
-FILES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+FILES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *PAGES]
 MOST_WORDS = 1300
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -32,6 +36,26 @@ def anchors(path):
     """Fragments that lead to the headings of a file, as GitHub spells them."""
     headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_site_has_every_public_name_and_every_page():
+    site = runpy.run_path(str(ROOT / "docs/conf.py"))
+    named = {name for names in site["SECTIONS"].values() for name in names}
+    spaces = {name for name in dataaudit.__all__ if isinstance(getattr(dataaudit, name), types.ModuleType)}
+    assert named | spaces == set(dataaudit.__all__) - {"__version__"}
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", INDEX.read_text("utf-8")))
+    assert listed == {path.name for path in PAGES} - {"README.md"}
+
+
+def test_links_of_the_site_lead_to_its_pages():
+    turned = runpy.run_path(str(ROOT / "docs/conf.py"))["turned"]
+    assert turned("[a](docs/data.md#x) [b](CHANGELOG.md) [c](LICENSE)", "") == (
+        "[a](data.md#x) [b](project/changelog.md) c (`LICENSE`)"
+    )
+    assert turned("[a](../README.md) [b](data.md) [c](#here) [d](https://a.b)", "") == (
+        "[a](index.md) [b](data.md) [c](#here) [d](https://a.b)"
+    )
+    assert turned("[a](docs/README.md) [b](SECURITY.md)", "project") == "[a](../guide.md) [b](../project/security.md)"
 
 
 @each_file

@@ -28,7 +28,7 @@ class Task(ABC):
     classes; yes or no) one is the unit's label, a number from 0. All units of an example stand together, in the order
     of examples: a task whose examples have different numbers of units knows how many each has.
 
-    ``labels`` below are those of b examples as ``encode`` gives them, [b, *label_shape]; ``logits`` [b, C] are a
+    ``labels`` below are those of b examples as ``encode`` gives them, ``[b, *label_shape]``; ``logits`` [b, C] are a
     model's outputs for these examples, and u is the number of their units.
 
     Laws
@@ -53,7 +53,7 @@ class Task(ABC):
     def encode(
         self, values: Any, names: tuple[str, ...] | None = None, lenient: bool = False
     ) -> tuple[IntArray, tuple[str, ...]]:
-        """Turn a label column into labels int64 [n, *label_shape], and the names of the C logits.
+        """Turn a label column into labels int64 ``[n, *label_shape]``, and the names of the C logits.
 
         Parameters
         ----------
