@@ -71,11 +71,30 @@ class OneWriter(FunctionCache):  # type: ignore[misc]
         self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Code of a signature; None where there is none."""
+        """Code of a signature; None where there is none.
+
+        Kept code has its own copies of the functions that it calls, which LLVM may have optimised to other roundings.
+        Where these functions are there already, they are called instead, as when all was compiled: so they come first,
+        and whoever finds code gets the scores, bit for bit, of whoever compiled it.
+        """
         try:
+            machine = target_context.codegen()
+            if self._cache_file.load(self._index_key(sig, machine)) is not None:
+                for callee in self._callees():
+                    for known in callee._cache.signatures(machine):
+                        callee.compile(known)
             return super().load_overload(sig, target_context)
         except OSError:
             return None
+
+    def signatures(self, machine: Any) -> list[Any]:
+        """Signatures whose code is kept for a processor, Numba's `codegen`: another may lack instructions for them."""
+        return [sig for sig, *rest in self._cache_file._load_index() if (sig, *rest) == self._index_key(sig, machine)]
+
+    def _callees(self) -> list[Any]:
+        """Functions kept in this way that the function calls by name."""
+        found = (self._py_func.__globals__.get(name) for name in self._py_func.__code__.co_names)
+        return [one for one in found if isinstance(getattr(one, "_cache", None), OneWriter)]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the code of a signature."""

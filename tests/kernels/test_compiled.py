@@ -34,12 +34,12 @@ def add(x, y):
 """
 
 
-def run(folder: Path, **environment: str) -> tuple[int, int]:
+def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, int]:
     """What the program prints: its result and how often code was found."""
     dropped = ("NUMBA_CACHE_DIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     kept |= {"HOME": str(folder / "home"), **environment}
-    command = [sys.executable, "main.py", "21"]
+    command = [sys.executable, "main.py", "21", *arguments]
     done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=True)
     result, hits = done.stdout.split()
     return int(result), int(hits)
@@ -62,6 +62,15 @@ def test_a_second_process_finds_what_the_first_compiled_until_a_callee_in_anothe
     (tmp_path / "helper.py").write_text(ADDS.format(more=" + 1"))
     assert run(tmp_path) == (43, 0)
     assert not (tmp_path / "home").exists()
+
+
+def test_functions_that_kept_code_calls_are_there_before_it_as_when_all_was_compiled(tmp_path):
+    """Else its own copies of them run, whose sums may be rounded otherwise."""
+    program(tmp_path)
+    with (tmp_path / "main.py").open("a") as file:
+        file.write("assert [sum(add.stats.cache_hits.values()), len(add.signatures)] == [int(sys.argv[2]), 1]")
+    assert run(tmp_path, "0") == (42, 0)
+    assert run(tmp_path, "1") == (42, 1)
 
 
 def test_nothing_is_kept_where_python_keeps_no_byte_code(tmp_path):
