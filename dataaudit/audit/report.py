@@ -90,7 +90,7 @@ def _found(audit: Exports) -> list[str]:
             flagged = len(audit._own_flags()[0])
             sentences.append(f"{flagged:,} of the {count} in {classes} are flagged: likelier wrong than right.")
         else:
-            sentences.append("None is flagged.")
+            sentences.append("None is flagged, and the order of the examples may say little.")
     else:
         sentences.append("How many labels are wrong is not known: nothing that was computed says what class one is of.")
     if str(audit.agreement):

@@ -36,7 +36,9 @@ def named_labels(columns: Sequence[Hashable]) -> list[Hashable]:
 def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -> DataError:
     """Error for a label column that cannot be inferred."""
     arrived = f"{len(candidates)} possible label columns ({listed(candidates)})" if candidates else "no label column"
-    return DataError(f"{arrived} among {listed(columns)}", "one label column", "name it: label=...")
+    # The last one, where most tables have their labels.
+    advice = f"name it, such as label={candidates[-1]!r}" if len(candidates) > 1 else "name it: label=..."
+    return DataError(f"{arrived} among {listed(columns)}", "one label column", advice)
 
 
 def _as_list(option: str, columns: Any) -> list[Any]:

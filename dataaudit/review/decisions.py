@@ -19,6 +19,7 @@ from dataaudit.errors import DataError, StorageError, rows
 from dataaudit.review.rows import COLUMNS, checked, lines_of
 
 FORMAT, VERSION = "dataaudit decisions", 1
+DECISION_FILE = "pass a decision file, such as the page of a review downloads, as it was written"
 HEADER = ("format", "version", "fingerprint", "class_names")
 LARGEST = 2**30
 """Bytes of the largest file that is read."""
@@ -285,10 +286,12 @@ def _parsed(number: int, line: bytes, path: Path) -> dict[str, Any]:
         found = json.loads(line, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise StorageError(
-            f"line {number} of {path}, which is not JSON ({error})", "one JSON object a line", "write it as it was"
+            f"line {number} of {path}, which is not JSON ({error})",
+            "a decision file: one JSON object a line",
+            DECISION_FILE,
         ) from error
     if not isinstance(found, dict):
-        raise StorageError(f"line {number} of {path} with a {type(found).__name__}", "an object", "write it as it was")
+        raise StorageError(f"line {number} of {path} with a {type(found).__name__}", "an object", DECISION_FILE)
     return found
 
 
@@ -300,5 +303,5 @@ def _check_header(header: dict[str, Any], path: Path) -> None:
         raise StorageError(
             f"{path}, whose first line is not that of a decision file",
             f"format {FORMAT!r}, version {VERSION}, fingerprint and class_names",
-            "name a file that review() wrote, with its first line",
+            DECISION_FILE,
         )

@@ -67,7 +67,10 @@ class Remaining:
         elif self.further:
             lines.append(f"about {self.further} more looks, every other one drawn, are needed for {goal}")
         else:
-            lines.append(f"not enough yet for {goal}: " + ("more than 1600 looks" if self.drawn else "draw some rows"))
+            more = (
+                "more than 1600 looks" if self.drawn else "look at a queue of `review`, which draws some rows at random"
+            )
+            lines.append(f"not enough yet for {goal}: {more}")
         return "\n".join(lines)
 
 

@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(frame, tmp_path):
     for arguments, words in [
         ([changed, file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "fingerprint"),
         ([data, file, "--results", tmp_path / "r", "--out", tmp_path / "x.jsonl"], "--out"),
-        ([data, data, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "not JSON"),
+        ([data, data, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "to do:    pass a decision file"),
         ([data, file, "--results", tmp_path / "q", "--out", tmp_path / "x.csv"], "no audit"),
         (["-", file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "standard input"),
         ([data, file, "--results", tmp_path / "r", "--out", file], "which exists"),

@@ -38,7 +38,12 @@ def test_a_label_that_is_not_clear_lists_the_columns(columns, arrived):
         as_examples(pd.DataFrame(columns))
     assert caught.value.arrived.startswith(arrived)
     assert all(repr(name) in str(caught.value) for name in columns)
+    assert caught.value.action.startswith("name it")
     assert "label=" in caught.value.action
+    if arrived.startswith("2"):
+        # What is advised works.
+        advised = caught.value.action.split("label=")[1].strip("'")
+        assert as_examples(pd.DataFrame(columns), label=advised).label_column == advised
 
 
 def test_inputs_and_label_by_name(frame):

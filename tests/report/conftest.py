@@ -92,6 +92,14 @@ class Browsed:
         )
         self.driver.refresh()
 
+    def top_is_in_sight(self, selector):
+        """True if an element's top is within the window and within the pane of the example."""
+        return self.driver.execute_script(
+            """const top = (one) => document.querySelector(one).getBoundingClientRect().top;
+            return top(arguments[0]) >= Math.max(0, top('.example')) && top(arguments[0]) < innerHeight""",
+            selector,
+        )
+
     def until(self, test):
         end = time.monotonic() + WAIT
         while not (found := test()):

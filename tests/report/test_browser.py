@@ -142,9 +142,16 @@ def test_many_classes_are_chosen_by_two_keys_and_very_many_by_words(page, downlo
     browsed = page(cards_of(5, 3), [f"class {at}" for at in range(77)])
     browsed.press("4", "2")
     browsed.press("c")
-    browsed.press("class 7", ENTER)
+    browsed.press("class 7")
+    # What Enter gives is marked as that.
+    assert browsed.text(".narrowed > :first-child bdi") == "class 7"
+    browsed.press(ENTER)
     _, _, rows = browsed.download(downloads)
     assert [row["label"] for row in rows[:2]] == ["class 42", "class 7"]
+    # Far down the list; the next example is seen from its top.
+    far = browsed.all(".classes .class")[70]
+    browsed.driver.execute_script("arguments[0].scrollIntoView({behavior: 'instant'}); arguments[0].click()", far)
+    assert browsed.top_is_in_sight(".content")
     browsed = page(cards_of(5, 3), [f"class {at}" for at in range(1000)])
     browsed.driver.execute_script("localStorage.clear()")
     browsed.driver.refresh()
@@ -198,3 +205,16 @@ def test_of_many_examples_a_few_dozen_are_elements(page):
     browsed.driver.execute_script("localStorage.clear()")
     browsed.decide(dict.fromkeys(range(500), "keep"))
     assert browsed.text(".option[aria-selected=true] .soft:last-child").startswith("#500")
+
+
+def test_long_names_of_labels_fit_a_telephone(page):
+    browsed = page(cards_of(5, 3), [f"a_label_{at}_with_a_name_that_is_long" for at in range(30)])
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browsed.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    wide, list_at = browsed.driver.execute_script(
+        "return [document.documentElement.scrollWidth, document.querySelector('.queue').getBoundingClientRect().top]"
+    )
+    browsed.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide == 390
+    # The list of examples is below the labels, and not several screens below.
+    assert list_at < 3 * size["height"]

@@ -8,7 +8,7 @@ function makeExample(names, rankedBy, decide, steps) {
   const keyed = names.length <= MANY;
   const digits = names.length <= FEW ? 1 : 2;
   const keyOf = (at) => String(at).padStart(digits, '0');
-  let search = null, pending = null;
+  let search = null, pending = null, last = null;
 
   function show(card, decision, place, count) {
     search = null;
@@ -16,8 +16,7 @@ function makeExample(names, rankedBy, decide, steps) {
       box.replaceChildren(element('p', { class: 'soft' }, 'No example is left by these filters.'));
       return;
     }
-    const part = (value, at) => [about.levels[at] ?? '', value].join(' ').trim();
-    const name = card.key === null ? null : own(shortened([].concat(card.key).map(part).join(', '), 200));
+    const name = card.key === null ? null : own(shortened(called(card), 200));
     box.replaceChildren(
       element('div', { class: 'steps' },
         button('←', 'previous example', steps.back, place === 0),
@@ -29,6 +28,14 @@ function makeExample(names, rankedBy, decide, steps) {
       verdict(card, decision),
       alike(card),
       classes(card, decision));
+    if (card !== last && last !== null) fromTheTop();
+    last = card;
+  }
+
+  /** Another example is seen from its top, however far down the decision about the one before was made. */
+  function fromTheTop() {
+    box.scrollTop = 0;
+    if (box.getBoundingClientRect().top < 0) box.scrollIntoView({ behavior: 'instant', block: 'start' });
   }
 
   function content(card) {
@@ -121,7 +128,12 @@ function makeExample(names, rankedBy, decide, steps) {
     }
     search = element('input', {
       type: 'search', placeholder: 'another label (c)', 'aria-label': 'another label: type and press Enter',
-      'aria-keyshortcuts': 'c', oninput: () => list.replaceChildren(...found().map(one)),
+      'aria-keyshortcuts': 'c',
+      oninput: () => {
+        list.replaceChildren(...found().map(one));
+        // What Enter gives is marked.
+        list.classList.toggle('narrowed', search.value.trim() !== '');
+      },
       onkeydown: (event) => {
         if (event.key === 'Enter' && search.value.trim() && found().length) {
           event.preventDefault();
@@ -168,6 +180,11 @@ function makeExample(names, rankedBy, decide, steps) {
 
 function button(text, label, pressed, disabled = false) {
   return element('button', { type: 'button', 'aria-label': label, title: label, disabled, onclick: pressed }, text);
+}
+
+/** What the data set calls an example, as in "line 7". */
+function called(card) {
+  return [].concat(card.key).map((part, at) => [about.levels[at] ?? '', part].join(' ').trim()).join(', ');
 }
 
 /** A dialog that shows one thing at a time, or asks. */

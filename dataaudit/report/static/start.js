@@ -80,8 +80,8 @@ function describe(card) {
         card.suggested < 0 ? null : own(names[card.suggested], 'suggested')),
       text ? element('div', { class: 'line soft', dir: 'auto' }, visible(shortened(text, 160))) : null,
       element('div', { class: 'line soft' }, `#${card.row}`,
-        card.key === null ? '' : ' · ', card.key === null ? null : own([].concat(card.key).join(', ')),
-        card.probability === null ? '' : ` · ${percent(card.probability)}`)),
+        card.key === null ? '' : ' · ', card.key === null ? null : own(called(card)),
+        card.probability === null ? '' : ` · wrong: ${percent(card.probability)}`)),
     said ? element('span', { class: `said ${one.word}` }, own(said)) : null,
   ];
 }
@@ -121,7 +121,10 @@ const reviewer = element('input', {
 });
 
 const app = document.getElementById('app');
-app.append(filters.box,
+app.append(
+  element('p', { class: 'soft' }, `Decide by buttons or keys${decisions.kept() ? '; this browser keeps it' : ''}. When you stop, `
+    + 'download the decisions and send the file back: ', element('code', {}, 'dataaudit apply'), ' corrects the data by it.'),
+  filters.box,
   element('div', { class: 'bar' }, progress.box, undo, redo, many, reviewer,
     element('button', { type: 'button', class: 'main', onclick: download }, 'Download decisions')),
   element('div', { class: 'panes' }, queue.box, example.box), keysHelp());
