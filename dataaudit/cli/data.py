@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataaudit.cli.options import columns
 from dataaudit.common import checks
+from dataaudit.errors import DataError, arguments
 
 if TYPE_CHECKING:
     from dataaudit.audit.base import Audit
@@ -29,13 +30,24 @@ def open_audited(audit: Audit, given: Mapping[str, Any]) -> Examples:
     """Examples of the data set that was audited, with the columns that the audit remembers where none are named."""
     lenient = "drop" if audit.settings.get("dropped_rows") else "raise"
     read = {"on_bad_rows": lenient, "embed": audit.settings.get("embedding"), "exclude": given["exclude"]}
-    return open_examples({**as_audited(audit, given), **read})
+    try:
+        return open_examples({**as_audited(audit, given), **read})
+    except DataError as error:
+        # Of an option that nobody gave it must be said where it comes from.
+        at_fault = {found.name for found in arguments(error.arrived)}
+        if not at_fault & {name for name in _remembered(audit) if given.get(name) is None}:
+            raise
+        actions = ["pass the data set that was audited", *error.alternatives]
+        raise DataError(f"{error.arrived}, which the audit remembers", error.expected, actions) from error
 
 
 def as_audited(audit: Audit, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options `given`, and where they are left out, those by which the audited data set was read."""
-    known = {**audit.settings.get("data", {}), **audit.settings.get("reading", {})}
-    return {**given, **{name: value for name, value in known.items() if given.get(name) is None}}
+    return {**given, **{name: value for name, value in _remembered(audit).items() if given.get(name) is None}}
+
+
+def _remembered(audit: Audit) -> dict[str, Any]:
+    return {**audit.settings.get("data", {}), **audit.settings.get("reading", {})}
 
 
 def with_reading(audit: Audit, given: Mapping[str, Any]) -> Audit:

@@ -156,7 +156,13 @@ def test_what_does_not_fit_is_refused_and_nothing_written(frame, tmp_path):
     file = decided(audit, tmp_path / "d.jsonl", {4: "remove"})
     changed = tmp_path / "changed.csv"
     frame.assign(size=frame["size"] + 1).to_csv(changed, index=False)
+    renamed = tmp_path / "renamed.csv"
+    frame.rename(columns={"kind": "sort"}).to_csv(renamed, index=False)
     for arguments, words in [
+        (
+            [renamed, file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"],
+            "--label kind, which the audit rem",
+        ),
         ([changed, file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "fingerprint"),
         ([data, file, "--results", tmp_path / "r", "--out", tmp_path / "x.jsonl"], "--out"),
         ([data, data, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "to do:    pass a decision file"),
