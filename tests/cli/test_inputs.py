@@ -1,6 +1,7 @@
 """What commands take: tables in every dress, standard input, texts, images, bad rows, names of the hub."""
 
 import gzip
+import inspect
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from dataaudit import Audit
 from dataaudit.cli import app
+from dataaudit.data.files import READING
 
 
 def call(*arguments, stdin=None):
@@ -131,3 +133,14 @@ def test_words_for_missing_values_are_counted_and_can_be_classes(frame, tmp_path
     # How the file is read is remembered.
     done = call("review", tmp_path / "r", "--data", tmp_path / "t.csv", "--out", tmp_path / "q")
     assert done.exit_code == 0, done.output
+
+
+def test_every_command_that_reads_a_table_reads_it_in_all_ways():
+    """A command without one of these options could not read again what another one read."""
+    options = {
+        command.callback.__name__: inspect.signature(command.callback).parameters for command in app.registered_commands
+    }
+    reading = {name for name, taken in options.items() if "delimiter" in taken}
+    assert {"score", "report", "review", "apply", "export"} <= reading
+    for name in reading:
+        assert {*READING, "size", "key", "exclude"} <= set(options[name]), name

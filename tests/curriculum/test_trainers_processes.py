@@ -109,7 +109,8 @@ def test_two_processes_record_what_one_does(tmp_path):
     command = [sys.executable, str(tmp_path / "worker.py"), str(FOLDER), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **shared}, timeout=600)
     assert done.returncode == 0, done
-    assert done.stdout.splitlines().count("done") == 2
+    # Two processes write to one stream, and their lines may run into each other.
+    assert done.stdout.count("done") == 2
 
     gathered, alone = Recorder(32, 3), RecordDynamics()
     gathered.load_state_dict(torch.load(tmp_path / "even.pt", weights_only=True))

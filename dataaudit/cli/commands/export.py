@@ -45,6 +45,7 @@ def export(
     format: options.Format = None,
     delimiter: options.Delimiter = None,
     encoding: options.Encoding = None,
+    missing: options.Missing = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     log_level: options.LogLevel = "warning",
