@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dataaudit.data.containers import (
@@ -96,7 +97,11 @@ def adapted(dataset: Any, split: str | None, reading: Reading) -> Examples:
 
 def _conversion(dataset: Any) -> str:
     if isinstance(dataset, Mapping):
-        return "pass pandas.DataFrame(data) for a dictionary of columns, or the pair (data['inputs'], data['labels'])"
+        return "pass pandas.DataFrame(data) for a dictionary of columns, or both: (data['inputs'], data['labels'])"
+    if getattr(getattr(dataset, "dtype", None), "names", None):
+        return "pass pandas.DataFrame(data)"
+    if isinstance(dataset, (str, Path)):
+        return "read it first: pandas.read_csv(path), or datasets.load_dataset('imagefolder', data_dir=path)['train']"
     if hasattr(dataset, "shape") or is_tensor(dataset):
         return "pass it with its labels, as (inputs, labels)"
     return "convert it to one of these"
@@ -122,6 +127,12 @@ def _of_sequence(rows: Any, split: str | None, reading: Reading) -> Examples:
         return adapted(table_of(rows), None, reading)
     refuse("(inputs, labels) arrays", split=split, label=reading.label)
     pair = unzipped(rows) if is_pairs(rows) else rows
+    if len(rows) and all(is_a(part, "torch.utils.data", "Dataset") for part in rows):
+        raise DataError(
+            f"{len(rows)} torch data sets",
+            "one data set",
+            "pass one of them, or torch.utils.data.ConcatDataset(parts)",
+        )
     if len(pair) != 2:
         raise DataError(
             f"a {type(rows).__name__} of {len(rows)} items",
@@ -199,7 +210,7 @@ def refuse_without_length(dataset: Any) -> None:
         raise DataError(
             f"a data set without length ({type(dataset).__name__})",
             "a data set with a length whose rows can be read by index",
-            "load it whole (a map-style Dataset, or streaming=False), or collect its rows into arrays",
+            "pass list(data), or load it whole (a map-style Dataset, or streaming=False)",
         )
 
 

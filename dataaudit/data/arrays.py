@@ -9,6 +9,7 @@ import numpy as np
 
 from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.data.containers import listing
 from dataaudit.data.examples import Examples
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.kinds import dimensions, is_a, is_image, is_tensor
@@ -17,7 +18,7 @@ from dataaudit.data.rows import NUMBERS, RESIZE, as_array, as_input, stack, tran
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError
 
-ADVICE = "name numbers only, or turn each row into numbers with transform="
+ADVICE = "pass numbers, such as numpy.asarray(inputs, float), or turn each row into numbers with transform="
 
 
 class ArrayExamples(Examples):
@@ -145,13 +146,24 @@ def _indexable(inputs: Any) -> Any:
         raise DataError(
             f"inputs of type {type(inputs).__module__}.{type(inputs).__name__}",
             "an array, a tensor, a sparse matrix, nested lists, texts, a DataFrame or a column",
-            "convert them, for example with numpy.asarray(...)",
+            _instead(inputs),
         )
+    if isinstance(inputs, np.ndarray) and inputs.dtype.names:
+        raise DataError("an array of records", "numbers, or a table", "pass pandas.DataFrame(inputs)")
     if isinstance(inputs, np.ndarray) and inputs.dtype == object and inputs.size:
         inputs = _of_objects(inputs)
     if inputs.ndim == 0:
         raise DataError("inputs without dimensions", "an array [n, ...]", "pass one entry an example")
     return inputs
+
+
+def _instead(inputs: Any) -> str:
+    """Advice on inputs in something that is no container of them."""
+    if is_a(inputs, "torch.utils.data", "DataLoader"):
+        return "pass loader.dataset, whose rows hold labels, in place of the pair"
+    if is_a(inputs, "torch.utils.data", "Dataset"):
+        return "pass it in place of the pair if it yields labels too, or [data[row] for row in range(len(data))]"
+    return listing(inputs, "inputs") or "pass numpy.asarray(inputs)"
 
 
 def _unmasked(inputs: Any) -> AnyArray:
@@ -238,7 +250,8 @@ def check_numbers(inputs: Any) -> None:
     if holds_bytes or (not is_tensor(inputs) and inputs.dtype.kind == "S"):
         raise DataError("bytes", "texts or numbers", "decode them: [text.decode() for text in texts]")
     if inputs.is_complex() if is_tensor(inputs) else inputs.dtype.kind not in NUMBERS:
-        raise DataError(f"inputs of type {inputs.dtype}", "numbers", ADVICE)
+        mixed = "for columns of several kinds pass pandas.DataFrame(inputs), or transform="
+        raise DataError(f"inputs of type {inputs.dtype}", "numbers", mixed if inputs.dtype == object else ADVICE)
     if inputs.ndim < 2:
         raise DataError(
             f"inputs of shape {tuple(inputs.shape)}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dataaudit.common.spelling import has_surrogates
 from dataaudit.common.types import IntArray
 from dataaudit.data.kinds import dimensions, is_a, is_table, is_tensor
 from dataaudit.errors import DataError
@@ -16,7 +18,8 @@ INPUT = "input"
 """Name of a column that has none."""
 
 ELSEWHERE = {
-    "xarray": "data.to_numpy() for an array, or data.to_dataframe() for a table",
+    "xarray": "data.to_numpy()",
+    "xarray.Dataset": "data.to_dataframe()",
     "dask": "data.compute()",
     "dask_expr": "data.compute()",
     "cupy": "data.get()",
@@ -31,7 +34,7 @@ ELSEWHERE = {
     "jaxlib": "numpy.asarray(data)",
     "tensorflow": "data.numpy() for a tensor, or lists of what the data set yields",
 }
-"""What to call, by the package of a container that is not read as it is."""
+"""What to call, by the package of a container that is not read as it is, or by package and type."""
 
 
 def refuse_elsewhere(data: Any, what: str) -> None:
@@ -39,13 +42,31 @@ def refuse_elsewhere(data: Any, what: str) -> None:
 
     `what` says what it was passed as.
     """
+    if is_tensor(data) and (data.is_nested or data.is_meta):
+        raise DataError(
+            f"{what} in a nested tensor" if data.is_nested else f"{what} in a tensor on the device 'meta'",
+            "rows of one shape, with values",
+            "pad them: torch.nested.to_padded_tensor(data, 0.0)" if data.is_nested else "pass a tensor that has values",
+        )
     package = type(data).__module__.split(".")[0]
     if package in ELSEWHERE and not isinstance(data, np.ndarray):
         raise DataError(
             f"{what} of type {type(data).__module__}.{type(data).__qualname__}",
             "rows in memory, or mapped from a file",
-            f"call {ELSEWHERE[package]}, and pass what it gives",
+            f"call {ELSEWHERE.get(f'{package}.{type(data).__name__}', ELSEWHERE[package])}, and pass what it gives",
         )
+
+
+def listing(data: Any, name: str) -> str:
+    """Advice that makes a list of what holds things one by one and is called `name`; empty where it does not."""
+    if isinstance(data, Mapping):
+        return f"pass list({name}.values())"
+    if isinstance(data, (set, frozenset)):
+        return f"pass a list in the order of the rows: a {type(data).__name__} has none, and names each value once"
+    if type(data).__module__.startswith("scipy.sparse"):
+        return f"pass {name}.toarray()"
+    plain = isinstance(data, (str, Path)) or (hasattr(data, "shape") and not isinstance(data, memoryview))
+    return "" if plain or not isinstance(data, Iterable) else f"pass list({name})"
 
 
 def is_columns(data: Any) -> bool:
@@ -104,6 +125,17 @@ def _check_names(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"several columns called {twice[0]!r}", "a name for each column", "rename or drop them")
+
+
+def check_spelling(names: Iterable[Any]) -> None:
+    """Raise a `DataError` for names of columns with lone surrogates, which pandas and Arrow have no place for."""
+    bad = [name for name in names if isinstance(name, str) and has_surrogates(name)]
+    if bad:
+        raise DataError(
+            f"lone surrogates in the name of column {bad[0]!r}",
+            "names that UTF-8 has bytes for",
+            "rename it: name.encode('utf-8', 'backslashreplace').decode()",
+        )
 
 
 def _known(table: Any) -> Any:
@@ -175,6 +207,7 @@ def table_of(records: Sequence[Mapping[Any, Any]]) -> Any:
     import pandas as pd
 
     names = pd.Index([*dict.fromkeys(chain.from_iterable(records))], dtype=object)
+    check_spelling(names)
     table = pd.DataFrame([*records], columns=names, dtype=object)
     types = {name: column.infer_objects().dtype for name, column in table.items() if not _is_text(column)}
     return table.astype(types)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import datasets
@@ -58,7 +58,7 @@ def as_dataset(examples: Examples) -> tuple[datasets.Dataset, str]:
             )
         inputs = as_array(inputs) if is_tensor(inputs) else inputs
         columns = {"input": inputs, "label": labels}
-        return datasets.Dataset.from_dict({name: _plain(values) for name, values in columns.items()}), "label"
+        return _made(datasets.Dataset.from_dict, {name: _plain(one) for name, one in columns.items()}), "label"
     raise DataError(
         f"an audit of a data set without columns ({examples.source})",
         "a Hugging Face Dataset, a DataFrame or (inputs, labels) arrays",
@@ -73,12 +73,33 @@ def _plain(values: Any) -> Any:
     if isinstance(values, np.ma.MaskedArray):
         values = unmasked(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "OUST":
-        return [None if value is None or value != value else _encodable(value) for value in values.tolist()]
+        return [None if _is_gap(value) else _encodable(value) for value in values.tolist()]
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
+        # Arrow knows numbers of this machine's byte order, of 64 bits at most.
+        return values.astype(np.float64 if values.itemsize > 8 else values.dtype.newbyteorder("="), copy=False)
     return [_encodable(value) for value in values] if isinstance(values, (list, tuple, range)) else values
 
 
+def _is_gap(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+
+
+def _made(make: Callable[..., Any], *given: Any, **options: Any) -> datasets.Dataset:
+    """The data set that `make` gives, or a `DataError` that says which values it has no type for."""
+    try:
+        return make(*given, **options)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError, OSError) as error:
+        raise DataError(
+            f"values that Arrow has no type for ({error})",
+            "numbers of at most 64 bits, texts, lists or images",
+            "select from your own data set by audit.rows, audit.labels and audit.suggested",
+        ) from error
+
+
 def _encodable(value: Any) -> Any:
-    """A value of which Arrow makes UTF-8: texts with lone surrogates are escaped, as names of classes and rows are."""
+    """A value that Arrow takes: lone surrogates are escaped, as in names of classes and rows, intervals spelled."""
+    if isinstance(value, (pd.Interval, pd.Period)):
+        return str(value)
     return escaped(value) if isinstance(value, str) and has_surrogates(value) else value
 
 
@@ -88,9 +109,14 @@ def _of_frame(frame: pd.DataFrame) -> datasets.Dataset:
         if isinstance(plain[name].dtype, pd.CategoricalDtype):
             # Hugging Face has no type for the dictionaries that Arrow would make of them.
             plain[name] = plain[name].astype(object)
+        kind = plain[name].dtype
+        if isinstance(kind, pd.SparseDtype):
+            plain[name] = plain[name].astype(kind.subtype)
+        if isinstance(plain[name].dtype, (pd.IntervalDtype, pd.PeriodDtype)):
+            plain[name] = plain[name].astype(object)
         if plain[name].dtype == object:
             plain[name] = pd.Series([_encodable(value) for value in plain[name]], plain.index, object)
-    return datasets.Dataset.from_pandas(plain, preserve_index=False)
+    return _made(datasets.Dataset.from_pandas, plain, preserve_index=False)
 
 
 def add_columns(dataset: datasets.Dataset, columns: Mapping[str, tuple[pa.Array, Any]]) -> datasets.Dataset:

@@ -25,6 +25,7 @@ from dataaudit.data.rows import RESIZE, for_row, stack, transformed_rows
 from dataaudit.data.texts import as_texts
 from dataaudit.data.token_columns import IDS, MADE, TokenColumns
 from dataaudit.errors import DataError, RowError, require
+from dataaudit.tasks.classification import label_column
 
 
 class HuggingFaceExamples(Examples):
@@ -63,6 +64,8 @@ class HuggingFaceExamples(Examples):
         label, chosen = choose_features(features, label, inputs, key, exclude)
         if inputs is None and transform is None and {kind_of(features[name]) for name in chosen} == {"number"}:
             chosen, self.notes = without_ids(chosen, partial(_column, dataset))
+        if inputs is None:
+            self.notes = [*self.notes, *_left_out(features, (*chosen, label, key), exclude)]
         self.columns = tuple(chosen)
         self._features = features
         self.class_columns = tuple(name for name in chosen if kind_of(features[name]) == "class")
@@ -222,8 +225,12 @@ class HuggingFaceExamples(Examples):
 
 def _labels_of(dataset: datasets.Dataset, label: Any) -> Any:
     """Labels of a column, with the names that it declares."""
-    names = getattr(dataset.features[label], "names", None)
-    values = _column(dataset, label)
+    feature, values = dataset.features[label], _column(dataset, label)
+    if type(feature).__name__ in ("List", "LargeList", "Sequence"):
+        # One label a row in a list, as of a task that may have several.
+        feature, values = feature.feature, label_column(values)
+        feature = None if values.map(lambda value: isinstance(value, np.ndarray)).any() else feature
+    names = getattr(feature, "names", None)
     return Declared(values, tuple(names)) if names else values
 
 
@@ -263,6 +270,13 @@ def _infer_label(features: Any, taken: list[Any]) -> Any:
     if len(candidates) != 1:
         raise label_unknown(list(features), candidates)
     return candidates[0]
+
+
+def _left_out(features: Any, known: Sequence[Any], exclude: Any) -> list[str]:
+    """Note on columns that are neither inputs nor left out by the caller, because they hold nothing that is read."""
+    aside = [*known, *([exclude] if isinstance(exclude, str) else exclude or ())]
+    other = [name for name in features if name not in aside and kind_of(features[name]) == "other"]
+    return [f"columns left out, which hold no numbers, texts, lists or images: {listed(other)}"] if other else []
 
 
 def _infer_inputs(features: Any, taken: list[Any]) -> list[str]:

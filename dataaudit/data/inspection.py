@@ -129,7 +129,14 @@ class Inspector:
             self._digest.update("\x1f".join(map(str, block.columns)).encode())
         numbers = block.select_dtypes(["number", "bool"]).columns
         self._others |= dict.fromkeys(name for name in block.columns if name not in numbers)
-        hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
+        try:
+            hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
+        except TypeError as error:
+            raise DataError(
+                f"values in columns that are no single ones ({error})",
+                "numbers, strings, booleans or categories",
+                "spread them with pandas.json_normalize(data), or leave those columns out with exclude=",
+            ) from error
         self._digest.update(np.ascontiguousarray(hashes).data)
 
     def _texts(self, block: AnyArray) -> None:

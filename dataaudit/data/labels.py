@@ -9,11 +9,11 @@ import numpy as np
 
 from dataaudit.common.spelling import class_name
 from dataaudit.common.types import AnyArray, IntArray
-from dataaudit.data.containers import as_hugging_face, is_column
-from dataaudit.data.kinds import dimensions, is_tensor
+from dataaudit.data.containers import as_hugging_face, is_column, is_columns, listing
+from dataaudit.data.kinds import dimensions, is_table, is_tensor
 from dataaudit.errors import DataError, SettingError
 from dataaudit.tasks.base import Task
-from dataaudit.tasks.classification import CLASSIFICATION, label_column
+from dataaudit.tasks.classification import CLASSIFICATION, ONE_HOT, label_column
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,25 @@ def encode_labels(
 def label_values(labels: Any, task: Task = CLASSIFICATION) -> Any:
     """Labels [n, *label_shape], in a container of any kind, as something that `encode_labels` takes.
 
-    One column [n, 1] is taken for [n].
+    One column [n, 1] is taken for [n], and so is whatever else has one label a row.
     """
     if isinstance(labels, NoLabels):
         return labels
     values = _plain(labels)
     if isinstance(values, Declared):
         return values
-    if not task.label_shape and hasattr(values, "ndim") and values.ndim == 2 and 1 in values.shape:
-        values = values.iloc[:, 0] if hasattr(values, "iloc") else np.asarray(values).reshape(-1)
+    if not task.label_shape and is_table(values) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    elif not task.label_shape and isinstance(values, np.ndarray) and values.ndim > 1 and values.size in values.shape:
+        values = np.asarray(values).reshape(-1)
     known = isinstance(values, (np.ndarray, list, tuple, range)) or type(values).__module__.split(".")[0] == "pandas"
-    if not known or dimensions(values) != 1 + len(task.label_shape):
+    fields = values.dtype.names if isinstance(values, np.ndarray) else None
+    if not known or fields or dimensions(values) != 1 + len(task.label_shape):
         shape = f" of shape {tuple(values.shape)}" if isinstance(values, np.ndarray) or dimensions(values) != 1 else ""
         raise DataError(
             f"labels{shape} ({type(labels).__name__})",
             "one label for every example: a one-dimensional array, list, tensor or column",
-            "pass class numbers or names; one-hot rows become classes with argmax(axis=1)",
+            f"pass one of their fields: labels[{fields[0]!r}]" if fields else listing(labels, "labels") or ONE_HOT,
         )
     return values
 
@@ -121,7 +124,7 @@ def _plain(labels: Any) -> Any:
         return labels.detach().cpu().numpy()
     if isinstance(labels, np.ma.MaskedArray):
         return unmasked(labels)
-    if is_column(labels):
+    if is_column(labels) or (is_columns(labels) and labels.shape[1] == 1):
         dataset = as_hugging_face(labels)
         name = dataset.column_names[0]
         values = dataset.with_format("arrow")[:][name].to_pandas()

@@ -16,7 +16,7 @@ from dataaudit.data import as_examples
 from dataaudit.data.columns import listed
 from dataaudit.data.examples import Examples
 from dataaudit.data.texts import is_text
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, InPython
 
 MOST_CATEGORIES = 100
 """Columns that one column of categories becomes at most; the rarest share the last."""
@@ -27,7 +27,9 @@ MISSING = "missing"
 _LOOKED_AT = 1000
 
 
-def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: str | None = None) -> Any:
+def preprocessor(
+    dataset: Any, label: Any = None, inputs: Any = None, *, split: str | None = None, exclude: Any = None
+) -> Any:
     """Unfitted scikit-learn transformer for columns of numbers and categories.
 
     Numbers are imputed by the median and standardised. Strings, categories and booleans become one column a value, at
@@ -37,7 +39,7 @@ def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: 
 
     Parameters
     ----------
-    dataset, label, inputs, split
+    dataset, label, inputs, split, exclude
         What `dataaudit.score` is given: the columns are chosen alike. Labels apart: ``(frame, labels)``.
 
     Returns
@@ -61,7 +63,7 @@ def preprocessor(dataset: Any, label: Any = None, inputs: Any = None, *, split: 
     >>> model[0].fit_transform(frame).shape
     (4, 4)
     """
-    examples = as_examples(dataset, split=split, label=label, inputs=inputs)
+    examples = as_examples(dataset, split=split, label=label, inputs=inputs, exclude=exclude)
     block = examples.read(np.arange(min(len(examples), _LOOKED_AT), dtype=np.int64))
     if is_text(block):
         raise DataError(
@@ -113,7 +115,11 @@ def kinds_of(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
         raise DataError(
             f"columns that are neither numbers nor categories: {listed(other)}",
             "numbers, strings, booleans or pandas categories",
-            ["convert them", "leave them out with exclude=", "name the other columns with inputs="],
+            [
+                InPython("make numbers of them, such as table[column].astype('int64') of dates"),
+                "leave them out with exclude=",
+                "name the other columns with inputs=",
+            ],
         )
     return numbers, categories
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dataaudit.common.types import IntArray
 from dataaudit.data.column_notes import notes_on_columns
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
+from dataaudit.data.containers import check_spelling
 from dataaudit.data.examples import Examples
 from dataaudit.data.identity import identity_of
 from dataaudit.data.labels import NoLabels, check_lengths, encode_labels, label_values
@@ -53,6 +54,7 @@ class TableExamples(Examples):
             raise DataError(
                 f"several columns called {listed(list(twice))}", "a name for each column", "rename or drop them"
             )
+        check_spelling(columns)
         named = label if labels is None else NoLabels(0)
         named, chosen = choose_columns(
             columns, named, inputs, partial(_infer_label, frame), partial(_others, columns), key, exclude

@@ -116,9 +116,16 @@ class Classification(Task):
 
 CLASSIFICATION = Classification()
 
+ONE_HOT = "pass class numbers or names; one-hot rows become classes with numpy.asarray(labels).argmax(axis=1)"
+AS_TEXT = "pass each label as text: [str(label) for label in labels]"
+"""Advice on labels of other kinds, for whatever container they are in."""
+
 
 def label_column(values: Any) -> Any:
-    """A pandas Series of labels as they are, bytes decoded; strings of lists and arrays stay Python's."""
+    """A pandas Series of labels as they are, bytes decoded, lists of one label taken for it.
+
+    Strings of lists and arrays stay Python's.
+    """
     import pandas as pd
 
     if isinstance(values, np.ndarray) and values.dtype.kind == "S":
@@ -130,9 +137,20 @@ def label_column(values: Any) -> Any:
     stored: Any = column.dtype
     if str(stored).startswith("dictionary"):
         column = column.astype(pd.ArrowDtype(stored.pyarrow_dtype.value_type))
+    if "list<" in str(stored):
+        column = column.astype(object)
+    if column.dtype == object and len(column) and all(map(_is_one, column)):
+        column = pd.Series([value[0] for value in column], dtype=object)
     if column.dtype.kind == "O" and any(isinstance(value, bytes) for value in column):
         column = column.map(lambda value: class_name(value) if isinstance(value, bytes) else value).astype(object)
     return column
+
+
+def _is_one(value: Any) -> bool:
+    """Tell whether that is a list, tuple or array of one value."""
+    return (
+        value.shape == (1,) if isinstance(value, np.ndarray) else isinstance(value, (list, tuple)) and len(value) == 1
+    )
 
 
 def _narrowed(column: Any) -> Any:
@@ -187,6 +205,13 @@ def _as_classes(column: Any, known: IntArray, lenient: bool) -> tuple[Any, BoolA
                 "round or bin a regression target before auditing it as a classification, or pass on_bad_rows='drop' "
                 "to leave infinite ones out",
             )
+        large = np.flatnonzero(right & (np.abs(numbers) >= 2.0**63))
+        if len(large):
+            raise DataError(
+                f"label {float(numbers[large[0]])!r} in {rows(known[large])}",
+                "classes: whole numbers of at most 64 bits, strings or booleans",
+                AS_TEXT,
+            )
         return pd.Series(np.where(right, numbers, 0.0)).astype(np.int64), right
     if not (
         kinds.is_integer_dtype(column.dtype)
@@ -198,7 +223,7 @@ def _as_classes(column: Any, known: IntArray, lenient: bool) -> tuple[Any, BoolA
         raise DataError(
             f"labels of type {type(column.iloc[0]).__name__} ({column.dtype})",
             "classes: whole numbers, strings or booleans, one for every example",
-            "pass a one-dimensional label column, for example with astype(str)",
+            ONE_HOT if isinstance(column.iloc[0], (list, tuple, np.ndarray)) else AS_TEXT,
         )
     return column, right
 
@@ -235,7 +260,7 @@ def _distinct(column: Any) -> tuple[IntArray, tuple[str, ...]]:
         raise DataError(
             f"labels of several types ({', '.join(sorted(kind.__name__ for kind in kinds))})",
             "labels of one type",
-            "convert the column, for example with astype(str)",
+            AS_TEXT,
         )
     distinct, positions = np.unique(column.to_numpy(), return_inverse=True)
     return positions.astype(np.int64), tuple(class_name(value) for value in distinct.tolist())

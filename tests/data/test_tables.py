@@ -187,7 +187,7 @@ def test_numbers_beyond_float32_are_refused():
 
 
 def test_objects_are_no_classes():
-    frame = pd.DataFrame({"points": [[1], [2], [1], [2]], "kind": list("rgrg"), "a": [1.0, 2, 3, 4]})
+    frame = pd.DataFrame({"points": [[1, 1], [2, 2], [1, 1], [2, 2]], "kind": list("rgrg"), "a": [1.0, 2, 3, 4]})
     assert as_examples(frame, inputs=["a"]).class_names == ("g", "r")
     with pytest.raises(DataError, match="labels of type list"):
         as_examples(frame, label="points", inputs=["a"])
