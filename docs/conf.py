@@ -5,6 +5,7 @@ All its pages are written to the folder that Sphinx reads (docs/_build/source) w
     README, docs/README           front page, guide
     docs/*.md                     pages, as they stand; links that lead out of docs/ are turned
     CHANGELOG and others          pages under project/
+    docs/gallery/*.py             pages under gallery/, with what they printed and drew when they ran
     public names                  pages under reference/, from the table in dataaudit/__init__.py
     `--help` of every command     reference/command-line.md
 
@@ -33,7 +34,14 @@ project = "dataaudit"
 author = "The dataaudit contributors"
 copyright = author
 release = dataaudit.__version__
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx_copybutton", "sphinx_design"]
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
 if os.environ.get("DOCS_ONLINE") == "1":
     extensions.append("sphinx.ext.intersphinx")
 intersphinx_mapping = {
@@ -49,6 +57,17 @@ myst_heading_anchors = 3
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+sphinx_gallery_conf = {
+    "examples_dirs": str(DOCS / "gallery"),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "reference_url": {"dataaudit": None},
+    "image_srcset": ["2x"],
+    "show_signature": False,
+    "capture_repr": ("_repr_html_",),
+    "remove_config_comments": True,
+}
 html_theme = "pydata_sphinx_theme"
 html_title = "dataaudit"
 html_static_path = ["pictures"]
@@ -159,7 +178,10 @@ def namespace(name: str, space: ModuleType) -> str:
         parts.append("\n".join(["| name | what it is |", "|---|---|", *rows]))
     for member in dir(space):
         found = getattr(space, member, None)
-        if (inspect.isclass(found) or inspect.isfunction(found)) and not member.startswith("_") and found.__doc__:
+        if not (inspect.isclass(found) or inspect.isfunction(found)) or member.startswith("_"):
+            continue
+        # What a module imports for itself is no part of it.
+        if found.__module__.split(".")[0] == "dataaudit" and found.__doc__:
             parts.append(directive(f"{found.__module__}.{found.__qualname__}", found))
     return "\n\n".join(parts)
 
@@ -188,7 +210,7 @@ def write(path: Path, text: str) -> None:
 def write_guide(out: Path) -> None:
     """The front page, which is the README, and the guide: the table of docs/README.md and all pages in its order."""
     front = turned((ROOT / "README.md").read_text("utf-8"), "")
-    write(out / "index.md", front + hidden(["guide", "reference/index", "project/index"]))
+    write(out / "index.md", front + hidden(["guide", "gallery/index", "reference/index", "project/index"]))
     text = (DOCS / "README.md").read_text("utf-8")
     guide = turned(text, "").replace("# Pages\n", "# Guide\n", 1)
     pages = re.findall(r"\]\(([\w-]+)\.md\)", text)
@@ -203,8 +225,16 @@ def hidden(pages: Iterable[str]) -> str:
     return f"\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
 
 
+def plain_times(_: Any, page: str, source: list[str]) -> None:
+    """Leave scripts of other sites, and memory, which is not measured, out of the gallery's table of seconds."""
+    if page.endswith("sg_execution_times"):
+        text = re.sub(r"  \.\. raw:: html\n.*?(?=  \.\. list-table)", "", source[0], flags=re.DOTALL)
+        source[0] = re.sub(r"(   \* - .*\n     - .*\n)     - .*\n", r"\1", text)
+
+
 def setup(app: Any) -> None:
-    """Write all pages."""
+    """Write all pages; the gallery's are written by sphinx-gallery, later."""
+    app.connect("source-read", plain_times)
     out = Path(app.srcdir)
     write_guide(out)
     write_project(out)

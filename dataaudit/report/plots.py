@@ -29,7 +29,7 @@ def axes_for(ax: Any = None) -> Any:
         return ax
     from matplotlib import pyplot
 
-    return pyplot.subplots()[1]
+    return pyplot.subplots(layout="constrained")[1]
 
 
 def confusion(section: Confusion, ax: Any) -> Any:
@@ -47,7 +47,8 @@ def confusion(section: Confusion, ax: Any) -> Any:
         ax.set_yticks(range(len(names)), names)
         for (down, across), count in np.ndenumerate(section.counts):
             if count >= 0.05:
-                ax.text(across, down, f"{count:.1f}", ha="center", va="center", fontsize=8)
+                shade = "white" if count > section.counts.max() / 2 else "black"
+                ax.text(across, down, f"{count:.1f}", ha="center", va="center", fontsize=8, color=shade)
         ax.set_xlabel("suggested")
         ax.set_ylabel("given")
     return _titled(ax, section.title)

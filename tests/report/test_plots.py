@@ -5,6 +5,8 @@ import pytest
 
 import dataaudit
 from dataaudit.errors import SettingError
+from dataaudit.report import plots
+from dataaudit.report.sections import Confusion
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing is drawn")
 
@@ -47,6 +49,13 @@ def test_axes_hold_what_the_audit_says(audited, figures):
     assert [text.get_text() for text in plot.classes().get_yticklabels()].count(r"\$bee") == 1
     for number in figures.get_fignums():
         figures.figure(number).canvas.draw()
+
+
+def test_counts_are_read_on_cells_of_any_shade_and_names_have_room(figures):
+    counts = np.array([[0.0, 8.0], [30.2, 0.0]])
+    drawn = plots.confusion(Confusion("", "", ("a", "b"), counts, ()), plots.axes_for())
+    assert [(cell.get_text(), cell.get_color()) for cell in drawn.texts] == [("8.0", "black"), ("30.2", "white")]
+    assert drawn.figure.get_layout_engine() is not None
 
 
 def test_examples_are_drawn_by_class_and_by_what_was_found(audited, figures):
