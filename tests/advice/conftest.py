@@ -3,9 +3,9 @@
     kind: (call, given)              every advice names arguments of `call`, with their values
     kind: (call, given, instead)     `instead` says what a reader does whom an advice tells more in words
 
-`call` takes the dictionary `given` as named arguments; a function that returns one makes it anew for each call. Keys of
-`instead` are pieces of advices. Its values are arguments to call with (... drops one), or a sentence that says why a test
-cannot do it, such as what has to be installed.
+`call` takes the dictionary `given` as named arguments; a function that returns one makes it anew for each call. Keys
+of `instead` are pieces of advices. Its values are arguments to call with (... drops one), or a sentence that says why a
+test cannot do it, such as what has to be installed.
 """
 
 import ast
@@ -113,7 +113,7 @@ def follow(tmp_path, monkeypatch):
         with Places() as noted, pytest.raises(DataAuditError) as refused:
             call(**made(given))
         error, unused = refused.value, set(instead)
-        assert error.arrived and error.expected and all(error.alternatives), error
+        assert all([error.arrived, error.expected, *error.alternatives]), error
         for advice in error.alternatives:
             changed = made(given)
             words = [piece for piece in instead if piece in advice]
