@@ -1,0 +1,102 @@
+"""The paper from one command: every table and figure, on data that you name.
+
+    python -m benchmarks.paper all DIR --mnist FILE.npz --images FILE.npz --fashion      # a short run, about 20 minutes
+    python -m benchmarks.paper all DIR --mnist FILE.npz --full                          # the paper's sizes
+    python -m benchmarks.paper figure-9 DIR --images FOLDER                             # one item
+
+Writes a CSV file and a figure for each item and data set, and DIR/index.html, which shows them beside what the paper
+shows, the published values, the paper's claims with their verdicts, and what everything cost. A call that stops is gone
+on with by the same call. Exits with 1 where a value that should be reproduced is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.common import FASHION
+from benchmarks.paper import index, run
+from benchmarks.paper.datasets import of_fashion, of_file, of_folder
+from benchmarks.paper.items import ITEMS
+from benchmarks.paper.setting import FULL, QUICK, Data, Setting
+from dataaudit.errors import DataAuditError
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.paper", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("item", choices=["all", *ITEMS], metavar="ITEM", help=f"all, or one of {', '.join(ITEMS)}")
+    made.add_argument("folder", type=Path, metavar="DIR", help="where results go")
+    made.add_argument("--mnist", type=Path, metavar="FILE.npz", help="images, labels and, if known, cscores")
+    made.add_argument(
+        "--images",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.npz|FOLDER",
+        help="further data: such a file, or a folder of images for each class; may come again",
+    )
+    made.add_argument("--fashion", nargs="?", const=FASHION, metavar="FOLDER", help=f"Fashion-MNIST; {FASHION}")
+    made.add_argument("--pixels", type=int, default=32, help="pixels a side of images in folders")
+    size = made.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a short run of everything: the default")
+    size.add_argument("--full", action="store_true", help="the paper's sizes; says what it will cost, and starts")
+    made.add_argument("--estimate", action="store_true", help="say what it will cost, and stop")
+    made.add_argument("--examples", type=int, help="most examples of a training run")
+    made.add_argument("--runs", type=int, help="holdout runs of each subset ratio")
+    made.add_argument("--epochs", type=int, help="most epochs of networks that convolve")
+    made.add_argument("--backend", help='of holdout runs: "serial", "joblib" or "ray"')
+    made.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    made.add_argument("--seed", type=int, default=0)
+    return made
+
+
+def data_of(options: argparse.Namespace) -> tuple[Data, ...]:
+    """Data sets that the user named."""
+    found = [] if options.mnist is None else [of_file(options.mnist, "mnist")]
+    for path in options.images:
+        found.append(of_folder(path, options.pixels) if path.is_dir() else of_file(path))
+    if options.fashion is not None:
+        found.append(of_fashion(options.fashion))
+    return tuple(found)
+
+
+def setting_of(options: argparse.Namespace, data: tuple[Data, ...]) -> Setting:
+    sizes = FULL if options.full else QUICK
+    if options.examples is not None:
+        sizes = replace(sizes, examples=options.examples, held=min(options.examples, sizes.held or options.examples))
+    sizes = replace(sizes, runs=options.runs or sizes.runs, epochs=options.epochs or sizes.epochs)
+    backend = options.backend or ("joblib" if options.full else "serial")
+    return Setting(options.folder, data, sizes, options.full, backend, options.device, options.seed)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        data = data_of(options)
+    except (DataAuditError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not data:
+        print("no data: name some by --mnist FILE.npz, --images FILE.npz or FOLDER, or --fashion", file=sys.stderr)
+        return 2
+    setting = setting_of(options, data)
+    chosen = list(ITEMS.values()) if options.item == "all" else [ITEMS[options.item]]
+    results = []
+    for item in chosen:
+        for one in data:
+            result = run.made(item, setting, one)
+            results.append(result)
+            print(f"{item.name}, {one.name}{'' if result.made else ', not made'}: {result.sentence}", flush=True)
+    print(f"\nwritten: {index.write(setting)}")
+    wrong = [(result, value) for result in results for value in result.compared if not value.reproduced]
+    for result, value in wrong:
+        print(f"not reproduced: {result.item}, {result.data}, {value.what}: {value.ours:.4f} for {value.published:.4f}")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""C-scores of every subset ratio, from counts of holdout runs: of our own runs, or of those that are committed.
+
+    python -m benchmarks.paper.counts STORE FILE.npz      # writes results/mnist_counts.npz from a store of holdout runs
+
+The committed file holds counts of MNIST, by the paper's network and recipe (table 2), so that nobody has to make the
+runs again: how often each image was held out, and was then classified correctly, for each subset ratio, in chunks of
+1, 1, 2, 4, 8, ... runs, so that every doubling of the runs can be compared with the half before. `python -m
+benchmarks.paper figure-5 DIR --mnist FILE --full` makes such runs anew.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import dataaudit
+from benchmarks.common import Array, machine
+from benchmarks.paper.datasets import of_file
+from benchmarks.paper.setting import Data, Setting, put
+from dataaudit.holdout.plan import Run
+from dataaudit.holdout.settings import GRID
+from dataaudit.holdout.store import Store
+from dataaudit.holdout.tally import reliability
+
+COMMITTED = Path(__file__).parent / "results" / "mnist_counts.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Holdouts and correct ones, [chunks, ratios, n]: chunk 0 is the first run, chunk c the runs 2^(c-1) to 2^c - 1."""
+
+    held: Array
+    correct: Array
+    runs: int
+    """Runs of each ratio."""
+    source: str
+
+    def scores(self, chunks: slice | Array = slice(None)) -> Array:
+        """C-score of each ratio from some chunks, [ratios, n], NaN where never held out."""
+        held, correct = (part[chunks].sum(0, dtype=np.int64) for part in (self.held, self.correct))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(correct / held)
+
+    @property
+    def integral(self) -> Array:
+        """Mean over the ratios [n]."""
+        return np.asarray(self.scores().mean(0))
+
+    @property
+    def doublings(self) -> list[int]:
+        """Numbers of runs after which there are as many again."""
+        return [2**chunk for chunk in range(len(self.held)) if 2**chunk <= self.runs]
+
+    def halves(self, runs: int) -> tuple[Array, Array]:
+        """C-scores of each ratio from the first and the second half of so many runs, a power of two."""
+        last = int(np.log2(runs))
+        return self.scores(slice(0, last)), self.scores(slice(last, last + 1))
+
+    def reliability(self, runs: int | None = None, ratio: int | None = None) -> float:
+        """Split-half reliability after so many runs: of the integral, or of one ratio by its place."""
+        runs = runs or self.doublings[-1]
+        if runs < 2:
+            return float("nan")
+        pair = self.halves(runs)
+        one, other = (half.mean(0) if ratio is None else half[ratio] for half in pair)
+        return reliability(one[None], other[None])
+
+
+def chunk_of(number: int) -> int:
+    """Chunk that a run belongs to."""
+    return number.bit_length()
+
+
+def read_store(folder: str | Path, n: int, source: str) -> Counts:
+    """Counts of the runs of which a store has all nine ratios."""
+    store = Store(str(folder))
+    there = store.runs([Run(ratio, number) for ratio in GRID for number in range(100_000)])
+    numbers = [{run.number for run in there if run.ratio == ratio} for ratio in GRID]
+    runs = next(number for number in range(100_000) if not all(number in own for own in numbers))
+    chunks = chunk_of(runs - 1) + 1 if runs else 0
+    held, correct = (np.zeros((chunks, len(GRID), n), np.uint16) for _ in range(2))
+    for place, ratio in enumerate(GRID):
+        for number in range(runs):
+            record = store.read(there[Run(ratio, number)][0], n)
+            assert record is not None
+            out, right = record.unpacked(n)
+            held[chunk_of(number), place] += out
+            correct[chunk_of(number), place] += right
+    return Counts(held, correct, runs, source)
+
+
+def committed(data: Data) -> Counts | None:
+    """The committed counts, if they are of these images and labels."""
+    if len(data) != 60000 or not COMMITTED.exists():
+        return None
+    with np.load(COMMITTED) as archive:
+        if str(archive["fingerprint"]) != data.fingerprint:
+            return None
+        missed = archive["missed"].astype(np.uint16)
+        held = archive["held"].astype(np.uint16)
+        return Counts(held, held - missed, int(archive["runs"]), str(archive["source"]))
+
+
+def of(setting: Setting, data: Data) -> Counts:
+    """Counts for all that figures of subset ratios need: the committed ones in a short run, our own otherwise."""
+    ready = None if setting.full else committed(data)
+    if ready is not None:
+        return ready
+    # Runs of the rows that are the data set here; a store keeps each run.
+    store = setting.place(data) / "store" / "holdout"
+    network, recipe = setting.network(data)
+    holdout = dataaudit.Holdout(runs=setting.sizes.runs, store=store, backend=setting.backend)
+    dataaudit.score(
+        network,
+        (data.inputs, data.labels),
+        ["c_score_integral"],
+        recipe=recipe,
+        device=setting.device,
+        seed=setting.seed,
+        holdout=holdout,
+        progress=False,
+    )
+    return read_store(store, len(data), f"{setting.sizes.runs} runs of each ratio, made here")
+
+
+def main() -> None:
+    store, file = sys.argv[1:]
+    data = of_file(Path(file), "mnist")
+    counts = read_store(store, len(data), "")
+    here = machine()
+    source = f"{counts.runs} committed runs of each ratio ({here['commit']}, {here['machine']}, {here['versions']})"
+    buffer = io.BytesIO()
+    # Correct ones are nearly all: the others compress.
+    np.savez_compressed(
+        buffer,
+        fingerprint=np.array(data.fingerprint),
+        held=counts.held.astype(np.uint8),
+        missed=(counts.held - counts.correct).astype(np.uint8),
+        runs=np.array(counts.runs),
+        source=np.array(source),
+    )
+    put(COMMITTED, buffer.getvalue())
+    print(f"{source}: {len(buffer.getvalue()) / 2**20:.2f} MiB, reliability {counts.reliability():.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""What items share, made once: the C-scores to compare with, and recorded training runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+
+import dataaudit
+from benchmarks.common import Array
+from benchmarks.paper import counts
+from benchmarks.paper.setting import Data, Setting
+from dataaudit.data import as_examples
+from dataaudit.dynamics.recorder import Recorder
+from dataaudit.dynamics.summary import unpack
+from dataaudit.learners.base import Fitted
+from dataaudit.learners.torch import TorchLearner
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """C-scores [n] of the rows that were trained on, and where they come from."""
+
+    values: Array
+    source: str
+    reliability: float | None = None
+
+    @property
+    def known(self) -> Array:
+        """Rows that have one."""
+        return np.isfinite(self.values)
+
+
+@lru_cache(maxsize=8)
+def part(setting: Setting, data: Data) -> Data:
+    """Rows that training runs and densities take: fewer where C-scores have to be estimated first."""
+    scored = data.published is not None or counts.committed(data) is not None
+    return data.first(setting.sizes.examples if scored else setting.sizes.held)
+
+
+@lru_cache(maxsize=8)
+def truth(setting: Setting, data: Data) -> Truth:
+    """C-scores of the rows of `part`: published ones, or our own integral over nine subset ratios."""
+    rows = part(setting, data)
+    if rows.published is not None:
+        return Truth(rows.published, "the published C-scores")
+    found = counts_of(setting, data)
+    return Truth(found.integral[: len(rows)], found.source, found.reliability())
+
+
+@lru_cache(maxsize=8)
+def counts_of(setting: Setting, data: Data) -> counts.Counts:
+    """Counts of holdout runs: of all rows where they are committed, otherwise of those that these sizes allow."""
+    ready = None if setting.full else counts.committed(data)
+    return counts.of(setting, data if ready is not None else data.first(setting.sizes.held))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What a training run showed after each of its epochs."""
+
+    correct: Array
+    """Classified correctly, bool [epochs, n]."""
+    confidence: Array
+    """Probability of the label, float16 [epochs, n]."""
+    largest: Array
+    """Largest probability, float16 [epochs, n]."""
+    test_accuracy: Array
+    """After each epoch [epochs]; NaN without a test part."""
+
+    @property
+    def epochs(self) -> int:
+        return len(self.correct)
+
+
+def recorded(
+    setting: Setting,
+    data: Data,
+    name: str,
+    rows: Data,
+    network: Callable[[], Any],
+    recipe: dataaudit.Recipe,
+    seed: int = 0,
+) -> Recording:
+    """Training run on `rows`, recorded; kept in the folder of `data` under `name`."""
+
+    def make() -> dict[str, Array]:
+        device = "cuda" if setting.device == "auto" and torch.cuda.is_available() else setting.device
+        learner = TorchLearner(
+            network,
+            as_examples((rows.inputs, rows.labels)),
+            recipe,
+            torch.device("cpu" if device == "auto" else device),
+        )
+        learner.check(seed)
+        recorder = Recorder(len(rows), len(rows.classes), history_bytes=8 * len(rows) * recipe.epochs)
+        accuracy: list[float] = []
+        watch = None if data.test is None else _tester(learner, data.test, rows, accuracy)
+        learner.fit(np.arange(len(rows)), setting.seed + seed, recorder, False, watch)
+        seen = recorder.dynamics()
+        assert seen is not None
+        return {
+            "correct": np.stack([unpack(bits, len(rows)) for bits in seen.correct_bits]),
+            "confidence": seen.confidence_by_epoch,
+            "largest": seen.max_confidence_by_epoch,
+            "test_accuracy": np.array(accuracy or [np.nan] * recipe.epochs),
+        }
+
+    return Recording(**setting.kept(data, name, make))
+
+
+def _tester(
+    learner: TorchLearner, test: tuple[Array, Array], rows: Data, accuracy: list[float]
+) -> Callable[[int, Fitted], None]:
+    examples = as_examples(test)
+
+    def look(epoch: int, fitted: Any) -> None:
+        logits = fitted.on(examples).logits(np.arange(len(test[1])))
+        accuracy.append(float((logits.argmax(1).cpu().numpy() == test[1]).mean()))
+
+    return look
+
+
+def spearman(one: Array, other: Array) -> float:
+    """Spearman's correlation of the rows in which both are known; NaN where either is constant."""
+    both = np.isfinite(one) & np.isfinite(other)
+    return _pearson(rankdata(one[both]), rankdata(other[both]))
+
+
+def _pearson(one: Array, other: Array) -> float:
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def bootstrap(measure: Callable[[Array], float], n: int, seed: int = 0, draws: int = 200) -> tuple[float, float, float]:
+    """Value and 95 % interval of `measure(rows)` over resampled rows."""
+    rng = np.random.default_rng(seed)
+    found = [measure(rng.integers(n, size=n)) for _ in range(draws)]
+    lower, upper = np.nanpercentile(found, [2.5, 97.5])
+    return measure(np.arange(n)), float(lower), float(upper)

@@ -1,0 +1,80 @@
+"""Runs items: what is there already is kept, what cannot be made is said, and the rest is made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+
+from benchmarks.common import machine
+from benchmarks.paper.item import Item
+from benchmarks.paper.result import NotMade, Result
+from benchmarks.paper.setting import Data, Setting, put
+from dataaudit.errors import DataAuditError
+
+
+def made(item: Item, setting: Setting, data: Data) -> Result:
+    """One item on one data set: read where an earlier call made it, made and written otherwise."""
+    try:
+        place = setting.place(data)
+    except NotMade as reason:
+        return Result(item.name, data.name, str(reason), made=False)
+    description = place / f"{item.name}.json"
+    if description.exists():
+        kept = Result.from_dict(json.loads(description.read_text()))
+        if kept.made:
+            return kept
+    before = processor_seconds()
+    try:
+        result = item.make(setting, data)
+    except (NotMade, DataAuditError) as reason:
+        result = Result(item.name, data.name, _sentence(reason), made=False)
+    result.seconds = processor_seconds() - before
+    _write(result, setting)
+    return result
+
+
+def _sentence(reason: Exception) -> str:
+    return str(reason).strip().replace("\n", " ")
+
+
+def _write(result: Result, setting: Setting) -> None:
+    """Rows, then the figure, then the description: whoever finds it finds the others."""
+    place = setting.folder / result.data
+    if result.rows:
+        put(place / f"{result.item}.csv", _table(result.rows))
+        result.files.append(f"{result.item}.csv")
+    if result.draw is not None:
+        place.mkdir(parents=True, exist_ok=True)
+        result.draw(place / f"{result.item}.png")
+        result.files.append(f"{result.item}.png")
+    put(place / f"{result.item}.json", json.dumps(result.to_dict(), indent=1).encode())
+
+
+def _table(rows: Iterable[dict[str, object]]) -> bytes:
+    rows, here = list(rows), machine()
+    # Columns of all rows, in the order in which they appear.
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    file = io.StringIO()
+    writer = csv.DictWriter(file, [*columns, *here], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, **here} for row in rows)
+    return file.getvalue().encode()
+
+
+def read_all(setting: Setting) -> list[Result]:
+    """Results that lie in the folder, of the data sets of this call."""
+    found = []
+    for data in setting.data:
+        for path in sorted((setting.folder / data.name).glob("*.json")):
+            if path.name != "about.json":
+                found.append(Result.from_dict(json.loads(path.read_text())))
+    return found
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of its children that have ended; workers that go on are not in it."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
