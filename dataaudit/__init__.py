@@ -11,8 +11,9 @@ Names are resolved when they are first used, so that importing this package load
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from dataaudit.common.lazy import resolver
 
 _PUBLIC = {
     "Audit": "dataaudit.audit.base:Audit",
@@ -54,16 +55,15 @@ by tests/test_public_names.py."""
 __all__ = [*_PUBLIC, "__version__"]
 
 
+_resolve = resolver(__name__, _PUBLIC)
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("dataaudit")
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'dataaudit' has no attribute {name!r}")
-    module, _, attribute = _PUBLIC[name].partition(":")
-    found: Any = importlib.import_module(module)
-    return getattr(found, attribute) if attribute else found
+    return _resolve(name)
 
 
 def __dir__() -> list[str]:

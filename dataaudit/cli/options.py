@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from dataaudit.cli.base import explained
 from dataaudit.errors import SettingError, StorageError, did_you_mean
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -78,26 +82,29 @@ DATA = (
 )
 Data = Annotated[str, typer.Argument(help=DATA)]
 Results = Annotated[Path, typer.Argument(help="Folder that `dataaudit score` wrote, or the audit in it.")]
-Label = Annotated[str | None, typer.Option(help="Label column; inferred where there is one candidate.")]
-Inputs = Annotated[list[str] | None, typer.Option(help="Input columns, separated by commas or given one by one.")]
-Key = Annotated[str | None, typer.Option(help="Column that names the rows; by default the line, or an image's file.")]
-Exclude = Annotated[
-    list[str] | None, typer.Option(help="Columns to leave out, separated by commas or given one by one.")
-]
-Split = Annotated[str | None, typer.Option(help="Split of a Hugging Face data set.")]
-Size = Annotated[int | None, typer.Option(help="Resize images to this many pixels a side.", min=8)]
-Format = Annotated[
-    str | None, typer.Option(help="Format of a table: csv, tsv, jsonl, parquet; by default its name says it, or csv.")
-]
-Delimiter = Annotated[str | None, typer.Option(help="What separates the columns of a table of text, such as ; or tab.")]
-Encoding = Annotated[str | None, typer.Option(help="Encoding of a table of text; by default UTF-8.")]
-Missing = Annotated[
-    str | None,
-    typer.Option(
-        help="Words in a table of text that mean that a value is missing, separated by commas; '' for empty cells "
-        "alone. By default pandas' words, such as NA, null and None."
+READING: dict[str, tuple[Any, Any]] = {
+    "label": (str, typer.Option(help="Label column; inferred where there is one candidate.")),
+    "inputs": (list[str], typer.Option(help="Input columns, separated by commas or given one by one.")),
+    "key": (str, typer.Option(help="Column that names the rows; by default the line, or an image's file.")),
+    "exclude": (list[str], typer.Option(help="Columns to leave out, separated by commas or given one by one.")),
+    "split": (str, typer.Option(help="Split of a Hugging Face data set.")),
+    "size": (int, typer.Option(help="Resize images to this many pixels a side.", min=8)),
+    "format": (
+        str,
+        typer.Option(help="Format of a table: csv, tsv, jsonl, parquet; by default its name says it, or csv."),
     ),
-]
+    "delimiter": (str, typer.Option(help="What separates the columns of a table of text, such as ; or tab.")),
+    "encoding": (str, typer.Option(help="Encoding of a table of text; by default UTF-8.")),
+    "missing": (
+        str,
+        typer.Option(
+            help="Words in a table of text that mean that a value is missing, separated by commas; '' for empty cells "
+            "alone. By default pandas' words, such as NA, null and None."
+        ),
+    ),
+}
+"""How a data set is read: options that are None where they are not given, with their types."""
+
 OnBadRows = Annotated[str, typer.Option(help="What becomes of rows that cannot be used: raise an error, or drop them.")]
 Unlabelled = Annotated[
     list[str] | None,
@@ -110,3 +117,16 @@ FailAbove = Annotated[
     float | None,
     typer.Option(help="Exit with 3 if more than this share of the labels is wrong, with 4 if that is not known."),
 ]
+
+
+def reads_data(command: Command) -> Command:
+    """Add the options of `READING` to a command that takes them as ``**reading``, before those of its output."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    added = [
+        inspect.Parameter(name, own[-1].kind, default=None, annotation=Annotated[kind | None, option])
+        for name, (kind, option) in READING.items()
+    ]
+    first = next(place for place, one in enumerate(own) if one.name in ("as_json", "quiet"))
+    vars(command)["__signature__"] = signature.replace(parameters=[*own[:first], *added, *own[first:]])
+    return command

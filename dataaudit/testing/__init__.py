@@ -13,8 +13,7 @@ Names are resolved when they are first used: a worker process that is sent a job
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from dataaudit.common.lazy import resolver
 
 _PUBLIC = {
     "BackendContract": "dataaudit.testing.backends:BackendContract",
@@ -34,11 +33,7 @@ _PUBLIC = {
 
 __all__ = [*_PUBLIC]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'dataaudit.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name].partition(":")[0]), name)
+__getattr__ = resolver(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:

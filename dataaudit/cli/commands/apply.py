@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from dataaudit.cli.reviews import Resolve, check_named, check_new, merged, show_
 
 
 @app.command()
+@options.reads_data
 def apply(
     context: typer.Context,
     data: options.Data,
@@ -24,24 +25,15 @@ def apply(
     out: Annotated[Path, typer.Option(help="File or folder for the corrected data, of the kind that was audited.")],
     resolve: Resolve = None,
     until: Annotated[float, typer.Option(help="Share of the labels that may stay wrong.")] = 0.01,
-    label: options.Label = None,
-    inputs: options.Inputs = None,
-    key: options.Key = None,
-    exclude: options.Exclude = None,
-    split: options.Split = None,
-    size: options.Size = None,
-    format: options.Format = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    missing: options.Missing = None,
     safe_cells: options.SafeCells = True,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     log_level: options.LogLevel = "warning",
     config: options.Config = None,
+    **reading: Any,
 ) -> None:
     """Write the data set as people decided about it, and a log of the changes."""
-    given = dict(locals())
+    given = locals() | reading
     output = Output(quiet, as_json)
     with explained(context):
         log = out.with_name(f"{out.name}.changes.csv")

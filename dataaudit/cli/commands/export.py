@@ -17,6 +17,7 @@ Tool = Annotated[str, typer.Option(help="Labelling tool: label_studio, argilla, 
 
 
 @app.command()
+@options.reads_data
 def export(
     context: typer.Context,
     results: options.Results,
@@ -36,23 +37,14 @@ def export(
     copy_images: Annotated[
         bool, typer.Option("--copy-images", help="Write images beside the export although the data are files.")
     ] = False,
-    label: options.Label = None,
-    inputs: options.Inputs = None,
-    key: options.Key = None,
-    exclude: options.Exclude = None,
-    split: options.Split = None,
-    size: options.Size = None,
-    format: options.Format = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    missing: options.Missing = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     log_level: options.LogLevel = "warning",
     config: options.Config = None,
+    **reading: Any,
 ) -> None:
     """Write examples for a labelling tool, with their suggested labels."""
-    given = dict(locals())
+    given = locals() | reading
     output = Output(quiet, as_json)
     with explained(context):
         check_there(data)

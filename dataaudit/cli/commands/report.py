@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from dataaudit.cli.results import audit_in
 
 
 @app.command()
+@options.reads_data
 def report(
     context: typer.Context,
     results: options.Results,
@@ -26,22 +27,13 @@ def report(
         str, typer.Option(help="Rows to show: auto, flagged, or how many of the most suspicious.")
     ] = "auto",
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
-    label: options.Label = None,
-    inputs: options.Inputs = None,
-    key: options.Key = None,
-    exclude: options.Exclude = None,
-    split: options.Split = None,
-    size: options.Size = None,
-    format: options.Format = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    missing: options.Missing = None,
     quiet: options.Quiet = False,
     log_level: options.LogLevel = "warning",
     config: options.Config = None,
+    **reading: Any,
 ) -> None:
     """Write the page of an audit again."""
-    given = dict(locals())
+    given = locals() | reading
     with explained(context):
         folder = audit_in(results)
         if data is not None:

@@ -16,6 +16,7 @@ from dataaudit.cli.reviews import Resolve, check_new, merged, show_agreement
 
 
 @app.command()
+@options.reads_data
 def review(
     context: typer.Context,
     results: options.Results,
@@ -31,23 +32,14 @@ def review(
     until: Annotated[float, typer.Option(help="Share of the labels that may stay wrong.")] = 0.01,
     seed: Annotated[int, typer.Option(help="Same seed, same draws.", min=0)] = 0,
     data: Annotated[str | None, typer.Option(help=f"To show the examples: {options.DATA}")] = None,
-    label: options.Label = None,
-    inputs: options.Inputs = None,
-    key: options.Key = None,
-    exclude: options.Exclude = None,
-    split: options.Split = None,
-    size: options.Size = None,
-    format: options.Format = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    missing: options.Missing = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     log_level: options.LogLevel = "warning",
     config: options.Config = None,
+    **reading: Any,
 ) -> None:
     """Choose the rows that people look at next: a page to decide in, and an undecided decision file."""
-    given = dict(locals())
+    given = locals() | reading
     output = Output(quiet, as_json)
     with explained(context):
         files = {name: out / file for name, file in (("page", "review.html"), ("decisions", "decisions.jsonl"))}

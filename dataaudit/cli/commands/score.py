@@ -29,20 +29,11 @@ FORWARDED = ("on_bad_rows", "device", "engine", "search", "seed", "cache", "repe
 
 
 @app.command()
+@options.reads_data
 def score(
     context: typer.Context,
     data: options.Data,
     out: options.Out,
-    label: options.Label = None,
-    inputs: options.Inputs = None,
-    key: options.Key = None,
-    exclude: options.Exclude = None,
-    split: options.Split = None,
-    size: options.Size = None,
-    format: options.Format = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = None,
-    missing: options.Missing = None,
     unlabelled: options.Unlabelled = None,
     on_bad_rows: options.OnBadRows = "raise",
     model: Annotated[
@@ -82,9 +73,10 @@ def score(
     progress: options.Progress = True,
     log_level: options.LogLevel = "warning",
     config: options.Config = None,
+    **reading: Any,
 ) -> None:
     """Rank the examples of a data set by how suspicious their labels are."""
-    given = dict(locals())
+    given = locals() | reading
     output = Output(quiet, as_json)
     with explained(context):
         check_share(fail_above)

@@ -9,8 +9,7 @@ Names are resolved when they are first used: this package alone loads neither of
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from dataaudit.common.lazy import resolver
 
 _PUBLIC = {
     "CurriculumTrainerMixin": "dataaudit.curriculum.trainers.mixin:CurriculumTrainerMixin",
@@ -25,8 +24,4 @@ _PUBLIC = {
 
 __all__ = [*_PUBLIC]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'dataaudit.curriculum.trainers' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name].partition(":")[0]), name)
+__getattr__ = resolver(__name__, _PUBLIC)
