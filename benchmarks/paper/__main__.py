@@ -12,14 +12,16 @@ on with by the same call. Exits with 1 where a value that should be reproduced i
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.common import FASHION
+from benchmarks.common import FASHION, table
 from benchmarks.paper import index, run
 from benchmarks.paper.datasets import of_fashion, of_file, of_folder
-from benchmarks.paper.items import ITEMS
+from benchmarks.paper.item import Item
+from benchmarks.paper.items import ITEMS, NAMES
 from benchmarks.paper.setting import FULL, QUICK, Data, Setting
 from dataaudit.errors import DataAuditError
 
@@ -28,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks.paper", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("item", choices=["all", *ITEMS], metavar="ITEM", help=f"all, or one of {', '.join(ITEMS)}")
+    made.add_argument("item", choices=["all", *NAMES], metavar="ITEM", help=f"all, or one of {', '.join(NAMES)}")
     made.add_argument("folder", type=Path, metavar="DIR", help="where results go")
     made.add_argument("--mnist", type=Path, metavar="FILE.npz", help="images, labels and, if known, cscores")
     made.add_argument(
@@ -73,6 +75,20 @@ def setting_of(options: argparse.Namespace, data: tuple[Data, ...]) -> Setting:
     return Setting(options.folder, data, sizes, options.full, backend, options.device, options.seed)
 
 
+def say_cost(setting: Setting, chosen: list[Item]) -> None:
+    """Print what is to come, in processor hours of this machine, by short trainings."""
+    rows, total = [], 0.0
+    for item in chosen:
+        for data in setting.data:
+            seconds = item.cost(setting, data)
+            total += seconds
+            if seconds >= 1:
+                rows.append([item.name, data.name, f"{seconds / 60:.1f}", f"{seconds / 3600:.2f}"])
+    table(["to come", "data", "processor minutes", "hours"], rows)
+    cores = os.cpu_count() or 1
+    print(f"in all {total / 3600:.2f} processor hours: {total / 3600 / cores:.2f} hours on {cores} cores", flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
@@ -84,7 +100,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("no data: name some by --mnist FILE.npz, --images FILE.npz or FOLDER, or --fashion", file=sys.stderr)
         return 2
     setting = setting_of(options, data)
-    chosen = list(ITEMS.values()) if options.item == "all" else [ITEMS[options.item]]
+    chosen = list(ITEMS.values()) if options.item == "all" else [NAMES[options.item]]
+    if options.full or options.estimate:
+        say_cost(setting, chosen)
+    if options.estimate:
+        return 0
     results = []
     for item in chosen:
         for one in data:

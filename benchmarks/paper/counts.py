@@ -110,10 +110,12 @@ def of(setting: Setting, data: Data) -> Counts:
     ready = None if setting.full else committed(data)
     if ready is not None:
         return ready
-    # Runs of the rows that are the data set here; a store keeps each run.
     store = setting.place(data) / "store" / "holdout"
     network, recipe = setting.network(data)
-    holdout = dataaudit.Holdout(runs=setting.sizes.runs, store=store, backend=setting.backend)
+    # With few runs, equal counts: otherwise half of the rows would never be held out at the largest ratio.
+    holdout = dataaudit.Holdout(
+        runs=setting.sizes.runs, store=store, backend=setting.backend, balanced=not setting.full
+    )
     dataaudit.score(
         network,
         (data.inputs, data.labels),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +19,12 @@ from benchmarks.paper.setting import Data, Setting
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.summary import unpack
+from dataaudit.holdout.settings import GRID
 from dataaudit.learners.base import Fitted
 from dataaudit.learners.torch import TorchLearner
+
+STEPS = 4
+"""Steps of training by which its cost is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,3 +149,27 @@ def bootstrap(measure: Callable[[Array], float], n: int, seed: int = 0, draws: i
     found = [measure(rng.integers(n, size=n)) for _ in range(draws)]
     lower, upper = np.nanpercentile(found, [2.5, 97.5])
     return measure(np.arange(n)), float(lower), float(upper)
+
+
+def holdout_seconds(setting: Setting, data: Data) -> float:
+    """Processor seconds of the holdout runs of all ratios; 0 where they are committed or kept."""
+    if not setting.full and counts.committed(data) is not None:
+        return 0.0
+    rows = data.first(setting.sizes.held)
+    return setting.sizes.runs * sum(GRID) * training_seconds(setting, data, setting.network(data), len(rows))
+
+
+def training_seconds(
+    setting: Setting, data: Data, learner: tuple[Callable[[], Any], dataaudit.Recipe], examples: int
+) -> float:
+    """Processor seconds of a training run on so many examples, from a few steps on this machine."""
+    network, recipe = learner
+    few = data.first(recipe.batch_size * STEPS)
+    short = replace(recipe, epochs=1)
+    fit = TorchLearner(network, as_examples((few.inputs, few.labels)), short, torch.device("cpu"))
+    fit.check(setting.seed)
+    rows = np.arange(len(few))
+    fit.fit(rows, setting.seed, None, False)  # Memory is claimed, and is not timed.
+    before = time.process_time()
+    fit.fit(rows, setting.seed, None, False)
+    return (time.process_time() - before) / len(few) * examples * recipe.epochs

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import csv
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
 from benchmarks.paper.items import ITEMS
-from benchmarks.paper.result import Result
-from benchmarks.paper.run import read_all
+from benchmarks.paper.result import Law, Result
+from benchmarks.paper.run import as_csv, read_all
 from benchmarks.paper.setting import Setting, put
 
+LAWS = ("data", *(field.name for field in fields(Law)))
+COSTS = ("item", "data", "processor_seconds")
 ROWS = 40
 """Most rows of a table on the page; the CSV file has all."""
 
@@ -37,9 +40,19 @@ def write(setting: Setting) -> Path:
         short=short,
         len=len,
     )
+    put(setting.folder / "laws.csv", as_csv([_law_row(result, law) for result, law in laws], LAWS))
+    put(setting.folder / "costs.csv", as_csv([_cost_row(result) for result in results if result.made], COSTS))
     path = setting.folder / "index.html"
     put(path, content.encode())
     return path
+
+
+def _law_row(result: Result, law: Law) -> dict[str, object]:
+    return {"data": result.data, **asdict(law)}
+
+
+def _cost_row(result: Result) -> dict[str, object]:
+    return {"item": result.item, "data": result.data, "processor_seconds": round(result.seconds, 1)}
 
 
 def number(value: float | None) -> str:

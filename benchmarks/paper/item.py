@@ -25,3 +25,5 @@ class Item:
     make: Callable[[Setting, Data], Result]
     cost: Callable[[Setting, Data], float] = no_cost
     """Processor seconds on this machine, estimated before anything starts."""
+    also: tuple[str, ...] = ()
+    """Further figures that are the same of other data."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.paper import proxies, tables
+from benchmarks.paper import classes, dynamics, proxies, ratios, tables, truth
 from benchmarks.paper.item import Item
 
-MODULES = (proxies, tables)
+MODULES = (ratios, classes, proxies, dynamics, tables, truth)
 
 
 def _order(name: str) -> tuple[bool, str, int]:
@@ -20,3 +20,6 @@ ITEMS: dict[str, Item] = {
     item.name: item
     for item in sorted((item for module in MODULES for item in module.ITEMS), key=lambda item: _order(item.name))
 }
+
+NAMES: dict[str, Item] = {name: item for item in ITEMS.values() for name in (item.name, *item.also)}
+"""Every name that the command takes."""

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from benchmarks.common import machine
 from benchmarks.paper.item import Item
@@ -44,7 +44,9 @@ def _write(result: Result, setting: Setting) -> None:
     """Rows, then the figure, then the description: whoever finds it finds the others."""
     place = setting.folder / result.data
     if result.rows:
-        put(place / f"{result.item}.csv", _table(result.rows))
+        # Columns of all rows, in the order in which they appear.
+        columns = list(dict.fromkeys(name for row in result.rows for name in row))
+        put(place / f"{result.item}.csv", as_csv(result.rows, columns))
         result.files.append(f"{result.item}.csv")
     if result.draw is not None:
         place.mkdir(parents=True, exist_ok=True)
@@ -53,10 +55,9 @@ def _write(result: Result, setting: Setting) -> None:
     put(place / f"{result.item}.json", json.dumps(result.to_dict(), indent=1).encode())
 
 
-def _table(rows: Iterable[dict[str, object]]) -> bytes:
-    rows, here = list(rows), machine()
-    # Columns of all rows, in the order in which they appear.
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+def as_csv(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> bytes:
+    """Rows as CSV, with the machine beside each."""
+    here = machine()
     file = io.StringIO()
     writer = csv.DictWriter(file, [*columns, *here], lineterminator="\n")
     writer.writeheader()

@@ -88,7 +88,7 @@ class Sizes:
     """Training runs, each with a seed of its own, where a figure is a mean over runs."""
 
 
-QUICK = Sizes(examples=20000, held=3000, runs=6, epochs=8, seeds=1)
+QUICK = Sizes(examples=20000, held=3000, runs=10, epochs=8, seeds=1)
 FULL = Sizes(examples=None, held=None, runs=2000, epochs=None, seeds=3)
 
 
