@@ -31,8 +31,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import common
+from dataaudit.neighbours.candidates import SLACK
 from dataaudit.neighbours.cells import PER_CELL
-from dataaudit.neighbours.compute import SLACK
 from dataaudit.representations.spaces import Space
 
 RESULTS = Path(__file__).parent / "results/neighbours.csv"

@@ -65,9 +65,9 @@ class Audit(Findings, Labelling, TrainingWeights):
 
     Notes
     -----
-    For later questions an audit also keeps, by reference, its data set, the trained model, and the search of neighbours
-    as it was passed. None of these is saved, nor is the evidence: a loaded audit is given its data set again, and takes
-    the search by the name in its settings. No other search answers in its place.
+    For later questions an audit also keeps, by reference, its data set, the trained model with its hidden layer of all
+    rows, and the search of neighbours as it was passed. None of these is saved, nor is the evidence: a loaded audit is
+    given its data set again, and takes the search by the name in its settings. No other search answers in its place.
     """
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dataaudit.common.types import AnyArray
 from dataaudit.errors import ModelError
+from dataaudit.representations.learned import KEPT
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
@@ -26,11 +28,31 @@ class TrainedModel:
         The trained model; None where the audit trained none on all rows.
     as_passed
         Whether the model as it was passed is the trained one.
+    hidden
+        Its hidden representation of these rows, float32 [n, d], where the audit has computed it.
     """
 
-    def __init__(self, learner: Learner, seed: int, fitted: Fitted | None, as_passed: bool) -> None:
+    def __init__(
+        self, learner: Learner, seed: int, fitted: Fitted | None, as_passed: bool, hidden: AnyArray | None = None
+    ) -> None:
         self._learner, self._seed = learner, seed
         self._fitted, self._as_passed = fitted, as_passed
+        self._hidden: AnyArray | None = None
+        self.keep_hidden(hidden)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State for another process, which computes the hidden representation again."""
+        return {**self.__dict__, "_hidden": None}
+
+    @property
+    def hidden(self) -> AnyArray | None:
+        """Hidden representation of the audited rows, float32 [n, d], where it was kept; nobody writes to it."""
+        return self._hidden
+
+    def keep_hidden(self, rows: AnyArray | None) -> None:
+        """Keep the hidden representation of the audited rows, unless it takes too much room or lies on disk."""
+        if rows is not None and rows.nbytes <= KEPT and not isinstance(rows, np.memmap):
+            self._hidden = rows
 
     @property
     def described(self) -> str:

@@ -71,10 +71,12 @@ def graph(
     kept = {} if examples is None else examples.kept
     found: Neighbours | None = kept.get(("graph", chosen))
     if found is None or found.depth < most:
-        rows = hidden_rows(model, labels, seed) if chosen == "hidden" else _inputs(examples)
         from dataaudit.neighbours.compute import neighbour_graph
 
-        found = neighbour_graph(NeighbourNeed(Space(chosen), depth), rows, {}, _resolved(search), seed, False)
+        rows, described = (hidden_rows(model, labels, seed), {}) if chosen == "hidden" else _inputs(examples)
+        need, near = NeighbourNeed(Space(chosen), depth), None if evidence is None else evidence.neighbour_labels
+        candidates = None if near is None else near.candidates
+        found = neighbour_graph(need, rows, described, _resolved(search), seed, False, candidates=candidates)
         kept["graph", chosen] = found
     return found
 
@@ -117,10 +119,10 @@ def needed(examples: Examples | None, option: str = "dataset") -> Examples:
     return examples
 
 
-def _inputs(examples: Examples | None) -> Any:
+def _inputs(examples: Examples | None) -> tuple[Any, dict[str, Any]]:
     from dataaudit.representations.input import place_rows
 
-    return place_rows(needed(examples))[0]
+    return place_rows(needed(examples))
 
 
 def _in_one_unit(known: Neighbours, examples: Examples | None) -> bool:
@@ -150,8 +152,13 @@ def hidden_rows(
             "a torch module trained in this process, for its hidden representation",
             "pass by='input', or run dataaudit.score with a torch module",
         )
+    if examples is None and model.hidden is not None:
+        return model.hidden
     from dataaudit.representations.collect import TorchModel, represent
 
     fitted = model.fitted(progress) if examples is None else model.on(examples, progress)
     hidden = Space("hidden")
-    return cast("AnyArray", represent(cast("TorchModel", fitted), [hidden], labels, seed, progress)[hidden][0])
+    rows = cast("AnyArray", represent(cast("TorchModel", fitted), [hidden], labels, seed, progress)[hidden][0])
+    if examples is None:
+        model.keep_hidden(rows)
+    return rows

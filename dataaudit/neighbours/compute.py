@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,13 @@ import numpy as np
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import SettingError, rows
-from dataaudit.neighbours.base import NeighbourSearch
+from dataaudit.neighbours.base import Index, NeighbourSearch
+from dataaudit.neighbours.candidates import SLACK, Candidates
 from dataaudit.neighbours.faiss_search import advice
 from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.rows import CentredRows, ConvertedRows, at_least_two
 from dataaudit.neighbours.search import Torch
 from dataaudit.representations.base import Features
-
-SLACK = 16
-"""Neighbours searched beyond the depth: room for itself, for float32 rounding, and to see ties that the depth cuts."""
 
 RECALL_QUERIES = 1000
 """Most rows for which an approximate search is compared with the exact one."""
@@ -42,13 +41,16 @@ def neighbour_graph(
     seed: int,
     progress: bool,
     block_values: int = VALUES,
+    candidates: Candidates | None = None,
 ) -> Neighbours:
     """The nearest others of each row.
 
     Rows [n, d], of which `described` is recorded, are searched in a random order, centred and rounded to float32;
     distances of candidates are computed in float64 from the rows as given. Where the depth cuts a group of equal
-    distances, a random part of it is kept. Memory: 12 bytes a neighbour, what the search holds, and some blocks of 32
-    to 64 MiB; the rows are not copied, and may be memory-mapped or lie in pieces, as those of an Arrow file.
+    distances, a random part of it is kept. `candidates` that this search found before stand in for it, except for rows
+    that have more others at the depth's distance than the slack holds. Memory: 12 bytes a neighbour, what the search
+    holds, and some blocks of 32 to 64 MiB; the rows are not copied, and may be memory-mapped or lie in pieces, as those
+    of an Arrow file.
 
     Raises
     ------
@@ -65,22 +67,30 @@ def neighbour_graph(
     order = np.random.default_rng(seed).permutation(n)
     centred = CentredRows(original, order, block_values // 2)
     index = search.open(centred, wide)
+    known = None
+    if candidates is not None and candidates.serve(need.space, described.get("inputs"), search, wide):
+        known = candidates.rows[:, :wide] if candidates.settings == index.settings else None
     given, back = _readable(original), np.argsort(order)
     indices = np.empty((n, depth), np.int32 if n < 2**31 else np.int64)
     distances = np.empty((n, depth))
     step = max(BLOCK, min(QUERIES, block_values // max(wide, centred.shape[1])))
-    cut, short = 0, list[int]()
+    cut, short, tied = 0, list[int](), list[int]()
     with progress_bar(f"neighbours in {need.space.name}", n, progress) as advance:
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
-            near = index(centred[back[part]], wide)
-            ties, missing = _measured(given, order, back, near, first, indices[part], distances[part])
-            cut, short = cut + ties, short + missing
+            near = index(centred[back[part]], wide) if known is None else back[known[part]]
+            found = _measured(given, order, back, near, first, indices[part], distances[part])
+            cut, short = cut + found.cut, short + found.short
+            if known is not None:
+                tied.extend(found.tied)
             advance(len(near))
+    if tied:
+        # Candidates were searched in the order of the rows, and hold no random part of more ties than they have room.
+        _search_again(given, centred, back, order, tied, indices, distances, index)
     again = short if "choice" in index.settings else []
     if again:
         # What "auto" chose is no reason for a refusal: rows far from all others are compared with every row.
-        _search_all_pairs(given, centred, back, order, again, indices, distances)
+        _search_again(given, centred, back, order, again, indices, distances, Torch().open(centred, wide))
     elif short:
         raise SettingError(
             f"fewer than {depth} neighbours of {rows(short)} by search {search.name!r}",
@@ -114,20 +124,36 @@ def _readable(given: Any) -> Any:
     return ConvertedRows(given, kind)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What became of some rows.
+
+    Attributes
+    ----------
+    cut
+        Number of those with ties that the depth cuts.
+    short
+        Rows with too few neighbours.
+    tied
+        Rows of which all candidates beyond the depth lie as far as the first of these.
+    """
+
+    cut: int
+    short: list[int]
+    tied: list[int]
+
+
 def _measured(
     given: Any, order: IntArray, back: IntArray, near: IntArray, begin: int, indices: IntArray, distances: FloatArray
-) -> tuple[int, list[int]]:
-    """Fill in the graph of the rows from `begin` on, from candidates `near` of them among the rows in `order`.
-
-    Returns the number of those with ties that the depth cuts, and the rows with too few neighbours.
-    """
+) -> _Found:
+    """Fill in the graph of the rows from `begin` on, from candidates `near` of them among the rows in `order`."""
     from numba.core import config
 
     from dataaudit_kernels.threads import in_order
 
     depth = indices.shape[1]
 
-    def measure(first: int) -> tuple[int, IntArray]:
+    def measure(first: int) -> tuple[int, IntArray, IntArray]:
         part = slice(first, min(first + BLOCK, len(near)))
         candidates = np.where(near[part] >= 0, order[near[part]], -1)
         apart = np.empty(candidates.shape)
@@ -136,16 +162,19 @@ def _measured(
         short = np.flatnonzero(~np.isfinite(apart[:, depth - 1])) + begin + first
         # The row itself lies at infinity, and so does a next neighbour that the search lacks.
         edge = apart[:, depth - 1 : depth + 1]
-        return int(np.count_nonzero(edge[:, :1] == edge[:, 1:])), short
+        # The last is the row itself, at infinity.
+        tied = np.flatnonzero(edge[:, -1] >= apart[:, max(0, near.shape[1] - 2)]) + begin + first
+        return int(np.count_nonzero(edge[:, :1] == edge[:, 1:])), short, tied
 
-    cut, short = 0, list[int]()
-    for ties, missing in in_order(measure, range(0, len(near), BLOCK), config.NUMBA_NUM_THREADS):
+    cut, short, tied = 0, list[int](), list[int]()
+    for ties, missing, filled in in_order(measure, range(0, len(near), BLOCK), config.NUMBA_NUM_THREADS):
         cut += ties
         short.extend(missing.tolist())
-    return cut, short
+        tied.extend(filled.tolist())
+    return _Found(cut, short, tied)
 
 
-def _search_all_pairs(
+def _search_again(
     given: Any,
     centred: CentredRows,
     back: IntArray,
@@ -153,11 +182,12 @@ def _search_all_pairs(
     chosen: list[int],
     indices: IntArray,
     distances: FloatArray,
+    index: Index,
 ) -> None:
-    """Fill in the graph of the rows `chosen` from all pairs."""
+    """Fill in the graph of the rows `chosen` by an index that misses none."""
     depth = indices.shape[1]
     wide = min(depth + SLACK, len(order))
-    near = order[Torch().open(centred, wide)(centred[back[chosen]], wide)]
+    near = order[index(centred[back[chosen]], wide)]
     apart = np.empty(near.shape)
     for query, row in enumerate(chosen):
         _distances(given, row, near[query : query + 1], apart[query : query + 1], back)

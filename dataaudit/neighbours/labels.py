@@ -14,6 +14,7 @@ from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.common.units import centre_and_unit
 from dataaudit.neighbours.base import NeighbourSearch
+from dataaudit.neighbours.candidates import SLACK, Candidates
 from dataaudit.neighbours.rows import at_least_two
 from dataaudit.representations.spaces import Space
 
@@ -75,6 +76,8 @@ class NeighbourLabels:
         Number of neighbours.
     settings
         Record of the search; JSON values.
+    candidates
+        What was found, for later questions; None where a sample was searched, or not all pairs were compared.
     """
 
     probabilities: ClassProbabilities | VoteProbabilities
@@ -83,6 +86,7 @@ class NeighbourLabels:
     votes: IntArray
     depth: int
     settings: dict[str, Any] = field(default_factory=dict)
+    candidates: Candidates | None = None
 
 
 def labels_around(
@@ -102,8 +106,9 @@ def labels_around(
 ) -> NeighbourLabels:
     """Labels of the `depth` nearest others of each example, in a seeded sample of size `among`; `queries` at a time.
 
-    Memory: the sample in float32, one block of rows, and the answer; rows [n, d] may lie in chunks, and on disk if they
-    are memory-mapped. Votes are kept of more classes than `depth`, unless n x classes is over `dense_elements`.
+    Memory: the sample in float32, one block of rows, and the answer, of which candidates are 4 bytes each, 464 a row;
+    rows [n, d] may lie in chunks, and on disk if they are memory-mapped. Votes are kept of more classes than `depth`,
+    unless n x classes is over `dense_elements`.
     `described` is recorded of the rows. A single row raises `DataError`.
     """
     begin = time.perf_counter()
@@ -121,12 +126,19 @@ def labels_around(
     else:
         probabilities = ClassProbabilities.empty(n, classes)
     same, votes, leading = (np.empty(n, np.int64) for _ in range(3))
-    index = search.open(_centred(features[sample], mean, scale), depth + 1)
+    searched = _centred(features[sample], mean, scale)
+    index, kept = search.open(searched, depth + 1), None
+    if index.exact and len(sample) == n > depth + SLACK:
+        wide = depth + SLACK
+        index, kept = search.open(searched, wide), np.empty((n, wide), np.int32)
     step, part = max(1, min(queries, 2**22 // classes)), next(blocks(n, classes)).stop
     with progress_bar(f"labels around, in {need.space.name}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            found = _others(index(_centred(features[rows], mean, scale), depth + 1), position[rows])
+            near = index(_centred(features[rows], mean, scale), depth + 1 if kept is None else kept.shape[1])
+            if kept is not None:
+                kept[rows] = near
+            found = _others(near[:, : depth + 1], position[rows])
             for first in range(start, rows.stop, part):
                 rows = slice(first, min(first + part, start + len(found)))
                 near, given = found[first - start : rows.stop - start], labels[rows]
@@ -149,7 +161,8 @@ def labels_around(
         "among": len(sample),
         "seconds": time.perf_counter() - begin,
     }
-    return NeighbourLabels(probabilities, same, leading, votes, depth, settings)
+    candidates = None if kept is None else Candidates(kept, need.space, described.get("inputs"), search, index.settings)
+    return NeighbourLabels(probabilities, same, leading, votes, depth, settings, candidates)
 
 
 def _middle(rows: AnyArray) -> tuple[FloatArray, float]:

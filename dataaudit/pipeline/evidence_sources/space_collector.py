@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
+from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 from dataaudit.density.base import DensityEngine
 from dataaudit.density.compute import density_sums
@@ -46,7 +47,9 @@ class Tools:
 
 
 class SpaceCollector:
-    """Densities and neighbours requested, computed as soon as their representation exists, which is then let go.
+    """Densities and neighbours requested, computed as soon as their representation exists.
+
+    Of the representations the last hidden layer at the end of training stays, as `hidden`; others are let go.
 
     Parameters
     ----------
@@ -66,6 +69,7 @@ class SpaceCollector:
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.neighbour_labels: NeighbourLabels | None = None
+        self.hidden: AnyArray | None = None
         self._depths = self._deepest()
         self._graphs: dict[Space, Neighbours] = {}
 
@@ -156,6 +160,9 @@ class SpaceCollector:
             collected = represent(
                 model, _spaces(now), self._run.labels, self._run.seed, self._run.progress, keeps, shows
             )
+        last = Space("hidden")
+        if last in collected:
+            self.hidden = cast("AnyArray", collected[last][0])
         for need in now:
             self._add(need, *collected[need.space])
         if self._tools.store is not None:

@@ -177,11 +177,14 @@ class Training(Source):
             "evaluations": shown.evaluations,
             "neighbour_labels": shown.neighbour_labels,
             "passes": shown.passes if self._learner.readable else None,
-            "model": None if fitted is None else TrainedModel(self._learner, run.seed, fitted, False),
+            "model": None if fitted is None else self._model(fitted),
             "augmented": self._augmented,
             "looked": self._looked,
             "methods": methods,
         }
+
+    def _model(self, fitted: Fitted) -> TrainedModel:
+        return TrainedModel(self._learner, self._run.seed, fitted, False, self._spaces.hidden)
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
         """Record of densities and neighbours, and of runs beyond the first."""
