@@ -59,16 +59,18 @@ def oracle(x: Array, labels: Array, h: float) -> tuple[Array, Array]:
     return by_products(x, labels, h)
 
 
-def by_products(x: Array, labels: Array, h: float) -> tuple[Array, Array]:
+def by_products(x: Array, labels: Array, h: float, chosen: Array | None = None) -> tuple[Array, Array]:
+    """Sums of the rows `chosen` [m], of all of them if None, with all others."""
     rows = x.astype(np.float64) - x.mean(0, dtype=np.float64)
     squares = (rows**2).sum(1)
-    total, same = np.zeros(len(x)), np.zeros(len(x))
-    for start in range(0, len(x), 1000):
-        part = slice(start, start + 1000)
+    chosen = np.arange(len(x)) if chosen is None else chosen
+    total, same = np.zeros(len(chosen)), np.zeros(len(chosen))
+    for start in range(0, len(chosen), 1000):
+        part = chosen[start : start + 1000]
         kernel = np.exp(-np.maximum(squares[part, None] + squares - 2 * rows[part] @ rows.T, 0.0) / h**2)
-        kernel[np.arange(len(kernel)), np.arange(start, start + len(kernel))] = 0.0
-        total[part] = kernel.sum(1)
-        same[part] = np.where(labels[part, None] == labels, kernel, 0.0).sum(1)
+        kernel[np.arange(len(part)), part] = 0.0
+        total[start : start + 1000] = kernel.sum(1)
+        same[start : start + 1000] = np.where(labels[part, None] == labels, kernel, 0.0).sum(1)
     return total, same
 
 

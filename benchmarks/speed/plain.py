@@ -7,16 +7,20 @@ steps, the optimiser is fused, evaluations run in batches of 256 under the same 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.common import append, machine
 from dataaudit.learners.recipes import Recipe
 
 EVALUATED = 256
@@ -43,9 +47,9 @@ class Way:
         placed: nn.Module = module.to(memory_format=self.format)  # type: ignore[call-overload]
         return placed
 
-    def context(self) -> AbstractContextManager[object]:
+    def context(self, device: torch.device) -> AbstractContextManager[object]:
         """Precision in which the network runs."""
-        return torch.autocast("cpu", torch.bfloat16) if self.bfloat16 else nullcontext()
+        return torch.autocast(device.type, torch.bfloat16) if self.bfloat16 else nullcontext()
 
 
 class Loop:
@@ -59,12 +63,36 @@ class Loop:
         float32 (or whole numbers, for tokens) [n, ...] and int64 [n].
     recipe
         As the audit's.
+    device
+        Where all inputs lie while it trains.
     """
 
     def __init__(
-        self, factory: Callable[[], nn.Module], inputs: Tensor, labels: Tensor, recipe: Recipe, seed: int = 0
+        self, factory: Callable[[], nn.Module], inputs: Tensor, labels: Tensor, recipe: Recipe, device: str = "cpu"
     ) -> None:
-        self.factory, self.inputs, self.labels, self.recipe, self.seed = factory, inputs, labels, recipe, seed
+        self.factory, self.recipe, self.device = factory, recipe, torch.device(device)
+        self.inputs, self.labels = inputs.to(device), labels.to(device)
+
+    @property
+    def epochs(self) -> int:
+        """Of the recipe."""
+        return self.recipe.epochs
+
+    @property
+    def evaluations(self) -> int:
+        """Of the recipe."""
+        return self.recipe.evaluations
+
+    def settings(self) -> dict[str, Any]:
+        """What an audit's settings say of the same training."""
+        return self.recipe.to_dict()
+
+    def without_evaluations(self) -> Loop:
+        """The same run, evaluated never."""
+        return self._with(evaluations=0)
+
+    def _with(self, **settings: Any) -> Loop:
+        return Loop(self.factory, self.inputs, self.labels, replace(self.recipe, **settings), str(self.device))
 
     def fastest(self) -> Way:
         """Layout and precision of the shortest trial."""
@@ -73,36 +101,51 @@ class Loop:
         return min(ways, key=self._trial)
 
     def _trial(self, way: Way) -> float:
-        loop = Loop(self.factory, self.inputs, self.labels, replace(self.recipe, epochs=1, evaluations=0))
-        times = [time.perf_counter()]
-        loop.run(way, lambda: times.append(time.perf_counter()), TRIED)
+        times = [self._now()]
+        self._with(epochs=TRIED, evaluations=0)._train(way, step_done=lambda: times.append(self._now()), steps=TRIED)
         return min(later - earlier for earlier, later in pairwise(times[4:]))
+
+    def _now(self) -> float:
+        """Seconds, when all that was begun is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
     def run(
         self,
         way: Way,
-        step_done: Callable[[], object] | None = None,
-        steps: int | None = None,
         record: Callable[[Tensor, Tensor, Tensor], object] | None = None,
         epoch_done: Callable[[], object] | None = None,
         rows: Tensor | None = None,
     ) -> nn.Module:
         """Train, with the evaluations of the recipe; `record` sees logits [b, C], labels and rows [b] of a step."""
+        return self._train(way, record, epoch_done, rows)
+
+    def _train(
+        self,
+        way: Way,
+        record: Callable[[Tensor, Tensor, Tensor], object] | None = None,
+        epoch_done: Callable[[], object] | None = None,
+        rows: Tensor | None = None,
+        step_done: Callable[[], object] | None = None,
+        steps: int | None = None,
+    ) -> nn.Module:
         recipe = self.recipe
-        torch.manual_seed(self.seed)
-        module = way.laid(self.factory()).train()
-        generator = torch.Generator().manual_seed(self.seed)
+        torch.manual_seed(0)
+        module = way.laid(self.factory().to(self.device)).train()
+        generator = torch.Generator().manual_seed(0)
         rows = torch.arange(len(self.inputs)) if rows is None else rows
         optimizer = self._optimizer(module)
         total = -(-len(rows) // recipe.batch_size) * recipe.epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: recipe.rate(min(step, total - 1), total))
         done = 0
         for epoch in range(1, recipe.epochs + 1):
-            for batch in rows[torch.randperm(len(rows), generator=generator)].split(recipe.batch_size):
+            order = rows[torch.randperm(len(rows), generator=generator)].to(self.device)
+            for batch in order.split(recipe.batch_size):
                 inputs, labels = self.inputs[batch], self.labels[batch]
                 if recipe.augment is not None:
                     inputs = recipe.augment(inputs, generator)
-                with way.context():
+                with way.context(self.device):
                     logits = module(inputs.contiguous(memory_format=way.format) if inputs.ndim == 4 else inputs)
                 logits = logits.float()
                 loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -146,53 +189,86 @@ class Loop:
         """Logits [b, C] of rows, in evaluation mode."""
         module.eval()
         parts = []
-        for batch in rows.split(EVALUATED):
+        for batch in rows.to(self.device).split(EVALUATED):
             inputs = self.inputs[batch] if view is None else view(self.inputs[batch])
-            with way.context():
+            with way.context(self.device):
                 parts.append(
                     module(inputs.contiguous(memory_format=way.format) if inputs.ndim == 4 else inputs).float()
                 )
         module.train()
-        return torch.cat(parts)
+        return torch.cat(parts).cpu()
 
     def floor(self, way: Way, steps: int = 60) -> tuple[float, float]:
-        """Median seconds of a step of the loop, and of its forward, backward and optimiser alone on one batch."""
-        times = [time.perf_counter()]
-        loop = Loop(self.factory, self.inputs, self.labels, replace(self.recipe, evaluations=0), self.seed)
-        loop.run(way, lambda: times.append(time.perf_counter()), steps)
-        gaps = torch.tensor(times).diff()[10:]
-        torch.manual_seed(self.seed)
-        module = way.laid(self.factory()).train()
+        """Median seconds of a step of the loop, and of its forward, backward and optimiser alone on one batch.
+
+        Both take turns, ten steps each. With one thread it is time of the processor, which other work does not touch.
+        """
+        clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+        bare, whole = self._bare(way), []
+        alone: list[float] = []
+        last = clock()
+
+        def step_done() -> None:
+            nonlocal last
+            whole.append(clock() - last)
+            if len(whole) % 10 == 0:
+                for _ in range(10):
+                    start = clock()
+                    bare()
+                    alone.append(clock() - start)
+            last = clock()
+
+        self.without_evaluations()._train(way, step_done=step_done, steps=steps)
+        return float(torch.tensor(whole[10:]).median()), float(torch.tensor(alone[10:]).median())
+
+    def _bare(self, way: Way) -> Callable[[], None]:
+        """A step on the first batch and nothing else."""
+        torch.manual_seed(0)
+        module = way.laid(self.factory().to(self.device)).train()
         optimizer = self._optimizer(module)
         inputs, labels = self.inputs[: self.recipe.batch_size], self.labels[: self.recipe.batch_size]
         inputs = inputs.contiguous(memory_format=way.format) if inputs.ndim == 4 else inputs
-        bare = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            with way.context():
+
+        def step() -> None:
+            with way.context(self.device):
                 logits = module(inputs)
             loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            bare.append(time.perf_counter() - start)
-        return float(gaps.median()), float(torch.tensor(bare[10:]).median())
+
+        return step
 
 
-def main() -> None:
-    """Print what the loop takes beside its own forward, backward and optimiser."""
+ALLOWED = 1.05
+"""Of a step's own forward, backward and optimiser."""
+
+
+def main() -> int:
+    """Print what the loop takes beside its own forward, backward and optimiser; the status is 1 if that is too much."""
     from benchmarks.speed.cases import CASES
 
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--images", required=True, help="npz with images [n, H, W, 3]")
-    parser.add_argument("--cases", nargs="+", default=["BlockCNN", "ResNet18(16)"])
+    parser.add_argument("--images", type=Path, help="npz with images [n, H, W, 3] and labels careless")
+    parser.add_argument("--case", nargs="+", choices=CASES, default=["BlockCNN", "ResNet18(16)"])
+    parser.add_argument("--examples", type=int, default=10000)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    for name in options.cases:
-        loop = CASES[name](options.images).loop()
+    torch.set_num_threads(options.threads)
+    slow = False
+    for name in options.case:
+        loop = CASES[name](options.images, options.examples).loop()
+        assert isinstance(loop, Loop), f"{name} is trained without steps"
         way = loop.fastest()
-        step, bare = loop.floor(way)
+        step, bare = loop.floor(way, options.steps)
+        slow |= step > ALLOWED * bare
+        row = {"case": name, **asdict(way), "step_ms": 1000 * step, "bare_ms": 1000 * bare, "ratio": step / bare}
         print(f"{name}: {way}, {1000 * step:.2f} ms a step, {1000 * bare:.2f} ms without the loop: {step / bare:.3f}")
+        row |= machine()
+        append(Path(__file__).parent / "results" / "plain.csv", list(row), [row])
+    return int(slow)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
