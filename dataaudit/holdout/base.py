@@ -66,6 +66,25 @@ class NestedFitPredict(Protocol):
         """
 
 
+@runtime_checkable
+class BatchedFitPredict(Protocol):
+    """Extension of a `FitPredict` that trains on several subsets of one size at once.
+
+    Laws
+    ----
+    - Outcomes are those of the runs one by one, but for rounding and what layers draw at random.
+    """
+
+    @property
+    @abstractmethod
+    def at_once(self) -> int:
+        """Most runs at once."""
+
+    @abstractmethod
+    def together(self, train: Sequence[IntArray], held_out: Sequence[IntArray], seeds: Sequence[int]) -> list[Outcome]:
+        """Outcomes of runs on the rows `train` [runs, t], of the rows `held_out` [runs, m], each with its seed."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Group of runs that failed, and the error's traceback as text.

@@ -19,7 +19,7 @@ import numpy as np
 
 from dataaudit.common.progress import Advance, progress_bar
 from dataaudit.errors import AuditWarning, ModelError, StorageError
-from dataaudit.holdout.base import Failure, FitPredict, Group
+from dataaudit.holdout.base import BatchedFitPredict, Failure, FitPredict, Group
 from dataaudit.holdout.job import Job, grouped
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
@@ -70,6 +70,11 @@ class Execution:
     def _count(self) -> int:
         """Number of runs of each ratio, where it is fixed."""
         return int(self.holdout.runs or self.holdout.folds or 200)
+
+    @property
+    def _at_once(self) -> int:
+        """Number of runs that are trained at once."""
+        return self.fit_predict.at_once if isinstance(self.fit_predict, BatchedFitPredict) else 1
 
     def _numbered(self, first: int, end: int) -> list[Run]:
         """Runs `first` to `end` - 1 of every ratio."""
@@ -133,8 +138,10 @@ class Execution:
         with progress_bar(kind, len(runs), self.progress) as advance:
             missing = runs if store is None else self._read(store, runs, advance)
             job = Job(self.fit_predict, self.plan, store)
-            failures = self._map(job, grouped(self.plan, missing), advance)
-            for failure in self._map(job, [failure.runs for failure in failures], advance):
+            failures = self._map(job, grouped(self.plan, missing, self._at_once), advance)
+            # What failed together is tried one by one: a single run may have spoiled the others.
+            again = [group for failure in failures for group in grouped(self.plan, failure.runs)]
+            for failure in self._map(job, again, advance):
                 self.failed[failure.runs] = failure
                 advance(len(failure.runs))
 
@@ -209,6 +216,7 @@ class Execution:
         settings: dict[str, Any] = {
             "plan": self.plan.describe(),
             "runs": {f"{ratio:g}": tally.runs for ratio, tally in self.tallies.items()},
+            "at_once": self._at_once,
             "backend": {"name": self.holdout.carrier.name, **self.holdout.carrier.describe()},
             "store": None if store is None else store.url,
             "read_from_store": self.resumed,

@@ -10,9 +10,9 @@ from itertools import groupby
 import numpy as np
 
 from dataaudit.common.guest import visiting
-from dataaudit.common.types import BoolArray
+from dataaudit.common.types import BoolArray, IntArray
 from dataaudit.errors import StorageError
-from dataaudit.holdout.base import Failure, FitPredict, Group, NestedFitPredict, Outcome
+from dataaudit.holdout.base import BatchedFitPredict, Failure, FitPredict, Group, NestedFitPredict, Outcome
 from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.records import Record
 from dataaudit.holdout.store import Store
@@ -31,7 +31,7 @@ class Job:
         records: list[Record] = []
         try:
             with visiting(worker=True):
-                for record in self._nested(runs) if self.plan.design == "nested" else map(self._single, runs):
+                for record in self._records(runs):
                     if self.store is not None:
                         self.store.write(record)
                     records.append(record)
@@ -43,11 +43,39 @@ class Job:
             return Failure(runs, traceback.format_exc())
         return records
 
+    def _records(self, runs: Group) -> Iterator[Record]:
+        if self.plan.design == "nested":
+            yield from self._nested(runs)
+        elif len(runs) == 1:
+            yield self._single(runs[0])
+        else:
+            yield from self._together(runs)
+
+    def _together(self, runs: Group) -> Iterator[Record]:
+        assert isinstance(self.fit_predict, BatchedFitPredict)
+        plan, by_size = self.plan, dict[int, list[Run]]()
+        for run in runs:
+            train = plan.train(run)
+            if self._one_label(train):
+                yield self._single(run)
+            else:
+                by_size.setdefault(len(train), []).append(run)
+        for alike in by_size.values():
+            held_out = [plan.held_out(run) for run in alike]
+            subsets = [[np.flatnonzero(held == side) for held in held_out] for side in (False, True)]
+            outcomes = self.fit_predict.together(*subsets, [plan.training_seed(run) for run in alike])
+            for each in zip(alike, held_out, outcomes, strict=True):
+                yield self._record(*each)
+
+    def _one_label(self, train: IntArray) -> bool:
+        labels = self.plan.labels[train]
+        return bool((labels == labels[0]).all())
+
     def _single(self, run: Run) -> Record:
         plan, held_out = self.plan, self.plan.held_out(run)
         train, rest = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         labels, answers = plan.labels[train], plan.labels[rest]
-        if (labels == labels[0]).all():
+        if self._one_label(train):
             # Nothing to tell apart: whatever trained on one label alone predicts it.
             only = plan.task.unit_labels(np.broadcast_to(labels[0], answers.shape))
             right = plan.task.unit_labels(answers) == only
@@ -76,9 +104,12 @@ class Job:
         return Record.of(run, held, outcome, missing)
 
 
-def grouped(plan: Plan, runs: Sequence[Run]) -> list[Group]:
-    """Runs that are carried out together: one by one, or all of a permutation if nested."""
-    if plan.design != "nested":
+def grouped(plan: Plan, runs: Sequence[Run], at_once: int = 1) -> list[Group]:
+    """Runs that are carried out together: all of a permutation if nested, otherwise `at_once` of a ratio."""
+    if plan.design == "nested":
+        ordered = sorted(runs, key=lambda run: (run.number // 2, run))
+        return [tuple(group) for _, group in groupby(ordered, key=lambda run: run.number // 2)]
+    if at_once == 1:
         return [(run,) for run in runs]
-    ordered = sorted(runs, key=lambda run: (run.number // 2, run))
-    return [tuple(group) for _, group in groupby(ordered, key=lambda run: run.number // 2)]
+    alike = [list(group) for _, group in groupby(sorted(runs), key=lambda run: run.ratio)]
+    return [tuple(group[start : start + at_once]) for group in alike for start in range(0, len(group), at_once)]

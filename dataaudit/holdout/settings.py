@@ -63,6 +63,11 @@ class Holdout:
         Target of runs="auto": split-half reliability of the score, in (0, 1).
     budget
         Most runs (of each ratio) for runs="auto".
+    at_once
+        Runs of one ratio that are trained at once, as one network of batched products: of torch modules of arrays whose
+        layers `torch.func.vmap` takes. "auto": 32 on CUDA of networks of at most two million parameters, otherwise 1.
+        Runs keep their subsets, initial weights and order; their predictions differ by rounding, and by what dropout
+        draws.
 
     Notes
     -----
@@ -95,6 +100,7 @@ class Holdout:
     storage_options: Mapping[str, Any] | None = None
     reliability: float = RELIABILITY
     budget: int = BUDGET
+    at_once: int | str = "auto"
     carrier: HoldoutBackend = field(init=False, repr=False, compare=False)
     """Backend itself."""
 
@@ -110,6 +116,10 @@ class Holdout:
             value = getattr(self, name)
             if value is not None and not (name == "runs" and isinstance(value, str) and value == "auto"):
                 object.__setattr__(self, name, checks.whole(name, value, low, f"pass Holdout({name}={low})"))
+        if self.at_once != "auto":
+            expected = "a whole number of at least 1, or 'auto'"
+            number = checks.whole("at_once", self.at_once, 1, "pass Holdout(at_once=8)", expected=expected)
+            object.__setattr__(self, "at_once", number)
         self._check_design()
         self._check_reliability()
         if self.store is not None:

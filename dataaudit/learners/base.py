@@ -209,6 +209,20 @@ ROWS = 4096
 """Rows that are predicted at a time."""
 
 
+def outcome_of(examples: Examples, indices: IntArray, outputs: Any) -> Outcome:
+    """Outcome of the rows `indices` from a model's outputs [b, C]; a `ModelError` if logits are NaN or infinite."""
+    logits = np.asarray(outputs.cpu() if is_tensor(outputs) else outputs, np.float64)
+    bad = ~np.isfinite(logits).all(axis=1)
+    if bad.any():
+        raise ModelError(
+            f"NaN or infinite logits in {rows(examples.original(indices[bad]))}",
+            "finite ones",
+            "lower the recipe's learning_rate",
+        )
+    right, share = examples.task.outcome(logits, examples.labels[indices])
+    return Outcome(right, share.astype(np.float32))
+
+
 @dataclass(frozen=True)
 class LearnerFitPredict:
     """A `FitPredict` of any learner: one fit a run."""
@@ -216,21 +230,8 @@ class LearnerFitPredict:
     learner: Learner
 
     def __call__(self, train: IntArray, held_out: IntArray, seed: int) -> Outcome:
-        """Train and predict as `FitPredict`; raise `ModelError` if logits are NaN or infinite."""
+        """Train and predict as `FitPredict`."""
         fitted, examples = self.learner.fit(train, seed, None, False), self.learner.examples
-        correct, probability = [], []
-        for start in range(0, len(held_out), ROWS):
-            chosen = held_out[start : start + ROWS]
-            outputs = fitted.logits(chosen)
-            logits = np.asarray(outputs.cpu() if is_tensor(outputs) else outputs, np.float64)
-            bad = ~np.isfinite(logits).all(axis=1)
-            if bad.any():
-                raise ModelError(
-                    f"NaN or infinite logits in {rows(examples.original(chosen[bad]))}",
-                    "finite ones",
-                    "lower the recipe's learning_rate",
-                )
-            right, share = examples.task.outcome(logits, examples.labels[chosen])
-            correct.append(right)
-            probability.append(share.astype(np.float32))
-        return Outcome(np.concatenate(correct), np.concatenate(probability))
+        blocks = [held_out[start : start + ROWS] for start in range(0, len(held_out), ROWS)]
+        parts = [outcome_of(examples, block, fitted.logits(block)) for block in blocks]
+        return Outcome(*(np.concatenate(values) for values in zip(*parts, strict=True)))

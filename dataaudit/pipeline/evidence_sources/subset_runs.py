@@ -11,6 +11,7 @@ from dataaudit.evidence.base import Need
 from dataaudit.holdout.base import NestedFitPredict
 from dataaudit.holdout.execute import Execution
 from dataaudit.holdout.settings import Holdout
+from dataaudit.learners.batched import fit_predict_of
 from dataaudit.pipeline.evidence_sources.base import Record, Run, Source
 from dataaudit.pipeline.evidence_sources.call import Call
 from dataaudit.pipeline.looks import FreshStart
@@ -52,6 +53,7 @@ class SubsetRuns(Source):
         ratios = {Need.SUBSET_RUNS: [holdout.point], Need.SUBSET_RUNS_INTEGRAL: list(holdout.ratios)}
         self._ratios = {need: ratios[need] for need in ratios if need in needs_of(scorers)}
         self._execution: Execution | None = None
+        self._note = ""
         self._estimates: dict[int, dict[str, Any]] = {0: {}}
 
     def check(self) -> None:
@@ -70,7 +72,8 @@ class SubsetRuns(Source):
             self._execution.open(self._belongs())
 
     def _planned(self) -> Execution:
-        run, fit_predict = self._run, self._fresh.learner.fit_predict()
+        run = self._run
+        fit_predict, self._note = fit_predict_of(self._fresh.learner, self._holdout.at_once)
         return Execution(
             fit_predict=fit_predict,
             plan=self._holdout.plan(run.labels, run.seed, isinstance(fit_predict, NestedFitPredict), run.task),
@@ -130,7 +133,7 @@ class SubsetRuns(Source):
         recipe = self._fresh.learner.description["recipe"]
         if isinstance(recipe, dict) and "init" in recipe:
             settings["init"] = recipe["init"]
-        notes = self._execution.notes()
+        notes = [*self._execution.notes(), *([self._note] if self._note else [])]
         notes += [f"{count} examples were never held out and have no score (NaN)" for count in never.values() if count]
         return Record({"holdout": settings}, list(dict.fromkeys(notes)))
 
