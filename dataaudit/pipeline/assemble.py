@@ -129,7 +129,7 @@ def partial_audit(plan: Plan, evidence: Evidence) -> Audit:
         raise DataError(
             f"an interruption before anything was complete that {', '.join(names_of(plan.scorers))} could be told by",
             "a complete evaluation, or recorded epochs",
-            "run score again and let more of it finish, or leave scorers='auto'",
+            ["run score again, and let more of it finish", "leave scorers='auto'"],
         )
     note = f"{broken_off(*epochs_and_runs(plan))}: what was complete is kept"
     run = replace(plan.run, notes=(*plan.run.notes, note), timer=plan.run.timer.copy())

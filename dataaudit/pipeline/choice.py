@@ -13,6 +13,7 @@ from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.evidence_sources.call import no_model
 from dataaudit.pipeline.evidence_sources.ridge_loo import narrow, no_vectors
+from dataaudit.pipeline.looks import RESET
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.subject import Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
@@ -54,7 +55,7 @@ def check_predictions(request: Request, chosen: Sequence[Scorer] | None) -> None
     raise SettingError(
         f"predictions= for scorers {names_of(chosen)}, none of which reads them",
         "a score of held-out predictions",
-        "ask for 'heldout_confidence', or leave scorers='auto'",
+        ["pass scorers='heldout_confidence'", "leave scorers='auto'"],
     )
 
 
@@ -95,7 +96,9 @@ def check_fed(scorers: Sequence[Scorer], task: Task) -> None:
     if starved:
         fed = [name for name in scores.REGISTRY.builtin_names() if scores.fed(scores.REGISTRY.get(name), task)]
         raise SettingError(
-            f"scorers {starved} for the task {task.name!r}", f"scores that it feeds: {', '.join(fed)}", "ask for these"
+            f"scorers {starved} for the task {task.name!r}",
+            f"scores that it feeds: {', '.join(fed)}",
+            "leave scorers='auto'",
         )
 
 
@@ -123,7 +126,7 @@ def notes_of_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[
         raise ModelError(
             f"a model that {already}, for {', '.join(named)}",
             "a model that has not been trained on these labels",
-            'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+            RESET,
         )
     if chosen is None or Need.PREDICTIONS in needs_of(chosen):
         return [
@@ -219,12 +222,12 @@ def check_consensus(subject: Subject, consensus: Needs) -> None:
         raise ModelError(
             "a consensus beside a model that was trained on these labels before",
             "training dynamics, or predictions of models that did not train on the example",
-            "pass a factory or an unfitted model, or predictions=array",
+            [*RESET, "pass predictions= with those of models that did not train on the example"],
         )
     if subject.recorder is None:
         raise no_vectors(subject)
     raise ModelError(
         "a consensus from a Recorder without a complete epoch, and no inputs that are vectors of numbers or texts",
         "something that says what class an example is of",
-        "pass a Recorder that has seen an epoch, or inputs that are texts or vectors of numbers (embeddings)",
+        ["call recorder.end_epoch() after an epoch", "pass inputs that are texts or vectors of numbers (embeddings)"],
     )

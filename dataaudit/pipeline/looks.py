@@ -13,6 +13,9 @@ from dataaudit.pipeline.evidence_sources.evaluations import own_generator
 from dataaudit.representations.collect import TorchModel, readers
 from dataaudit.representations.spaces import Space
 
+RESET = ("pass a factory such as lambda: MyModel()", "pass recipe=Recipe(init='reset')")
+"""Advice where a model was trained on the labels before."""
+
 
 class Layers:
     """Representations in the layers of a `learner`'s model, for a data set of `n` examples."""
@@ -68,5 +71,5 @@ class FreshStart:
             raise ModelError(
                 f"a model that already classifies {self._seen:.1%} of these labels correctly, {purpose}",
                 "weights that have not seen these labels",
-                'pass a factory such as lambda: MyModel(), or recipe=Recipe(init="reset")',
+                RESET,
             )

@@ -127,7 +127,7 @@ def _check_provided(scorers: Sequence[Scorer], needs: choice.Needs, sources: Seq
         raise SettingError(
             f"scorers that need the labels around each example among {' and among '.join(around)}",
             "one representation, which is the consensus' own too",
-            "ask for these scores in calls of their own",
+            "pass scorers= that need one of them, and the others in a call of their own",
         )
 
 

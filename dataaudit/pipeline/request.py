@@ -116,7 +116,7 @@ class Request:
         raise SettingError(
             "known_scores={}" if isinstance(given, Mapping) and not given else f"known_scores={type(given).__name__}",
             'a mapping such as {"c_score": "scores.npz"}, or None',
-            "pass names of scores with files or arrays",
+            "pass known_scores= names of our scores, with a file or an array for each",
         )
 
     def _check_bad_rows(self) -> None:
@@ -132,7 +132,7 @@ class Request:
             raise SettingError(
                 f"on_bad_rows='drop' beside {given[0]}",
                 "rows that are those of what was computed elsewhere",
-                "drop the rows from both beforehand",
+                "leave on_bad_rows='raise', and leave the rows out of both beforehand",
             )
 
     def _check_recording(self) -> None:
@@ -141,11 +141,13 @@ class Request:
                 raise SettingError(
                     f"trained={type(self.trained).__name__} beside a model",
                     "a Recorder, or a callback that records, where the model stands",
-                    "pass the trained model itself as the first argument",
+                    ["drop trained=", "pass model= what was trained"],
                 )
             if self.dataset is None:
                 raise SettingError(
-                    "no data set", "a labelled data set, which only a Recorder can do without", "pass (inputs, labels)"
+                    "no data set",
+                    "a labelled data set, which only a Recorder can do without",
+                    "pass dataset=, such as (inputs, labels)",
                 )
             return
         if self.recipe is not None:
@@ -156,7 +158,7 @@ class Request:
             raise SettingError(
                 f"{given[0]}= without a data set",
                 "the data set that the loop trained on",
-                "pass it as the second argument",
+                ["pass dataset=", f"drop {', '.join(f'{name}=' for name in given)}"],
             )
 
 

@@ -155,7 +155,7 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
         raise DataError(
             f"a data set of the task {examples.task.name!r}",
             "one class an example, which is what score() trains on",
-            "train with dataaudit.Recorder(..., task=...), and score the recorder without the data set",
+            f"train with a Recorder(task={examples.task.name!r}), and pass it as model= without dataset=",
         )
     if request.embed is not None:
         from dataaudit.embedding.embedded import embedding
@@ -214,7 +214,7 @@ def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tupl
     if request.trained is not None or not isinstance(request.model, RecordingCallback):
         learner = _checked(request, examples, request.trained)
         if learner is not None and learner.fresh:
-            raise ModelError("a model factory as trained=", "the module that your loop trained", "pass that module")
+            raise ModelError("a model factory as trained=", "the module that your loop trained", "pass trained= it")
         return learner, (), None
     if request.model.trained is None:
         return None, (BROKEN_OFF,), None
@@ -251,7 +251,7 @@ def nothing_recorded() -> DataError:
     return DataError(
         "a Recorder without a complete epoch or an evaluation pass",
         "something recorded",
-        "call update() and end_epoch() in the training loop first",
+        "call recorder.update() and recorder.end_epoch() in the training loop first",
     )
 
 
@@ -279,7 +279,7 @@ def check_recorded(recorder: Recorder, examples: Examples) -> Recorder | Recorde
         raise DataError(
             f"a Recorder of {recorder.n} examples and {recorder.classes} classes",
             f"{len(examples)} examples and {classes} classes, as in the data set",
-            "pass the data set that the loop trained on",
+            "pass dataset= what the loop trained on",
         )
     rows = np.setdiff1d(np.arange(recorder.n), examples.dropped if recorder.n == total else ())
     found = recorder if len(rows) == recorder.n else RecordedRows(recorder, rows)
@@ -288,6 +288,6 @@ def check_recorded(recorder: Recorder, examples: Examples) -> Recorder | Recorde
         raise DataError(
             f"{len(differ)} recorded labels that differ from the data set, the first in row {rows[differ[0]]}",
             "the labels that the loop trained on, as positions in the class names",
-            "check that indices are positions in this data set",
+            "call recorder.update() with positions in this data set as indices",
         )
     return found

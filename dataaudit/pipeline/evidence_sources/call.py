@@ -41,6 +41,9 @@ class Call:
     inputs: Inputs | None
 
 
+WITH_DATA = "pass dataset=, the data that the loop trained on"
+
+
 def no_model(arrived: str) -> ModelError:
     """Error of scores that need a model."""
     return ModelError(
@@ -49,9 +52,9 @@ def no_model(arrived: str) -> ModelError:
         + ", ".join(name for name in REGISTRY.names() if not name.endswith("/input")),
         [
             "pass model=",
-            InPython("a Recorder"),
-            "inputs that are texts or vectors of numbers (embeddings)",
+            InPython("pass a Recorder that your own loop filled"),
+            "pass inputs that are texts or vectors of numbers (embeddings)",
             "make vectors of images with embed=",
-            "scorers='parzen/input'",
+            "pass scorers='parzen/input'",
         ],
     )

@@ -17,7 +17,7 @@ from dataaudit.evidence.base import Need
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.learners.base import Learner
 from dataaudit.pipeline.evidence_sources.base import Run, Source
-from dataaudit.pipeline.evidence_sources.call import Call, no_model
+from dataaudit.pipeline.evidence_sources.call import WITH_DATA, Call, no_model
 from dataaudit.pipeline.evidence_sources.ridge_loo import in_place_of_folds
 from dataaudit.pipeline.looks import FreshStart
 
@@ -137,7 +137,7 @@ def make(call: Call) -> Iterator[Source]:
         raise ModelError(
             "a Recorder without its data set, for held-out predictions",
             "the inputs",
-            "pass the data set: dataaudit.score(recorder, dataset)",
+            WITH_DATA,
         )
     if subject.learner is None or subject.recorder is not None:
         raise no_model("a Recorder" if subject.recorder is not None else "model=None")

@@ -7,7 +7,7 @@ from typing import Any
 
 from dataaudit.errors import ModelError
 from dataaudit.pipeline.evidence_sources.base import Record, Source
-from dataaudit.pipeline.evidence_sources.call import Call
+from dataaudit.pipeline.evidence_sources.call import WITH_DATA, Call
 from dataaudit.pipeline.evidence_sources.space_collector import Inputs, SpaceCollector
 from dataaudit.scores.base import Scorer
 
@@ -21,9 +21,7 @@ class InputSpaces(Source):
     def check(self) -> None:
         """Raise `ModelError` without a data set."""
         if self._inputs is None:
-            raise ModelError(
-                "no data set, for a score of inputs", "the inputs", "use dataaudit.score(None, dataset, ...)"
-            )
+            raise ModelError("a Recorder without its data set, for a score of inputs", "the inputs", WITH_DATA)
 
     def collect(self) -> None:
         """Compute them."""

@@ -67,23 +67,26 @@ def predictions_of(
         given = given if given.dtype.kind in "fiub" else given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"probabilities of type {type(probabilities).__name__}", "an array [n, classes]", "convert them"
+            f"predictions= of type {type(probabilities).__name__}, which are no numbers ({error})",
+            "probabilities [n, classes]",
+            "pass predictions= an array of numbers, a row an example",
         ) from error
     shape = (len(labels), len(class_names))
     if left_out is not None and len(left_out) and given.shape == (len(labels) + len(left_out), len(class_names)):
         given = np.delete(given, left_out, axis=0)
     if given.shape != shape:
         raise DataError(
-            f"probabilities of shape {given.shape}",
+            f"predictions= of shape {given.shape}",
             f"{shape}: a row an example, a column for each of {', '.join(class_names[:8])}",
-            "pass predict_proba of models that did not train on the example, columns in the order of the class names",
+            "pass predictions= of predict_proba, by models that did not train on the example, columns in the order of "
+            "the class names",
         )
     bad = [np.flatnonzero(~_distributions(given[part])) + part.start for part in blocks(*shape)]
     if any(map(len, bad)):
         raise DataError(
-            f"probabilities that are negative, not finite or do not add up to 1 in {rows(np.concatenate(bad))}",
+            f"predictions= that are negative, not finite or do not add up to 1 in {rows(np.concatenate(bad))}",
             "a distribution over the classes in every row",
-            "apply a softmax to logits first",
+            "pass predictions= after a softmax, if they are logits",
         )
     brought = TableProbabilities(given)
     table = PredictionTable(labels, len(class_names), brought)

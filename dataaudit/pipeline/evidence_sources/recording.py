@@ -54,8 +54,11 @@ class Recording(Source):
             what = "predictions" if self._evaluates else f"the representation {self._spaces.needs[0].space.name!r}"
             raise ModelError(
                 f"no model, for scores that need {what}",
-                "the module that the loop trained, or a Recorder that holds them",
-                "pass trained=module, or call recorder.evaluate() for predictions",
+                "the trained model" + (", or a Recorder that holds them" if self._evaluates else ""),
+                [
+                    "pass trained=, the module that the loop trained",
+                    *(["call recorder.evaluate() for all examples"] if self._evaluates else []),
+                ],
             )
         if self._learner is not None and self._spaces.needs:
             self._spaces.check(0)
@@ -103,5 +106,5 @@ def make(call: Call) -> Iterator[Source]:
     ):
         return
     if Need.EVALUATIONS in needs:
-        raise no_evaluations()
+        raise no_evaluations("pass model= a torch module that is yet to be trained")
     yield Recording(call.run, subject, call.inside, needs)

@@ -32,6 +32,8 @@ LARGEST_TABLE = 2048
 are quicker."""
 
 
+OTHER_MODEL = InPython("pass a model that takes them, such as HistGradientBoostingClassifier()")
+
 SHOWN = 20
 """Most columns that an error lists as a remedy."""
 
@@ -64,7 +66,7 @@ def no_vectors(subject: Subject) -> ModelError:
         return ModelError(
             f"{who} for {source} inputs with missing values in {seen.gaps}",
             needed,
-            ["pass on_bad_rows='drop'", "fill them", InPython("pass a model that takes them")],
+            ["fill them"] if subject.recorder is not None else ["pass on_bad_rows='drop'", "fill them", OTHER_MODEL],
         )
     return no_model(f"{who} for {source} inputs of shape {seen.shape} each, which are no vectors")
 

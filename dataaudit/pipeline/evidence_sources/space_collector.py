@@ -107,7 +107,7 @@ class SpaceCollector:
             raise ModelError(
                 f"a {self._layers.learner.description['model']}, for the representation {self.needs[0].space.name!r}",
                 "a torch module, whose layers can be read",
-                "ask for a score of 'input', or pass a torch module",
+                ["pass scorers='parzen/input'", "pass model= a torch module"],
             )
         requested = {need.space.epoch for need in self.needs}
         late = sorted(epoch for epoch in requested if epoch is not None and epoch > epochs)
@@ -115,7 +115,10 @@ class SpaceCollector:
             raise SettingError(
                 f"a representation after epoch {late[0]}",
                 f"epochs 1 to {epochs}" if epochs else "the end of training, for nothing is trained here",
-                "leave epochs=None, or raise the recipe's epochs",
+                [
+                    "leave epochs=None of the scorer",
+                    *([f"train for longer: recipe=Recipe(epochs={late[-1]})"] if epochs else []),
+                ],
             )
         self._layers.check(need.space for need in self.needs)
 

@@ -62,7 +62,7 @@ class SubsetRuns(Source):
             raise SettingError(
                 "folds for 'c_score_integral'",
                 "random subsets of several ratios",
-                "leave folds=None, or ask for 'c_score'",
+                ["pass holdout=Holdout(runs=200)", "pass scorers='c_score'"],
             )
         self._holdout.carrier.check()
         self._fresh.check()
@@ -147,19 +147,19 @@ def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer], brought: b
         raise SettingError(
             f"holdout= for scorers {[scorer.name for scorer in scorers]}, none of which is estimated by holdout",
             "a score that is",
-            "ask for scorers='c_score', or drop holdout=",
+            ["pass scorers='c_score'", "drop holdout="],
         )
     if brought:
         raise SettingError(
             "holdout= beside predictions=, which take the place of those by folds",
             "one or the other, unless subset runs are requested",
-            "drop holdout=, or ask for 'c_score' as well",
+            ["drop holdout=", "ask for 'c_score' as well"],
         )
     if holdout.folds is None or holdout != Holdout(folds=holdout.folds):
         raise SettingError(
             f"{holdout} for 'heldout_confidence', which looks at the folds alone",
             "Holdout(folds=...) with nothing else",
-            "pass Holdout(folds=5), or ask for 'holdout_probability' as well",
+            [f"pass holdout=Holdout(folds={holdout.folds or 5})", "ask for 'holdout_probability' as well"],
         )
 
 
@@ -179,8 +179,8 @@ def make(call: Call) -> Iterator[Source]:
             "a Recorder" if subject.recorder is not None else "no model",
             "a model to train from scratch, for scores by holdout",
             [
-                "pass model=" + (" and no Recorder" if subject.recorder is not None else ""),
-                'known_scores={"c_score": file}',
+                "pass model=" + (" what is to be trained" if subject.recorder is not None else ""),
+                "pass known_scores= with 'c_score' of the same data, computed elsewhere",
             ],
         )
     holdout = call.request.holdout or Holdout()

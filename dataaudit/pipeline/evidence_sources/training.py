@@ -130,10 +130,11 @@ class Training(Source):
             raise ModelError(
                 f"{self._learner.description['model']}, which trains without epochs",
                 "a torch module, a boosting model with staged predictions or a model with partial_fit",
-                "ask for 'heldout_confidence', or leave scorers='auto'",
+                ["pass scorers='heldout_confidence'", "leave scorers='auto'"],
             )
         if Need.EVALUATIONS in self._needs and not self._learner.evaluations:
-            raise no_evaluations()
+            torch = self._learner.readable
+            raise no_evaluations("pass recipe=Recipe(evaluations=3)" if torch else "pass model= a torch module")
         if self._spaces.needs:
             self._spaces.check(self._learner.epochs)
 
@@ -192,12 +193,12 @@ class Training(Source):
         return Record({"repeats": 1 + len(self._further)}, []).with_(record) if self._further else record
 
 
-def no_evaluations() -> ModelError:
+def no_evaluations(trained_so: str) -> ModelError:
     """Error of a score that reads evaluations where there are none."""
     return ModelError(
         "a run without evaluations after its last epochs",
         "a training run of a torch module, by a recipe with evaluations",
-        "pass recipe=Recipe(evaluations=...), or leave scorers='auto'",
+        [trained_so, "leave scorers='auto'"],
     )
 
 
