@@ -4,6 +4,7 @@ All its pages are written to the folder that Sphinx reads (docs/_build/source) w
 
     README, docs/README           front page, guide
     docs/*.md                     pages, as they stand; links that lead out of docs/ are turned
+    benchmarks/*/results/*.csv    sortable tables under benchmarks/
     CHANGELOG and others          pages under project/
     docs/gallery/*.py             pages under gallery/, with what they printed and drew when they ran
     public names                  pages under reference/, from the table in dataaudit/__init__.py
@@ -17,6 +18,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -29,6 +31,8 @@ import dataaudit
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
+sys.path[:0] = [str(ROOT), str(DOCS)]
+benchmark_pages = import_module("benchmark_pages")
 
 project = "dataaudit"
 author = "The dataaudit contributors"
@@ -70,12 +74,17 @@ sphinx_gallery_conf = {
 }
 html_theme = "pydata_sphinx_theme"
 html_title = "dataaudit"
-html_static_path = ["pictures"]
+html_static_path = ["pictures", "static"]
+html_css_files = ["site.css"]
+html_js_files = ["sortable.js"]
 html_sidebars: dict[str, list[str]] = {"index": []}
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": True, "secondary_sidebar_items": ["page-toc"]}
 
 PROJECT = {"CHANGELOG": "changelog", "CONTRIBUTING": "contributing", "SECURITY": "security"}
 """Files of the repository that are pages under project/."""
+
+TABLES = benchmark_pages.places()
+"""Where the table of each results file stands."""
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Auditing": ("score", "embed", "preprocessor", "Holdout", "Recipe", "LinearProbe", "NearestNeighbours"),
@@ -94,6 +103,8 @@ def turned(text: str, folder: str) -> str:
     """Markdown of a page in `folder` of the site ("" for the top), its links leading to pages of the site."""
     up = "../" if folder else ""
 
+    text = re.sub(r"(!\[[^]]*]\()\.\./benchmarks/\w+/results/([\w-]+\.png\))", rf"\1{up}\2", text)
+
     def link(found: re.Match[str]) -> str:
         words, target = found[1], found[2]
         path, _, anchor = target.partition("#")
@@ -106,6 +117,8 @@ def turned(text: str, folder: str) -> str:
             return f"[{words}]({up}project/{PROJECT[stem]}.md{anchor})"
         if path.startswith("docs/") and path.endswith(".md"):
             return f"[{words}]({up}{path.removeprefix('docs/')}{anchor})"
+        if name in TABLES:
+            return f"[{words}]({up}{TABLES[name]})"
         # Other files of the repository are no pages.
         return f"{words} (`{name}`)"
 
@@ -215,8 +228,14 @@ def write_guide(out: Path) -> None:
     guide = turned(text, "").replace("# Pages\n", "# Guide\n", 1)
     pages = re.findall(r"\]\(([\w-]+)\.md\)", text)
     write(out / "guide.md", guide + hidden(pages))
+    tables = benchmark_pages.written()
     for page in pages:
-        write(out / f"{page}.md", turned((DOCS / f"{page}.md").read_text("utf-8"), ""))
+        below = hidden(f"benchmarks/{name}" for name in tables) if page == "benchmarks" else ""
+        write(out / f"{page}.md", turned((DOCS / f"{page}.md").read_text("utf-8"), "") + below)
+    for name, text in tables.items():
+        write(out / "benchmarks" / f"{name}.md", text)
+    for picture in ROOT.glob("benchmarks/*/results/*.png"):
+        shutil.copyfile(picture, out / picture.name)
 
 
 def hidden(pages: Iterable[str]) -> str:

@@ -1,0 +1,206 @@
+"""Figures in the words of docs/benchmarks.md: each is what the committed results files say, and none lacks a source."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.peers import headline
+from benchmarks.summary import tables
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "docs/benchmarks.md"
+TABLES = tables()
+NATURAL = {"data": "natural images, BlockCNN"}
+NOT_MEASURED = r"cleanlab 2\.9\.0|skrub 0\.11|\(13\.2 % wrong\)|\(4\.7 %\)|has 20\.1 % wrong"
+"""Versions, and shares of wrong labels that a data set was made with."""
+
+
+def words(path):
+    """A page in one line, without its tables and fenced blocks."""
+    text = re.sub(r"^```.*?^```\n", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^\|.*\n", "", text, flags=re.MULTILINE)
+    return " ".join(text.split())
+
+
+def cell(name, column, **where):
+    """The figure of one row of a table."""
+    frame = TABLES[name].compared()
+    for other, value in where.items():
+        frame = frame[frame[other.replace("_", " ")] == value]
+    assert len(frame) == 1, (name, where)
+    return frame[column].item()
+
+
+def gains(name):
+    return TABLES[name].compared()
+
+
+def factor(name, column):
+    return cell("counts", column, cases=name)
+
+
+def longer(trained):
+    where = {"trained": trained, "score": "consensus (default)", "noise": "careless", "rows": 10000}
+    return [cell("cost-curve", figure, **where) for figure in ("AP", "AUROC")]
+
+
+def cleaned(way):
+    return cell("cleaning", way, **NATURAL) - cell("cleaning", "given", **NATURAL)
+
+
+def helped(column, data, errors):
+    return cell("helps", column, data=data, errors=errors, strategy="suspects", weighs="loss")
+
+
+def label(column, **where):
+    return cell("label-errors", column, **where)
+
+
+def seconds(job, epochs):
+    return cell("score-speed", "seconds", job=job, epochs=epochs)
+
+
+def proxy(score, column="c_score"):
+    return cell("proxies", column, score=score)
+
+
+def ridge(case):
+    return cell("linear-probe", "seconds", case=case)
+
+
+def outcomes(name, *columns):
+    return [int(TABLES[name].frame()[column].sum()) for column in columns]
+
+
+def best_rate(optimizer):
+    return cell("learning-rates", "test accuracy", examples="all", optimizer=optimizer)
+
+
+def shares():
+    frame = gains("label-errors").dropna(subset=["AP, gain"])
+    return [len(frame), *(100 * (frame[f"{name}, gain"] > 0).mean() for name in ("AUROC", "AP"))]
+
+
+def recording():
+    spent = TABLES["trainer"].raw()
+    return [100 * spent["inside"].median()]
+
+
+TREC = {"data": "trec", "labels": "symmetric 5%", "model": "embeddings"}
+CLAIMS = [
+    ("reach {:.3f} / {:.4f} on", lambda: longer("36 epochs")),
+    (
+        "two runs of 20 epochs {:.3f} / {:.4f}.",
+        lambda: longer("20 epochs, 2 runs"),
+    ),
+    ("Over the {} rows that cleanlab has, the default is above its best in {:.0f} % by AUROC and in {:.0f} %", shares),
+    ("Hausa news (AUROC {:.3f}, to", lambda: [label("AUROC, gain", data="hausa_news", model="words")]),
+    ("few errors (average precision {:.3f}) and", lambda: [label("AP, gain", **TREC)]),
+    ("errors (average precision {:.3f}).", lambda: [label("AP, gain", data="digits", labels="nearest 10%")]),
+    ("measured {} of these rows", lambda: [len(gains("label-errors-before"))]),
+    ("by {:.3f} (Spearman)", lambda: [cell("votes", "now", score="consensus")]),
+    ("ahead in {} of {} rows", lambda: [(gains("mixed-tables")["gain"] > 0).sum(), len(gains("mixed-tables"))]),
+    (
+        "in films (average precision {:.3f} to {:.3f})",
+        lambda: [cell("mixed-tables", who, data="movies", model="none") for who in ("skrub", "ours")],
+    ),
+    ("makes {} cases of 15 data sets", lambda: [factor("all", "number")]),
+    ("the truth in {:.0f} % of the cases", lambda: [factor("all", "interval holds the truth, %")]),
+    ("cases, in {:.0f} % of those with real", lambda: [factor("real errors", "interval holds the truth, %")]),
+    ("errors and in {:.0f} % of those with small", lambda: [factor("small data", "interval holds the truth, %")]),
+    ("aims at. In {:.0f} % of the cases the count", lambda: [factor("all", "not known, %")]),
+    ("a factor of e^{:.2f} in the median", lambda: [factor("all", "error of the estimate")]),
+    ("num_label_issues` by e^{:.2f}.", lambda: [factor("all", "error of cleanlab's")]),
+    ("[Of {} cases with a count]", lambda: [len(gains("probabilities"))]),
+    ("is {:.3f} in the median. What is flagged", lambda: [gains("probabilities")["calibration error"].median()]),
+    ("Weighting gains {:.4f} on", lambda: [cleaned("weighted")]),
+    ("relabelling {:.4f}, dropping", lambda: [cleaned("relabelled")]),
+    ("dropping {:.4f}, where", lambda: [cleaned("dropped")]),
+    ("would gain {:.4f};", lambda: [cleaned("true")]),
+    ("more than {:.4f} below doing nothing", lambda: [-gains("cleaning")["gain"].min()]),
+    (
+        "gains {:.4f} ± {:.4f};",
+        lambda: [helped(column, "natural features mlp", "careless") for column in ("gain", "± (95 %)")],
+    ),
+    ("weights cost {:.4f} on TREC", lambda: [-helped("gain", "trec embeddings mlp", "0.0")]),
+    ("reach a test accuracy of {:.3f} on", lambda: [best_rate("SGD, stage-wise")]),
+    ("Adam {:.3f}.", lambda: [best_rate("Adam")]),
+    ("adds {:.2f} % to the processor time", recording),
+    ("features take {:.0f} s on two cores", lambda: [cell("growth", "seconds", n=4000000)]),
+    (
+        "a million rows took {:.0f} s, {:.3f} of them found",
+        lambda: [float(cell("neighbours", column, n=1000000)) for column in ("seconds", "recall")],
+    ),
+    ("folds reach {:.3f} (Spearman)", lambda: [proxy("heldout_confidence")]),
+    ("dynamics {:.3f}, the", lambda: [proxy("label_quality")]),
+    ("consensus {:.3f}, hidden", lambda: [proxy("consensus")]),
+    ("C-scores {:.3f}. Many", lambda: [proxy("knn_c_score/hidden")]),
+    ("broken, has {:.3f}.", lambda: [proxy("c_score")]),
+    ("rows in {:.0f} s, of which", lambda: [ridge("LinearProbe, nested")]),
+    ("alone would take {:.0f} s; scikit", lambda: [ridge("floor: Gram products alone")]),
+    ("would take {:.0f} s. Holdout", lambda: [ridge("scikit-learn Ridge, subset by subset")]),
+    (
+        "is {:.2f} times that of one by joblib, {:.2f} in one process",
+        lambda: [cell("throughput", "over_plain", way=f"ours, {way}, float32") for way in ("joblib", "serial")],
+    ),
+    ("takes {:.2f} times as long", lambda: [seconds("score", "3") / seconds("plain", "3")]),
+    ("long ({:.1f} s to {:.1f} s;", lambda: [seconds("score", "3"), seconds("plain", "3")]),
+    ("s; {:.0f} s to {:.0f} s by", lambda: [seconds("score", "chosen"), seconds("plain", "chosen")]),
+    ("costs {:.1f} % of the training", lambda: [100 * cell("recording", "value", what="share of training, mlp")]),
+    ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
+    ("at most {:.1f} s each", lambda: [gains("calls").query("call != 'score'")["seconds"].max()]),
+    ("[{} trials]", lambda: outcomes("faults", "trials")),
+    (
+        "{} lost something, {} gave another result without a word, and {}",
+        lambda: outcomes("faults-before", "lost", "silent", "bare"),
+    ),
+]
+"""Words with figures, and where these come from, in the order of docs/benchmarks.md."""
+BOUNDS = {
+    "is at most .0006.": lambda: TABLES["accuracy"].compared().query("way == 'control variates' and cost == 0.095"),
+    "correlate by .94 and more": lambda: TABLES["proxies"].compared(),
+}
+
+
+def told(text, figures):
+    """Figures in the words; those below 1 without their zero."""
+    filled = re.sub(r"(?<![\d.])(-?)0\.(\d+)(?! %)", r"\1.\2", text.format(*figures()))
+    return re.sub(r"(?<![\d.])0\.(\d+ %)", r".\1", filled)
+
+
+@pytest.mark.parametrize(("text", "figures"), CLAIMS, ids=[text for text, _ in CLAIMS])
+def test_a_figure_is_what_the_results_say(text, figures):
+    assert told(text, figures) in words(BENCHMARKS)
+
+
+def test_bounds_hold():
+    ranked = ["density", "class density", "relative density", "Parzen"]
+    assert BOUNDS["is at most .0006."]()[ranked].max().max() <= 0.00065
+    correlated = BOUNDS["correlate by .94 and more"]().set_index("score")["holdout_probability"]
+    assert correlated[["heldout_confidence", "consensus"]].min() > 0.935
+
+
+def test_no_figure_is_without_a_source():
+    text = re.sub(NOT_MEASURED, "", words(BENCHMARKS))
+    for claim in [told(text, figures) for text, figures in CLAIMS] + list(BOUNDS):
+        text = text.replace(claim, "")
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)", "", text)
+    assert re.findall(r".{30}(?<!\w)\.\d+|.{30}\d+\.\d+ [%s]", text) == []
+
+
+def test_the_tables_of_label_errors_are_those_of_the_results():
+    lines = BENCHMARKS.read_text("utf-8").splitlines()
+    head = "| data | {} | `consensus` | cleanlab, best |"
+    for name, rows in (("labels", headline.real()), ("errors", headline.planted())):
+        begin = lines.index(head.format(name))
+        assert lines[begin + 2 : begin + 2 + len(rows)] == rows
+        assert not lines[begin + 2 + len(rows)]
+
+
+def test_every_results_file_has_a_table_and_says_where_it_was_made():
+    files = {table.file for table in TABLES.values()}
+    assert files == set(ROOT.glob("benchmarks/*/results/*.csv"))
+    for table in TABLES.values():
+        assert len(table.compared()), table.name
+        assert all(map(len, table.origin().values())), table.name
