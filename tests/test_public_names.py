@@ -3,6 +3,8 @@
 ``python tests/test_public_names.py`` writes the stubs anew.
 """
 
+import inspect
+import operator
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,40 @@ def test_every_public_name_is_there_and_documented(name):
     found = getattr(dataaudit, name)
     assert name in dir(dataaudit)
     assert name == "__version__" or found.__doc__
+
+
+MAIN = [
+    name
+    for name in dataaudit.__all__
+    if inspect.isclass(getattr(dataaudit, name)) or inspect.isfunction(getattr(dataaudit, name))
+]
+ANSWERS = [
+    "ranking",
+    "suspects",
+    "noise_rate",
+    "mislabeled",
+    "error_probability",
+    "outliers",
+    "ambiguous",
+    "duplicates",
+    "typical",
+    "score_new",
+    "clean",
+    "to_dataset",
+    "weights",
+    "review",
+    "apply",
+    "reviewed",
+    "export",
+    "report",
+    "save",
+]
+
+
+@pytest.mark.parametrize("name", [*MAIN, *(f"Audit.{name}" for name in ANSWERS)])
+def test_docstrings_show_an_example_that_the_tests_run(name):
+    text = inspect.getdoc(operator.attrgetter(name)(dataaudit))
+    assert ">>> " in text.partition("Examples\n--------\n")[2]
 
 
 @pytest.mark.parametrize("name", sorted({"backends", "engines", "exports", "scorers", "searches", "strategies"}))

@@ -68,6 +68,18 @@ class Audit(Findings, Labelling, TrainingWeights):
     For later questions an audit also keeps, by reference, its data set, the trained model with its hidden layer of all
     rows, and the search of neighbours as it was passed. None of these is saved, nor is the evidence: a loaded audit is
     given its data set again, and takes the search by the name in its settings. No other search answers in its place.
+
+    Examples
+    --------
+    >>> import dataaudit
+    >>> from sklearn.datasets import load_iris
+    >>> iris = load_iris(as_frame=True).frame
+    >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+    >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+    >>> audit.suspects(3)["row"].tolist()
+    [5, 60, 110]
+    >>> audit.default, len(audit), audit.class_names
+    ('consensus', 150, ('0', '1', '2'))
     """
 
     @property
@@ -125,6 +137,18 @@ class Audit(Findings, Labelling, TrainingWeights):
             If `rows` or `title` is none of what it can be.
         StorageError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     audit.report(f"{folder}/report.html", rows=5).stat().st_size < 2**20
+        True
         """
         examples = self._examples
         if dataset is not None:
@@ -139,6 +163,19 @@ class Audit(Findings, Labelling, TrainingWeights):
         ------
         StorageError
             If the folder holds anything but an audit, or cannot be written.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = dataaudit.Audit.load(audit.save(f"{folder}/audit"))
+        >>> bool((again.ranking() == audit.ranking()).all())
+        True
         """
         kept = {one.name: getattr(self, one.name) for one in fields(self) if not _later(one.name)}
         return storage.save(kept, folder)

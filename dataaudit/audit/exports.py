@@ -222,6 +222,16 @@ class Exports(AuditedData):
             If how many labels are wrong is not known.
         SettingError
             If there is no such policy, or the audit has no predictions that tell errors.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> len(audit.clean("drop")), audit.clean("relabel")["target"][[5, 60, 110]].tolist()
+        (147, [0, 1, 2])
         """
         from dataaudit.data.corrected import Changes, corrected
 

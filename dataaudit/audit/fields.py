@@ -150,6 +150,16 @@ class Scored:
         ------
         SettingError
             If there is no such score.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> audit.ranking()[:3].tolist()
+        [5, 60, 110]
         """
         name = self._named(by)
         values = self.columns[name]
@@ -182,6 +192,16 @@ class Scored:
         ------
         SettingError
             If `k` is not a whole number of at least 1, or there is no such score.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> audit.suspects(3)[["row", "given", "suggested"]].values.tolist()
+        [[5, '1', '0'], [60, '2', '1'], [110, '0', '2']]
         """
         k = checks.whole("k", k, 1, "pass suspects(k=20)")
         name = self._named(by)

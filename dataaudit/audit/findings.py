@@ -128,6 +128,16 @@ class Findings(NewRows):
             search of a loaded audit is registered by no name.
         MissingPackageError, DataError, ModelError
             As `outliers`.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> audit.ambiguous(3)["row"].tolist()
+        [70, 72, 77]
         """
         from dataaudit.findings import ambiguous
 
@@ -253,6 +263,16 @@ class Findings(NewRows):
         ------
         SettingError
             If `k` is not a whole number of at least 1, or there is no such score.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> audit.typical(2)["class"].tolist()
+        ['0', '0', '1', '1', '2', '2']
         """
         from dataaudit.findings import typical
 

@@ -87,6 +87,16 @@ class LabelDecisions(Scored):
         ------
         ModelError
             If nothing that was computed says what class an example is of.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> audit.error_probability()[[5, 60, 110]].round() == 1
+        array([ True,  True,  True])
         """
         return self._known_errors().probability.copy()
 
@@ -118,6 +128,19 @@ class LabelDecisions(Scored):
         or anything may be, the rate is not known.
 
         Of an audit that people `reviewed`, the rate and its interval come from the rows that were drawn for them.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> found = audit.noise_rate()
+        >>> found.known, found.lower < 3 / 150 < found.upper
+        (True, True)
+        >>> found.pairs.head(3)[["given", "suggested"]].values.tolist()
+        [['2', '1'], ['1', '0'], ['0', '2']]
         """
         errors, names = self._known_errors(), self._names()
         true, given = errors.pairs.T
@@ -184,6 +207,19 @@ class LabelDecisions(Scored):
         SettingError
             If more than one target is given, one is no share, or the precision cannot be reached; the error says
             which can.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> flagged = audit.mislabeled()
+        >>> flagged[["row", "given", "suggested"]].values.tolist()
+        [[5, '1', '0'], [60, '2', '1'], [110, '0', '2']]
+        >>> len(audit.mislabeled(count=10)), len(audit.mislabeled(recall=0.9)) >= 3
+        (10, True)
         """
         errors = self._known_errors()
         targets = {"precision": precision, "recall": recall, "rate": rate, "count": count}

@@ -71,6 +71,17 @@ class Reviews(Exports):
             If nothing that was computed says what class an example is of.
         DataError
             If `after` is not of this audit.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> queue = audit.review(3, "find")
+        >>> queue.table[["row", "given", "suggested", "decision"]].values.tolist()
+        [[5, '1', '0', ''], [60, '2', '1', ''], [110, '0', '2', '']]
         """
         budget = checks.whole("budget", budget, 1, "pass budget=200")
         seed = checks.whole("seed", seed, 0, "pass seed=0")
@@ -132,6 +143,18 @@ class Reviews(Exports):
         stops, without replacement, in this finite data set, however good the audit's probabilities are
         (dataaudit/review/sequence.py). Where no row was drawn at random the audit's own estimate stands, corrected by
         what was found, and a note says so.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> decided = audit.review(30, "estimate").table.assign(decision="keep")
+        >>> decided.loc[decided["row"].isin([5, 60, 110]), "decision"] = "relabel"
+        >>> audit.reviewed(decided).noise_rate().looked
+        30
         """
         self._check_unreviewed()
         errors, table = self._known_errors(), self._decisions(decisions).single()

@@ -17,6 +17,13 @@ def show_versions() -> None:
     """Print the versions of Python, this library and the packages it can use, the platform, threads and cards.
 
     For a report of an error. None of the packages is imported.
+
+    Examples
+    --------
+    >>> show_versions()  # doctest: +ELLIPSIS
+    python ...
+    dataaudit ...
+    cards ...
     """
     limits = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
     lines = {

@@ -112,6 +112,17 @@ class SelfPaced:
     That growth is one of fixed losses. With a recorder both ends of the path are taken anew from the latest losses in
     each epoch, so that the threshold can fall where losses fall faster than it grows, and an example can leave again.
     In no epoch is the share of examples that are in below `start`, and from `full` on it is all.
+
+    Examples
+    --------
+    >>> import dataaudit, torch
+    >>> recorder, labels = dataaudit.Recorder(4, 2), torch.tensor([0, 0, 1, 1])
+    >>> recorder.update(torch.arange(4), torch.tensor([[3.0, 0.0], [2.0, 0.0], [0.0, 1.0], [2.0, 0.0]]), labels)
+    >>> recorder.end_epoch()
+    >>> audit = dataaudit.score(None, ([[0.0], [0.1], [1.0], [1.1]], labels), "parzen/input", progress=False)
+    >>> weights = audit.schedule(dataaudit.SelfPaced(recorder), total_epochs=5)
+    >>> (weights(0) > 0).tolist(), (weights(4) > 0).tolist()
+    ([True, True, False, False], [True, True, True, True])
     """
 
     recorder: RecordSource | None = None

@@ -108,6 +108,14 @@ def embed(
     says (``1_Pooling/config.json`` of sentence-transformers: mean, cls or max), by their mean if it says nothing
     (Reimers, Gurevych 2019). Memory: the vectors (none with `out`), the model, and `block_size` texts with their
     tokens, or `batch_size` images.
+
+    Examples
+    --------
+    >>> import numpy as np, torch, dataaudit
+    >>> images = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3)
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 5), torch.nn.Linear(5, 2))
+    >>> dataaudit.embed(images, network, progress=False).shape
+    (4, 5)
     """
     _check_settings(batch_size, block_size, max_length, normalise, progress, dtype)
     target = _check_out(out)

@@ -29,6 +29,16 @@ class Interrupted(KeyboardInterrupt):
         Makes the audit of what is complete, or None when nothing is.
     runs
         Number of complete holdout runs.
+
+    Examples
+    --------
+    >>> import dataaudit
+    >>> try:
+    ...     audit = dataaudit.score(None, ([[0.0], [0.1], [1.0], [1.1]], list("aabb")), "parzen/input", progress=False)
+    ... except dataaudit.Interrupted as stopped:
+    ...     audit = stopped.audit()
+    >>> len(audit)
+    4
     """
 
     def __init__(self, epochs: int, keep: Any = None, runs: int = 0) -> None:

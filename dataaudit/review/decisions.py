@@ -47,6 +47,16 @@ class Decisions:
         Fingerprint of the audited data; None where that has none, or is not known.
     class_names
         Labels that can be given; empty if they are not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dataaudit import Decisions
+    >>> first = pd.DataFrame({"row": [3, 5], "decision": ["keep", "relabel"], "label": ["", "cat"], "reviewer": "a"})
+    >>> second = first.assign(decision="keep", label="", reviewer="b")
+    >>> both = Decisions.of(pd.concat([first, second]))
+    >>> len(both), both.decided
+    (4, 4)
     """
 
     table: pd.DataFrame
