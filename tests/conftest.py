@@ -82,12 +82,28 @@ def run_blocks(path, names):
 ROOT = Path(__file__).parents[1]
 
 
+def _write_news():
+    """The README's file: 200 texts about two subjects, twenty of them under the other's label."""
+    rng = np.random.default_rng(0)
+    words = {
+        "sport": ["match", "goal", "team", "coach", "season", "league", "injury", "record", "fans", "stadium"],
+        "weather": ["rain", "wind", "cloud", "storm", "sunny", "degrees", "forecast", "coast", "snow", "frost"],
+    }
+    lines = ["text,label"]
+    for row in range(200):
+        subject, other = ["sport", "weather"][:: 1 if row % 2 else -1]
+        text = " ".join(rng.permutation([*rng.choice(words[subject], 5, replace=False), "today", f"day{row % 9}"]))
+        lines.append(f"{text},{other if row % 20 in (5, 10) else subject}")
+    Path("news.csv").write_text("\n".join(lines), "utf-8")
+
+
 @pytest.fixture(scope="session")
 def first_audit(tmp_path_factory):
     """What the blocks of the README define; the pages of docs/ begin there."""
     names = {"__name__": "readme"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("readme"))
+        _write_news()
         assert run_blocks(ROOT / "README.md", names)
     return names
 
