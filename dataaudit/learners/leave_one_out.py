@@ -57,27 +57,30 @@ def leave_one_out(
     values = np.maximum(values, 0.0)
     share = np.bincount(labels, minlength=classes) / n
 
-    def outputs_at(penalty: float) -> Callable[[slice], FloatArray]:
-        scaled = axes / np.sqrt(values + penalty)
-        weights = scaled @ (scaled.T @ sums)
+    rotated = axes.T @ sums
 
-        def outputs(rows: slice) -> FloatArray:
-            centred = (np.asarray(read(rows), np.float64) - mean) / scale
-            leverage = ((centred @ scaled) ** 2).sum(1) + 1.0 / n
-            own = _one_hot(labels[rows], classes)
-            fitted = centred @ weights + share
-            return np.asarray((fitted - leverage[:, None] * own) / np.maximum(1.0 - leverage, 1e-12)[:, None])
+    def project(rows: slice) -> FloatArray:
+        return np.asarray((np.asarray(read(rows), np.float64) - mean) / scale @ axes)
 
-        return outputs
+    def left_out(projected: FloatArray, rows: slice, penalty: float) -> FloatArray:
+        shrunk = 1.0 / (values + penalty)
+        leverage = projected**2 @ shrunk + 1.0 / n
+        own = _one_hot(labels[rows], classes)
+        fitted = projected @ (shrunk[:, None] * rotated) + share
+        return np.asarray((fitted - leverage[:, None] * own) / np.maximum(1.0 - leverage, 1e-12)[:, None])
 
-    if alpha is not None:
-        return outputs_at(alpha / scale**2)
-    unit = float(np.trace(gram)) / n or 1.0
-    errors = []
-    for penalty in PENALTIES:
-        at = outputs_at(penalty * unit)
-        errors.append(sum(float(((at(rows) - _one_hot(labels[rows], classes)) ** 2).sum()) for rows in blocks[:CHOOSE]))
-    return outputs_at(PENALTIES[int(np.argmin(errors))] * unit)
+    if alpha is None:
+        unit = float(np.trace(gram)) / n or 1.0
+        penalties = np.array(PENALTIES) * unit
+        errors = np.zeros(len(penalties))
+        for rows in blocks[:CHOOSE]:
+            # Along the axes a penalty only scales: one product of the rows serves all of them.
+            projected, own = project(rows), _one_hot(labels[rows], classes)
+            errors += [float(((left_out(projected, rows, penalty) - own) ** 2).sum()) for penalty in penalties]
+        best = float(penalties[int(np.argmin(errors))])
+    else:
+        best = alpha / scale**2
+    return lambda rows: left_out(project(rows), rows, best)
 
 
 def within_rows(rows: Any, values: int = HELD) -> Any:
