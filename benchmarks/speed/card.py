@@ -35,7 +35,6 @@ from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.search import Faiss
 from dataaudit.representations.spaces import Space
 
-REPEATS = 3
 NEIGHBOURS = 50
 
 
@@ -48,9 +47,10 @@ class Sizes:
     holdout: int = 10000
     runs: tuple[int, ...] = (1, 8, 32, 64)
     rows: int = 1000000
+    repeats: int = 3
 
 
-DRY = Sizes(images=300, epochs=1, holdout=200, runs=(1, 3), rows=3000)
+DRY = Sizes(images=40, epochs=1, holdout=100, runs=(1, 3), rows=3000, repeats=1)
 
 
 def pictures(rows: int, side: int, channels: int) -> tuple[Array, Array]:
@@ -83,7 +83,7 @@ def main_job(device: str, sizes: Sizes) -> Iterator[dict[str, Any]]:
             "score": partial(dataaudit.score, factory, (images, labels), **options),
         }
         taken: dict[str, list[float]] = {job: [] for job in jobs}
-        for repeat in range(REPEATS + 1):
+        for repeat in range(sizes.repeats + 1):
             for job, work in jobs.items():
                 spent = seconds(device, work)
                 taken[job] += [spent] if repeat else []

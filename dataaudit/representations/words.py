@@ -46,25 +46,27 @@ class Terms:
     any is not.
     """
 
-    def __init__(self, kind: dict[str, Any], texts: list[str]) -> None:
+    def __init__(self, counter: Any, columns: AnyArray, weights: Any) -> None:
+        self._counter, self._columns, self._weights = counter, columns, weights
+
+    @classmethod
+    def learn(cls, kind: dict[str, Any], texts: list[str]) -> tuple[Terms, Any] | None:
+        """Terms of texts, and what `weighted` gives of these; None where they have none."""
         from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-        self._counter = HashingVectorizer(n_features=HASHES, alternate_sign=False, norm=None, dtype=np.float32, **kind)
-        counts = self._counter.transform(texts)
+        counter = HashingVectorizer(n_features=HASHES, alternate_sign=False, norm=None, dtype=np.float32, **kind)
+        counts = counter.transform(texts)
         frequency = np.bincount(counts.indices, minlength=HASHES)
         order = np.argsort(-frequency, kind="stable")[:TERMS]
         least = 2 if frequency.max() > 1 else 1
-        self._columns = np.sort(order[frequency[order] >= least])
-        self._weights = TfidfTransformer(sublinear_tf=True).fit(counts[:, self._columns]) if self.size else None
-
-    @property
-    def size(self) -> int:
-        """Number of terms."""
-        return len(self._columns)
+        columns = np.sort(order[frequency[order] >= least])
+        if not len(columns):
+            return None
+        weights = TfidfTransformer(sublinear_tf=True).fit(counts[:, columns])
+        return cls(counter, columns, weights), weights.transform(counts[:, columns])
 
     def weighted(self, texts: list[str]) -> Any:
         """Sparse float32 [b, terms], rows of length 1 or 0."""
-        assert self._weights is not None
         return self._weights.transform(self._counter.transform(texts)[:, self._columns])
 
 
@@ -72,11 +74,13 @@ class WordVectors:
     """Texts as vectors of length 1 and at most `dimensions`, learned from some of them, by terms of `KINDS`."""
 
     def __init__(self, texts: list[str], dimensions: int = DIMENSIONS, kinds: Sequence[str] = tuple(KINDS)) -> None:
+        from scipy import sparse
         from sklearn.utils.extmath import randomized_svd
 
         # Texts of signs alone have no words.
-        self._terms = [terms for kind in kinds if (terms := Terms(KINDS[kind], texts)).size]
-        weighted = self.weighted(texts)
+        learned = [found for kind in kinds if (found := Terms.learn(KINDS[kind], texts)) is not None]
+        self._terms = [terms for terms, _ in learned]
+        weighted = sparse.hstack([rows for _, rows in learned], format="csr")
         size = min(dimensions, *weighted.shape)
         axes = randomized_svd(weighted, size, n_iter=2, random_state=0)[2]
         self.axes = np.ascontiguousarray(axes.T, np.float32)
