@@ -56,7 +56,9 @@ def correct(
     that on the rows as they are, which all precisions share.
     """
     for kind in kinds:
-        worst = {precision: {"used": 0.0, "ranks": 0.0, "same_bits": True} for precision in PRECISIONS}
+        worst: dict[str, dict[str, Any]] = {
+            precision: {"used": 0.0, "ranks": 0.0, "same_bits": True} for precision in PRECISIONS
+        }
         for n, d in product_of(sizes, features):
             x, labels, h = made(kind, n, d)
             exact = oracle(x, labels, h) if n == RANKED else None
@@ -231,7 +233,9 @@ def main() -> int:
     parser.add_argument("--dry", action="store_true", help="the least that runs through, also in the interpreter")
     options = parser.parse_args()
     print(rbf_triton.device_name(rbf_triton.find_device()), flush=True)
-    sizes, features, kinds = (1, 257, 5000), (1, 64, 784, 3072), KINDS
+    sizes: tuple[int, ...] = (1, 257, 5000)
+    features: tuple[int, ...] = (1, 64, 784, 3072)
+    kinds: Sequence[str] = KINDS
     if options.quick:
         sizes, features = (1, 2, 63, 257), (1, 20, 64)
     if options.dry:

@@ -78,18 +78,17 @@ def main_job(device: str, sizes: Sizes) -> Iterator[dict[str, Any]]:
         loop = Loop(factory, torch.from_numpy(images).float() / 255, torch.from_numpy(labels), recipe, device)
         way = loop.fastest()
         options: dict[str, Any] = {"recipe": auto(epochs=sizes.epochs), "device": device, "progress": False}
-        jobs = {
+        jobs: dict[str, Callable[[], Any]] = {
             "plain": partial(train, loop, way),
             "score": partial(dataaudit.score, factory, (images, labels), **options),
         }
         taken: dict[str, list[float]] = {job: [] for job in jobs}
-        for repeat in range(sizes.repeats + 1):
+        for _ in range(sizes.repeats + 1):
             for job, work in jobs.items():
-                spent = seconds(device, work)
-                taken[job] += [spent] if repeat else []
-        base = median(taken["plain"])
-        for job, spent in taken.items():
-            yield {"what": f"{name}, {job}", "seconds": median(spent), "ratio": median(spent) / base, "detail": way}
+                taken[job].append(seconds(device, work))
+        medians = {job: median(spent[1:]) for job, spent in taken.items()}
+        for job, spent in medians.items():
+            yield {"what": f"{name}, {job}", "seconds": spent, "ratio": spent / medians["plain"], "detail": way}
 
 
 def holdout(device: str, sizes: Sizes) -> Iterator[dict[str, Any]]:

@@ -38,8 +38,15 @@ DIMENSIONS = 384
 class Plain(Protocol):
     """Training without an audit; what `run` gives, `predict` takes."""
 
-    epochs: int
-    evaluations: int
+    labels: Tensor
+
+    @property
+    def epochs(self) -> int:
+        """Passes over all rows."""
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of all rows that belong to the run."""
 
     def settings(self) -> dict[str, Any]:
         """What an audit's settings say of the same training."""

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.common import append, machine, table
 from benchmarks.speed.cases import CASES, CLASSES, Case, Plain
@@ -58,14 +59,19 @@ def score(case: Case, epochs: int | None) -> Work:
     return run
 
 
-def train(loop: Plain, way: Any, **record: Callable[..., object]) -> None:
+def train(
+    loop: Plain,
+    way: Any,
+    record: Callable[[Tensor, Tensor, Tensor], object] | None = None,
+    epoch_done: Callable[[], object] | None = None,
+) -> None:
     """The run on all rows, and the pass for predictions that an audit makes of one without evaluations."""
-    model = loop.run(way, **record)
+    model = loop.run(way, record, epoch_done)
     if not loop.evaluations:
         loop.predict(model, way, torch.arange(len(loop.labels)))
 
 
-def fold_predictions(loop: Plain, way: Any, folds: int, seed: int = 0) -> torch.Tensor:
+def fold_predictions(loop: Plain, way: Any, folds: int, seed: int = 0) -> Tensor:
     """Logits [n, C] of runs that did not train on the row."""
     fold, bare = torch.from_numpy(stratified_folds(loop.labels.numpy(), folds, seed)), loop.without_evaluations()
     logits = torch.empty(len(loop.labels), CLASSES)
@@ -110,7 +116,7 @@ def recorded(case: Case, epochs: int | None) -> Work:
     way, recorder = loop.fastest(), Recorder(len(case.labels), CLASSES)
 
     def run() -> dict[str, Any]:
-        def record(logits: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> None:
+        def record(logits: Tensor, labels: Tensor, rows: Tensor) -> None:
             recorder.update(rows, logits, labels)
 
         train(loop, way, record=record, epoch_done=recorder.end_epoch)

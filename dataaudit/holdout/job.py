@@ -55,15 +55,15 @@ class Job:
         assert isinstance(self.fit_predict, BatchedFitPredict)
         plan, by_size = self.plan, dict[int, list[Run]]()
         for run in runs:
-            train = plan.train(run)
-            if self._one_label(train):
+            rows = plan.train(run)
+            if self._one_label(rows):
                 yield self._single(run)
             else:
-                by_size.setdefault(len(train), []).append(run)
+                by_size.setdefault(len(rows), []).append(run)
         for alike in by_size.values():
             held_out = [plan.held_out(run) for run in alike]
-            subsets = [[np.flatnonzero(held == side) for held in held_out] for side in (False, True)]
-            outcomes = self.fit_predict.together(*subsets, [plan.training_seed(run) for run in alike])
+            train, rest = ([np.flatnonzero(held == side) for held in held_out] for side in (False, True))
+            outcomes = self.fit_predict.together(train, rest, [plan.training_seed(run) for run in alike])
             for each in zip(alike, held_out, outcomes, strict=True):
                 yield self._record(*each)
 

@@ -65,7 +65,7 @@ class _Runs:
         modules = [learner.module(seed).train() for seed in seeds]
         frozen = {name for name, parameter in modules[0].named_parameters() if not parameter.requires_grad}
         parameters, self.buffers = stack_module_state(modules)
-        self.parameters = {
+        self.parameters: dict[str, Tensor] = {
             name: nn.Parameter(value.detach(), requires_grad=name not in frozen) for name, value in parameters.items()
         }
         self.module, self._learner = modules[0], learner

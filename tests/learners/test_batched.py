@@ -55,7 +55,11 @@ def learner_of(factory, inputs, recipe=SHORT):
     ("factory", "inputs", "recipe"),
     [
         (partial(MLP, 5, 3, (8,)), VECTORS, SHORT),
-        (partial(SmallCNN, 1, 3), IMAGES, Recipe(epochs=2, batch_size=16, optimizer="adamw", learning_rate=0.01, precision="float32")),
+        (
+            partial(SmallCNN, 1, 3),
+            IMAGES,
+            Recipe(epochs=2, batch_size=16, optimizer="adamw", learning_rate=0.01, precision="float32"),
+        ),
         (normalised, IMAGES, Recipe(epochs=2, batch_size=16, augment=CropFlip(1), precision="float32")),
     ],
     ids=["mlp", "cnn", "batch normalisation, crops"],
