@@ -97,14 +97,14 @@ def adapted(dataset: Any, split: str | None, reading: Reading) -> Examples:
 
 def _conversion(dataset: Any) -> str:
     if isinstance(dataset, Mapping):
-        return "pass pandas.DataFrame(data) for a dictionary of columns, or both: (data['inputs'], data['labels'])"
+        return "pass pandas.DataFrame(data) for a dictionary of columns, or the pair (data['inputs'], data['labels'])"
     if getattr(getattr(dataset, "dtype", None), "names", None):
         return "pass pandas.DataFrame(data)"
     if isinstance(dataset, (str, Path)):
         return "read it first: pandas.read_csv(path), or datasets.load_dataset('imagefolder', data_dir=path)['train']"
     if hasattr(dataset, "shape") or is_tensor(dataset):
         return "pass it with its labels, as (inputs, labels)"
-    return "convert it to one of these"
+    return "pass the pair (inputs, labels) that it holds"
 
 
 def _of_columns(dataset: Any, split: str | None, reading: Reading) -> Examples:

@@ -75,7 +75,7 @@ class ArrayExamples(Examples):
             raise RowError(
                 f"no image in row {row} ({type(image).__name__})",
                 "a PIL image in every row",
-                "drop that row, for example with on_bad_rows='drop'",
+                "pass on_bad_rows='drop'",
             )
         return image
 
@@ -250,11 +250,21 @@ def check_numbers(inputs: Any) -> None:
     if holds_bytes or (not is_tensor(inputs) and inputs.dtype.kind == "S"):
         raise DataError("bytes", "texts or numbers", "decode them: [text.decode() for text in texts]")
     if inputs.is_complex() if is_tensor(inputs) else inputs.dtype.kind not in NUMBERS:
-        mixed = "for columns of several kinds pass pandas.DataFrame(inputs), or transform="
-        raise DataError(f"inputs of type {inputs.dtype}", "numbers", mixed if inputs.dtype == object else ADVICE)
+        raise DataError(f"inputs of type {inputs.dtype}", "numbers", _as_numbers(inputs))
     if inputs.ndim < 2:
         raise DataError(
             f"inputs of shape {tuple(inputs.shape)}",
             "[n, features] or more dimensions",
-            "if each example is a single number pass inputs[:, None], or transform=",
+            "pass inputs[:, None] if each example is a single number, or turn each into an array with transform=",
         )
+
+
+def _as_numbers(inputs: Any) -> str:
+    """Advice on an array of something else than real numbers."""
+    if inputs.dtype == object:
+        return (
+            "pass pandas.DataFrame(inputs) for columns of several kinds, or turn each row into numbers with transform="
+        )
+    if is_tensor(inputs) or inputs.dtype.kind == "c":
+        return "pass real and imaginary parts side by side: numpy.concatenate([inputs.real, inputs.imag], 1)"
+    return ADVICE

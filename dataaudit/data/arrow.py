@@ -91,7 +91,7 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
             raise RowError(
                 f"no list in {rows(np.unique(missing))}",
                 "a list in every row",
-                "drop those rows, or on_bad_rows='drop'",
+                "pass on_bad_rows='drop'",
             )
         lengths = np.asarray(pc.list_value_length(array))
         other = np.unique(owner[lengths != lengths[0]])
@@ -99,7 +99,7 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
             raise DataError(
                 f"lists of other lengths than {int(lengths[0])} (row {int(owner[0])}) in {rows(other)}",
                 "lists of one length",
-                "pad or cut them to one length, for example with transform=",
+                "bring them to one length, for example with transform=",
             )
         shape.append(int(lengths[0]))
         array = array.flatten()

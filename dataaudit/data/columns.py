@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -21,10 +22,12 @@ def listed(columns: Sequence[Hashable], most: int = 20) -> str:
 def check_column(column: Any, columns: Sequence[Hashable], option: str) -> None:
     """Raise a `DataError` that lists the columns unless `column` is one of them."""
     if column not in columns:
+        near = difflib.get_close_matches(str(column), map(str, columns), n=1)
+        known = next((name for name in columns if str(name) in near), None)
         raise DataError(
             f"{option}={column!r}",
             f"one of the columns {listed(columns)}",
-            f"pass {option}= with one of them",
+            f"pass {option}= with one of them" if known is None else f"pass {option}={known!r}",
         )
 
 
@@ -37,7 +40,7 @@ def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -
     """Error for a label column that cannot be inferred."""
     arrived = f"{len(candidates)} possible label columns ({listed(candidates)})" if candidates else "no label column"
     # The last one, where most tables have their labels.
-    advice = f"name it, such as label={candidates[-1]!r}" if len(candidates) > 1 else "name it: label=..."
+    advice = f"name it, such as label={candidates[-1]!r}" if candidates else "name it with label="
     return DataError(f"{arrived} among {listed(columns)}", "one label column", advice)
 
 
@@ -72,7 +75,9 @@ def choose_columns(
         check_column(column, columns, "exclude")
         if column in (label, key) or column in chosen:
             role = "label" if column == label else "key" if column == key else "inputs"
-            raise SettingError(f"column {column!r} in exclude= and in {role}=", "one of them", "leave it out of one")
+            raise SettingError(
+                f"column {column!r} in exclude= and in {role}=", "one of them", ["drop exclude=", f"drop {role}="]
+            )
     if key is not None:
         check_column(key, columns, "key")
         aside.append(key)
@@ -90,7 +95,9 @@ def check_inputs(chosen: Sequence[Any], columns: Sequence[Hashable], label: Any)
     """Raise a `DataError` unless `chosen` are distinct columns without the label."""
     for position, column in enumerate(chosen):
         check_column(column, columns, "inputs")
+        once = [name for name in dict.fromkeys(chosen) if name != label]
+        advice = f"pass inputs={once!r}" if once else "leave inputs= out to take all others"
         if column == label:
-            raise DataError(f"the label column {label!r} among the inputs", "inputs without it", "leave it out")
+            raise DataError(f"the label column {label!r} among the inputs", "inputs without it", advice)
         if column in chosen[:position]:
-            raise DataError(f"inputs column {column!r} twice", "each column once", "leave it out once")
+            raise DataError(f"inputs column {column!r} twice", "each column once", advice)

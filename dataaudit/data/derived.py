@@ -128,7 +128,7 @@ class SubsetExamples(SelectedExamples):
             raise DataError(
                 f"{len(rows)} of {len(whole)} rows that can be used, of {left} classes",
                 "at least two classes among them",
-                "repair the data set, or drop rows yourself to see what is left",
+                ["repair the rows that were left out", "add rows of another class"],
             )
         labels.flags.writeable = False
         super().__init__(whole, rows, labels)

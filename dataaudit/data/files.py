@@ -103,8 +103,10 @@ def _saved(path: Path) -> Any:
 
     try:
         return datasets.load_from_disk(str(path))
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}, which cannot be read ({error})", "a saved data set", "save it again") from error
+    except (ValueError, OSError, KeyError) as error:
+        raise DataError(
+            f"{path}, which cannot be read ({error})", "a saved data set", "save it again with Dataset.save_to_disk"
+        ) from error
 
 
 def _of_hub(name: str, split: str | None) -> Any:
@@ -145,7 +147,7 @@ def image_files(path: Path) -> tuple[list[Path], list[int] | None, list[str]]:
         raise DataError(
             f"the folder {path} without images in class folders",
             "one folder of images for each class, or a folder that Dataset.save_to_disk wrote",
-            "check the path",
+            "name a folder that holds some",
         )
     _check_spelled(loose, path)
     return loose, None, []
@@ -195,6 +197,6 @@ def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool, unlabe
         raise DataError(
             f"images of {len(sizes)} sizes, such as {' and '.join(f'{w} x {h}' for w, h in sorted(sizes)[:2])}",
             "images of one size",
-            "pass size= to resize them",
+            f"pass size={max(min(sizes))} to resize them, for example",
         )
     return plain

@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,9 @@ class TableFormat:
         if self.format is not None:
             checks.choice(f"format={self.format!r}", self.format, FORMATS, "a known format")
         if self.delimiter is not None and len(SPELLED.get(self.delimiter, self.delimiter)) != 1:
-            raise SettingError(f"delimiter={self.delimiter!r}", "one character", "pass delimiter=';', or 'tab'")
+            raise SettingError(
+                f"delimiter={self.delimiter!r}", "one character", ["pass delimiter=';'", "pass delimiter='tab'"]
+            )
         try:
             "".encode(self.encoding or "utf-8")
         except LookupError as error:
@@ -99,7 +101,9 @@ def read_table(source: Path | BinaryIO, reading: TableFormat) -> pd.DataFrame:
     except (ValueError, OSError, EOFError, zlib.error) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{name}, which cannot be read ({error})", f"a table ({kind})", "check the file") from error
+        raise DataError(
+            f"{name}, which cannot be read ({error})", f"a table ({kind})", "write the table again"
+        ) from error
 
 
 def _name(source: Path | BinaryIO) -> str:
@@ -169,7 +173,9 @@ def _json_lines(source: Path | BinaryIO, encoding: str, name: str) -> pd.DataFra
                 row = json.loads(line)
             except ValueError as error:
                 raise DataError(
-                    f"line {number} of {name}, which is no JSON ({error})", "an object in every line", "correct it"
+                    f"line {number} of {name}, which is no JSON ({error})",
+                    "an object in every line",
+                    "correct that line",
                 ) from error
             if not isinstance(row, dict):
                 raise DataError(
@@ -226,6 +232,11 @@ def words_for_missing(source: Path | BinaryIO, reading: TableFormat, frame: pd.D
     return found
 
 
+def is_blank(cells: Sequence[str]) -> bool:
+    """Tell a line that pandas leaves out, one of nothing but spaces, from a record."""
+    return not cells or (len(cells) == 1 and cells[0].isspace())
+
+
 def _lines(source: Path | BinaryIO, reading: TableFormat, delimiter: str, rows: int, name: str) -> pd.Index:
     """Line of a file, from 1, on which each row of the table in it begins."""
     breaks, last = 0, b""
@@ -237,13 +248,13 @@ def _lines(source: Path | BinaryIO, reading: TableFormat, delimiter: str, rows: 
         # Lines that are empty, or break within quotes.
         with opened_text(source, reading.encoding or "utf-8-sig") as text:
             reader = csv.reader(text, delimiter=delimiter)
-            ends = [(reader.line_num, len(record)) for record in reader]
+            ends = [(reader.line_num, is_blank(record)) for record in reader]
         begins = [end + 1 for end, _ in [(0, 0), *ends]]
-        first = np.asarray([begin for begin, (_, length) in zip(begins, ends, strict=False) if length][1:])
+        first = np.asarray([begin for begin, (_, blank) in zip(begins, ends, strict=False) if not blank][1:])
     if len(first) != rows:
         raise DataError(
             f"{name} with {len(first)} records where pandas reads {rows} rows",
             "a table in which rows have lines",
-            ["name the column that names its rows: key=", "write the table again"],
+            "write the table again, without lines of blanks",
         )
     return pd.Index(first, name="line")

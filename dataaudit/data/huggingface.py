@@ -144,7 +144,7 @@ class HuggingFaceExamples(Examples):
         raise DataError(
             f"input columns {described}",
             "one image column, one list column, one text column, or columns of numbers and categories",
-            "name such columns with inputs=, or pass transform=",
+            ["name such columns with inputs=", "turn each row into numbers with transform="],
         )
 
     def read_rows(self, indices: IntArray) -> Any:
@@ -200,7 +200,11 @@ class HuggingFaceExamples(Examples):
     def _row(self, row: int) -> dict[str, Any]:
         """Columns of one row as Python values."""
         values: dict[str, Any] = for_row(
-            self._plain.__getitem__, row, row, "values that do not decode", "repair or drop that row"
+            self._plain.__getitem__,
+            row,
+            row,
+            "values that do not decode",
+            ["repair that row", "pass on_bad_rows='drop'"],
         )
         return values
 
@@ -211,15 +215,13 @@ class HuggingFaceExamples(Examples):
     def _decode(self, stored: Any, row: int) -> Any:
         """PIL image of what the column stores: bytes, or the path of a file."""
         if stored is None:
-            raise RowError(
-                f"no image in row {row}", "an image in every row", "drop that row, for example with on_bad_rows='drop'"
-            )
+            raise RowError(f"no image in row {row}", "an image in every row", "pass on_bad_rows='drop'")
         return for_row(
             self._decoder.decode_example,
             stored,
             row,
             "an image that does not decode",
-            "repair or drop that row, for example with on_bad_rows='drop'",
+            ["repair that row", "pass on_bad_rows='drop'"],
         )
 
 
@@ -258,6 +260,9 @@ def choose_features(
     infer = partial(_infer_label, features), partial(_infer_inputs, features)
     return choose_columns(list(features), label, inputs, *infer, key, exclude)
 
+
+NAMED_AND_TURNED = "name columns with inputs=, and turn each row of them into numbers with transform="
+"""Advice where no column can be read as it is."""
 
 INDEX = re.compile(r"__index_level_\d+__")
 """Names of the columns that an index becomes."""
@@ -304,4 +309,5 @@ def _infer_inputs(features: Any, taken: list[Any]) -> list[str]:
     arrived = (
         f"several possible inputs ({listed(candidates)})" if candidates else "no image, number, list or text column"
     )
-    raise DataError(f"{arrived} among {listed(list(features))}", "inputs that are clear", "name them: inputs=...")
+    named = f"name them, such as inputs={candidates[0]!r}" if candidates else NAMED_AND_TURNED
+    raise DataError(f"{arrived} among {listed(list(features))}", "inputs that are clear", named)

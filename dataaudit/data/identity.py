@@ -41,7 +41,7 @@ def identity_of(index: pd.Index, what: str = "an index", action: str = "drop it:
     unnamed = [f"level_{level}" for level in range(index.nlevels)] if several else [UNNAMED]
     names = [own if name is None else escaped(str(name)) for name, own in zip(index.names, unnamed, strict=True)]
     if len(set(names)) < len(names):
-        raise DataError(f"{what} with levels {listed(names)}", "a name of its own for each level", "rename them")
+        raise DataError(f"{what} with levels {listed(names)}", "a name of its own for each level", "rename one of them")
     missing = np.logical_or.reduce([index.get_level_values(level).isna() for level in range(index.nlevels)])
     if missing.any():
         raise DataError(
@@ -120,7 +120,7 @@ def check_free(identity: Any, taken: Collection[str]) -> None:
         raise DataError(
             f"rows whose names are called {listed(clash)}, which is a column of an audit's tables",
             "another name for the index or key",
-            "rename it, for example with frame.rename_axis('id')",
+            "give it another name, for example with frame.rename_axis('id')",
         )
 
 

@@ -61,7 +61,7 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
         raise DataError(
             f"a {image.mode} image where one channel is expected",
             "a grey image",
-            "convert it with convert('L')",
+            ["pass image.convert('L')", "pass channels=3"],
         )
     if not gray:
         # PIL warns about a palette with transparency unless it goes through RGBA.
@@ -122,7 +122,7 @@ class Resize:
                 f"a size of {self.size!r} for images", "pixels, or (height, width)", "pass resize=32, for example"
             )
         if self.mode not in ("RGB", "L"):
-            raise SettingError(f"mode={self.mode!r}", "'RGB' or 'L'", "pass Resize(32, mode='L')")
+            raise SettingError(f"mode={self.mode!r}", "'RGB' or 'L'", ["pass mode='RGB'", "pass mode='L'"])
 
     def __call__(self, image: Any) -> AnyArray:
         """Pixels of one image, [channels, height, width], of the type and in the range that `to_pixels` gives.
@@ -133,7 +133,7 @@ class Resize:
             If it is no PIL image.
         """
         if not is_image(image):
-            raise DataError(f"a {type(image).__name__}", "a PIL image", "use Resize for images only")
+            raise DataError(f"a {type(image).__name__}", "a PIL image", "pass PIL.Image.fromarray(pixels)")
         height, width = self.size if isinstance(self.size, tuple) else (self.size, self.size)
         image = upright(image)
         if image.mode in _DEEP or image.mode.startswith("I;16"):
@@ -156,10 +156,19 @@ class _Fitted:
         if self.resize.mode == "L" and is_image(image) and not is_gray(image):
             raise DataError(
                 f"a {image.mode} image in a grey data set",
-                "images of one mode; colour images are never greyed silently",
-                "pass transform=dataaudit.data.images.Resize(32) for colour, or Resize(32, 'L') for grey",
+                ONE_MODE,
+                [f"drop resize= and {advice}" for advice in _in_one_mode(self.resize.size)],
             )
         return self.resize(image)
+
+
+ONE_MODE = "images of one mode; colour images are never greyed silently"
+
+
+def _in_one_mode(size: int | tuple[int, int]) -> list[str]:
+    """Advices for colour among grey: all images in colour, or all in grey."""
+    resize = f"pass transform=dataaudit.data.images.Resize({size!r}"
+    return [f"{resize}) for colour", f"{resize}, 'L') for grey"]
 
 
 def resizes(transform: Any) -> bool:
@@ -170,12 +179,12 @@ def resizes(transform: Any) -> bool:
 def resized(examples: Any, size: Any, transform: Any) -> None:
     """Have an adapter's images read in `size`, in as many channels as before; a `SettingError` where there are none."""
     if transform is not None:
-        raise SettingError("resize= beside transform=", "one of them", "resize the images in transform=")
+        raise SettingError("resize= beside transform=", "one of them", ["drop resize=", "drop transform="])
     if examples.channels is None:
         raise SettingError(
             f"resize= for {examples.source} inputs that are no images",
             "PIL images, 8-bit pixels of several sizes, or an image column",
-            "leave resize= out, or resize them in transform=",
+            "leave resize= out",
         )
     pair = tuple(size) if isinstance(size, (list, tuple)) else size
     examples.transform = _Fitted(Resize(pair, "L" if examples.channels == 1 else "RGB"))
@@ -199,9 +208,8 @@ def row_pixels(image: Any, channels: int, row: int) -> AnyArray:
     if channels == 1 and not is_gray(image):
         raise DataError(
             f"a {image.mode} image in row {row} of a grey data set",
-            "images of one mode; colour images are never greyed silently",
-            "pass transform=lambda image: to_pixels(image.convert('RGB')) with "
-            "to_pixels of dataaudit.data.images, or convert('L')",
+            ONE_MODE,
+            _in_one_mode(image.size[::-1]),
         )
     try:
         return to_pixels(image, channels)
@@ -209,5 +217,5 @@ def row_pixels(image: Any, channels: int, row: int) -> AnyArray:
         raise RowError(
             f"an image that does not decode in row {row} ({type(error).__name__}: {error})",
             "an image that can be read as grey or RGB",
-            "repair or drop that row, for example with on_bad_rows='drop'",
+            ["repair that row", "pass on_bad_rows='drop'"],
         ) from error

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray, BoolArray, IntArray
+from dataaudit.data.columns import listed
 from dataaudit.data.examples import Examples
 from dataaudit.data.kinds import is_table
 from dataaudit.data.sparse import is_sparse
 from dataaudit.data.texts import digest_texts, fault, is_text, unusable
-from dataaudit.errors import DataError, RowError, rows
+from dataaudit.errors import DataError, InPython, RowError, rows
 
 READ_BYTES = 32 * 2**20
 """Bytes of inputs that one block of a streaming pass aims at."""
@@ -98,7 +99,7 @@ class Inspector:
             raise DataError(
                 f"inputs of shape {block.shape[1:]} from row {self._row} on, after {self._shape}",
                 "inputs of one shape",
-                "pass resize= for images, or pad them, for example with transform=",
+                ["pass resize=32, for example, where they are images", "bring them to one shape with transform="],
             )
         if block.dtype.kind not in "fiub":
             raise DataError(
@@ -132,10 +133,11 @@ class Inspector:
         try:
             hashes = pd.util.hash_pandas_object(block, index=False).to_numpy()
         except TypeError as error:
+            several = [name for name in block.columns if not _are_single(block[name])]
             raise DataError(
-                f"values in columns that are no single ones ({error})",
+                f"values in columns that are no single ones: {listed(several)} ({error})",
                 "numbers, strings, booleans or categories",
-                "spread them with pandas.json_normalize(data), or leave those columns out with exclude=",
+                [InPython("spread them with pandas.json_normalize(data)"), f"leave them out: exclude={several!r}"],
             ) from error
         self._digest.update(np.ascontiguousarray(hashes).data)
 
@@ -158,7 +160,11 @@ class Inspector:
             raise DataError(
                 f"NaN or infinite inputs in {named}",
                 "finite inputs",
-                "fill or drop those rows, pass on_bad_rows='drop', or use a model that handles missing values",
+                [
+                    "pass on_bad_rows='drop'",
+                    "fill or correct those rows",
+                    InPython("pass a model that takes missing values, such as HistGradientBoostingClassifier()"),
+                ],
             )
         if self._first is not None and not self._differ and self._row > 1:
             _check_offset(self._first)
@@ -179,6 +185,16 @@ def _and_more(first: list[int], total: int) -> str:
     return f"{rows(first)}{f' and {more} more' if more else ''}"
 
 
+def _are_single(column: Any) -> bool:
+    import pandas as pd
+
+    try:
+        pd.util.hash_array(column.to_numpy())
+    except TypeError:
+        return False
+    return True
+
+
 def _check_offset(row: AnyArray) -> None:
     """Raise a `DataError` where inputs that are all like `row` lie so far from 0 that their type tells no fractions."""
     largest = float(np.abs(row.astype(np.float64)).max(initial=0.0))
@@ -187,7 +203,7 @@ def _check_offset(row: AnyArray) -> None:
             f"inputs that are all equal, with values of {largest:.1e} in {row.dtype}",
             f"inputs that differ: {row.dtype} tells numbers of that size apart from a difference of "
             f"{float(np.spacing(row.dtype.type(largest))):.0e} on",
-            "subtract the offset while they are float64, or whole numbers",
+            f"subtract the offset before they become {row.dtype}",
         )
 
 
@@ -255,7 +271,7 @@ def one_read(examples: Examples) -> Any:
     raise RowError(
         f"no row that can be read, of {len(examples)} ({rows(range(len(examples)))})",
         "rows that can be read",
-        ["repair the data set", "correct transform="],
+        ["repair the data set", "correct the transform of its rows, if it has one"],
     )
 
 
@@ -266,7 +282,9 @@ def _with_others(error: RowError, examples: Examples, indices: IntArray) -> RowE
     if len(bad) < 2:
         return error
     return RowError(
-        f"{len(bad)} inputs that cannot be read, in {rows(bad)}; first: {error.arrived}", error.expected, error.action
+        f"{len(bad)} inputs that cannot be read, in {rows(bad)}; first: {error.arrived}",
+        error.expected,
+        error.alternatives,
     )
 
 

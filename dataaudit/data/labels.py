@@ -55,7 +55,7 @@ def no_label_values(unlabelled: Any) -> tuple[Any, ...] | None:
         raise SettingError(
             f"unlabelled={unlabelled!r}",
             "a value, or a list of values, that stand where a label is missing",
-            "pass unlabelled=-1 or unlabelled='unknown', for example",
+            ["pass unlabelled=-1, for example", "pass unlabelled='unknown', for example"],
         )
     return values
 

@@ -177,7 +177,7 @@ def _distinct(name: Hashable, column: pd.Series) -> int:
         raise DataError(
             f"column {name!r} with values that cannot be told apart as categories ({error})",
             "numbers, or categories of one type",
-            [f"leave it out: exclude={name!r}", "convert it, for example to texts"],
+            [f"leave it out: exclude={name!r}", "turn its values into texts"],
         ) from error
     if distinct > FEW_CATEGORIES and 2 * distinct > len(present):
         raise DataError(

@@ -117,8 +117,7 @@ def kinds_of(block: pd.DataFrame) -> tuple[list[Any], list[Any]]:
             "numbers, strings, booleans or pandas categories",
             [
                 InPython("make numbers of them, such as table[column].astype('int64') of dates"),
-                "leave them out with exclude=",
-                "name the other columns with inputs=",
+                f"leave them out: exclude={other!r}",
             ],
         )
     return numbers, categories
@@ -130,7 +129,7 @@ def _positions(examples: Examples, block: Any) -> tuple[list[int], list[int]]:
         raise DataError(
             f"inputs of shape {np.shape(block)[1:]} each, from {examples.source}",
             "columns of numbers and categories",
-            "leave the preprocessor out of the pipeline, or name columns with inputs=",
+            ["leave the preprocessor out of the pipeline", "name columns of numbers with inputs="],
         )
     categories = [position for position, name in enumerate(examples.columns) if name in examples.class_columns]
     return [position for position in range(block.shape[1]) if position not in categories], categories

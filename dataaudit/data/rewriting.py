@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from dataaudit.common import folders
-from dataaudit.data.formats import DELIMITERS, SPELLED, TableFormat, format_of, opened_text
+from dataaudit.data.formats import DELIMITERS, SPELLED, SUFFIXES, TableFormat, format_of, is_blank, opened_text
 from dataaudit.errors import DataError, SettingError
 
 
@@ -44,7 +44,11 @@ def rewrite_table(
     """
     kind = reading.format or format_of(source)
     if reading.format is None and format_of(target) != kind:
-        raise SettingError(f"out={str(target)!r} for a table in {kind}", f"a file in {kind}", "name one that ends so")
+        raise SettingError(
+            f"out={str(target)!r} for a table in {kind}",
+            f"a file in {kind}",
+            f"pass out={str(_ending(target, kind))!r}",
+        )
     with folders.writing(target) as plain:
         packed = gzip.GzipFile(fileobj=plain, mode="wb", mtime=0) if target.suffix.lower() == ".gz" else None
         file: Any = plain if packed is None else packed
@@ -56,6 +60,11 @@ def rewrite_table(
             _rewrite_text(source, file, reading, kind, label, removed, carriers)
         if packed is not None:
             packed.close()
+
+
+def _ending(target: Path, kind: str) -> Path:
+    """The file's name with an ending that says its format."""
+    return target.with_suffix(next(suffix for suffix, known in SUFFIXES.items() if known == kind))
 
 
 def _rewrite_text(
@@ -120,11 +129,11 @@ class _Cells:
         for cells in csv.reader(noted(), delimiter=self._delimiter):
             record = "".join(seen)
             seen.clear()
-            if row < 0 and cells:
+            if row < 0 and not is_blank(cells):
                 self._place = {name.removeprefix("\ufeff"): at for at, name in enumerate(cells)}
                 yield -1, record
                 row = 0
-            elif cells:
+            elif not is_blank(cells):
                 yield row, record
                 row += 1
             else:

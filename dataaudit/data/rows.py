@@ -10,7 +10,7 @@ import numpy as np
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.data.images import to_pixels
 from dataaudit.data.kinds import is_image, is_tensor
-from dataaudit.errors import DataError, RowError
+from dataaudit.errors import DataAuditError, DataError, RowError
 
 NUMBERS = "iubf"
 """Kinds of NumPy types that are inputs."""
@@ -56,10 +56,12 @@ def as_input(value: Any, row: int, action: str) -> AnyArray:
     )
 
 
-def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: str, action: str) -> Any:
+def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: str, action: str | Sequence[str]) -> Any:
     """``function(argument)``; a `RowError` that names `row`, the original error chained, where it fails."""
     try:
         return function(argument)
+    except DataAuditError as error:  # Of a transform of ours, which knows better than we what to do.
+        raise RowError(f"{error.arrived} in row {row}", error.expected, error.alternatives) from error
     except Exception as error:  # A caller's code and image decoders raise whatever they like.
         raise RowError(
             f"{arrived} in row {row} ({type(error).__name__}: {error})", "a row that can be read", action
@@ -68,7 +70,7 @@ def for_row(function: Callable[[Any], Any], argument: Any, row: int, arrived: st
 
 def transformed(transform: Callable[[Any], Any], value: Any, row: int) -> AnyArray:
     """Array [...] that the caller's `transform` makes of one input; errors name `row`."""
-    action = "correct the transform or drop that row, for example with on_bad_rows='drop'"
+    action = ["correct the transform", "pass on_bad_rows='drop'"]
     output = for_row(transform, value, row, "a failing transform=", action)
     return as_input(output, row, "return an array or a tensor from transform=")
 
@@ -78,14 +80,14 @@ def transformed_rows(transform: Callable[[Any], Any], value: Callable[[int], Any
     return stack([transformed(transform, value(row), row) for row in indices.tolist()], indices)
 
 
-RESIZE = "pass resize=32, for example, or resize the images beforehand"
+RESIZE = ["pass resize=32, for example", "resize the images beforehand"]
 """Remedy for images of several sizes."""
 
 
 def stack(
     arrays: Sequence[AnyArray],
     indices: IntArray,
-    action: str = "resize, pad or convert them, for example with transform=",
+    action: str | Sequence[str] = "bring them to one shape and type, for example with transform=",
 ) -> AnyArray:
     """Array [b, ...] of b arrays of one shape and type; a `DataError` names the first that differs, with `action`."""
     first = arrays[0]

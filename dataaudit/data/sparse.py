@@ -74,14 +74,22 @@ def _by_rows(inputs: Any) -> Any:
 
         tensor = inputs.detach().cpu().to_sparse_coo().coalesce()
         if tensor.ndim != 2:
-            raise DataError(f"a sparse tensor of shape {tuple(tensor.shape)}", "[n, features]", "reshape it")
+            raise DataError(
+                f"a sparse tensor of shape {tuple(tensor.shape)}",
+                "[n, features]",
+                "pass its rows flat: tensor.to_dense().flatten(1)",
+            )
         values = as_array(tensor.values())
         inputs = sparse.csr_matrix((values, tensor.indices().numpy()), shape=tuple(tensor.shape))
     if len(inputs.shape) != 2 or inputs.shape[1] == 0:
-        raise DataError(f"a sparse matrix of shape {inputs.shape}", "[n, features]", "pass a row an example")
+        raise DataError(
+            f"a sparse matrix of shape {inputs.shape}",
+            "[n, features]",
+            "pass a matrix with a row for each example, and a column for each feature",
+        )
     matrix = inputs.tocsr()
     if matrix.dtype.kind not in NUMBERS:
-        raise DataError(f"a sparse matrix of {matrix.dtype}", "numbers", "convert it, for example with astype(float)")
+        raise DataError(f"a sparse matrix of {matrix.dtype}", "numbers", "pass matrix.astype(float)")
     if matrix.dtype.kind == "f" and matrix.dtype.itemsize not in (4, 8):
         matrix = matrix.astype(np.float64 if matrix.dtype.itemsize > 4 else np.float32)
     if not matrix.has_canonical_format:

@@ -45,7 +45,7 @@ def stored_stream(
     plain = _undecoded(stream.with_format(None))
     first = list(plain.take(HEAD))
     if not first:
-        raise DataError("a stream without rows", "at least two examples of two classes", "pass one with rows")
+        raise DataError("a stream without rows", "at least two examples of two classes", "pass a stream with rows")
     head = datasets.Dataset.from_list(first, features=plain.features)
     label, chosen = choose_features(head.features, label, inputs, key, exclude)
     columns = [*chosen, label, *([] if key is None or key in chosen else [key])]
@@ -78,7 +78,7 @@ def _refuse_forged(folder: Path) -> None:
                 raise StorageError(
                     f"{path} with a file {name[:200]!r}, outside its folder",
                     "names of files in it: this is no damage, someone wrote it there",
-                    "find out who did; then remove the folder, or name another with cache=",
+                    ["remove the folder, once you know who did", "pass cache='another folder'"],
                 )
 
 
@@ -101,7 +101,7 @@ def _write(
         raise StorageError(
             f"a stream of another {name} in {folder}: {str(other)[:200]}",
             str(here)[:200],
-            "name another folder with cache=, or pass the stream that it was begun with",
+            ["pass cache='another folder'", "pass the stream that it was begun with"],
         )
     parts, notes = _parts(manifest, folder), []
     for number, part in enumerate(parts):
@@ -205,7 +205,7 @@ def _again(stream: Any, features: Any, begin: int, count: int) -> pa.Table:
         raise StorageError(
             f"a stream with {begin + rows} rows, of which {begin + count} were stored",
             "the stream that was stored",
-            "name another folder with cache=, or pass the stream that it was begun with",
+            ["pass cache='another folder'", "pass the stream that it was begun with"],
         )
     return pa.concat_tables(tables).combine_chunks()
 
@@ -238,7 +238,7 @@ def _encoded(batch: Mapping[str, list[Any]], features: Any, first: int) -> pa.Ta
                 raise RowError(
                     f"row {first + row} of the stream, which does not fit the columns {dict(features)} ({error})",
                     "rows of one kind",
-                    "declare the features of the stream, or repair that row",
+                    ["declare the features of the stream, and name another folder", "repair that row"],
                 ) from error
         raise
 

@@ -21,7 +21,7 @@ from dataaudit.data.row_numbers import without_ids
 from dataaudit.data.rows import transformed_rows
 from dataaudit.data.texts import as_texts, holds_texts
 from dataaudit.data.vector_columns import check_vectors, holds_vectors, read_vectors
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, InPython
 
 
 class TableExamples(Examples):
@@ -131,7 +131,10 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
         raise DataError(
             f"columns that are not numbers: {listed(other)}",
             "columns of numbers or booleans",
-            "choose columns with inputs=, or pass a scikit-learn pipeline that starts with dataaudit.preprocessor(...)",
+            [
+                f"leave them out: exclude={other!r}",
+                InPython("pass a scikit-learn pipeline that starts with dataaudit.preprocessor(...)"),
+            ],
         )
     with np.errstate(over="ignore"):
         numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
@@ -153,7 +156,7 @@ def _check_order(frame: pd.DataFrame, labels: pd.Series[Any]) -> None:
         raise DataError(
             "labels whose index has the rows in another order than the inputs",
             "inputs and labels row by row",
-            "pass labels.loc[inputs.index], or labels.to_numpy() if positions are right",
+            "pass labels.loc[inputs.index], or pass labels.to_numpy() if positions are right",
         )
 
 

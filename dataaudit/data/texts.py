@@ -8,11 +8,13 @@ import numpy as np
 
 from dataaudit.common.spelling import has_surrogates
 from dataaudit.common.types import AnyArray, BoolArray
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, InPython
 
 ADVICE = (
-    "embed the texts with dataaudit.embed and pass the vectors, or pass a scikit-learn pipeline that starts with a "
-    "text vectoriser, a transformers model, or transform= that turns each text into numbers"
+    InPython("pass the vectors that dataaudit.embed makes of the texts"),
+    InPython("pass a scikit-learn pipeline that starts with a text vectoriser, such as TfidfVectorizer()"),
+    InPython("pass a transformers model"),
+    "turn each text into numbers with transform=",
 )
 """Remedy for texts where numbers are expected."""
 
@@ -78,7 +80,7 @@ def joined_texts(frame: Any, reader: str) -> AnyArray:
             f"column {others[0]!r}, which holds no texts, for a {reader}, which takes one text a row",
             "columns of texts, which are joined",
             [
-                "name those of texts with inputs=",
+                f"pass inputs={[name for name in frame if name not in others]!r}",
                 "start the pipeline with a ColumnTransformer that has a step for each column",
             ],
         )

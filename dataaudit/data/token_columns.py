@@ -68,7 +68,7 @@ def _flat(column: Any, indices: IntArray) -> tuple[AnyArray, IntArray]:
     if flat.null_count:
         owner = np.repeat(indices, lengths)
         bad = np.unique(owner[np.asarray(flat.is_null())])
-        raise RowError(f"missing token ids in {rows(bad)}", "whole numbers", "drop those rows, or on_bad_rows='drop'")
+        raise RowError(f"missing token ids in {rows(bad)}", "whole numbers", "pass on_bad_rows='drop'")
     return np.asarray(flat.to_numpy(zero_copy_only=False)), lengths
 
 
@@ -80,6 +80,6 @@ def _beside(column: Any, lengths: IntArray, indices: IntArray) -> AnyArray:
         raise RowError(
             f"another number of values of {MASK} or {TYPES} than of {IDS} in {rows(bad)}",
             "one for each token id",
-            "tokenise those rows again",
+            ["tokenise those rows again", "pass on_bad_rows='drop'"],
         )
     return values

@@ -127,7 +127,7 @@ class TorchExamples(Examples):
             row,
             row,
             f"an error of {type(self._dataset).__name__}.__getitem__",
-            "repair the data set, or leave that row out with torch.utils.data.Subset",
+            ["repair the data set", "pass on_bad_rows='drop'"],
         )
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             length = f" of {len(pair)} items" if isinstance(pair, (tuple, list)) else ""
@@ -156,7 +156,7 @@ class TorchExamples(Examples):
             raise DataError(
                 f"label {y!r} in row {row}, which had {self.class_names[label]!r} before",
                 "one label for each row, every time, the same as .targets or .labels where they exist",
-                "make the data set yield fixed labels, or correct its .targets",
+                "make the data set yield the same labels every time, which its .targets name where it has them",
             )
         return x
 
@@ -189,7 +189,7 @@ def _plain(label: Any, row: int) -> Any:
             raise DataError(
                 f"a label of shape {tuple(label.shape)} in row {row}",
                 "one class for every example",
-                "yield a class number; one-hot rows become classes with argmax()",
+                "yield a class number: argmax() makes one of a one-hot row",
             )
         label = label.item()
     return int(label) if isinstance(label, float) and label.is_integer() else label

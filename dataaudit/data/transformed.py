@@ -16,7 +16,8 @@ from dataaudit.data.kinds import is_image, is_tensor
 from dataaudit.data.labels import Declared, NoLabels, check_lengths, encode_labels, label_values
 from dataaudit.data.rows import RESIZE, as_array, as_input, for_row, stack, transformed
 from dataaudit.data.texts import as_texts
-from dataaudit.errors import DataError
+from dataaudit.errors import DataError, RowError
+from dataaudit.tasks.base import DAMAGED
 
 
 class TransformedExamples(Examples):
@@ -43,7 +44,9 @@ class TransformedExamples(Examples):
         self._dataset, self.transform = dataset, transform
         if not len(dataset):
             raise DataError("an empty data set", "at least two examples of two classes", "pass a data set with rows")
-        first = self._row(0)
+        self._lenient = lenient
+        self._unread: list[int] = []
+        first = self._first()
         columns = list(first)
         label, chosen = choose_columns(
             columns, label, inputs, lambda taken: self._label(columns, taken), lambda taken: _inputs(first, taken),
@@ -53,16 +56,18 @@ class TransformedExamples(Examples):
             raise DataError(
                 f"several input columns ({listed(chosen)}) of a data set with a transform of its own",
                 "one column of arrays, images or texts",
-                "name one with inputs=, or put them together in the transform",
+                [f"pass inputs={chosen[0]!r}", "put them together in the transform"],
             )
         self.columns, self.label_column = tuple(chosen), None if isinstance(label, NoLabels) else label
         values = label if isinstance(label, NoLabels) else label_values(self._labels(label), self.task)
         check_lengths(len(dataset), len(values))
-        super().__init__(*encode_labels(values, None, lenient, self.task, unlabelled))
+        labels, names = encode_labels(values, None, lenient, self.task, unlabelled)
+        super().__init__(_damaged(labels, self._unread), names)
         self.identity = names_of(dataset.with_format(None), key)
         value = first[chosen[0]]
         self._text, self._images = isinstance(value, str), is_image(value)
-        gray = self._images and all(is_gray(self._value(row)) for row in probed_rows(len(self)).tolist())
+        probed = [made for row in probed_rows(len(self)).tolist() if (made := self._made(row)) is not None]
+        gray = self._images and all(is_gray(made[chosen[0]]) for made in probed)
         self._channels = 1 if gray else 3
 
     @property
@@ -99,9 +104,25 @@ class TransformedExamples(Examples):
             row,
             row,
             "a failing transform of the data set",
-            "correct the transform or drop that row, for example with on_bad_rows='drop'",
+            ["correct the transform", "pass on_bad_rows='drop'"],
         )
         return made
+
+    def _made(self, row: int) -> Mapping[str, Any] | None:
+        """A row; None for one that cannot be made, if lenient."""
+        try:
+            return self._row(row)
+        except RowError:
+            if not self._lenient:
+                raise
+            return None
+
+    def _first(self) -> Mapping[str, Any]:
+        """The first row that can be made."""
+        for row in range(len(self._dataset) - 1):
+            if (made := self._made(row)) is not None:
+                return made
+        return self._row(len(self._dataset) - 1)
 
     def _label(self, columns: list[str], taken: list[Any]) -> str:
         features = self._dataset.features
@@ -117,10 +138,23 @@ class TransformedExamples(Examples):
         if label in plain.column_names:
             values = plain.select_columns([label])[:][label].to_pandas()
             names = getattr(plain.features[label], "names", None)
-            if all(_same(self._row(row)[label], values.iloc[row]) for row in probed_rows(len(values)).tolist()):
+            probed = ((row, self._made(row)) for row in probed_rows(len(values)).tolist())
+            if all(made is None or _same(made[label], values.iloc[row]) for row, made in probed):
                 return Declared(values, tuple(names)) if names else values
-        made = [self._row(row)[label] for row in range(len(self._dataset))]
-        return [value.item() if is_tensor(value) or isinstance(value, np.generic) else value for value in made]
+        rows = [self._made(row) for row in range(len(self._dataset))]
+        self._unread = [row for row, made in enumerate(rows) if made is None]
+        labels = [None if made is None else made[label] for made in rows]
+        return [value.item() if is_tensor(value) or isinstance(value, np.generic) else value for value in labels]
+
+
+def _damaged(labels: IntArray, unread: list[int]) -> IntArray:
+    """Labels, those of rows that could not be made marked as damaged."""
+    if not unread:
+        return labels
+    marked = labels.copy()
+    marked[unread] = DAMAGED
+    marked.flags.writeable = False
+    return marked
 
 
 def _same(made: Any, stored: Any) -> bool:
@@ -144,6 +178,6 @@ def _inputs(first: Mapping[str, Any], taken: list[Any]) -> list[str]:
         raise DataError(
             f"{arrived} among {listed(list(first))}, as the data set's transform gives them",
             "inputs that are clear",
-            "name them: inputs=...",
+            f"name them, such as inputs={found[0]!r}" if found else "have the transform give one",
         )
     return found

@@ -42,9 +42,7 @@ def as_unseen(
     transform = audited.transform if transform is None else transform
     pair = isinstance(dataset, tuple) and len(dataset) == 2 and not _is_row_pair(dataset)
     if pair and labels is not None:
-        raise DataError(
-            "labels= beside the pair (inputs, labels)", "labels once", "pass the inputs alone, or no labels="
-        )
+        raise DataError("labels= beside the pair (inputs, labels)", "labels once", "leave out labels=")
     if pair:
         dataset, labels = dataset
     if is_a(dataset, "datasets", "DatasetDict") and split in dataset:
@@ -62,7 +60,7 @@ def as_unseen(
         examples = as_examples(dataset, split=split, label=label, inputs=inputs, transform=applied, raw=raw)
         labels = np.asarray(examples.class_names, dtype=object)[examples.labels]
     if not len(examples):
-        raise DataError("a data set without rows", "at least one row to score", "pass rows")
+        raise DataError("a data set without rows", "at least one row to score", "pass a data set with rows")
     known = None if labels is None else _positions(labels, len(examples), audited.class_names)
     if not raw:
         _check_inputs(examples, audited)
@@ -101,7 +99,7 @@ def _of_columns(
         candidates = [column for column in named_labels(columns) if column not in (chosen or [])]
         label = candidates[0] if len(candidates) == 1 else None
     elif label is not None and labels is not None:
-        raise DataError(f"labels= beside label={label!r}", "labels once", "leave out one of them")
+        raise DataError(f"labels= beside label={label!r}", "labels once", ["leave out labels=", "leave out label="])
     if label is not None:
         check_column(label, columns, "label")
         labels = _named(dataset, table, label)
@@ -139,7 +137,9 @@ def _positions(labels: Any, count: int, class_names: Sequence[str]) -> IntArray:
     missing = np.flatnonzero(values.isna().to_numpy())
     if len(missing):
         raise DataError(
-            f"missing labels in {rows(missing)}", "a label for every row, or none at all", "drop those rows"
+            f"missing labels in {rows(missing)}",
+            "a label for every row, or none at all",
+            ["drop those rows", "leave out the labels"],
         )
     if pd.api.types.is_float_dtype(values.dtype) and (values == values.round()).all():
         values = values.astype(np.int64)
@@ -169,7 +169,7 @@ def _check_inputs(examples: Examples, audited: Examples) -> None:
             raise DataError(
                 f"columns {list(map(str, new.columns))}",
                 f"the audited ones, {list(map(str, known.columns))}",
-                "name them with inputs=",
+                f"pass inputs={list(known.columns)!r}",
             )
         return
     if new.shape[1:] != known.shape[1:]:

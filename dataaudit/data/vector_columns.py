@@ -66,7 +66,7 @@ def _stacked(column: Any, indices: IntArray) -> AnyArray:
             raise RowError(
                 f"no vector in column {column.name!r} of row {row}",
                 "a vector in every row",
-                "drop that row, for example with on_bad_rows='drop'",
+                "pass on_bad_rows='drop'",
             )
         rows.append(as_array(as_input(value, row, "make vectors of numbers of one length, or use transform=")))
     return stack(rows, indices)

@@ -169,7 +169,7 @@ def test_a_model_of_numbers_refuses_texts_and_says_what_takes_them(model):
     with pytest.raises(DataError) as caught:
         dataaudit.score(model, hugging_face(), progress=False)
     assert "texts" in caught.value.arrived
-    assert "embed the texts" in caught.value.action
+    assert "dataaudit.embed makes of the texts" in caught.value.action
     assert "vectoriser" in caught.value.action
 
 
