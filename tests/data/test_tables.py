@@ -177,7 +177,7 @@ def test_columns_that_are_no_numbers_are_named():
     with pytest.raises(DataError) as caught:
         as_numbers(frame)
     assert caught.value.arrived == "columns that are not numbers: 'text', 'kind', 'day', 'wave'"
-    assert "inputs=" in caught.value.action
+    assert "exclude=" in caught.value.action
     assert "pipeline" in caught.value.action
 
 
