@@ -58,7 +58,7 @@ def label(column, **where):
 
 
 def seconds(job, epochs):
-    return cell("score-speed", "seconds", job=job, epochs=epochs)
+    return cell("score-speed", "seconds", case="BlockCNN", job=job, examples=10000, epochs=epochs)
 
 
 def proxy(score, column="c_score"):
