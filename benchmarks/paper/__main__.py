@@ -80,7 +80,7 @@ def say_cost(setting: Setting, chosen: list[Item]) -> None:
     rows, total = [], 0.0
     for item in chosen:
         for data in setting.data:
-            seconds = item.cost(setting, data)
+            seconds = 0.0 if run.is_made(item, setting, data) else item.cost(setting, data)
             total += seconds
             if seconds >= 1:
                 rows.append([item.name, data.name, f"{seconds / 60:.1f}", f"{seconds / 3600:.2f}"])

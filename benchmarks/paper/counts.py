@@ -61,13 +61,24 @@ class Counts:
         return self.scores(slice(0, last)), self.scores(slice(last, last + 1))
 
     def reliability(self, runs: int | None = None, ratio: int | None = None) -> float:
-        """Split-half reliability after so many runs: of the integral, or of one ratio by its place."""
+        """Split-half reliability after so many runs: of one ratio by its place, or of the integral.
+
+        The integral of a row in a half is the mean over the ratios at which both halves held it out.
+        """
         runs = runs or self.doublings[-1]
         if runs < 2:
             return float("nan")
-        pair = self.halves(runs)
-        one, other = (half.mean(0) if ratio is None else half[ratio] for half in pair)
+        one, other = self.halves(runs)
+        both = np.isfinite(one) & np.isfinite(other)
+        one, other = (mean_of(np.where(both, half, np.nan)) if ratio is None else half[ratio] for half in (one, other))
         return reliability(one[None], other[None])
+
+
+def mean_of(scores: Array) -> Array:
+    """Mean over the ratios that are known [n], NaN where none is."""
+    known = np.isfinite(scores)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, scores, 0).sum(0) / known.sum(0))
 
 
 def chunk_of(number: int) -> int:

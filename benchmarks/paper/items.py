@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.paper import classes, dynamics, proxies, ratios, tables, truth
+from benchmarks.paper import classes, densities, dynamics, every_score, proxies, ratios, tables, truth
 from benchmarks.paper.item import Item
 
-MODULES = (ratios, classes, proxies, dynamics, tables, truth)
+MODULES = (ratios, classes, proxies, dynamics, tables, truth, every_score, densities)
 
 
 def _order(name: str) -> tuple[bool, str, int]:

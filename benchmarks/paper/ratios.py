@@ -153,8 +153,8 @@ def examples(setting: Setting, data: Data) -> Result:
 
 def point_estimates(setting: Setting, data: Data) -> Result:
     counts = evidence.counts_of(setting, data)
-    scores, whole = counts.scores(), counts.integral
-    found = []
+    scores, whole, published = counts.scores(), counts.integral, _rows(setting, data).published
+    found: list[dict[str, Any]] = []
     for place, ratio in enumerate(GRID):
         both = np.isfinite(scores[place]) & np.isfinite(whole)
         tau = float(kendalltau(scores[place][both], whole[both]).statistic) if both.sum() > 2 else float("nan")
@@ -165,12 +165,14 @@ def point_estimates(setting: Setting, data: Data) -> Result:
                 "kendall": round(tau, 4),
                 "reliability": round(counts.reliability(ratio=place), 4),
                 "runs": counts.runs,
+                "published_spearman": "" if published is None else round(spearman(scores[place], published), 4),
             }
         )
     peak = max(found, key=lambda row: np.nan_to_num(row["spearman"], nan=-1))
+    against = "" if published is None else f", and the integral has {spearman(whole, published):.3f} with the published"
     sentence = (
         f"The ratio that ranks most like the integral is {peak['ratio']} (Spearman {peak['spearman']:.3f}, Kendall "
-        f"{peak['kendall']:.3f}); the integral's own split-half reliability is {counts.reliability():.3f} "
+        f"{peak['kendall']:.3f}){against}; the integral's own split-half reliability is {counts.reliability():.3f} "
         f"({counts.source})."
     )
 

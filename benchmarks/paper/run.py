@@ -22,10 +22,8 @@ def made(item: Item, setting: Setting, data: Data) -> Result:
     except NotMade as reason:
         return Result(item.name, data.name, str(reason), made=False)
     description = place / f"{item.name}.json"
-    if description.exists():
-        kept = Result.from_dict(json.loads(description.read_text()))
-        if kept.made:
-            return kept
+    if is_made(item, setting, data):
+        return Result.from_dict(json.loads(description.read_text()))
     before = processor_seconds()
     try:
         result = item.make(setting, data)
@@ -34,6 +32,12 @@ def made(item: Item, setting: Setting, data: Data) -> Result:
     result.seconds = processor_seconds() - before
     _write(result, setting)
     return result
+
+
+def is_made(item: Item, setting: Setting, data: Data) -> bool:
+    """Whether an earlier call made the item of these data."""
+    description = setting.folder / data.name / f"{item.name}.json"
+    return description.exists() and bool(json.loads(description.read_text())["made"])
 
 
 def _sentence(reason: Exception) -> str:

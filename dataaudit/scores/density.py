@@ -51,7 +51,7 @@ class Density:
         relative_density  1/n sum (2 [y_j = y_i] - 1) K
         parzen            sum [y_j = y_i] K / sum K
 
-    All four come from one pass over the pairs. benchmarks/paper/density.py ranks representations, scores and
+    All four come from one pass over the pairs. benchmarks/paper/densities.py ranks representations, scores and
     bandwidths: half the paper's bandwidth ("0.5x") finds more label errors than the paper's, except among gradients,
     which hold their label already: take their plain density, the relative one and the posterior rank upside down.
 

@@ -1,0 +1,140 @@
+"""The paper from one command, on tiny data: everything is made or said, kept, and the same twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from benchmarks.paper import counts, run
+from benchmarks.paper.__main__ import main
+from benchmarks.paper.items import ITEMS
+from benchmarks.paper.result import Compared, Law
+
+SMALL = ["--examples", "120", "--runs", "4", "--epochs", "2"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Digits as the command reads them, with C-scores that somebody might have published."""
+    bunch = load_digits()
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    images, scores = bunch.images.astype(np.uint8) * 15, rng.random(len(bunch.target))
+    np.savez(path, images=images[:300], labels=bunch.target[:300], cscores=scores[:300])
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(digits, tmp_path_factory):
+    """A folder of the whole command, and its exit status."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, main(["all", str(folder), "--images", str(digits), *SMALL])
+
+
+def values_of(path):
+    with path.open(newline="") as file:
+        return [{key: value for key, value in row.items() if key != "commit"} for row in csv.DictReader(file)]
+
+
+def test_every_item_is_made_or_says_why_not(whole):
+    folder, status = whole
+    assert status == 0
+    found = {path.stem: json.loads(path.read_text()) for path in (folder / "digits").glob("*.json")}
+    assert set(found) - {"about"} == set(ITEMS)
+    assert {name for name, result in found.items() if name != "about" and not result["made"]} == set()
+    for name in ("figure-2", "figure-3", "figure-4", "figure-5", "figure-6", "figure-7", "figure-8", "figure-9"):
+        assert f"{name}.png" in found[name]["files"]
+    page = (folder / "index.html").read_text()
+    assert all(f'id="{name}"' in page for name in ITEMS)
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_second_call_makes_nothing_again(whole, digits, monkeypatch):
+    def again(*arguments):
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(run, "_write", again)
+    folder, _ = whole
+    assert main(["all", str(folder), "--images", str(digits), *SMALL]) == 0
+
+
+def test_the_same_numbers_in_another_folder(whole, digits, tmp_path):
+    folder, _ = whole
+    assert main(["figure-9", str(tmp_path), "--images", str(digits), *SMALL]) == 0
+    assert values_of(tmp_path / "digits" / "figure-9.csv") == values_of(folder / "digits" / "figure-9.csv")
+
+
+def test_other_data_in_the_same_folder_are_refused_and_said(whole, digits, tmp_path, capsys):
+    folder, _ = whole
+    other = tmp_path / "digits.npz"
+    with np.load(digits) as archive:
+        np.savez(other, images=archive["images"], labels=archive["labels"][::-1])
+    assert main(["table-2", str(folder), "--images", str(other), *SMALL]) == 0
+    assert "holds results of another data" in capsys.readouterr().out
+
+
+def test_two_classes_without_images_or_scores(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    labels = np.arange(60) % 2
+    np.savez(
+        tmp_path / "rows.npz", inputs=(rng.normal(size=(60, 3)) + labels[:, None]).astype(np.float32), labels=labels
+    )
+    given = ["--images", str(tmp_path / "rows.npz"), "--runs", "2"]
+    folder = tmp_path / "out"
+    assert main(["figure-6", str(folder), *given]) == 0
+    assert "three classes or more" in capsys.readouterr().out
+    assert main(["figure-4", str(folder), *given]) == 0
+    assert "the table stands for them" in capsys.readouterr().out
+    assert (folder / "rows" / "figure-4.csv").exists()
+    assert not (folder / "rows" / "figure-4.png").exists()
+
+
+def test_a_run_that_stops_is_gone_on_with(digits, tmp_path, monkeypatch):
+    given = ["figure-2", str(tmp_path), "--images", str(digits), *SMALL]
+    with monkeypatch.context() as patched:
+        patched.setattr(counts, "read_store", _stopped)
+        with np.load(digits) as archive:
+            unscored = tmp_path / "digits.npz"
+            np.savez(unscored, images=archive["images"][:60], labels=archive["labels"][:60])
+        given[3] = str(unscored)
+        with pytest.raises(KeyboardInterrupt):
+            main(given)
+    records = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("ratio-*/*.npz")}
+    assert len(records) == 9 * 4
+    assert main(given) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("ratio-*/*.npz")} == records
+
+
+def _stopped(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_counts_of_a_store_add_up_in_chunks():
+    held = np.ones((4, 9, 2), np.uint16) * np.array([1, 1, 2, 4], np.uint16)[:, None, None]
+    correct = held.copy()
+    correct[3, :, 1] = 0
+    found = counts.Counts(held, correct, 8, "made up")
+    assert [counts.chunk_of(number) for number in range(8)] == [0, 1, 2, 2, 3, 3, 3, 3]
+    assert found.integral.tolist() == [1.0, 0.5]
+    assert found.doublings == [1, 2, 4, 8]
+    assert [half[0].tolist() for half in found.halves(8)] == [[1.0, 1.0], [1.0, 0.0]]
+
+
+def test_a_law_is_told_by_its_interval():
+    assert Law.above("", "", (0.2, 0.1, 0.3)).verdict == "holds"
+    assert Law.above("", "", (-0.2, -0.3, -0.1)).verdict == "does not hold"
+    assert Law.above("", "", (0.2, -0.1, 0.3)).verdict == "cannot be told here"
+    assert not Compared("", 0.1, 0.2, 0.05).reproduced
+    assert Compared("", 0.1, 0.2).reproduced
+
+
+def test_a_file_that_is_no_data_set_is_refused(tmp_path, capsys):
+    np.savez(tmp_path / "odd.npz", images=np.zeros((3, 2, 2), np.uint8))
+    assert main(["table-2", str(tmp_path / "out"), "--images", str(tmp_path / "odd.npz")]) == 2
+    assert "labels [n]" in capsys.readouterr().err
+    assert main(["table-2", str(tmp_path / "out")]) == 2
+    assert "no data" in capsys.readouterr().err
