@@ -14,7 +14,7 @@ from benchmarks.paper.__main__ import main
 from benchmarks.paper.items import ITEMS
 from benchmarks.paper.result import Compared, Law
 
-SMALL = ["--examples", "120", "--runs", "4", "--epochs", "2"]
+SMALL = ["--examples", "120", "--runs", "2", "--epochs", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_every_item_is_made_or_says_why_not(whole):
         assert f"{name}.png" in found[name]["files"]
     page = (folder / "index.html").read_text()
     assert all(f'id="{name}"' in page for name in ITEMS)
-    assert "http" not in page.replace("http://www.w3.org", "")
+    assert '="http' not in page, "the page needs another file"
 
 
 def test_a_second_call_makes_nothing_again(whole, digits, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_run_that_stops_is_gone_on_with(digits, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             main(given)
     records = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("ratio-*/*.npz")}
-    assert len(records) == 9 * 4
+    assert len(records) == 9 * 2
     assert main(given) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("ratio-*/*.npz")} == records
 

@@ -48,6 +48,14 @@ def save(figure: Any, path: Path) -> None:
     pyplot.close(figure)
 
 
+def by_epoch(ax: Any, ylabel: str, title: str) -> None:
+    """Axes over epochs, which are whole."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="epoch", ylabel=ylabel, title=title)
+
+
 def show_columns(ax: Any, columns: Sequence[Array], lines: int) -> None:
     """Columns of at most `lines` images each, beside each other on one axes: grey ones dark on light."""
     some = next(images for images in columns if len(images))

@@ -87,14 +87,14 @@ def epochs_of(most: int) -> list[int]:
 
 def figure_8(setting: Setting, data: Data) -> Result:
     truth = evidence.truth(setting, data).values
-    found = [
+    found: list[dict[str, Any]] = [
         {"space": space, "score": kind, "epoch": epoch, "spearman": round(spearman(values, truth), 4)}
         for (space, kind, epoch), values in hidden(setting, data).items()
     ]
     lines: dict[str, dict[int, float]] = {}
     for row in found:
-        name = "gradient" if row["space"] == "gradient" else str(row["score"])
-        lines.setdefault(name, {})[int(row["epoch"])] = float(row["spearman"])
+        name = "gradient" if row["space"] == "gradient" else row["score"]
+        lines.setdefault(name, {})[row["epoch"]] = row["spearman"]
     peaks = {name: max(line.items(), key=lambda pair: pair[1]) for name, line in lines.items()}
     ordered = sorted(KINDS, key=lambda kind: -peaks[kind][1])
     same = "as in the paper" if tuple(ordered) == KINDS else "in another order than the paper's"
@@ -112,7 +112,7 @@ def figure_8(setting: Setting, data: Data) -> Result:
             style = "-" if name in KINDS else "--"
             axes[0, 0].plot(list(line), list(line.values()), style, color=colour, label=label, marker=".")
         axes[0, 0].axhline(0, color="black", linewidth=0.6)
-        axes[0, 0].set(xlabel="epoch", ylabel="Spearman's correlation with the C-score", title=data.name)
+        drawing.by_epoch(axes[0, 0], "Spearman's correlation with the C-score", data.name)
         axes[0, 0].legend(fontsize=8)
         drawing.save(figure, path)
 
@@ -176,12 +176,11 @@ def figure_9(setting: Setting, data: Data) -> Result:
 
     def draw(path: Path) -> None:
         figure, axes = drawing.panels(1, 2, 11, 4.4)
-        _draw_groups(axes[0, 0], learned, epochs)
-        axes[0, 0].set(title=f"(a) {data.name}: groups by C-score, blue low, red high")
+        _draw_groups(axes[0, 0], learned, epochs, f"(a) {data.name}: groups by C-score, blue low, red high")
         for name, values in lines.items():
             axes[0, 1].plot(epochs, values, label=name, linestyle="-" if name[0] in "pl" else "--")
         axes[0, 1].axhline(density, color="#7f7f7f", linewidth=1, linestyle=":", label="best relative density")
-        axes[0, 1].set(xlabel="epoch", ylabel="Spearman's correlation with the C-score", title="(b)")
+        drawing.by_epoch(axes[0, 1], "Spearman's correlation with the C-score", "(b) scores by then")
         axes[0, 1].legend(fontsize=8)
         drawing.save(figure, path)
 
@@ -192,11 +191,12 @@ def figure_9(setting: Setting, data: Data) -> Result:
     return Result("figure-9", data.name, sentence, found, draw, compared)
 
 
-def _draw_groups(ax: Any, learned: dict[int, Array], epochs: list[int]) -> None:
+def _draw_groups(ax: Any, learned: dict[int, Array], epochs: list[int], title: str) -> None:
     colours = drawing.shades(len(EDGES) - 1, drawing.GROUPS)
     for group, line in learned.items():
         ax.plot(epochs, line, color=colours[group], linewidth=1.4)
-    ax.set(xlabel="epoch", ylabel="share of the group that is right", ylim=(0, 1.02))
+    drawing.by_epoch(ax, "share of the group that is right", title)
+    ax.set_ylim(0, 1.02)
 
 
 def _cost_8(setting: Setting, data: Data) -> float:

@@ -79,7 +79,7 @@ def every_epoch(setting: Setting, data: Data) -> Result:
         for name in dict.fromkeys(row["score"] for row in recorder.rows):
             own = [row for row in recorder.rows if row["score"] == name]
             axes[0, 0].plot([row["epoch"] for row in own], [row["spearman"] for row in own], label=name)
-        axes[0, 0].set(xlabel="epoch", ylabel="Spearman's correlation with the C-score", title=data.name)
+        drawing.by_epoch(axes[0, 0], "Spearman's correlation with the C-score", data.name)
         axes[0, 0].legend(fontsize=7, ncols=2)
         drawing.save(figure, path)
 
@@ -113,7 +113,9 @@ def every_proxy(setting: Setting, data: Data) -> Result:
         if not name.startswith(HELD) and Need.EVALUATIONS not in needs:
             shared = "dynamics" if needs <= {Need.DYNAMICS} else name.rpartition("/")[2]
             together.setdefault(shared, []).append(name)
-    timed(["confidence", "parzen/input", "density/gradient"])  # What is compiled, is compiled now, and not timed.
+    timed(
+        ["parzen/input", "density/gradient_linear", "density/gradient_sketch"]
+    )  # What is compiled, is compiled now, and not timed.
     once = timed(["confidence"])[1]
     found: list[dict[str, Any]] = []
     for names in together.values():

@@ -72,7 +72,7 @@ def short(value: str) -> str:
         given = float(value)
     except ValueError:
         return value
-    return value if given == int(given) and "." not in value else f"{given:.4g}"
+    return value if "." not in value else f"{given:.4g}"
 
 
 def _shown(setting: Setting, result: Result) -> dict[str, object]:

@@ -119,13 +119,13 @@ def examples(setting: Setting, data: Data) -> Result:
     truth = evidence.truth(setting, data)
     rows = evidence.part(setting, data)
     picked = {place: chosen(truth.values, np.flatnonzero(rows.labels == place)) for place in range(len(data.classes))}
-    found = [
+    found: list[dict[str, Any]] = [
         {"class": data.classes[place], "group": group, "row": int(row), "c_score": round(float(truth.values[row]), 4)}
         for place, groups in picked.items()
         for group, members in groups.items()
         for row in members
     ]
-    lowest = min(found, key=lambda row: float(row["c_score"]), default=None)
+    lowest = min(found, key=lambda row: row["c_score"], default=None)
     if lowest is None:
         raise NotMade("no example has a C-score yet: more runs are needed")
     sentence = (
