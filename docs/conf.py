@@ -6,7 +6,7 @@ All its pages are written to the folder that Sphinx reads (docs/_build/source) w
     docs/*.md                     pages, as they stand; links that lead out of docs/ are turned
     benchmarks/*/results/*.csv    sortable tables under benchmarks/
     CHANGELOG and others          pages under project/
-    docs/gallery/*.py             pages under gallery/, with what they printed and drew when they ran
+    docs/concepts/*.py, gallery/  pages under concepts/ and gallery/, with what they printed and drew when they ran
     public names                  pages under reference/, from the table in dataaudit/__init__.py
     `--help` of every command     reference/command-line.md
 
@@ -62,8 +62,8 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 sphinx_gallery_conf = {
-    "examples_dirs": str(DOCS / "gallery"),
-    "gallery_dirs": "gallery",
+    "examples_dirs": [str(DOCS / "concepts"), str(DOCS / "gallery")],
+    "gallery_dirs": ["concepts", "gallery"],
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "reference_url": {"dataaudit": None},
@@ -223,7 +223,10 @@ def write(path: Path, text: str) -> None:
 def write_guide(out: Path) -> None:
     """The front page, which is the README, and the guide: the table of docs/README.md and all pages in its order."""
     front = turned((ROOT / "README.md").read_text("utf-8"), "")
-    write(out / "index.md", front + hidden(["guide", "gallery/index", "reference/index", "project/index"]))
+    write(
+        out / "index.md",
+        front + hidden(["guide", "concepts/index", "gallery/index", "reference/index", "project/index"]),
+    )
     text = (DOCS / "README.md").read_text("utf-8")
     guide = turned(text, "").replace("# Pages\n", "# Guide\n", 1)
     pages = re.findall(r"\]\(([\w-]+)\.md\)", text)

@@ -1,5 +1,6 @@
-"""Figures in the words of docs/benchmarks.md: each is what the committed results files say, and none lacks a source."""
+"""Figures in the words of docs/: each is what the committed results files say, and none lacks a source."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -25,13 +26,14 @@ def words(path):
 
 def cell(name, column, **where):
     """The figure of one row of a table."""
-    frame = TABLES[name].compared()
+    frame = gains(name)
     for other, value in where.items():
         frame = frame[frame[other.replace("_", " ")] == value]
     assert len(frame) == 1, (name, where)
     return frame[column].item()
 
 
+@functools.cache
 def gains(name):
     return TABLES[name].compared()
 
@@ -157,6 +159,32 @@ CLAIMS = [
     ),
 ]
 """Words with figures, and where these come from, in the order of docs/benchmarks.md."""
+REAL = {"labels": "careless", "rows": 10000}
+NONE = {**REAL, "data": "cifar10_human features", "model": "none"}
+NETWORK = {**REAL, "data": "cifar10_human", "model": "cnn"}
+WORDS, EMBEDDED = ({"data": "yoruba_news", "model": model} for model in ("words", "embeddings"))
+PAIRS = {"data": "trec", "labels": "pairs 20%"}
+ELSEWHERE = {
+    "choose": [
+        (
+            "an average precision of {:.3f} with no training, and a network trained on the images {:.3f}.",
+            lambda: [label("AP, consensus", **where) for where in (NONE, NETWORK)],
+        ),
+        ("find more: {:.3f} after 36 epochs", lambda: longer("36 epochs")[:1]),
+        ("and {:.3f} after two runs of 20", lambda: longer("20 epochs, 2 runs")[:1]),
+        ("passes finds {:.3f}.", lambda: [label("AP, consensus", **NETWORK)]),
+        (
+            "{:.3f} without a model and {:.3f} by embeddings",
+            lambda: [label("AP, consensus", **where) for where in (WORDS, EMBEDDED)],
+        ),
+        ("it finds {:.3f}, as words do", lambda: [label("AP, consensus", **PAIRS, model="transformer")]),
+    ],
+    "vectors": [
+        ("(average precision {:.3f})", lambda: [label("AP, consensus", **NONE)]),
+        ("trained on the images ({:.3f};", lambda: [label("AP, consensus", **NETWORK)]),
+    ],
+}
+"""The same of other pages of docs/."""
 BOUNDS = {
     "is at most .0006.": lambda: TABLES["accuracy"].compared().query("way == 'control variates' and cost == 0.095"),
     "correlate by .94 and more": lambda: TABLES["proxies"].compared(),
@@ -174,6 +202,12 @@ def test_a_figure_is_what_the_results_say(text, figures):
     assert told(text, figures) in words(BENCHMARKS)
 
 
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_figures_of_other_pages(page):
+    for text, figures in ELSEWHERE[page]:
+        assert told(text, figures) in words(ROOT / f"docs/{page}.md")
+
+
 def test_bounds_hold():
     ranked = ["density", "class density", "relative density", "Parzen"]
     assert BOUNDS["is at most .0006."]()[ranked].max().max() <= 0.00065
@@ -181,9 +215,10 @@ def test_bounds_hold():
     assert correlated[["heldout_confidence", "consensus"]].min() > 0.935
 
 
-def test_no_figure_is_without_a_source():
-    text = re.sub(NOT_MEASURED, "", words(BENCHMARKS))
-    for claim in [told(text, figures) for text, figures in CLAIMS] + list(BOUNDS):
+@pytest.mark.parametrize(("page", "claims"), [("benchmarks", CLAIMS), ("choose", ELSEWHERE["choose"])])
+def test_no_figure_is_without_a_source(page, claims):
+    text = re.sub(NOT_MEASURED, "", words(ROOT / f"docs/{page}.md"))
+    for claim in [told(*claim) for claim in claims] + list(BOUNDS):
         text = text.replace(claim, "")
     text = re.sub(r"`[^`]*`|\]\([^)]*\)", "", text)
     assert re.findall(r".{30}(?<!\w)\.\d+|.{30}\d+\.\d+ [%s]", text) == []

@@ -1,4 +1,4 @@
-"""The gallery: the site's build runs its files; here each is read."""
+"""The gallery and the concepts: the site's build runs their files; here each is read."""
 
 import ast
 import re
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-GALLERY = sorted((Path(__file__).parents[1] / "docs/gallery").glob("*.py"))
+DOCS = Path(__file__).parents[1] / "docs"
+GALLERY = sorted((DOCS / "gallery").glob("*.py"))
+CONCEPTS = sorted((DOCS / "concepts").glob("*.py"))
 LONGEST = 80
 
 
@@ -22,11 +24,11 @@ def titled(path):
 
 def test_there_is_an_example_of_each_subject():
     assert len(GALLERY) >= 12
-    titles = [titled(path)[0] for path in GALLERY]
+    titles = [titled(path)[0] for path in [*GALLERY, *CONCEPTS]]
     assert len(set(titles)) == len(titles)
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*GALLERY, *CONCEPTS], ids=lambda path: path.stem)
 def test_each_compiles_says_what_it_shows_and_is_short(path):
     text = path.read_text("utf-8")
     compile(text, str(path), "exec")
