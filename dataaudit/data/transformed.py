@@ -143,7 +143,7 @@ class TransformedExamples(Examples):
                 return Declared(values, tuple(names)) if names else values
         rows = [self._made(row) for row in range(len(self._dataset))]
         self._unread = [row for row, made in enumerate(rows) if made is None]
-        labels = [None if made is None else made[label] for made in rows]
+        labels: list[Any] = [None if made is None else made[label] for made in rows]
         return [value.item() if is_tensor(value) or isinstance(value, np.generic) else value for value in labels]
 
 

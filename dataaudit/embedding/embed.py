@@ -124,7 +124,7 @@ def embed(
         raise SettingError(
             "out= for a Hugging Face Dataset",
             "either a file or a column",
-            "pass data[column] instead of data for a file, or no out=",
+            ["pass data[column] in place of data for a file", "leave out= out"],
         )
     encoder = _encoder(inputs, model, processor, max_length, device, layer)
     block = block_size if inputs.kind == "texts" else batch_size
@@ -223,9 +223,9 @@ def _check_out(out: str | Path | None) -> Path | None:
         return None
     path = Path(out)
     if path.suffix != ".npy":
-        raise SettingError(f"out={str(out)!r}", "a .npy file", "name one, such as out='vectors.npy'")
+        raise SettingError(f"out={str(out)!r}", "a .npy file", f"pass out={str(path.with_suffix('.npy'))!r}")
     if path.exists():
-        raise StorageError(f"out={str(out)!r}, which exists", "a new file", "name another, or remove that one")
+        raise StorageError(f"out={str(out)!r}, which exists", "a new file", ["name another file", "remove that one"])
     if not path.parent.is_dir():
         raise StorageError(f"out={str(out)!r}", "a file in a folder that can be written", "make that folder first")
     folders.try_writing(path.parent)

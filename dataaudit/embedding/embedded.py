@@ -185,7 +185,7 @@ def _places(encoder: Encoder, width: int, n: int, folder: str | Path | None) -> 
                 raise StorageError(
                     f"vectors of another model at {inner}: fingerprint {model}",
                     f"fingerprint {of['model']}",
-                    "name another folder, or pass the model that it was begun with",
+                    ["pass cache='another folder'", "pass the model that it was begun with"],
                 )
             # Blocks of both end at the same rows.
             places.append(OnDisk(inner / name, n, of, KEPT_BYTES * row // (4 * width)))
@@ -268,5 +268,5 @@ def _check_known(found: AnyArray, known: AnyArray, start: int, folder: Any) -> N
         raise StorageError(
             f"vectors of other texts or images at {folder}, in {rows(other)}",
             "those of this data set",
-            "name another folder, or pass the data set that it was begun with",
+            ["pass cache='another folder'", "pass the data set that it was begun with"],
         )

@@ -50,14 +50,16 @@ def open_inputs(data: Any, column: str | None) -> Inputs:
         check_column(column, list(data.features), "column")
         if "embedding" in data.features:
             raise DataError(
-                "a data set with a column 'embedding'", "none of that name", "rename or remove it: data.remove_columns"
+                "a data set with a column 'embedding'",
+                "none of that name",
+                "remove it: data.remove_columns('embedding')",
             )
         return _inputs(len(data), _column_reader(data, column), data)
     if column is not None:
         raise SettingError(
             f"column={column!r} for data of type {type(data).__name__}",
             "a column of a Hugging Face Dataset",
-            "pass the texts or images alone, and no column=",
+            "leave out column=",
         )
     return _inputs(len(data) if hasattr(data, "__len__") else 0, _reader(data))
 
@@ -141,7 +143,7 @@ def _reader(data: Any) -> Callable[[int, int], list[Any]]:
         raise DataError(
             f"an array of shape {tuple(data.shape)}",
             "texts [n], or images [n, h, w] or [n, h, w, c]",
-            "pass a one-dimensional array of texts, or pixels; vectors are passed to score as they are",
+            "pass texts [n] or images [n, h, w, c]; vectors are passed to score as they are",
         )
     if is_a(data, "pandas", "Series"):
         data = data.to_numpy()

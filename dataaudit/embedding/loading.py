@@ -81,9 +81,11 @@ def load(
 ) -> Encoder:
     """Encoder of a model as `dataaudit.embed` takes it, for texts or images such as `sample`."""
     if kind == "texts" and layer is not None:
-        raise SettingError(f"layer={layer!r} for texts", "a layer of a network of images", "leave it out")
+        raise SettingError(f"layer={layer!r} for texts", "a layer of a network of images", "leave out layer=")
     if kind == "images" and max_length is not None:
-        raise SettingError(f"max_length={max_length} for images", "a limit of tokens for texts", "leave it out")
+        raise SettingError(
+            f"max_length={max_length} for images", "a limit of tokens for texts", "leave out max_length="
+        )
     target = resolve_device(device)
     loaded = _loaded(model)
     module = loaded.module
@@ -134,7 +136,7 @@ def _from_folder(model: str) -> Loaded:
         raise ModelError(
             f"the folder {model!r}, which holds no config.json",
             "a folder that save_pretrained wrote",
-            "check the path, or pass the model itself",
+            ["name the folder within that holds one", "pass the model itself"],
         )
     inner, pooling, tokens = _described(model)
     # Weights that a folder lacks are drawn, and must not move the caller's generator.
@@ -145,7 +147,7 @@ def _from_folder(model: str) -> Loaded:
         raise ModelError(
             f"{model!r}, from which transformers reads no model ({_first_line(error)})",
             "a folder that save_pretrained wrote, or a name that transformers resolves",
-            "check the name, and whether its settings allow a download (HF_HUB_OFFLINE), or pass the model itself",
+            ["check the name, and whether a download is allowed (HF_HUB_OFFLINE)", "pass the model itself"],
         ) from error
     missing = sorted(loading["missing_keys"])
     lacking = [name for name in missing if POOLER not in name]

@@ -64,7 +64,7 @@ def picture(value: Any, row: int) -> Any:
         raise DataError(
             f"a text in row {row}, {value[:40]!r}, where an image belongs",
             "images: PIL images, arrays of pixels, or paths",
-            "pass a model of texts for texts, and pathlib.Path(name) for the name of a file",
+            ["pass a model of texts, for texts", "pass pathlib.Path(name), for the name of a file"],
         )
     if isinstance(value, os.PathLike):
         name = os.fspath(value)

@@ -125,14 +125,14 @@ class EachImage(Preparation):
             raise RowError(
                 f"a failing processor= in row {row} ({type(error).__name__}: {error})",
                 "a function of one PIL image",
-                "pass weights.transforms() of torchvision, for example",
+                "correct it: processor= takes weights.transforms() of torchvision, for example",
             ) from error
         if not is_tensor(made) or made.ndim != 3:
             shape = f" of shape {tuple(made.shape)}" if is_tensor(made) else ""
             raise ModelError(
                 f"a {type(made).__name__}{shape} from processor=",
                 "a tensor [channels, h, w] of one PIL image",
-                "end it with ToTensor(), for example",
+                "have it return a tensor: end it with ToTensor(), for example",
             )
         return torch.as_tensor(made).float()
 
@@ -166,7 +166,7 @@ class Divided(Preparation):
                 raise DataError(
                     f"an image of {len(made)} channels in row {row} for a model of {self.channels}",
                     "as many channels as the model takes; colour images are never greyed silently",
-                    "convert them, for example with image.convert('L')",
+                    "pass image.convert('L') of each",
                 )
             self.counts.grey += 1
             made = np.repeat(made, int(self.channels or 1), axis=0)

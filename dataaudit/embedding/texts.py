@@ -104,13 +104,21 @@ def text_encoder(
     limit = length_limit(getattr(module, "text_model", module), tokenizer)
     if max_length is not None and limit is not None and max_length > limit:
         raise SettingError(
-            f"max_length={max_length}", f"at most {limit} tokens, which the model reads", "lower it, or leave it out"
+            f"max_length={max_length}",
+            f"at most {limit} tokens, which the model reads",
+            [f"pass max_length={limit}", "leave out max_length="],
         )
     if max_length is None and described is not None:
         max_length = described if limit is None else min(described, limit)
     pooling = TOWER if has_towers(module) else pooling
     device = next(module.parameters()).device
     return TextEncoder(module, tokenizer, pooling, limit if max_length is None else max_length, device, name)
+
+
+def _decodes(module: Any) -> bool:
+    """Tell a model that writes texts from its encoder, whose settings say the same of themselves."""
+    both = getattr(module.config, "is_encoder_decoder", False)
+    return both and any(name.rpartition(".")[2] == "decoder" for name, _ in module.named_modules())
 
 
 def _check(module: Any, tokenizer: Any) -> None:
@@ -123,7 +131,7 @@ def _check(module: Any, tokenizer: Any) -> None:
         )
     if has_towers(module) and module.config.model_type != "clip":
         raise ModelError(f"texts for a {name}", "CLIP, or a sentence model", "pass another model for texts")
-    if module.main_input_name != "input_ids" or getattr(module.config, "is_encoder_decoder", False):
+    if module.main_input_name != "input_ids" or _decodes(module):
         raise ModelError(f"a {name}", "an encoder of texts", "pass another model, or model.get_encoder()")
     known = getattr(module, "text_model", module).get_input_embeddings().num_embeddings
     check_tokenizer(tokenizer, tokenizer, name, known)
