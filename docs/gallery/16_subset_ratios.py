@@ -27,8 +27,8 @@ by_ratio = np.array(by_ratio)
 integral = by_ratio.mean(0)
 
 # %%
-# Examples of ten groups by their integral score: groups nearly keep their order, and the lowest ones fall as the training
-# set grows, because the rules of other classes then win.
+# Examples of ten groups by their integral score: groups nearly keep their order, and the lowest ones fall as the
+# training set grows, because the rules of other classes then win.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 colours = plt.get_cmap("cool")(np.linspace(0, 1, 10))
