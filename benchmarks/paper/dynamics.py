@@ -136,9 +136,9 @@ def confidences(recording: Recording, truth: Array) -> dict[str, list[float]]:
     }
 
 
-def groups_of(truth: Array) -> Array:
-    """Group of each row by its C-score, -1 without one."""
-    found = np.clip(np.searchsorted(EDGES, truth, side="right") - 1, 0, len(EDGES) - 2)
+def groups_of(truth: Array, edges: Array = EDGES) -> Array:
+    """Group of each C-score between `edges`, -1 without one."""
+    found = np.clip(np.searchsorted(edges, truth, side="right") - 1, 0, len(edges) - 2)
     return np.where(np.isfinite(truth), found, -1)
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.paper import classes, densities, dynamics, every_score, proxies, ratios, tables, truth
+from benchmarks.paper import (
+    classes,
+    densities,
+    dynamics,
+    every_score,
+    proxies,
+    ratios,
+    schedules,
+    tables,
+    truth,
+)
 from benchmarks.paper.item import Item
 
-MODULES = (ratios, classes, proxies, dynamics, tables, truth, every_score, densities)
+MODULES = (ratios, classes, proxies, dynamics, schedules, tables, truth, every_score, densities)
 
 
 def _order(name: str) -> tuple[bool, str, int]:
