@@ -9,6 +9,7 @@ from benchmarks.paper import (
     densities,
     dynamics,
     every_score,
+    laws,
     proxies,
     ratios,
     schedules,
@@ -17,7 +18,7 @@ from benchmarks.paper import (
 )
 from benchmarks.paper.item import Item
 
-MODULES = (ratios, classes, proxies, dynamics, schedules, tables, truth, every_score, densities)
+MODULES = (ratios, classes, proxies, dynamics, schedules, tables, truth, every_score, densities, laws)
 
 
 def _order(name: str) -> tuple[bool, str, int]:
