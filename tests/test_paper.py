@@ -19,12 +19,13 @@ SMALL = ["--examples", "120", "--runs", "2", "--epochs", "2"]
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """Digits as the command reads them, with C-scores that somebody might have published."""
+    """Digits as the command reads them, with C-scores that somebody might have published, and people's votes."""
     bunch = load_digits()
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("data") / "digits.npz"
     images, scores = bunch.images.astype(np.uint8) * 15, rng.random(len(bunch.target))
-    np.savez(path, images=images[:300], labels=bunch.target[:300], cscores=scores[:300])
+    votes = rng.integers(10, size=(300, 10)) + 50 * np.eye(10, dtype=int)[bunch.target[:300]]
+    np.savez(path, images=images[:300], labels=bunch.target[:300], cscores=scores[:300], votes=votes)
     return path
 
 

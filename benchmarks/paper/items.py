@@ -10,6 +10,7 @@ from benchmarks.paper import (
     dynamics,
     every_score,
     laws,
+    open_questions,
     proxies,
     ratios,
     schedules,
@@ -18,7 +19,7 @@ from benchmarks.paper import (
 )
 from benchmarks.paper.item import Item
 
-MODULES = (ratios, classes, proxies, dynamics, schedules, tables, truth, every_score, densities, laws)
+MODULES = (ratios, classes, proxies, dynamics, schedules, tables, truth, every_score, densities, laws, open_questions)
 
 
 def _order(name: str) -> tuple[bool, str, int]:
