@@ -116,7 +116,7 @@ def represent(
             if not torch.isfinite(logits).all():
                 bad = (~torch.isfinite(logits).all(1)).nonzero()[:, 0].cpu().numpy() + start
                 raise ModelError(
-                    f"NaN or infinite logits in {rows(bad)}", "finite ones", "lower the recipe's learning_rate"
+                    f"NaN or infinite logits in {rows(bad)}", "finite ones", "train with a lower learning rate"
                 )
             for show in shows:
                 show(indices, logits, labels[indices])

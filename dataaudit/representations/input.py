@@ -232,7 +232,7 @@ def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:
         raise DataError(
             f"inputs of type {flat.dtype} with {flat.shape[1]} features, from {examples.source}",
             "numbers, for the density of inputs",
-            "ask for 'density/hidden', or name numeric columns with inputs=",
+            "pass inputs with at least one number a row",
         )
     if flat.dtype.kind != "f":
         return
@@ -245,5 +245,5 @@ def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:
         raise DataError(
             f"NaN or infinite inputs in {rows(examples.original(np.asarray(bad)))}",
             "finite inputs, for distances between them",
-            "fill or drop those rows, or ask for scores of the model",
+            ["fill or drop those rows", "ask for scores of the model, such as scorers='heldout_confidence'"],
         )

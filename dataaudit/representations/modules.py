@@ -40,7 +40,7 @@ def watching(module: nn.Module, names: list[str], differentiate: bool = False) -
                 raise ModelError(
                     f"layer {name!r}, which does not map one tensor to another",
                     "a layer that does",
-                    "name another with layer=",
+                    "name another, as in Density('hidden', layer=...)",
                 )
             if differentiate and not output.requires_grad:
                 output.requires_grad_()
@@ -64,6 +64,10 @@ def watching(module: nn.Module, names: list[str], differentiate: bool = False) -
 def linear_layers(module: nn.Module) -> list[str]:
     """Names of all linear layers, in the order of definition."""
     return [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+
+
+SKETCH = "take the space 'gradient_sketch', such as scorers='density/gradient_sketch'"
+"""Advice that holds for every module that can be differentiated example by example."""
 
 
 def last_linear(module: nn.Module, inputs: Tensor) -> str:
@@ -92,7 +96,7 @@ def check_examples_do_not_meet(module: nn.Module) -> None:
             raise ModelError(
                 f"layer {name!r}, batch normalisation without running statistics",
                 "examples that do not meet in evaluation mode, for a gradient of each",
-                "set track_running_stats=True, or ask for 'hidden'",
+                ["set track_running_stats=True", "take the space 'hidden', such as scorers='density/hidden'"],
             )
 
 
@@ -118,5 +122,5 @@ def check_one_row_an_example(name: str, captured: Captured, count: int, flatten:
         raise ModelError(
             f"layer {name!r}, which runs on an input of shape {shape} for {count} examples{times}",
             "a layer that runs once, on one row an example",
-            "name another with Density('hidden', layer=...), or ask for 'gradient_sketch'",
+            ["name another, as in Density('hidden', layer=...)", SKETCH],
         )

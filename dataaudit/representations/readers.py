@@ -14,6 +14,7 @@ from dataaudit.errors import ModelError
 from dataaudit.representations.base import Features, GradientFactors
 from dataaudit.representations.keep import Keep, Kept
 from dataaudit.representations.modules import (
+    SKETCH,
     Captured,
     check_examples_do_not_meet,
     check_named,
@@ -126,7 +127,7 @@ class LastLayerReader(Reader):
             raise ModelError(
                 f"a {self._model} that changes what its last linear layer {self._layer!r} gives out",
                 "logits that are a linear layer's output, for the gradient in factors",
-                "ask for 'gradient_sketch'",
+                SKETCH,
             )
 
 
@@ -152,7 +153,7 @@ class LinearReader(Reader):
             raise ModelError(
                 f"a {type(module).__name__} without a linear layer that trains and reaches the logits",
                 "at least one",
-                "ask for 'gradient_sketch'",
+                SKETCH,
             )
         for name in self.watched:
             check_one_row_an_example(name, captured, len(inputs))
@@ -218,7 +219,7 @@ def _check_not_tied(parts: dict[str, nn.Module]) -> None:
                 raise ModelError(
                     f"linear layers {owners[id(parameter)]!r} and {name!r} that share a parameter",
                     "parameters of their own, for the gradient in factors",
-                    "ask for 'gradient_sketch'",
+                    SKETCH,
                 )
             owners[id(parameter)] = name
 

@@ -64,7 +64,7 @@ class Sketch:
             raise ModelError(
                 f"a {type(self._module).__name__} that cannot be differentiated example by example: {error}",
                 "a model and a loss that torch.func.vmap can run",
-                "ask for 'gradient' or 'gradient_linear', or replace what the message names",
+                ["take another space, such as scorers='density/gradient_linear'", "replace what the message names"],
             ) from error
 
     def _rows(self, inputs: Tensor, labels: Tensor, delta: Tensor) -> Tensor:

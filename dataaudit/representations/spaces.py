@@ -78,7 +78,7 @@ class Space:
                 f"loss={self.loss!r} for representation {self.name!r}",
                 f"a function of logits and labels, for {_with('loss')} alone: the others hold for softmax "
                 "cross-entropy only",
-                f"ask for {_with('loss')}, or leave loss=None",
+                ["pass representation='gradient_sketch'", "leave loss=None"],
             )
         if self.epoch is not None and not (self._takes("epoch") and checks.is_whole(self.epoch) and self.epoch >= 1):
             raise SettingError(

@@ -53,7 +53,7 @@ class RowStore:
             raise StorageError(
                 f"representations of another data set at {folder}: fingerprint {manifest.get('data')}",
                 f"fingerprint {data}",
-                "name another folder, or pass the data set that it was begun with",
+                ["pass cache='another folder'", "pass the data set that it was begun with"],
             )
         elif model is not None:
             self._check_model()
@@ -68,7 +68,7 @@ class RowStore:
                 raise StorageError(
                     f"representations of another model, recipe or seed at {self.folder}: fingerprint {model}",
                     f"fingerprint {self._model}",
-                    "name another folder, or pass the model that it was begun with",
+                    ["pass cache='another folder'", "pass the model that it was begun with"],
                 )
 
     def keeper(self, space: str, n: int, of: Mapping[str, Any], weights: str | None) -> Keep:

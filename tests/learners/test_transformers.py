@@ -231,7 +231,7 @@ def test_gradients_of_all_parameters_are_sketched_for_images_and_refused_for_tex
 
 
 def test_a_layer_that_runs_on_every_token_is_named(words):
-    with pytest.raises(ModelError, match=r"attention.self.query.*ask for 'gradient_sketch'"):
+    with pytest.raises(ModelError, match=r"attention.self.query.*density/gradient_sketch"):
         dataaudit.score(seeded(), words, "density/gradient_linear", processor=tokenizer(), progress=False)
 
 
