@@ -26,7 +26,9 @@ def read_answers(tool: ExportFormat, path: Path, fingerprint: str | None, class_
     """
     if not tool.reads:
         raise SettingError(
-            f"answers of {tool.name!r}", "a tool whose answers are read", "pass tool='label_studio' or tool='prodigy'"
+            f"answers of {tool.name!r}",
+            "a tool whose answers are read",
+            ["pass tool='label_studio'", "pass tool='prodigy'"],
         )
     checks.exists(path)
     with folders.explained(path):
@@ -40,7 +42,7 @@ def read_answers(tool: ExportFormat, path: Path, fingerprint: str | None, class_
         raise DataError(
             f"answers in {path} about data with fingerprint {sorted(map(str, others))[0]}",
             f"that of this audit, {fingerprint}",
-            "name the answers about this data set, or the audit that they are about",
+            ["name the answers about this data set", "name the audit that they are about"],
         )
     return decisions_of(answers, fingerprint, class_names, str(path))
 

@@ -134,7 +134,7 @@ def _answer(carried: dict[str, Any], annotation: Any, known: Mapping[str, str], 
             "export it again",
         ) from error
     if any(len(values) > 1 for values in chosen.values()):
-        raise DataError(f"several choices in an annotation of {what}", "one", "correct it there, and export it again")
+        raise DataError(f"several choices in an annotation of {what}", "one", "choose one there, and export it again")
     decision, label = "unsure", ""
     if chosen[DECISION]:
         decision = chosen[DECISION][0]

@@ -25,7 +25,7 @@ def check_new_folder(folder: Path) -> None:
     with folders.explained(folder):
         there = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if there:
-        raise StorageError(f"{folder}, which exists and is not empty", "a new or empty folder", "name another place")
+        raise StorageError(f"{folder}, which exists and is not empty", "a new or empty folder", "name another folder")
 
 
 def check_image_name(name: str, row: int) -> str:
@@ -69,7 +69,9 @@ def write_files(tool: ExportFormat, export: Export, folder: Path) -> list[Path]:
         path = folder / name
         if not PLAIN.fullmatch(name) or path in written:
             raise StorageError(
-                f"the file {name!r} of the export {tool.name!r}", "a plain name, once", "correct that export"
+                f"the file {name!r} of the export {tool.name!r}",
+                "a plain name, once",
+                "have its files() give such names",
             )
         with folders.writing(path) as file:
             for part in parts:
