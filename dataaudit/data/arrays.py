@@ -178,6 +178,8 @@ def _unmasked(inputs: Any) -> AnyArray:
 
 
 def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
+    if any(row is np.ma.masked for row in inputs):
+        inputs = [None if row is np.ma.masked else row for row in inputs]
     whole = any(is_image(row) or isinstance(row, (str, bytes)) for row in inputs)
     if whole or _are_pictures(inputs):
         # np.asarray would make one array of all images, channels last, and give every text the longest one's room.

@@ -24,7 +24,7 @@ def kind_of(feature: Any) -> str:
     if isinstance(feature, datasets.Image):
         return "image"
     if isinstance(feature, datasets.Value):
-        if feature.dtype.startswith(("int", "uint", "float", "bool")):
+        if feature.dtype.startswith(("int", "uint", "float", "bool", "decimal")):
             return "number"
         return "text" if "string" in feature.dtype else "other"
     return "list" if _leaf(feature) is not None else "other"
@@ -46,8 +46,9 @@ def _leaf(feature: Any) -> str | None:
 
 
 def wide(feature: Any) -> bool:
-    """Tell whether float32 may round a number column: float64, and whole numbers of 32 bits or more."""
-    return str(feature.dtype).endswith(("32", "64")) and str(feature.dtype) != "float32"
+    """Tell whether float32 may round a number column: float64, decimals, and whole numbers of 32 bits or more."""
+    dtype = str(feature.dtype)
+    return dtype.startswith("decimal") or (dtype.endswith(("32", "64")) and dtype != "float32")
 
 
 def numbers(column: Any, dtype: Any) -> AnyArray:
@@ -104,7 +105,8 @@ def dense(column: Any, indices: IntArray) -> AnyArray:
         shape.append(int(lengths[0]))
         array = array.flatten()
     # Arrow's buffers are read-only, which torch.from_numpy warns about.
-    return as_array(np.array(array.to_numpy(zero_copy_only=False))).reshape(shape)
+    plain = array.cast(pa.float64()) if pa.types.is_decimal(array.type) else array
+    return as_array(np.array(plain.to_numpy(zero_copy_only=False))).reshape(shape)
 
 
 def views(column: Any) -> list[AnyArray] | None:

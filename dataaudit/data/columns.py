@@ -33,7 +33,13 @@ def check_column(column: Any, columns: Sequence[Hashable], option: str) -> None:
 
 def named_labels(columns: Sequence[Hashable]) -> list[Hashable]:
     """Columns that are called like a label."""
-    return [column for column in columns if str(column).lower() in LABEL_NAMES]
+    return [column for column in columns if _own_part(column).lower() in LABEL_NAMES]
+
+
+def _own_part(column: Hashable) -> str:
+    """Name of a column, under several headings the last that is there."""
+    parts = column if isinstance(column, tuple) else (column,)
+    return str(next((part for part in reversed(parts) if part != ""), ""))
 
 
 def label_unknown(columns: Sequence[Hashable], candidates: Sequence[Hashable]) -> DataError:

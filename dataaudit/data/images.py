@@ -17,6 +17,8 @@ PROBED = 64
 """Images looked at to tell a grey set from a colour set."""
 
 _DEEP = ("I", "F")
+WHOLE = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose values are multiplied by their transparency, and the same without."""
 
 
 def is_gray(image: Any) -> bool:
@@ -64,9 +66,7 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
             ["pass image.convert('L')", "pass channels=3"],
         )
     if not gray:
-        # PIL warns about a palette with transparency unless it goes through RGBA.
-        colour = image.convert("RGBA") if "transparency" in image.info else image
-        return np.ascontiguousarray(np.asarray(colour.convert("RGB")).transpose(2, 0, 1))
+        return np.ascontiguousarray(np.asarray(_plain(image).convert("RGB")).transpose(2, 0, 1))
     if image.mode in _DEEP:
         pixels = np.asarray(image, dtype=np.float32)
     elif image.mode.startswith("I;16"):
@@ -74,6 +74,14 @@ def to_pixels(image: Any, channels: int | None = None) -> AnyArray:
     else:
         pixels = np.array(image.convert("L"))
     return np.repeat(pixels[None], channels or 1, axis=0)
+
+
+def _plain(image: Any) -> Any:
+    """The image in a mode that PIL makes grey or colour of, without a warning."""
+    if image.mode in WHOLE:
+        return image.convert(WHOLE[image.mode])
+    # PIL warns about a palette with transparency unless it goes through RGBA.
+    return image.convert("RGBA") if "transparency" in image.info else image
 
 
 def upright(image: Any) -> Any:
@@ -142,8 +150,7 @@ class Resize:
             deep = Image.fromarray(to_pixels(image)[0]).resize((width, height))
             return to_pixels(deep, 1 if self.mode == "L" else 3)
         # A palette has no colours in between: pixels come first.
-        colour = image.convert("RGBA") if "transparency" in image.info else image
-        return to_pixels(colour.convert(self.mode).resize((width, height)))
+        return to_pixels(_plain(image).convert(self.mode).resize((width, height)))
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,12 @@ class Inspector:
         if self._shape is None:
             self._shape, self._dtype = block.shape[1:], str(block.dtype)
             self._digest.update(f"{self._dtype}{self._shape}".encode())
+            if 0 in self._shape:
+                raise DataError(
+                    f"inputs of shape {self._shape} each, which hold no value",
+                    "at least one value a row",
+                    "pass inputs with columns",
+                )
         elif block.shape[1:] != self._shape:
             raise DataError(
                 f"inputs of shape {block.shape[1:]} from row {self._row} on, after {self._shape}",

@@ -79,7 +79,7 @@ class TableExamples(Examples):
         self.label_column, self.columns, self.transform = label, tuple(chosen), transform
         self.identity = row_names(frame, key)
         # A shallow copy: columns that the caller adds or drops later do not move ours.
-        self.frame = frame.copy(deep=False)
+        self.frame = with_decimals(frame.copy(deep=False), chosen)
         self._positions = [columns.index(column) for column in chosen]
         inputs_of = self.frame.iloc[:, self._positions]
         self._text = transform is None and len(chosen) == 1 and holds_texts(inputs_of.iloc[:, 0])
@@ -117,6 +117,15 @@ def row_names(frame: pd.DataFrame, key: Any = None) -> Any:
 
 def _others(columns: list[Any], taken: list[Any]) -> list[Any]:
     return [column for column in columns if column not in taken]
+
+
+def with_decimals(frame: pd.DataFrame, columns: list[Any]) -> pd.DataFrame:
+    """The table, columns of `decimal.Decimal` as floats."""
+    for column in columns:
+        values = frame[column]
+        if pd.api.types.infer_dtype(values, skipna=True) == "decimal":
+            frame[column] = values.map(float, na_action="ignore").astype(np.float64)
+    return frame
 
 
 def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:

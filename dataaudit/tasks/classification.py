@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.ma.core import MaskedConstant
 
 from dataaudit.common.spelling import class_name, escaped
 from dataaudit.common.types import BoolArray, FloatArray, IntArray
@@ -122,7 +124,7 @@ AS_TEXT = "pass each label as text: [str(label) for label in labels]"
 
 
 def label_column(values: Any) -> Any:
-    """A pandas Series of labels as they are, bytes decoded, lists of one label taken for it.
+    """A pandas Series of labels as they are, bytes decoded, members named, lists of one label taken for it.
 
     Strings of lists and arrays stay Python's.
     """
@@ -130,7 +132,7 @@ def label_column(values: Any) -> Any:
 
     if isinstance(values, np.ndarray) and values.dtype.kind == "S":
         values = values.astype(object)
-    if isinstance(values, (list, tuple)) and any(isinstance(value, (str, bytes)) for value in values):
+    if isinstance(values, (list, tuple)) and any(isinstance(value, (str, *SPELLED)) for value in values):
         # Typed columns have no place for all that a string may hold.
         values = pd.Series(list(values), dtype=object)
     column = pd.Series(values).reset_index(drop=True)
@@ -141,9 +143,22 @@ def label_column(values: Any) -> Any:
         column = column.astype(object)
     if column.dtype == object and len(column) and all(map(_is_one, column)):
         column = pd.Series([value[0] for value in column], dtype=object)
-    if column.dtype.kind == "O" and any(isinstance(value, bytes) for value in column):
-        column = column.map(lambda value: class_name(value) if isinstance(value, bytes) else value).astype(object)
+    if column.dtype.kind == "O" and any(isinstance(value, SPELLED) for value in column):
+        column = pd.Series([_spelled(value) for value in column], dtype=object)
     return column
+
+
+SPELLED = (bytes, Enum, MaskedConstant)
+"""Labels that are not taken as they are."""
+
+
+def _spelled(value: Any) -> Any:
+    """Bytes as text, a member of an enumeration by its name, what is masked as missing."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, MaskedConstant):
+        return None
+    return class_name(value) if isinstance(value, bytes) else value
 
 
 def _is_one(value: Any) -> bool:

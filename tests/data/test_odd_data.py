@@ -6,6 +6,7 @@ import datetime
 import enum
 import re
 from collections import deque
+from decimal import Decimal
 from fractions import Fraction
 
 import datasets
@@ -35,11 +36,6 @@ RECORDS = np.array([(*row, name) for row, name in zip(ROWS.tolist(), NAMES, stri
 ONE_HOT = datasets.List(datasets.ClassLabel(names=["ant", "bee"]))
 
 
-class Kind(enum.Enum):
-    ANT = 1
-    BEE = 2
-
-
 def of_xarray(name, **methods):
     return type(name, (), {"__module__": "xarray.core"} | methods)()
 
@@ -64,6 +60,19 @@ TAKEN = {
 }
 
 
+MEMBERS = {
+    "members": enum.Enum("Kind", {"ANT": 1, "BEE": 2}),
+    "members that are numbers": enum.IntEnum("Kind", {"ANT": 1, "BEE": 2}),
+    "members that are texts": enum.StrEnum("Kind", {"ANT": "an ant", "BEE": "a bee"}),
+}
+for kind, members in MEMBERS.items():
+    labels = [list(members)[code] for code in CODES]
+    TAKEN[kind] = (ROWS, labels), ("ANT", "BEE")
+    TAKEN[f"{kind} in a table"] = TABLE.assign(label=pd.Series(labels, dtype=object)), ("ANT", "BEE")
+HEADED = pd.concat({"size": TABLE[["a", "b"]], "y": TABLE[["c", "label"]]}, axis=1)
+TAKEN["a label under headings"] = HEADED, NAMES[:2]
+
+
 @pytest.mark.parametrize("kind", TAKEN)
 def test_one_label_a_row_is_a_label(kind):
     dataset, names = TAKEN[kind]
@@ -81,7 +90,7 @@ REFUSED = {
     "dates": ("labels", np.array(["2020-01-01", "2021-01-01"], "M8[D]")[CODES]),
     "list of dates": ("labels", [datetime.date(2020 + year, 1, 1) for year in CODES.tolist()]),
     "two types": ("labels", [("ant", 3)[code] for code in CODES]),
-    "enumeration": ("labels", [(Kind.ANT, Kind.BEE)[code] for code in CODES]),
+    "decimals": ("labels", [Decimal(int(code)) for code in CODES]),
     "fractions": ("labels", [Fraction(int(code), 3) for code in CODES]),
     "floats beyond 64 bits": ("labels", np.array([1e20, 3e20])[CODES]),
     "deque": ("labels", deque(CODES.tolist())),
@@ -207,3 +216,59 @@ def test_values_without_a_type_of_arrow_are_told():
     for dataset in ((pictures, CODES), (ROWS, [10**30 * int(code) for code in CODES])):
         with pytest.raises(DataError, match="Arrow has no type"):
             as_dataset(as_examples(dataset))
+
+
+@pytest.mark.parametrize("values", [CODES.tolist(), NAMES.tolist()])
+def test_a_masked_label_is_none(values):
+    examples = as_examples((ROWS, [np.ma.masked, *values[1:]]))
+    assert examples.dropped.tolist() == [0]
+    assert examples.labels.tolist() == CODES[1:].tolist()
+
+
+def test_a_masked_text_is_missing():
+    texts = [np.ma.masked, *(f"word {row}" for row in range(1, N))]
+    with pytest.raises(DataError, match="missing texts in row 0"):
+        inspect(as_examples((texts, CODES)))
+
+
+DECIMALS = [Decimal(f"{number:.3f}") for number in ROWS[:, 0]]
+COLUMNS = {"size": DECIMALS, "other": ROWS[:, 1].tolist(), "label": NAMES.tolist()}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame(COLUMNS),
+        pd.DataFrame(COLUMNS).astype({"size": pd.ArrowDtype(pa.decimal128(9, 3))}),
+        pl.DataFrame(COLUMNS),
+        pa.table(COLUMNS),
+        datasets.Dataset(pa.table(COLUMNS)),
+    ],
+    ids=["pandas", "pandas of Arrow", "polars", "pyarrow", "Hugging Face"],
+)
+def test_decimals_are_numbers(table):
+    examples = as_examples(table)
+    read = np.asarray(examples.read(np.arange(N)), np.float64)
+    np.testing.assert_allclose(read[:, 0], np.array(DECIMALS, float), rtol=1e-6)
+    assert inspect(examples).vectors
+
+
+def test_lists_of_decimals_are_vectors():
+    table = pa.table({"vector": [[number, 2 * number] for number in DECIMALS], "label": NAMES.tolist()})
+    read = as_examples(datasets.Dataset(table)).read(np.arange(N))
+    np.testing.assert_allclose(read[:, 1], 2 * np.array(DECIMALS, float), rtol=1e-6)
+
+
+def test_rows_without_a_value_are_refused():
+    for inputs in (ROWS[:, :0], np.zeros((N, 0, 4, 4), np.float32)):
+        with pytest.raises(DataError, match="hold no value"):
+            inspect(as_examples((inputs, CODES)))
+
+
+@pytest.mark.parametrize("mode", ["La", "LA", "PA", "RGBa"])
+def test_images_of_every_kind_of_transparency_are_read(mode):
+    between = {"La": "LA", "RGBa": "RGBA"}.get(mode, "LA")
+    images = [Image.new("RGB", (4, 4), (200, 200, 200)).convert(between).convert(mode) for _ in CODES]
+    for lenient in (False, True):
+        examples = as_examples((images, CODES), lenient=lenient)
+        assert np.unique(examples.read(np.arange(N))).tolist() == [200]
