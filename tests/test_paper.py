@@ -13,6 +13,7 @@ from benchmarks.paper import counts, run
 from benchmarks.paper.__main__ import main
 from benchmarks.paper.items import ITEMS
 from benchmarks.paper.result import Compared, Law
+from benchmarks.paper.setting import Data
 
 SMALL = ["--examples", "120", "--runs", "2", "--epochs", "2"]
 
@@ -139,3 +140,12 @@ def test_a_file_that_is_no_data_set_is_refused(tmp_path, capsys):
     assert "labels [n]" in capsys.readouterr().err
     assert main(["table-2", str(tmp_path / "out")]) == 2
     assert "no data" in capsys.readouterr().err
+
+
+def test_parts_of_sorted_data_hold_every_class_and_know_their_rows():
+    labels = np.repeat(np.arange(5), 40)
+    data = Data("sorted", np.arange(200.0)[:, None], labels, tuple("abcde")).mixed()
+    assert set(data.first(5).labels) == set(range(5))
+    assert np.bincount(data.first(50).labels).min() >= 3
+    assert (data.inputs[:, 0] == data.index).all()
+    assert (labels[data.index] == data.labels).all()

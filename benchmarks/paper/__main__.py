@@ -63,7 +63,7 @@ def data_of(options: argparse.Namespace) -> tuple[Data, ...]:
         found.append(of_folder(path, options.pixels) if path.is_dir() else of_file(path))
     if options.fashion is not None:
         found.append(of_fashion(options.fashion))
-    return tuple(found)
+    return tuple(data.mixed() for data in found)
 
 
 def setting_of(options: argparse.Namespace, data: tuple[Data, ...]) -> Setting:

@@ -38,7 +38,7 @@ def two_digits(data: Data, each: int, seed: int) -> Data:
     both = np.concatenate([data.inputs[left], data.inputs[right]], axis=2).astype(np.float32)
     n, height, width = both.shape
     halved = both.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4)).astype(np.uint8)
-    return Data("two-digits", halved, labels, tuple(f"{label:02d}" for label in range(100)))
+    return Data("two-digits", halved, labels, tuple(f"{label:02d}" for label in range(100))).mixed()
 
 
 @lru_cache(maxsize=8)
@@ -139,7 +139,12 @@ def figure_7(setting: Setting, data: Data) -> Result:
     chosen = [int(able[number]) for number in representatives(means, deviations)]
     picked = {place: at_percentiles(values, np.flatnonzero(rows.labels == place)) for place in chosen}
     found = [
-        {"class": rows.classes[place], "percentile": share, "row": int(row), "c_score": round(float(values[row]), 4)}
+        {
+            "class": rows.classes[place],
+            "percentile": share,
+            "row": int(rows.index[row]),
+            "c_score": round(float(values[row]), 4),
+        }
         for place, groups in picked.items()
         for share, members in zip(SHOWN, groups, strict=True)
         for row in members

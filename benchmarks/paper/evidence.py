@@ -164,7 +164,7 @@ def training_seconds(
 ) -> float:
     """Processor seconds of a training run on so many examples, from a few steps on this machine."""
     network, recipe = learner
-    few = data.first(recipe.batch_size * STEPS)
+    few = data.first(max(recipe.batch_size * STEPS, len(data.classes)))
     short = replace(recipe, epochs=1)
     fit = TorchLearner(network, as_examples((few.inputs, few.labels)), short, torch.device("cpu"))
     fit.check(setting.seed)

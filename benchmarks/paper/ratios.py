@@ -120,7 +120,12 @@ def examples(setting: Setting, data: Data) -> Result:
     rows = evidence.part(setting, data)
     picked = {place: chosen(truth.values, np.flatnonzero(rows.labels == place)) for place in range(len(data.classes))}
     found: list[dict[str, Any]] = [
-        {"class": data.classes[place], "group": group, "row": int(row), "c_score": round(float(truth.values[row]), 4)}
+        {
+            "class": data.classes[place],
+            "group": group,
+            "row": int(rows.index[row]),
+            "c_score": round(float(truth.values[row]), 4),
+        }
         for place, groups in picked.items()
         for group, members in groups.items()
         for row in members

@@ -35,6 +35,8 @@ class Data:
     """Share of people who chose each class [n, C]."""
     test: tuple[Array, Array] | None = None
     """Inputs and labels that nothing trains on."""
+    places: Array | None = None
+    """Rows of the file or folder that these rows are [n]; None for all in their order."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,7 +67,22 @@ class Data:
             labels=self.labels[chosen],
             published=part(self.published),
             votes=part(self.votes),
+            places=self.index[chosen],
         )
+
+    @property
+    def index(self) -> Array:
+        """Row of the file or folder that each row is [n]."""
+        return np.arange(len(self)) if self.places is None else self.places
+
+    def mixed(self) -> Data:
+        """The rows in a fixed random order: files are often sorted, and parts are taken from the front.
+
+        One of each class comes first, so that no part is without a class.
+        """
+        order = np.random.default_rng(0).permutation(len(self))
+        ahead = np.sort(np.unique(self.labels[order], return_index=True)[1])
+        return self.rows(np.concatenate([order[ahead], np.delete(order, ahead)]))
 
     def first(self, n: int | None) -> Data:
         """The first `n` rows; all of them for None."""
