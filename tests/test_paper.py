@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +94,13 @@ def test_two_classes_without_images_or_scores(tmp_path, capsys):
     assert "the table stands for them" in capsys.readouterr().out
     assert (folder / "rows" / "figure-4.csv").exists()
     assert not (folder / "rows" / "figure-4.png").exists()
+
+
+def test_without_matplotlib_tables_are_written_and_it_is_said(digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["figure-4", str(tmp_path), "--images", str(digits), *SMALL]) == 0
+    assert "pip install 'dataaudit[plots]'" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "digits").glob("figure-4.*")].count("figure-4.csv") == 1
 
 
 def test_a_run_that_stops_is_gone_on_with(digits, tmp_path, monkeypatch):

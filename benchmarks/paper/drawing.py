@@ -21,7 +21,7 @@ GROUPS = "coolwarm"
 
 def panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Any, Array]:
     """Figure of width and height in inches, and its axes [rows, columns]."""
-    matplotlib = require("matplotlib", "drawing figures", "plots")
+    matplotlib = require("matplotlib", "plots", "drawing figures")
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

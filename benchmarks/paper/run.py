@@ -12,7 +12,7 @@ from benchmarks.common import machine
 from benchmarks.paper.item import Item
 from benchmarks.paper.result import NotMade, Result
 from benchmarks.paper.setting import Data, Setting, put
-from dataaudit.errors import DataAuditError
+from dataaudit.errors import DataAuditError, MissingPackageError
 
 
 def made(item: Item, setting: Setting, data: Data) -> Result:
@@ -54,8 +54,11 @@ def _write(result: Result, setting: Setting) -> None:
         result.files.append(f"{result.item}.csv")
     if result.draw is not None:
         place.mkdir(parents=True, exist_ok=True)
-        result.draw(place / f"{result.item}.png")
-        result.files.append(f"{result.item}.png")
+        try:
+            result.draw(place / f"{result.item}.png")
+            result.files.append(f"{result.item}.png")
+        except MissingPackageError as reason:
+            result.sentence += f" Not drawn: {_sentence(reason)}"
     put(place / f"{result.item}.json", json.dumps(result.to_dict(), indent=1).encode())
 
 
