@@ -89,6 +89,11 @@ def recording():
     return [100 * spent["inside"].median()]
 
 
+def evaluations():
+    frame = TABLES["evaluations"].frame()
+    return [(frame["seconds_bfloat16"] / frame["seconds_float32"]).median()]
+
+
 TREC = {"data": "trec", "labels": "symmetric 5%", "model": "embeddings"}
 CLAIMS = [
     ("reach {:.3f} / {:.4f} on", lambda: longer("36 epochs")),
@@ -146,11 +151,18 @@ CLAIMS = [
         "is {:.2f} times that of one by joblib, {:.2f} in one process",
         lambda: [cell("throughput", "over_plain", way=f"ours, {way}, float32") for way in ("joblib", "serial")],
     ),
+    (
+        "processor's time, it is {:.3f} times",
+        lambda: [cell("throughput-one-thread", "over_plain", way="ours, serial, float32")],
+    ),
     ("takes {:.2f} times as long", lambda: [seconds("score", "3") / seconds("plain", "3")]),
     ("long ({:.1f} s to {:.1f} s;", lambda: [seconds("score", "3"), seconds("plain", "3")]),
     ("s; {:.0f} s to {:.0f} s by", lambda: [seconds("score", "chosen"), seconds("plain", "chosen")]),
     ("costs {:.1f} % of the training", lambda: [100 * cell("recording", "value", what="share of training, mlp")]),
     ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
+    ("takes {:.2f} times its own forward", lambda: [cell("plain-loop", "ratio", case="BlockCNN")]),
+    ("would take {:.2f} of the time", evaluations),
+    ("(Spearman {:.5f}, one seed", lambda: [TABLES["evaluations"].frame()["spearman"].min()]),
     ("at most {:.1f} s each", lambda: [gains("calls").query("call != 'score'")["seconds"].max()]),
     ("[{} trials]", lambda: outcomes("faults", "trials")),
     (
