@@ -28,6 +28,10 @@ PROBES, SMALL = 200, 8
 """Runs of a linear probe, and of a small network."""
 SHORT = 4
 """Epochs of the small network."""
+FLOPS = 4e10
+"""About what a core multiplies in a second, for estimates."""
+WIDEST = 1024
+"""Most numbers an input for a linear probe of inputs in a short run: it solves for a matrix of that many a side."""
 BUDGETS = {"a minute": 60.0, "an hour": 3600.0, "a day": 86400.0}
 
 
@@ -61,17 +65,20 @@ def means(setting: Setting, rows: Data) -> dict[str, Callable[[], Array]]:
         return held_out(dataaudit.LinearProbe(), (inputs, rows.labels), "holdout_probability", PROBES)
 
     short = replace(recipe, epochs=min(SHORT, recipe.epochs))
+    wide = not setting.full and flat[0].shape[1] > WIDEST
     trained: dict[str, Any] = {"recipe": recipe, "device": setting.device}
-    return {
+    found: dict[str, Callable[[], Array]] = {
         "1-NN of inputs, closed form": lambda: score(None, flat, "knn_c_score/input"),
         "1-NN of a trained layer, closed form": lambda: score(network, given, "knn_c_score/hidden", **trained),
         "one training run, mean margin": lambda: score(network, given, "mean_margin", **trained),
-        f"linear probe of inputs, {PROBES} runs": lambda: probed(flat[0].astype(np.float32) / 255),
         f"linear probe of a trained layer, {PROBES} runs": lambda: probed(features(setting, rows)),
         f"networks of {short.epochs} epochs, {SMALL} runs": lambda: held_out(
             network, given, "holdout_probability", SMALL, recipe=short, device=setting.device
         ),
     }
+    if not wide:
+        found[f"linear probe of inputs, {PROBES} runs"] = lambda: probed(flat[0].astype(np.float32) / 255)
+    return found
 
 
 def fast_truth(setting: Setting, data: Data) -> Result:
@@ -166,7 +173,9 @@ def _cost(setting: Setting, data: Data) -> float:
     rows = evidence.part(setting, data)
     once = evidence.training_seconds(setting, data, setting.network(data), len(rows))
     recipe = setting.network(data)[1]
-    return (4 + SMALL * RATIO * min(SHORT, recipe.epochs) / recipe.epochs) * once
+    width = int(np.prod(data.inputs.shape[1:]))
+    solved = PROBES * len(rows) * width**2 / FLOPS if setting.full or width <= WIDEST else 0.0
+    return (4 + SMALL * RATIO * min(SHORT, recipe.epochs) / recipe.epochs) * once + solved
 
 
 ITEMS = (
