@@ -23,7 +23,7 @@ def check_out(out: Path) -> None:
     from dataaudit.common import folders
 
     if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}, a file", "a folder", "name another place")
+        raise StorageError(f"--out {out}, a file", "a folder", "name another with out=")
     names = sorted(path.name for path in out.iterdir()) if out.exists() else []
     # Names alone prove nothing: the user's own report.html must not be replaced.
     strangers = [name for name in names if name not in OURS and not folders.PARTIAL.fullmatch(name)]
@@ -31,7 +31,7 @@ def check_out(out: Path) -> None:
         raise StorageError(
             f"--out {out} with {(strangers or names)[0]!r} in it",
             "a new or empty folder, or earlier results",
-            "name another",
+            "name another with out=",
         )
     nearest = next(path for path in (out.resolve(), *out.resolve().parents) if path.exists())
     folders.try_writing(nearest)
@@ -53,7 +53,7 @@ def audit_in(folder: Path) -> Path:
     raise StorageError(
         f"{folder}, in which there is no audit",
         "a folder that dataaudit score wrote, or the audit in it",
-        "check the path",
+        "name the folder that dataaudit score wrote",
     )
 
 

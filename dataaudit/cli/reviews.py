@@ -27,7 +27,7 @@ Resolve = Annotated[
 def check_named(data: str) -> None:
     """Raise if data come on standard input, from which they cannot be read twice."""
     if data == STANDARD_INPUT:
-        raise SettingError("standard input", "a file or folder, to be read once more", "name it")
+        raise SettingError("standard input", "a file or folder, to be read once more", "name one as data=")
 
 
 def check_new(*files: Path) -> None:
@@ -48,7 +48,7 @@ def merged(files: Sequence[Path], resolve: Any) -> Decisions:
         raise DataError(
             f"{rows(differing['row'].unique())} on which reviewers differ",
             "one decision a row",
-            "pass resolve='majority' or resolve='unsure'",
+            ["pass resolve='majority'", "pass resolve='unsure'"],
         )
     return whole if resolve is None else whole.resolve(resolve)
 

@@ -140,6 +140,14 @@ def follow(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def reached():
+    """Count the errors of a test that follows their advice by itself."""
+    with Places() as noted:
+        yield
+    REACHED.update(noted.found)
+
+
+@pytest.fixture
 def left():
     """Places of a room whose advice nothing followed, in a run of its whole file: `left(room)`, as file: functions."""
 

@@ -60,7 +60,6 @@ def folder(tmp_path_factory):
         ("named.txt", "--format csv"),
         ("remarks.csv --label kind", "--exclude remark"),
         ("empty.csv", "--exclude empty"),
-        ("texts.csv --model mlp", "--model none"),
         ("saved --label kind", "--split train"),
         ("sizes", "--size 8"),
         ("damaged", "--on-bad-rows drop"),
@@ -70,7 +69,6 @@ def folder(tmp_path_factory):
         ("good.csv --ratio 3 --runs 4", "--ratio 0.7"),
         ("good.csv --epochs 0", "--epochs 2"),
         ("good.csv --on-bad-rows skip", "--on-bad-rows drop"),
-        ("good.csv --fail-above 3", "--fail-above 0.9"),
     ],
 )
 def test_advice_works(folder, tmp_path, wrong, followed):
