@@ -82,6 +82,8 @@ def test_exceptions_and_regular_examples_share_none():
     assert high[10:100].all()
     assert not high[100]
     assert not schedules.ends(np.ones(20))[1].any()
+    with pytest.raises(NotMade, match="no example has a C-score"):
+        schedules.ends(np.full(20, np.nan))
 
 
 def test_people_and_networks_that_differ_come_first():
