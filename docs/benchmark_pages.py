@@ -69,7 +69,7 @@ def html(frame: pd.DataFrame, table: Table) -> str:
     compared = gains(frame)
     figures = {column: pd.api.types.is_numeric_dtype(frame[column]) for column in frame}
     head = "".join(
-        f'<th scope="col"{" class=figure" if figures[name] else ""}>{escape(str(name))}</th>' for name in frame
+        f'<th scope="col"{" class=number" if figures[name] else ""}>{escape(str(name))}</th>' for name in frame
     )
     texts = {name: shown(frame[name], table.digits) for name in frame}
     rows = []
@@ -77,7 +77,7 @@ def html(frame: pd.DataFrame, table: Table) -> str:
         cells = []
         for name in frame:
             value, text = frame[name].iloc[place], texts[name][place]
-            kinds = ["figure"] * figures[name] + ["loss"] * bool(name in compared and value < 0)
+            kinds = ["number"] * figures[name] + ["loss"] * bool(name in compared and value < 0)
             sort = f' data-sort="{value}"' if figures[name] and text else ""
             sign = "+" if name in compared and value > 0 else ""
             cells.append(f'<td class="{" ".join(kinds)}"{sort}>{sign}{escape(text)}</td>')

@@ -206,7 +206,7 @@ def command_line() -> str:
     parts = ["# Command line"]
     for name in ["", *names]:
         command = [sys.executable, "-m", "dataaudit", *([name] if name else []), "--help"]
-        environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+        environment = {**os.environ, "COLUMNS": "78", "TERM": "dumb", "NO_COLOR": "1"}
         told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
         parts += [f"## dataaudit {name}".rstrip(), f"```text\n{told.strip()}\n```"]
     return "\n\n".join(parts)
@@ -229,8 +229,9 @@ def write_guide(out: Path) -> None:
     )
     text = (DOCS / "README.md").read_text("utf-8")
     guide = turned(text, "").replace("# Pages\n", "# Guide\n", 1)
-    pages = re.findall(r"\]\(([\w-]+)\.md\)", text)
-    write(out / "guide.md", guide + hidden(pages))
+    parts = {part.partition("\n")[0]: re.findall(r"\]\(([\w-]+)\.md\)", part) for part in text.split("\n## ")[1:]}
+    pages = [page for names in parts.values() for page in names]
+    write(out / "guide.md", guide + "".join(hidden(names, title) for title, names in parts.items()))
     tables = benchmark_pages.written()
     for page in pages:
         below = hidden(f"benchmarks/{name}" for name in tables) if page == "benchmarks" else ""
@@ -241,10 +242,11 @@ def write_guide(out: Path) -> None:
         shutil.copyfile(picture, out / picture.name)
 
 
-def hidden(pages: Iterable[str]) -> str:
-    """What comes below a page, which shows it in its own words."""
+def hidden(pages: Iterable[str], caption: str = "") -> str:
+    """What comes below a page, which shows it in its own words; the caption stands beside all of its pages."""
     names = "\n".join(pages)
-    return f"\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
+    title = f":caption: {caption}\n" if caption else ""
+    return f"\n```{{toctree}}\n:hidden:\n{title}\n{names}\n```\n"
 
 
 def plain_times(_: Any, page: str, source: list[str]) -> None:

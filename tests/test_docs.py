@@ -80,6 +80,11 @@ def test_blocks_are_of_a_kind_that_is_tested(path):
     assert set(re.findall(r"^ *```(.*)\n", path.read_text("utf-8"), re.MULTILINE)[::2]) <= {"python", "toml"}
 
 
+@each_file
+def test_no_line_is_a_comment_of_the_site(path):
+    assert not re.search(r"^%", prose(path), re.MULTILINE)
+
+
 def commands(path):
     """Words of each line of the indented blocks, without comments."""
     blocks = re.findall(r"(?<=\n\n)((?: {4}\S.*\n)+)", prose(path))

@@ -17,7 +17,7 @@ function sort(table, heads, column) {
   const down = heads[column].getAttribute("aria-sort") === "ascending";
   heads.forEach((head, other) =>
     head.setAttribute("aria-sort", other !== column ? "none" : down ? "descending" : "ascending"));
-  const figures = heads[column].classList.contains("figure");
+  const figures = heads[column].classList.contains("number");
   const body = table.tBodies[0];
   const keyed = [...body.rows].map((row) => {
     const cell = row.cells[column];
