@@ -194,7 +194,7 @@ def namespace(name: str, space: ModuleType) -> str:
         if not (inspect.isclass(found) or inspect.isfunction(found)) or member.startswith("_"):
             continue
         # What a module imports for itself is no part of it.
-        if found.__module__.split(".")[0] == "dataaudit" and found.__doc__:
+        if found.__module__.split(".")[0] == "dataaudit":
             parts.append(directive(f"{found.__module__}.{found.__qualname__}", found))
     return "\n\n".join(parts)
 

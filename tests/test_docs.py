@@ -1,6 +1,7 @@
 """README, docs/, CONTRIBUTING and CHANGELOG: links lead somewhere, commands exist, and the README stays short."""
 
 import ast
+import inspect
 import re
 import runpy
 import shlex
@@ -45,6 +46,22 @@ def test_the_site_has_every_public_name_and_every_page():
     assert named | spaces == set(dataaudit.__all__) - {"__version__"}
     listed = set(re.findall(r"\]\(([\w-]+\.md)\)", INDEX.read_text("utf-8")))
     assert listed == {path.name for path in PAGES} - {"README.md"}
+
+
+def test_every_name_of_a_namespace_and_every_method_has_a_docstring():
+    undocumented = []
+    for name in dataaudit.__all__:
+        space = getattr(dataaudit, name)
+        members = [getattr(space, member) for member in dir(space)] if isinstance(space, types.ModuleType) else [space]
+        for found in members:
+            if not (inspect.isclass(found) or inspect.isfunction(found)) or not found.__module__.startswith(
+                "dataaudit"
+            ):
+                continue
+            methods = [getattr(found, own) for own, value in vars(found).items() if inspect.isfunction(value)]
+            parts = [found, *(method for method in methods if not method.__name__.startswith("_"))]
+            undocumented += [f"{name}: {part.__qualname__}" for part in parts if not inspect.getdoc(part)]
+    assert undocumented == []
 
 
 def test_links_of_the_site_lead_to_its_pages():
