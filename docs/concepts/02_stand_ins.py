@@ -3,23 +3,18 @@ Scores that stand in for the C-score
 ====================================
 
 The C-score takes many trainings. Other scores take one, and put examples in nearly the same order. How nearly was
-measured on 20000 images of Fashion-MNIST: the figure draws the results file of ``python -m
-benchmarks.holdout.proxies``.
+measured on 20000 images of Fashion-MNIST: the figure draws the results file of ``python -m benchmarks.paper
+proxies``.
 
 Many images have a C-score of exactly 1 there, and among those there is no order to agree with. The mean probability
 of the label over the same models, the holdout probability, has no such ties.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
-import pandas as pd
 
-import dataaudit
+from benchmarks.summary import tables
 
-# In a clone of the repository.
-results = Path(dataaudit.__file__).parents[1] / "benchmarks" / "holdout" / "results"
-table = pd.read_csv(results / "proxies.csv").set_index("score")
+table = tables()["proxies"].raw().set_index("score")
 names = ["c_score", "heldout_confidence", "label_quality", "consensus", "mean_margin", "density/gradient"]
 names += ["learning_speed", "knn_c_score/hidden", "parzen/hidden", "knn_c_score/input", "relative_density/hidden"]
 table = table.loc[names[::-1]]

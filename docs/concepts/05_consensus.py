@@ -10,17 +10,13 @@ The figure draws ``python -m benchmarks.peers.label_errors``: for each data set 
 the average precision of the consensus beside all scores that stand alone.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
 import dataaudit
+from benchmarks.summary import tables
 
-# In a clone of the repository.
-results = Path(dataaudit.__file__).parents[1] / "benchmarks" / "peers" / "results"
-table = pd.read_csv(results / "label_errors.csv")
+table = tables()["label-errors"].raw()
 real = table[
     table["noise"].isin(["careless", "one_annotator", "very_careless", "real"]) & (table["tool"] == "dataaudit")
 ]

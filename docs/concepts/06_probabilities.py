@@ -10,10 +10,10 @@ Here every tenth label of the digits is exchanged; these errors are planted.
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from sklearn.datasets import load_digits
 
 import dataaudit
+from benchmarks.summary import tables
 
 digits = load_digits()
 inputs, labels = (digits.data / 16).astype(np.float32), digits.target.copy()
@@ -37,8 +37,7 @@ ax.legend()
 # and the true one, in the cases of ``python -m benchmarks.peers.bed.probabilities``: each point is a data set with
 # known errors. Points below the line are lists that held fewer errors than was expected.
 
-results = dataaudit.__path__[0] + "/../benchmarks/peers/results/bed_probabilities.csv"
-cases = pd.read_csv(results).query("flags >= 20")
+cases = tables()["probabilities"].raw().query("flags >= 20")
 figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
 for kind, marker in zip(cases["stratum"].unique(), "osD^vP", strict=False):
     own = cases[cases["stratum"] == kind]

@@ -17,13 +17,12 @@ truth.
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from sklearn.datasets import load_digits
 
 import dataaudit
+from benchmarks.summary import tables
 
-results = dataaudit.__path__[0] + "/../benchmarks/peers/results/bed_counts.csv"
-cases = pd.read_csv(results).dropna(subset=["rate"])
+cases = tables()["counts"].raw().dropna(subset=["rate"])
 kinds = ["clean", "other", "real", "small", "weak", "memorising"]
 figure, axes = plt.subplots(1, 6, figsize=(9, 3.6), sharey=True, layout="constrained")
 for ax, kind in zip(axes, kinds, strict=True):
