@@ -97,7 +97,7 @@ def adapted(dataset: Any, split: str | None, reading: Reading) -> Examples:
 
 def _conversion(dataset: Any) -> str:
     if isinstance(dataset, Mapping):
-        return "pass pandas.DataFrame(data) for a dictionary of columns, or the pair (data['inputs'], data['labels'])"
+        return "pass pandas.DataFrame(data) for a dictionary of columns, or both: (data['inputs'], data['labels'])"
     if getattr(getattr(dataset, "dtype", None), "names", None):
         return "pass pandas.DataFrame(data)"
     if isinstance(dataset, (str, Path)):

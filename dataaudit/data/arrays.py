@@ -265,7 +265,7 @@ def _as_numbers(inputs: Any) -> str:
     """Advice on an array of something else than real numbers."""
     if inputs.dtype == object:
         return (
-            "pass pandas.DataFrame(inputs) for columns of several kinds, or turn each row into numbers with transform="
+            "for columns of several kinds pass pandas.DataFrame(inputs), or turn each row into numbers with transform="
         )
     if is_tensor(inputs) or inputs.dtype.kind == "c":
         return "pass real and imaginary parts side by side: numpy.concatenate([inputs.real, inputs.imag], 1)"

@@ -45,7 +45,7 @@ class Classification(Task):
             raise DataError(
                 f"no label in any of {len(column)} rows",
                 "labels of at least two classes",
-                "name the label column with label=, or look whether unlabelled= says that every value is none",
+                ["name the column of labels with label=", "leave out of unlabelled= what is a class"],
             )
         known = np.flatnonzero(~empty)
         labels = np.full(len(column), MISSING, np.int64)
@@ -191,13 +191,13 @@ def _encode(
         raise DataError(
             f"{only} in all {len(labels)} examples",
             "at least two classes",
-            "check the label column: a label is suspicious only against another",
+            "name another column of labels with label=: a label is suspicious only against another",
         )
     if len(labels) < len(spelled):
         raise DataError(
             f"{len(labels)} examples of {len(spelled)} classes",
             "at least as many examples as classes",
-            "pass more examples, or drop the classes that have none",
+            ["pass more examples", "declare those classes alone that some example has"],
         )
     return labels, spelled
 
@@ -214,11 +214,11 @@ def _as_classes(column: Any, known: IntArray, lenient: bool) -> tuple[Any, BoolA
         bad = np.flatnonzero(right & (~np.isfinite(numbers) | (numbers != np.floor(numbers))))
         if len(bad) or not right.any():
             first = bad[0] if len(bad) else 0
+            infinite = not np.isfinite(numbers[bad]).any() and right.any() and not lenient
             raise DataError(
                 f"label {float(numbers[first])!r} in {rows(known[bad] if len(bad) else known)}",
                 "classes: whole numbers, strings or booleans",
-                "round or bin a regression target before auditing it as a classification, or pass on_bad_rows='drop' "
-                "to leave infinite ones out",
+                "pass on_bad_rows='drop'" if infinite else "make classes of the numbers first, such as bins",
             )
         large = np.flatnonzero(right & (np.abs(numbers) >= 2.0**63))
         if len(large):
@@ -251,14 +251,14 @@ def _positions(column: Any, names: tuple[str, ...], known: IntArray, lenient: bo
         raise DataError(
             f"labels of type {type(column.iloc[0]).__name__} beside declared class names",
             f"positions in the {len(names)} declared classes",
-            "cast the label column to its own type, without declared names",
+            "pass the names as labels, without declared names",
         ) from error
     bad = np.flatnonzero((numbers < 0) | (numbers >= len(names)))
     if len(bad) and not lenient:
         raise DataError(
             f"label {int(numbers[bad[0]])} in {rows(known[bad])}",
             f"a position in the {len(names)} declared classes (0..{len(names) - 1})",
-            "correct those labels or the declared class names, or pass on_bad_rows='drop'",
+            ["correct those labels, or the declared names", "pass on_bad_rows='drop'"],
         )
     numbers = numbers.copy()
     numbers[bad] = DAMAGED

@@ -47,7 +47,7 @@ CASES = {
     "dictionary of columns": (
         read,
         {"dataset": {"inputs": ROWS, "labels": LABELS}},
-        {"pandas": {"dataset": TABLE}, "pair": LEFT},
+        {"pandas": {"dataset": TABLE}, "both": LEFT},
     ),
     "array of records": (read, {"dataset": FIELDS}, {"pandas": {"dataset": TABLE}}),
     "path": (
@@ -129,6 +129,7 @@ CASES = {
             "transform": {"transform": lambda row: row.astype(float)},
         },
     ),
+    "rows without a value": (read, inputs(ROWS[:, :0]), {"with columns": inputs(ROWS)}),
     "columns of several kinds": (
         read,
         inputs(np.array([[1.0, "a"], [2.0, "b"]] * (N // 2), object)),

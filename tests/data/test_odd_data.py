@@ -105,7 +105,6 @@ REFUSED = {
     "xarray, labels": ("labels", of_xarray("DataArray", to_numpy=lambda self: CODES)),
     "records": ("inputs", RECORDS[["a", "b"]]),
     "several types": ("inputs", np.array([[1, "a", 2.0], [3, "b", 4.0]], object)[CODES]),
-    "one number a row": ("inputs", ROWS[:, 0]),
     "numbers spelled": ("inputs", ROWS.astype(str)),
     "rows without labels, one by one": ("inputs", (row for row in ROWS)),
     "torch data set without labels": ("inputs", Subset(torch.tensor(ROWS), range(N))),

@@ -316,7 +316,7 @@ def test_a_class_that_is_there_once_stops_no_model(model):
 
 
 def test_equal_labels_are_refused():
-    with pytest.raises(DataError, match=r"one class \('1'\) in all 24 examples.*check the label column"):
+    with pytest.raises(DataError, match=r"one class \('1'\) in all 24 examples.*another column of labels"):
         dataaudit.score(LogisticRegression(), (np.zeros((N, 2)), np.ones(N, int)))
 
 
