@@ -187,7 +187,7 @@ class _VectorStore:
     def narrow(self, vectors: AnyArray) -> AnyArray:
         """Vectors in the type of the store; a `SettingError` where it does not hold them."""
         largest = float(np.abs(vectors).max(initial=0.0))
-        if largest > np.finfo(self._dtype).max:
+        if largest > float(np.finfo(self._dtype).max):
             raise SettingError(
                 f"dtype={self._dtype.name!r} for vectors with values of {largest:.1e}",
                 "one that holds them",

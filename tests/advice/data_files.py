@@ -185,7 +185,7 @@ CASES = {
     ),
     "nothing of that name": (
         opened,
-        {"source": "hf:nothing/there"},
+        {"source": "hf:nothing/of/that name"},
         {"check its name": {"source": lambda: f"hf:{tables()}", "split": "train"}},
     ),
     "a file of another format": (rewritten, {"out": "clean.parquet"}),

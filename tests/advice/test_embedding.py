@@ -150,7 +150,7 @@ CASES = {
     "a folder without a model": (embed, texts(model=empty), {"within": {"model": saved()}, "itself": READER}),
     "a name of nothing": (
         embed,
-        texts(model="nothing/there"),
+        texts(model="no model there"),
         {"check the name": {"model": saved(), "processor": None}, "itself": READER},
     ),
     "a folder that lacks weights": (embed, texts(model=saved(change=lacking)), {"again": {"model": saved()}}),
