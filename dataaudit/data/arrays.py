@@ -257,7 +257,7 @@ def check_numbers(inputs: Any) -> None:
         raise DataError(
             f"inputs of shape {tuple(inputs.shape)}",
             "[n, features] or more dimensions",
-            "pass inputs[:, None] if each example is a single number, or turn each into an array with transform=",
+            "if each example is a single number pass inputs[:, None], or turn each into an array with transform=",
         )
 
 

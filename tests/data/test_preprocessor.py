@@ -136,7 +136,7 @@ def test_a_class_label_among_numbers_is_a_category():
         (
             pd.DataFrame({"a": [1.0, 2], "day": pd.to_datetime(["2020-01-01"] * 2), "label": [0, 1]}),
             {},
-            "columns that are neither numbers nor categories: 'day'.*inputs=",
+            "columns that are neither numbers nor categories: 'day'.*exclude=",
         ),
         (pd.DataFrame({"a": [1.0, 2], "b": [{}, {}], "label": [0, 1]}), {}, "neither numbers nor categories: 'b'"),
         (pd.DataFrame({"text": ["a", "b"], "label": [0, 1]}), {}, "one column of texts.*vectoriser"),
