@@ -21,7 +21,11 @@ def resolve_recipe(recipe: str | Recipe | Automatic | None) -> Recipe | Automati
         return None
     if recipe is None or isinstance(recipe, (Recipe, Automatic)):
         return recipe
-    raise SettingError(f"recipe={recipe!r}", "a Recipe, the name of one, or None", "pass dataaudit.Recipe(epochs=...)")
+    raise SettingError(
+        f"recipe={recipe!r}",
+        "a Recipe, the name of one, or None",
+        ["pass recipe='auto'", "pass recipe=dataaudit.Recipe(epochs=20)"],
+    )
 
 
 def as_learner(
@@ -31,7 +35,7 @@ def as_learner(
     if model is None:
         _refuse_processor(processor, "no model")
         if recipe is not None:
-            raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe=None")
+            raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe='auto'")
         _refuse_device(device, "and no model")
         return None
     name = type(model).__name__
@@ -39,7 +43,7 @@ def as_learner(
         _refuse_processor(processor, name)
         if recipe is not None:
             raise SettingError(
-                f"a recipe for {name}", "one for a torch model", f"set {name}'s own parameters, and leave recipe=None"
+                f"a recipe for {name}", "one for a torch model", f"set {name}'s own parameters, and leave recipe='auto'"
             )
         _refuse_device(device, f"for {name}")
         if isinstance(model, LinearProbe):
@@ -52,11 +56,11 @@ def as_learner(
             "a torch.nn.Module or a function returning one, a classifier with fit and predict_proba, a LinearProbe, "
             "NearestNeighbours, or None",
             [
-                f"pass one of these, such as AutoModelForSequenceClassification.from_pretrained({model!r})",
+                f"pass AutoModelForSequenceClassification.from_pretrained({model!r}) or another of these",
                 f"pass model=None and embed={model!r}, to audit the vectors that it makes",
             ]
             if isinstance(model, str)
-            else "pass one of these",
+            else ["pass model=dataaudit.LinearProbe() or another of these", "pass model=None, which trains none"],
         )
     from dataaudit.learners.devices import resolve_device
     from dataaudit.learners.torch import TorchLearner, module_of
@@ -111,7 +115,9 @@ def _is_classifier(model: Any) -> bool:
 def _refuse_processor(processor: Any, name: str) -> None:
     if processor is not None:
         raise SettingError(
-            f"processor= for {name}", "one for a transformers model only", "leave processor= out, or use transform="
+            f"processor= for {name}",
+            "one for a transformers model only",
+            "leave processor= out, or prepare the inputs by transform=",
         )
 
 

@@ -75,7 +75,7 @@ def as_logits(
         raise ModelError(
             f"NaN or infinite values of {source} for {rows(indices[bad])}",
             "finite ones for every row",
-            "look at what the classifier does with these rows, scale the inputs, or take another classifier",
+            "scale the inputs, as by a StandardScaler before it in a pipeline, or take another classifier",
         )
     if not decides:
         table = _logarithms(table, source, indices)

@@ -19,16 +19,14 @@ def resolve_device(device: str | torch.device) -> torch.device:
             "a torch device or 'auto'",
             did_you_mean(device, ("auto", "cpu", "cuda", "cuda:0", "mps")),
         ) from error
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(resolved.type, False):
+    available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    available += ["mps"] * torch.backends.mps.is_available()
+    kinds = {name.partition(":")[0] for name in available}
+    if resolved.type not in kinds or (resolved.type == "cuda" and f"cuda:{resolved.index or 0}" not in available):
         raise SettingError(
             f"device {str(device)!r}, which this machine does not have",
-            "one of " + ", ".join(name for name, present in available.items() if present),
-            "use device='auto'",
-        )
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        raise SettingError(
-            f"device {str(device)!r}", f"one of {torch.cuda.device_count()} CUDA devices", "use device='cuda'"
+            "one of " + ", ".join(available),
+            "pass device='auto'",
         )
     return resolved
 
@@ -53,7 +51,7 @@ def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
         return "float32", f"precision auto: float32, for this {device.type} has no native bfloat16"
     if precision == "bfloat16" and device.type == "mps":
         raise SettingError(
-            "precision='bfloat16' on an mps device", "cpu or cuda for bfloat16", "use precision='float32'"
+            "precision='bfloat16' on an mps device", "cpu or cuda for bfloat16", "pass precision='float32'"
         )
     return precision, f"precision {precision}: as asked"
 

@@ -136,8 +136,8 @@ REMEDIES = {
     "Only binary": "pass the estimator within it, which takes several classes",
     "No neighbors found": "pass a larger radius=, or outlier_label='most_frequent'",
     "__sklearn_tags__": "give it the estimator that it needs",
-    "n_splits": "lower its cv=, or leave classes of few examples out",
-    "members in each class": "lower its cv=, or leave classes of few examples out",
+    "n_splits": "pass cv=2",
+    "fold cross-validation": "pass a lower cv=, or leave classes of few examples out",
     "early stopping": "leave its early stopping out: it is given no data to stop by",
     "same dtype": "convert the inputs to the module's own type, such as float32",
 }

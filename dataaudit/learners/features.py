@@ -50,8 +50,10 @@ class Rounding:
             )
 
 
-def feature_rows(examples: Examples, indices: IntArray, rounding: Rounding | None = None) -> AnyArray:
-    """Inputs of the rows `indices`, flattened, finite float32 [b, d]."""
+def feature_rows(
+    examples: Examples, indices: IntArray, rounding: Rounding | None = None, width: int | None = None
+) -> AnyArray:
+    """Inputs of the rows `indices`, flattened, finite float32 [b, d]; d is `width` where that is known."""
     part = np.asarray(numbers(examples, indices, "a model of features"))
     part = part.reshape(len(part), -1)
     if part.dtype.kind not in "fiub" or part.shape[1] == 0:
@@ -59,6 +61,12 @@ def feature_rows(examples: Examples, indices: IntArray, rounding: Rounding | Non
             f"inputs of type {part.dtype} with {part.shape[1]} features, from {examples.source}",
             "numbers, for a model of features",
             "name numeric columns with inputs=, or turn the rows into numbers with transform=",
+        )
+    if width not in (None, part.shape[1]):
+        raise DataError(
+            f"{part.shape[1]} features from row {indices[0]} of {examples.source} on, after {width}",
+            "rows of one length",
+            "resize or pad them, by transform= for example",
         )
     with np.errstate(over="ignore"):
         given, part = part, part.astype(np.float32, copy=False)
@@ -88,8 +96,11 @@ def check_dense(*data_sets: Examples) -> None:
         raise DataError(
             f"a sparse matrix of {count} x {width}, which takes {4 * count * width / 2**30:.1f} GiB as dense rows",
             f"at most {DENSE_BYTES / 2**30:.0f} GiB, for a model of features",
-            "pass a scikit-learn classifier that takes sparse rows, such as LogisticRegression(), or model=None, or "
-            "reduce the columns with TruncatedSVD",
+            [
+                "pass model=None",
+                "pass a scikit-learn classifier that takes sparse rows, such as LogisticRegression()",
+                "reduce the columns with TruncatedSVD",
+            ],
         )
 
 
@@ -101,15 +112,10 @@ def all_features(*data_sets: Examples) -> AnyArray:
     for examples in data_sets:
         n, block = len(examples), rows_per_block(examples)
         for start in range(0, n, block):
-            part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64), rounding)
+            width = None if matrix is None else matrix.shape[1]
+            part = feature_rows(examples, np.arange(start, min(start + block, n), dtype=np.int64), rounding, width)
             if matrix is None:
                 matrix = np.empty((sum(map(len, data_sets)), part.shape[1]), np.float32)
-            if part.shape[1] != matrix.shape[1]:
-                raise DataError(
-                    f"{part.shape[1]} features from row {start} on, after {matrix.shape[1]}",
-                    "rows of one length",
-                    "resize or pad them, for example with transform=",
-                )
             matrix[filled : filled + len(part)] = part
             filled += len(part)
     assert matrix is not None

@@ -94,7 +94,7 @@ class FeatureLearner(Learner):
         raise ModelError(
             f"a {self.description['model']} as the model that was trained elsewhere",
             "a trained model for scores of its predictions",
-            "pass the trained model, or call recorder.evaluate() with its outputs",
+            "pass the trained model by trained=, or call recorder.evaluate() with its outputs",
         )
 
     def fit(

@@ -67,7 +67,7 @@ class LinearProbe:
 
     def __post_init__(self) -> None:
         checks.choice(f"kind={self.kind!r}", self.kind, KINDS, "a known kind of linear model")
-        action = "pass LinearProbe(alpha=1.0)"
+        action = "pass alpha=1.0"
         checks.number("alpha", self.alpha, 0, math.inf, "neither", "a finite number above 0", action)
 
 

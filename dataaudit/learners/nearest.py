@@ -58,7 +58,7 @@ class NearestNeighbours:
     k: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "k", checks.whole("k", self.k, 1, "pass NearestNeighbours(k=1)"))
+        object.__setattr__(self, "k", checks.whole("k", self.k, 1, "pass k=1"))
 
 
 class Votes(NamedTuple):
@@ -139,7 +139,7 @@ class NearestNeighboursLearner(FeatureLearner):
         self.settings = settings
         if settings.k > len(examples):
             raise SettingError(
-                f"k={settings.k}", f"at most {len(examples)}, the number of examples", "pass a smaller k"
+                f"k={settings.k}", f"at most {len(examples)}, the number of examples", f"pass k={len(examples)} or less"
             )
 
     def on(self, examples: Examples) -> Self:

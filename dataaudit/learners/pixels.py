@@ -90,8 +90,10 @@ class PixelBatches:
         if images.shape[1] != self._channels:
             raise DataError(
                 f"images of shape {images.shape[1:]} for a model of {self._channels} channels",
-                "the channels first, and as many as the model takes",
-                "transpose them to [channels, height, width], or set num_channels in the model's configuration",
+                "the channels first, and as many as the model takes, or one",
+                "transpose them to [channels, height, width], by transform= for example"
+                if images.shape[3] in (1, self._channels)
+                else "convert the images by transform=, or set num_channels in the model's configuration",
             )
         if self._processor is None:
             scaled = images.astype(np.float32)

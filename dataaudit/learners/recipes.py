@@ -105,10 +105,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            object.__setattr__(self, name, checks.whole(name, getattr(self, name), 1, f"pass Recipe({name}=...)"))
+            value = checks.whole(name, getattr(self, name), 1, f"pass {name}={getattr(Recipe, name)}")
+            object.__setattr__(self, name, value)
         expected = f"a whole number from 0 to the {self.epochs} epochs"
-        action = "pass Recipe(evaluations=...)"
-        evaluations = checks.whole("evaluations", self.evaluations, 0, action, most=self.epochs, expected=expected)
+        evaluations = checks.whole(
+            "evaluations", self.evaluations, 0, "pass evaluations=0", most=self.epochs, expected=expected
+        )
         object.__setattr__(self, "evaluations", evaluations)
         self._within("label_smoothing", 0.0, 1.0)
         self._within("learning_rate", 0.0, float("inf"), open_low=True)
@@ -119,24 +121,33 @@ class Recipe:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             checks.choice(f"{name}={value!r}", value, choices, "a known value")
-        if any(not 0 < share < 1 for share in self.milestones) or list(self.milestones) != sorted(self.milestones):
-            raise SettingError(
-                f"milestones={self.milestones!r}", "rising shares of all steps, between 0 and 1", "sort them"
-            )
-        if (self.schedule == "step") != bool(self.milestones):
-            raise SettingError(
-                f"schedule={self.schedule!r} with milestones={self.milestones!r}",
-                "milestones for schedule='step' and for no other",
-                "pass both or neither",
-            )
+        self._check_milestones()
         if self.augment is not None and not callable(self.augment):
             raise SettingError(
-                f"augment={self.augment!r}", "a function (inputs, generator) -> inputs", "pass a callable"
+                f"augment={self.augment!r}",
+                "a function (inputs, generator) -> inputs",
+                ["pass augment=dataaudit.recipes.CropFlip(4)", "pass augment=None"],
+            )
+
+    def _check_milestones(self) -> None:
+        given = self.milestones
+        shares = list(given) if isinstance(given, (tuple, list)) else [None]
+        action = "pass milestones=[0.5, 0.75]" if self.schedule == "step" else "drop milestones="
+        if not all(checks.is_number(share) and 0 < share < 1 for share in shares) or shares != sorted(shares):
+            raise SettingError(f"milestones={given!r}", "rising shares of all steps, between 0 and 1", action)
+        object.__setattr__(self, "milestones", tuple(shares))
+        if (self.schedule == "step") != bool(shares):
+            raise SettingError(
+                f"schedule={self.schedule!r} with milestones={given!r}",
+                "milestones for schedule='step' and for no other",
+                "drop milestones=, or pass schedule='step'"
+                if shares
+                else "pass milestones=[0.5, 0.75], or schedule='linear'",
             )
 
     def _within(self, name: str, low: float, high: float, open_low: bool = False) -> None:
         expected = f"a number from {low:g}{' (excluded)' if open_low else ''} to {high:g}"
-        action = f"pass Recipe({name}=...)"
+        action = f"pass {name}={getattr(Recipe, name)}"
         value = checks.number(name, getattr(self, name), low, high, "right" if open_low else "both", expected, action)
         object.__setattr__(self, name, value)
 
@@ -185,7 +196,7 @@ class CropFlip:
     def __post_init__(self) -> None:
         expected = "a whole number of pixels, 0 for no crops"
         object.__setattr__(
-            self, "padding", checks.whole("padding", self.padding, 0, "pass CropFlip(4)", expected=expected)
+            self, "padding", checks.whole("padding", self.padding, 0, "pass padding=4", expected=expected)
         )
 
     def takes(self, shape: tuple[int, ...]) -> bool:

@@ -226,10 +226,15 @@ class RidgeFitPredict:
             raise SettingError(
                 f"alpha={self.alpha!r}, which leaves the equations of a subset singular in float64",
                 "a penalty that the features' scale does not swallow",
-                "pass LinearProbe(alpha=1.0), or drop constant and repeated features",
+                f"pass alpha={self._sufficient():.0e} or more, or drop constant and repeated features",
             )
         offsets = counts / t - mean @ weights
         return key, Linear(weights.astype(np.float32), offsets.astype(np.float32))
+
+    def _sufficient(self) -> float:
+        """Alpha that float64 tells from none beside the largest axis."""
+        squares = self.alpha * len(self.rows) / float(self.penalty.min())
+        return 10 * float(np.finfo(np.float64).eps) * squares
 
     def _predict(
         self, order: IntArray, pieces: Sequence[tuple[int, int, Sequence[Linear | None]]], columns: int, threads: int

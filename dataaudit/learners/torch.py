@@ -211,7 +211,7 @@ class TorchLearner(Learner):
             raise ModelError(
                 f"batch_size=1 for a {self._name} with batch normalisation",
                 "at least two examples a batch",
-                "raise the recipe's batch_size",
+                "pass Recipe(batch_size=2) or more",
             )
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise ModelError(
@@ -256,7 +256,7 @@ class TorchLearner(Learner):
             raise ModelError(
                 f"inputs of shape {shape}, for {augment}",
                 f"images [channels, height, width] of more than {augment.padding} pixels a side",
-                "pass a recipe with augment=None or a smaller padding, or recipe='auto', which looks at the inputs",
+                ["pass recipe='auto', which looks at the inputs", "pass a recipe with augment=None"],
             )
 
     def already_fits(self, seed: int) -> float | None:

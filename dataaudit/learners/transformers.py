@@ -44,7 +44,7 @@ def transformers_learner(
     if module.main_input_name == "input_ids":
         builder: BatchBuilder = _of_texts(module, examples, processor)
         if isinstance(recipe, Recipe) and recipe.augment is not None:
-            raise SettingError("a recipe with augment= for texts", "one without", "pass Recipe(augment=None, ...)")
+            raise SettingError("a recipe with augment= for texts", "one without", "pass a recipe with augment=None")
     elif module.main_input_name == "pixel_values":
         builder = _of_images(module, examples, processor)
     else:

@@ -345,20 +345,12 @@ def test_bad_input_is_refused_before_training(examples, model, processor, error,
         as_learner(model, examples, None, "cpu", processor).check(0)
 
 
-def test_numbers_for_a_tokenizer_and_channels_that_do_not_fit_are_refused():
-    numbers = as_examples((np.zeros((6, 4), np.float32), [0, 1, 2] * 2))
-    with pytest.raises(DataError, match=r"for a tokenizer.*one text an example"):
-        as_learner(bert, numbers, None, "cpu", tokenizer()).check(0)
-    last = as_examples((np.zeros((6, 16, 16, 2), np.uint8), [0, 1] * 3))
-    with pytest.raises(DataError, match="transpose them"):
-        as_learner(vit, last, None, "cpu").check(0)
+def test_texts_without_a_token_are_named():
     bare = tokenizer()
     bare._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
     bare._tokenizer.normalizer = normalizers.Replace("?", "")
     with pytest.raises(DataError, match="no token in rows 1, 4"):
         as_learner(bert, as_examples((["a0", "?", "b0", "c0", "?", "a1"], [0, 1, 2] * 2)), None, "cpu", bare).check(0)
-    with pytest.raises(SettingError, match="augment= for texts"):
-        as_learner(bert, as_examples((["a"] * 4, [0, 1, 2, 0])), dataaudit.recipes.get("cifar10"), "cpu", tokenizer())
 
 
 def test_recipes_by_name():
