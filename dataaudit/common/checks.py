@@ -68,7 +68,7 @@ def choice(setting: str, value: Any, choices: Collection[str], expected: str) ->
 def exists(path: Path) -> None:
     """Raise `DataError` unless there is a file or folder at `path`."""
     if not path.exists():
-        raise DataError(f"{path}, which does not exist", "a file or folder that is there", "check the path")
+        raise DataError(f"{path}, which does not exist", "a file or folder that is there", "pass the path of one")
 
 
 def _setting(name: str, value: Any, owner: str) -> str:

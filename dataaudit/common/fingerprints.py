@@ -73,6 +73,6 @@ def _take(value: Any, digest: Any, above: tuple[int, ...]) -> None:
             raise SettingError(
                 f"a {type(value).__name__} among the settings, {description}",
                 "settings that a later call can recognise",
-                "pass a function or an object with attributes, or no store=",
+                "pass a function or an object with attributes, or leave store= out",
             )
         each("other", type(value), description)

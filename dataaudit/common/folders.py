@@ -281,7 +281,7 @@ def opened(path: Path, mode: str = "rb") -> IO[bytes]:
     with ExitStack() as stack:
         file = stack.enter_context(open(path, mode, opener=_without_links))
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise StorageError(f"{path}, which is no file", "a file", "remove it, or name another folder")
+            raise StorageError(f"{path}, which is no file", "a file", "remove what lies there, or name another folder")
         stack.pop_all()
         return file
 
@@ -295,7 +295,9 @@ def content_of(path: Path, most: int | None = None) -> bytes:
     with explained(path, (OSError, MemoryError)), opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
-            raise StorageError(f"{path} of {size} bytes", f"at most {most}", "name another folder")
+            raise StorageError(
+                f"{path} of {size} bytes", f"at most {most}", "restore it from a copy, or name another folder"
+            )
         return file.read()
 
 

@@ -146,7 +146,7 @@ def visiting(*, worker: bool = False, patience: float = PATIENCE) -> Iterator[No
         raise SettingError(
             f"torch.use_deterministic_algorithms(True), and {str(error).split('. ')[0]}",
             "operations that have a deterministic version",
-            "set torch.use_deterministic_algorithms(True, warn_only=True) around this call, or use device='cpu'",
+            "set torch.use_deterministic_algorithms(True, warn_only=True) around this call",
         ) from error
     finally:
         try:

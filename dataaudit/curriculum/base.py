@@ -163,7 +163,7 @@ def _check_known(name: str, examples: ScoredExamples) -> None:
         raise ModelError(
             f"an audit that does not know how many labels are wrong, for the strategy {name!r}: {examples.unknown}",
             "a model that is good enough to count errors by",
-            "train a better model, or choose 'drop_least_regular' with a share, which needs a score alone",
+            "train a better model, or pass strategy='drop_least_regular', which needs a score alone",
         )
 
 
@@ -174,7 +174,7 @@ def needed_probability(name: str, examples: ScoredExamples) -> FloatArray:
         raise ModelError(
             f"an audit without probabilities of error for the strategy {name!r}",
             "training dynamics, held-out predictions or neighbours, which tell label errors",
-            "score again with scorers='auto', or choose 'drop_least_regular', which needs a score alone",
+            "score again with scorers='auto', or pass strategy='drop_least_regular', which needs a score alone",
         )
     return examples.error_probability
 

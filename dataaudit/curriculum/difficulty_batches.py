@@ -96,7 +96,7 @@ class LevelBatchSampler(ResumableSampler[list[int]]):
             raise DataError(
                 f"scores of shape {values.shape}, {scored} of them finite",
                 f"shape (n,), never infinite, at least levels={self.levels} that are no NaN",
-                "pass a column of audit.scores, or fewer levels",
+                ["pass a column of audit.scores", *([f"pass levels={scored}"] if 0 < scored < self.levels else [])],
             )
         ranked = np.lexsort((-values, np.isnan(values)))
         self.level: IntArray = np.full(len(values), self.levels, np.int64)
@@ -108,7 +108,7 @@ class LevelBatchSampler(ResumableSampler[list[int]]):
             raise DataError(
                 f"levels of at most {sizes.max()} examples for full batches of {self.batch_size}",
                 "one full batch at least",
-                "pass fewer levels, a smaller batch_size or drop_last=False",
+                [f"pass batch_size={sizes.max()} or less", "pass drop_last=False", "pass fewer levels"],
             )
         self._fingerprint = fingerprint_of(values)
 

@@ -61,16 +61,16 @@ class _WeightedSampler(ResumableSampler[int]):
         bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
         if len(bad):
             raise DataError(
-                f"a weight of {values[bad[0]]} in {rows(bad)}", "finite weights of at least 0", "mend these weights"
+                f"a weight of {values[bad[0]]} in {rows(bad)}", "finite weights of at least 0", "put 0 in their place"
             )
         able = int(np.count_nonzero(values))
         if able == 0:
-            raise DataError("weights that are all zero", "some example with weight", "give at least one a weight")
+            raise DataError("weights that are all zero", "some example with weight", "give one of them a weight")
         if not self.replacement and self._requested is not None and self._requested > able:
             raise DataError(
                 f"num_samples={self._requested} distinct examples of {able} that have weight (epoch {epoch})",
                 f"at most {able}",
-                "ask for fewer, leave num_samples out, or pass replacement=True",
+                [f"pass num_samples={able} or less", "leave num_samples= out", "pass replacement=True"],
             )
         values.flags.writeable = False
         return values, self._requested or (len(values) if self.replacement else able)

@@ -124,7 +124,7 @@ class Balanced:
                 raise DataError(
                     f"weights by {inner.name!r} that are all zero in class number {examples.labels[members[0]]}",
                     "some weight in every class",
-                    "balance without inner=, or leave the class out",
+                    "leave inner= out, or leave the class out",
                 )
             weight[members] = own / total if known.any() else np.nan
         return weight

@@ -44,7 +44,7 @@ def resolve(strategy: str | Strategy, options: Mapping[str, Any]) -> Strategy:
                 raise SettingError(
                     f"option {option!r} of the strategy {strategy!r}",
                     "one that it has",
-                    did_you_mean(option, known) if known else "pass none",
+                    [f"leave {option}= out", *([did_you_mean(option, known)] if known else [])],
                 )
         for option, parameter in known.items():
             if parameter.default is parameter.empty and option not in options:
@@ -66,7 +66,9 @@ def check_moment(epoch: Any, total_epochs: Any) -> None:
             checks.whole(name, value, least, f"pass {name}={least}")
     if epoch is not None and total_epochs is not None and epoch >= total_epochs:
         raise SettingError(
-            f"epoch={epoch} of total_epochs={total_epochs}", f"0..{total_epochs - 1}", "count epochs from 0"
+            f"epoch={epoch} of total_epochs={total_epochs}",
+            f"0..{total_epochs - 1}",
+            f"pass epoch={total_epochs - 1} in the last one: they count from 0",
         )
 
 
@@ -91,7 +93,7 @@ def weights(
         raise DataError(
             f"weights by {strategy.name!r} that are all zero",
             "some example with weight",
-            "choose another strategy or score, or look at the audit: it may take every label for wrong",
+            "pass another strategy=, or another score by by=",
         )
     with np.errstate(over="ignore", under="ignore"):
         trained = (raw / raw.mean() if normalise else raw).astype(np.float32)
@@ -112,13 +114,13 @@ def _filled(name: str, raw: FloatArray, unscored: Unscored) -> FloatArray:
         raise DataError(
             f"nothing that {name!r} weighs by for {rows(np.flatnonzero(unknown))}",
             "something for every example",
-            "pass unscored='mean' or 'drop', or choose another score with by=",
+            "pass unscored='mean', unscored='drop', or another score by by=",
         )
     if unknown.all():
         raise DataError(
             f"nothing that {name!r} weighs by for any of {len(raw)} examples",
             "something for at least one",
-            "choose another strategy, or another score with by=",
+            "pass another strategy=, or another score by by=",
         )
     raw[unknown] = raw[~unknown].mean() if unscored == "mean" else 0.0
     return raw

@@ -37,9 +37,8 @@ def check_range(what: str, values: Tensor, end: int) -> None:
         return
     low, high = (int(value) for value in torch.aminmax(values))
     if low < 0 or high >= end:
-        raise DataError(
-            f"{what} {low if low < 0 else high}", f"0..{end - 1}", f"check n, classes and the batch's {what}"
-        )
+        action = f"count from 0 in every {what}, or make the Recorder with {'n' if what == 'index' else 'classes'}="
+        raise DataError(f"{what} {low if low < 0 else high}", f"0..{end - 1}", action)
 
 
 def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntArray, epoch: int) -> None:
@@ -52,7 +51,7 @@ def check_epoch(seen: BoolArray, values: AnyArray, labels: IntArray, known: IntA
         raise DataError(
             f"NaN or infinite logits in {rows(bad)} (epoch {epoch})",
             "finite logits",
-            "training diverged: lower the learning rate, or check the inputs",
+            "lower the learning rate, by which training diverged, or mend the inputs of these rows",
         )
     check_one_label(np.flatnonzero(seen & (labels == TWO_LABELS)), f"epoch {epoch}")
     check_labels(seen, labels, known, "earlier epochs")
@@ -85,7 +84,9 @@ def check_partners(mine: tuple[int, int, int], theirs: tuple[int, int, int], sti
         raise DataError(
             f"recorders of (n, classes, epochs) {mine} and {theirs}" + (", with an epoch still open" * still_open),
             "the same n, classes and complete epochs in every process",
-            "call end_epoch() in every process before merging",
+            "call end_epoch() in every process before merging"
+            if still_open
+            else "make every Recorder with the same n and classes, and close the same epochs",
         )
     if not alike:
         raise DataError(

@@ -73,7 +73,7 @@ def gather_recorder(recorder: Recorder, *, dst: int | None = None, group: Any = 
     rank, size = rank_and_size(group)
     if dst is not None:
         ranks = f"a rank of the group, 0..{size - 1}"
-        dst = checks.whole("dst", dst, 0, "pass dst=0, or None for all", most=size - 1, expected=ranks)
+        dst = checks.whole("dst", dst, 0, "pass dst=0, or dst=None for all", most=size - 1, expected=ranks)
     state = recorder.snapshot()
     _refuse_others(recorder, state, group, size)
     whole: Recorder | None = None
@@ -105,7 +105,9 @@ def _refuse_others(recorder: Recorder, state: dict[str, Any], group: Any, size: 
             f"recorders of (n, classes, epochs) {', '.join(str(one[:3]) for one in shapes)}"
             + (f", with an epoch still open in rank {', '.join(still_open)}" if still_open else ""),
             "the same n, classes, complete epochs, history_bytes and dense_elements in every process",
-            "call end_epoch() in every process before gathering",
+            "call end_epoch() in every process before gathering"
+            if still_open
+            else "make every Recorder with the same arguments, and close the same epochs",
         )
 
 

@@ -76,9 +76,10 @@ class Recorder:
         history_bytes: int = 384 * 2**20,
         dense_elements: int = DENSE_ELEMENTS,
     ) -> None:
-        budgets = {"history_bytes": (history_bytes, 0), "dense_elements": (dense_elements, 0)}
-        for name, (value, least) in {"n": (n, 1), "classes": (classes, 2), **budgets}.items():
-            checks.whole(name, value, least, f"pass Recorder({name}=...)")
+        checks.whole("n", n, 1, "pass n=len(dataset)")
+        checks.whole("classes", classes, 2, "pass classes=2 or more")
+        for name, value in (("history_bytes", history_bytes), ("dense_elements", dense_elements)):
+            checks.whole(name, value, 0, f"leave {name}= out")
         self.n, self.classes, self.task = int(n), int(classes), resolve(task)
         self.units, self.outcomes = self.task.count(self.n), self.task.outcomes(self.classes)
         self.exact = is_exact(self.units, self.outcomes, int(dense_elements))

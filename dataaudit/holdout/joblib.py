@@ -52,7 +52,7 @@ class Joblib:
                 continue
             low = -1 if setting == "n_jobs" and value == -1 else least
             expected = f"a whole number of at least {least}"
-            number = checks.whole(setting, value, low, f"pass Joblib({setting}=2)", expected=expected)
+            number = checks.whole(setting, value, low, f"pass {setting}=2", expected=expected)
             object.__setattr__(self, setting, number)
 
     def describe(self) -> dict[str, Any]:

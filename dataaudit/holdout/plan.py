@@ -174,8 +174,8 @@ def _millionths(ratio: float) -> int:
     return round(ratio * 1_000_000)
 
 
-def check_ratio(ratio: Any) -> float:
+def check_ratio(ratio: Any, action: str = "pass ratio=0.7") -> float:
     """Return `ratio` as a float rounded to millionths, or raise `SettingError` unless it lies inside (0, 1)."""
     expected = "the share of the examples to train on, between 0 and 1 (both excluded)"
-    number = checks.number("ratio", ratio, 5e-7, 1 - 5e-7, "neither", expected, "pass Holdout(ratio=0.7)")
+    number = checks.number("ratio", ratio, 5e-7, 1 - 5e-7, "neither", expected, action)
     return round(float(number), 6)

@@ -107,51 +107,60 @@ class Holdout:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratio", check_ratio(self.ratio))
         if isinstance(self.ratios, str) or not isinstance(self.ratios, Sequence) or not self.ratios:
-            raise SettingError(f"ratios={self.ratios!r}", "a list of subset ratios", "leave it out for 0.1 to 0.9")
-        ratios = tuple(sorted(check_ratio(ratio) for ratio in self.ratios))
+            raise SettingError(f"ratios={self.ratios!r}", "a list of subset ratios", "pass ratios=[0.3, 0.7]")
+        ratios = tuple(sorted(check_ratio(ratio, "pass ratios=[0.3, 0.7]") for ratio in self.ratios))
         if len(set(ratios)) < len(ratios):
-            raise SettingError(f"ratios={self.ratios!r}", "each ratio once", "drop the repeats")
+            raise SettingError(f"ratios={self.ratios!r}", "each ratio once", f"pass ratios={sorted(set(ratios))}")
         object.__setattr__(self, "ratios", ratios)
-        for name, low in (("folds", 2), ("runs", 1), ("budget", 2)):
+        for name, low, usual in (("folds", 2, 5), ("runs", 1, 200), ("budget", 2, BUDGET)):
             value = getattr(self, name)
             if value is not None and not (name == "runs" and isinstance(value, str) and value == "auto"):
-                object.__setattr__(self, name, checks.whole(name, value, low, f"pass Holdout({name}={low})"))
+                object.__setattr__(self, name, checks.whole(name, value, low, f"pass {name}={usual}"))
         if self.at_once != "auto":
             expected = "a whole number of at least 1, or 'auto'"
-            number = checks.whole("at_once", self.at_once, 1, "pass Holdout(at_once=8)", expected=expected)
+            number = checks.whole("at_once", self.at_once, 1, "pass at_once=8", expected=expected)
             object.__setattr__(self, "at_once", number)
         self._check_design()
         self._check_reliability()
         if self.store is not None:
             object.__setattr__(self, "store", _absolute(self.store))
         if self.storage_options is not None and self.store is None:
-            raise SettingError("storage_options without store", "a store that they belong to", "pass store='s3://...'")
+            raise SettingError(
+                "storage_options= without store=",
+                "a store that they belong to",
+                "leave storage_options= out, or pass store= with a URL",
+            )
         object.__setattr__(self, "carrier", self._resolve_backend())
 
     def _check_design(self) -> None:
         if self.folds is not None:
-            if self.stratify or self.balanced or self.runs == "auto" or self.ratio != RATIO:
+            usual = {"ratio": RATIO, "stratify": False, "balanced": False}
+            others = [name for name, value in usual.items() if getattr(self, name) != value]
+            others += ["runs"] * (self.runs == "auto")
+            if others:
                 raise SettingError(
-                    "folds beside ratio, stratify, balanced or runs='auto'",
+                    f"folds= beside {', '.join(f'{name}={getattr(self, name)!r}' for name in others)}",
                     "folds alone: they are stratified and balanced, and fix the ratio",
-                    "drop the others",
+                    ["leave folds= out", f"leave {' and '.join(f'{name}=' for name in others)} out"],
                 )
             if self.runs is not None and int(self.runs) % self.folds:
                 raise SettingError(
                     f"runs={self.runs!r} for folds={self.folds}", "a multiple of the folds", "leave runs=None"
                 )
         for name in ("stratify", "balanced"):
-            checks.flag(name, getattr(self, name), f"pass Holdout({name}=True)")
+            checks.flag(name, getattr(self, name), f"pass {name}=True")
         if self.stratify and self.balanced:
-            raise SettingError("stratify and balanced", "one of them", "drop one")
+            raise SettingError("stratify and balanced", "one of them", "pass stratify=False, or balanced=False")
 
     def _check_reliability(self) -> None:
         checks.number("reliability", self.reliability, 0, 1, "neither", "a number in (0, 1)", "pass reliability=0.95")
-        if self.runs != "auto" and (self.reliability, self.budget) != (RELIABILITY, BUDGET):
+        usual = {"reliability": RELIABILITY, "budget": BUDGET}
+        given = [name for name, value in usual.items() if getattr(self, name) != value]
+        if self.runs != "auto" and given:
             raise SettingError(
-                f"reliability={self.reliability!r}, budget={self.budget!r} with runs={self.runs!r}",
+                f"{', '.join(f'{name}={getattr(self, name)!r}' for name in given)} with runs={self.runs!r}",
                 "runs='auto', which is what they are for",
-                "pass runs='auto', or drop them",
+                ["pass runs='auto'", f"leave {' and '.join(f'{name}=' for name in given)} out"],
             )
 
     def _resolve_backend(self) -> HoldoutBackend:
@@ -161,7 +170,7 @@ class Holdout:
             raise SettingError(
                 f"store={self.store!r} for backend {backend.name!r}",
                 "a store that other processes can write",
-                "name a folder, or use backend='serial'",
+                "pass store='runs', a folder, or backend='serial'",
             )
         return backend
 

@@ -42,7 +42,7 @@ def fit_predict_of(learner: Learner, at_once: int | str) -> tuple[FitPredict, st
     number = RUNS if at_once == "auto" else int(at_once)
     try:
         if not isinstance(learner, TorchLearner) or learner.builder is not None:
-            raise ModelError(f"a {learner.description['model']}", "a torch module of arrays", "pass Holdout(at_once=1)")
+            raise ModelError(f"a {learner.description['model']}", "a torch module of arrays", "pass at_once=1")
         batched = BatchedFitPredict(learner, number)
         batched.check()
     except ModelError as error:
@@ -103,7 +103,7 @@ class BatchedFitPredict(LearnerFitPredict):
             raise ModelError(
                 f"a {self.learner.description['model']} that cannot be trained at once with others: {error}",
                 "layers that torch.func.vmap takes",
-                "pass Holdout(at_once=1)",
+                "pass at_once=1",
             ) from error
 
     def together(self, train: Sequence[IntArray], held_out: Sequence[IntArray], seeds: Sequence[int]) -> list[Outcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dataaudit.common.registry import Registry
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError
 from dataaudit.evidence.base import Need, field_of
 from dataaudit.representations.spaces import SPACES
 from dataaudit.scores.base import Scorer, Scores
@@ -77,7 +77,7 @@ def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | No
         raise SettingError(
             f"scorers={scorers!r}",
             "'auto', a name, a scorer, or a list of them",
-            did_you_mean("", REGISTRY.names()),
+            ["pass scorers='auto'", "pass scorers=['consensus']"],
         )
     expected = "a name or an object with name, summary, needs and score()"
     resolved: list[Scorer] = [REGISTRY.resolve(scorer, Scorer, f"scorer {scorer!r}", expected) for scorer in requested]
@@ -85,7 +85,9 @@ def resolve(scorers: str | Scorer | Sequence[str | Scorer]) -> list[Scorer] | No
     twice = {name for name in names if names.count(name) > 1}
     if twice or not resolved:
         raise SettingError(
-            f"scorers {names}", "at least one, each name once", "drop the repeats, or pass scorers='auto'"
+            f"scorers {names}",
+            "at least one, each name once",
+            ["pass scorers='auto'", *(["leave the repeats out"] if twice else [])],
         )
     return resolved
 

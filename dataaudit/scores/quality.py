@@ -45,7 +45,7 @@ class LabelQuality:
 
     def __post_init__(self) -> None:
         for field in ("structure", "floor"):
-            action = f"pass LabelQuality({field}=...)"
+            action = f"pass {field}={getattr(LabelQuality, field)}"
             share = checks.number(field, getattr(self, field), 0, 1, "neither", "a share between 0 and 1", action)
             object.__setattr__(self, field, share)
 

@@ -87,10 +87,14 @@ def saved_scores(
                 f"{where} of shape {values.shape}", f"{labels.shape}, one value an example", "pass that data set's own"
             )
         if np.isnan(values).all():
-            raise DataError(f"{where} with no value but NaN", "a value for some examples", "check the file")
+            raise DataError(
+                f"{where} with no value but NaN", "a value for some examples", "leave it out, or save its values"
+            )
         if np.isinf(values).any():
             raise DataError(
-                f"infinite values of {where} in {rows(np.flatnonzero(np.isinf(values)))}", "numbers", "drop them"
+                f"infinite values of {where} in {rows(np.flatnonzero(np.isinf(values)))}",
+                "numbers",
+                "put NaN in their place",
             )
         if theirs is None:
             notes.append(f"{where} has no labels to compare with the data set's: the order of rows was not checked")
@@ -129,7 +133,9 @@ def _read(name: str, source: Any, n: int) -> tuple[FloatArray, AnyArray | None]:
         raise
     except Exception as error:  # Readers of a file that is no array raise of every kind.
         expected = f"an .npz or .npy file without pickle, with one value for each of {n} examples"
-        raise SettingError(f"known score {name!r} from {source} ({error})", expected, "check the path") from error
+        raise SettingError(
+            f"known score {name!r} from {source} ({error})", expected, "name a file that numpy.savez wrote"
+        ) from error
 
 
 def _real(name: str, given: Any) -> FloatArray:
@@ -141,7 +147,7 @@ def _real(name: str, given: Any) -> FloatArray:
     except (TypeError, ValueError) as error:
         kind = str(error)
     arrived = f"known score {name!r} of {type(given).__name__} ({kind})"
-    raise SettingError(arrived, "a path, or numbers [n]", "pass one of these")
+    raise SettingError(arrived, "a path, or numbers [n]", "pass the path of a file, or an array of numbers")
 
 
 def _compare(where: str, theirs: AnyArray, labels: IntArray, class_names: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from dataaudit import Recipe, networks
 from dataaudit.data import as_examples
 from dataaudit.learners.adapt import as_learner, resolve_recipe
+from dataaudit.learners.batched import fit_predict_of
 from dataaudit.learners.devices import resolve_precision
 from dataaudit.learners.recipes import CropFlip
 from tests.learners.tiny_models import WORDS, bert, bert_config, image_processor, images, tokenizer, vit
@@ -49,6 +50,13 @@ def frozen():
 class Scores(nn.Linear):
     def forward(self, inputs):
         return {"scores": super().forward(inputs)}
+
+
+class Reads(nn.Linear):
+    """Looks at a number, of which there are several where models are trained at once."""
+
+    def forward(self, inputs):
+        return super().forward(inputs) if inputs.sum().item() else inputs
 
 
 class Bare(nn.Module):
@@ -121,6 +129,10 @@ def precision(precision):
     return resolve_precision(precision, torch.device("mps"))
 
 
+def at_once(model, at_once):
+    return fit_predict_of(checked(model), at_once)
+
+
 IDS = Dataset.from_dict({**tokenizer()(TEXTS), "label": LABELS})
 
 CASES = {
@@ -176,6 +188,8 @@ CASES = {
         {"recipe": Recipe(epochs=3, learning_rate=1e38)},
         {"learning_rate": {"recipe": Recipe(epochs=3)}},
     ),
+    "classifiers at once": (at_once, {"model": GaussianNB(), "at_once": 2}),
+    "networks at once that look at a number": (at_once, {"model": Reads(3, 2), "at_once": 2}),
     "no tokenizer": (
         checked,
         {"model": two(), "dataset": (TEXTS, LABELS)},
