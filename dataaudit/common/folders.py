@@ -295,9 +295,7 @@ def content_of(path: Path, most: int | None = None) -> bytes:
     with explained(path, (OSError, MemoryError)), opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
-            raise StorageError(
-                f"{path} of {size} bytes", f"at most {most}", "restore it from a copy, or name another folder"
-            )
+            raise StorageError(f"{path} of {size} bytes", f"at most {most}", "restore a copy, or name another folder")
         return file.read()
 
 

@@ -168,7 +168,7 @@ CASES = {
     "a file of another size": (
         read,
         {"path": "first"},
-        {"restore it": {"size": 5}, "another folder": {"path": "second"}},
+        {"restore a copy": {"size": 5}, "another folder": {"path": "second"}},
     ),
     "a file that another one writes": (
         held,
