@@ -296,7 +296,7 @@ def test_settings_that_are_not_allowed(make, message):
 def test_scores_that_are_all_missing_are_refused():
     examples = replace(example_scores(3), scores=np.full(3, np.nan))
     for strategy in (EasyToHard(), HardToEasy(), DropLeastRegular()):
-        with pytest.raises(errors.DataError, match=r"for any of 3 examples.*with by="):
+        with pytest.raises(errors.DataError, match=r"for any of 3 examples.*by="):
             weights(strategy, examples, 0, 2)
 
 
@@ -309,7 +309,7 @@ def test_strategies_are_resolved_by_name_or_instance():
     for bad, options, message in (
         ("easy_to_hart", {}, "did you mean 'easy_to_hard'"),
         ("easy_to_hard", {"begin": 1}, "option 'begin'"),
-        ("suspects", {"start": 1}, "option 'start'.*pass none"),
+        ("suspects", {"start": 1}, "option 'start'.*leave start= out"),
         ("small_loss", {}, "without recorder="),
         (own, {"start": 1}, "beside an instance"),
         (EasyToHard, {}, "a name or an object"),
