@@ -76,11 +76,10 @@ class Recorder:
         history_bytes: int = 384 * 2**20,
         dense_elements: int = DENSE_ELEMENTS,
     ) -> None:
-        checks.whole("n", n, 1, "pass n=len(dataset)")
-        checks.whole("classes", classes, 2, "pass classes=2 or more")
+        whole = checks.whole("n", n, 1, "pass n=len(dataset)"), checks.whole("classes", classes, 2, "pass classes=2")
         for name, value in (("history_bytes", history_bytes), ("dense_elements", dense_elements)):
             checks.whole(name, value, 0, f"leave {name}= out")
-        self.n, self.classes, self.task = int(n), int(classes), resolve(task)
+        (self.n, self.classes), self.task = whole, resolve(task)
         self.units, self.outcomes = self.task.count(self.n), self.task.outcomes(self.classes)
         self.exact = is_exact(self.units, self.outcomes, int(dense_elements))
         self._label_shape = self.task.label_shape
