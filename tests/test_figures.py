@@ -162,7 +162,7 @@ CLAIMS = [
     ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
     ("takes {:.2f} times its own forward", lambda: [cell("plain-loop", "ratio", case="BlockCNN")]),
     ("would take {:.2f} of the time", evaluations),
-    ("(Spearman {:.5f}, one seed", lambda: [TABLES["evaluations"].frame()["spearman"].min()]),
+    ("(Spearman {:.5f}, two seeds", lambda: [TABLES["evaluations"].frame()["spearman"].min()]),
     ("at most {:.1f} s each", lambda: [gains("calls").query("call != 'score'")["seconds"].max()]),
     ("[{} trials]", lambda: outcomes("faults", "trials")),
     (
