@@ -135,7 +135,7 @@ def recalls(mapped: Any, found: Any) -> dict[str, float]:
         squares[inside, chosen[inside] - first] = np.inf
         edges = np.partition(np.concatenate([edges, squares], 1), most - 1, axis=1)[:, :most]
     edges.sort(1)
-    shares = {f"recall_{depth}": [] for depth in DEPTHS}
+    shares: dict[str, list[float]] = {f"recall_{depth}": [] for depth in DEPTHS}
     for query, row, edge, near in zip(queries, chosen, edges, np.asarray(found)[chosen], strict=True):
         others = near[(near >= 0) & (near != row)]
         apart = np.sort(((np.asarray(mapped[np.sort(others)], np.float64) - query) ** 2).sum(1))

@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from benchmarks import common
 from benchmarks.scale.growth import watched
 from dataaudit.common.timing import Timer
 from dataaudit.labels.combine import with_consensus
+from dataaudit.labels.suggestions import suggest
 from dataaudit.pipeline import assemble, collect, plan, settings
 from dataaudit.pipeline.evidence_sources.cross_validation import CrossValidation
 from dataaudit.pipeline.request import Request
@@ -88,9 +90,9 @@ def measured(case: str, n: int) -> dict[str, float]:
         return done
 
     model = dataaudit.networks.build("mlp", (FEATURES,), CLASSES) if case == "model" else None
-    recipe = {"recipe": dataaudit.Recipe(epochs=1)} if case == "model" else {}
+    recipe = dataaudit.Recipe(epochs=1) if case == "model" else None
     timer = CoreTimer({"total": 0.0})
-    request = Request(model, (inputs, labels), "auto", progress=False, **recipe)
+    request = Request(model, (inputs, labels), "auto", progress=False, recipe=recipe)
     object.__setattr__(request, "timer", timer)
     with watched() as largest:
         before = largest[0]
@@ -108,8 +110,8 @@ def measured(case: str, n: int) -> dict[str, float]:
         evidence = timed("evidence", lambda: collect.complete(planned, may_train=True))
         evidence = timed("consensus", lambda: with_consensus(evidence))
         for scorer in planned.scorers:
-            timed(f"score {scorer.name}", lambda scorer=scorer: scorer.score(evidence))
-        timed("suggestions", lambda: assemble.suggest(evidence))
+            timed(f"score {scorer.name}", partial(scorer.score, evidence))
+        timed("suggestions", lambda: suggest(evidence))
         errors = timed("label errors", lambda: assemble._label_errors(evidence))
         timed("settings", lambda: settings.settings_of(planned, evidence, errors))
     # Folds are training.
