@@ -25,7 +25,7 @@ def label_errors(lines: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = _place(where)
         for figure, name in (("average_precision", "AP"), ("auroc", "AUROC")):
             mine, peer = ours[figure][0], theirs[figure][0] if theirs else np.nan
-            row |= {f"{name}, consensus": mine, f"{name}, cleanlab": peer, f"{name}, gain": mine - peer}
+            row |= {f"{name}, gain": mine - peer, f"{name}, consensus": mine, f"{name}, cleanlab": peer}
         costs = scores[ours["auroc"][1]], scores[theirs["average_precision"][1]] if theirs else {}
         row["passes"], row["passes, cleanlab"] = (cost.get("passes", np.nan) for cost in costs)
         row["processor s"], row["processor s, cleanlab"] = (cost.get("processor", np.nan) for cost in costs)

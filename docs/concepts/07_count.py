@@ -12,7 +12,7 @@ is too poor the count is not known, which the audit says, with its reason. Belie
   worth.
 
 The figure draws ``python -m benchmarks.peers.bed.counts``, data sets with known errors. Lines are intervals, dots the
-truth.
+truth, of the cases whose count is known.
 """
 
 import matplotlib.pyplot as plt
