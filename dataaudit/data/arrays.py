@@ -14,7 +14,7 @@ from dataaudit.data.examples import Examples
 from dataaudit.data.images import common_channels, probed_rows, row_pixels
 from dataaudit.data.kinds import dimensions, is_a, is_image, is_tensor
 from dataaudit.data.labels import check_lengths, encode_labels, label_values
-from dataaudit.data.rows import NUMBERS, RESIZE, as_array, as_input, stack, transformed_rows
+from dataaudit.data.rows import NUMBERS, RESIZE, as_array, as_input, stack, transformed_rows, unmasked
 from dataaudit.data.texts import as_texts
 from dataaudit.errors import DataError, RowError
 
@@ -135,7 +135,7 @@ def _take(inputs: Any, indices: IntArray) -> Any:
 def _indexable(inputs: Any) -> Any:
     """Inputs with a length and rows; arrays and tensors themselves, never a copy of them."""
     if isinstance(inputs, np.ma.MaskedArray):
-        inputs = _unmasked(inputs)
+        inputs = unmasked(inputs)
     elif isinstance(inputs, np.matrix):
         inputs = np.asarray(inputs)
     elif type(inputs).__module__.split(".")[0] == "pandas" and dimensions(inputs) == 1:
@@ -166,17 +166,6 @@ def _instead(inputs: Any) -> str:
     return listing(inputs, "inputs") or "pass numpy.asarray(inputs)"
 
 
-def _unmasked(inputs: Any) -> AnyArray:
-    """Values of a masked array, NaN where one is masked."""
-    if not np.ma.is_masked(inputs):
-        return np.asarray(inputs.data)
-    if inputs.dtype.kind not in NUMBERS:
-        raise DataError("masked inputs that are no numbers", "a value in every place", "fill them: inputs.filled(...)")
-    # Half precision is widened when it is read.
-    wide = inputs if inputs.dtype.kind == "f" else inputs.astype(np.float64)
-    return np.asarray(wide.filled(np.nan))
-
-
 def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
     if any(row is np.ma.masked for row in inputs):
         inputs = [None if row is np.ma.masked else row for row in inputs]
@@ -184,8 +173,9 @@ def _from_list(inputs: list[Any] | tuple[Any, ...]) -> AnyArray:
     if whole or _are_pictures(inputs):
         # np.asarray would make one array of all images, channels last, and give every text the longest one's room.
         return _listed([_picture(row) if isinstance(row, np.ndarray) else row for row in inputs])
+    rows = [as_array(row) if is_tensor(row) else row for row in unmasked(inputs)]
     try:
-        return np.asarray([as_array(row) if is_tensor(row) else row for row in inputs])
+        return np.asarray(rows)
     except ValueError as error:
         raise DataError(
             f"nested lists of different lengths ({error})",
@@ -225,7 +215,7 @@ def _of_objects(inputs: AnyArray) -> AnyArray:
     """Objects as what they hold: numbers, or arrays and lists of one shape; others as they are."""
     if inputs.ndim == 1 and any(isinstance(row, str) or is_image(row) for row in inputs):
         return inputs
-    if any(is_tensor(row) or isinstance(row, (np.ndarray, list, tuple)) for row in inputs.flat):
+    if any(is_tensor(row) or (isinstance(row, (np.ndarray, list, tuple)) and not _is_gap(row)) for row in inputs.flat):
         indices = np.arange(len(inputs))
         return stack([as_input(row, number, ADVICE) for number, row in enumerate(inputs)], indices)
     try:
@@ -236,7 +226,7 @@ def _of_objects(inputs: AnyArray) -> AnyArray:
 
 
 def _is_gap(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
+    return value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _are_texts(inputs: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ NUMBERS = "iubf"
 def as_array(value: Any) -> AnyArray:
     """NumPy array of a tensor, an array or nested lists, as a view where there is one.
 
-    Half precision becomes float32 and extended precision float64; bytes come in this machine's order.
+    Half precision becomes float32 and extended precision float64; bytes come in this machine's order. Masked items are
+    NaN.
     """
     array: AnyArray
     if is_tensor(value):
@@ -27,12 +29,42 @@ def as_array(value: Any) -> AnyArray:
         # NumPy has no bfloat16.
         array = (tensor.float() if tensor.is_floating_point() and tensor.itemsize < 4 else tensor).numpy()
     else:
-        array = np.asarray(value)
+        array = np.asarray(unmasked(value))
     if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
         return array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
     if not array.dtype.isnative:
         return array.astype(array.dtype.newbyteorder("="))
     return array
+
+
+def unmasked(values: Any) -> Any:
+    """Masked arrays, and nested lists, with NaN where an item is masked; anything else as it is."""
+    if isinstance(values, np.ma.MaskedArray):
+        return _filled(values)
+    return _replaced(values) if isinstance(values, (list, tuple)) and _holds_masked(values) else values
+
+
+def _filled(values: Any) -> AnyArray:
+    if not np.ma.is_masked(values):
+        return np.asarray(values.data)
+    if values.dtype.kind not in NUMBERS:
+        raise DataError("masked inputs that are no numbers", "a value in every place", "fill them: inputs.filled(...)")
+    # Half precision is widened when it is read.
+    wide = values if values.dtype.kind == "f" else values.astype(np.float64)
+    return np.asarray(wide.filled(np.nan))
+
+
+def _holds_masked(values: Sequence[Any]) -> bool:
+    if any(issubclass(one, np.ma.MaskedArray) for one in set(map(type, values))):
+        return True
+    nested = [row for row in values if isinstance(row, (list, tuple))]
+    return bool(nested) and _holds_masked(list(chain.from_iterable(nested)))
+
+
+def _replaced(item: Any) -> Any:
+    if isinstance(item, np.ma.MaskedArray):
+        return _filled(item) if item.ndim else np.nan
+    return [_replaced(one) for one in item] if isinstance(item, (list, tuple)) else item
 
 
 def as_input(value: Any, row: int, action: str) -> AnyArray:

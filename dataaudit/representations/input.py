@@ -245,5 +245,5 @@ def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:
         raise DataError(
             f"NaN or infinite inputs in {rows(examples.original(np.asarray(bad)))}",
             "finite inputs, for distances between them",
-            ["fill or drop those rows", "ask for scores of the model, such as scorers='heldout_confidence'"],
+            "fill or drop those rows before they are scored",
         )

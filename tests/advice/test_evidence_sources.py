@@ -22,6 +22,7 @@ GAPS = np.where(np.arange(N)[:, None] == 3, np.nan, ROWS)
 MIXED = pd.DataFrame(ROWS, columns=list("abc")).assign(colour=["red", "green"] * (N // 2), label=LABELS)
 HELD_OUT = np.full((N, 2), 0.5)
 TREE = DecisionTreeClassifier(max_depth=2)
+GAP_MODEL = HistGradientBoostingClassifier(max_iter=1)
 MODEL, MODULE, ONE = GaussianNB(), nn.Linear(3, 2), Recipe(epochs=1)
 
 
@@ -117,11 +118,26 @@ CASES = {
     "gaps without a model": (
         score,
         {"dataset": (GAPS, LABELS)},
-        {"fill": {"dataset": DATA}, "HistGradient": {"model": HistGradientBoostingClassifier(max_iter=1)}},
+        {"fill": {"dataset": DATA}, "HistGradient": {"model": GAP_MODEL}},
     ),
     "gaps beside a Recorder": (
         score,
         {"model": RECORDER, "dataset": (GAPS, LABELS), "scorers": ["heldout_confidence"]},
+        {"fill": {"dataset": DATA}},
+    ),
+    "distances between rows with gaps": (
+        score,
+        {"dataset": (GAPS, LABELS), "scorers": "parzen/input"},
+        {"fill": {"dataset": DATA}},
+    ),
+    "distances between rows with gaps, beside a model": (
+        score,
+        {"model": GAP_MODEL, "dataset": (GAPS, LABELS), "scorers": "parzen/input"},
+        {"fill": {"dataset": DATA}},
+    ),
+    "distances between rows with gaps, beside a Recorder": (
+        score,
+        {"model": RECORDER, "dataset": (GAPS, LABELS), "scorers": "parzen/input"},
         {"fill": {"dataset": DATA}},
     ),
     "layers of a classifier": (

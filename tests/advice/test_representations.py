@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import dataaudit
@@ -79,6 +78,10 @@ def score(model=None, dataset=(ROWS, LABELS), begun=None, **options):
     return dataaudit.score(model, dataset, progress=False, device="cpu" if recipe else "auto", **recipe, **options)
 
 
+def outliers(**options):
+    score(**options).outliers()
+
+
 def of(space, model=None, **more):
     return {"model": Net() if model is None else model, "scorers": f"density/{space}", **more}
 
@@ -96,13 +99,13 @@ CASES = {
         {"lower learning rate": {"trained": Net()}},
     ),
     "inputs with gaps": (
-        score,
-        {"model": TREES, "dataset": (GAPS, LABELS), "scorers": "density/input"},
+        outliers,
+        {"model": TREES, "dataset": (GAPS, LABELS), "scorers": "heldout_confidence"},
         {"fill or drop": {"dataset": (ROWS, LABELS)}},
     ),
     "inputs without features": (
         score,
-        {"model": LogisticRegression(), "dataset": (ROWS[:, :0], LABELS), "scorers": "density/input"},
+        {"model": RECORDER, "dataset": (ROWS[:, :0], LABELS), "scorers": "density/input"},
         {"one number a row": {"dataset": (ROWS, LABELS)}},
     ),
     "a layer that gives no tensor": (

@@ -230,6 +230,27 @@ def test_a_masked_text_is_missing():
         inspect(as_examples((texts, CODES)))
 
 
+MASKED = np.ma.masked_array(ROWS, np.arange(3 * N).reshape(N, 3) == 4)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        ([*map(list, MASKED)], CODES),
+        ([*MASKED], CODES),
+        (np.array([list(row) for row in MASKED], object), CODES),
+        list(zip(map(list, MASKED), CODES.tolist(), strict=True)),
+        list(zip(MASKED, CODES.tolist(), strict=True)),
+        ([[list(row)] for row in MASKED], CODES),
+    ],
+    ids=["lists", "arrays", "objects", "pairs of lists", "pairs of arrays", "lists of lists"],
+)
+def test_masked_items_are_missing_values(dataset):
+    read = as_examples(dataset).read(np.arange(N)).reshape(N, 3)
+    np.testing.assert_array_equal(read, MASKED.filled(np.nan))
+
+
 DECIMALS = [Decimal(f"{number:.3f}") for number in ROWS[:, 0]]
 COLUMNS = {"size": DECIMALS, "other": ROWS[:, 1].tolist(), "label": NAMES.tolist()}
 
