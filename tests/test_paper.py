@@ -78,6 +78,9 @@ def test_other_data_in_the_same_folder_are_refused_and_said(whole, digits, tmp_p
         np.savez(other, images=archive["images"], labels=archive["labels"][::-1])
     assert main(["table-2", str(folder), "--images", str(other), *SMALL]) == 0
     assert "holds results of another data" in capsys.readouterr().out
+    page = (folder / "index.html").read_text()
+    assert "holds results of another data" in page
+    assert 'id="table-2"' not in page, "results of the other data are shown as of these"
 
 
 def test_two_classes_without_images_or_scores(tmp_path, capsys):
@@ -103,7 +106,7 @@ def test_without_matplotlib_tables_are_written_and_it_is_said(digits, tmp_path, 
     assert [path.name for path in (tmp_path / "digits").glob("figure-4.*")].count("figure-4.csv") == 1
 
 
-def test_a_run_that_stops_is_gone_on_with(digits, tmp_path, monkeypatch):
+def test_a_run_that_stops_is_gone_on_with(digits, tmp_path, monkeypatch, capsys):
     given = ["figure-2", str(tmp_path), "--images", str(digits), *SMALL]
     with monkeypatch.context() as patched:
         patched.setattr(counts, "read_store", _stopped)
@@ -111,8 +114,8 @@ def test_a_run_that_stops_is_gone_on_with(digits, tmp_path, monkeypatch):
             unscored = tmp_path / "digits.npz"
             np.savez(unscored, images=archive["images"][:60], labels=archive["labels"][:60])
         given[3] = str(unscored)
-        with pytest.raises(KeyboardInterrupt):
-            main(given)
+        assert main(given) == 130
+    assert "the same call goes on" in capsys.readouterr().err
     records = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("ratio-*/*.npz")}
     assert len(records) == 9 * 2
     assert main(given) == 0
@@ -142,12 +145,43 @@ def test_a_law_is_told_by_its_interval():
     assert Compared("", 0.1, 0.2).reproduced
 
 
+def odd(folder, name, **arrays):
+    np.savez(folder / name, **{"images": np.zeros((6, 2, 2), np.uint8), "labels": np.arange(6) % 2, **arrays})
+
+
 def test_a_file_that_is_no_data_set_is_refused(tmp_path, capsys):
-    np.savez(tmp_path / "odd.npz", images=np.zeros((3, 2, 2), np.uint8))
-    assert main(["table-2", str(tmp_path / "out"), "--images", str(tmp_path / "odd.npz")]) == 2
-    assert "labels [n]" in capsys.readouterr().err
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "table.csv").write_text("a,b")
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04" + bytes(40))
+    odd(tmp_path, "short.npz", labels=np.arange(3))
+    odd(tmp_path, "scores.npz", cscores=np.ones(5))
+    odd(tmp_path, "votes.npz", votes=np.ones((6, 3)))
+    odd(tmp_path, "tested.npz", test_images=np.zeros((2, 2, 2)), test_labels=np.array([0, 7]))
+    expected = {
+        "array.npy": "no .npz file",
+        "table.csv": "no .npz file",
+        "cut.npz": "no .npz file",
+        "short.npz": "labels [n]",
+        "scores.npz": "cscores [6]",
+        "votes.npz": "votes [6, 2]",
+        "tested.npz": "without a test part",
+        "missing.npz": "No such file",
+    }
+    for name, said in expected.items():
+        assert main(["table-2", str(tmp_path / "out"), "--images", str(tmp_path / name)]) == 2
+        assert said in capsys.readouterr().err
     assert main(["table-2", str(tmp_path / "out")]) == 2
     assert "no data" in capsys.readouterr().err
+
+
+def test_arguments_that_name_nothing_are_refused(digits, tmp_path, capsys):
+    assert main(["table-2", str(digits), "--images", str(digits)]) == 2
+    assert "File exists" in capsys.readouterr().err
+    assert main(["table-2", str(tmp_path), "--images", str(digits), "--images", str(digits)]) == 2
+    assert "another name for each" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["table-2", str(tmp_path), "--images", str(digits), "--runs", "0"])
+    assert "above 0" in capsys.readouterr().err
 
 
 def test_parts_of_sorted_data_hold_every_class_and_know_their_rows():

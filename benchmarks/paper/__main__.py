@@ -22,8 +22,10 @@ from benchmarks.paper import index, run
 from benchmarks.paper.datasets import of_fashion, of_file, of_folder
 from benchmarks.paper.item import Item
 from benchmarks.paper.items import ITEMS, NAMES
+from benchmarks.paper.result import Result
 from benchmarks.paper.setting import FULL, QUICK, Data, Setting
-from dataaudit.errors import DataAuditError
+from dataaudit.errors import DataAuditError, DataError
+from dataaudit.learners.devices import resolve_device
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,18 +44,26 @@ def parser() -> argparse.ArgumentParser:
         help="further data: such a file, or a folder of images for each class; may come again",
     )
     made.add_argument("--fashion", nargs="?", const=FASHION, metavar="FOLDER", help=f"Fashion-MNIST; {FASHION}")
-    made.add_argument("--pixels", type=int, default=32, help="pixels a side of images in folders")
+    made.add_argument("--pixels", type=positive, default=32, help="pixels a side of images in folders")
     size = made.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a short run of everything: the default")
     size.add_argument("--full", action="store_true", help="the paper's sizes; says what it will cost, and starts")
     made.add_argument("--estimate", action="store_true", help="say what it will cost, and stop")
-    made.add_argument("--examples", type=int, help="most examples of a training run")
-    made.add_argument("--runs", type=int, help="holdout runs of each subset ratio")
-    made.add_argument("--epochs", type=int, help="most epochs of networks that convolve")
+    made.add_argument("--examples", type=positive, help="most examples of a training run")
+    made.add_argument("--runs", type=positive, help="holdout runs of each subset ratio")
+    made.add_argument("--epochs", type=positive, help="most epochs of networks that convolve")
     made.add_argument("--backend", help='of holdout runs: "serial", "joblib" or "ray"')
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--seed", type=int, default=0)
     return made
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number above 0 is needed")
+    return value
 
 
 def data_of(options: argparse.Namespace) -> tuple[Data, ...]:
@@ -63,6 +73,13 @@ def data_of(options: argparse.Namespace) -> tuple[Data, ...]:
         found.append(of_folder(path, options.pixels) if path.is_dir() else of_file(path))
     if options.fashion is not None:
         found.append(of_fashion(options.fashion))
+    names = [data.name for data in found]
+    if len(set(names)) < len(names):
+        raise DataError(
+            f"data sets of the names {', '.join(names)}",
+            "another name for each, for results of a data set go into a folder of its name",
+            "rename a file or a folder",
+        )
     return tuple(data.mixed() for data in found)
 
 
@@ -93,7 +110,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         data = data_of(options)
-    except (DataAuditError, OSError, ValueError) as error:
+        resolve_device(options.device)
+        options.folder.mkdir(parents=True, exist_ok=True)
+    except (DataAuditError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     if not data:
@@ -101,21 +120,31 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     setting = setting_of(options, data)
     chosen = list(ITEMS.values()) if options.item == "all" else [NAMES[options.item]]
-    if options.full or options.estimate:
-        say_cost(setting, chosen)
-    if options.estimate:
-        return 0
-    results = []
-    for item in chosen:
-        for one in data:
-            result = run.made(item, setting, one)
-            results.append(result)
-            print(f"{item.name}, {one.name}{'' if result.made else ', not made'}: {result.sentence}", flush=True)
+    try:
+        if options.full or options.estimate:
+            say_cost(setting, chosen)
+        if options.estimate:
+            return 0
+        results = make_all(setting, chosen)
+    except KeyboardInterrupt:
+        print("\nstopped: what was made is kept, and the same call goes on", file=sys.stderr)
+        return 130
     print(f"\nwritten: {index.write(setting)}")
     wrong = [(result, value) for result in results for value in result.compared if not value.reproduced]
     for result, value in wrong:
         print(f"not reproduced: {result.item}, {result.data}, {value.what}: {value.ours:.4f} for {value.published:.4f}")
     return int(bool(wrong))
+
+
+def make_all(setting: Setting, chosen: list[Item]) -> list[Result]:
+    """Results of the items on all data sets, each said as soon as it is there."""
+    results = []
+    for item in chosen:
+        for one in setting.data:
+            result = run.made(item, setting, one)
+            results.append(result)
+            print(f"{item.name}, {one.name}{'' if result.made else ', not made'}: {result.sentence}", flush=True)
+    return results
 
 
 if __name__ == "__main__":

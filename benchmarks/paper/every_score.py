@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import dataaudit
 from benchmarks.common import Array
@@ -20,6 +19,7 @@ from dataaudit import scores
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.evidence.base import Evidence, Need
+from dataaudit.learners.devices import resolve_device
 from dataaudit.learners.torch import TorchLearner
 
 BY_MARGIN = "learning_speed, ties by margin"
@@ -64,7 +64,7 @@ def ranked(order: Array) -> Array:
 def every_epoch(setting: Setting, data: Data) -> Result:
     rows, truth = evidence.part(setting, data), evidence.truth(setting, data)
     network, recipe = setting.network(data)
-    learner = TorchLearner(network, as_examples((rows.inputs, rows.labels)), recipe, torch.device("cpu"))
+    learner = TorchLearner(network, as_examples((rows.inputs, rows.labels)), recipe, resolve_device(setting.device))
     learner.check(setting.seed)
     recorder = EveryEpoch(rows, truth.values)
     learner.fit(np.arange(len(rows)), setting.seed, recorder, False)

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.stats import rankdata
 
 import dataaudit
@@ -21,6 +20,7 @@ from dataaudit.dynamics.recorder import Recorder
 from dataaudit.dynamics.summary import unpack
 from dataaudit.holdout.settings import GRID
 from dataaudit.learners.base import Fitted
+from dataaudit.learners.devices import resolve_device
 from dataaudit.learners.torch import TorchLearner
 
 STEPS = 4
@@ -95,13 +95,8 @@ def recorded(
     """Training run on `rows`, recorded; kept in the folder of `data` under `name`."""
 
     def make() -> dict[str, Array]:
-        device = "cuda" if setting.device == "auto" and torch.cuda.is_available() else setting.device
-        learner = TorchLearner(
-            network,
-            as_examples((rows.inputs, rows.labels)),
-            recipe,
-            torch.device("cpu" if device == "auto" else device),
-        )
+        examples = as_examples((rows.inputs, rows.labels))
+        learner = TorchLearner(network, examples, recipe, resolve_device(setting.device))
         learner.check(seed)
         recorder = Recorder(len(rows), len(rows.classes), history_bytes=8 * len(rows) * recipe.epochs)
         accuracy: list[float] = []
@@ -166,7 +161,7 @@ def training_seconds(
     network, recipe = learner
     few = data.first(max(recipe.batch_size * STEPS, len(data.classes)))
     short = replace(recipe, epochs=1)
-    fit = TorchLearner(network, as_examples((few.inputs, few.labels)), short, torch.device("cpu"))
+    fit = TorchLearner(network, as_examples((few.inputs, few.labels)), short, resolve_device(setting.device))
     fit.check(setting.seed)
     rows = np.arange(len(few))
     fit.fit(rows, setting.seed, None, False)  # Memory is claimed, and is not timed.

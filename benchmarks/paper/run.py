@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from benchmarks.common import machine
 from benchmarks.paper.item import Item
 from benchmarks.paper.result import NotMade, Result
-from benchmarks.paper.setting import Data, Setting, put
+from benchmarks.paper.setting import ABOUT, Data, Setting, put
 from dataaudit.errors import DataAuditError, MissingPackageError
 
 
@@ -36,6 +36,10 @@ def made(item: Item, setting: Setting, data: Data) -> Result:
 
 def is_made(item: Item, setting: Setting, data: Data) -> bool:
     """Whether an earlier call made the item of these data."""
+    try:
+        setting.check(data)
+    except NotMade:
+        return False
     description = setting.folder / data.name / f"{item.name}.json"
     return description.exists() and bool(json.loads(description.read_text())["made"])
 
@@ -73,11 +77,16 @@ def as_csv(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> bytes:
 
 
 def read_all(setting: Setting) -> list[Result]:
-    """Results that lie in the folder, of the data sets of this call."""
+    """Results that lie in the folder, of the data sets of this call; one that says so where they are of others."""
     found = []
     for data in setting.data:
-        for path in sorted((setting.folder / data.name).glob("*.json")):
-            if path.name != "about.json":
+        try:
+            place = setting.place(data)
+        except NotMade as reason:
+            found.append(Result("all", data.name, str(reason), made=False))
+            continue
+        for path in sorted(place.glob("*.json")):
+            if path.name != ABOUT:
                 found.append(Result.from_dict(json.loads(path.read_text())))
     return found
 

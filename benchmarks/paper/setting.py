@@ -18,6 +18,16 @@ from benchmarks.paper.result import NotMade
 from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.learners.recipes import Automatic
 
+ABOUT = "about.json"
+"""File that says what a folder of results belongs to."""
+WHAT = {
+    "data": "another data set",
+    "full": "the other of --quick and --full",
+    "seed": "another seed",
+    "sizes": "other sizes",
+}
+"""How results differ, by what `ABOUT` holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -148,22 +158,25 @@ class Setting:
         return {"data": data.fingerprint, "full": self.full, "seed": self.seed, "sizes": asdict(self.sizes)}
 
     def place(self, data: Data) -> Path:
-        """Folder of a data set's results; `NotMade` where it holds those of other data or sizes."""
+        """Folder of a data set's results, made if need be; `NotMade` where it holds those of other data or sizes."""
         place = self.folder / data.name
-        if data.name in self._checked:
-            return place
-        about, here = place / "about.json", self.described(data)
-        if about.exists():
-            there = json.loads(about.read_text())
-            differs = [name for name in here if there.get(name) != here[name]]
+        if data.name not in self._checked:
+            self.check(data)
+            if not (place / ABOUT).exists():
+                put(place / ABOUT, json.dumps(self.described(data), indent=1).encode())
+            self._checked.add(data.name)
+        return place
+
+    def check(self, data: Data) -> None:
+        """Raise `NotMade` where the folder holds results of other data or sizes."""
+        place, here = self.folder / data.name, self.described(data)
+        if (place / ABOUT).exists():
+            there = json.loads((place / ABOUT).read_text())
+            differs = [WHAT[name] for name in here if there.get(name) != here[name]]
             if differs:
                 raise NotMade(
-                    f"{place} holds results of another {' and '.join(differs)}: name another folder, or remove it"
+                    f"{place} holds results of {' and '.join(differs)}: name another folder, or remove this one"
                 )
-        else:
-            put(about, json.dumps(here, indent=1).encode())
-        self._checked.add(data.name)
-        return place
 
     def kept(self, data: Data, name: str, make: Callable[[], dict[str, Array]]) -> dict[str, Array]:
         """Arrays that `make` gives, made once and read from the folder from then on."""

@@ -21,6 +21,7 @@ from benchmarks.paper.result import NotMade, Result
 from benchmarks.paper.setting import Data, Setting
 from dataaudit.data import as_examples
 from dataaudit.holdout.settings import GRID
+from dataaudit.learners.devices import resolve_device
 from dataaudit.learners.torch import TorchLearner
 
 RATIO = 0.7
@@ -38,7 +39,7 @@ BUDGETS = {"a minute": 60.0, "an hour": 3600.0, "a day": 86400.0}
 def features(setting: Setting, rows: Data) -> Array:
     """Inputs of the last linear layer [n, d] of a network that was trained on all rows."""
     network, recipe = setting.network(rows)
-    learner = TorchLearner(network, as_examples((rows.inputs, rows.labels)), recipe, torch.device("cpu"))
+    learner = TorchLearner(network, as_examples((rows.inputs, rows.labels)), recipe, resolve_device(setting.device))
     learner.check(setting.seed)
     fitted = learner.fit(np.arange(len(rows)), setting.seed, None, False)
     last = [part for part in fitted.module.modules() if isinstance(part, torch.nn.Linear)][-1]
