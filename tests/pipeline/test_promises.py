@@ -97,7 +97,7 @@ def test_held_out_predictions_beside_a_record_are_those_without_its_module():
     alone = score(recorder, DATA, "heldout_confidence")
     beside = score(recorder, DATA, "heldout_confidence", trained=module)
     np.testing.assert_array_equal(alone.columns["heldout_confidence"], beside.columns["heldout_confidence"])
-    with pytest.raises(ModelError, match="pass the data set"):
+    with pytest.raises(ModelError, match="pass dataset="):
         score(recorder, None, "heldout_confidence")
 
 

@@ -237,7 +237,7 @@ def test_anybodys_loop_can_be_audited(noisy, network):
     np.testing.assert_array_equal(by_name.columns["consensus"], alone.columns["consensus"])
     unseen = Recorder(300, 3)
     unseen.evaluate(torch.arange(300), module(torch.tensor(inputs)), torch.tensor(labels))
-    with pytest.raises(ModelError, match=r"Recorder without a complete epoch.*pass a Recorder that has seen"):
+    with pytest.raises(ModelError, match=r"Recorder without a complete epoch.*call recorder.end_epoch"):
         score(unseen, None, "consensus")
     assert "confidence" in audit.scores
     bare, module = record(network, inputs, labels, evaluate=False)
