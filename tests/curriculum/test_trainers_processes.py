@@ -20,6 +20,7 @@ import importlib.util, os, sys
 from pathlib import Path
 import numpy as np, torch, torch.distributed as dist
 from dataaudit.curriculum.samplers import CurriculumSampler, DistributedCurriculumSampler
+from dataaudit.errors import DataError
 
 def module(name):
     spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
@@ -55,11 +56,21 @@ trainer.train(resume_from_checkpoint=True)
 single.same_weights(single.weights_of(undisturbed), single.weights_of(trainer))
 single.same_record(resumed.recorder, whole.recorder)
 
-even = single.RecordDynamics()
-single.trained(folder / "even", net=single.model(dropout=0.0), callbacks=[even], rows=single.examples(32),
+class Asks(single.transformers.TrainerCallback):
+    def on_epoch_end(self, args, state, control, **kwargs):
+        try:
+            even.latest_losses()
+        except DataError as error:
+            self.told = str(error)
+
+even, asks = single.RecordDynamics(), Asks()
+single.trained(folder / "even", net=single.model(dropout=0.0), callbacks=[even, asks], rows=single.examples(32),
                optim="sgd", extra={"loss_weights": np.linspace(0.5, 2, 32)},
                # Else the Trainer multiplies this model's mean loss by the number of processes, weighted or not.
                average_tokens_across_devices=False, **two)
+
+assert "losses in 2 processes, each of which saw its own rows alone" in asks.told
+assert even.latest_losses().shape == (32,)
 
 # Equal weights change nothing in two processes either.
 moved = []

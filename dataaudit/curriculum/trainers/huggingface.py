@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dataaudit.curriculum.trainers.losses import RecordedLosses
-from dataaudit.curriculum.trainers.rows import LABEL, ROW, missing_rows
+from dataaudit.curriculum.trainers.rows import LABEL, ROW, missing_rows, refuse_unnumbered
 from dataaudit.curriculum.trainers.state import load_record, save_record
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import DataError, ModelError, SettingError, require
@@ -43,8 +43,8 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
     history_bytes
         As for `dataaudit.Recorder`.
     checkpoint
-        Checkpoint folder to resume the record from, where it is not the one in ``args.output_dir``;
-        `curriculum_trainer` passes on what ``train`` was given.
+        Checkpoint folder to resume the record from, where it is not the one in ``args.output_dir``; None for the one
+        that ``train`` of a `curriculum_trainer` is given.
 
     Raises
     ------
@@ -94,7 +94,9 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         )
         if classes is None:
             raise ModelError(
-                f"a {type(model).__name__} without config.num_labels", "the number of classes", "pass classes="
+                f"a {type(model).__name__} without config.num_labels",
+                "the number of classes",
+                "pass it, as in RecordDynamics(classes=2)",
             )
         recorder = Recorder(n, classes, history_bytes=self._history_bytes)
         self._open = self._resumed = False
@@ -143,9 +145,12 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
         for hook in list(model._forward_pre_hooks.values()):
             other = getattr(hook, "__self__", None)
             if isinstance(other, RecordDynamics):
-                if other._state is state:
-                    raise SettingError("two RecordDynamics in one Trainer", "one", "leave out the other callback")
+                twice = other._state is state
                 other._forget()
+                if twice:
+                    raise SettingError(
+                        "two RecordDynamics in one Trainer", "one", "leave one of them out of the callbacks"
+                    )
         self._state = state
 
     def _forget(self) -> None:
@@ -167,7 +172,10 @@ class RecordDynamics(RecordedLosses, TrainerCallback):
                 raise DataError(
                     "a training batch whose labels the model is not called with",
                     "labels, which label smoothing and compute_loss_func take away",
-                    "set data_collator=carry_rows(...), which keeps them, or use curriculum_trainer(Trainer)",
+                    [
+                        "set data_collator=carry_rows(collator), which keeps them",
+                        "make the trainer by curriculum_trainer(Trainer)",
+                    ],
                 )
             self._batch = named[ROW], labels
         return arguments, taken
@@ -194,7 +202,7 @@ def logits_of(module: nn.Module, output: Any) -> Tensor:
         raise ModelError(
             f"a {type(module).__name__} that returns {type(output).__name__} without logits [batch, classes]",
             "a classifier",
-            "use a model such as AutoModelForSequenceClassification",
+            "train a classifier, such as AutoModelForSequenceClassification.from_pretrained(name)",
         )
     return logits
 
@@ -210,15 +218,16 @@ def _refuse(args: Any, state: Any, loader: Any) -> None:
         raise SettingError(
             f"one process that splits batches over {args.n_gpu} devices",
             "a process for each device",
-            "start the script by torchrun, or set CUDA_VISIBLE_DEVICES to one device",
+            "start the script by torchrun, or show it one device: CUDA_VISIBLE_DEVICES=0",
         )
     if state.is_hyper_param_search:
         raise SettingError(
-            "a search of hyperparameters", "one training", "record the training with the parameters that were found"
+            "a search of hyperparameters",
+            "one training",
+            "leave the callback out of the search, and record a training with the parameters that were found",
         )
     dataset, columns = loader.dataset, getattr(loader.dataset, "column_names", None)
-    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-        raise missing_rows(f"an iterable data set ({type(dataset).__name__}), whose rows have no numbers")
+    refuse_unnumbered(dataset, ", and make the trainer by curriculum_trainer(Trainer)")
     if columns is not None and ROW not in columns:
         removed = ", after remove_unused_columns=True took others away" if args.remove_unused_columns else ""
         raise missing_rows(f"a training set with the columns {', '.join(columns)}{removed}")

@@ -93,7 +93,8 @@ class LightningRecordDynamics(RecordedLosses, Callback):
             raise DataError(
                 "a checkpoint from within an epoch, whose data loader begins the epoch anew",
                 "a checkpoint from the end of an epoch, or of a loader with state_dict() and load_state_dict()",
-                "save checkpoints at the end of epochs, or train from a loader such as torchdata's StatefulDataLoader",
+                "resume from a checkpoint of the end of an epoch, or from one that was saved with a loader such as "
+                "torchdata's StatefulDataLoader",
             )
         self._processes = self._apart = trainer.world_size
         self._recorder, self._open, self._losses = self._new(), False, None
@@ -122,8 +123,8 @@ class LightningRecordDynamics(RecordedLosses, Callback):
             raise DataError(
                 f"a training_step that returns {', '.join(returned) if returned else type(outputs).__name__}",
                 f"{', '.join(missing)} too",
-                "return {'loss': loss, 'logits': logits, 'labels': labels, 'row_index': rows}; "
-                "with_row_index(dataset) adds the rows",
+                "return {'loss': loss, 'logits': logits, 'labels': labels, 'row_index': rows}, with the rows that "
+                "with_row_index(dataset) adds to each item",
             )
         self.recorder.update(outputs[ROW], outputs["logits"], outputs["labels"])
         self._open = True

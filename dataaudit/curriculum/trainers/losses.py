@@ -70,7 +70,7 @@ class RecordedLosses(RecordingCallback):
             raise DataError(
                 f"losses in {self._apart} processes, each of which saw its own rows alone",
                 "one process, for a strategy that goes by the losses of the training under way",
-                "train in one process, or choose a strategy that goes by the audit alone",
+                "train in one process, or choose a strategy that goes by the audit alone, such as 'suspects'",
             )
         return np.full(len(self.labels), np.nan) if self._losses is None else self._losses
 

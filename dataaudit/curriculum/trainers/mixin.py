@@ -98,7 +98,7 @@ class CurriculumTrainerMixin:
             raise SettingError(
                 f"loss_weights= together with {own}",
                 "the cross-entropy, which they multiply",
-                "weigh the loss in your own function, or pass sampling= in place of loss_weights=",
+                "weigh the loss in your own function and leave loss_weights= out, or pass sampling= in its place",
             )
 
     def _as_sampler(self, sampling: Any, n: int) -> Sampler[int]:
@@ -106,7 +106,7 @@ class CurriculumTrainerMixin:
             raise SettingError(
                 f"sampling= of type {type(sampling).__name__}, which draws batches",
                 "a sampler of rows: the Trainer makes the batches",
-                "pass weights, or a CurriculumSampler",
+                "pass sampling=weights, or sampling=CurriculumSampler(weights)",
             )
         if isinstance(sampling, Sampler):
             _refuse_sampler(sampling, n)
@@ -119,13 +119,12 @@ class CurriculumTrainerMixin:
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """Train as the Trainer does; a named checkpoint is the one that records are resumed from."""
-        if len(self._recording()) > 1:
-            raise SettingError("two RecordDynamics in one Trainer", "one", "leave out the other callback")
         self._compared = False
         with ExitStack() as stack:
             if isinstance(resume_from_checkpoint, (str, os.PathLike)):
                 for callback in self._recording():
-                    stack.enter_context(_replaced(callback, checkpoint=resume_from_checkpoint))
+                    if callback.checkpoint is None:
+                        stack.enter_context(_replaced(callback, checkpoint=resume_from_checkpoint))
             return super().train(resume_from_checkpoint, *args, **kwargs)  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Any:
@@ -203,7 +202,7 @@ class CurriculumTrainerMixin:
             raise ModelError(
                 f"a {type(self._trainer.model).__name__} whose loss is not the cross-entropy of its logits",
                 "the cross-entropy, which loss_weights multiply",
-                "weigh the loss in the model, or pass sampling= in place of loss_weights=",
+                "weigh the loss in the model and leave loss_weights= out, or pass sampling= in its place",
             )
         self._compared = True
 
@@ -232,7 +231,7 @@ def _refuse_sampler(sampler: Any, n: int) -> None:
         raise SettingError(
             f"sampling= of type {type(sampler).__name__}, which draws the part of one process",
             "a sampler of all rows: the Trainer splits its batches between processes",
-            "pass weights, or a CurriculumSampler",
+            "pass sampling=weights, or sampling=CurriculumSampler(weights)",
         )
     weights: Any = getattr(sampler, "weights", None)
     source: Any = getattr(sampler, "data_source", None)
@@ -245,7 +244,7 @@ def _refuse_sampler(sampler: Any, n: int) -> None:
         raise DataError(
             f"sampling= of type {type(sampler).__name__} that draws from {rows} rows",
             f"{n}, as many as train_dataset has",
-            "make the sampler for train_dataset",
+            "make the sampler of train_dataset",
         )
 
 
@@ -274,7 +273,9 @@ def curriculum_trainer(trainer: type = transformers.Trainer) -> type:
     """
     if not (isinstance(trainer, type) and issubclass(trainer, transformers.Trainer)):
         raise SettingError(
-            f"trainer={trainer!r}", "the class transformers.Trainer, or one derived from it", "pass the class itself"
+            f"trainer={trainer!r}",
+            "the class transformers.Trainer, or one derived from it",
+            "pass trainer=transformers.Trainer",
         )
     return _derived(trainer)
 

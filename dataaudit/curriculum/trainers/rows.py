@@ -46,18 +46,26 @@ class _NumberedRows(Dataset[Any]):
             raise DataError(
                 f"row {index!r} of type {type(index).__name__}",
                 "the number of one row",
-                "read rows one by one, or number torch.utils.data.Subset(dataset, indices)",
+                [
+                    "read rows one by one",
+                    "number a part of them: with_row_index(torch.utils.data.Subset(dataset, range(10)))",
+                ],
             )
         position = operator.index(index)
         if position < -len(self):
-            raise DataError(f"row {position} of {len(self)}", f"{-len(self)}..{len(self) - 1}", "count rows from 0")
+            raise DataError(
+                f"row {position} of {len(self)}",
+                f"{-len(self)}..{len(self) - 1}",
+                f"count rows from 0 to {len(self) - 1}",
+            )
         return position + len(self) if position < 0 else position
 
 
 def with_row_index(dataset: Any) -> _NumberedRows:
     """Have a map-style data set number its rows: nothing is copied, items are read when they are asked for.
 
-    An item that is a mapping gets the key "row_index", a tuple or list one more element at its end.
+    An item that is a mapping gets the key "row_index", a tuple or list one more element at its end. A data set that was
+    numbered so already is given back.
 
     Parameters
     ----------
@@ -79,13 +87,18 @@ def with_row_index(dataset: Any) -> _NumberedRows:
     >>> with_row_index([{"x": 0.5}])[0]
     {'x': 0.5, 'row_index': 0}
     """
+    refuse_unnumbered(dataset)
+    return dataset if isinstance(dataset, _NumberedRows) else _NumberedRows(dataset)
+
+
+def refuse_unnumbered(dataset: Any, then: str = "") -> None:
+    """Raise a `SettingError` for a data set whose rows have no numbers; `then` says what to do with one that has."""
     if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise SettingError(
             f"a data set of type {type(dataset).__name__}, whose rows have no numbers",
             "one with len() and rows by index",
-            "pass a map-style Dataset (datasets.load_dataset(..., streaming=False))",
+            [f"load it whole, as by datasets.load_dataset(..., streaming=False){then}", f"pass list(dataset){then}"],
         )
-    return _NumberedRows(dataset)
 
 
 def _numbered(item: Any, index: int) -> Any:
@@ -96,7 +109,9 @@ def _numbered(item: Any, index: int) -> Any:
     if isinstance(item, (tuple, list)):
         return (*item, index)
     raise DataError(
-        f"row {index} of type {type(item).__name__}", "a mapping or a tuple", "have the data set return dicts"
+        f"row {index} of type {type(item).__name__}",
+        "a mapping or a tuple",
+        "have the data set return dicts, such as {'input_ids': ids, 'labels': label}",
     )
 
 
@@ -115,7 +130,11 @@ class _RowCollator:
         for feature in features:
             if isinstance(feature, Mapping):
                 if ROW not in feature:
-                    raise missing_rows(f"a row with the keys {sorted(map(str, feature))}")
+                    raise DataError(
+                        f"a row with the keys {sorted(map(str, feature))} beside rows with {ROW!r}",
+                        f"{ROW!r} in all of them, or in none",
+                        f"take {ROW!r} out of the rows, and number all of them by with_row_index(dataset)",
+                    )
                 inner.append({name: value for name, value in feature.items() if name != ROW})
                 numbers.append(int(feature[ROW]))
             else:
@@ -166,8 +185,11 @@ def missing_rows(arrived: str) -> DataError:
     return DataError(
         arrived,
         f"the rows' positions in the data set as {ROW!r} in every training batch",
-        "make the trainer by curriculum_trainer(Trainer), which carries them; or set train_dataset="
-        "with_row_index(...), data_collator=carry_rows(...) and TrainingArguments(remove_unused_columns=False)",
+        [
+            "make the trainer by curriculum_trainer(Trainer), which carries them",
+            "set train_dataset=with_row_index(dataset), data_collator=carry_rows(collator) and "
+            "TrainingArguments(remove_unused_columns=False)",
+        ],
     )
 
 
@@ -177,7 +199,7 @@ def check_length(length: int, first: int, epoch: int) -> None:
         raise DataError(
             f"a sampler of {length} rows in epoch {epoch}, after {first} when training began",
             f"{first} in every epoch: the Trainer counts its steps once, and would cut epochs off or end early",
-            "draw as many rows in each by CurriculumSampler(weights), with replacement, or with num_samples=",
+            f"draw by CurriculumSampler(weights, num_samples={first}), which draws as many in each",
         )
 
 
@@ -196,13 +218,13 @@ def check_weights(weights: Any, n: int, name: str) -> FloatArray:
         raise DataError(
             f"{name} of shape {values.shape}",
             f"({n},): one for each row of train_dataset",
-            "pass the weights of an audit of this data set, in its order",
+            "pass the weights of an audit of this data set, audit.weights(strategy)",
         )
     bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
     if len(bad) or not values.any():
         raise DataError(
             f"{name} that are negative, NaN or infinite in {rows(bad)}" if len(bad) else f"{name} that are all 0",
             "finite numbers of at least 0, one of them above",
-            "mend these weights",
+            "put 0 in their place, which leaves these rows out" if len(bad) else "give one row a weight above 0",
         )
     return values
