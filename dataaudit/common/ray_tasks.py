@@ -71,12 +71,12 @@ class TaskFailure(NamedTuple):
 class RayPool:
     """A Ray that carries out tasks; a running one is used as it is, one that was begun for this is shut down.
 
-    `tasks` and `fitting` word messages: what the tasks are, and the settings that ask for less.
+    `tasks` and `fitting` word messages: what the tasks are, and the settings that ask for less, of CPUs and GPUs.
     """
 
     resources: TaskResources
     tasks: str
-    fitting: str = "num_cpus= and num_gpus="
+    fitting: str = "num_cpus={} and num_gpus={}"
     started: int = 0
     """Tasks that were started, again or for the first time."""
     retried: int = 0
@@ -183,11 +183,12 @@ class RayPool:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if any(all(node.get(kind, 0) >= amount for kind, amount in amounts.items()) for node in nodes):
             return
-        cpus, gpus = (max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU"))
+        gpus, cpus = max(((node.get("GPU", 0), node.get("CPU", 0)) for node in nodes), default=(0, 0))
+        fitting = self.fitting.format(f"{min(cpus, amounts['CPU']):g}", f"{min(gpus, amounts['GPU']):g}")
         error = SettingError(
             f"{self.tasks} that take {amounts}",
             f"a node that has as much; the largest has {cpus:g} CPUs and {gpus:g} GPUs",
-            f"pass {self.fitting} that fit",
+            f"pass {fitting}{', and resources= that a node has' if self.resources.resources else ''}",
         )
         if self.resources.address in (None, "local"):
             raise error

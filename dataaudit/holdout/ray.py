@@ -60,7 +60,7 @@ class Ray:
             return Failure(groups[task.position], died + task.traceback)
 
         with (
-            RayPool(self._resources, "groups of runs", "Ray(num_cpus=..., num_gpus=...)") as pool,
+            RayPool(self._resources, "groups of runs", "Ray(num_cpus={}, num_gpus={})") as pool,
             closing(pool.run(pool.share(job), groups, failed)) as results,
         ):
             for position, result in results:
