@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,24 @@ def model_for(name: str | None, examples: Examples, lenient: bool) -> tuple[Any,
     if name is not None:
         raise ModelError(f"model={name!r} for texts", "a model that reads them", f"pass model={NONE!r}")
     return None, examples
+
+
+def check_training(model: Any, examples: Examples, given: Mapping[str, Any]) -> None:
+    """Raise if it was said how to train, and no network is."""
+    from dataaudit.data.inspection import one_read
+    from dataaudit.data.texts import is_text
+
+    said = [name for name, usual in (("recipe", "auto"), ("epochs", None)) if given[name] != usual]
+    if model is not None or not said:
+        return
+    advice = [f"drop {' and '.join(f'{name}=' for name in said)}"]
+    if given["model"] == NONE and given["embed"] is None and not is_text(one_read(examples)):
+        advice.append("drop model=, for a network that suits the inputs")
+    raise SettingError(
+        f"{' and '.join(f'{name}={given[name]!r}' for name in said)} where no network is trained",
+        "a network to train so",
+        advice,
+    )
 
 
 @contextmanager

@@ -35,7 +35,11 @@ def as_learner(
     if model is None:
         _refuse_processor(processor, "no model")
         if recipe is not None:
-            raise SettingError("a recipe and no model", "a model to train by it", "pass a model, or recipe='auto'")
+            raise SettingError(
+                "a recipe and no model, so that nothing is trained",
+                "a torch model to train by it",
+                ["pass a torch module to train", "leave recipe='auto'"],
+            )
         _refuse_device(device, "and no model")
         return None
     name = type(model).__name__

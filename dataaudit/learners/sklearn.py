@@ -92,7 +92,7 @@ class SklearnLearner(Learner):
             raise SettingError(
                 f"a recipe for {self._name}",
                 "one for a torch model, or epochs and batch_size alone for a model with partial_fit",
-                "set the estimator's own parameters instead, and leave recipe=None",
+                "set the estimator's own parameters instead, and leave recipe='auto'",
             )
         self._given = recipe is not None
 

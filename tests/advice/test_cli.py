@@ -32,6 +32,21 @@ CASES = {
         "score texts.csv --no-progress --out b --runs 2",
         {"leave --scorers and --runs out": "score texts.csv --no-progress --out b"},
     ),
+    "epochs of no network": (
+        "score good.csv --no-progress --out q --model none --epochs 1",
+        {
+            "drop --epochs": "score good.csv --no-progress --out q --model none",
+            "drop --model": "score good.csv --no-progress --out r --epochs 1",
+        },
+    ),
+    "a recipe and epochs for texts": (
+        "score texts.csv --no-progress --out s --recipe plain --epochs 3",
+        {"drop --recipe and --epochs": "score texts.csv --no-progress --out s"},
+    ),
+    "epochs beside a model of vectors": (
+        "score texts.csv --no-progress --out t --embed model --epochs 3",
+        {"drop --epochs": "score texts.csv --no-progress --out t --embed model"},
+    ),
     "an unknown network": (
         "score good.csv --no-progress --out c --model mpl",
         {"did you mean 'mlp'": "score good.csv --no-progress --epochs 1 --out c --model mlp"},

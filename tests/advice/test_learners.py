@@ -138,7 +138,7 @@ CASES = {
     **learners_torch.CASES,
     "a recipe that is none": (checked, {"model": linear, "recipe": 3}),
     "a recipe of no name": (checked, {"model": linear, "recipe": "plian"}, {"choose from": {"recipe": "plain"}}),
-    "a recipe without a model": (checked, {"model": None, "recipe": Recipe()}, {"pass a model": {"model": linear}}),
+    "a recipe without a model": (checked, {"model": None, "recipe": Recipe()}, {"torch module": {"model": linear}}),
     "a recipe of a probe": (checked, {"model": LinearProbe(), "recipe": Recipe()}),
     "a recipe of a classifier": (checked, {"model": GaussianNB(), "recipe": Recipe(learning_rate=0.5)}),
     "a device without a model": (checked, {"model": None, "device": "cuda"}),

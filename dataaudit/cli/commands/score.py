@@ -10,7 +10,7 @@ import typer
 from dataaudit.cli import options
 from dataaudit.cli.base import INTERRUPTED, app, explained
 from dataaudit.cli.data import check_there, open_examples, with_reading
-from dataaudit.cli.models import NONE, for_texts, model_for
+from dataaudit.cli.models import NONE, check_training, for_texts, model_for
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import check_out, write
 from dataaudit.cli.summary import check_share, exit_code, show
@@ -91,6 +91,7 @@ def score(
             examples = open_examples(given)
             if embed is None:
                 chosen, examples = model_for(model, examples, on_bad_rows == "drop")
+            check_training(chosen, examples, given)
         try:
             with for_texts(examples, model):
                 audit = with_reading(_scored(chosen, examples, given), given)
@@ -120,8 +121,7 @@ def _scored(model: Any, examples: Examples, given: dict[str, Any]) -> Audit:
         model,
         examples,
         "auto" if scorers == "auto" else [name.strip() for name in scorers.split(",")],
-        # Without a model nothing is trained.
-        recipe=None if model is None and given["recipe"] == "auto" and given["epochs"] is None else recipe,
+        recipe=None if model is None else recipe,
         progress=given["progress"] and not given["quiet"],
         holdout=dataaudit.Holdout(**runs) if runs else None,
         **{name: given[name] for name in FORWARDED},
