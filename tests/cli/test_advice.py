@@ -87,8 +87,7 @@ def test_advice_works(folder, tmp_path, wrong, followed):
     assert done.exit_code == 0, done.output
 
 
-@pytest.mark.parametrize("more", [("--runs", "2"), ("--scorers", "c_score")])
-def test_no_network_is_advised_for_texts(folder, tmp_path, more):
-    refused = call(folder / "texts.csv", "--out", tmp_path / "r", *more)
+def test_no_network_is_advised_for_texts(folder, tmp_path):
+    refused = call(folder / "texts.csv", "--out", tmp_path / "r", "--scorers", "c_score")
     assert refused.exit_code == 2
     assert refused.output.splitlines()[-1] == "to do:    leave --scorers and --runs out"

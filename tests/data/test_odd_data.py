@@ -161,10 +161,9 @@ def test_columns_that_no_table_can_name_are_refused(names):
     assert len(as_examples(renamed, label=[*renamed[0]][1])) == N
 
 
-def test_tensors_without_values_are_refused():
-    for dataset in ((torch.empty(N, 3, device="meta"), CODES), (ROWS, torch.empty(N, device="meta"))):
-        with pytest.raises(DataError, match="on the device 'meta'"):
-            as_examples(dataset)
+def test_labels_without_values_are_refused():
+    with pytest.raises(DataError, match="on the device 'meta'"):
+        as_examples((ROWS, torch.empty(N, device="meta")))
 
 
 def test_values_that_hold_values_are_refused():
@@ -279,10 +278,9 @@ def test_lists_of_decimals_are_vectors():
     np.testing.assert_allclose(read[:, 1], 2 * np.array(DECIMALS, float), rtol=1e-6)
 
 
-def test_rows_without_a_value_are_refused():
-    for inputs in (ROWS[:, :0], np.zeros((N, 0, 4, 4), np.float32)):
-        with pytest.raises(DataError, match="hold no value"):
-            inspect(as_examples((inputs, CODES)))
+def test_images_without_a_channel_are_refused():
+    with pytest.raises(DataError, match="hold no value"):
+        inspect(as_examples((np.zeros((N, 0, 4, 4), np.float32), CODES)))
 
 
 @pytest.mark.parametrize("mode", ["La", "LA", "PA", "RGBa"])
