@@ -175,7 +175,7 @@ REAL = {"labels": "careless", "rows": 10000}
 NONE = {**REAL, "data": "cifar10_human features", "model": "none"}
 NETWORK = {**REAL, "data": "cifar10_human", "model": "cnn"}
 WORDS, EMBEDDED = ({"data": "yoruba_news", "model": model} for model in ("words", "embeddings"))
-PAIRS = {"data": "trec", "labels": "pairs 20%"}
+PAIRS, NEAREST = ({"data": "trec", "labels": labels} for labels in ("pairs 20%", "nearest 10%"))
 ELSEWHERE = {
     "choose": [
         (
@@ -189,7 +189,18 @@ ELSEWHERE = {
             "{:.3f} without a model and {:.3f} by embeddings",
             lambda: [label("AP, consensus", **where) for where in (WORDS, EMBEDDED)],
         ),
-        ("it finds {:.3f}, as words do", lambda: [label("AP, consensus", **PAIRS, model="transformer")]),
+        (
+            "nearest class it reaches {:.3f} where words reach {:.3f}; with",
+            lambda: [label("AP, consensus", **NEAREST, model=model) for model in ("transformer", "words")],
+        ),
+        *(
+            (text, lambda model=model: [label("AP, consensus", **PAIRS, model=model)])
+            for text, model in (
+                ("pairs it has {:.3f}, as", "transformer"),
+                ("it has {:.3f}, as words have", "words"),
+                ("and vectors {:.3f}.", "embeddings"),
+            )
+        ),
     ],
     "vectors": [
         ("(average precision {:.3f})", lambda: [label("AP, consensus", **NONE)]),

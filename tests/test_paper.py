@@ -11,8 +11,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from benchmarks.paper import counts, run
-from benchmarks.paper.__main__ import main
-from benchmarks.paper.items import ITEMS
+from benchmarks.paper.__main__ import main, shared
+from benchmarks.paper.items import ITEMS, NAMES
 from benchmarks.paper.result import Compared, Law
 from benchmarks.paper.setting import Data
 
@@ -191,3 +191,13 @@ def test_parts_of_sorted_data_hold_every_class_and_know_their_rows():
     assert np.bincount(data.first(50).labels).min() >= 3
     assert (data.inputs[:, 0] == data.index).all()
     assert (labels[data.index] == data.labels).all()
+
+
+def test_the_cost_of_an_item_counts_what_it_shares():
+    labels = np.arange(20) % 2
+    bare = Data("bare", np.zeros((20, 3)), labels, ("a", "b"))
+    scored = Data("scored", np.zeros((20, 3)), labels, ("a", "b"), published=np.ones(20))
+    assert [item.name for item in shared([NAMES["figure-9"]], bare)] == ["figure-2", "figure-8", "figure-9"]
+    assert [item.name for item in shared([NAMES["figure-9"]], scored)] == ["figure-8", "figure-9"]
+    assert [item.name for item in shared([NAMES["figure-12"]], scored)] == ["figure-2", "figure-3"]
+    assert [item.name for item in shared([NAMES["planted-errors"]], bare)] == ["planted-errors"]

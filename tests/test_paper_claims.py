@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.paper import schedules
+from benchmarks.paper import dynamics, evidence, schedules
 from benchmarks.paper.intervals import correlation_gap, least_step, mean_gap
 from benchmarks.paper.laws import Claim
+from benchmarks.paper.measures import early_above_last
 from benchmarks.paper.open_questions import apart
 from benchmarks.paper.result import NotMade
 
@@ -63,6 +64,16 @@ def test_what_data_cannot_tell_says_why():
 
     law = Claim("said", untold).judge(None, None)
     assert (law.verdict, law.why) == ("cannot be told here", "too few")
+
+
+def test_the_best_of_many_equal_epochs_is_not_taken_for_an_early_peak(monkeypatch):
+    rng, truth = np.random.default_rng(1), np.linspace(0, 1, 400)
+    noise = (truth + rng.normal(size=(40, 400))).astype(np.float16)
+    run = evidence.Recording(noise > 0, noise, noise, np.full(40, np.nan))
+    monkeypatch.setattr(evidence, "truth", lambda setting, data: evidence.Truth(truth, "known"))
+    monkeypatch.setattr(dynamics, "main_run", lambda setting, data: run)
+    _, (_, lower, upper) = early_above_last(None, None)
+    assert lower < 0 < upper
 
 
 def test_groups_of_equal_size_leave_out_those_with_few_examples():

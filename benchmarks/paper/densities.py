@@ -144,5 +144,6 @@ ITEMS = (
         "measured.",
         planted_errors,
         _cost,
+        scored=False,
     ),
 )

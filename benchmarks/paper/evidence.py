@@ -146,8 +146,13 @@ def bootstrap(measure: Callable[[Array], float], n: int, seed: int = 0, draws: i
     return measure(np.arange(n)), float(lower), float(upper)
 
 
+def agreement(values: Array, truth: Array) -> tuple[float, float, float]:
+    """Spearman's correlation of the rows in which both are known, and its 95 % interval over resampled rows."""
+    return bootstrap(lambda rows: spearman(values[rows], truth[rows]), len(truth))
+
+
 def holdout_seconds(setting: Setting, data: Data) -> float:
-    """Processor seconds of the holdout runs of all ratios; 0 where they are committed or kept."""
+    """Processor seconds of the holdout runs of all ratios; 0 where they are committed."""
     if not setting.full and counts.committed(data) is not None:
         return 0.0
     rows = data.first(setting.sizes.held)

@@ -25,5 +25,9 @@ class Item:
     make: Callable[[Setting, Data], Result]
     cost: Callable[[Setting, Data], float] = no_cost
     """Processor seconds on this machine, estimated before anything starts."""
+    after: tuple[str, ...] = ()
+    """Items whose trainings it shares: made with it where they are not there yet."""
+    scored: bool = True
+    """Whether it takes C-scores, which have to be estimated where none are published."""
     also: tuple[str, ...] = ()
     """Further figures that are the same of other data."""

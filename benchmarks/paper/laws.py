@@ -116,5 +116,6 @@ ITEMS = (
         "Each claim is tested by a difference: it holds where the whole 95 % interval lies above 0, does not hold "
         "where it lies below, and cannot be told otherwise.",
         laws,
+        after=("figure-2", "figure-8", "figure-9", "figure-10", "figure-16"),
     ),
 )

@@ -1,4 +1,4 @@
-"""What the paper leaves open: further proxies, curricula by C-score, and what people disagree about."""
+"""What the paper leaves open: curricula by C-score, and what people disagree about."""
 
 from __future__ import annotations
 
@@ -62,54 +62,16 @@ def proxies(setting: Setting, data: Data) -> dict[str, Array]:
     hidden = dynamics.hidden(setting, data)
     epochs = [epoch for *_, epoch in hidden]
     first, last = min(epochs), max(epochs)
-    (density_epoch, density), (epoch, label) = best_density(setting, data), best_confidence(setting, data)
+    (kind, density_epoch, density), (epoch, label) = best_density(setting, data), best_confidence(setting, data)
     return {
         "epochs in which it was right (CBTL)": dynamics.main_run(setting, data).correct.mean(0),
         f"probability of the label, best epoch ({epoch})": label,
-        f"relative density, hidden, best epoch ({density_epoch})": density,
+        f"{kind}, hidden, best epoch ({density_epoch})": density,
         "density of gradients, first epoch": hidden["gradient", "density", first],
         "density of gradients, last epoch": hidden["gradient", "density", last],
         "Parzen posterior, hidden, last epoch": hidden["hidden", "parzen", last],
         "consensus": consensus(setting, data),
     }
-
-
-def further_proxies(setting: Setting, data: Data) -> Result:
-    truth, found = evidence.truth(setting, data), list[dict[str, Any]]()
-    for name, values in proxies(setting, data).items():
-        value, lower, upper = _agreement(values, truth.values)
-        found.append(
-            {
-                "proxy": name,
-                "spearman": round(value, 4),
-                "lower": round(lower, 4),
-                "upper": round(upper, 4),
-                # No proxy agrees with an estimate better than the estimate with what it estimates.
-                "ceiling": "" if truth.reliability is None else round(float(np.sqrt(truth.reliability)), 4),
-            }
-        )
-    order = sorted(found, key=lambda row: -float(row["spearman"]))
-    places = {str(row["proxy"]): place for place, row in enumerate(order, 1)}
-    gradient = min(places[name] for name in places if name.startswith("density of gradients"))
-    sentence = (
-        f"Of {len(found)} proxies {order[0]['proxy']} agrees best with C-scores ({order[0]['spearman']:.3f}); "
-        f"consensus is in place {places['consensus']}, the density of gradients in place {gradient} at best."
-    )
-
-    def draw(path: Path) -> None:
-        figure, axes = drawing.panels(1, 1, 9, 3.4)
-        for line, row in enumerate(reversed(order)):
-            axes[0, 0].plot([row["lower"], row["upper"]], [line, line], color="#4c78a8", linewidth=2)
-            axes[0, 0].plot([row["spearman"]], [line], "o", color="#4c78a8")
-        axes[0, 0].set_yticks(range(len(order)), [str(row["proxy"]) for row in reversed(order)], fontsize=8)
-        axes[0, 0].set(xlabel="Spearman's correlation with the C-score, 95 % interval", title=data.name)
-        drawing.save(figure, path)
-
-    return Result("further-proxies", data.name, sentence, found, draw)
-
-
-def _agreement(values: Array, truth: Array) -> tuple[float, float, float]:
-    return evidence.bootstrap(lambda rows: evidence.spearman(values[rows], truth[rows]), len(truth))
 
 
 def train(learner: TorchLearner, weigh: Callable[[int], Array], seed: int) -> TorchFitted:
@@ -200,7 +162,7 @@ def people(setting: Setting, data: Data) -> Result:
     doubted = agreed < DOUBTED
     low, found = schedules.ends(truth)[0], list[dict[str, Any]]()
     for name, values in {"C-score": truth, **proxies(setting, data)}.items():
-        value, lower, upper = _agreement(values, agreed)
+        value, lower, upper = evidence.agreement(values, agreed)
         found.append({"score": name, "spearman": round(value, 4), "lower": round(lower, 4), "upper": round(upper, 4)})
     best = max(found, key=lambda row: float(row["spearman"]))
     sentence = (
@@ -245,19 +207,13 @@ def _curriculum_cost(setting: Setting, data: Data) -> float:
 
 
 def _consensus_cost(setting: Setting, data: Data) -> float:
+    if data.votes is None:
+        return 0.0
     rows = len(evidence.part(setting, data))
     return evidence.training_seconds(setting, data, setting.network(data), rows)
 
 
 ITEMS = (
-    Item(
-        "further-proxies",
-        "Left open: the density of gradients, and other proxies",
-        "The paper leaves the density of gradients to future work (appendix C). Beside it stand the paper's proxies "
-        "and the scores that this library adds.",
-        further_proxies,
-        _consensus_cost,
-    ),
     Item(
         "curriculum",
         "Left open: curricula by C-score",
@@ -271,5 +227,7 @@ ITEMS = (
         "Left open: what a network finds irregular, and what people disagree about",
         "The paper finds ambiguous and mislabelled images among the lowest C-scores; votes of people say how many.",
         people,
+        _consensus_cost,
+        after=("figure-8", "figure-9"),
     ),
 )

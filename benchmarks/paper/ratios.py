@@ -203,7 +203,7 @@ ITEMS = (
         "right in nearly every run.",
         histograms,
         evidence.holdout_seconds,
-        ("figure-11",),
+        also=("figure-11",),
     ),
     Item(
         "figure-3",
@@ -211,6 +211,7 @@ ITEMS = (
         "Most integral scores are high, but more spread than those of one ratio. The order of bins is the same at "
         "every ratio, and the lowest bins fall below chance as the training set grows.",
         integral,
+        after=("figure-2",),
         also=("figure-12",),
     ),
     Item(
@@ -226,5 +227,6 @@ ITEMS = (
         "One ratio ranks examples nearly as the integral does: .1 on MNIST, .3 on CIFAR-10, .4 or .5 on CIFAR-100; the "
         "harder the data, the larger it is.",
         point_estimates,
+        after=("figure-2",),
     ),
 )

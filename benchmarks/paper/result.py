@@ -22,7 +22,7 @@ class Compared:
     ours: float
     published: float | None = None
     within: float | None = None
-    """Largest difference for which the value counts as reproduced; None where the data are not the paper's."""
+    """Largest difference that counts as reproduced; None where data, network or runs are not the paper's."""
 
     @property
     def reproduced(self) -> bool:

@@ -270,11 +270,13 @@ ITEMS = (
         "all examples, high ones slower, and the highest and the lowest stay apart.",
         equal_sizes,
         _cost(1),
+        after=("figure-10",),
     ),
     Item(
         "table-3",
         "Table 3. Test accuracy by schedule",
         "On CIFAR-10 stage-wise rates reach 95.14 %, Adam 92.97 %, and constant rates 84.84 to 92.05 %.",
         table_3,
+        after=("figure-10",),
     ),
 )

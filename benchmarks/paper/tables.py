@@ -64,5 +64,6 @@ ITEMS = (
         "Architectures and recipes: an MLP for MNIST, a small Inception for CIFAR-10 and CIFAR-100, a ResNet-50 for "
         "ImageNet; SGD with momentum, 2000 runs of each subset ratio.",
         table_2,
+        after=("figure-2",),
     ),
 )
