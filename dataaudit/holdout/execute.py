@@ -49,6 +49,7 @@ class Execution:
     resumed: int = 0
     damaged: list[str] = field(default_factory=list)
     failed: dict[Group, Failure] = field(default_factory=dict)
+    parted: list[Failure] = field(default_factory=list)
     stopped: str = ""
 
     def __post_init__(self) -> None:
@@ -141,6 +142,7 @@ class Execution:
             failures = self._map(job, grouped(self.plan, missing, self._at_once), advance)
             # What failed together is tried one by one: a single run may have spoiled the others.
             again = [group for failure in failures for group in grouped(self.plan, failure.runs)]
+            self.parted += [failure for failure in failures if not self._smallest(failure.runs)]
             for failure in self._map(job, again, advance):
                 self.failed[failure.runs] = failure
                 advance(len(failure.runs))
@@ -190,13 +192,17 @@ class Execution:
                             "mend the disk and call again: what is stored is kept",
                         )
                     failures.append(result)
-                    if len(failures) >= HOPELESS and not self._any():
+                    if len(failures) >= HOPELESS and self._smallest(group) and not self._any():
                         self._give_up(failures)
                     continue
                 for record in result:
                     self.tallies[record.run.ratio].add(record)
                 advance(len(group))
         return failures
+
+    def _smallest(self, group: Group) -> bool:
+        """Test whether a group of runs cannot be tried in parts."""
+        return len(grouped(self.plan, group)) == 1
 
     def _any(self) -> bool:
         """True as soon as a run is complete."""
@@ -221,10 +227,8 @@ class Execution:
             "store": None if store is None else store.url,
             "read_from_store": self.resumed,
             "damaged_records": self.damaged,
-            "failed": [
-                {"runs": [list(run) for run in group], "traceback": failure.traceback}
-                for group, failure in self.failed.items()
-            ],
+            "failed_at_once": [_described(failure) for failure in self.parted],
+            "failed": [_described(failure) for failure in self.failed.values()],
             "runs_missing_a_class": self._missing_a_class(),
         }
         return settings | ({"stopped": self.stopped} if self.stopped else {})
@@ -234,9 +238,24 @@ class Execution:
         missing = self._missing_a_class()
         damaged = f"{len(self.damaged)} damaged records were found in the store and made again"
         failed = f"{len(self.failed)} holdout runs failed twice and do not count"
+        together = sum(len(failure.runs) for failure in self.parted)
+        parted = (
+            f"{together} holdout runs failed when they were trained at once, and were tried one by one; tracebacks are "
+            "in audit.settings['holdout']['failed_at_once']"
+        )
         without = f"{missing} runs trained without one of the classes, whose examples then counted as wrong"
-        notes = ((self.stopped, self.stopped), (self.damaged, damaged), (self.failed, failed), (missing, without))
+        notes = (
+            (self.stopped, self.stopped),
+            (self.damaged, damaged),
+            (self.parted, parted),
+            (self.failed, failed),
+            (missing, without),
+        )
         return [note for holds, note in notes if holds]
 
     def _missing_a_class(self) -> int:
         return sum(tally.missing_classes for tally in self.tallies.values())
+
+
+def _described(failure: Failure) -> dict[str, Any]:
+    return {"runs": [list(run) for run in failure.runs], "traceback": failure.traceback}
