@@ -6,9 +6,11 @@ dimension of runs; a run's initialisation, subset, order of batches and augmenta
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +24,26 @@ from dataaudit.holdout.base import FitPredict, Outcome
 from dataaudit.learners.base import Learner, LearnerFitPredict, outcome_of
 from dataaudit.learners.devices import cuda_devices
 from dataaudit.learners.steps import optimizer_of, shuffled_batches
-from dataaudit.learners.torch import TorchLearner
+from dataaudit.learners.torch import TorchFitted, TorchLearner
 
 SMALL = 2**21
 """Most parameters of a network that "auto" trains beside others: larger ones keep a card busy alone."""
 
 RUNS = 32
 """Runs that "auto" trains at once on CUDA."""
+
+SEEDS = (0, 1)
+"""Two copies that are trained at once and alone, to compare them."""
+
+TRIED = 8
+"""Rows that they are trained on."""
+
+PLAIN_STEPS: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.0}
+"""How: each parameter is updated by itself whatever the optimiser, and plain steps do not magnify rounding."""
+
+ROUNDING, TURN = 5e-3, 1e-2
+"""Differences of their logits that pass: as a share of the largest, more of half precision, and of what training
+changed."""
 
 
 def fit_predict_of(learner: Learner, at_once: int | str) -> tuple[FitPredict, str]:
@@ -43,7 +58,7 @@ def fit_predict_of(learner: Learner, at_once: int | str) -> tuple[FitPredict, st
     try:
         if not isinstance(learner, TorchLearner) or learner.builder is not None:
             raise ModelError(f"a {learner.description['model']}", "a torch module of arrays", "pass at_once=1")
-        batched = BatchedFitPredict(learner, number)
+        batched = VmapFitPredict(learner, number)
         batched.check()
     except ModelError as error:
         if at_once != "auto":
@@ -75,33 +90,70 @@ class _Runs:
         self.module.train(training)
         learner = self._learner
 
-        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
-            outputs: Tensor = functional_call(self.module, (parameters, buffers), (inputs,))
-            return outputs
+        def one(
+            parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor
+        ) -> tuple[Tensor, dict[str, Tensor]]:
+            # A buffer that the network sets anew is left in the dictionary that it was called with.
+            state = {**parameters, **buffers}
+            outputs: Tensor = functional_call(self.module, state, (inputs,))
+            return outputs, {name: state[name] for name in buffers}
 
         rounded = training and learner.precision == "bfloat16"
         with torch.autocast(learner.device.type, torch.bfloat16) if rounded else nullcontext():
-            outputs: Tensor = vmap(one, randomness="different")(self.parameters, self.buffers, inputs)
-        return outputs.float()
+            outputs, self.buffers = vmap(one, randomness="different")(self.parameters, self.buffers, inputs)
+        logits: Tensor = outputs
+        return logits.float()
 
 
 @dataclass(frozen=True)
-class BatchedFitPredict(LearnerFitPredict):
+class VmapFitPredict(LearnerFitPredict):
     """A `FitPredict` of a torch module that trains several subsets of one size at once."""
 
     learner: TorchLearner
     at_once: int
 
     def check(self) -> None:
-        """Raise `ModelError` unless the network can be trained so: two copies take a step, or fail."""
-        rows = np.arange(min(2, len(self.learner.examples)), dtype=np.int64)
+        """Raise `ModelError` unless two copies can be trained at once, and each is then what it is alone."""
+        learner = copy.copy(self.learner)
+        learner.recipe = replace(learner.recipe, epochs=2, evaluations=0, augment=None, **PLAIN_STEPS)
+        rows = np.unique(np.linspace(0, len(learner.examples) - 1, TRIED).astype(np.int64))
+        with torch.random.fork_rng(devices=cuda_devices(learner.device)):
+            begun = torch.stack([TorchFitted(learner.module(seed).eval(), learner).logits(rows) for seed in SEEDS])
+            module = learner.module(SEEDS[0])
+            draws = _draws(module.train(), learner.inputs(rows))
+        _check_embeddings(module, self._model)
+        for precision in dict.fromkeys((learner.precision, "float32")):
+            learner.precision = precision
+            started, together = self._tried(learner, rows)
+        trained = torch.stack([learner.fit(rows, seed, None, False).logits(rows) for seed in SEEDS])
+        near = max(ROUNDING, *(4 * torch.finfo(p.dtype).eps for p in module.parameters() if p.is_floating_point()))
+        # Steps in half precision differ by more than rounding of their start.
+        told = near == ROUNDING and not draws
+        if not (_alike(started, begun, begun, near) and (not told or _alike(together, trained, begun, near))):
+            raise ModelError(
+                f"a {self._model} that comes out otherwise, trained at once with others, than alone",
+                "a state that is all in parameters and buffers, and layers that torch.func.vmap takes",
+                "pass at_once=1",
+            )
+
+    @property
+    def _model(self) -> str:
+        return str(self.learner.description["model"])
+
+    def _tried(self, learner: TorchLearner, rows: IntArray) -> tuple[Tensor, Tensor]:
+        """Logits [2, b, C] of two copies before and after their training on `rows`."""
+        trial, both = VmapFitPredict(learner, len(SEEDS)), np.stack([rows] * len(SEEDS))
         try:
-            runs = self._train([rows, rows], [0, 1], most=1)
+            with torch.random.fork_rng(devices=cuda_devices(learner.device)):
+                runs = _Runs(learner, SEEDS)
             with torch.inference_mode():
-                runs.logits(self._inputs(np.stack([rows, rows])), training=False)
+                started = runs.logits(trial._inputs(both), training=False)
+            runs = trial._train(list(both), SEEDS)
+            with torch.inference_mode():
+                return started, runs.logits(trial._inputs(both), training=False)
         except (RuntimeError, ValueError, TypeError) as error:  # What torch raises where it has no rule for a layer.
             raise ModelError(
-                f"a {self.learner.description['model']} that cannot be trained at once with others: {error}",
+                f"a {self._model} that cannot be trained at once with others: {error}",
                 "layers that torch.func.vmap takes",
                 "pass at_once=1",
             ) from error
@@ -123,8 +175,8 @@ class BatchedFitPredict(LearnerFitPredict):
         inputs = self.learner.inputs(rows.reshape(-1))
         return inputs.reshape(*rows.shape, *inputs.shape[1:])
 
-    def _train(self, train: Sequence[IntArray], seeds: Sequence[int], most: int | None = None) -> _Runs:
-        """Trained networks; with `most`, after so many steps."""
+    def _train(self, train: Sequence[IntArray], seeds: Sequence[int]) -> _Runs:
+        """Trained networks."""
         learner, recipe = self.learner, self.learner.recipe
         with torch.random.fork_rng(devices=cuda_devices(learner.device)), deferred_interrupt() as check:
             runs = _Runs(learner, seeds)
@@ -135,7 +187,6 @@ class BatchedFitPredict(LearnerFitPredict):
                 optimizer, lambda step: recipe.rate(min(step, steps - 1), steps)
             )
             subsets = [torch.from_numpy(rows) for rows in train]
-            done = 0
             for _ in range(recipe.epochs):
                 shuffled = [
                     shuffled_batches(rows, recipe.batch_size, order)
@@ -145,9 +196,6 @@ class BatchedFitPredict(LearnerFitPredict):
                     check()
                     self._step(runs, torch.stack(batches), optimizer, orders)
                     schedule.step()
-                    done += 1
-                    if done == most:
-                        return runs
         return runs
 
     def _step(
@@ -164,3 +212,36 @@ class BatchedFitPredict(LearnerFitPredict):
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
         optimizer.step()
+
+
+def _check_embeddings(module: nn.Module, model: str) -> None:
+    """Raise `ModelError` for a `padding_idx`: the rule of `vmap` for its gradient trains it."""
+    for name, part in module.named_modules():
+        if isinstance(part, (nn.Embedding, nn.EmbeddingBag)) and part.padding_idx is not None:
+            raise ModelError(
+                f"a {model} whose layer {name!r} has padding_idx={part.padding_idx}",
+                "embeddings without it, for torch.func.vmap would train that one too",
+                "pass at_once=1",
+            )
+
+
+def _draws(module: nn.Module, inputs: Tensor) -> bool:
+    """Tell whether a module draws at random while it trains, as dropout does; True where that cannot be seen."""
+    device = inputs.device
+    if device.type not in ("cpu", "cuda"):
+        return True
+
+    def state() -> Tensor:
+        return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+    before = state()
+    with torch.no_grad():
+        module(inputs)
+    return not torch.equal(before, state())
+
+
+def _alike(found: Tensor, expected: Tensor, begun: Tensor, rounding: float) -> bool:
+    """Compare logits, which at first were `begun`, but for rounding; what diverged alone says nothing."""
+    largest, change = float(expected.abs().max()), float((expected - begun).abs().max())
+    near = rounding * largest + TURN * change
+    return not np.isfinite(near) or bool(((found - expected).abs() <= near).all())

@@ -129,8 +129,23 @@ def precision(precision):
     return resolve_precision(precision, torch.device("mps"))
 
 
-def at_once(model, at_once):
-    return fit_predict_of(checked(model), at_once)
+def at_once(model, at_once, dataset=(ROWS, LABELS)):
+    return fit_predict_of(checked(model, dataset), at_once)
+
+
+class Held(nn.Linear):
+    """Has weights that are neither parameters nor buffers."""
+
+    def __init__(self):
+        super().__init__(3, 2)
+        self.first = torch.randn(3, 3)
+
+    def forward(self, inputs):
+        return super().forward(inputs @ self.first)
+
+
+def padded():
+    return nn.Sequential(nn.Embedding(5, 2, padding_idx=0), nn.Flatten(), nn.Linear(6, 2))
 
 
 IDS = Dataset.from_dict({**tokenizer()(TEXTS), "label": LABELS})
@@ -190,6 +205,8 @@ CASES = {
     ),
     "classifiers at once": (at_once, {"model": GaussianNB(), "at_once": 2}),
     "networks at once that look at a number": (at_once, {"model": Reads(3, 2), "at_once": 2}),
+    "networks at once that hold weights of their own": (at_once, {"model": Held, "at_once": 2}),
+    "networks at once that pad": (at_once, {"model": padded, "at_once": 2, "dataset": (ROWS.astype(int) % 5, LABELS)}),
     "no tokenizer": (
         checked,
         {"model": two(), "dataset": (TEXTS, LABELS)},

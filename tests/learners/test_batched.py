@@ -12,10 +12,10 @@ import dataaudit
 from dataaudit import Holdout, Recipe
 from dataaudit.data import as_examples
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.holdout.base import Outcome
+from dataaudit.holdout.base import BatchedFitPredict, Outcome
 from dataaudit.holdout.execute import Execution
 from dataaudit.holdout.plan import Plan, Run
-from dataaudit.learners.batched import BatchedFitPredict, fit_predict_of
+from dataaudit.learners.batched import fit_predict_of
 from dataaudit.learners.networks import MLP, SmallCNN
 from dataaudit.learners.recipes import CropFlip
 from dataaudit.learners.torch import TorchLearner
@@ -30,6 +30,20 @@ def normalised():
     """A convolution with batch normalisation, whose running means are the run's own."""
     layers = (nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
     return nn.Sequential(*layers)
+
+
+class Averaging(nn.Module):
+    """A network that takes off a running mean, set anew with every batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 3)
+        self.register_buffer("mean", torch.zeros(5))
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.5 * self.mean + 0.5 * x.mean(0)
+        return self.layer(x - 3 * self.mean)
 
 
 class Branching(nn.Module):
@@ -61,8 +75,9 @@ def learner_of(factory, inputs, recipe=SHORT):
             Recipe(epochs=2, batch_size=16, optimizer="adamw", learning_rate=0.01, precision="float32"),
         ),
         (normalised, IMAGES, Recipe(epochs=2, batch_size=16, augment=CropFlip(1), precision="float32")),
+        (Averaging, VECTORS, SHORT),
     ],
-    ids=["mlp", "cnn", "batch normalisation, crops"],
+    ids=["mlp", "cnn", "batch normalisation, crops", "a mean of its own"],
 )
 def test_runs_at_once_are_those_alone(factory, inputs, recipe):
     learner, plan = learner_of(factory, inputs, recipe), Plan(LABELS, 0)
@@ -127,33 +142,73 @@ def test_a_model_that_looks_at_its_values():
         fit_predict_of(learner_of(Branching, VECTORS), 4)
 
 
+class Fixed(nn.Module):
+    """A network with weights that no one knows of but itself, and dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.layer = torch.randn(5, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return nn.functional.dropout(self.layer(x @ self.first), 0.5, self.training)
+
+
+class Padded(nn.Module):
+    """An embedding by a function, whose word for padding is trained where networks are trained at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.layer = nn.Parameter(torch.randn(3, 4)), nn.Linear(12, 3)
+
+    def forward(self, x):
+        return self.layer(nn.functional.embedding(x.long(), self.words, padding_idx=0).flatten(1))
+
+
+TOKENS = np.random.default_rng(0).integers(0, 3, (60, 3))
+
+
+@pytest.mark.parametrize(("factory", "inputs"), [(Fixed, VECTORS), (Padded, TOKENS)])
+def test_a_model_that_comes_out_otherwise_than_alone(factory, inputs):
+    with pytest.raises(ModelError, match=r"otherwise.*at_once=1"):
+        fit_predict_of(learner_of(factory, inputs), 2)
+
+
+def test_an_embedding_with_padding():
+    words = partial(nn.Sequential, nn.Embedding(3, 4, padding_idx=0), nn.Flatten(), nn.Linear(12, 3))
+    with pytest.raises(ModelError, match=r"padding_idx=0.*at_once=1"):
+        fit_predict_of(learner_of(words, TOKENS), 2)
+
+
 def test_a_model_of_another_kind():
     with pytest.raises(ModelError, match="a torch module"):
         dataaudit.score(GaussianNB(), (VECTORS, LABELS), "c_score", holdout=Holdout(runs=2, at_once=2), progress=False)
 
 
 class Sinking:
-    """Fails whenever it trains run 2 of the plan beside others."""
+    """Fails whenever it trains one of the `bad` seeds beside others."""
 
-    at_once = 4
-
-    def __init__(self, bad):
-        self.bad = bad
+    def __init__(self, bad, at_once):
+        self.bad, self.at_once = bad, at_once
 
     def __call__(self, train, held_out, seed):
         return Outcome(np.ones(len(held_out), bool), np.full(len(held_out), 0.5, np.float32))
 
     def together(self, train, held_out, seeds):
-        assert self.bad not in seeds
+        assert not self.bad & {*seeds}
         return [self(*each) for each in zip(train, held_out, seeds, strict=True)]
 
 
-def test_runs_that_fail_together_are_made_again_one_by_one():
+@pytest.mark.parametrize(("runs", "at_once", "bad", "again"), [(6, 4, [2], 4), (24, 2, range(24), 24)])
+def test_runs_that_fail_together_are_made_again_one_by_one(runs, at_once, bad, again):
     plan = Plan(LABELS, 0)
-    execution = Execution(Sinking(plan.training_seed(Run(0.7, 2))), plan, Holdout(runs=6), [0.7], False, {})
+    sinking = Sinking({plan.training_seed(Run(0.7, number)) for number in bad}, at_once)
+    execution = Execution(sinking, plan, Holdout(runs=runs), [0.7], False, {})
     execution.carry_out()
-    assert execution.describe()["runs"] == {"0.7": 6}
-    assert execution.failed == {}
+    described = execution.describe()
+    assert described["runs"] == {"0.7": runs}
+    assert described["failed"] == []
+    assert sum(len(failure["runs"]) for failure in described["failed_at_once"]) == again
+    assert any(f"{again} holdout runs failed when" in note for note in execution.notes())
 
 
 @pytest.mark.parametrize("number", [0, 2.5, "many", True])
