@@ -117,6 +117,16 @@ class AuditWarning(UserWarning):
     """Warning of this library: a computation went on, but its caller should know how."""
 
 
+def parts_of(error: Exception) -> tuple[str, str, str] | None:
+    """The three parts of the message of a kernel, which has no errors of its own; None of any other.
+
+    >>> parts_of(ValueError("found x of shape (3,); expected [n, d]; reshape it"))
+    ('x of shape (3,)', '[n, d]', 'reshape it')
+    """
+    match = re.fullmatch(r"found (.*?); expected (.*?); (.*)", str(error), re.DOTALL)
+    return None if match is None else (match[1], match[2], match[3])
+
+
 def either(alternatives: Sequence[str]) -> str:
     """'a, b, or c', for advice of which each suffices."""
     return ", or ".join(filter(None, (", ".join(alternatives[:-1]), *alternatives[-1:])))

@@ -93,8 +93,8 @@ class RayEngine(DensityEngine):
         if not isinstance(engine, BlockEngine):
             raise SettingError(
                 f"engine={self.engine!r} for blocks of RayEngine",
-                "an engine that sums over the pairs of two ranges",
-                "pass engine='cpu', 'triton' or 'reference'",
+                "an engine that sums over the pairs of two ranges: 'cpu', 'triton', 'reference', or one's own",
+                "pass engine='cpu'",
             )
         return engine
 
@@ -131,7 +131,7 @@ class RayEngine(DensityEngine):
             tally = Tally(schedule, folder, context.advance)
             if tally.missing:
                 job = BlockJob(inner, schedule, source, labels, h, centre, digests)
-                failed = partial(refuse, "RayEngine")
+                failed = partial(refuse, "RayEngine", f"block_rows={max(1, self.block_rows // 2)}")
                 with pool, closing(pool.run(pool.share(job, MAPPED), tally.missing, failed, AHEAD)) as results:
                     for position, block in results:
                         tally.put(tally.missing[position], block)

@@ -32,6 +32,8 @@ KIND = folders.FolderKind(
     "dataaudit blocks", 2, "blocks.json", "one of block sums", rf"sums-[0-9a-f]{{16}}/(blocks\.json|{_FILE.pattern})"
 )
 
+AGAIN = "call again, which puts that file aside and computes its sums anew"
+
 
 class BlockFolder:
     """A folder of finished blocks, held by this process until it is closed; `damaged` files in it were put aside.
@@ -56,7 +58,8 @@ class BlockFolder:
             folders.refuse_link(other.parent)
             there = KIND.read(other.parent)
             if files and there.get("files") == files and there.get("rows") != belongs["rows"]:
-                raise changed(files[0], f"digest {belongs['rows']}", f"digest {there.get('rows')} in {other.parent}")
+                arrived, expected = f"digest {belongs['rows']}", f"digest {there.get('rows')} in {other.parent}"
+                raise changed(files[0], arrived, expected, ["pass another folder=", "restore the file"])
         _recognise(folders.inner(self.path), {"layout": dict(layout), **belongs}, files)
         self._lock = folders.lock(self.path / KIND.manifest)
         try:
@@ -142,7 +145,7 @@ class BlockFolder:
     def _read(self, path: Path) -> FloatArray:
         array = self._load(path)
         if array is None:
-            raise StorageError(f"{path}, which was changed", "what was written there", "call again")
+            raise StorageError(f"{path}, which was changed", "what was written there", AGAIN)
         return array
 
     def add_up(self, sums: FloatArray, done: int) -> None:
@@ -169,7 +172,7 @@ def _recognise(folder: Path, described: Mapping[str, Any], files: Sequence[str] 
         raise StorageError(
             f"block sums of other {part} at {folder}: {key or part} {other!r} there",
             f"{key or part} {here!r}",
-            "name another folder, or pass what that one was begun with",
+            ["pass another folder=", "pass what that one was begun with"],
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from dataaudit.cluster.source import Source
 from dataaudit.cluster.tasks import MAPPED, refuse
 from dataaudit.common import checks
 from dataaudit.common.mapped import MappedFile
-from dataaudit.common.ray_tasks import RayPool, TaskResources
+from dataaudit.common.ray_tasks import RayPool, TaskFailure, TaskResources
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours import search as searches
@@ -80,6 +80,10 @@ class RaySearch:
             return self.search
         return searches.resolve(self.search)
 
+    @property
+    def _failed(self) -> Callable[[TaskFailure], Any]:
+        return partial(refuse, "RaySearch", f"block_queries={max(1, self.block_queries // 2)}")
+
     def check(self) -> None:
         """Raise unless Ray is installed, and the search of shards runs."""
         require("ray", "ray", "search 'ray'")
@@ -93,9 +97,9 @@ class RaySearch:
         with ExitStack() as stack:
             pool = stack.enter_context(RayPool(self._resources, "tasks of RaySearch"))
             shared = pool.share(job, MAPPED)
-            ((_, (exact, inner)),) = pool.run(shared, [None], _failed)
+            ((_, (exact, inner)),) = pool.run(shared, [None], self._failed)
             settings = {"shard_search": job.search.name, **inner, "block_queries": self.block_queries}
-            index = RayIndex(exact, settings, pool, shared, self.block_queries)
+            index = RayIndex(exact, settings, pool, shared, self.block_queries, self._failed)
             weakref.finalize(index, stack.pop_all().close)
         return index
 
@@ -109,13 +113,14 @@ class RayIndex:
     pool: RayPool
     shared: Any
     block: int
+    failed: Callable[[TaskFailure], Any]
 
     def __call__(self, queries: AnyArray, depth: int) -> IntArray:
         """As `dataaudit.neighbours.base.Index`; a shard that failed or was lost too often raises `ClusterError`."""
         nearest = np.empty((len(queries), depth), np.int64)
         starts = range(0, len(queries), self.block)
         shards = [(queries[start : start + self.block], depth) for start in starts]
-        with closing(self.pool.run(self.shared, shards, _failed, AHEAD)) as answers:
+        with closing(self.pool.run(self.shared, shards, self.failed, AHEAD)) as answers:
             for position, answer in answers:
                 nearest[starts[position] : starts[position] + self.block] = answer
         return nearest
@@ -163,4 +168,3 @@ class _Opened:
 
 
 _OPEN = _Opened()
-_failed = partial(refuse, "RaySearch")

@@ -71,7 +71,7 @@ class Source:
                 f"the memory-mapped file {held.path}, which cannot be opened on {socket.gethostname()} "
                 f"({type(error).__name__}: {error})",
                 "rows that every node finds under the same path, as on a shared file system",
-                "put the file there, or load the rows into memory, from where they are handed to the workers",
+                ["put the file there", "load the rows into memory, from where they are handed to the workers"],
             ) from error
 
     def check_unchanged(self) -> None:
@@ -106,10 +106,13 @@ class Source:
         return list(in_order(lambda number: self.digest(schedule.slice_of(number)), numbers, threads))
 
 
-def changed(path: str, arrived: str, expected: str) -> StorageError:
+LET_BE = "let nothing write to it and call again, with another folder where finished blocks are kept in one"
+
+
+def changed(path: str, arrived: str, expected: str, action: str | Sequence[str] = LET_BE) -> StorageError:
     """Error about a file whose rows are not those that the call began with."""
     return StorageError(
         f"{path}, which was changed while its rows were read, or is another file on {socket.gethostname()}: {arrived}",
         f"the rows that the call began with: {expected}",
-        "let nothing write to it and call again; finished blocks of the former rows are of no use then",
+        action,
     )

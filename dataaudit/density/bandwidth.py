@@ -10,7 +10,7 @@ import numpy as np
 from dataaudit.common.types import AnyArray, FloatArray
 from dataaudit.density.sums import multiple_of
 from dataaudit.errors import DataError
-from dataaudit.representations.base import Features, GradientFactors, are_rows, rows_of
+from dataaudit.representations.base import NOT_FINITE, Features, GradientFactors, are_rows, rows_of
 
 VALUES = 2**22
 """Values of the sample that are held in float64 at a time."""
@@ -30,18 +30,23 @@ class Bandwidth:
 def find(features: Features, bandwidth: float | str, seed: int) -> Bandwidth:
     """Bandwidth of a representation from a number, or from a multiple of half the mean distance ("1x").
 
-    Raises `DataError` if all examples are equal, so that their mean distance is 0.
+    Raises `DataError` if all examples are equal, so that their mean distance is 0, or one holds NaN or infinity.
     """
     multiple = multiple_of(bandwidth)
     if multiple is None:
         return Bandwidth(float(bandwidth), 0.0)
     mean, stderr = mean_distance(features, seed)
-    if not mean > 0:
+    if not np.isfinite(mean):
+        raise DataError("NaN or infinite values in a representation", "finite ones, for distances", NOT_FINITE)
+    if mean == 0:
         raise DataError(
             f"{min(rows_of(features), SAMPLE)} of {rows_of(features)} examples, drawn at random where these are "
             "more, that are all equal in this representation",
             "examples at some distance from each other",
-            "give the bandwidth as a number, or ask for another representation",
+            [
+                "give the bandwidth as a number, as Density(..., bandwidth=1.0) does",
+                "leave the scores of that representation out of scorers=",
+            ],
         )
     return Bandwidth(multiple * mean / 2, multiple * stderr / 2)
 

@@ -14,7 +14,7 @@ from dataaudit.density import bandwidth
 from dataaudit.density.base import Context, DensityEngine
 from dataaudit.density.engines import AutomaticEngine
 from dataaudit.density.sums import DensityNeed, DensitySums
-from dataaudit.errors import DataAuditError, DataError
+from dataaudit.errors import DataAuditError, DataError, parts_of
 from dataaudit.neighbours.graph import Neighbours
 from dataaudit.representations.base import Features, are_rows
 
@@ -54,10 +54,10 @@ def density_sums(
         except DataAuditError:
             raise
         except ValueError as error:
+            other = str(error), "rows and a bandwidth that it can sum over", "pass engine='auto'"
+            arrived, expected, action = parts_of(error) or other
             raise DataError(
-                f"{need.space.name!r} that engine {engine.name!r} refuses: {error}",
-                "rows and a bandwidth that it can sum over",
-                "pass another bandwidth=, or engine='auto'",
+                f"{need.space.name!r} that engine {engine.name!r} refuses: {arrived}", expected, action
             ) from error
     settings = {
         "representation": need.space.name,

@@ -11,7 +11,7 @@ from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.density.base import PLAIN, BlockEngine, Context
 from dataaudit.density.sums import DensitySums
-from dataaudit.errors import SettingError, require
+from dataaudit.errors import SettingError, parts_of, require
 from dataaudit.representations.base import Features, are_rows
 
 
@@ -160,8 +160,9 @@ class TritonEngine(BlockEngine):
         try:
             find_device(self.device)
         except RuntimeError as error:
+            arrived, _, _ = parts_of(error) or (str(error), "", "")
             raise SettingError(
-                f"engine 'triton' where it cannot run: {error}",
+                f"{arrived}, for engine 'triton'",
                 "a CUDA device of compute capability 8.0 or later",
                 "pass engine='cpu'",
             ) from error

@@ -147,7 +147,7 @@ class WrittenOut:
             raise SettingError(
                 f"engine {engine!r} for gradients of {width} numbers",
                 f"at most {WIDEST}, for they are written out",
-                "pass engine='cpu', or ask for 'gradient_sketch'",
+                ["pass engine='cpu'", "ask for the space 'gradient_sketch', such as scorers='density/gradient_sketch'"],
             )
         self._layers = layers
         self.shape = (len(layers[0].delta), width)

@@ -60,7 +60,7 @@ def multiple_of(bandwidth: float | str) -> float | None:
         raise SettingError(
             f"bandwidth={bandwidth!r}",
             "a finite number above 0, or a multiple of half the mean distance such as '0.5x'",
-            "pass bandwidth='1x' for the paper's rule",
+            "pass bandwidth='1x', the paper's rule",
         )
     return number if text is not None else None
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray
-from dataaudit.errors import ModelError
 from dataaudit.representations.learned import KEPT
 
 if TYPE_CHECKING:
@@ -84,18 +83,5 @@ class TrainedModel:
         return self._fitted
 
     def on(self, examples: Examples, progress: bool = False) -> Fitted:
-        """The model for the rows of other examples, whose inputs have the same shape.
-
-        Raises
-        ------
-        ModelError
-            If a model of this kind is bound to its own data set.
-        """
-        bound = self.fitted(progress).on(examples)
-        if bound is None:
-            raise ModelError(
-                f"a {self.described}, which answers for its own data set alone",
-                "a model that can be asked about other rows",
-                "pass a torch module or a scikit-learn classifier to dataaudit.score",
-            )
-        return bound
+        """The model for the rows of other examples, whose inputs have the same shape."""
+        return self.fitted(progress).on(examples)

@@ -95,8 +95,11 @@ def _resolved(search: str | NeighbourSearch) -> NeighbourSearch:
         raise SettingError(
             f"an audit made with search {search!r}, which is not registered here",
             "the search that the audit was made with: no other takes its place",
-            "ask the audit before it is saved, register the search in the entry-point group 'dataaudit.searches', or "
-            "score again with a search that has a name",
+            [
+                "ask the audit before it is saved",
+                "register the search in the entry-point group 'dataaudit.searches'",
+                "score again with search='auto'",
+            ],
         )
     return resolve(search)
 

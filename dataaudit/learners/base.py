@@ -90,12 +90,9 @@ class Fitted(ABC):
         Rows are seen as `view`, one of the learner's `views`, shows them; as they are if it is None.
         """
 
-    def on(self, examples: Examples) -> Fitted | None:
-        """The same model for the rows of another data set with inputs of the same shape.
-
-        None where it answers for its own data set alone.
-        """
-        return None
+    @abstractmethod
+    def on(self, examples: Examples) -> Fitted:
+        """The same model for the rows of another data set with inputs of the same shape."""
 
 
 Watch: TypeAlias = Callable[[int, Fitted], None]

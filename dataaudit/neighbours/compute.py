@@ -14,11 +14,10 @@ from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import SettingError, rows
 from dataaudit.neighbours.base import Index, NeighbourSearch
 from dataaudit.neighbours.candidates import SLACK, Candidates
-from dataaudit.neighbours.faiss_search import advice
 from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
-from dataaudit.neighbours.rows import CentredRows, ConvertedRows, at_least_two
+from dataaudit.neighbours.rows import CentredRows, ConvertedRows
 from dataaudit.neighbours.search import Torch
-from dataaudit.representations.base import Features
+from dataaudit.representations.base import Features, are_rows
 
 RECALL_QUERIES = 1000
 """Most rows for which an approximate search is compared with the exact one."""
@@ -55,22 +54,22 @@ def neighbour_graph(
     Raises
     ------
     DataError
-        If there is only one row, one holds NaN or infinity, or distances between rows are too large for float32.
+        If a row holds NaN or infinity, or distances between rows are too large for float32.
     SettingError
         If an approximate search finds too few neighbours.
     """
     start = time.perf_counter()
-    original = at_least_two(features, need.space.name)
-    n = len(original)
+    assert are_rows(features)
+    n = len(features)
     depth = min(need.depth, n - 1)
     wide = min(depth + SLACK, n)
     order = np.random.default_rng(seed).permutation(n)
-    centred = CentredRows(original, order, block_values // 2)
+    centred = CentredRows(features, order, block_values // 2)
     index = search.open(centred, wide)
     known = None
     if candidates is not None and candidates.serve(need.space, described.get("inputs"), search, wide):
         known = candidates.rows[:, :wide] if candidates.settings == index.settings else None
-    given, back = _readable(original), np.argsort(order)
+    given, back = _readable(features), np.argsort(order)
     indices = np.empty((n, depth), np.int32 if n < 2**31 else np.int64)
     distances = np.empty((n, depth))
     step = max(BLOCK, min(QUERIES, block_values // max(wide, centred.shape[1])))
@@ -95,7 +94,7 @@ def neighbour_graph(
         raise SettingError(
             f"fewer than {depth} neighbours of {rows(short)} by search {search.name!r}",
             f"{depth} of each",
-            f"{advice(index.settings, n)}, or a smaller depth=",
+            "score with search='auto', which compares such rows with all others",
         )
     settings: dict[str, Any] = {
         "representation": need.space.name,

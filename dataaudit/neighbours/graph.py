@@ -13,6 +13,16 @@ from dataaudit.errors import SettingError
 from dataaudit.representations.spaces import Space
 
 
+def check_searchable(space: Space) -> None:
+    """Raise `SettingError` if a space has no rows to search among."""
+    if not space.searchable:
+        raise SettingError(
+            f"neighbours in representation {space.name!r}",
+            "'input' or 'hidden': gradients are kept as factors, and have no rows to search among",
+            ["ask for 'knn_c_score/hidden'", "ask for 'density/gradient'"],
+        )
+
+
 @dataclass(frozen=True)
 class NeighbourNeed:
     """Nearest neighbours that a scorer needs; all depths of one representation come from one search.
@@ -34,12 +44,7 @@ class NeighbourNeed:
     depth: int = 100
 
     def __post_init__(self) -> None:
-        if not self.space.searchable:
-            raise SettingError(
-                f"neighbours in representation {self.space.name!r}",
-                "'input' or 'hidden': gradients are kept as factors, and have no rows to search among",
-                "ask for 'knn_c_score/hidden', or for 'density/gradient'",
-            )
+        check_searchable(self.space)
         checks.whole("depth", self.depth, 1, "leave depth=None")
 
 

@@ -15,7 +15,7 @@ from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.common.units import centre_and_unit
 from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.neighbours.candidates import SLACK, Candidates
-from dataaudit.neighbours.rows import at_least_two
+from dataaudit.neighbours.graph import check_searchable
 from dataaudit.representations.spaces import Space
 
 DEPTH = 100
@@ -32,6 +32,9 @@ class NeighbourLabelsNeed:
     """Labels around each example that a score needs, in a space of rows."""
 
     space: Space
+
+    def __post_init__(self) -> None:
+        check_searchable(self.space)
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,10 @@ def labels_around(
     Memory: the sample in float32, one block of rows, and the answer, of which candidates are 4 bytes each, 464 a row;
     rows [n, d] may lie in chunks, and on disk if they are memory-mapped. Votes are kept of more classes than `depth`,
     unless n x classes is over `dense_elements`.
-    `described` is recorded of the rows. A single row raises `DataError`.
+    `described` is recorded of the rows.
     """
     begin = time.perf_counter()
-    n = len(at_least_two(features, need.space.name))
+    n = len(features)
     sample = np.sort(np.random.default_rng(seed).permutation(n)[:among])
     depth = min(depth, len(sample) - 1)
     mean, scale = _middle(features[sample])

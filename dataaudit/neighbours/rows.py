@@ -10,20 +10,11 @@ import numpy as np
 from dataaudit.common.mapped import MappedFile
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.common.units import centre_and_unit
-from dataaudit.errors import DataError, ModelError, rows
-from dataaudit.representations.base import are_rows
+from dataaudit.errors import DataError, rows
+from dataaudit.representations.base import NOT_FINITE
 
 VALUES = 2**22
 """Values of the given rows that are held in float64 at a time."""
-
-
-def at_least_two(features: Any, space: str) -> AnyArray:
-    """Features as rows; raise a `ModelError` for factors of gradients, and a `DataError` for a single row."""
-    if not are_rows(features):
-        raise ModelError(f"factors of {space!r}", "rows, for neighbours", "ask for 'knn_c_score/hidden'")
-    if len(features) < 2:
-        raise DataError(f"{len(features)} example", "at least 2, for neighbours", "ask for scores of the model")
-    return features
 
 
 class Rows(Protocol):
@@ -68,9 +59,7 @@ class CentredRows:
                 bad.extend((np.flatnonzero(~np.isfinite(block).all(1)) + first).tolist())
             low, high = np.minimum(low, least), np.maximum(high, most)
         if bad:
-            raise DataError(
-                f"NaN or infinite values in {rows(bad)}", "finite rows, for distances", "fill or drop those rows"
-            )
+            raise DataError(f"NaN or infinite values in {rows(bad)}", "finite rows, for distances", NOT_FINITE)
         mean = total / n
         largest = float(np.maximum(high - mean, mean - low).max(initial=0.0))
         self._centre, self._unit = centre_and_unit(given, mean, largest, block_values)

@@ -43,7 +43,7 @@ def write_report(page: Page, path: str | Path) -> Path:
         raise StorageError(
             f"{path}, which cannot be written ({error.__cause__})",
             "a file in a folder that exists and can be written, on a disk with room",
-            "name another file",
+            "name a file in such a folder",
         ) from error
     return path
 

@@ -11,8 +11,10 @@ from dataaudit_kernels.layers import GradientFactors
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["Features", "GradientFactors", "are_rows", "rows_of"]
+__all__ = ["NOT_FINITE", "Features", "GradientFactors", "are_rows", "rows_of"]
 
+NOT_FINITE = ("train with a lower learning rate", "leave the scores of that representation out of scorers=")
+"""Advice where a representation holds NaN or infinity, though inputs and logits are finite."""
 
 Features: TypeAlias = AnyArray | Sequence[GradientFactors]
 """Rows [n, d], which may lie on disk or in pieces that only give rows at positions; or factors, one a layer."""

@@ -12,7 +12,8 @@ from dataaudit.data.identity import as_json, beside
 from dataaudit.errors import DataError
 from dataaudit.errors import rows as named
 
-ACTION = "leave out these decisions, or pass those about this data set"
+ACTION = ["leave out these decisions", "pass those about this data set"]
+UNKNOWN = ["leave out these decisions", "score the recorder with the data set, which knows all labels"]
 
 
 def check_rows(table: pd.DataFrame, rows: IntArray, given: AnyArray, labelled: BoolArray, identity: Any) -> None:
@@ -36,10 +37,10 @@ def check_rows(table: pd.DataFrame, rows: IntArray, given: AnyArray, labelled: B
         raise DataError(
             f"the unit {unit[np.argmax(parts)]!r} in decisions about {named(number[parts])}",
             "an empty unit: every row of this audit has one label, and a decision is about that",
-            "leave it blank where the whole row is meant, and leave out decisions about a part of one",
+            ["leave the unit blank where the whole row is meant", "leave out decisions about a part of a row"],
         )
     if (other := ~labelled[positions]).any():
-        raise DataError(f"decisions about {named(number[other])} without a label", "rows whose label is known", ACTION)
+        raise DataError(f"decisions about {named(number[other])} without a label", "rows whose label is known", UNKNOWN)
     said, own = table["given"].to_numpy(), given[positions]
     other = (said != "") & (said != own)
     if other.any():
@@ -73,5 +74,5 @@ def check_names(frame: pd.DataFrame, rows: IntArray, identity: Any) -> None:
                 raise DataError(
                     f"other names in {name!r} of {named(number[known][other])} than the data set has",
                     "rows with their own names",
-                    "sort and reset whole tables, not single columns of them",
+                    ["sort the table whole, not single columns of it", "pass those about this data set"],
                 )

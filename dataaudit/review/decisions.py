@@ -106,7 +106,7 @@ class Decisions:
         with folders.explained(path):
             size = path.stat().st_size
             if size > LARGEST:
-                raise StorageError(f"{path} of {size} bytes", f"at most {LARGEST}", "name a decision file")
+                raise StorageError(f"{path} of {size} bytes", f"at most {LARGEST}", DECISION_FILE)
             content = path.read_bytes()
         lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
         header = _parsed(*lines[0], path) if lines else {}
@@ -167,7 +167,7 @@ class Decisions:
                 raise DataError(
                     f"decisions about data with fingerprint {theirs[0]} and {len(theirs[1])} classes",
                     f"fingerprint {mine[0]} and {len(mine[1])} classes, as the first",
-                    "merge files of one audit",
+                    "merge decisions about one data set alone",
                 )
         whole = pd.concat([one.table for one in (self, *others)], ignore_index=True)
         _refuse_other_places(whole)
@@ -260,7 +260,7 @@ class Decisions:
             raise DataError(
                 f"{rows(differing['row'].unique())} on which reviewers differ",
                 "one decision a row",
-                "look at conflicts(), and pass what resolve() gives",
+                ["settle what conflicts() shows", "pass what resolve() gives"],
             )
         return self.resolve().table
 
@@ -271,7 +271,7 @@ def _refuse_twice(table: pd.DataFrame, source: str) -> None:
         raise DataError(
             f"two decisions about {rows(table.loc[twice, 'row'].unique())} in {source}",
             "one of each reviewer about a row",
-            "leave one of them out, or name the reviewers",
+            ["leave one of them out", "name the reviewers in the column 'reviewer'"],
         )
 
 
@@ -284,7 +284,7 @@ def _refuse_other_places(table: pd.DataFrame) -> None:
             raise DataError(
                 f"{rows(placed.loc[other, 'row'])} with other places or chances than elsewhere",
                 "decisions about one queue",
-                "continue a queue with review(after=decisions)",
+                "leave place and chance blank in one of them, whose rows then count as chosen by the reviewer",
             )
 
 

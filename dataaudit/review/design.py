@@ -119,7 +119,10 @@ class Design:
             raise DataError(
                 f"chance {chance:.6g} of {rows([row])}",
                 f"1, or {known:.6g}, which it has at this place of this audit's queue",
-                "leave place and chance as review() wrote them, and blank for rows that you chose yourself",
+                [
+                    "leave place and chance as review() wrote them",
+                    "leave both blank for rows that you chose yourself",
+                ],
             )
 
     def _draw(self, place: int) -> int:

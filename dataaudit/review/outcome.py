@@ -79,7 +79,7 @@ def looks_of(positions: IntArray, words: list[str], places: FloatArray, chances:
         raise DataError(
             f"decisions without place {shown} of the queue, up to place {last}",
             "all rows of the queue up to the last decided one, those that were skipped too",
-            "pass the whole table, undecided rows left blank",
+            "pass all rows of the queue, with a blank decision where nothing was decided",
         )
     chosen = np.flatnonzero(~placed & decided & (verdicts >= 0))
     both = np.concatenate([queued, chosen])

@@ -27,6 +27,10 @@ WRONG = ("relabel", "remove")
 """Decisions that say that the row cannot stay as it is."""
 
 
+ROW = "write its number, from 0, as in the column 'row' of review() and mislabeled()"
+KEPT = "leave it as review() wrote it"
+
+
 def checked(frame: pd.DataFrame, source: str, class_names: Sequence[str]) -> pd.DataFrame:
     """Decisions with all columns, checked value by value; rows are called by their number in the data set.
 
@@ -48,7 +52,7 @@ def checked(frame: pd.DataFrame, source: str, class_names: Sequence[str]) -> pd.
         raise DataError(
             f"{source} with the columns {listed(list(frame.columns))}",
             "a column 'row' with rows of the data set, and each name once",
-            "pass what review() or mislabeled() gave, with a column 'decision'",
+            "pass the table that review() or mislabeled() gave, with a column 'decision'",
         )
     count = len(frame)
     made: dict[str, Any] = {"row": [_row(value, source) for value in frame["row"].tolist()]}
@@ -83,7 +87,7 @@ def _row(value: Any, source: str) -> int:
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
     if not checks.is_whole(plain) or not 0 <= plain < 2**62:
-        raise DataError(f"the row {value!r} in {source}", "a whole number of at least 0", "name rows as tables do")
+        raise DataError(f"the row {value!r} in {source}", "a whole number of at least 0", ROW)
     return plain
 
 
@@ -92,7 +96,7 @@ def _key(value: Any, row: int) -> Any:
         return None
     parts = value if isinstance(value, (list, tuple)) else [value]
     if any(isinstance(part, (list, tuple, dict)) for part in parts):
-        raise DataError(f"the key {value!r} of {rows([row])}", "what the data set calls the row", "leave it as it was")
+        raise DataError(f"the key {value!r} of {rows([row])}", "what the data set calls the row", KEPT)
     return name_as_json(value)
 
 
@@ -100,7 +104,7 @@ def _text(name: str, value: Any, row: int, known: Collection[str]) -> str:
     if is_blank(value):
         return ""
     if isinstance(value, (dict, list, tuple)):
-        raise DataError(f"the {name} {value!r} of {rows([row])}", "a text", "write one, or leave it blank")
+        raise DataError(f"the {name} {value!r} of {rows([row])}", "a text", ["write one", "leave it blank"])
     if isinstance(value, float) and value.is_integer() and str(value) not in known:
         # A column of whole numbers with blanks.
         value = int(value)
@@ -114,7 +118,7 @@ def _number(name: str, value: Any, row: int, low: float, high: float) -> float:
     good = checks.is_number(value) and low <= value <= high and math.isfinite(value)
     if not good or (name == "chance" and value == 0):
         expected = "a chance above 0, at most 1" if name == "chance" else "seconds, at least 0"
-        raise DataError(f"the {name} {value!r} of {rows([row])}", expected, "leave it as it was, or blank")
+        raise DataError(f"the {name} {value!r} of {rows([row])}", expected, [KEPT, "leave it blank"])
     return float(value)
 
 
@@ -123,7 +127,7 @@ def _place(value: Any, row: int) -> Any:
         return pd.NA
     plain = int(value) if isinstance(value, float) and value.is_integer() else value
     if not checks.is_whole(plain) or not 1 <= plain < 2**62:
-        raise DataError(f"the place {value!r} of {rows([row])}", "a place in the queue, from 1", "leave it as it was")
+        raise DataError(f"the place {value!r} of {rows([row])}", "a place in the queue, from 1", KEPT)
     return int(plain)
 
 
@@ -138,7 +142,7 @@ def _check_together(table: pd.DataFrame, class_names: Sequence[str]) -> None:
             f"one of {', '.join(WORDS)}, or blank",
             did_you_mean(word[first], WORDS),
         )
-    known, free = set(class_names), "correct it, or leave it undecided"
+    known, free = set(class_names), "leave the decision blank"
     for column in ("given", "label") if known else ():
         other = ~table[column].isin(["", *known])
         if other.any():
@@ -151,23 +155,31 @@ def _check_together(table: pd.DataFrame, class_names: Sequence[str]) -> None:
     table.loc[replaced, "label"] = table.loc[replaced, "suggested"]
     if known and (other := replaced & ~table["label"].isin(known)).any():
         raise DataError(
-            f"{rows(number[other])} to be labelled anew, without a label", "a label, or one that was suggested", free
+            f"{rows(number[other])} to be labelled anew, without a label",
+            "a label, or one that was suggested",
+            ["write a label", free],
         )
     same = (word == "relabel") & (table["label"] == table["given"]) & (table["given"] != "")
     if same.any():
         raise DataError(
-            f"{rows(number[same])} to be labelled anew with the label that is there", "another label, or keep", free
+            f"{rows(number[same])} to be labelled anew with the label that is there",
+            "another label, or keep",
+            ["write another label", "decide to keep", free],
         )
     extra = (label != "") & (word != "relabel") & (label != table["given"])
     if extra.any():
         first = int(np.argmax(extra))
         raise DataError(
-            f"{rows(number[extra])} with another label and the decision {word[first]!r}", "relabel for these", free
+            f"{rows(number[extra])} with another label and the decision {word[first]!r}",
+            "relabel for these",
+            ["decide to relabel", "leave the label blank"],
         )
     alone = table["place"].isna() != table["chance"].isna()
     if alone.any():
         raise DataError(
-            f"{rows(number[alone])} with a place or a chance alone", "both, or none of a row you chose", "blank both"
+            f"{rows(number[alone])} with a place or a chance alone",
+            "both, or none of a row you chose",
+            [KEPT, "leave both blank"],
         )
 
 

@@ -78,7 +78,7 @@ def not_finite(bad: Sequence[int], name: str) -> str:
 def out_of_range(row: int, name: str, centred: bool) -> str:
     """Words for a row whose values are beyond `FARTHEST`."""
     where = "over 1e15 bandwidths from the others" if centred else "with values over 1e15"
-    return f"found row {row} of {name} {where}; expected rows within that; pass a larger bandwidth, or drop it"
+    return f"found row {row} of {name} {where}; expected rows within that; pass a larger bandwidth, or drop that row"
 
 
 def moved_by_rounding(row: int, moved: float, name: str, precision: str) -> str:
@@ -122,7 +122,7 @@ def check_reach(squares: Floats, order: Integers) -> None:
     if far.any():
         raise ValueError(
             f"found row {order[far.argmax()]} of layers with a gradient over 1e15 bandwidths long; expected gradients "
-            "within that; pass a larger bandwidth, or drop it"
+            "within that; pass a larger bandwidth, or drop that row"
         )
 
 

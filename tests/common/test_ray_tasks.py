@@ -121,7 +121,9 @@ def blocks(function, count, *, ahead=float("inf"), num_cpus=1, num_gpus=0, addre
     resources = TaskResources(num_cpus, num_gpus, None, address, retries)
     with (
         RayPool(resources, "tasks of RayEngine") as pool,
-        closing(pool.run(pool.share(function), range(count), partial(refuse, "RayEngine"), ahead)) as results,
+        closing(
+            pool.run(pool.share(function), range(count), partial(refuse, "RayEngine", "block_rows=20"), ahead)
+        ) as results,
     ):
         yield from results
 
@@ -165,7 +167,10 @@ def test_holdout_runs_that_are_lost_too_often_fail_and_others_are_made(one_threa
 
 
 def test_blocks_that_are_lost_too_often_are_an_error(one_thread):
-    with pytest.raises(ClusterError, match="a task of RayEngine whose worker or node was lost 2 times"):
+    with pytest.raises(
+        ClusterError,
+        match=r"a task of RayEngine whose worker or node was lost 2 times(.|\n)*pass block_rows=20, or call again",
+    ):
         list(blocks(Dying(one_thread(), 1, 100), 4, retries=1))
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dataaudit.errors import DataError
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Faiss, Torch
 from dataaudit.representations.spaces import Space
@@ -68,5 +67,3 @@ def test_duplicates_and_few_examples():
     found = labels_around(NEED, np.zeros((5, 2)), {}, np.array([0, 0, 1, 1, 1]), 2, Faiss(), 0, False)
     assert found.depth == 4
     np.testing.assert_array_equal(found.same, [1, 1, 2, 2, 2])
-    with pytest.raises(DataError, match="1 example"):
-        labels_around(NEED, np.zeros((1, 2)), {}, np.array([0]), 2, Faiss(), 0, False)

@@ -190,7 +190,7 @@ def test_rows_far_from_all_others_are_compared_with_all_where_auto_chose_cells()
     exact = found(x, 100)
     for row in (5, 700):
         np.testing.assert_array_equal(graph.distances[row], exact.distances[row])
-    with pytest.raises(SettingError, match="probes"):
+    with pytest.raises(SettingError, match="search='auto'"):
         found(x, 100, Faiss("ivf", cells=400, probes=8))
 
 
@@ -272,12 +272,9 @@ def test_what_a_gpu_cannot_hold_or_search_is_left_to_the_cpu(device, monkeypatch
     assert device == []
 
 
-@pytest.mark.parametrize(
-    ("x", "words"), [(np.zeros((1, 3)), "at least 2"), (np.array([[0.0], [1e200]]), "float64 holds")]
-)
-def test_wrong_rows_are_refused(x, words):
-    with pytest.raises(DataError, match=words):
-        found(x, 1)
+def test_rows_too_far_for_float64_are_refused():
+    with pytest.raises(DataError, match="float64 holds"):
+        found(np.array([[0.0], [1e200]]), 1)
 
 
 def test_searches_by_name_and_instance():

@@ -69,7 +69,7 @@ def test_links_find_as_much_with_fewer_probes():
 
 def test_too_few_found_is_an_error():
     x = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
-    with pytest.raises(SettingError, match="probes"):
+    with pytest.raises(SettingError, match="search='auto'"):
         found(x, 100, Faiss("ivf", cells=40, probes=1))
 
 
