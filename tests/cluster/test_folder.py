@@ -203,7 +203,7 @@ def test_a_full_disk_keeps_what_is_finished(rows, job, tmp_path, monkeypatch):
 def test_sums_of_something_else_are_refused(tmp_path):
     opened(tmp_path / "own").close()
     for other in ({"data": {"labels": "x"}}, {"rows": "x"}, {"settings": {"block_rows": 80}}):
-        with pytest.raises(StorageError, match=r"block sums of other .* expected .*; name another folder"):
+        with pytest.raises(StorageError, match=r"block sums of other .* expected .*; pass another folder="):
             opened(tmp_path / "own", **other)
     opened(tmp_path / "own", layout={"bandwidth": 3.0}, rows="x").close()
     (tmp_path / "strange").mkdir()
