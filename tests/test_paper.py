@@ -137,6 +137,16 @@ def test_counts_of_a_store_add_up_in_chunks():
     assert [half[0].tolist() for half in found.halves(8)] == [[1.0, 1.0], [1.0, 0.0]]
 
 
+def test_the_reliability_is_that_of_all_runs():
+    rng = np.random.default_rng(0)
+    held = np.ones((4, 9, 400), np.uint16)
+    correct = (rng.random((4, 9, 400)) < rng.random(400)).astype(np.uint16)
+    four, six = (counts.Counts(held[:3], correct[:3], runs, "made up") for runs in (4, 6))
+    half = four.reliability()
+    assert six.reliability(4) == half
+    assert half < six.reliability() == pytest.approx(1.5 * half / (1 + 0.5 * half))
+
+
 def test_a_law_is_told_by_its_interval():
     assert Law.above("", "", (0.2, 0.1, 0.3)).verdict == "holds"
     assert Law.above("", "", (-0.2, -0.3, -0.1)).verdict == "does not hold"

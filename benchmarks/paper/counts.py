@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -62,17 +62,20 @@ class Counts:
         return self.scores(slice(0, last)), self.scores(slice(last, last + 1))
 
     def reliability(self, runs: int | None = None, ratio: int | None = None) -> float:
-        """Split-half reliability after so many runs: of one ratio by its place, or of the integral.
+        """Split-half reliability after so many runs, a power of two: of one ratio by its place, or of the integral.
 
-        The integral of a row in a half is the mean over the ratios at which both halves held it out.
+        Of all runs for None, by Spearman-Brown from the largest power of two among them. The integral of a row in a
+        half is the mean over the ratios at which both halves held it out.
         """
-        runs = runs or self.doublings[-1]
-        if runs < 2:
+        split = runs or self.doublings[-1]
+        if split < 2:
             return float("nan")
-        one, other = self.halves(runs)
+        one, other = self.halves(split)
         both = np.isfinite(one) & np.isfinite(other)
         one, other = (mean_of(np.where(both, half, np.nan)) if ratio is None else half[ratio] for half in (one, other))
-        return reliability(one[None], other[None])
+        found = reliability(one[None], other[None])
+        more = (runs or self.runs) / split
+        return more * found / (1 + (more - 1) * found) if found > 0 else found
 
 
 def mean_of(scores: Array) -> Array:
@@ -138,7 +141,12 @@ def of(setting: Setting, data: Data) -> Counts:
         holdout=holdout,
         progress=False,
     )
-    return read_store(store, len(data), f"{setting.sizes.runs} runs of each ratio, made here")
+    found = read_store(store, len(data), f"{setting.sizes.runs} runs of each ratio, made here")
+    without = int(np.isnan(found.integral).sum())
+    if not without:
+        return found
+    few = f"{found.source}; {without} of {len(data)} rows were not held out at every ratio and have no score"
+    return replace(found, source=few)
 
 
 def main() -> None:

@@ -69,12 +69,16 @@ def input_densities(setting: Setting, data: Data) -> dict[str, Array]:
     return setting.kept(data, "input-densities", make)
 
 
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
 def input_gap(kind: str, other: str) -> Measure:
     """Measure of two densities of the inputs."""
 
     def measure(setting: Setting, data: Data) -> Measured:
         truth, found = evidence.truth(setting, data).values, input_densities(setting, data)
-        return f"Spearman, {kind} less {other}", correlation_gap(truth, found[kind], found[other])
+        return f"Spearman, {_words(kind)} less {_words(other)}", correlation_gap(truth, found[kind], found[other])
 
     return measure
 
@@ -86,7 +90,7 @@ def hidden_gap(kind: str, other: str) -> Measure:
         truth, found = evidence.truth(setting, data).values, dynamics.hidden(setting, data)
         last = max(epoch for *_, epoch in found)
         interval = correlation_gap(truth, found["hidden", kind, last], found["hidden", other, last])
-        return f"Spearman, {kind} less {other} after epoch {last}", interval
+        return f"Spearman, {_words(kind)} less {_words(other)} after epoch {last}", interval
 
     return measure
 
@@ -107,10 +111,6 @@ def best_density(setting: Setting, data: Data) -> tuple[str, int, Array]:
     own = {key: values for key, values in found.items() if key[1] in dynamics.KINDS and key[0] == "hidden"}
     best = max(own, key=lambda key: np.nan_to_num(evidence.spearman(own[key], truth), nan=-1))
     return best[1], best[2], own[best]
-
-
-def _words(kind: str) -> str:
-    return kind.replace("_", " ")
 
 
 def best_confidence(setting: Setting, data: Data, kind: str = "confidence") -> tuple[int, Array]:
