@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from dataaudit.errors import DataError, SettingError, rows
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
+
+OPTIONS = ("split", "label", "inputs", "transform")
+"""Options with which a data set is read again."""
 
 
 class AuditedData(LabelDecisions):
@@ -44,12 +48,14 @@ class AuditedData(LabelDecisions):
             raise DataError(
                 "the texts or images of a loaded audit of their vectors, which are not saved with it",
                 "the vectors that they became",
-                [
-                    "pass the pair (vectors, labels), with what dataaudit.embed makes of them again",
-                    "pass those that lie in the folder of cache=, in embedding/vectors.npy",
-                ],
+                ["pass the pair (vectors, labels), with what dataaudit.embed makes of them again", *self._in_cache()],
             )
         return remembered
+
+    def _in_cache(self) -> list[str]:
+        """Advice on vectors that lie in the folder of ``cache=``."""
+        cache = self.settings.get("cache")
+        return [] if cache is None else [f"pass those in {str(Path(cache['folder']) / 'embedding/vectors.npy')!r}"]
 
     def _original(self, dataset: Any, *options: Any) -> Examples:
         """The audited data set: the one that is passed, checked, or the one remembered."""
@@ -63,7 +69,10 @@ class AuditedData(LabelDecisions):
                 "pass dataset=, with split=, label=, inputs= and transform= as they were in score()",
             )
         elif any(option is not None for option in options):
-            raise SettingError("split=, label=, inputs= or transform= without dataset=", "both", "pass dataset= too")
+            names = " and ".join(
+                f"{name}=" for name, option in zip(OPTIONS, options, strict=True) if option is not None
+            )
+            raise SettingError(f"{names} without dataset=", "both", ["pass dataset= too", f"leave {names} out"])
         origin = examples.origin
         if dataset is None and origin is not None and type(origin.dataset).__module__.split(".")[0] != "datasets":
             # Arrays and tables can be written to; a Hugging Face data set cannot.
@@ -82,7 +91,7 @@ class AuditedData(LabelDecisions):
         def tabular(data: Any) -> bool:
             return is_table(data) or is_a(data, "datasets", "Dataset") or is_columns(data)
 
-        given = dict(zip(("split", "label", "inputs", "transform"), options, strict=True))
+        given = dict(zip(OPTIONS, options, strict=True))
         splits = is_a(dataset, "datasets", "DatasetDict")
         columns = splits or tabular(dataset) or is_records(dataset)
         pair = isinstance(dataset, (tuple, list)) and len(dataset) == 2 and tabular(dataset[0])
@@ -105,26 +114,40 @@ class AuditedData(LabelDecisions):
         if dropped:
             whole = examples.whole if isinstance(examples, SubsetExamples) else examples
             examples = SubsetExamples(whole, self.rows) if self.rows[-1] < len(whole) else whole
-        action = "pass the same rows in the same order, with the same label, inputs and transform"
-        if len(examples) != len(self.labels):
-            raise DataError(f"a data set of {len(examples)} rows", f"the {len(self.labels)} that were audited", action)
-        other = np.flatnonzero((examples.labels != self.labels) & (self.labels >= 0))
-        if len(other) or tuple(examples.class_names) != tuple(self.class_names):
-            named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
-            raise DataError(f"a data set with {named} than the audited one", "the labels that were audited", action)
-        names = self.identity, examples.identity
-        if names[0] is not None and names[1] is not None and not names[0].equals(names[1]):
-            named = spelled(names[1], int(np.argmax(names[0] != names[1])))
-            raise DataError(
-                f"a data set with other names of rows, such as {named!r}", "those that were audited", action
-            )
-        known, found = self._fingerprints(examples)
-        if found != known:
-            raise DataError(f"a data set with fingerprint {found}", f"the audited one, {known}", action)
+        known, found = None, None
+        other = self._other_rows(examples)
+        if other is None:
+            known, found = self._fingerprints(examples)
+            other = None if found == known else (f"with fingerprint {found}", f"the audited one, {known}")
+        if other is not None:
+            raise DataError(f"a data set {other[0]}", other[1], self._same(options))
         if known is not None:
             # The same rows: what was computed from them holds.
             examples.kept = self._kept
         return examples
+
+    def _other_rows(self, examples: Examples) -> tuple[str, str] | None:
+        """How the rows, labels or names of a data set differ from the audited ones, and what those are."""
+        if len(examples) != len(self.labels):
+            return f"of {len(examples)} rows", f"the {len(self.labels)} that were audited"
+        other = np.flatnonzero((examples.labels != self.labels) & (self.labels >= 0))
+        if len(other) or tuple(examples.class_names) != tuple(self.class_names):
+            named = f"other labels in {rows(self.rows[other])}" if len(other) else "other class names"
+            return f"with {named} than the audited one", "the labels that were audited"
+        names = self.identity, examples.identity
+        if names[0] is not None and names[1] is not None and not names[0].equals(names[1]):
+            named = spelled(names[1], int(np.argmax(names[0] != names[1])))
+            return f"with other names of rows, such as {named!r}", "those that were audited"
+        return None
+
+    def _same(self, options: dict[str, Any]) -> str:
+        """Advice on a data set that is another than the audited one, or was read otherwise."""
+        known = self.settings.get("data", {})
+        read = {name: known.get(name) for name in ("split", "label", "inputs") if options.get(name) is not None}
+        otherwise = [f"{name}={value!r}" for name, value in read.items() if value not in (None, options[name])]
+        if otherwise:
+            return f"pass {' and '.join(otherwise)}, as the audited data set was read"
+        return "pass the rows that were audited, in the same order, with the same transform"
 
     def _fingerprints(self, examples: Examples) -> tuple[str | None, str | None]:
         """Fingerprint of the audited data set, and of this one: of vectors, or of what they were made of."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from dataaudit.audit.card import summary_of
 from dataaudit.audit.dataset import AuditedData
+from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
-from dataaudit.errors import DataError, InPython, ModelError, SettingError, did_you_mean
+from dataaudit.errors import DataError, InPython, ModelError
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
@@ -155,7 +156,9 @@ class Exports(AuditedData):
             name = PREFIX + score.replace("/", "_")
             if name in columns:
                 raise DataError(
-                    f"two scores that would both be the column {name!r}", "a column for each", "ask for one of them"
+                    f"two scores that would both be the column {name!r}, {score!r} among them",
+                    "a column for each score",
+                    f"rename {score!r}, or score again without it",
                 )
             columns[name] = export.spread(values, kept, total, np.isnan(values)), float64
         feature = whole.features[label]
@@ -219,9 +222,9 @@ class Exports(AuditedData):
         DataError
             As `to_dataset`.
         ModelError
-            If how many labels are wrong is not known.
+            If nothing that was computed says what class an example is of, or how many labels are wrong is not known.
         SettingError
-            If there is no such policy, or the audit has no predictions that tell errors.
+            If there is no such policy.
 
         Examples
         --------
@@ -235,17 +238,11 @@ class Exports(AuditedData):
         """
         from dataaudit.data.corrected import Changes, corrected
 
-        if policy not in POLICIES:
-            raise SettingError(f"policy={policy!r}", "a known one", did_you_mean(policy, POLICIES))
-        if not self._has_predictions:
-            raise SettingError(
-                f"an audit of {', '.join(self.columns)}, which says nothing about other classes",
-                "training dynamics, held-out predictions or neighbours, which tell label errors",
-                ["score with a model", InPython("apply what people decide about the rows of suspects()")],
-            )
-        if self.label_errors is not None and not self.label_errors.known:
+        checks.choice(f"policy={policy!r}", policy, POLICIES, "a known one")
+        errors = self._known_errors([InPython("apply what people decide about the rows of suspects()")])
+        if not errors.known:
             raise ModelError(
-                f"an audit that does not know how many labels are wrong: {self.label_errors.unknown}",
+                f"an audit that does not know how many labels are wrong: {errors.unknown}",
                 "rows that are taken for errors" if policy != "weight" else "probabilities of error",
                 [InPython("apply what people decide about the rows of review()"), "train a better model"],
             )

@@ -13,7 +13,7 @@ from dataaudit.common import checks
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.data.identity import ROW, beside, row_index
 from dataaudit.dynamics.summary import Dynamics
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError
 from dataaudit.evidence.agreement import SHARES, Agreement
 from dataaudit.labels.label_errors import LabelErrors
 from dataaudit.scores.base import Uncertainty
@@ -129,7 +129,10 @@ class Scored:
         name = self._named(by)
         if name not in self.uncertainties:
             raise SettingError(
-                f"the uncertainty of {name!r}", "a score that is an estimate", did_you_mean(name, self.uncertainties)
+                f"the uncertainty of {name!r}, which is no estimate",
+                "a score that is an estimate",
+                [f"pass by={known!r}" for known in self.uncertainties]
+                or ["score again with scorers='c_score' and a model"],
             )
         known = self.uncertainties[name]
         columns = {field: getattr(known, field) for field in ("stderr", "lower", "upper", "holdouts")}
@@ -168,8 +171,7 @@ class Scored:
 
     def _named(self, by: str | None) -> str:
         name = self.default if by is None else by
-        if not isinstance(name, str) or name not in self.columns:
-            raise SettingError(f"score {name!r}", "a score of this audit", did_you_mean(name, self.columns))
+        checks.choice(f"score {name!r}", name, self.columns, "a score of this audit")
         return name
 
     def suspects(self, k: int = 20, by: str | None = None) -> pd.DataFrame:
@@ -203,7 +205,7 @@ class Scored:
         >>> audit.suspects(3)[["row", "given", "suggested"]].values.tolist()
         [[5, '1', '0'], [60, '2', '1'], [110, '0', '2']]
         """
-        k = checks.whole("k", k, 1, "pass suspects(k=20)")
+        k = checks.whole("k", k, 1, "pass k=20")
         name = self._named(by)
         chosen = self.ranking(name)[:k]
         names = self._names()

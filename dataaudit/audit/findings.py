@@ -10,7 +10,7 @@ import pandas as pd
 from dataaudit.audit.new_rows import NewRows
 from dataaudit.common import checks
 from dataaudit.common.guest import visiting
-from dataaudit.errors import SettingError, did_you_mean
+from dataaudit.errors import SettingError
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Findings(NewRows):
         """
         from dataaudit.findings import outliers
 
-        k = checks.whole("k", k, 1, "pass outliers(k=20)")
+        k = checks.whole("k", k, 1, "pass k=20")
         gather.check_space(by)
         with visiting():
             graph, labels = self._graph(by, outliers.NEAREST, dataset)
@@ -141,13 +141,13 @@ class Findings(NewRows):
         """
         from dataaudit.findings import ambiguous
 
-        k = checks.whole("k", k, 1, "pass ambiguous(k=20)")
+        k = checks.whole("k", k, 1, "pass k=20")
         gather.check_space(by, ("dynamics",))
         with visiting():
             if by == "dynamics" or (by == "auto" and self.dynamics is not None):
                 if self.dynamics is None:
                     raise SettingError(
-                        "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='input'"
+                        "by='dynamics' for an audit without dynamics", "an audit of training epochs", "pass by='auto'"
                     )
                 graph, labels, two = None, self.labels, ambiguous.of_dynamics(self.dynamics)
                 share_of = "of the mean probability over epochs"
@@ -276,10 +276,9 @@ class Findings(NewRows):
         """
         from dataaudit.findings import typical
 
-        k = checks.whole("k", k, 1, "pass typical(k=5)")
+        k = checks.whole("k", k, 1, "pass k=5")
+        checks.choice(f"by={by!r}", by, ("auto", *self.columns), "'auto', or a score of this audit")
         name = typical.trusted(self.columns, self.default) if by == "auto" else by
-        if name not in self.columns:
-            raise SettingError(f"by={by!r}", "'auto', or a score of this audit", did_you_mean(name, self.columns))
         with visiting():
             values = self.columns[name]
             ties = self.ties.get(name, np.zeros(len(values)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -68,12 +69,13 @@ class NoiseRate:
 class LabelDecisions(Scored):
     """Part of `dataaudit.Audit` that decides about labels."""
 
-    def _known_errors(self) -> LabelErrors:
+    def _known_errors(self, otherwise: Sequence[str] = ()) -> LabelErrors:
+        """What is known of label errors; a `ModelError`, with further advice `otherwise`, where that is nothing."""
         if self.label_errors is None:
             raise ModelError(
-                f"an audit of {', '.join(self.columns)}, which say nothing about other classes",
-                "training dynamics, held-out predictions or neighbours",
-                "score again with scorers='auto', or with 'consensus' among the scorers",
+                f"an audit of {', '.join(self.columns)}, which says nothing about other classes",
+                "training dynamics, held-out predictions or neighbours, which tell label errors",
+                ["score again with scorers='consensus'", *otherwise],
             )
         return self.label_errors
 
@@ -266,11 +268,13 @@ def _intervals(share: FloatArray, errors: LabelErrors, of_given: IntArray) -> tu
 def number_flagged(falling: FloatArray, errors: LabelErrors, how: str, targets: Mapping[str, float | None]) -> int:
     """Number of examples to flag, of probabilities in falling order."""
     given = {name: value for name, value in targets.items() if value is not None}
-    if how != "auto" or len(given) > 1:
+    checks.choice(f"how={how!r}", how, ("auto",), "'auto', or one of precision=, recall=, rate= and count=")
+    if len(given) > 1:
+        others = [" and ".join(f"{name}=" for name in given if name != kept) for kept in given]
         raise SettingError(
-            f"mislabeled({', '.join([repr(how), *(f'{name}={value}' for name, value in given.items())])})",
-            "'auto', or one of precision=, recall=, rate= and count=",
-            "pass mislabeled(precision=0.9), for example",
+            " and ".join(f"{name}={value!r}" for name, value in given.items()),
+            "one of precision=, recall=, rate= and count=",
+            [f"leave {names} out" for names in others],
         )
     count = given.pop("count", None)
     if count is not None:
@@ -283,7 +287,7 @@ def number_flagged(falling: FloatArray, errors: LabelErrors, how: str, targets: 
         raise ModelError(
             f"an audit that does not know how many labels are wrong: {errors.unknown}",
             "how many examples to return",
-            "pass mislabeled(count=20) or mislabeled(rate=0.05), or train a better model",
+            [*_by_number(given), "train a better model"],
         )
     if "recall" in given:
         wanted = given["recall"] * falling.sum()
@@ -297,8 +301,20 @@ def number_flagged(falling: FloatArray, errors: LabelErrors, how: str, targets: 
                 f"precision={given['precision']}, which no set of these examples is expected to reach",
                 f"at most {means.max(initial=0.0):.3f}, what the most suspicious example has where errors are counted "
                 f"cautiously, between {errors.lower:.2%} and {errors.rate:.2%} of the labels",
-                "ask for less, or for the likeliest few with rate= or count=",
+                [*_reachable(means), *_by_number(given)],
             )
         return int(reached[-1]) + 1
     likelier = falling if errors.lower > 0 else cautious(falling, errors.rate, errors.lower, CAUTION)
     return min(round(errors.rate * len(falling)), int((likelier >= FLOOR).sum()))
+
+
+def _by_number(given: Mapping[str, float]) -> list[str]:
+    """Advice to ask for the likeliest few, in place of the targets that were given."""
+    first = "".join(f"drop {name}= and " for name in given)
+    return [f"{first}pass count=20", f"{first}pass rate=0.05"]
+
+
+def _reachable(means: FloatArray) -> list[str]:
+    """Advice on the largest expected precision, in thousandths; none where that is 0."""
+    best = math.floor(1000 * (means.max(initial=0.0) + 1e-12)) / 1000
+    return [f"pass precision={best:g}"] if best > 0 else []

@@ -186,5 +186,5 @@ def _check_shown(tool: ExportFormat, row: ExportRow) -> None:
         raise SettingError(
             f"tool={tool.name!r} for examples of {' and '.join(row.kinds) or 'nothing'}, such as row {row.row}",
             f"examples of {', '.join(tool.shows)}, which it shows",
-            "pass tool='label_studio', for example",
+            "pass tool='label_studio', which shows any",
         )

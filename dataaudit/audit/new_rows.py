@@ -97,7 +97,7 @@ class NewRows(Exports):
         from dataaudit.embedding import embedded
         from dataaudit.findings import novelty, unseen
 
-        k = checks.whole("k", k, 1, "pass score_new(..., k=10)")
+        k = checks.whole("k", k, 1, "pass k=10")
         gather.check_space(by)
         multiple_of(bandwidth)
         checks.flag("progress", progress, "pass progress=False for silence")

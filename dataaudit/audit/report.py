@@ -34,7 +34,7 @@ LIMITS = (
 def page_of(audit: Findings, examples: Examples | None, wanted: Any = "auto", title: str | None = None) -> Page:
     """Content of the page of `audit`, with the examples that `wanted` asks for, shown where the data set is at hand."""
     if title is not None and (not isinstance(title, str) or not title.strip()):
-        raise SettingError(f"title={title!r}", "a heading for the page", "pass a text, or leave it out")
+        raise SettingError(f"title={title!r}", "a heading for the page", ["pass title='Audit'", "leave title= out"])
     chosen = chosen_rows(audit, wanted)
     alike = alike_of(audit, examples, chosen.positions, others_of(audit))
     return Page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pandas as pd
 from dataaudit.common import checks
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.data.identity import as_json
-from dataaudit.errors import DataError, ModelError, SettingError, rows
+from dataaudit.errors import DataError, InPython, ModelError, SettingError, rows
 from dataaudit.labels.reasons import reasons
 from dataaudit.report.review import Card
 
@@ -26,6 +27,10 @@ MOST_SCORES = 12
 BLOCK = 512
 """Examples of which reasons are worded at once."""
 WAYS = ("auto", "flagged")
+
+
+AS_A_TABLE = [InPython("pass what suspects() gives"), "pass a list of rows"]
+"""Advice on rows to show."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,23 @@ def chosen_rows(audit: Exports, wanted: Any) -> Chosen:
     table = getattr(wanted, "table", wanted)
     if isinstance(table, pd.DataFrame):
         return _of_table(audit, table)
-    listed = np.asarray(wanted)
-    if listed.ndim != 1 or listed.dtype.kind not in "iu" or not len(listed):
+    listed = _whole_numbers(wanted)
+    if listed is None or not len(listed):
         raise SettingError(
-            f"rows= of type {type(wanted).__name__}",
-            "'auto', 'flagged', a number, a list of rows, or a table with a column 'row'",
-            "pass rows='flagged', rows=200 or what audit.mislabeled() gives",
+            f"rows={textwrap.shorten(repr(wanted), 60)}",
+            "'auto', 'flagged', a number, a list of whole numbers, or a table with a column 'row'",
+            ["pass rows='auto'", "pass rows=200", InPython("pass what suspects() gives")],
         )
-    return _alone(_positions(audit, listed.astype(np.int64)))
+    return _alone(_positions(audit, listed))
+
+
+def _whole_numbers(values: Any) -> IntArray | None:
+    """A list or array of whole numbers as one array, None of anything else."""
+    try:
+        listed = np.asarray(values)
+    except ValueError:  # Lists of several lengths.
+        return None
+    return listed.astype(np.int64) if listed.ndim == 1 and listed.dtype.kind in "iu" else None
 
 
 def suspicion(audit: Exports) -> IntArray:
@@ -128,13 +142,14 @@ def cards_of(audit: Exports, examples: Examples | None, chosen: Chosen, alike: I
 
 def _flagged(audit: Exports, needed: bool) -> int:
     """Number of examples that are flagged; 0 where that is not known, unless it is `needed`."""
-    if audit.label_errors is not None and audit.label_errors.known:
+    errors = audit._known_errors(["pass rows=200"]) if needed else audit.label_errors
+    if errors is not None and errors.known:
         return len(audit._own_flags()[0])
-    if needed:
+    if errors is not None and needed:
         raise ModelError(
-            "rows='flagged' of an audit that does not know how many labels are wrong",
+            f"rows='flagged' of an audit that does not know how many labels are wrong: {errors.unknown}",
             "how many examples to show",
-            "pass rows=200, for example",
+            "pass rows=200",
         )
     return 0
 
@@ -159,12 +174,12 @@ def _of_table(audit: Exports, table: pd.DataFrame) -> Chosen:
         raise DataError(
             f"rows= with the columns {', '.join(map(repr, table.columns))}",
             "a column 'row' with rows of the data set",
-            "pass what audit.mislabeled() or audit.suspects() gives, or a list of rows",
+            AS_A_TABLE,
         )
-    listed = table["row"].to_numpy()
-    if listed.dtype.kind not in "iu":
-        raise DataError(f"rows= with rows of type {listed.dtype}", "whole numbers", "pass a table of this audit")
-    positions = _positions(audit, listed.astype(np.int64))
+    listed = _whole_numbers(table["row"])
+    if listed is None:
+        raise DataError(f"rows= with rows of type {table['row'].dtype}", "whole numbers", AS_A_TABLE)
+    positions = _positions(audit, listed)
     if not {"place", "chance"} <= set(table.columns):
         return _alone(positions)
     places, chances = (table[name].to_numpy(np.float64, na_value=np.nan) for name in ("place", "chance"))
@@ -174,8 +189,10 @@ def _of_table(audit: Exports, table: pd.DataFrame) -> Chosen:
 def _positions(audit: Exports, listed: IntArray) -> IntArray:
     wrong = np.unique(listed[~np.isin(listed, audit.rows)])
     if len(wrong):
-        raise DataError(f"rows= with {rows(wrong)}", "rows that were audited, see audit.rows", "leave those out")
+        raise DataError(f"rows= with {rows(wrong)}", "rows that were audited", "leave those out")
     several, counts = np.unique(listed, return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"rows= with {rows(several[counts > 1])} more than once", "each row once", "leave out the rest")
+        raise DataError(
+            f"rows= with {rows(several[counts > 1])} more than once", "each row once", "name each of them once"
+        )
     return np.searchsorted(audit.rows, listed)

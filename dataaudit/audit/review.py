@@ -197,7 +197,9 @@ class Reviews(Exports):
         record = self.settings.get(REVIEW)
         if record is None:
             raise SettingError(
-                "an audit that nobody reviewed", "what reviewed(decisions) gave", "look at the rows of review() first"
+                "an audit that nobody reviewed",
+                "what reviewed() gives",
+                "decide about the rows of review(), pass the decisions to reviewed() and ask the audit that it gives",
             )
         return remaining(record, record["examples"], self._known_errors().probability, until, looks)
 
@@ -272,7 +274,7 @@ class Reviews(Exports):
             raise SettingError(
                 "an audit that was reviewed already",
                 "the audit before, by whose probabilities rows were queued",
-                "merge all decisions, and pass them to that audit",
+                "ask the audit before, with all decisions in one table",
             )
 
     def _undecided(self, positions: IntArray) -> pd.DataFrame:
@@ -302,7 +304,7 @@ class Reviews(Exports):
             raise DataError(
                 f"decisions of type {type(decisions).__name__}",
                 "Decisions, a DataFrame or a decision file",
-                "pass what review() gave, decided",
+                "pass what review() gives, decided",
             )
         known = (self.settings.get("fingerprint"), self.class_names)
         said = decisions.fingerprint is not None or decisions.class_names
@@ -311,7 +313,7 @@ class Reviews(Exports):
                 f"decisions about data with fingerprint {decisions.fingerprint} "
                 f"and {len(decisions.class_names)} classes",
                 f"those of this audit, {known[0]} and {len(known[1])}",
-                "pass the decisions about this data set, or the audit that they are about",
+                "pass the decisions about this data set, or ask the audit that they are about",
             )
         made = self._of_this(decisions.table)
         given = self._names()[self.labels]
@@ -328,7 +330,9 @@ class Reviews(Exports):
         ):
             if int(queued["place"].iloc[place - 1]) != place:
                 raise DataError(
-                    f"an earlier queue without place {place}", "all of its places", "pass all files of the queue"
+                    f"an earlier queue without place {place}",
+                    "all of its places",
+                    "pass all rows of the queue",
                 )
             design.check(position, chance, int(self.rows[population][position]))
             design.look(position)

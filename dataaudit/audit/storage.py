@@ -176,8 +176,11 @@ def _arrays(part: str, entry: Any, claims: Claims) -> dict[tuple[str, ...], tupl
 
 def _manifest(folder: Path) -> dict[str, Any]:
     if not (folder / KIND.manifest).exists():
+        inside = sorted(path.parent for path in folder.glob(f"*/{KIND.manifest}"))
         raise StorageError(
-            f"the folder {folder} without {KIND.manifest}", "a folder that Audit.save wrote", "check the path"
+            f"the folder {folder} without {KIND.manifest}",
+            "a folder that Audit.save wrote",
+            [f"pass folder={str(one)!r}" for one in inside[:3]] or "pass the folder that an audit was saved in",
         )
     return KIND.read(folder)
 

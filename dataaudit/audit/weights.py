@@ -128,7 +128,7 @@ class TrainingWeights(Exports):
         from dataaudit.curriculum.weights import resolve
 
         if total_epochs is None:
-            raise SettingError("total_epochs=None", "the number of epochs to come", "pass total_epochs=10, for example")
+            raise SettingError("total_epochs=None", "the number of epochs to come", "pass total_epochs=10")
         own = ("by", "unscored", "normalise", "dataset")
         kept = {name: value for name, value in settings.items() if name in own}
         chosen = resolve(strategy, {name: value for name, value in settings.items() if name not in own})

@@ -92,13 +92,6 @@ def test_a_wrong_k_is_refused(audit, k):
         audit.suspects(k)
 
 
-def test_an_unknown_score_is_suggested_for(audit):
-    with pytest.raises(SettingError, match="did you mean 'el2n'"):
-        audit.ranking("el2")
-    with pytest.raises(SettingError, match="did you mean 'el2n'"):
-        audit.suspects(3, by="el2")
-
-
 def test_what_it_prints_fits_a_terminal_and_is_escaped(audit):
     lines = repr(audit).splitlines()
     assert max(map(len, lines)) <= 100

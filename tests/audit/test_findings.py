@@ -238,8 +238,6 @@ def test_unknown_choices_are_refused(of_inputs):
     for threshold in (-0.1, 1, "near", True, float("nan")):
         with pytest.raises(SettingError, match=r"threshold=.*'auto'"):
             of_inputs.duplicates(threshold)
-    with pytest.raises(SettingError, match="without dynamics"):
-        of_inputs.ambiguous(by="dynamics")
     with pytest.raises(ModelError, match=r"no model in memory.*by='input'"):
         of_inputs.outliers(by="hidden")
     with pytest.raises(SettingError, match="progress=2"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import dataaudit
 from dataaudit import Decisions
-from dataaudit.errors import DataAuditError, DataError, ModelError, SettingError
+from dataaudit.errors import DataAuditError, DataError, ModelError
 
 N = 240
 NAMES = np.array(["ant", "bee", "cow"])
@@ -211,7 +211,7 @@ def test_an_audit_that_says_nothing_of_classes_can_be_applied_to_but_not_reviewe
     audit = dataaudit.score(None, table, "density/input", label="label", inputs=["x", "z"], progress=False)
     with pytest.raises(ModelError, match="nothing about other classes"):
         audit.review()
-    with pytest.raises(SettingError, match="nothing about other classes"):
+    with pytest.raises(ModelError, match="nothing about other classes"):
         audit.clean()
     assert len(audit.apply(pd.DataFrame({"row": [1], "decision": ["remove"]})).dataset) == N - 1
 

@@ -67,8 +67,6 @@ def test_examples_are_drawn_by_class_and_by_what_was_found(audited, figures):
     rows = audited.outliers(8)["row"]
     assert sum(any(text.get_text().startswith(f"#{row} ") for row in rows) for text in plot.outliers().texts) == 8
     assert len(plot.ambiguous().texts) == 16
-    with pytest.raises(SettingError, match="duplicates"):
-        plot.duplicates()
     for number in figures.get_fignums():
         figures.figure(number).canvas.draw()
     pictures = np.random.default_rng(0).integers(256, size=(24, 1, 8, 8), dtype=np.uint8)
@@ -80,10 +78,8 @@ def test_examples_are_drawn_by_class_and_by_what_was_found(audited, figures):
     np.testing.assert_array_equal(first.get_array(), pictures[next(at for at in top if at % 2 == 0), 0])
 
 
-def test_a_figure_without_evidence_is_refused(noisy):
+def test_a_figure_of_a_score_names_it(noisy):
     plot = dataaudit.score(None, noisy[:2], "parzen/input", progress=False).plot
-    with pytest.raises(SettingError, match="training dynamics"):
-        plot.data_map()
     with pytest.raises(SettingError, match="score 'unknown'"):
         plot.scores("unknown")
     assert plot.scores().get_xlabel() == "parzen/input"
