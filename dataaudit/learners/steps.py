@@ -1,4 +1,4 @@
-"""Batches of an epoch, and the optimiser of a recipe."""
+"""Batches of an epoch, gradients that optimisers take, and the optimiser of a recipe."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def shuffled_batches(rows: Tensor, size: int, generator: torch.Generator) -> Ite
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return iter(batches)
+
+
+def with_dense_gradients(module: nn.Module) -> nn.Module:
+    """The module, of whose embeddings none gives sparse gradients: few optimisers take them."""
+    for part in module.modules():
+        if isinstance(part, (nn.Embedding, nn.EmbeddingBag)):
+            part.sparse = False
+    return module
 
 
 def optimizer_of(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:

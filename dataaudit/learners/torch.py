@@ -34,7 +34,7 @@ from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.outputs import AsLogits, check_outputs, watched
 from dataaudit.learners.pretrained import moved, shows_training
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
-from dataaudit.learners.steps import optimizer_of, shuffled_batches
+from dataaudit.learners.steps import optimizer_of, shuffled_batches, with_dense_gradients
 from dataaudit.learners.weights import copied, reset
 
 
@@ -196,7 +196,7 @@ class TorchLearner(Learner):
             self.builder.attach(module)
         for parameter in module.parameters():
             parameter.grad = None
-        return self.format.prepare(module.to(self.device))
+        return self.format.prepare(with_dense_gradients(module).to(self.device))
 
     def check(self, seed: int) -> None:
         """Check outputs of a few rows; choose the layout of images and, unless one was given, the recipe."""

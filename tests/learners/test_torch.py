@@ -147,6 +147,24 @@ def test_a_model_keeps_its_precision(blobs, dtype):
     assert fitted.logits(np.arange(3)).dtype == torch.float32
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_sparse_gradients_are_made_dense(optimizer):
+    examples = as_examples((np.arange(40).reshape(20, 2) % 7, np.arange(20) % 2))
+    recipe, rows = Recipe(epochs=1, batch_size=8, optimizer=optimizer), np.arange(20)
+
+    def trained(sparse):
+        words = nn.Embedding(7, 3, sparse=sparse)
+        learner = TorchLearner(
+            nn.Sequential(words, nn.Flatten(), nn.Linear(6, 2)), examples, recipe, torch.device("cpu")
+        )
+        learner.check(0)
+        fitted = learner.from_scratch().fit(rows, 0, None, False)
+        assert words.sparse == sparse
+        return fitted.logits(rows)
+
+    assert torch.equal(trained(True), trained(False))
+
+
 def test_batch_normalisation_needs_two_examples(blobs):
     with pytest.raises(ModelError, match="at least two examples"):
         TorchLearner(small, blobs, Recipe(batch_size=1), CPU).check(0)
