@@ -233,8 +233,8 @@ def words_for_missing(source: Path | BinaryIO, reading: TableFormat, frame: pd.D
 
 
 def is_blank(cells: Sequence[str]) -> bool:
-    """Tell a line that pandas leaves out, one of nothing but spaces, from a record."""
-    return not cells or (len(cells) == 1 and cells[0].isspace())
+    """Tell a line that pandas leaves out, one of nothing but spaces and tabs, from a record."""
+    return not cells or (len(cells) == 1 and cells[0] != "" and not cells[0].strip(" \t"))
 
 
 def _lines(source: Path | BinaryIO, reading: TableFormat, delimiter: str, rows: int, name: str) -> pd.Index:

@@ -149,13 +149,16 @@ def test_files_are_the_names_of_images(tmp_path):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.sampled_from(["plain", "two\nlines", "", 'a "quote"']), min_size=4, max_size=12), st.booleans())
+@given(
+    st.lists(st.sampled_from(["plain", "two\nlines", "", 'a "quote"']), min_size=4, max_size=12),
+    st.sampled_from(["", "\n", " \t\n"]),
+)
 def test_lines_are_the_names_of_rows_of_a_text_file(tmp_path_factory, texts, blank):
     path = tmp_path_factory.mktemp("csv") / "data.csv"
     frame = pd.DataFrame({"x": np.arange(len(texts)) * 0.5, "text": texts, "label": np.arange(len(texts)) % 2})
     assume(any(texts))  # A column without a single value is refused.
     content = frame.to_csv(index=False)
-    path.write_text(content.replace("\n", "\n\n", 1) if blank else content, "utf-8")
+    path.write_text(content.replace("\n", f"\n{blank}", 1), "utf-8")
     lines = path.read_text("utf-8").split("\n")
     for row, line in enumerate(open_data(path, label="label").identity):
         assert lines[line - 1].startswith(f"{row * 0.5},")
