@@ -67,7 +67,7 @@ class TransformedExamples(Examples):
         value = first[chosen[0]]
         self._text, self._images = isinstance(value, str), is_image(value)
         probed = [made for row in probed_rows(len(self)).tolist() if (made := self._made(row)) is not None]
-        gray = self._images and all(is_gray(made[chosen[0]]) for made in probed)
+        gray = self._images and all(is_gray(made[chosen[0]]) for made in [first, *probed])
         self._channels = 1 if gray else 3
 
     @property
