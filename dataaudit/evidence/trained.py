@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray
-from dataaudit.representations.learned import KEPT
+from dataaudit.representations.learned import stays
 
 if TYPE_CHECKING:
     from dataaudit.data.examples import Examples
@@ -50,7 +50,7 @@ class TrainedModel:
 
     def keep_hidden(self, rows: AnyArray | None) -> None:
         """Keep the hidden representation of the audited rows, unless it takes too much room or lies on disk."""
-        if rows is not None and rows.nbytes <= KEPT and not isinstance(rows, np.memmap):
+        if rows is not None and stays(rows):
             self._hidden = rows
 
     @property

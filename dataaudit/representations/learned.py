@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+import numpy as np
+
 from dataaudit.common.types import AnyArray
 from dataaudit.data.examples import Examples
 
 KEPT = 2**30
 """Most bytes of vectors that stay in memory; beyond, what was learned stays, and rows are computed again."""
+
+
+def stays(rows: AnyArray) -> bool:
+    """Test whether rows may stay in memory for later questions: neither large ones nor those on disk."""
+    return rows.nbytes <= KEPT and not isinstance(rows, np.memmap)
 
 
 VECTORS = "vectors"

@@ -27,6 +27,7 @@ from dataaudit.representations.base import Features
 from dataaudit.representations.collect import TorchModel, represent, weights_of
 from dataaudit.representations.input import InputRows, stored_inputs
 from dataaudit.representations.keep import Keep
+from dataaudit.representations.learned import stays
 from dataaudit.representations.spaces import Space
 from dataaudit.representations.store import RowStore
 from dataaudit.scores.base import Scorer
@@ -49,7 +50,8 @@ class Tools:
 class SpaceCollector:
     """Densities and neighbours requested, computed as soon as their representation exists.
 
-    Of the representations the last hidden layer at the end of training stays, as `hidden`; others are let go.
+    Of the representations the last hidden layer at the end of training stays, as `hidden`, if it is small; others are
+    let go.
 
     Parameters
     ----------
@@ -164,8 +166,8 @@ class SpaceCollector:
                 model, _spaces(now), self._run.labels, self._run.seed, self._run.progress, keeps, shows
             )
         last = Space("hidden")
-        if last in collected:
-            self.hidden = cast("AnyArray", collected[last][0])
+        if last in collected and stays(rows := cast("AnyArray", collected[last][0])):
+            self.hidden = rows
         for need in now:
             self._add(need, *collected[need.space])
         if self._tools.store is not None:
