@@ -114,7 +114,8 @@ ITEMS = (
         "laws",
         "What the paper claims",
         "Each claim is tested by a difference: it holds where the whole 95 % interval lies above 0, does not hold "
-        "where it lies below, and cannot be told otherwise.",
+        "where it lies below, and cannot be told otherwise. Each interval is of its claim alone, and "
+        "of chance among examples: of many claims one may be judged wrongly, and another training may differ by more.",
         laws,
         after=("figure-2", "figure-8", "figure-9", "figure-10", "figure-16"),
     ),
