@@ -156,6 +156,9 @@ def test_what_does_not_fit_is_refused_and_nothing_written(frame, tmp_path):
     file = decided(audit, tmp_path / "d.jsonl", {4: "remove"})
     changed = tmp_path / "changed.csv"
     frame.assign(size=frame["size"] + 1).to_csv(changed, index=False)
+    queue, skipped = audit.review(6), tmp_path / "skipped.jsonl"
+    some = queue.table.iloc[::2].assign(decision="keep")
+    Decisions.of(some, queue.fingerprint, queue.class_names).write(skipped)
     renamed = tmp_path / "renamed.csv"
     frame.rename(columns={"kind": "sort"}).to_csv(renamed, index=False)
     for arguments, words in [
@@ -165,6 +168,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(frame, tmp_path):
         ),
         ([changed, file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "fingerprint"),
         ([data, file, "--results", tmp_path / "r", "--out", tmp_path / "x.jsonl"], "--out"),
+        ([data, skipped, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "without place 2, 4 of"),
         ([data, data, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "to do:    pass a decision file"),
         ([data, file, "--results", tmp_path / "q", "--out", tmp_path / "x.csv"], "no audit"),
         (["-", file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "standard input"),

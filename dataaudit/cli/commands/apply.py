@@ -48,9 +48,10 @@ def apply(
         said = merged(decisions, resolve)
         examples = open_audited(audit, given)
         applied = audit.apply(said, examples)
+        # Before anything is written: it refuses decisions that skip rows of their queue.
+        left = audit.reviewed(said).remaining(until) if audit.label_errors is not None else None
         write_like(audit, examples, applied, out, as_audited(audit, given))
         folders.put(log, as_csv(applied.log, safe_cells))
-        left = audit.reviewed(said).remaining(until) if audit.label_errors is not None else None
     counts = applied.log["decision"].value_counts()
     changed, gone = int(counts.get("relabel", 0)), int(counts.get("remove", 0))
     paths = {"data": str(out.resolve()), "changes": str(log.resolve())}
