@@ -94,7 +94,7 @@ def _found(audit: Exports) -> list[str]:
     else:
         sentences.append("How many labels are wrong is not known: nothing that was computed says what class one is of.")
     if str(audit.agreement):
-        sentences.append(f"Of the given labels the model agrees with {audit.agreement}.")
+        sentences.append(f"Of the given labels, the model agrees with {audit.agreement}.")
     sentences.append(f"Ranked by {audit.default}; higher means more regular. Model: {audit.settings.get('model')}.")
     # Why that is not known is said already.
     said = audit.label_errors.unknown if audit.label_errors is not None else ""

@@ -63,8 +63,12 @@ class Agreement:
 
     def __str__(self) -> str:
         """Those that were looked at, in words; empty if none was."""
-        seen = (self.trained, "trained on them"), (self.augmented, "shown mirrored"), (self.held_out, "held out")
-        return ", ".join(f"{share:.1%} {how}" for share, how in seen if share is not None)
+        seen = (
+            (self.trained, "those it was trained on"),
+            (self.augmented, "their mirror images"),
+            (self.held_out, "those held out from it"),
+        )
+        return ", ".join(f"{share:.1%} of {which}" for share, which in seen if share is not None)
 
     def memorised_reason(self) -> str:
         """That the model memorises labels, or may as far as was looked, in words; empty where nothing tells so."""

@@ -49,7 +49,7 @@ def test_a_table_is_audited(table, tmp_path):
     assert done.exit_code == 0, done.output
     assert tree(out) == ["audit", "mislabeled.csv", "report.html", "suspects.csv"]
     agreed = str(dataaudit.Audit.load(out / "audit").agreement)
-    assert "trained on them" in agreed
+    assert "of those it was trained on" in agreed
     assert f"Labels that the model agrees with: {agreed}" in done.output
     assert agreed in (out / "report.html").read_text()
     suspects = pd.read_csv(out / "suspects.csv", keep_default_na=False)

@@ -51,8 +51,8 @@ def test_a_network_that_repeats_wrong_labels_of_a_table_is_told_by_its_folds():
     agreement = audit.settings["agreement"]
     assert agreement["trained"] > agreement["held_out"] + 0.2
     assert audit.agreement == Agreement(**agreement)
-    told = f"labels it agrees with: {agreement['trained']:.1%} trained on them, {agreement['held_out']:.1%} held out"
-    assert told in repr(audit)
+    seen = f"{agreement['trained']:.1%} of those it was trained on"
+    assert f"labels it agrees with: {seen}, {agreement['held_out']:.1%} of those held out from it" in repr(audit)
     assert noted(audit)
 
 
@@ -108,7 +108,7 @@ def test_settings_of_others_do_not_keep_an_audit_from_telling():
     audit = dataaudit.score(None, noisy_digits(200, 0.1), progress=False)
     audit.settings["agreement"] = {"held_out": 0.5, "somewhere else": 0.25}
     assert audit.agreement == Agreement(held_out=0.5)
-    assert "labels it agrees with: 50.0% held out" in repr(audit)
+    assert "labels it agrees with: 50.0% of those held out from it" in repr(audit)
 
 
 def test_mirror_images_say_nothing_where_they_were_trained_on():
