@@ -90,8 +90,9 @@ def adapted(dataset: Any, split: str | None, reading: Reading) -> Examples:
         from dataaudit.data.torch import TorchExamples
 
         return TorchExamples(dataset, **reading.rest)
+    kind = f"a data set of type {type(dataset).__module__}.{type(dataset).__qualname__}"
     raise DataError(
-        f"a data set of type {type(dataset).__module__}.{type(dataset).__qualname__}", TAKEN, _conversion(dataset)
+        f"the path {str(dataset)!r}" if isinstance(dataset, (str, Path)) else kind, TAKEN, _conversion(dataset)
     )
 
 
@@ -101,7 +102,10 @@ def _conversion(dataset: Any) -> str:
     if getattr(getattr(dataset, "dtype", None), "names", None):
         return "pass pandas.DataFrame(data)"
     if isinstance(dataset, (str, Path)):
-        return "read it first: pandas.read_csv(path), or datasets.load_dataset('imagefolder', data_dir=path)['train']"
+        if Path(dataset).is_dir():
+            return f"pass datasets.load_dataset('imagefolder', data_dir={str(dataset)!r}, split='train') for images"
+        reader = "read_parquet" if Path(dataset).suffix == ".parquet" else "read_csv"
+        return f"pass pandas.{reader}({str(dataset)!r})"
     if hasattr(dataset, "shape") or is_tensor(dataset):
         return "pass it with its labels, as (inputs, labels)"
     return "pass the pair (inputs, labels) that it holds"

@@ -142,7 +142,7 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
             "columns of numbers or booleans",
             [
                 f"leave them out: exclude={other!r}",
-                InPython("pass a scikit-learn pipeline that starts with dataaudit.preprocessor(...)"),
+                InPython("pass a scikit-learn pipeline that starts with dataaudit.preprocessor(dataset, label)"),
             ],
         )
     with np.errstate(over="ignore"):

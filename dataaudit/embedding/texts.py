@@ -134,4 +134,4 @@ def _check(module: Any, tokenizer: Any) -> None:
     if module.main_input_name != "input_ids" or _decodes(module):
         raise ModelError(f"a {name}", "an encoder of texts", "pass another model, or model.get_encoder()")
     known = getattr(module, "text_model", module).get_input_embeddings().num_embeddings
-    check_tokenizer(tokenizer, tokenizer, name, known)
+    check_tokenizer(tokenizer, tokenizer, module, known)

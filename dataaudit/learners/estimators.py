@@ -125,10 +125,12 @@ def takes_one_text(step: Any) -> bool:
     return known is not None and bool(known.input_tags.string) and not known.input_tags.two_d_array
 
 
-PREPROCESSOR = "start the pipeline with dataaudit.preprocessor(...), which encodes categories and fills gaps"
+PREPROCESSOR = (
+    "pass make_pipeline(dataaudit.preprocessor(dataset, label), model), which encodes categories and fills gaps"
+)
 REMEDIES = {
     "unknown categories": "pass OneHotEncoder(handle_unknown='ignore'), for a class or a fold may lack a category, or "
-    "start the pipeline with dataaudit.preprocessor(...)",
+    "start the pipeline with dataaudit.preprocessor(dataset, label)",
     "could not convert string": PREPROCESSOR,
     "NaN": PREPROCESSOR,
     "sparse": "take a classifier that takes sparse inputs, or make them dense with TruncatedSVD before it",

@@ -58,23 +58,26 @@ class Ragged(NamedTuple):
         return padded, there
 
 
-def check_tokenizer(tokenizer: Any, processor: Any, name: str, known: int, trains: bool = False) -> None:
-    """Raise `ModelError` unless the tokenizer of a `processor` fits the model `name` of `known` token vectors.
+def check_tokenizer(tokenizer: Any, processor: Any, model: Any, known: int, trains: bool = False) -> None:
+    """Raise `ModelError` unless the tokenizer of a `processor` fits a `model` of `known` token vectors.
 
     A model that `trains` may be changed, and reads data sets that were tokenised beforehand.
     """
+    name = type(model).__name__
+    origin = getattr(model, "name_or_path", "")
+    load = f"pass processor=AutoTokenizer.from_pretrained({repr(origin) if origin else '...'})"
     if processor is None:
         raise ModelError(
             f"a {name} without a tokenizer",
             "the tokenizer that belongs to it" + (", or a data set with a column 'input_ids'" if trains else ""),
-            "pass processor=AutoTokenizer.from_pretrained(...)",
+            load,
         )
     if not is_a(tokenizer, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
         raise ModelError(
             f"processor= of type {type(processor).__name__} for a {name}",
             "a transformers tokenizer",
             [
-                "pass processor=AutoTokenizer.from_pretrained(...)",
+                load,
                 "pass PreTrainedTokenizerFast(tokenizer_object=...) for one of the tokenizers package",
             ],
         )

@@ -82,11 +82,10 @@ def _check_order(model: Any, examples: Examples) -> None:
 
 
 def _of_texts(model: Any, examples: Examples, processor: Any) -> TokenBatches:
-    name = type(model).__name__
     tokenizer = getattr(processor, "tokenizer", processor)
     if examples.tokenised and (processor is None or examples.columns == (IDS,)):
         return _of_tokens(model, examples, tokenizer)
-    check_tokenizer(tokenizer, processor, name, model.get_input_embeddings().num_embeddings, trains=True)
+    check_tokenizer(tokenizer, processor, model, model.get_input_embeddings().num_embeddings, trains=True)
     padding = getattr(model.config, "pad_token_id", None)
     if padding != tokenizer.pad_token_id:
         raise ModelError(

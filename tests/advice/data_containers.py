@@ -50,11 +50,8 @@ CASES = {
         {"pandas": {"dataset": TABLE}, "both": LEFT},
     ),
     "array of records": (read, {"dataset": FIELDS}, {"pandas": {"dataset": TABLE}}),
-    "path": (
-        read,
-        {"dataset": "table.csv"},
-        {"read_csv": {"dataset": TABLE}, "load_dataset": {"dataset": HUGGING}},
-    ),
+    "path of a table": (read, {"dataset": "table.csv"}, {"pandas.read_csv('table.csv')": {"dataset": TABLE}}),
+    "path of a folder": (read, {"dataset": "."}, {"imagefolder', data_dir='.'": {"dataset": HUGGING}}),
     "inputs alone": (read, {"dataset": ROWS}, {"with its labels": LEFT}),
     "another object": (read, {"dataset": object()}, {"pair": LEFT}),
     "splits": (read, {"dataset": datasets.DatasetDict({"train": HUGGING})}),

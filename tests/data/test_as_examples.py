@@ -128,6 +128,14 @@ def test_anything_else_is_told_what_is_taken(dataset):
         assert kind in caught.value.expected
 
 
+def test_a_path_is_told_how_it_is_read(tmp_path):
+    table = tmp_path / "news.csv"
+    for path, reader in ((tmp_path, "datasets.load_dataset('imagefolder', data_dir="), (table, "pandas.read_csv(")):
+        with pytest.raises(DataError, match="found the path") as caught:
+            as_examples(str(path))
+        assert f"{reader}{str(path)!r}" in str(caught.value)
+
+
 def test_a_loader_is_told_to_hand_over_its_data_set():
     with pytest.raises(DataError, match=r"loader\.dataset"):
         as_examples(torch.utils.data.DataLoader(Pairs()))

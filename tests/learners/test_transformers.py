@@ -312,6 +312,7 @@ NO_TOKENS.pad_token = None
     ("model", "processor", "error", "message"),
     [
         (bert, None, ModelError, r"without a tokenizer.*pass processor=AutoTokenizer"),
+        (lambda: bert(name_or_path="saved"), None, ModelError, r"processor=AutoTokenizer.from_pretrained\('saved'\)"),
         (bert, image_processor(), ModelError, "expected a transformers tokenizer"),
         (bert, tokenizer()._tokenizer, ModelError, "PreTrainedTokenizerFast"),
         (bert, NO_TOKENS, ModelError, "without a padding token.*pad_token = tokenizer.eos_token"),

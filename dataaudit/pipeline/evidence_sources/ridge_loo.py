@@ -59,7 +59,7 @@ def no_vectors(subject: Subject) -> ModelError:
             [
                 *([f"name the columns of numbers: inputs={named!r}"] if named and len(named) <= SHOWN else []),
                 *([f"leave the others out: exclude={list(seen.others)!r}"] if named else []),
-                InPython("pass a pipeline that starts with dataaudit.preprocessor(...)"),
+                InPython("pass a pipeline that starts with dataaudit.preprocessor(dataset, label)"),
             ],
         )
     if seen.gaps:
