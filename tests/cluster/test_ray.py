@@ -188,7 +188,7 @@ def test_densities_and_neighbours_of_an_audit(rows, tmp_path):
         np.testing.assert_allclose(there.columns[name], here.columns[name], rtol=1e-9)
     (told,) = there.settings["density"]["parzen/input"]
     assert (told["engine"], told["block_engine"], told["blocks"]) == ("ray", "reference", 6)
-    with pytest.raises(DataError, match="NaN"):
+    with pytest.raises(DataError, match="missing values"):
         dataaudit.score(None, (rows[0] * np.nan, rows[1]), names[:1], engine=engine, progress=False)
 
 
