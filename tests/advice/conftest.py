@@ -26,8 +26,6 @@ NAMES = {name: value for name, value in vars(dataaudit).items() if not name.star
     "np": np,
     **{name: getattr(dataaudit, name) for name in ("Holdout", "Recipe", "score")},
 }
-REACHED: set[tuple[str, int]] = set()
-"""File and line of each place whose error was followed."""
 
 
 class Places:
@@ -103,8 +101,14 @@ def same(first, second):
     return type(first) is type(second) and isinstance(first, str | int | float | bool | None) and first == second
 
 
+@pytest.fixture(scope="module")
+def reached():
+    """File and line of each place whose error a file of tests has followed."""
+    return set()
+
+
 @pytest.fixture
-def follow(tmp_path, monkeypatch):
+def follow(tmp_path, monkeypatch, reached):
     """Call what is refused, then again as each of its advices says: `follow(call, given, instead)`."""
     monkeypatch.chdir(tmp_path)
 
@@ -134,25 +138,27 @@ def follow(tmp_path, monkeypatch):
                     )
             call(**changed)
         assert not unused, f"no advice says {unused}: {error.alternatives}"
-        REACHED.update(noted.found)
+        reached.update(noted.found)
 
     return followed
 
 
 @pytest.fixture
-def reached():
+def noted(reached):
     """Count the errors of a test that follows their advice by itself."""
-    with Places() as noted:
+    with Places() as places:
         yield
-    REACHED.update(noted.found)
+    reached.update(places.found)
 
 
 @pytest.fixture
-def left():
-    """Places of a room whose advice nothing followed, in a run of its whole file: `left(room)`, as file: functions."""
+def left(request, reached):
+    """Places of a room whose advice a whole file of tests did not follow: `left(room)`, as file: functions."""
+    if sum(test.path == request.path for test in request.session.items) <= len(request.module.CASES):
+        pytest.skip("only a run of this whole file says what it leaves out")
 
     def found(room):
-        missed = {where for first, where in places(room).items() if first not in REACHED}
+        missed = {where for first, where in places(room).items() if first not in reached}
         return {f"{path}: {function}" for path, function in missed}
 
     return found

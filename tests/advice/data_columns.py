@@ -192,7 +192,7 @@ CASES = {
     "lists of booleans with gaps": (
         read,
         table(BOOLEANS, inputs="x"),
-        {"inputs=": {"inputs": "z"}, "transform": {"transform": lambda row: row == True}},  # noqa: E712
+        {"inputs=": {"inputs": "z"}, "transform": {"transform": lambda row: np.equal(row, True)}},
     ),
     "lists and numbers": (
         read,
