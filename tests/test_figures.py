@@ -1,12 +1,15 @@
 """Figures in the words of docs/: each is what the committed results files say, and none lacks a source."""
 
 import functools
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks.peers import headline
+from benchmarks.report import page as page_speed
+from benchmarks.review import looks
 from benchmarks.summary import tables
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +97,45 @@ def evaluations():
     return [(frame["seconds_bfloat16"] / frame["seconds_float32"]).median()]
 
 
+def width(column, *rows):
+    return [cell("width", column, case=case, way=WAYS[way]) for case, way in rows]
+
+
+def by_wilson(column):
+    """Least and largest, in percent."""
+    found = gains("width").query("way == @WAYS['Wilson']")[column]
+    return [100 * found.min(), 100 * found.max()]
+
+
+def beside_wilson(case, way):
+    ours, theirs = width("width at 200", (case, way), (case, "Wilson"))
+    return ours / theirs
+
+
+def simulated():
+    examples, repeats = (gains("width")[column].unique() for column in ("examples", "repeats"))
+    wrong = [100 * width("wrong", (case, "Wilson"))[0] / examples[0] for case in looks.CASES["width"]]
+    return [*examples, *wrong, *repeats, looks.LOOKS]
+
+
+def paged(column):
+    """Of a million pictures and of as many texts."""
+    return [cell("page", column, data=data, examples=1000000) for data in ("pictures", "texts")]
+
+
+def frames():
+    few = cell("page", "longest frame ms", data="pictures", examples=10000)
+    worked = gains("page")["CPU ms a frame"]
+    return [page_speed.STEPS, max(paged("longest frame ms")), few, worked.min(), worked.max()]
+
+
+WAYS = {
+    '`"estimate"`': "estimate, audit's",
+    '`"both"`': "both, audit's",
+    '`"estimate"`, all probabilities alike': "estimate, all alike",
+    "Wilson": "random sample, Wilson",
+}
+"""Ways to look, as docs/review.md and the results call them."""
 TREC = {"data": "trec", "labels": "symmetric 5%", "model": "embeddings"}
 CLAIMS = [
     ("reach {:.3f} / {:.4f} on", lambda: longer("36 epochs")),
@@ -206,6 +248,41 @@ ELSEWHERE = {
         ("(average precision {:.3f})", lambda: [label("AP, consensus", **NONE)]),
         ("trained on the images ({:.3f};", lambda: [label("AP, consensus", **NETWORK)]),
     ],
+    "review": [
+        (
+            "reviews of {} images by somebody who knows the truth, with other draws each time: errors planted in "
+            "{:.0f} % of the labels, the careless labels of people ({:.1f} % wrong) and single annotators' "
+            "({:.1f} %). {} reviews each, stopping at any of {} looks:",
+            simulated,
+        ),
+        ("holds in {:.0f} to {:.0f} % of the samples at a size", lambda: by_wilson("covered at 200")),
+        ("before, and in {:.0f} to {:.0f} % for who", lambda: by_wilson("covered at all looks")),
+        (
+            "ours is {:.2f}, {:.2f} and {:.2f} times as wide as that,",
+            lambda: [beside_wilson(case, '`"estimate"`') for case in looks.CASES["width"]],
+        ),
+        (
+            "and {:.2f} times where the audit's probabilities say nothing",
+            lambda: [beside_wilson("planted", '`"estimate"`, all probabilities alike')],
+        ),
+        ("means of the first {} reviews", lambda: [looks.MEASURED]),
+        (
+            "at most {:.0f} % of the labels are wrong with 95 % confidence, where {} % are ({} reviews of at most "
+            "{} looks)",
+            lambda: [100 * looks.GOAL, 100 * looks.LEFT, *gains("certify")["repeats"].unique(), looks.MOST],
+        ),
+        ("hold the {} errors that", lambda: gains("certify")["wrong"].unique()),
+    ],
+    "report-and-command-line": [
+        ("examples took {:.1f} s (pictures) and {:.1f} s (texts) on two cores", lambda: paged("seconds")),
+        ("included; it has {:.1f} MB and", lambda: [max(paged("page MB"))]),
+        ("stands after {:.1f} s.", lambda: [max(paged("stands after s"))]),
+        (
+            "end to end in {} steps, took {:.0f} ms ({:.0f} ms of 10000 pictures), and the main thread worked "
+            "{:.0f} to {:.0f} ms a frame on pages of 10000",
+            frames,
+        ),
+    ],
 }
 """The same of other pages of docs/."""
 BOUNDS = {
@@ -238,7 +315,20 @@ def test_bounds_hold():
     assert correlated[["heldout_confidence", "consensus"]].min() > 0.935
 
 
-@pytest.mark.parametrize(("page", "claims"), [("benchmarks", CLAIMS), ("choose", ELSEWHERE["choose"])])
+def test_bounds_of_the_page_hold():
+    said = words(ROOT / "docs/report-and-command-line.md")
+    assert "and less than 1 GiB, data and audit" in said
+    assert max(paged("MiB")) < 1024
+    assert "The file is below 15 MB whatever" in said
+    assert gains("page")["page MB"].max() < 15
+    assert "on two cores" in said
+    assert all("2 threads" in machine for machine in TABLES["page"].origin()["machine"])
+
+
+@pytest.mark.parametrize(
+    ("page", "claims"),
+    [("benchmarks", CLAIMS), *((page, ELSEWHERE[page]) for page in ("choose", "review", "report-and-command-line"))],
+)
 def test_no_figure_is_without_a_source(page, claims):
     text = re.sub(NOT_MEASURED, "", words(ROOT / f"docs/{page}.md"))
     for claim in [told(*claim) for claim in claims] + list(BOUNDS):
@@ -254,6 +344,47 @@ def test_the_tables_of_label_errors_are_those_of_the_results():
         begin = lines.index(head.format(name))
         assert lines[begin + 2 : begin + 2 + len(rows)] == rows
         assert not lines[begin + 2 + len(rows)]
+
+
+def rows_below(page, head):
+    """Cells of a table of a page, row by row; a blank first cell is that of the row before."""
+    lines = (ROOT / f"docs/{page}.md").read_text("utf-8").splitlines()
+    begin = lines.index(head) + 2
+    end = next(at for at in range(begin, len(lines)) if not lines[at].startswith("|"))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[begin:end]]
+    for before, row in itertools.pairwise(rows):
+        row[0] = row[0] or before[0]
+    return rows
+
+
+def test_the_widths_of_reviews_are_those_of_the_results():
+    cases = dict(zip(("planted", "careless", "single annotators"), looks.CASES["width"], strict=True))
+    head = "| labels | looks | truth never excluded | mean width after 200, % of the labels | found |"
+    said = {(cases[of], WAYS[way.removeprefix("random sample, ").removesuffix("'s interval")]): cells
+            for of, way, *cells in rows_below("review", head)}  # fmt: skip
+    measured = gains("width")
+    assert list(said) == list(zip(measured["case"], measured["way"], strict=True))
+    found = zip(measured["covered at all looks"], measured["width at 200"], measured["found"], strict=True)
+    told = [[f"{100 * holds:.1f} %", f"{100 * wide:.1f}", f"{wrong:.0f}"] for holds, wide, wrong in found]
+    assert list(said.values()) == told
+
+
+def test_the_looks_of_reviews_are_those_of_the_results():
+    head = "| labels | ours | cleanlab, self-confidence | cleanlab, normalised margin | chance |"
+    measured = gains("find")
+    told = [list(map(str, measured.query("case == @case")["looks for 90%"])) for case in looks.CASES["find"]]
+    assert [row[1:] for row in rows_below("review", head)] == told
+    assert [row[0] for row in rows_below("review", head)] == ["planted", "careless", "single annotators"]
+
+    measured = gains("certify")
+    rows = rows_below("review", "| labels | looks | reached | median | wrongly |")
+    assert [WAYS[way] for _, way, *_ in rows] == measured["way"].tolist()
+    assert [row[0][:7] for row in rows] == [case[:7] for case in measured["case"]]
+    columns = measured[["certified within 1500", "median looks", "wrongly"]].itertuples(index=False, name=None)
+    assert [row[2:] for row in rows] == [
+        [f"{100 * share:.0f} %", f"{median:.0f}" if median <= looks.MOST else f"beyond {looks.MOST}", str(wrongly)]
+        for share, median, wrongly in columns
+    ]
 
 
 def test_every_results_file_has_a_table_and_says_where_it_was_made():
