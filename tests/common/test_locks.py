@@ -96,3 +96,32 @@ def test_threads_are_kept_out_and_wait_as_long_as_is_said(tmp_path):
         thread.join(20)
         assert not thread.is_alive()
     assert refused == [f"{tmp_path / 'rows.npy'}, which another process or thread is writing, for 0.1 seconds and more"]
+
+
+INTERRUPTS = """
+import ctypes, random, sys, threading, time
+from pathlib import Path
+from dataaudit.common import folders
+
+def take(path):
+    try:
+        while True:
+            folders.lock(path).close()
+    except KeyboardInterrupt:
+        pass
+
+rng = random.Random(0)
+for number in range(200):
+    thread = threading.Thread(target=take, args=(Path(sys.argv[1], str(number)),), daemon=True)
+    thread.start()
+    time.sleep(0.003 * rng.random())
+    # One that falls into a finaliser is dropped.
+    while thread.is_alive():
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt))
+        thread.join(0.1)
+folders.lock(Path(sys.argv[1], "last")).close()
+"""
+
+
+def test_an_interrupt_within_a_lock_does_not_keep_others_waiting(tmp_path):
+    subprocess.run([sys.executable, "-c", INTERRUPTS, str(tmp_path)], check=True, timeout=60)
