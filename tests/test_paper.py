@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import runpy
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from benchmarks import summary
 from benchmarks.paper import counts, run
 from benchmarks.paper.__main__ import main, shared
 from benchmarks.paper.items import ITEMS, NAMES
 from benchmarks.paper.result import Compared, Law
 from benchmarks.paper.setting import Data
 
+ROOT = Path(__file__).parents[1]
 SMALL = ["--examples", "120", "--runs", "2", "--epochs", "2"]
 
 
@@ -63,6 +68,39 @@ def test_a_second_call_makes_nothing_again(whole, digits, monkeypatch):
     monkeypatch.setattr(run, "_write", again)
     folder, _ = whole
     assert main(["all", str(folder), "--images", str(digits), *SMALL]) == 0
+
+
+def test_the_page_of_stand_ins_reads_what_the_command_writes(digits, tmp_path, monkeypatch):
+    with np.load(digits) as archive:
+        # Networks for colour images are the ones that train for as few epochs as are asked for.
+        images = archive["images"][:60, :, :, None].repeat(3, axis=3)
+        np.savez(tmp_path / "bare.npz", images=images, labels=archive["labels"][:60])
+    assert (
+        main(["proxies", str(tmp_path), "--images", str(tmp_path / "bare.npz"), "--runs", "10", "--epochs", "1"]) == 0
+    )
+    monkeypatch.setattr("matplotlib.pyplot.subplots", lambda **options: (None, Drawn()))
+    committed = summary.tables()
+    made = replace(committed["proxies"], file=tmp_path / "bare/proxies.csv")
+    for table in (committed["proxies"], made):
+        monkeypatch.setattr(summary, "tables", lambda table=table: {"proxies": table})
+        page = runpy.run_path(str(ROOT / "docs/concepts/02_stand_ins.py"))
+        assert page["ax"].points == 2 * len(page["names"])
+    whole = made.raw().set_index("score")
+    assert whole.loc["holdout_probability", "holdout_probability"] == 1
+    assert (whole["cost"] > 0).all()
+    assert set(whole["runs"]) == {10}
+
+
+class Drawn:
+    """Axes that count the points with a place."""
+
+    points = 0
+
+    def plot(self, x, y, *style, **options):
+        self.points += int(np.isfinite(x).sum())
+
+    def __getattr__(self, name):
+        return lambda *values, **options: None
 
 
 def test_the_same_numbers_in_another_folder(whole, digits, tmp_path):

@@ -125,28 +125,36 @@ def of(setting: Setting, data: Data) -> Counts:
     ready = None if setting.full else committed(data)
     if ready is not None:
         return ready
-    store = setting.place(data) / "store" / "holdout"
+    held_out(setting, data, ["c_score_integral"])
+    found = read_store(_store(setting, data), len(data), f"{setting.sizes.runs} runs of each ratio, made here")
+    without = int(np.isnan(found.integral).sum())
+    if not without:
+        return found
+    few = f"{found.source}; {without} of {len(data)} rows were not held out at every ratio and have no score"
+    return replace(found, source=few)
+
+
+def held_out(setting: Setting, data: Data, names: list[str]) -> dataaudit.Audit:
+    """Scores by our own holdout runs: made once, and read from the folder from then on."""
     network, recipe = setting.network(data)
     # With few runs, equal counts: otherwise half of the rows would never be held out at the largest ratio.
     holdout = dataaudit.Holdout(
-        runs=setting.sizes.runs, store=store, backend=setting.backend, balanced=not setting.full
+        runs=setting.sizes.runs, store=_store(setting, data), backend=setting.backend, balanced=not setting.full
     )
-    dataaudit.score(
+    return dataaudit.score(
         network,
         (data.inputs, data.labels),
-        ["c_score_integral"],
+        names,
         recipe=recipe,
         device=setting.device,
         seed=setting.seed,
         holdout=holdout,
         progress=False,
     )
-    found = read_store(store, len(data), f"{setting.sizes.runs} runs of each ratio, made here")
-    without = int(np.isnan(found.integral).sum())
-    if not without:
-        return found
-    few = f"{found.source}; {without} of {len(data)} rows were not held out at every ratio and have no score"
-    return replace(found, source=few)
+
+
+def _store(setting: Setting, data: Data) -> Path:
+    return setting.place(data) / "store" / "holdout"
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ SHORT = 3000
 """Most examples of the table of all scores in a short run."""
 HELD = ("c_score", "holdout_")
 """Beginnings of scores that are the truth itself."""
+FEW = 4
+"""Holdout runs by which the cost of one is told."""
 
 
 class EveryEpoch(Recorder):
@@ -93,7 +95,12 @@ def every_proxy(setting: Setting, data: Data) -> Result:
     values = truth.values[: len(rows)]
     network, recipe = setting.network(data)
 
-    def timed(names: list[str]) -> tuple[dataaudit.Audit, float]:
+    held = evidence.at_one_ratio(setting, data)
+    unknown = np.full(len(rows), np.nan)
+    probability = unknown if held is None else held.columns["holdout_probability"][: len(rows)]
+    runs = float("nan") if data.published is not None else evidence.counts_of(setting, data).runs
+
+    def timed(names: list[str], **options: Any) -> tuple[dataaudit.Audit, float]:
         before = time.process_time()
         audit = dataaudit.score(
             network,
@@ -103,8 +110,26 @@ def every_proxy(setting: Setting, data: Data) -> Result:
             device=setting.device,
             seed=setting.seed,
             progress=False,
+            **options,
         )
         return audit, time.process_time() - before
+
+    def line(audit: dataaudit.Audit, name: str, cost: float) -> dict[str, Any]:
+        own = audit.columns[name]
+        if name in audit.ties:
+            own = np.where(np.isfinite(own), ranked(audit.ranking(name)), np.nan)
+        own = own[: len(rows)]
+        rho, lower, upper = (round(value, 4) for value in evidence.agreement(own, values))
+        return {
+            "score": name,
+            "c_score": rho,
+            "lower": lower,
+            "upper": upper,
+            "holdout_probability": round(spearman(own, probability), 4),
+            "cost": round(cost, 2),
+            "runs": runs,
+            "examples": len(rows),
+        }
 
     together: dict[str, list[str]] = {}
     for name in scores.REGISTRY.names():
@@ -120,20 +145,13 @@ def every_proxy(setting: Setting, data: Data) -> Result:
     found: list[dict[str, Any]] = []
     for names in together.values():
         audit, seconds = timed(names)
-        for name in names:
-            own = ranked(audit.ranking(name)) if name in audit.ties else audit.columns[name]
-            rho, lower, upper = (round(value, 4) for value in evidence.agreement(own, values))
-            found.append(
-                {
-                    "score": name,
-                    "spearman": rho,
-                    "lower": lower,
-                    "upper": upper,
-                    "cost_in_runs": round(seconds / once, 2),
-                    "examples": len(rows),
-                }
-            )
-    found.sort(key=lambda row: -np.nan_to_num(row["spearman"], nan=-1))
+        found += [line(audit, name, seconds / once) for name in names]
+    found.sort(key=lambda row: -np.nan_to_num(row["c_score"], nan=-1))
+    truths: list[dict[str, Any]] = []
+    if held is not None:
+        # The runs themselves may have been made by an earlier call.
+        few = timed(list(evidence.AT_ONE_RATIO), holdout=dataaudit.Holdout(runs=FEW))[1]
+        truths = [line(held, name, few / FEW * runs / once) for name in evidence.AT_ONE_RATIO]
 
     def place_of(beginning: str) -> int:
         return next(place for place, row in enumerate(found, 1) if row["score"].startswith(beginning))
@@ -145,21 +163,21 @@ def every_proxy(setting: Setting, data: Data) -> Result:
     )
     sentence = (
         f"Best proxies for {truth.source}: "
-        + ", ".join(f"{row['score']} {row['spearman']:.3f} ({row['cost_in_runs']:.1f} runs)" for row in found[:4])
+        + ", ".join(f"{row['score']} {row['c_score']:.3f} ({row['cost']:.1f} runs)" for row in found[:4])
         + f"; consensus is in place {place_of('consensus')} of {len(found)}, the density of gradients in place "
         f"{place_of('density/gradient')}{ceiling}."
     )
 
     def draw(path: Path) -> None:
         figure, axes = drawing.panels(1, 1, 8, 0.2 * len(found) + 1)
-        for line, row in enumerate(reversed(found)):
-            axes[0, 0].plot([row["lower"], row["upper"]], [line, line], color="#4c78a8", linewidth=2)
-            axes[0, 0].plot([row["spearman"]], [line], "o", color="#4c78a8", markersize=4)
+        for place, row in enumerate(reversed(found)):
+            axes[0, 0].plot([row["lower"], row["upper"]], [place, place], color="#4c78a8", linewidth=2)
+            axes[0, 0].plot([row["c_score"]], [place], "o", color="#4c78a8", markersize=4)
         axes[0, 0].set_yticks(range(len(found)), [row["score"] for row in reversed(found)], fontsize=7)
         axes[0, 0].set(xlabel="Spearman's correlation with the C-score, 95 % interval", title=data.name)
         drawing.save(figure, path)
 
-    return Result("proxies", data.name, sentence, found, draw)
+    return Result("proxies", data.name, sentence, [*truths, *found], draw)
 
 
 def _cost(setting: Setting, data: Data) -> float:
@@ -168,7 +186,7 @@ def _cost(setting: Setting, data: Data) -> float:
 
 def _cost_of_all(setting: Setting, data: Data) -> float:
     share = 1.0 if setting.full else min(1.0, SHORT / len(evidence.part(setting, data)))
-    return 15 * share * _cost(setting, data)
+    return (15 + FEW) * share * _cost(setting, data)
 
 
 ITEMS = (

@@ -23,6 +23,7 @@ from dataaudit.learners.base import Fitted
 from dataaudit.learners.devices import resolve_device
 from dataaudit.learners.torch import TorchLearner
 
+AT_ONE_RATIO = ("c_score", "holdout_probability")
 STEPS = 4
 """Steps of training by which its cost is estimated."""
 
@@ -63,6 +64,17 @@ def counts_of(setting: Setting, data: Data) -> counts.Counts:
     """Counts of holdout runs: of all rows where they are committed, otherwise of those that these sizes allow."""
     ready = None if setting.full else counts.committed(data)
     return counts.of(setting, data if ready is not None else data.first(setting.sizes.held))
+
+
+@lru_cache(maxsize=8)
+def at_one_ratio(setting: Setting, data: Data) -> dataaudit.Audit | None:
+    """C-scores and mean probabilities at one subset ratio, by the runs that `truth` is made of.
+
+    None where it is made of none: published scores and committed counts hold no probabilities.
+    """
+    if data.published is not None or (not setting.full and counts.committed(data) is not None):
+        return None
+    return counts.held_out(setting, data.first(setting.sizes.held), list(AT_ONE_RATIO))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,6 @@ ax.grid(alpha=0.3)
 ax.legend(loc="lower left")
 
 # %%
-# What each costs, in trainings of the same network. The C-score takes two hundred runs on 70 % of the data.
+# What each costs, in trainings of the same network. The C-score takes many runs, each on 70 % of the data.
 
 table["cost"][::-1].round(1).to_frame("trainings")
