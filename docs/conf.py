@@ -137,6 +137,11 @@ def _inner(target: str) -> bool:
     )
 
 
+def termed(text: str) -> str:
+    """The glossary with a target before each term: ``:ref:`interval <term-interval>``` leads there from any page."""
+    return re.sub(r"^## (.+)$", lambda m: f"(term-{m[1].lower().replace(' ', '-')})=\n{m[0]}", text, flags=re.MULTILINE)
+
+
 def write_project(out: Path) -> None:
     """Pages of the files at the top of the repository."""
     for name, page in PROJECT.items():
@@ -235,7 +240,8 @@ def write_guide(out: Path) -> None:
     tables = benchmark_pages.written()
     for page in pages:
         below = hidden(f"benchmarks/{name}" for name in tables) if page == "benchmarks" else ""
-        write(out / f"{page}.md", turned((DOCS / f"{page}.md").read_text("utf-8"), "") + below)
+        text = turned((DOCS / f"{page}.md").read_text("utf-8"), "") + below
+        write(out / f"{page}.md", termed(text) if page == "glossary" else text)
     for name, text in tables.items():
         write(out / "benchmarks" / f"{name}.md", text)
     for picture in ROOT.glob("benchmarks/*/results/*.png"):

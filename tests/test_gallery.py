@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,19 @@ def titled(path):
     assert re.fullmatch(r"=+", line), path.name
     assert len(line) == len(title), path.name
     return title, rest
+
+
+def test_terms_lead_to_the_glossary():
+    termed = runpy.run_path(str(DOCS / "conf.py"))["termed"]
+    there = set(re.findall(r"^\(([\w-]+)\)=\n## ", termed((DOCS / "glossary.md").read_text("utf-8")), re.MULTILINE))
+    led = {
+        path.name: re.findall(r":ref:`[^`<]+ <([\w-]+)>`", path.read_text("utf-8")) for path in [*CONCEPTS, *GALLERY]
+    }
+    for path in CONCEPTS:
+        assert led[path.name], path.name
+    for name, terms in led.items():
+        assert set(terms) <= there, name
+        assert len(set(terms)) == len(terms), name
 
 
 def test_there_is_an_example_of_each_subject():

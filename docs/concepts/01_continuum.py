@@ -2,13 +2,13 @@
 From regular to wrong: the continuum
 ====================================
 
-In every class most examples are alike, some are unusual, a few are the only ones of their kind, and some have a wrong
-label. Between these there are no borders: it is one continuum, from examples that any model gets right to examples
-that a model can only learn by heart.
+In every class most examples are alike, some are unusual, a few are the only ones of their kind, and some have a
+:ref:`wrong label <term-label-error>`. Between these there are no borders: it is one continuum, from examples that any
+model gets right to examples that a model can only learn by heart.
 
-The consistency score (C-score) is a place on it. Train many models, each on a random part of the data, and ask each
-about the examples it has not seen. The C-score of an example is the share of models that are right about it. It is 1
-where all others tell its label, and 0 where they tell another one.
+The consistency score (:ref:`C-score <term-c-score>`) is a place on it. Train many models, each on a random part of the
+data, and ask each about the examples it has not seen. The C-score of an example is the share of models that are right
+about it. It is 1 where all others tell its label, and 0 where they tell another one.
 
 Here sixty models of handwritten digits are trained on half of the data each.
 """

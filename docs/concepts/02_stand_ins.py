@@ -2,12 +2,12 @@
 Scores that stand in for the C-score
 ====================================
 
-The C-score takes many trainings. Other scores take one, and put examples in nearly the same order. How nearly was
-measured on 20000 images of Fashion-MNIST: the figure draws the results file of ``python -m benchmarks.paper
-proxies``.
+The :ref:`C-score <term-c-score>` takes many trainings. Other scores take one, and put examples in nearly the same
+order. How nearly was measured on 20000 images of Fashion-MNIST: the figure draws the results file of ``python -m
+benchmarks.paper proxies``.
 
-Many images have a C-score of exactly 1 there, and among those there is no order to agree with. The mean probability
-of the label over the same models, the holdout probability, has no such ties.
+Many images have a C-score of exactly 1 there, and among those there is no order to agree with. The mean probability of
+the label over the same models, the holdout probability, has no such ties.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,10 @@
 Training dynamics
 =================
 
-A network learns regular examples first, unusual ones later, and wrong labels last, if it can learn them by heart at
-all. So the course of one training already tells much. A recorder writes down, after each epoch and for each example,
-whether the network was right and how probable it found the label.
+A network learns regular examples first, unusual ones later, and :ref:`wrong labels <term-label-error>` last, if it can
+learn them by heart at all. So the course of one training, its :ref:`dynamics <term-dynamics>`, already tells much. A
+recorder writes down, after each epoch and for each example, whether the network was right and how probable it found
+the label.
 
 Here every twentieth digit gets a wrong label that is planted.
 """

@@ -2,9 +2,9 @@
 Densities and neighbours
 ========================
 
-Where an example lies says something too, without any training. A density is large where many examples are near.
-Divided by labels it tells regular examples from others: those in the midst of their own class, those between two
-classes, those far from everything, and those in the midst of another class.
+Where an example lies says something too, without any training. A :ref:`density <term-density>` is large where many
+examples are near. Divided by labels it tells regular examples from others: those in the midst of their own class,
+those between two classes, those far from everything, and those in the midst of another class.
 
 Two classes in the plane, with a few labels exchanged and a few points far away, both planted.
 """
@@ -25,7 +25,8 @@ names = ["density/input", "class_density/input", "relative_density/input", "parz
 audit = dataaudit.score(None, (points, labels), names, progress=False)
 
 # %%
-# - ``density``: how many examples of any label are near. It finds what lies far away, and no wrong labels.
+# - ``density``: how many examples of any label are near. It finds what lies far away, and no
+#   :ref:`wrong labels <term-label-error>`.
 # - ``class_density``: how many of the same label.
 # - ``relative_density``: the second minus those of other labels.
 # - ``parzen``: the share of the same label among what is near. It finds exchanged labels.

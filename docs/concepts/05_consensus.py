@@ -2,12 +2,13 @@
 The consensus
 =============
 
-No single score is best everywhere. Training dynamics suffer where a model learns errors by heart, neighbours where
-classes overlap, held-out predictions where data are few. The default score, ``consensus``, takes what there is
-together, and weighs each by how well it tells the labels at hand.
+No single score is best everywhere. Training :ref:`dynamics <term-dynamics>` suffer where a model learns errors by
+heart, neighbours where classes overlap, :ref:`held-out predictions <term-held-out-prediction>` where data are few. The
+default score, the :ref:`consensus <term-consensus>`, takes what there is together, and weighs each by how well it
+tells the labels at hand.
 
-The figure draws ``python -m benchmarks.peers.label_errors``: for each data set with errors that people or rules made,
-the average precision of the consensus beside all scores that stand alone.
+The figure draws ``python -m benchmarks.peers.label_errors``: for each data set with :ref:`errors <term-label-error>`
+that people or rules made, the average precision of the consensus beside all scores that stand alone.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Probabilities of errors
 =======================
 
-``audit.error_probability()`` says how probable it is that each given label is wrong. The probabilities add up to the
-estimated number of errors, and follow the order of the consensus.
+``audit.error_probability()`` says how probable it is that each given label is :ref:`wrong <term-label-error>`. The
+probabilities add up to the estimated number of errors, and follow the order of the :ref:`consensus <term-consensus>`.
 
 Here every tenth label of the digits is exchanged; these errors are planted.
 """

@@ -2,8 +2,8 @@
 When to believe the count, and what can go wrong
 ================================================
 
-``audit.noise_rate()`` is an estimate with an interval. The interval is wide where the evidence is poor, and where it
-is too poor the count is not known, which the audit says, with its reason. Believe a count when
+``audit.noise_rate()`` is an estimate with an :ref:`interval <term-interval>`. The interval is wide where the evidence
+is poor, and where it is too poor the count is not known, which the audit says, with its reason. Believe a count when
 
 - it is known, and its interval is narrow enough for what you want to decide;
 - the model is better than chance: look at ``audit.settings["agreement"]`` and at the notes of ``print(audit)``;
