@@ -56,6 +56,9 @@ class Remaining:
         if self.drawn:
             lines.append(f"at most {self.at_most} errors ({share:.2%}) are left, with 95 % confidence; estimated: ")
             lines[-1] += f"{self.left:.0f}"
+            if not self.enough:
+                lines.append(f"that is an upper bound and no count: {self.looked} looks cannot rule out so many")
+                lines.append("more looks narrow it, by rows drawn at random: purpose 'estimate' draws all of its rows")
         else:
             lines.append("how many are left is not known: none of these rows was drawn at random")
         if self.skipped:

@@ -94,6 +94,23 @@ def test_the_rate_is_what_the_decisions_show(audit, table, tmp_path):
     assert repr(loaded.noise_rate()) == repr(rate)
 
 
+def test_a_bound_says_that_it_is_no_count_and_what_narrows_it(audit, table):
+    bound = "upper bound and no count: {} looks cannot rule out so many"
+    few = audit.reviewed(decided(audit.review(10), table)).remaining()
+    assert few.at_most > 0.5 * N > 2 * few.left
+    lines = repr(few).splitlines()
+    assert lines[1].startswith(f"at most {few.at_most} errors ({few.at_most / N:.2%}) are left")
+    assert lines[2].endswith(bound.format(10))
+    assert "more looks narrow it, by rows drawn at random: purpose 'estimate'" in lines[3]
+    assert (audit.review(20, "estimate").table["chance"] < 1).all()
+    for way in ("both", "estimate"):
+        assert audit.reviewed(decided(audit.review(60, way), table)).remaining().at_most < few.at_most / 2
+    enough = audit.reviewed(decided(audit.review(N, "estimate"), table)).remaining()
+    found = audit.reviewed(decided(audit.review(10, "find"), table)).remaining()
+    for left in (enough, found):
+        assert "upper bound" not in repr(left)
+
+
 def test_all_looked_at_is_all_known(audit, table):
     true = int((table["label"] != table["truth"]).sum())
     reviewed = audit.reviewed(decided(audit.review(N, "estimate"), table))

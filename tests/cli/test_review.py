@@ -134,6 +134,7 @@ def test_a_queue_is_written_decided_and_continued(frame, tmp_path):
     assert done.exit_code == 0, done.output
     assert "Agreement of reviewers" in done.output
     assert "errors (" in done.output
+    assert "upper bound and no count: 30 looks" in done.output
     assert Decisions.read(tmp_path / "more/decisions.jsonl").table["place"].tolist() == list(range(31, 41))
     done = call("review", tmp_path / "r", "--budget", 30, "--out", out)
     assert done.exit_code == 2
