@@ -135,9 +135,15 @@ def either(alternatives: Sequence[str]) -> str:
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """'did you mean X?' with the whole list behind it, for the third part of an error."""
     known = sorted(choices)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(str(name), known)
+    hint = "" if near is None else f"did you mean {near!r}? "
     return f"{hint}choose from: {', '.join(known)}"
+
+
+def nearest(name: str, choices: Iterable[str], alike: float = 0.5) -> str | None:
+    """The choice that is spelt most like `name`, None if none is as much `alike`, from 0 to 1."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=alike)
+    return near[0] if near else None
 
 
 def rows(indices: Sequence[int] | Any, most: int = 8) -> str:

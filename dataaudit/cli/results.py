@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataaudit.common import checks
 from dataaudit.common.shown import inert
 from dataaudit.errors import StorageError
 
@@ -46,7 +47,8 @@ def _is_audit(folder: Path) -> bool:
 
 
 def audit_in(folder: Path) -> Path:
-    """Folder of the audit in results, or the folder itself if it is one; a `StorageError` tells of neither."""
+    """Folder of the audit in results, or the folder itself if it is one; an error tells of neither."""
+    checks.exists(folder)
     for one in (folder / "audit", folder):
         if (one / "audit.json").exists():
             return one

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 
-from dataaudit.errors import DataError, SettingError, did_you_mean
+from dataaudit.errors import DataError, SettingError, did_you_mean, nearest
 
 Inclusive: TypeAlias = Literal["both", "neither", "left", "right"]
 """Ends of an interval that belong to it."""
+COMPARED, ALIKE = 10000, 0.7
+"""Names beside a path that does not exist that are compared with it, and how much alike one has to be, from 0 to 1."""
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -66,9 +70,31 @@ def choice(setting: str, value: Any, choices: Collection[str], expected: str) ->
 
 
 def exists(path: Path) -> None:
-    """Raise `DataError` unless there is a file or folder at `path`."""
+    """Raise `DataError` unless there is a file or folder at `path`; it names one beside it that is spelt alike."""
     if not path.exists():
-        raise DataError(f"{path}, which does not exist", "a file or folder that is there", "pass the path of one")
+        near = _beside(path)
+        hint = "" if near is None else f"did you mean {str(near)!r}? "
+        raise DataError(
+            f"{path}, which does not exist", "a file or folder that is there", f"{hint}pass the path of one"
+        )
+
+
+def _beside(path: Path) -> Path | None:
+    """What lies beside a path that does not exist, or beside the first folder of it that does not, and is spelt alike.
+
+    Of a folder with very many files not all are compared.
+    """
+    missing = next(part for part in (*reversed(path.parents), path) if not part.exists())
+    folder = missing.parent
+    if not folder.is_dir() or not os.access(folder, os.R_OK):
+        return None
+    names = (entry.name for entry in itertools.islice(folder.iterdir(), COMPARED))
+    # A link that leads nowhere lies beside itself.
+    near = nearest(missing.name, (name for name in names if name != missing.name), ALIKE)
+    if near is None:
+        return None
+    whole = folder / near / path.relative_to(missing)
+    return whole if whole.exists() else folder / near
 
 
 def _setting(name: str, value: Any, owner: str) -> str:

@@ -171,7 +171,8 @@ def test_what_does_not_fit_is_refused_and_nothing_written(frame, tmp_path):
         ([data, file, "--results", tmp_path / "r", "--out", tmp_path / "x.jsonl"], "--out"),
         ([data, skipped, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "without place 2, 4 of"),
         ([data, data, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "to do:    pass a decision file"),
-        ([data, file, "--results", tmp_path / "q", "--out", tmp_path / "x.csv"], "no audit"),
+        ([data, file, "--results", tmp_path / "q", "--out", tmp_path / "x.csv"], "q, which does not"),
+        ([data, file, "--results", tmp_path, "--out", tmp_path / "x.csv"], "no audit"),
         (["-", file, "--results", tmp_path / "r", "--out", tmp_path / "x.csv"], "standard input"),
         ([data, file, "--results", tmp_path / "r", "--out", file], "which exists"),
     ]:

@@ -146,6 +146,7 @@ def test_a_saved_data_set_is_audited(tmp_path):
         (["{table}", "--label", "kind", "--seed", "-1"], "--seed -1"),
         (["{table}", "--label", "kind", "--split", "train"], "--split"),
         (["{folder}/absent.csv", "--label", "kind"], "does not exist"),
+        (["{folder}/nots.txt", "--label", "kind"], "did you mean '{folder}/notes.txt'? pass the path of one"),
         (["{folder}/notes.txt", "--label", "kind"], "the file"),
         (["{folder}", "--out", "{folder}/r"], "without images"),
         (["{folder}", "--label", "kind", "--out", "{folder}/r"], "--label"),
@@ -157,7 +158,7 @@ def test_wrong_input_is_explained_in_three_lines(table, tmp_path, arguments, wor
     out = [] if "--out" in filled else ["--out", str(tmp_path / "r")]
     done = call("score", *filled, *out)
     assert done.exit_code == 2
-    assert words in done.output
+    assert words.format(folder=tmp_path) in done.output
     assert [line.split(":")[0] for line in done.output.splitlines()[-3:]] == ["found", "expected", "to do"]
     assert "Traceback" not in done.output
     assert not (tmp_path / "r").exists()

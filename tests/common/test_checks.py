@@ -1,10 +1,12 @@
 """Whole numbers, numbers within intervals, flags and choices: what passes, and in which words the rest is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from dataaudit.common import checks
-from dataaudit.errors import SettingError
+from dataaudit.errors import DataError, SettingError
 
 
 @pytest.mark.parametrize("value", [0, 4, True, np.bool_(True), 2.0, np.float64(2), "2", None, 10**30])
@@ -47,6 +49,35 @@ def test_numbers_stay_whole_and_become_those_of_python():
 def test_what_is_no_flag_is_refused(value):
     with pytest.raises(SettingError, match="expected True or False; pass flip=True"):
         checks.flag("flip", value, "pass flip=True")
+
+
+def test_a_path_that_does_not_exist_is_answered_with_what_lies_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "images" / "train").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for given, near in {
+        "imges": "images",
+        tmp_path / "image": tmp_path / "images",
+        "images/trian": "images/train",
+        "imges/train": "images/train",
+        "imges/test": "images",
+    }.items():
+        with pytest.raises(DataError, match="which does not exist") as caught:
+            checks.exists(Path(given))
+        assert caught.value.action == f"did you mean {str(near)!r}? pass the path of one"
+    for given in ("photos", "photos/train", "images/train/a", "x" * 20):
+        with pytest.raises(DataError) as caught:
+            checks.exists(Path(given))
+        assert caught.value.action == "pass the path of one"
+    checks.exists(Path("images/train"))
+
+
+def test_below_a_file_and_beside_a_link_that_leads_nowhere_there_is_nothing_to_mean(tmp_path):
+    (tmp_path / "images").write_text("a file")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for given in (tmp_path / "images" / "train", tmp_path / "link"):
+        with pytest.raises(DataError) as caught:
+            checks.exists(given)
+        assert caught.value.action == "pass the path of one"
 
 
 def test_a_choice_names_the_nearest():
