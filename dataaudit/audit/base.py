@@ -15,8 +15,10 @@ from dataaudit.audit.labelling import Labelling
 from dataaudit.audit.plots import Plots
 from dataaudit.audit.report import page_of
 from dataaudit.audit.weights import TrainingWeights
+from dataaudit.common import checks
 from dataaudit.common.guest import visiting
 from dataaudit.common.shown import visible
+from dataaudit.findings.gather import as_kept
 from dataaudit.report.html import write_report
 
 
@@ -156,11 +158,30 @@ class Audit(Findings, Labelling, TrainingWeights):
         return write_report(page_of(self, examples, rows, title), path)
 
     @visiting()
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, neighbours: bool = False) -> Path:
         """Save as Parquet and JSON in `folder`, which then is a whole audit or what it was before.
+
+        Parameters
+        ----------
+        folder
+            Where; created if it does not exist.
+        neighbours
+            Whether the neighbours from which `duplicates`, `outliers` and `ambiguous` start are saved too, those of
+            the inputs found first if no question has found them yet: 12 to 16 bytes for each of the 100 nearest of
+            every row, before compression. What is loaded answers these questions without a search, and those that ask
+            for no inputs without the data set.
+
+        Returns
+        -------
+        Path
+            The folder.
 
         Raises
         ------
+        DataError
+            If neighbours=True, none were found, and the data set is not at hand.
+        SettingError
+            If `neighbours` is neither True nor False.
         StorageError
             If the folder holds anything but an audit, or cannot be written.
 
@@ -178,7 +199,8 @@ class Audit(Findings, Labelling, TrainingWeights):
         True
         """
         kept = {one.name: getattr(self, one.name) for one in fields(self) if not _later(one.name)}
-        return storage.save(kept, folder)
+        checks.flag("neighbours", neighbours, "pass neighbours=False to save scores alone")
+        return storage.save({**kept, "neighbours": self._found() if neighbours else {}}, folder)
 
     @classmethod
     @visiting()
@@ -190,7 +212,8 @@ class Audit(Findings, Labelling, TrainingWeights):
         StorageError
             If the folder is not an audit, or a file of it is missing or damaged.
         """
-        return cls(**storage.load(folder))
+        fields = storage.load(folder)
+        return cls(_kept=as_kept(fields.pop("neighbours")), **fields)
 
     def _facts(self) -> list[tuple[str, str]]:
         settings = self.settings

@@ -14,6 +14,7 @@ from dataaudit.common.types import AnyArray
 from dataaudit.dynamics.summary import Dynamics
 from dataaudit.evidence.agreement import SHARES
 from dataaudit.labels.label_errors import LabelErrors, Vote
+from dataaudit.neighbours.graph import Neighbours
 from dataaudit.review.outcome import RECORD
 from dataaudit.scores.base import Uncertainty
 
@@ -29,7 +30,7 @@ def checked(fields: Mapping[str, Any], claims: Claims) -> dict[str, Any]:
     `fields` holds arrays, JSON values and mappings of both.
     """
     names = ("columns", "ties", "labels", "class_names", "default", "suggested", "margin", "settings", "timings")
-    claims.entries("fields", fields, *names, "dynamics", "uncertainties", "label_errors", "identity")
+    claims.entries("fields", fields, *names, "dynamics", "uncertainties", "label_errors", "identity", "neighbours")
     classes = claims.kind("class_names", fields["class_names"], list)
     claims.check(classes, "no classes", "one at least")
     for name in classes:
@@ -59,6 +60,10 @@ def checked(fields: Mapping[str, Any], claims: Claims) -> dict[str, Any]:
         "uncertainties": {name: _uncertainty(parts, n, claims) for name, parts in known.items()},
         "dynamics": None if fields["dynamics"] is None else _dynamics(fields["dynamics"], n, c, claims),
         "label_errors": None if fields["label_errors"] is None else _errors(fields["label_errors"], n, c, claims),
+        "neighbours": {
+            claims.text("a representation", space, r"hidden|input"): _neighbours(parts, n, claims)
+            for space, parts in claims.entries("neighbours", fields["neighbours"]).items()
+        },
     }
 
 
@@ -199,3 +204,16 @@ def _vote(value: Any, n: int, c: int, claims: Claims) -> Vote:
         claims.array(name, parts[name], "iu", (n,), 0, depth)
     claims.text("space", parts["space"])
     return Vote(**parts)
+
+
+def _neighbours(value: Any, n: int, claims: Claims) -> Neighbours:
+    parts = claims.entries("neighbours", value, *Neighbours.__dataclass_fields__)
+    indices = claims.array("indices of neighbours", parts["indices"], "i", (n, None), 0, n - 1)
+    claims.check(0 < indices.shape[1] < n, f"{indices.shape[1]} neighbours of {n} rows", "one at least, not all")
+    claims.check((indices != np.arange(n)[:, None]).all(), "rows that are their own neighbours", "other rows")
+    distances = claims.array("distances of neighbours", parts["distances"], "f", indices.shape, 0)
+    claims.check((np.diff(distances, axis=1) >= 0).all(), "neighbours in another order", "the nearest first")
+    settings = claims.entries("settings of neighbours", parts["settings"])
+    claims.text("search", settings.get("search"))
+    claims.number("recall", settings.get("recall", 1.0), 0, 1)
+    return Neighbours(indices, distances, settings)

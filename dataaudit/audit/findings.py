@@ -10,7 +10,7 @@ import pandas as pd
 from dataaudit.audit.new_rows import NewRows
 from dataaudit.common import checks
 from dataaudit.common.guest import visiting
-from dataaudit.errors import SettingError
+from dataaudit.errors import DataError, SettingError
 from dataaudit.findings import gather
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ class Findings(NewRows):
     """Part of `dataaudit.Audit` that looks at where examples lie.
 
     An audit remembers its data set (by reference), the neighbours that were found, the model that was trained and the
-    search that was passed. A loaded one remembers none of these: pass the audited data set as `dataset`, whose
-    fingerprint is checked, and the search is taken by its name in the settings. A data set that needs options is passed
-    as ``dataaudit.data.as_examples(dataset, label=..., ...)``. No question is answered by another search than the
-    audit's.
+    search that was passed. A loaded one remembers none of these, or the neighbours alone if they were saved: pass the
+    audited data set as `dataset`, whose fingerprint is checked, and the search is taken by its name in the settings. A
+    data set that needs options is passed as ``dataaudit.data.as_examples(dataset, label=..., ...)``. No question is
+    answered by another search than the audit's.
     """
 
     def outliers(self, k: int = 20, by: str = "auto", *, dataset: Any = None) -> pd.DataFrame:
@@ -293,4 +293,21 @@ class Findings(NewRows):
         search = self.settings.get("search", "auto") if self._search is None else self._search
         examples = self._data(dataset)
         labels = self.labels if examples is None else examples.labels
-        return gather.graph(by, depth, labels, self.evidence, self._model, examples, search, self._seed()), labels
+        kept = self._kept if examples is None else examples.kept
+        graph = gather.graph(by, depth, labels, self.evidence, self._model, examples, search, self._seed(), kept)
+        return graph, labels
+
+    def _found(self) -> dict[str, Neighbours]:
+        """Neighbours by representation: those of inputs as findings need them, and hidden ones that were found."""
+        from dataaudit.findings import outliers
+
+        found = gather.graphs(self.evidence, self._kept)
+        if self._examples is not None:
+            found["input"] = self._graph("input", outliers.NEAREST, None)[0]
+        if not found:
+            raise DataError(
+                "neighbours=True for an audit without its data set, which was loaded or recorded",
+                "neighbours that were found, or the inputs to find them",
+                ["ask outliers(dataset=...) first", "pass neighbours=False"],
+            )
+        return found

@@ -3,6 +3,7 @@
     audit.json                      all that is no array, and for every file its arrays and its digest
     examples-<digest>.parquet       a row an example: labels, scores, ties, uncertainties
     dynamics-, label_errors-...     a row an example, and ...-<rows>-... of arrays of other lengths
+    neighbours-...                  the same, where they were asked for
     identity-<digest>.parquet       names of the rows, a column a level, where they have any
 
 An array [n, k] lies in k columns of n rows, as does an array [k, n] of fewer rows than columns. One writer at a time
@@ -31,11 +32,11 @@ from dataaudit.common.types import AnyArray
 from dataaudit.data import identity
 from dataaudit.errors import StorageError
 
-_PARTS = ("dynamics", "label_errors")
+_PARTS = ("dynamics", "label_errors", "neighbours")
 _FILE = re.compile(rf"(examples|identity|{'|'.join(_PARTS)})(-\d+)?-[0-9a-f]{{16}}\.parquet")
 _HALF = re.compile(rf"({_FILE.pattern}|audit\.json)\.[0-9a-f]{{32}}\.partial")
 _ARRAY = re.compile(r"[<|][fiub]\d")
-KIND = folders.FolderKind("dataaudit audit", 7, "audit.json", "an earlier audit to replace", _FILE.pattern)
+KIND = folders.FolderKind("dataaudit audit", 8, "audit.json", "an earlier audit to replace", _FILE.pattern)
 AGAIN = "restore it from a copy, or save the audit again in another folder"
 
 Arrays: TypeAlias = dict[tuple[str, ...], AnyArray]
@@ -51,7 +52,7 @@ def save(fields: Mapping[str, Any], folder: str | Path) -> Path:
     Parameters
     ----------
     fields
-        By name: arrays, JSON values, and the values of `Dynamics`, `LabelErrors` and `Uncertainty`.
+        By name: arrays, JSON values, and those of `Dynamics`, `LabelErrors`, `Uncertainty` and `Neighbours`.
     folder
         Where; created if it does not exist.
     """

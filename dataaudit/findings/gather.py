@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dataaudit.common import checks
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dataaudit.neighbours.base import NeighbourSearch
 
 SPACES = ("auto", "input", "hidden")
+GRAPH = "graph"
+"""Name of neighbours in what is kept, with that of the representation."""
 
 
 def check_space(by: Any, also: tuple[str, ...] = ()) -> None:
@@ -46,8 +49,11 @@ def graph(
     examples: Examples | None,
     search: str | NeighbourSearch,
     seed: int,
+    kept: dict[Any, Any],
 ) -> Neighbours:
     """Neighbours of each example, at least `depth` where there are as many: the audit's own, or by its `search`.
+
+    Those that are searched for are put in `kept`, and taken from there when they are asked for again.
 
     "auto" takes the audit's input neighbours, then the inputs of the data set, and only without either the audit's
     hidden neighbours: among these, outliers that were trained on are outliers no more (benchmarks/findings/novelty.py).
@@ -68,8 +74,7 @@ def graph(
         known = known_graph(evidence, one)
         if known is not None and known.depth >= most and _in_one_unit(known, examples):
             return known
-    kept = {} if examples is None else examples.kept
-    found: Neighbours | None = kept.get(("graph", chosen))
+    found: Neighbours | None = kept.get((GRAPH, chosen))
     if found is None or found.depth < most:
         from dataaudit.neighbours.compute import neighbour_graph
 
@@ -77,8 +82,21 @@ def graph(
         need, near = NeighbourNeed(Space(chosen), depth), None if evidence is None else evidence.neighbour_labels
         candidates = None if near is None else near.candidates
         found = neighbour_graph(need, rows, described, _resolved(search), seed, False, candidates=candidates)
-        kept["graph", chosen] = found
+        kept[GRAPH, chosen] = found
     return found
+
+
+def graphs(evidence: Evidence | None, kept: Mapping[Any, Any]) -> dict[str, Neighbours]:
+    """Deepest neighbours that were found by now, by representation."""
+    found = {space: known_graph(evidence, space) for space in ("hidden", "input")}
+    searched = {space: kept.get((GRAPH, space)) for space in found}
+    # Rows of those that were searched for have one unit, which those of a score need not have.
+    return {space: graph for space in found if (graph := searched[space] or found[space]) is not None}
+
+
+def as_kept(graphs: Mapping[str, Neighbours]) -> dict[Any, Any]:
+    """What `graphs` gave, as `graph` takes it."""
+    return {(GRAPH, space): graph for space, graph in graphs.items()}
 
 
 def report_search(table: pd.DataFrame, graph: Neighbours) -> pd.DataFrame:

@@ -142,6 +142,33 @@ def test_a_forged_audit_is_refused(path, value, tmp_path):
     assert caught.value.action == storage.AGAIN
 
 
+NEAR = make["neighbours"]()
+AWAY = np.tile([2.0, 1.0], (N, 1))
+
+
+@pytest.mark.parametrize(
+    ("space", "forged"),
+    [
+        ("gradient", NEAR),
+        ("input", dataclasses.replace(NEAR, indices=NEAR.indices + 1)),
+        ("input", dataclasses.replace(NEAR, indices=NEAR.indices - 1)),
+        ("input", dataclasses.replace(NEAR, indices=NEAR.distances)),
+        ("input", dataclasses.replace(NEAR, indices=NEAR.indices[:, :1])),
+        ("input", dataclasses.replace(NEAR, distances=AWAY)),
+        ("input", dataclasses.replace(NEAR, distances=-AWAY)),
+        ("input", dataclasses.replace(NEAR, distances=AWAY * np.nan)),
+        ("input", dataclasses.replace(NEAR, settings={})),
+        ("input", dataclasses.replace(NEAR, settings={"search": "exact", "recall": 2})),
+    ],
+)
+def test_forged_neighbours_are_refused(space, forged, tmp_path, monkeypatch):
+    monkeypatch.setattr(Audit, "_found", lambda audit: {space: forged})
+    folder = make["audit"]().save(tmp_path / "audit", neighbours=True)
+    with pytest.raises(StorageError) as caught:
+        Audit.load(folder)
+    assert caught.value.arrived.startswith(str(folder))
+
+
 def forge(folder, change):
     """Change the manifest of an audit, and make it a checksum."""
     manifest = folders.read(folder / "audit.json")
