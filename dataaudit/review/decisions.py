@@ -16,10 +16,10 @@ from dataaudit.common import checks, folders
 from dataaudit.common.json_text import spelled
 from dataaudit.data.columns import listed
 from dataaudit.errors import DataError, StorageError, rows
-from dataaudit.review.rows import COLUMNS, checked, lines_of
+from dataaudit.review.csv_file import table_of
+from dataaudit.review.rows import COLUMNS, DECISION_FILE, checked, lines_of
 
 FORMAT, VERSION = "dataaudit decisions", 1
-DECISION_FILE = "pass a decision file, such as the page of a review downloads, as it was written"
 HEADER = ("format", "version", "fingerprint", "class_names")
 LARGEST = 2**30
 """Bytes of the largest file that is read."""
@@ -92,7 +92,9 @@ class Decisions:
     def read(cls, path: str | Path) -> Decisions:
         """Read a decision file: a line of JSON that says what it is of, then a line a decision.
 
-        Nothing that a line says is opened or run.
+        A file that is called .csv is a table with the columns ``row``, ``decision`` and any other of `table`, as
+        ``table.to_csv(path, index=False)`` writes it; what data set it is of it does not say. Nothing that a line says
+        is opened or run.
 
         Raises
         ------
@@ -108,6 +110,8 @@ class Decisions:
             if size > LARGEST:
                 raise StorageError(f"{path} of {size} bytes", f"at most {LARGEST}", DECISION_FILE)
             content = path.read_bytes()
+        if path.suffix.lower() == ".csv":
+            return cls.of(table_of(content, path), source=str(path))
         lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
         header = _parsed(*lines[0], path) if lines else {}
         _check_header(header, path)

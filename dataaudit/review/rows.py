@@ -29,6 +29,7 @@ WRONG = ("relabel", "remove")
 
 ROW = "write its number, from 0, as in the column 'row' of review() and mislabeled()"
 KEPT = "leave it as review() wrote it"
+DECISION_FILE = "pass a decision file, such as the page of a review downloads, as it was written"
 
 
 def checked(frame: pd.DataFrame, source: str, class_names: Sequence[str]) -> pd.DataFrame:

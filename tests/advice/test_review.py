@@ -63,6 +63,13 @@ def read(first, second, size=0):
     Decisions.read(path)
 
 
+def sheet(content):
+    """Read a CSV file."""
+    path = Path("decisions.csv")
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    Decisions.read(path)
+
+
 def of(reviewer="", fingerprint="f", **columns):
     return Decisions.of(pd.DataFrame({"row": [3], **columns, "reviewer": reviewer}), fingerprint, NAMES)
 
@@ -84,7 +91,17 @@ def wrong(followed, **columns):
 
 
 FILE = {"pass a decision file": {"first": HEADER, "second": KEPT, "size": 0}}
+SHEET = {"content": "row,decision\n3,keep\n"}
+SAVED = {"save it as CSV": SHEET}
 CASES = {
+    "a CSV file without decisions": (
+        sheet,
+        {"content": "row,label\n3,bee\n"},
+        {"pass a decision file": SHEET, "add a column row": SHEET},
+    ),
+    "a CSV file of cells that are not closed": (sheet, {"content": 'row,decision\n3,"keep\n'}, SAVED),
+    "a CSV file of lines that differ": (sheet, {"content": "row,decision\n3\n"}, SAVED),
+    "a CSV file in another encoding": (sheet, {"content": b"row,decision\n3,\xe9\n"}, SAVED),
     "rows that there are not": (review, {"row": [900]}, {"leave out": {"row": [4]}, "pass those": {"row": [3]}}),
     "rows without a label": (
         review,

@@ -94,6 +94,17 @@ def test_the_rate_is_what_the_decisions_show(audit, table, tmp_path):
     assert repr(loaded.noise_rate()) == repr(rate)
 
 
+def test_decisions_in_a_csv_file_are_those_of_the_queue(audit, table, tmp_path):
+    done = decided(audit.review(40), table)
+    done.table.to_csv(tmp_path / "d.csv", index=False)
+    assert audit.reviewed(tmp_path / "d.csv").settings["review"] == audit.reviewed(done).settings["review"]
+    pd.testing.assert_frame_equal(audit.apply(tmp_path / "d.csv").log, audit.apply(done).log)
+    other = done.table.assign(key=[f"{key}0" for key in done.table["key"]])
+    other.to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(DataError, match=r"the key .* as the data set calls it"):
+        audit.apply(tmp_path / "other.csv")
+
+
 def test_a_bound_says_that_it_is_no_count_and_what_narrows_it(audit, table):
     bound = "upper bound and no count: {} looks cannot rule out so many"
     few = audit.reviewed(decided(audit.review(10), table)).remaining()

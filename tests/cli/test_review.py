@@ -140,6 +140,12 @@ def test_a_queue_is_written_decided_and_continued(frame, tmp_path):
     assert done.exit_code == 2
     assert "which exists" in done.output
     decided(audit, tmp_path / "c.jsonl", {int(queue.table["row"][0]): "unsure"}, "cyd")
+    Decisions.read(tmp_path / "a.jsonl").table.to_csv(tmp_path / "a.csv", index=False)
+    for name in ("a.jsonl", "a.csv"):
+        made = tmp_path / f"by-{name}.csv"
+        done = call("apply", data, tmp_path / name, "--results", tmp_path / "r", "--out", made)
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "by-a.csv.csv").read_bytes() == (tmp_path / "by-a.jsonl.csv").read_bytes()
     files = [tmp_path / "a.jsonl", tmp_path / "c.jsonl"]
     done = call("apply", data, *files, "--results", tmp_path / "r", "--out", tmp_path / "x.csv")
     assert done.exit_code == 2

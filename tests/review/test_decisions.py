@@ -58,6 +58,54 @@ def test_what_is_written_comes_back(tmp_path_factory, table, fingerprint):
     assert back.decided == (table["decision"] != "").sum()
 
 
+@settings(max_examples=25, deadline=None)
+@given(tables())
+def test_what_a_data_frame_writes_as_csv_comes_back(tmp_path_factory, table):
+    # Of this one character pandas makes no cell that any reader takes for one.
+    made = Decisions.of(table.replace("\r", "", regex=True), class_names=NAMES).table
+    path = tmp_path_factory.mktemp("decisions") / "decisions.CSV"
+    made.to_csv(path, index=False)
+    back = Decisions.read(path)
+    keys = [None if key is None or key == "" else str(key) for key in made["key"]]
+    pd.testing.assert_frame_equal(back.table, made.assign(key=pd.Series(keys, dtype=object)))
+    assert (back.fingerprint, back.class_names) == (None, ())
+
+
+def test_a_csv_file_of_a_spreadsheet_is_read_cell_by_cell(tmp_path):
+    path = tmp_path / "d.csv"
+    lines = ["row,note,label,decision", '3.0,"two\r\nlines",01,relabel', "", "17,,NA,relabel", "5,,,"]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    table = Decisions.read(path).table
+    assert table["row"].tolist() == [3, 17, 5]
+    assert table["label"].tolist() == ["01", "NA", ""]
+    assert table["decision"].tolist() == ["relabel", "relabel", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "columns ; expected the columns row and decision"),
+        ("row,label\n3,cat\n", "'row', 'label'; expected .*; pass a decision file.*, or add a column row .* decision"),
+        ("row;decision\n3;keep\n", "commas between cells"),
+        ("row,decision\n3\n", "line 2 .* 1 cells; expected 2"),
+        ('row,decision\n3,"keep\n', "line 2 "),
+        ("row,decision,row\n3,keep,3\n", "each name once"),
+        ("row,decision\nthree,keep\n", "row 'three'"),
+        ("row,decision\n1.5,keep\n", r"row 1\.5"),
+        ("row,decision\n,keep\n", "row ''"),
+        ("row,decision\n3,kep\n", "did you mean 'keep'"),
+        ("row,decision,place,chance\n3,keep,1,often\n", "chance 'often'"),
+        ("row,decision\n3,keep\n3,remove\n", "two decisions about row 3"),
+        (b"row,decision\n3,k\xe9\n", "no text in UTF-8"),
+    ],
+)
+def test_csv_files_of_something_else_are_refused(tmp_path, content, message):
+    path = tmp_path / "d.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataAuditError, match=message):
+        Decisions.read(path)
+
+
 HEADER = {"format": "dataaudit decisions", "version": 1, "fingerprint": "f", "class_names": list(NAMES)}
 ROW = {"row": 3, "given": "cat", "decision": "keep"}
 
