@@ -21,7 +21,8 @@ from benchmarks.paper.result import Compared, Law
 from benchmarks.paper.setting import Data
 
 ROOT = Path(__file__).parents[1]
-SMALL = ["--examples", "120", "--runs", "2", "--epochs", "2"]
+ALONE = ["--backend", "serial"]
+SMALL = ["--examples", "120", "--runs", "2", "--epochs", "2", *ALONE]
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,8 @@ def test_the_page_of_stand_ins_reads_what_the_command_writes(digits, tmp_path, m
         # Networks for colour images are the ones that train for as few epochs as are asked for.
         images = archive["images"][:60, :, :, None].repeat(3, axis=3)
         np.savez(tmp_path / "bare.npz", images=images, labels=archive["labels"][:60])
-    assert (
-        main(["proxies", str(tmp_path), "--images", str(tmp_path / "bare.npz"), "--runs", "10", "--epochs", "1"]) == 0
-    )
+    sizes = ["--runs", "10", "--epochs", "1", *ALONE]
+    assert main(["proxies", str(tmp_path), "--images", str(tmp_path / "bare.npz"), *sizes]) == 0
     monkeypatch.setattr("matplotlib.pyplot.subplots", lambda **options: (None, Drawn()))
     committed = summary.tables()
     made = replace(committed["proxies"], file=tmp_path / "bare/proxies.csv")
@@ -109,6 +109,12 @@ def test_the_same_numbers_in_another_folder(whole, digits, tmp_path):
     assert values_of(tmp_path / "digits" / "figure-9.csv") == values_of(folder / "digits" / "figure-9.csv")
 
 
+def test_runs_in_several_processes_are_those_of_one(whole, digits, tmp_path):
+    folder, _ = whole
+    assert main(["table-3", str(tmp_path), "--images", str(digits), *SMALL, "--backend", "joblib"]) == 0
+    assert values_of(tmp_path / "digits" / "table-3.csv") == values_of(folder / "digits" / "table-3.csv")
+
+
 def test_other_data_in_the_same_folder_are_refused_and_said(whole, digits, tmp_path, capsys):
     folder, _ = whole
     other = tmp_path / "digits.npz"
@@ -127,7 +133,7 @@ def test_two_classes_without_images_or_scores(tmp_path, capsys):
     np.savez(
         tmp_path / "rows.npz", inputs=(rng.normal(size=(60, 3)) + labels[:, None]).astype(np.float32), labels=labels
     )
-    given = ["--images", str(tmp_path / "rows.npz"), "--runs", "2"]
+    given = ["--images", str(tmp_path / "rows.npz"), "--runs", "2", *ALONE]
     folder = tmp_path / "out"
     assert main(["figure-6", str(folder), *given]) == 0
     assert "three classes or more" in capsys.readouterr().out

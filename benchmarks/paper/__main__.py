@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--examples", type=positive, help="most examples of a training run")
     made.add_argument("--runs", type=positive, help="holdout runs of each subset ratio")
     made.add_argument("--epochs", type=positive, help="most epochs of networks that convolve")
-    made.add_argument("--backend", help='of holdout runs: "serial", "joblib" or "ray"')
+    made.add_argument("--backend", default="joblib", help='of holdout runs: "serial", "joblib" or "ray"')
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--seed", type=int, default=0)
     return made
@@ -91,8 +91,7 @@ def setting_of(options: argparse.Namespace, data: tuple[Data, ...]) -> Setting:
     if options.examples is not None:
         sizes = replace(sizes, examples=options.examples, held=min(options.examples, sizes.held or options.examples))
     sizes = replace(sizes, runs=options.runs or sizes.runs, epochs=options.epochs or sizes.epochs)
-    backend = options.backend or ("joblib" if options.full else "serial")
-    return Setting(options.folder, data, sizes, options.full, backend, options.device, options.seed)
+    return Setting(options.folder, data, sizes, options.full, options.backend, options.device, options.seed)
 
 
 def shared(chosen: list[Item], data: Data) -> list[Item]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
 import dataaudit
 from benchmarks.common import Array
@@ -22,6 +23,7 @@ from benchmarks.paper.evidence import Recording
 from benchmarks.paper.item import Item
 from benchmarks.paper.result import NotMade, Result
 from benchmarks.paper.setting import Data, Setting
+from dataaudit.learners.devices import resolve_device
 
 STAGEWISE, ADAM = "SGD, stage-wise", "Adam"
 RATES = (0.1, 0.02, 0.004, 0.0008)
@@ -73,19 +75,36 @@ def tested(setting: Setting, data: Data) -> Data:
     return replace(data, test=(data.inputs[others], data.labels[others]))
 
 
-def _runs(setting: Setting, data: Data, rows: Data, name: str, recipe: dataaudit.Recipe) -> list[Recording]:
+def _run(setting: Setting, data: Data, rows: Data, name: str, recipe: dataaudit.Recipe, seed: int) -> Recording:
     network = dynamics.learner(setting, data)[0]
     kept = name.replace(", ", "-").replace(" ", "-")
-    return [
-        evidence.recorded(setting, tested(setting, data), f"{kept}-{seed}", rows, network, recipe, seed)
-        for seed in range(setting.sizes.seeds)
-    ]
+    return evidence.recorded(setting, tested(setting, data), f"{kept}-{seed}", rows, network, recipe, seed)
+
+
+def _of_table(setting: Setting, data: Data, name: str, seed: int) -> Recording:
+    return _run(setting, data, evidence.part(setting, data), name, recipes(setting, data)[name], seed)
+
+
+@lru_cache(maxsize=8)
+def _make(setting: Setting, data: Data) -> None:
+    """Make all runs of table 3, as many at a time as there are cores: a step of a small network keeps one busy."""
+    if setting.backend != "joblib" or resolve_device(setting.device).type != "cpu":
+        return
+    setting.place(data)
+    wanted = [(name, seed) for name in recipes(setting, data) for seed in range(setting.sizes.seeds)]
+    Parallel(n_jobs=-1)(delayed(_keep)(setting, data, name, seed) for name, seed in wanted)
+
+
+def _keep(setting: Setting, data: Data, name: str, seed: int) -> None:
+    """Leave a run in the folder, for others to read."""
+    _of_table(setting, data, name, seed)
 
 
 @lru_cache(maxsize=32)
 def runs(setting: Setting, data: Data, name: str) -> list[Recording]:
     """Training runs on all rows by a row of table 3, one for each seed."""
-    return _runs(setting, data, evidence.part(setting, data), name, recipes(setting, data)[name])
+    _make(setting, data)
+    return [_of_table(setting, data, name, seed) for seed in range(setting.sizes.seeds)]
 
 
 def equal_groups(truth: Array, seed: int) -> Array:
@@ -105,7 +124,9 @@ def equal_runs(setting: Setting, data: Data) -> tuple[Array, list[Recording]]:
     """Rows of equally large groups, and training runs on them."""
     rows = equal_groups(evidence.truth(setting, data).values, setting.seed)
     some = evidence.part(setting, data).rows(rows)
-    return rows, _runs(setting, data, some, "equal groups", recipes(setting, data)[STAGEWISE])
+    recipe = recipes(setting, data)[STAGEWISE]
+    seeds = range(setting.sizes.seeds)
+    return rows, [_run(setting, data, some, "equal groups", recipe, seed) for seed in seeds]
 
 
 def mean_curves(recordings: list[Recording], groups: Array) -> dict[int, Array]:
