@@ -26,7 +26,7 @@ from dataaudit.density.near import FaissEngine
 from dataaudit.density.sampled import SampledEngine
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Faiss
+from dataaudit.neighbours.search import Auto
 from dataaudit.representations.spaces import Space
 from dataaudit_kernels.agreement import spearman
 
@@ -63,7 +63,7 @@ def main() -> None:
             for d in arguments.features:
                 x, labels = rows_of(data, n, d)
                 start = time.process_time()
-                graph = neighbour_graph(NeighbourNeed(Space("input"), depth=DEPTH), x, {}, Faiss("auto"), 0, False)
+                graph = neighbour_graph(NeighbourNeed(Space("input"), depth=DEPTH), x, {}, Auto(), 0, False)
                 searched = time.process_time() - start
                 for rule in arguments.bandwidths:
                     h = bandwidth.find(x, rule, 0).value

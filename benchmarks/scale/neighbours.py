@@ -13,7 +13,8 @@ Recall is what the library measures and records: of 1000 rows, the share of neig
 50th. A cell that is bound to take longer than --limit seconds, judged by the time of the next smaller one (times the
 ratio of rows, squared for all pairs), is not run, and the bound is written in its place with ">". Core seconds, of all
 cores together, stand beside seconds of the clock: on a machine that does other things, they are what counts. "exact"
-and "ivf" run on a CUDA device where FAISS has one, as the table says. "faiss ivf", named behind "ivf", is FAISS's own
+(all pairs by FAISS) and "ivf" run on a CUDA device where FAISS has one, as the table says; "torch" compares all pairs
+on the CPU. "faiss ivf", named behind "ivf", is FAISS's own
 search, on the CPU, of as many cells with as many probes: its rows are in memory, and no distances are computed again.
 """
 
@@ -41,7 +42,8 @@ BLOCK = 50_000
 INNER = 12
 DEPTH = 50
 FAISS_IVF = "faiss ivf"
-RECALL = {"exact": "1", FAISS_IVF: "as ivf"}
+TORCH = "torch"
+RECALL = {"exact": "1", TORCH: "1", FAISS_IVF: "as ivf"}
 """Of indices whose recall is not measured."""
 
 
@@ -86,9 +88,9 @@ def child(path: Path, index: str) -> None:
     """Build the graph of the file at `path` and print what it took, as JSON."""
     from dataaudit.neighbours.compute import neighbour_graph
     from dataaudit.neighbours.graph import NeighbourNeed
-    from dataaudit.neighbours.search import Faiss
+    from dataaudit.neighbours.search import Faiss, Torch
 
-    need, search = NeighbourNeed(Space("input"), depth=DEPTH), Faiss(index)
+    need, search = NeighbourNeed(Space("input"), depth=DEPTH), Torch() if index == TORCH else Faiss(index)
     rows = np.load(path, mmap_mode="r")
     # Imports and compilation first.
     neighbour_graph(need, rows[:2000], {}, search, 0, False)
@@ -145,7 +147,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
     parser.add_argument("--features", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--data", nargs="+", default=["clustered", "isotropic"])
-    parser.add_argument("--indices", nargs="+", default=["exact", "ivf", FAISS_IVF, "hnsw"])
+    parser.add_argument("--indices", nargs="+", default=["exact", TORCH, "ivf", FAISS_IVF, "hnsw"])
     parser.add_argument("--limit", type=float, default=600.0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -165,7 +167,7 @@ def main() -> None:
                 before = 0
                 seconds = 0.0
                 for n in sorted(arguments.rows):
-                    seconds *= (n / before) ** (2 if index == "exact" else 1) if before else 0.0
+                    seconds *= (n / before) ** (2 if index in ("exact", TORCH) else 1) if before else 0.0
                     before = n
                     row = {"data": data, "n": n, "d": d, "index": index}
                     if seconds > arguments.limit:

@@ -98,7 +98,9 @@ class RaySearch:
             pool = stack.enter_context(RayPool(self._resources, "tasks of RaySearch"))
             shared = pool.share(job, MAPPED)
             ((_, (exact, inner)),) = pool.run(shared, [None], self._failed)
-            settings = {"shard_search": job.search.name, **inner, "block_queries": self.block_queries}
+            # A search that chooses names what it chose.
+            inner = {"shard_search": inner.get("search", job.search.name), **inner, "block_queries": self.block_queries}
+            settings = {name: value for name, value in inner.items() if name != "search"}
             index = RayIndex(exact, settings, pool, shared, self.block_queries, self._failed)
             weakref.finalize(index, stack.pop_all().close)
         return index

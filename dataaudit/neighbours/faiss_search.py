@@ -19,16 +19,13 @@ from dataaudit.neighbours.base import FunctionIndex
 from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
 from dataaudit.neighbours.rows import Rows
 
-INDICES = ("exact", "hnsw", "ivf", "auto")
+INDICES = ("exact", "hnsw", "ivf")
 
 VALUES = 2**24
 """Values of the rows that are held at a time beside an index: 64 MiB."""
 
 TRIALS = 256
 """Rows on which the number of probes, or the effort, is tried."""
-
-ALL_PAIRS = 4e11
-"""Largest n * n * d for which "auto" compares all pairs, by benchmarks/scale/neighbours.py."""
 
 LINKED_ROWS = 200_000
 """Fewest rows of which "ivf" on the CPU follows links as well: below, cells alone are searched in seconds."""
@@ -52,9 +49,8 @@ class Faiss:
     Parameters
     ----------
     index
-        "exact" (all pairs), "ivf" (cells of k-means, of which the nearest few are searched), "hnsw" (a graph that is
-        walked; built on one thread, for a graph built on several differs from run to run), or "auto": all pairs where
-        n * n * d is at most `all_pairs`, and "ivf" beyond.
+        "exact" (all pairs), "ivf" (cells of k-means, of which the nearest few are searched), or "hnsw" (a graph that is
+        walked; built on one thread, for a graph built on several differs from run to run).
     links, effort
         Of "hnsw": links a row, and candidates that a walk keeps, at least the depth; as few as `recall` takes if None.
     cells, probes
@@ -66,8 +62,8 @@ class Faiss:
     gpu
         Whether "exact" and "ivf" run on the first CUDA device. If None, where FAISS has one, at most 2048 neighbours
         are searched and the copy of "ivf" fits in its free memory; the settings recorded name the device.
-    all_pairs, linked_rows
-        Largest n * n * d of which "auto" compares all pairs, and fewest rows of which "ivf" on the CPU follows links.
+    linked_rows
+        Fewest rows of which "ivf" on the CPU follows links.
     block_values
         Numbers in a block of rows, about.
 
@@ -84,7 +80,6 @@ class Faiss:
     probes: int | None = None
     recall: float = 0.96
     gpu: bool | None = None
-    all_pairs: float = ALL_PAIRS
     linked_rows: int = LINKED_ROWS
     block_values: int = VALUES
     name: str = "faiss"
@@ -106,7 +101,7 @@ class Faiss:
     def check(self) -> None:
         """Raise unless FAISS is installed, with a GPU if `gpu` is True."""
         faiss = require("faiss", "cpu", "search 'faiss'")
-        if self.gpu and not _gpus(faiss):
+        if self.gpu and not gpus(faiss):
             raise SettingError(
                 "gpu=True where FAISS has no CUDA device", "faiss-gpu and a CUDA device", "pass gpu=None"
             )
@@ -114,15 +109,10 @@ class Faiss:
     def open(self, rows: Rows, depth: int) -> FunctionIndex:
         """As `dataaudit.neighbours.base.NeighbourSearch.open`."""
         faiss = require("faiss", "cpu", "search 'faiss'")
-        n, d = rows.shape
-        index = self.index
-        if index == "auto":
-            index = "exact" if float(n) * n * d <= self.all_pairs else "ivf"
-        choice = {"choice": "auto"} if self.index == "auto" else {}
-        resources = self._resources(faiss, rows, depth, index)
+        index, resources = self.index, self._resources(faiss, rows, depth)
         device = "cpu" if resources is None else "cuda"
         if index == "exact":
-            settings = {"index": index, **choice, "device": device}
+            settings = {"index": index, "device": device}
             return FunctionIndex(
                 True, settings, lambda queries, depth: self._nearest(faiss, rows, queries, depth, resources)[1]
             )
@@ -130,12 +120,13 @@ class Faiss:
             opened, chosen = self._cells(faiss, rows, depth, resources)
         else:
             opened, chosen = self._graph(faiss, rows, depth)
-        settings = {"index": index, **choice, **chosen, "device": device}
+        settings = {"index": index, **chosen, "device": device}
         return FunctionIndex(False, settings, lambda queries, depth: cast("IntArray", opened.search(queries, depth)[1]))
 
-    def _resources(self, faiss: Any, rows: Rows, depth: int, index: str) -> Any:
+    def _resources(self, faiss: Any, rows: Rows, depth: int) -> Any:
         """FAISS's hold on a CUDA device, or None for the CPU."""
-        if index == "hnsw" or self.gpu is False or not _gpus(faiss):
+        index = self.index
+        if index == "hnsw" or self.gpu is False or not gpus(faiss):
             return None
         probes = self.probes or 1
         if max(depth, probes) > GPU_MOST:
@@ -260,7 +251,8 @@ def advice(settings: Mapping[str, Any], n: int) -> str:
     return f"pass Faiss({settings['index']!r}, {option}=...) with more than {used} of at most {most}"
 
 
-def _gpus(faiss: Any) -> int:
+def gpus(faiss: Any) -> int:
+    """Number of CUDA devices that FAISS has."""
     # Builds without CUDA may lack the function.
     return int(getattr(faiss, "get_num_gpus", int)())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,10 +13,13 @@ from dataaudit.common.registry import Registry
 from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import MissingPackageError, SettingError, require
 from dataaudit.neighbours.base import FunctionIndex, NeighbourSearch
-from dataaudit.neighbours.faiss_search import Faiss
+from dataaudit.neighbours.faiss_search import Faiss, gpus
 from dataaudit.neighbours.rows import Rows
 
 __all__ = ["Faiss", "NeighbourSearch", "Torch", "describe", "names"]
+
+ALL_PAIRS = 4e11
+"""Largest n * n * d of which "auto" compares all pairs, by benchmarks/scale/neighbours.py."""
 
 REGISTRY = Registry(
     "search",
@@ -31,6 +36,23 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *REGISTRY.classes()])
 
 
+FEWEST, MOST = 128, 1024
+"""Queries of a product."""
+
+
+@contextmanager
+def full_products() -> Iterator[None]:
+    """Torch multiplies float32 in full for a while, also where the caller allows fewer bits for a network's sake."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 @dataclass(frozen=True)
 class Torch:
     """Search over all pairs by torch, in blocks of rows and queries.
@@ -40,11 +62,11 @@ class Torch:
     device
         Torch device; the CPU if None.
     block
-        Squared distances that are held at a time; 2**26 take 256 MiB. A block of rows takes as much at the most.
+        Squared distances that are held at a time; 2**24 take 64 MiB. A block of rows takes as much at the most.
     """
 
     device: str | None = None
-    block: int = 2**26
+    block: int = 2**24
     name: str = "torch"
 
     def check(self) -> None:
@@ -67,12 +89,13 @@ class Torch:
 
         device = self.device or "cpu"
         n, d = rows.shape
-        step = min(len(queries), 1024)
+        # All rows at a time where that leaves room for some queries: answers of blocks have to be merged.
+        step = min(len(queries), max(FEWEST, min(MOST, self.block // max(1, n))))
         wide = max(wanted, 1, min(n, self.block // max(1, step), self.block // max(1, d)))
         step = max(1, min(step, self.block // wide))
         nearest = np.empty((len(queries), wanted), np.int64)
         squared = np.full((len(queries), wanted), np.inf, np.float32)
-        with torch.no_grad():
+        with torch.no_grad(), full_products():
             given = torch.from_numpy(queries).to(device)
             for first in range(0, n, wide):
                 data = torch.from_numpy(np.ascontiguousarray(rows[first : first + wide])).to(device)
@@ -82,12 +105,53 @@ class Torch:
                     part = slice(start, start + step)
                     # The query's own norm moves all its distances alike.
                     near, who = torch.addmm(squares, given[part], data.T, alpha=-2.0).topk(few, dim=1, largest=False)
+                    if wide >= n:
+                        nearest[part] = who.cpu().numpy()
+                        continue
                     both = np.concatenate([squared[part], near.cpu().numpy()], 1)
                     known = np.concatenate([nearest[part], who.cpu().numpy() + first], 1)
                     order = np.argsort(both, axis=1, kind="stable")[:, :wanted]
                     squared[part] = np.take_along_axis(both, order, 1)
                     nearest[part] = np.take_along_axis(known, order, 1)
         return nearest
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Search by size: all pairs where that takes seconds, `beyond` where it does not.
+
+    All pairs are compared by torch, whose products on the CPU are faster than FAISS's (benchmarks/scale/neighbours.py),
+    and by FAISS where it has a CUDA device. Without FAISS all pairs are compared, however many there are.
+
+    Parameters
+    ----------
+    all_pairs
+        Largest n * n * d of which all pairs are compared, by benchmarks/scale/neighbours.py.
+    beyond
+        Search of more.
+    """
+
+    all_pairs: float = ALL_PAIRS
+    beyond: Faiss = field(default_factory=lambda: Faiss("ivf"))
+    name: str = "auto"
+
+    def check(self) -> None:
+        """Nothing is needed but torch."""
+
+    def open(self, rows: Rows, depth: int) -> FunctionIndex:
+        """As `dataaudit.neighbours.base.NeighbourSearch.open`, by the search that its settings name."""
+        chosen = self._chosen(*rows.shape)
+        index = chosen.open(rows, depth)
+        return FunctionIndex(index.exact, {"search": chosen.name, **index.settings, "choice": "auto"}, index)
+
+    def _chosen(self, n: int, d: int) -> Faiss | Torch:
+        try:
+            devices = gpus(require("faiss", "cpu", "search 'faiss'"))
+        except MissingPackageError:
+            return Torch()
+        if float(n) * n * d > self.all_pairs:
+            return self.beyond
+        return Faiss() if devices else Torch()
 
 
 def name_of(search: str | NeighbourSearch) -> str:
@@ -111,9 +175,8 @@ faiss, ivf, hnsw, torch = Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()
 def resolve(search: str | NeighbourSearch) -> NeighbourSearch:
     """Search by name or instance, checked.
 
-    "auto" is ``Faiss("auto")`` where FAISS is installed, and torch otherwise: all pairs up to
-    n * n * d = `dataaudit.neighbours.faiss_search.ALL_PAIRS`, and cells with a measured recall beyond;
-    benchmarks/scale/neighbours.py compares the two up to 100000 rows. What was chosen is recorded.
+    "auto" is `Auto`: all pairs up to n * n * d = `ALL_PAIRS`, and cells with a measured recall beyond, where FAISS is
+    installed. What was chosen is recorded.
 
     Raises
     ------
@@ -123,12 +186,7 @@ def resolve(search: str | NeighbourSearch) -> NeighbourSearch:
         If its package is not installed.
     """
     if isinstance(search, str) and search == "auto":
-        try:
-            require("faiss", "cpu", "search 'faiss'")
-        except MissingPackageError:
-            search = "torch"
-        else:
-            search = Faiss("auto")
+        search = Auto()
     expected = "the name of a search, or one"
     resolved: NeighbourSearch = REGISTRY.resolve(search, NeighbourSearch, f"search={search!r}", expected, "auto")
     resolved.check()

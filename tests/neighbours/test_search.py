@@ -5,12 +5,13 @@ import sys
 import faiss
 import numpy as np
 import pytest
+import torch
 
 from dataaudit.errors import DataError, MissingPackageError, SettingError
 from dataaudit.neighbours import faiss_search, rows
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Faiss, NeighbourSearch, Torch, resolve
+from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, resolve
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import SearchContract
 
@@ -44,6 +45,11 @@ class TestLinkedIvf(SearchContract):
 
     def search(self):
         return Faiss("ivf", cells=6, probes=2, linked_rows=0)
+
+
+class TestAuto(SearchContract):
+    def search(self):
+        return Auto()
 
 
 SEARCHES = pytest.mark.parametrize("search", [Faiss(), Torch()], ids=lambda search: search.name)
@@ -116,6 +122,24 @@ def test_distances_that_differ_by_rounding_alone_are_tied():
     assert len(set(found(x, 4).distances[0].tolist())) == 1
 
 
+def test_products_are_in_full_where_the_caller_allows_fewer_bits(monkeypatch):
+    x, seen = np.random.default_rng(0).normal(size=(300, 40)).astype(np.float32), []
+    product = torch.addmm
+    monkeypatch.setattr(
+        torch,
+        "addmm",
+        lambda *given, **options: seen.append(torch.get_float32_matmul_precision()) or product(*given, **options),
+    )
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        check(found(x, 20, Torch()), x)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert {*seen} == {"highest"}
+
+
 def test_memory_mapped_rows(tmp_path):
     x = np.random.default_rng(0).integers(256, size=(200, 30), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)
@@ -137,11 +161,11 @@ def test_a_graph_is_cut_without_a_new_search():
 
 def test_auto_compares_all_pairs_of_few_rows_and_says_what_it_chose():
     x = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
-    few = found(x, 20, Faiss("auto")).settings
-    assert (few["index"], few["choice"]) == ("exact", "auto")
+    few = found(x, 20, Auto()).settings
+    assert (few["search"], few["index"], few["choice"]) == ("torch", "exact", "auto")
     assert "recall" not in few
-    many = found(x, 20, Faiss("auto", all_pairs=1e6)).settings
-    assert (many["index"], many["choice"]) == ("ivf", "auto")
+    many = found(x, 20, Auto(all_pairs=1e6)).settings
+    assert (many["search"], many["index"], many["choice"]) == ("faiss", "ivf", "auto")
     assert many["recall"] > 0.9
     assert many["trained_on"] == 1500
 
@@ -185,7 +209,7 @@ def test_memory_mapped_rows_of_other_types_are_converted_as_they_are_read(kind, 
 def test_rows_far_from_all_others_are_compared_with_all_where_auto_chose_cells():
     x = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
     x[[5, 700]] *= 1e4
-    graph = found(x, 100, Faiss("auto", all_pairs=0.0, cells=400, probes=8))
+    graph = found(x, 100, Auto(all_pairs=0.0, beyond=Faiss("ivf", cells=400, probes=8)))
     assert graph.settings["compared_with_all"] >= 1
     exact = found(x, 100)
     for row in (5, 700):
@@ -245,6 +269,8 @@ def test_a_gpu_that_is_there_is_used(device):
     assert graph.settings["device"] == "cuda"
     assert device == [("knn", "resources")]
     check(graph, x)
+    assert found(x, 5, Auto()).settings["search"] == "faiss"
+    assert device == 2 * [("knn", "resources")]
 
 
 def test_cells_are_trained_and_searched_on_a_gpu_that_is_there(device):
