@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +88,7 @@ class Torch:
 
     def _nearest(self, rows: Rows, queries: AnyArray, wanted: int) -> IntArray:
         import torch
+        from torch.nn.functional import pad
 
         device = self.device or "cpu"
         n, d = rows.shape
@@ -99,12 +102,18 @@ class Torch:
             given = torch.from_numpy(queries).to(device)
             for first in range(0, n, wide):
                 data = torch.from_numpy(np.ascontiguousarray(rows[first : first + wide])).to(device)
-                squares = (data * data).sum(1)
                 few = min(wanted, len(data))
+                strides = max(1, int((len(data) / max(1, few)) ** 0.5))
+                # Rows infinitely far away fill the last stride up.
+                missing = -len(data) % strides
+                squares = pad((data * data).sum(1), (0, missing), value=math.inf)
+                data = pad(data, (0, 0, 0, missing)) if missing else data
+                held = torch.empty(step, len(data), device=device)
                 for start in range(0, len(queries), step):
                     part = slice(start, start + step)
                     # The query's own norm moves all its distances alike.
-                    near, who = torch.addmm(squares, given[part], data.T, alpha=-2.0).topk(few, dim=1, largest=False)
+                    apart = torch.addmm(squares, given[part], data.T, alpha=-2.0, out=held[: len(given[part])])
+                    near, who = _smallest(apart, few, strides)
                     if wide >= n:
                         nearest[part] = who.cpu().numpy()
                         continue
@@ -114,6 +123,22 @@ class Torch:
                     squared[part] = np.take_along_axis(both, order, 1)
                     nearest[part] = np.take_along_axis(known, order, 1)
         return nearest
+
+
+def _smallest(values: Any, k: int, strides: int) -> tuple[Any, Any]:
+    """The `k` smallest of each row of a tensor [b, n], ascending, and where they are; n is a multiple of `strides`.
+
+    Columns that lie n / strides apart make a group. The smallest lie in the k groups of the smallest minima: a minimum
+    costs a pass that no selection has to make, and few groups are selected from.
+    """
+    b, groups = len(values), values.shape[1] // strides
+    if groups <= k:
+        return values.topk(k, dim=1, largest=False)  # type: ignore[no-any-return]
+    grouped = values.view(b, strides, groups)
+    chosen = grouped.amin(1).topk(k, dim=1, largest=False, sorted=False)[1]
+    inside = grouped.gather(2, chosen[:, None].expand(b, strides, k)).view(b, strides * k)
+    found, where = inside.topk(k, dim=1, largest=False)
+    return found, where // k * groups + chosen.gather(1, where % k)
 
 
 @dataclass(frozen=True)
@@ -129,11 +154,23 @@ class Auto:
         Largest n * n * d of which all pairs are compared, by benchmarks/scale/neighbours.py.
     beyond
         Search of more.
+
+    Raises
+    ------
+    SettingError
+        If an option is not as described.
     """
 
     all_pairs: float = ALL_PAIRS
     beyond: Faiss = field(default_factory=lambda: Faiss("ivf"))
     name: str = "auto"
+
+    def __post_init__(self) -> None:
+        checks.number(
+            "all_pairs", self.all_pairs, 0, math.inf, "left", "a number of at least 0", "leave out all_pairs="
+        )
+        if not isinstance(self.beyond, Faiss):
+            raise SettingError(f"beyond={self.beyond!r}", "a search by FAISS", "leave out beyond=")
 
     def check(self) -> None:
         """Nothing is needed but torch."""

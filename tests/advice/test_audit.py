@@ -106,6 +106,14 @@ def loaded():
     return Audit.load(audited().save("loaded"))
 
 
+def saved(asked=False, **options):
+    """Save a loaded audit, which may have been asked where rows lie."""
+    audit = loaded()
+    if asked:
+        audit.outliers(dataset=DATA)
+    audit.save("saved", **options)
+
+
 def outliers_of_pictures(vectors):
     """Outliers of a loaded audit of vectors of images, which its call has kept."""
     if not Path("pictured").exists():
@@ -172,6 +180,8 @@ CASES = {
             "folder/embedding/vectors.npy": {"vectors": lambda: np.load("folder/embedding/vectors.npy")},
         },
     ),
+    "neighbours that nobody found": (saved, {"neighbours": True}, {"outliers(": {"asked": True}}),
+    "neighbours or not": (saved, {"neighbours": "yes"}),
     "no data set": (ask("to_frame"), {"audit": loaded}, WITHOUT),
     "options of no data set": (ask("to_frame"), {"audit": table, "label": "label"}, {"too": {"dataset": NAMED}}),
     "fewer rows": (ask("to_frame"), {"dataset": (ROWS[1:], LABELS[1:])}, SAME),

@@ -22,7 +22,7 @@ from dataaudit.density.engines import REGISTRY, DensityEngine
 from dataaudit.density.exact import CpuEngine, TritonEngine
 from dataaudit.neighbours import faiss_search
 from dataaudit.neighbours.faiss_search import Faiss
-from dataaudit.neighbours.search import Torch
+from dataaudit.neighbours.search import Auto, Torch
 from dataaudit.representations.base import GradientFactors
 from dataaudit.scores.neighbours import NeighbourCScore
 
@@ -159,6 +159,8 @@ CASES = {
         {"dataset": MANY, "scorers": "knn_c_score/input", "search": Faiss("ivf", cells=40, probes=1)},
     ),
     "links on a device": (Faiss, {"index": "hnsw", "gpu": True}),
+    "a size that is none": (checked, {"kind": Auto, "all_pairs": "many"}),
+    "a choice of another search": (checked, {"kind": Auto, "beyond": "ivf"}),
     "no device": (search, {"gpu": True}),
     "a device without room": (search, {"index": "ivf", "gpu": True, "devices": 1}),
     "no device of torch": (checked, {"kind": Torch, "device": "abacus"}),

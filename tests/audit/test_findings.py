@@ -359,7 +359,7 @@ def test_dynamics_and_new_rows_are_not_searched(of_network, data):
     assert "search" not in of_network.score_new(data[0][:2], by="input", progress=False).attrs
 
 
-@pytest.mark.parametrize(("search", "index"), [("auto", "faiss"), ("torch", "torch"), (Torch(), "torch")])
+@pytest.mark.parametrize(("search", "index"), [("auto", "torch"), ("torch", "torch"), (Torch(), "torch")])
 def test_a_loaded_audit_searches_by_the_name_in_its_settings(data, tmp_path, search, index):
     audit = quietly(None, data, "parzen/input", search=search)
     audit.save(tmp_path / "audit")

@@ -152,7 +152,7 @@ def test_one_graph_serves_densities_and_neighbour_scores(monkeypatch):
     exact = score(None, (x, labels), ["density/input"], engine="reference", progress=False)
     assert searches == [80]
     how = audit.settings["density"]["density/input"][0]
-    assert (how["engine"], how["near"], how["search"], how["index"]) == ("faiss", 50, "faiss", "exact")
+    assert (how["engine"], how["near"], how["search"], how["index"]) == ("faiss", 50, "torch", "exact")
     apart = np.abs(audit.columns["density/input"] - exact.columns["density/input"])
     assert np.quantile(apart, 0.9) < 0.05 * exact.columns["density/input"].max()
     again = score(None, (x, labels), ["density/input"], engine=engine, progress=False)

@@ -6,12 +6,14 @@ import faiss
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataaudit.errors import DataError, MissingPackageError, SettingError
 from dataaudit.neighbours import faiss_search, rows
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, resolve
+from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, _smallest, resolve
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import SearchContract
 
@@ -304,7 +306,7 @@ def test_rows_too_far_for_float64_are_refused():
 
 
 def test_searches_by_name_and_instance():
-    assert resolve("auto").name == "faiss"
+    assert resolve("auto") == Auto()
     assert resolve("torch").name == "torch"
     mine = Torch(block=10)
     assert resolve(mine) is mine
@@ -315,7 +317,7 @@ def test_searches_by_name_and_instance():
     for wrong in (Torch(device="cuda:77"), Torch(device="abacus"), Torch(block=0)):
         with pytest.raises(SettingError):
             resolve(wrong)
-    assert [resolve(name).index for name in ("auto", "faiss", "ivf", "hnsw")] == ["auto", "exact", "ivf", "hnsw"]
+    assert [resolve(name).index for name in ("faiss", "ivf", "hnsw")] == ["exact", "ivf", "hnsw"]
     for options in ({"recall": 0}, {"recall": 1.5}, {"recall": True}, {"probes": 0}, {"effort": 1.5}):
         with pytest.raises(SettingError):
             Faiss(**options)
@@ -324,9 +326,16 @@ def test_searches_by_name_and_instance():
             Faiss(**options)
 
 
+@pytest.mark.parametrize("options", [{"all_pairs": -1}, {"all_pairs": "many"}, {"beyond": "ivf"}])
+def test_choices_that_are_none_are_refused(options):
+    with pytest.raises(SettingError):
+        Auto(**options)
+
+
 def test_without_faiss_auto_is_torch_and_a_named_search_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    assert resolve("auto").name == "torch"
+    x = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+    assert found(x, 5, Auto(all_pairs=0.0)).settings["search"] == "torch"
     with pytest.raises(MissingPackageError, match=r"pip install 'dataaudit\[cpu\]'"):
         resolve("faiss")
 
@@ -342,3 +351,24 @@ def test_ties_that_the_depth_cuts_are_cut_at_random(depth):
         assert abs(share - 0.5) < 0.15, (name, share)
         again = neighbour_graph(NeighbourNeed(Space("input")), rows, {}, resolve(name), 1, False).first(depth)
         assert not np.array_equal(graph.indices, again.indices)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(1, 400),
+    st.integers(1, 60),
+    st.integers(1, 20),
+    st.integers(1, 9),
+    st.integers(2, 30),
+    st.integers(0, 99),
+)
+def test_the_smallest_of_groups_are_the_smallest_of_all(n, k, strides, b, levels, seed):
+    n += -n % strides
+    k = min(k, n)
+    rng = np.random.default_rng(seed)
+    # Few levels make ties, which may be broken anyhow.
+    values = torch.from_numpy(rng.integers(levels, size=(b, n)).astype(np.float32))
+    found, where = _smallest(values, k, strides)
+    np.testing.assert_array_equal(found, values.sort(1)[0][:, :k])
+    np.testing.assert_array_equal(found, values.gather(1, where))
+    assert all(len({*row}) == k for row in where.tolist())
