@@ -66,6 +66,17 @@ def seconds(job, epochs):
     return cell("score-speed", "seconds", case="BlockCNN", job=job, examples=10000, epochs=epochs)
 
 
+def beside(case):
+    """Seconds of an audit beside those of the loop."""
+    audit, loop = (cell("score-speed", "seconds", case=case, job=job, epochs="chosen") for job in ("score", "plain"))
+    return audit / loop
+
+
+def pairs(index, d):
+    """Seconds of the neighbours of 60000 rows."""
+    return cell("all-pairs", "seconds", data="clustered", n=60000, d=d, index=index)
+
+
 def proxy(score, column="c_score"):
     return cell("proxies", column, score=score)
 
@@ -181,6 +192,8 @@ CLAIMS = [
         "a million rows took {:.0f} s, {:.3f} of them found",
         lambda: [float(cell("neighbours", column, n=1000000)) for column in ("seconds", "recall")],
     ),
+    ("at 60000 rows ({:.1f} s beside {:.1f} of", lambda: [pairs(index, 64) for index in ("torch", "ivf")]),
+    ("numbers, {:.1f} beside {:.1f} of 384)", lambda: [pairs(index, 384) for index in ("torch", "ivf")]),
     ("folds reach {:.3f} (Spearman)", lambda: [proxy("heldout_confidence")]),
     ("dynamics {:.3f}, the", lambda: [proxy("label_quality")]),
     ("consensus {:.3f}, hidden", lambda: [proxy("consensus")]),
@@ -198,7 +211,15 @@ CLAIMS = [
         lambda: [cell("throughput-one-thread", "over_plain", way="ours, serial, float32")],
     ),
     ("takes {:.2f} times as long", lambda: [seconds("score", "3") / seconds("plain", "3")]),
-    ("long ({:.1f} s to {:.1f} s;", lambda: [seconds("score", "3"), seconds("plain", "3")]),
+    ("images ({:.1f} s to {:.1f} s;", lambda: [seconds("score", "3"), seconds("plain", "3")]),
+    (
+        "An MLP on pixels takes {:.2f} times as long, a small transformer {:.2f}, boosting on a table {:.2f} and",
+        lambda: list(map(beside, ("MLP", "transformer", "boosting"))),
+    ),
+    ("on 384 numbers {:.1f} times", lambda: [beside("vectors + linear")]),
+    ("`duplicates()` takes {:.2f} s", lambda: [cell("texts", "seconds", what="duplicates, first")]),
+    ("`outliers()` {:.2f} s", lambda: [cell("texts", "seconds", what="outliers, first")]),
+    ("of two {:.2f} s.", lambda: [cell("texts", "seconds", what="score_new of two, first")]),
     ("s; {:.0f} s to {:.0f} s by", lambda: [seconds("score", "chosen"), seconds("plain", "chosen")]),
     ("costs {:.1f} % of the training", lambda: [100 * cell("recording", "value", what="share of training, mlp")]),
     ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
