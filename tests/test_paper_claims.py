@@ -8,7 +8,7 @@ import pytest
 from benchmarks.paper import dynamics, evidence, schedules
 from benchmarks.paper.intervals import correlation_gap, least_step, mean_gap
 from benchmarks.paper.laws import Claim
-from benchmarks.paper.measures import early_above_last
+from benchmarks.paper.measures import early_above_last, that_learned
 from benchmarks.paper.open_questions import apart
 from benchmarks.paper.result import NotMade
 
@@ -64,6 +64,18 @@ def test_what_data_cannot_tell_says_why():
 
     law = Claim("said", untold).judge(None, None)
     assert (law.verdict, law.why) == ("cannot be told here", "too few")
+
+
+def test_a_network_that_learned_nothing_says_nothing_of_what_is_learned_when():
+    labels = np.arange(40) % 4
+
+    def ended(right):
+        correct = np.arange(40)[None] < right
+        return [evidence.Recording(correct, correct, correct, np.full(1, np.nan))]
+
+    assert len(that_learned(ended(16), labels, "Adam")) == 1
+    with pytest.raises(NotMade, match=r"by Adam this network gets 30 % right .* class has 25 %"):
+        that_learned(ended(12), labels, "Adam")
 
 
 def test_the_best_of_many_equal_epochs_is_not_taken_for_an_early_peak(monkeypatch):

@@ -154,7 +154,8 @@ def bootstrap(measure: Callable[[Array], float], n: int, seed: int = 0, draws: i
     """Value and 95 % interval of `measure(rows)` over resampled rows."""
     rng = np.random.default_rng(seed)
     found = [measure(rng.integers(n, size=n)) for _ in range(draws)]
-    lower, upper = np.nanpercentile(found, [2.5, 97.5])
+    # Scores that are all alike have no correlation in any draw.
+    lower, upper = np.nanpercentile(found, [2.5, 97.5]) if np.isfinite(found).any() else (np.nan, np.nan)
     return measure(np.arange(n)), float(lower), float(upper)
 
 

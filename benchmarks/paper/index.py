@@ -29,9 +29,10 @@ def write(setting: Setting) -> Path:
         (item, [_shown(setting, result) for result in results if result.item == name]) for name, item in ITEMS.items()
     ]
     laws = [(result, law) for result in results for law in result.laws]
+    claims = dict.fromkeys(law.claim for _, law in laws)
     content = page.render(
         sections=[(item, shown) for item, shown in sections if shown],
-        laws=laws,
+        claims={claim: [(result, law) for result, law in laws if law.claim == claim] for claim in claims},
         compared=[(result, one) for result in results for one in result.compared if one.published is not None],
         missing=[result for result in results if not result.made],
         seconds=sum(result.seconds for result in results),

@@ -91,7 +91,7 @@ def laws(setting: Setting, data: Data) -> Result:
     found = [claim.judge(setting, data) for claim in CLAIMS]
     verdicts = Counter(law.verdict for law in found)
     sentence = (
-        f"Of {len(found)} claims {verdicts['holds']} hold, {verdicts['does not hold']} do not, and "
+        f"Of {len(found)} claims: {verdicts['holds']} hold, {verdicts['does not hold']} not, and "
         f"{verdicts['cannot be told here']} cannot be told here."
     )
 

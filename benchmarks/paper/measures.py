@@ -9,6 +9,7 @@ import numpy as np
 import dataaudit
 from benchmarks.common import Array
 from benchmarks.paper import dynamics, evidence, ratios, schedules
+from benchmarks.paper.evidence import Recording
 from benchmarks.paper.intervals import Interval, correlation_gap, least_step, mean_gap
 from benchmarks.paper.result import NotMade
 from benchmarks.paper.schedules import ADAM, RATES, STAGEWISE, constant
@@ -21,6 +22,8 @@ Measure = Callable[[Setting, Data], Measured]
 
 RUNS = 50
 """Fewest holdout runs of each ratio by which ratios are compared: with fewer, what differs is their noise."""
+LEARNED = 1.5
+"""Least share that a schedule gets right at the end, in that of the commonest class, to say how it learns."""
 
 
 def order_of_ratios(setting: Setting, data: Data) -> Measured:
@@ -188,14 +191,30 @@ def exceptions_last(setting: Setting, data: Data) -> Measured:
     return "share of epochs that are right, regular examples less exceptions", mean_gap(learned[high], learned[low])
 
 
+def that_learned(recordings: list[Recording], labels: Array, name: str) -> list[Recording]:
+    """The runs of a schedule; `NotMade` where they learned next to nothing, and say nothing of what is learned when."""
+    right = float(np.mean([one.correct[-1].mean() for one in recordings]))
+    guess = np.bincount(labels).max() / len(labels)
+    if right < LEARNED * guess:
+        raise NotMade(
+            f"by {name} this network gets {100 * right:.0f} % right at the end, where the commonest class has "
+            f"{100 * guess:.0f} %: it learned next to nothing"
+        )
+    return recordings
+
+
+def _by(setting: Setting, data: Data, name: str) -> list[Recording]:
+    return that_learned(schedules.runs(setting, data, name), evidence.part(setting, data).labels, name)
+
+
 def _over_epochs(setting: Setting, data: Data, name: str) -> Array:
     """Share of epochs in which each example was right [n], mean over runs."""
-    return np.asarray(np.mean([one.correct.mean(0) for one in schedules.runs(setting, data, name)], axis=0))
+    return np.asarray(np.mean([one.correct.mean(0) for one in _by(setting, data, name)], axis=0))
 
 
 def _at_end(setting: Setting, data: Data, name: str) -> Array:
     """Whether each example was right after the last epoch [n], mean over runs."""
-    return np.asarray(np.mean([one.correct[-1] for one in schedules.runs(setting, data, name)], axis=0))
+    return np.asarray(np.mean([one.correct[-1] for one in _by(setting, data, name)], axis=0))
 
 
 def _epochs(setting: Setting, data: Data) -> str:
@@ -205,7 +224,7 @@ def _epochs(setting: Setting, data: Data) -> str:
 
 def falls_help_exceptions(setting: Setting, data: Data) -> Measured:
     low, high = schedules.ends(evidence.truth(setting, data).values)
-    trained = schedules.runs(setting, data, STAGEWISE)
+    trained = _by(setting, data, STAGEWISE)
     recipe = schedules.recipes(setting, data)[STAGEWISE]
     before = int(recipe.milestones[0] * recipe.epochs) - 1
     if before < 0:
@@ -255,6 +274,7 @@ def stagewise_generalises(setting: Setting, data: Data) -> Measured:
         name: float(np.mean([schedules.last_accuracy(one) for one in schedules.runs(setting, data, name)]))
         for name in schedules.recipes(setting, data)
     }
+    _by(setting, data, STAGEWISE)
     own = reached.pop(STAGEWISE)
     rival = max(reached, key=lambda name: reached[name])
     # As of two sets of rows: that both are tested on the same ones would make it narrower.
@@ -268,6 +288,7 @@ def equal_groups(which: str) -> Measure:
 
     def measure(setting: Setting, data: Data) -> Measured:
         rows, few = schedules.equal_runs(setting, data)
+        that_learned(few, evidence.part(setting, data).labels[rows], f"{STAGEWISE}, of equal groups,")
         groups = dynamics.groups_of(evidence.truth(setting, data).values[rows], schedules.WIDE)
         equal = np.mean([one.correct.mean(0) for one in few], axis=0)
         gap = equal - _over_epochs(setting, data, STAGEWISE)[rows]

@@ -50,8 +50,10 @@ def histograms(setting: Setting, data: Data) -> Result:
     def draw(path: Path) -> None:
         figure, axes = drawing.panels(3, 3, 10, 7, sharex=True, sharey=True)
         for ax, ratio, share in zip(axes.ravel(), GRID, shares, strict=True):
-            ax.bar(edges[:-1], np.maximum(share, 1e-3), np.diff(edges), align="edge", color="#4c78a8")
-            ax.set_yscale("log")
+            some = share > 0
+            ax.bar(edges[:-1][some], share[some], np.diff(edges)[some], align="edge", color="#4c78a8")
+            # From below the share of a single example.
+            ax.set(yscale="log", xlim=(0, 1), ylim=(50 / len(scores[0]), 150))
             ax.set_title(f"s = {100 * ratio:.0f} %", fontsize=10)
         for ax in axes[-1]:
             ax.set_xlabel("C-score")
