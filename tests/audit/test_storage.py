@@ -297,12 +297,12 @@ def test_an_interruption_at_any_step_leaves_the_old_or_the_new(late, tmp_path, m
     for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "unlink"), (Path, "iterdir")):
         monkeypatch.setattr(owner, name, breaking(getattr(owner, name)))
     step[:] = [0]
-    numbered(0).save(folder)
+    numbered(0).save(folder, neighbours=True)
     for number in range(1, 100):
         before = number_of(folder)
         step[:] = [number]
         try:
-            numbered(number).save(folder)
+            numbered(number).save(folder, neighbours=True)
         except KeyboardInterrupt:
             found.add(number_of(folder) == number)
             assert number_of(folder) in (before, number)
