@@ -289,11 +289,3 @@ class Exports(AuditedData):
         """Rows that the audit flags, ascending, and the classes it suggests for them."""
         positions = np.sort(self._flagged())
         return self.rows[positions], self._suggested()[positions]
-
-    def _suggested(self) -> IntArray:
-        """Class suggested for each example: the likeliest by all sources, another than given where that is flagged."""
-        suggested = self.suggested.copy()
-        if self.label_errors is not None and self.label_errors.known:
-            flagged = self._flagged()
-            suggested[flagged] = self.label_errors.rival[flagged]
-        return suggested

@@ -174,53 +174,6 @@ class Scored:
         checks.choice(f"score {name!r}", name, self.columns, "a score of this audit")
         return name
 
-    def suspects(self, k: int = 20, by: str | None = None) -> pd.DataFrame:
-        """Return the `k` most suspicious examples.
-
-        Parameters
-        ----------
-        k
-            How many; all examples if there are fewer.
-        by
-            As in `ranking`.
-
-        Returns
-        -------
-        DataFrame
-            row (of the data set) and its own name for it, given (label), suggested (label; blank where it equals the
-            given or nothing is known), score, margin.
-
-        Raises
-        ------
-        SettingError
-            If `k` is not a whole number of at least 1, or there is no such score.
-
-        Examples
-        --------
-        >>> import dataaudit
-        >>> from sklearn.datasets import load_iris
-        >>> iris = load_iris(as_frame=True).frame
-        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
-        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
-        >>> audit.suspects(3)[["row", "given", "suggested"]].values.tolist()
-        [[5, '1', '0'], [60, '2', '1'], [110, '0', '2']]
-        """
-        k = checks.whole("k", k, 1, "pass k=20")
-        name = self._named(by)
-        chosen = self.ranking(name)[:k]
-        names = self._names()
-        given, suggested = self.labels[chosen], self.suggested[chosen]
-        other = (suggested >= 0) & (suggested != given)
-        return pd.DataFrame(
-            {
-                **self._row_columns(chosen),
-                "given": names[given],
-                "suggested": np.where(other, names[suggested], ""),
-                "score": self.columns[name][chosen],
-                "margin": self.margin[chosen],
-            }
-        )
-
     def _names(self) -> AnyArray:
         """Names by label, and of -1, an unknown one, which is empty."""
         return np.asarray([*self.class_names, ""], dtype=object)

@@ -164,6 +164,53 @@ class LabelDecisions(Scored):
         return NoiseRate(errors.rate, errors.lower, errors.upper, pairs, dict(errors.estimates), errors.unknown, *looks)
 
     @settled()
+    def suspects(self, k: int = 20, by: str | None = None) -> pd.DataFrame:
+        """Return the `k` most suspicious examples.
+
+        Parameters
+        ----------
+        k
+            How many; all examples if there are fewer.
+        by
+            As in `ranking`.
+
+        Returns
+        -------
+        DataFrame
+            row (of the data set) and its own name for it, given (label), suggested (label, as in `mislabeled` and
+            the report; blank where it equals the given or nothing is known), score, margin.
+
+        Raises
+        ------
+        SettingError
+            If `k` is not a whole number of at least 1, or there is no such score.
+
+        Examples
+        --------
+        >>> import dataaudit
+        >>> from sklearn.datasets import load_iris
+        >>> iris = load_iris(as_frame=True).frame
+        >>> iris.loc[[5, 60, 110], "target"] = [1, 2, 0]  # three label errors
+        >>> audit = dataaudit.score(None, iris, label="target", progress=False)
+        >>> audit.suspects(3)[["row", "given", "suggested"]].values.tolist()
+        [[5, '1', '0'], [60, '2', '1'], [110, '0', '2']]
+        """
+        k = checks.whole("k", k, 1, "pass k=20")
+        name = self._named(by)
+        chosen = self.ranking(name)[:k]
+        names = self._names()
+        given, suggested = self.labels[chosen], self._suggested()[chosen]
+        other = (suggested >= 0) & (suggested != given)
+        return pd.DataFrame(
+            {
+                **self._row_columns(chosen),
+                "given": names[given],
+                "suggested": np.where(other, names[suggested], ""),
+                "score": self.columns[name][chosen],
+                "margin": self.margin[chosen],
+            }
+        )
+
     def mislabeled(
         self,
         how: str = "auto",
@@ -251,6 +298,14 @@ class LabelDecisions(Scored):
         order = np.argsort(-np.nan_to_num(errors.probability, nan=-1.0), kind="stable")
         order = order[: int(np.isfinite(errors.probability).sum())]
         return order[: number_flagged(errors.probability[order], errors, how, targets)].astype(np.int64)
+
+    def _suggested(self) -> IntArray:
+        """Class suggested for each example: the likeliest by all sources, another than given where that is flagged."""
+        suggested = self.suggested.copy()
+        if self.label_errors is not None and self.label_errors.known:
+            flagged = self._flagged()
+            suggested[flagged] = self.label_errors.rival[flagged]
+        return suggested
 
 
 def _intervals(share: FloatArray, errors: LabelErrors, of_given: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -52,6 +52,16 @@ def trained(noisy):
     )
 
 
+def test_a_row_is_suggested_one_label_wherever_it_is_named(trained):
+    # What the model learned may name another class than all evidence together.
+    other = replace(trained, suggested=trained.labels.copy())
+    flagged = other.mislabeled().set_index("row")["suggested"]
+    assert len(flagged)
+    suspects = other.suspects(len(other)).set_index("row")["suggested"]
+    assert suspects.loc[flagged.index].tolist() == flagged.tolist()
+    assert set(suspects.drop(flagged.index)) == {""}
+
+
 def label_posterior(probability, **changes):
     """An audit of two classes with these probabilities that labels, all "a", are wrong."""
     n = len(probability)
