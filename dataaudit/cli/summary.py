@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from dataaudit.cli.base import ABOVE, NOT_KNOWN
+from dataaudit.cli.data import STANDARD_INPUT
 from dataaudit.cli.output import Output
 from dataaudit.cli.results import UNLABELLED, has_unlabelled
 from dataaudit.cli.wording import Wording
@@ -60,6 +62,11 @@ def show(audit: Audit, out: Path, top: int, output: Output, context: typer.Conte
     output.line()
     for name, path in paths.items():
         output.line(f"{f'{name}:'.capitalize():<12}{path}")
+    data = str(context.params["data"])
+    # What came by standard input lies nowhere.
+    if data != STANDARD_INPUT:
+        output.line("\nDecide in the report, download decisions.jsonl, and correct the data by it:")
+        output.line(shlex.join(_correction(data, out)))
 
 
 def exit_code(audit: Audit, share: float | None) -> int:
@@ -75,6 +82,12 @@ def exit_code(audit: Audit, share: float | None) -> int:
         typer.echo(f"--fail-above {share:g}: {rate.rate:.2%} of the labels are estimated to be wrong", err=True)
         return ABOVE
     return 0
+
+
+def _correction(data: str, out: Path) -> list[str]:
+    """Command that corrects the data by the decisions of the report in `out`; what comes out is as what went in."""
+    fixed = "fixed" + ("".join(Path(data).suffixes) if Path(data).is_file() else "")
+    return ["dataaudit", "apply", data, "decisions.jsonl", "--results", str(out), "--out", fixed]
 
 
 def _files(audit: Audit) -> dict[str, str]:

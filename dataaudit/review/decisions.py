@@ -153,7 +153,8 @@ class Decisions:
 
     def __repr__(self) -> str:
         counts = self.table["decision"].replace("", "undecided").value_counts()
-        return f"Decisions about {len(self)} rows: " + ", ".join(f"{count} {word}" for word, count in counts.items())
+        told = ", ".join(f"{count} {word}" for word, count in counts.items()) or "none"
+        return f"Decisions about {len(self)} rows: {told}; the rows are in .table"
 
     def merge(self, *others: Decisions) -> Decisions:
         """Return these decisions and others about the same data set.

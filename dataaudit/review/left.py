@@ -52,7 +52,7 @@ class Remaining:
 
     def __repr__(self) -> str:
         share = self.at_most / self.examples
-        lines = [f"{self.looked} of {self.examples} rows were looked at, and {self.found} labels found wrong"]
+        lines = [f"{self.looked} of {self.examples} labels were judged, and {self.found} found wrong"]
         if self.drawn:
             lines.append(f"at most {self.at_most} errors ({share:.2%}) are left, with 95 % confidence; estimated: ")
             lines[-1] += f"{self.left:.0f}"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 
 import datasets
 import numpy as np
@@ -84,6 +85,21 @@ def test_a_table_comes_out_as_it_lay_there_but_for_what_was_decided(frame, tmp_p
     expected.loc[7, "kind"] = words[7]
     expected = expected.drop(index=20)
     pd.testing.assert_frame_equal(made.reset_index(drop=True), expected.reset_index(drop=True), check_dtype=False)
+
+
+def test_the_command_that_score_names_corrects_the_data_as_it_stands(frame, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("my data.csv.gz", index=False)
+    options = ("--label", "kind", "--inputs", "size", "--model", "none", "--no-progress")
+    said = call("score", "my data.csv.gz", "--out", "r", *options).output.splitlines()
+    program, *command = shlex.split(said[-1])
+    assert program == "dataaudit"
+    decided(Audit.load("r/audit"), tmp_path / "decisions.jsonl", {7: NAMES[int(frame["kind"][7] == NAMES[0])]})
+    done = call(*command)
+    assert done.exit_code == 0, done.output
+    assert "1 of 120 labels were judged, and 1 found wrong" in done.output
+    after = pd.read_csv("fixed.csv.gz")
+    assert np.flatnonzero(after["kind"] != frame["kind"]).tolist() == [7]
 
 
 def test_images_go_to_the_folders_of_their_classes(tmp_path):
