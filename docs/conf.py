@@ -32,7 +32,7 @@ import dataaudit
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(DOCS)]
-benchmark_pages = import_module("benchmark_pages")
+accessible, benchmark_pages = map(import_module, ("accessible", "benchmark_pages"))
 
 project = "dataaudit"
 author = "The dataaudit contributors"
@@ -265,6 +265,7 @@ def plain_times(_: Any, page: str, source: list[str]) -> None:
 def setup(app: Any) -> None:
     """Write all pages; the gallery's are written by sphinx-gallery, later."""
     app.connect("source-read", plain_times)
+    app.connect("build-finished", lambda app, error: accessible.rename(Path(app.outdir)) if error is None else None)
     out = Path(app.srcdir)
     write_guide(out)
     write_project(out)

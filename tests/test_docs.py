@@ -154,3 +154,17 @@ def test_the_house_is_described_in_the_order_of_its_rooms():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The house")[2].partition("\n## ")[0]
     described = [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| ")]
     assert described == ["room", *ast.literal_eval(rooms)]
+
+
+def test_buttons_and_links_of_the_site_have_names():
+    named = runpy.run_path(str(ROOT / "docs/accessible.py"))["named"]
+    button = '<button type="button" class="btn search-button-field x" title="Search" aria-label="Search" data-x="y">'
+    assert "aria-label" not in named(button)
+    summary = '<summary><span class="toctree-toggle" role="presentation"></span></summary>'
+    assert named(summary).startswith('<summary aria-label="pages below"><span')
+    card = '<p><a class="reference internal" href="a.html"><span class="{}">A &amp; b</span></a></p>\n <div class="{}">'
+    for kind in ("doc", "std std-ref"):
+        assert 'href="a.html" aria-label="A &amp; b"><span' in named(card.format(kind, "sphx-glr-thumbnail-title"))
+    plain = card.format("doc", "other")
+    assert named(plain) == plain
+    assert named('<tr><th class="head"><p></p></th>') == "<tr><td></td>"
