@@ -211,6 +211,7 @@ class LabelDecisions(Scored):
             }
         )
 
+    @settled()
     def mislabeled(
         self,
         how: str = "auto",
