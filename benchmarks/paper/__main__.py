@@ -55,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--examples", type=positive, help="most examples of a training run")
     made.add_argument("--runs", type=positive, help="holdout runs of each subset ratio")
     made.add_argument("--epochs", type=positive, help="most epochs of networks that convolve")
-    made.add_argument("--backend", default="joblib", help='of holdout runs: "serial", "joblib" or "ray"')
+    kinds = 'of holdout runs: "serial", "joblib" or "ray"; "joblib" trains schedules side by side as well'
+    made.add_argument("--backend", default="joblib", help=kinds)
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--seed", type=int, default=0)
     return made

@@ -177,8 +177,8 @@ class LabelDecisions(Scored):
         Returns
         -------
         DataFrame
-            row (of the data set) and its own name for it, given (label), suggested (label, as in `mislabeled` and
-            the report; blank where it equals the given or nothing is known), score, margin.
+            row (of the data set) and its own name for it, given (label), suggested (label; that of `mislabeled` for
+            rows that it flags; blank where it equals the given or nothing is known), score, margin.
 
         Raises
         ------

@@ -250,7 +250,7 @@ def findings(audit: Findings, examples: Examples | None) -> list[Section]:
     parts: list[Section] = []
     if audit.dynamics is not None:
         parts += _few(known, examples, "Ambiguous: between two classes", "", known.ambiguous(FEW, "dynamics"))
-    graph = gather.known_graph(audit.evidence, "input")
+    graph = gather.graphs(audit.evidence, audit._kept).get("input")
     depth = min(max(outliers.NEAREST, duplicates.DEPTH), len(audit) - 1)
     found = graph is not None and graph.depth >= depth
     if len(audit) < 3 or (not found and (examples is None or len(audit) > SMALL)):

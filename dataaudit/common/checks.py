@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard
 
@@ -72,7 +73,10 @@ def choice(setting: str, value: Any, choices: Collection[str], expected: str) ->
 def exists(path: Path) -> None:
     """Raise `DataError` unless there is a file or folder at `path`; it names one beside it that is spelt alike."""
     if not path.exists():
-        near = _beside(path)
+        near = None
+        # What may not be looked into is no help.
+        with suppress(OSError):
+            near = _beside(path)
         hint = "" if near is None else f"did you mean {str(near)!r}? "
         raise DataError(
             f"{path}, which does not exist", "a file or folder that is there", f"{hint}pass the path of one"
@@ -84,7 +88,7 @@ def _beside(path: Path) -> Path | None:
 
     Of a folder with very many files not all are compared.
     """
-    missing = next(part for part in (*reversed(path.parents), path) if not part.exists())
+    missing = next((part for part in (*reversed(path.parents), path) if not part.exists()), path)
     folder = missing.parent
     if not folder.is_dir() or not os.access(folder, os.R_OK):
         return None

@@ -74,20 +74,21 @@ def graph(
         known = known_graph(evidence, one)
         if known is not None and known.depth >= most and _in_one_unit(known, examples):
             return known
-    found: Neighbours | None = kept.get((GRAPH, chosen))
-    if found is None or found.depth < most:
-        from dataaudit.neighbours.compute import neighbour_graph
+        earlier: Neighbours | None = kept.get((GRAPH, one))
+        if earlier is not None and earlier.depth >= most:
+            return earlier
+    from dataaudit.neighbours.compute import neighbour_graph
 
-        rows, described = (hidden_rows(model, labels, seed), {}) if chosen == "hidden" else _inputs(examples)
-        need, near = NeighbourNeed(Space(chosen), depth), None if evidence is None else evidence.neighbour_labels
-        candidates = None if near is None else near.candidates
-        found = neighbour_graph(need, rows, described, _resolved(search), seed, False, candidates=candidates)
-        kept[GRAPH, chosen] = found
+    rows, described = (hidden_rows(model, labels, seed), {}) if chosen == "hidden" else _inputs(examples)
+    need, near = NeighbourNeed(Space(chosen), depth), None if evidence is None else evidence.neighbour_labels
+    candidates = None if near is None else near.candidates
+    found = neighbour_graph(need, rows, described, _resolved(search), seed, False, candidates=candidates)
+    kept[GRAPH, chosen] = found
     return found
 
 
 def graphs(evidence: Evidence | None, kept: Mapping[Any, Any]) -> dict[str, Neighbours]:
-    """Deepest neighbours that were found by now, by representation."""
+    """Neighbours that were found by now, by representation: those that findings searched for, or a score's deepest."""
     found = {space: known_graph(evidence, space) for space in ("hidden", "input")}
     searched = {space: kept.get((GRAPH, space)) for space in found}
     # Rows of those that were searched for have one unit, which those of a score need not have.

@@ -18,7 +18,7 @@ from dataaudit.neighbours.base import FunctionIndex, NeighbourSearch
 from dataaudit.neighbours.faiss_search import Faiss, gpus
 from dataaudit.neighbours.rows import Rows
 
-__all__ = ["Faiss", "NeighbourSearch", "Torch", "describe", "names"]
+__all__ = ["Auto", "Faiss", "NeighbourSearch", "Torch", "describe", "names"]
 
 ALL_PAIRS = 4e11
 """Largest n * n * d of which "auto" compares all pairs, by benchmarks/scale/neighbours.py."""
@@ -47,12 +47,27 @@ def full_products() -> Iterator[None]:
     """Torch multiplies float32 in full for a while, also where the caller allows fewer bits for a network's sake."""
     import torch
 
-    before = torch.get_float32_matmul_precision()
+    products = torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)
+    if all(hasattr(one, "fp32_precision") for one in products):
+        # Whatever the caller has set it by: this reads and writes what lies below.
+        before = [one.fp32_precision for one in products]  # type: ignore[union-attr]
+        _set_precisions(products, ["ieee", "ieee"])
+        try:
+            yield
+        finally:
+            _set_precisions(products, before)
+        return
+    earlier = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(earlier)
+
+
+def _set_precisions(products: Any, precisions: list[str]) -> None:
+    for one, precision in zip(products, precisions, strict=True):
+        one.fp32_precision = precision
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,8 @@ class Torch:
     device
         Torch device; the CPU if None.
     block
-        Squared distances that are held at a time; 2**24 take 64 MiB. A block of rows takes as much at the most.
+        Squared distances that are held at a time; 2**24 take 64 MiB. A block of rows takes as much at the most, and
+        up to twice that beside it while it is made ready.
     """
 
     device: str | None = None
@@ -108,7 +124,7 @@ class Torch:
                 missing = -len(data) % strides
                 squares = pad((data * data).sum(1), (0, missing), value=math.inf)
                 data = pad(data, (0, 0, 0, missing)) if missing else data
-                held = torch.empty(step, len(data), device=device)
+                held = torch.empty(step, len(data), device=device, dtype=data.dtype)
                 for start in range(0, len(queries), step):
                     part = slice(start, start + step)
                     # The query's own norm moves all its distances alike.
@@ -198,6 +214,8 @@ def name_of(search: str | NeighbourSearch) -> str:
     """
     if isinstance(search, str):
         return search
+    if search == Auto():
+        return "auto"
     registered = REGISTRY.names()
     for name in registered:
         known = REGISTRY.instance(name)

@@ -54,7 +54,7 @@ def check_rows(table: pd.DataFrame, rows: IntArray, given: AnyArray, labelled: B
     for key, position in zip(table["key"], positions.tolist(), strict=True):
         name = None if identity is None else as_json(identity[position])
         # In a CSV file a key is a text, whatever it is in the data set.
-        if key is not None and key not in (name, str(name)):
+        if key is not None and (name is None or key not in (name, str(name))):
             raise DataError(
                 f"the key {key!r} of {named([rows[position]])}",
                 "none, for rows have no names here" if name is None else f"{name!r}, as the data set calls it",

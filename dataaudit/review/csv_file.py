@@ -16,7 +16,8 @@ from dataaudit.review.rows import COLUMNS, DECISION_FILE, WORDS
 
 NEEDED = ("row", "decision")
 NUMBERS = ("row", "place", "seconds", "chance")
-_WHOLE, _NUMBER = re.compile(r"\d{1,18}(?:\.0+)?"), re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
+_WHOLE = re.compile(r"[0-9]{1,18}(?:\.0+)?")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def table_of(content: bytes, path: Path) -> pd.DataFrame:

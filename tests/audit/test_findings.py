@@ -436,3 +436,12 @@ def test_neighbours_of_few_rows_come_back(n, tmp_path):
     audit = quietly(None, (np.arange(6.0).reshape(6, 1)[:n], [0, 1, 0][:n]), "density/input")
     loaded = Audit.load(audit.save(tmp_path / "audit", neighbours=True))
     assert loaded.outliers(9)["row"].tolist() == audit.outliers(9)["row"].tolist()
+
+
+def test_a_report_of_a_loaded_audit_shows_what_saved_neighbours_say(of_inputs, data, tmp_path):
+    loaded = Audit.load(of_inputs.save(tmp_path / "audit", neighbours=True))
+    page = loaded.report(tmp_path / "page.html").read_text()
+    assert "Not looked for here" not in page
+    assert (
+        "Not looked for here" in Audit.load(of_inputs.save(tmp_path / "bare")).report(tmp_path / "b.html").read_text()
+    )

@@ -13,7 +13,7 @@ from dataaudit.errors import DataError, MissingPackageError, SettingError
 from dataaudit.neighbours import faiss_search, rows
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, _smallest, resolve
+from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, _smallest, name_of, resolve
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import SearchContract
 
@@ -124,22 +124,49 @@ def test_distances_that_differ_by_rounding_alone_are_tied():
     assert len(set(found(x, 4).distances[0].tolist())) == 1
 
 
-def test_products_are_in_full_where_the_caller_allows_fewer_bits(monkeypatch):
+def _in_medium():
+    torch.set_float32_matmul_precision("medium")
+
+
+def _in_tf32():
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+
+
+def _precisions():
+    return [one.matmul.fp32_precision for one in (torch.backends.cuda, torch.backends.mkldnn)]
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="this torch has one setting for all devices")
+@pytest.mark.parametrize("allow", [lambda: None, _in_medium, _in_tf32])
+def test_products_are_in_full_where_the_caller_allows_fewer_bits(monkeypatch, allow):
     x, seen = np.random.default_rng(0).normal(size=(300, 40)).astype(np.float32), []
     product = torch.addmm
-    monkeypatch.setattr(
-        torch,
-        "addmm",
-        lambda *given, **options: seen.append(torch.get_float32_matmul_precision()) or product(*given, **options),
-    )
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
+
+    def watched(*given, **options):
+        seen.append(_precisions())
+        return product(*given, **options)
+
+    monkeypatch.setattr(torch, "addmm", watched)
+    before = _precisions()
+    try:
+        allow()
+        allowed = _precisions()
+        check(found(x, 20, Torch()), x)
+        assert _precisions() == allowed
+    finally:
+        torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision = before
+    assert seen
+    assert all(one == ["ieee", "ieee"] for one in seen)
+
+
+def test_a_default_type_of_the_callers_changes_no_search():
+    x = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    torch.set_default_dtype(torch.float64)
     try:
         check(found(x, 20, Torch()), x)
-        assert torch.get_float32_matmul_precision() == "medium"
     finally:
-        torch.set_float32_matmul_precision(before)
-    assert {*seen} == {"highest"}
+        torch.set_default_dtype(torch.float32)
 
 
 def test_memory_mapped_rows(tmp_path):
@@ -307,6 +334,7 @@ def test_rows_too_far_for_float64_are_refused():
 
 def test_searches_by_name_and_instance():
     assert resolve("auto") == Auto()
+    assert name_of(Auto()) == "auto"
     assert resolve("torch").name == "torch"
     mine = Torch(block=10)
     assert resolve(mine) is mine
