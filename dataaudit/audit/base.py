@@ -198,8 +198,8 @@ class Audit(Findings, Labelling, TrainingWeights):
         >>> bool((again.ranking() == audit.ranking()).all())
         True
         """
-        kept = {one.name: getattr(self, one.name) for one in fields(self) if not _later(one.name)}
         checks.flag("neighbours", neighbours, "pass neighbours=False to save scores alone")
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if not _later(one.name)}
         return storage.save({**kept, "neighbours": self._found() if neighbours else {}}, folder)
 
     @classmethod

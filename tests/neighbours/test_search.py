@@ -5,15 +5,12 @@ import sys
 import faiss
 import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dataaudit.errors import DataError, MissingPackageError, SettingError
 from dataaudit.neighbours import faiss_search, rows
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, _smallest, name_of, resolve
+from dataaudit.neighbours.search import Auto, Faiss, NeighbourSearch, Torch, name_of, resolve
 from dataaudit.representations.spaces import Space
 from dataaudit.testing import SearchContract
 
@@ -122,51 +119,6 @@ def test_distances_that_differ_by_rounding_alone_are_tied():
     corners = np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2], [0.2, 0.3, 0.1], [0.3, 0.2, 0.1]])
     x = np.concatenate([np.zeros((1, 3)), corners])
     assert len(set(found(x, 4).distances[0].tolist())) == 1
-
-
-def _in_medium():
-    torch.set_float32_matmul_precision("medium")
-
-
-def _in_tf32():
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
-
-
-def _precisions():
-    return [one.matmul.fp32_precision for one in (torch.backends.cuda, torch.backends.mkldnn)]
-
-
-@pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="this torch has one setting for all devices")
-@pytest.mark.parametrize("allow", [lambda: None, _in_medium, _in_tf32])
-def test_products_are_in_full_where_the_caller_allows_fewer_bits(monkeypatch, allow):
-    x, seen = np.random.default_rng(0).normal(size=(300, 40)).astype(np.float32), []
-    product = torch.addmm
-
-    def watched(*given, **options):
-        seen.append(_precisions())
-        return product(*given, **options)
-
-    monkeypatch.setattr(torch, "addmm", watched)
-    before = _precisions()
-    try:
-        allow()
-        allowed = _precisions()
-        check(found(x, 20, Torch()), x)
-        assert _precisions() == allowed
-    finally:
-        torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision = before
-    assert seen
-    assert all(one == ["ieee", "ieee"] for one in seen)
-
-
-def test_a_default_type_of_the_callers_changes_no_search():
-    x = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
-    torch.set_default_dtype(torch.float64)
-    try:
-        check(found(x, 20, Torch()), x)
-    finally:
-        torch.set_default_dtype(torch.float32)
 
 
 def test_memory_mapped_rows(tmp_path):
@@ -379,24 +331,3 @@ def test_ties_that_the_depth_cuts_are_cut_at_random(depth):
         assert abs(share - 0.5) < 0.15, (name, share)
         again = neighbour_graph(NeighbourNeed(Space("input")), rows, {}, resolve(name), 1, False).first(depth)
         assert not np.array_equal(graph.indices, again.indices)
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    st.integers(1, 400),
-    st.integers(1, 60),
-    st.integers(1, 20),
-    st.integers(1, 9),
-    st.integers(2, 30),
-    st.integers(0, 99),
-)
-def test_the_smallest_of_groups_are_the_smallest_of_all(n, k, strides, b, levels, seed):
-    n += -n % strides
-    k = min(k, n)
-    rng = np.random.default_rng(seed)
-    # Few levels make ties, which may be broken anyhow.
-    values = torch.from_numpy(rng.integers(levels, size=(b, n)).astype(np.float32))
-    found, where = _smallest(values, k, strides)
-    np.testing.assert_array_equal(found, values.sort(1)[0][:, :k])
-    np.testing.assert_array_equal(found, values.gather(1, where))
-    assert all(len({*row}) == k for row in where.tolist())
