@@ -31,7 +31,7 @@ import dataaudit
 from benchmarks.common import table, write
 from dataaudit.holdout.backends import Joblib
 from dataaudit.holdout.plan import Plan, Run
-from dataaudit.learners.devices import resolve_precision
+from dataaudit.learners.precisions import resolve_precision
 from dataaudit.learners.recipes import Recipe
 
 RATIO = 0.7

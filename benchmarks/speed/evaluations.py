@@ -1,98 +1,152 @@
-"""Evaluations of a trained network in float32 and in bfloat16: time, ranks, and errors found.
+"""Audits of networks that are evaluated in bfloat16, as they are trained, and in float32: ranks, errors found, time.
 
-    python -m benchmarks.speed.evaluations --images FILE [--examples 10000] [--epochs 14] [--seeds 3]
+    python -m benchmarks.speed.evaluations --data FOLDER [--case NAME ...] [--seeds 0 1 2]
 
-`BlockCNN` is trained once a seed, in the precision that the rules choose, and all rows are evaluated both ways. For the
-probability of the label and its margin: Spearman of bfloat16's with float32's, and the average precision with which
-each finds the wrong labels. Lines are appended to results/evaluations.csv. Where the processor does not multiply
-bfloat16 natively its times mean nothing.
+Training is the same to the bit; what differs is the evaluation after some epochs, the pass for predictions and hidden
+layers, and what follows from them. Cases of `CHOICE` decide; those of `REPORT` are what is reported. For each seed: the
+average precision with which label quality finds the wrong labels both ways, Spearman's correlation of one with the
+other, the share of the ten nearest hidden neighbours that both have, and the seconds of evaluations and of the pass.
+Needs a processor that multiplies bfloat16 natively.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor
 
+import dataaudit
 from benchmarks.common import Array, append, machine, merit
-from dataaudit.data import as_examples
+from benchmarks.peers.cases import small_transformer, texts
 from dataaudit.learners.networks import BlockCNN
-from dataaudit.learners.recipes import auto
+from dataaudit.learners.precisions import native_bfloat16
 from dataaudit.learners.torch import TorchFitted, TorchLearner
 
-PASSES = 3
-"""Of which the fastest is timed, by the processor's time."""
+NEIGHBOURS = 10
+ROWS = 5000
+"""Of a half of the images."""
+BLOCK = 1000
+
+Case = tuple[tuple[Any, Any], dict[str, Any], Array]
+"""Model and data set, options of `score`, and whether the label is wrong [n]."""
 
 
-def evaluated(fitted: TorchFitted, rows: int, precision: str) -> tuple[Tensor, float]:
-    """Logits float32 [n, C], and seconds of the processor."""
-    taken = []
-    for _ in range(PASSES):
-        context: AbstractContextManager[Any] = nullcontext()
-        if precision == "bfloat16":
-            context = torch.autocast("cpu", torch.bfloat16)
-        start = time.process_time()
-        with context:
-            logits = fitted.logits(np.arange(rows))
-        taken.append(time.process_time() - start)
-    return logits.float(), min(taken)
+def images(folder: Path, labelling: str, start: int) -> Case:
+    """Natural images, labelled by people."""
+    with np.load(folder / "cifar10_human.npz") as data:
+        rows = slice(start, start + ROWS)
+        pictures, labels, clean = (data[name][rows] for name in ("images", labelling, "clean_label"))
+    return (partial(BlockCNN, 3, 10), (pictures, labels.astype(np.int64))), {}, labels != clean
 
 
-def of_label(logits: Tensor, labels: Array) -> dict[str, Array]:
-    """Probability of the label, and its logit less the largest other's, [n] each."""
-    index = torch.from_numpy(labels)[:, None]
-    others = logits.scatter(1, index, -torch.inf).amax(1)
-    return {
-        "probability": logits.double().softmax(1).gather(1, index)[:, 0].numpy(),
-        "margin": (logits.gather(1, index)[:, 0] - others).numpy(),
-    }
+def news(folder: Path, name: str) -> Case:
+    """Titles of news, labelled by rules, and a small transformer."""
+    words, clean, labels = texts(folder / name)
+    assert labels is not None
+    model, tokenizer = small_transformer(words, int(max(labels.max(), clean.max())) + 1)
+    return (model, (words, labels)), {"processor": tokenizer}, labels != clean
+
+
+CHOICE: dict[str, Callable[[Path], Case]] = {
+    "images, first half, careless": lambda folder: images(folder, "careless", 0),
+    "hausa_news": lambda folder: news(folder, "hausa_news.csv"),
+}
+REPORT: dict[str, Callable[[Path], Case]] = {
+    "images, second half, one_annotator": lambda folder: images(folder, "one_annotator", ROWS),
+    "images, second half, very_careless": lambda folder: images(folder, "very_careless", ROWS),
+    "yoruba_news": lambda folder: news(folder, "yoruba_news.csv"),
+}
+
+
+def own_precision(self: TorchLearner, module: torch.nn.Module, indices: Array, view: Any = None) -> torch.Tensor:
+    """`TorchLearner.forward` without rounding."""
+    inputs = self.inputs(indices)
+    outputs: torch.Tensor = module(self.format.lay(inputs if view is None else view(inputs)))
+    return outputs.float()
+
+
+@contextmanager
+def float32() -> Iterator[None]:
+    """Evaluations in float32, whatever the precision of training."""
+
+    def running(self: TorchFitted) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    with (
+        mock.patch.object(TorchLearner, "forward", own_precision),
+        mock.patch.object(TorchFitted, "running", running),
+    ):
+        yield
+
+
+def nearest(rows: Array) -> Array:
+    """Places of the nearest others [n, `NEIGHBOURS`], by float64 distances in blocks."""
+    rows = np.asarray(rows, np.float64)
+    squares, found = (rows**2).sum(1), []
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, min(start + BLOCK, len(rows)))
+        distances = squares[None] - 2 * rows[block] @ rows.T
+        distances[np.arange(block.stop - start), np.arange(start, block.stop)] = np.inf
+        found.append(np.argpartition(distances, NEIGHBOURS, 1)[:, :NEIGHBOURS])
+    return np.concatenate(found)
+
+
+def audited(case: Case, seed: int) -> tuple[dataaudit.Audit, Array | None]:
+    """The audit, and the hidden representation float32 [n, d] if it read one: of texts it takes vectors."""
+    (model, data), options, _ = case
+    audit = dataaudit.score(model, data, seed=seed, progress=False, **options)
+    assert audit._model is not None
+    return audit, audit._model.hidden
 
 
 def main() -> None:
-    """Print and keep a line for each seed and score."""
+    """Print and keep a line for each case and seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", required=True, type=Path, help="npz with images, labels careless and clean_label")
-    parser.add_argument("--examples", type=int, default=10000)
-    parser.add_argument("--epochs", type=int, default=14)
+    cases = {**CHOICE, **REPORT}
+    parser.add_argument("--data", required=True, type=Path, help="cifar10_human.npz, hausa_news.csv, yoruba_news.csv")
+    parser.add_argument("--case", nargs="+", choices=cases, default=list(cases))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results" / "evaluations.csv")
     options = parser.parse_args()
-    n = options.examples
-    with np.load(options.images) as data:
-        images, labels, clean = (data[name][:n] for name in ("images", "careless", "clean_label"))
-    labels = labels.astype(np.int64)
-    wrong, device = labels != clean, torch.device("cpu")
-    for seed in options.seeds:
-        examples = as_examples((images, labels))
-        learner = TorchLearner(partial(BlockCNN, 3, 10), examples, auto(epochs=options.epochs), device)
-        learner.check(seed)
-        fitted = learner.fit(np.arange(n), seed, None, False)
-        both = {precision: evaluated(fitted, n, precision) for precision in ("float32", "bfloat16")}
-        scores = {precision: of_label(logits, labels) for precision, (logits, _) in both.items()}
-        for name, exact in scores["float32"].items():
-            rounded = scores["bfloat16"][name]
+    if not native_bfloat16(torch.device("cpu")):
+        raise SystemExit("this processor does not multiply bfloat16 natively: nothing would be compared")
+    for name in options.case:
+        case = cases[name](options.data)
+        wrong = case[2]
+        for seed in options.seeds:
+            rounded, rows = audited(case, seed)
+            with float32():
+                exact, exact_rows = audited(case, seed)
+            same: float | str = ""
+            if rows is not None and exact_rows is not None:
+                same = float((nearest(rows)[:, :, None] == nearest(exact_rows)[:, None]).any(2).mean())
+            quality = [audit.columns["label_quality"] for audit in (exact, rounded)]
             row: dict[str, Any] = {
-                "examples": n,
-                "epochs": options.epochs,
+                "part": "choice" if name in CHOICE else "report",
+                "case": name,
+                "examples": len(wrong),
+                "errors": int(wrong.sum()),
                 "seed": seed,
-                "trained_in": learner.precision,
-                "score": name,
-                "spearman": float(spearmanr(exact, rounded).statistic),
-                "precision_float32": merit(exact, wrong)[1],
-                "precision_bfloat16": merit(rounded, wrong)[1],
-                "seconds_float32": both["float32"][1],
-                "seconds_bfloat16": both["bfloat16"][1],
+                "trained_in": rounded.settings["precision"],
+                "precision_float32": merit(quality[0], wrong)[1],
+                "precision_bfloat16": merit(quality[1], wrong)[1],
+                "spearman": float(spearmanr(quality[0], quality[1]).statistic),
+                "neighbours_shared": same,
             }
+            for arm, audit in (("float32", exact), ("bfloat16", rounded)):
+                seconds = sum(audit.timings.get(stage, 0.0) for stage in ("evaluate", "represent"))
+                row[f"seconds_{arm}"] = seconds
             print(row, flush=True)
             row |= machine()
-            append(Path(__file__).parent / "results" / "evaluations.csv", list(row), [row])
+            append(options.results, list(row), [row])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,8 +97,7 @@ class _Runs:
             outputs: Tensor = functional_call(self.module, state, (inputs,))
             return outputs, {name: state[name] for name in buffers}
 
-        rounded = training and learner.precision == "bfloat16"
-        with torch.autocast(learner.device.type, torch.bfloat16) if rounded else nullcontext():
+        with learner.running():
             outputs, self.buffers = vmap(one, randomness="different")(self.parameters, self.buffers, inputs)
         logits: Tensor = outputs
         return logits.float()
@@ -118,13 +116,14 @@ class VmapFitPredict(LearnerFitPredict):
         learner.recipe = replace(learner.recipe, epochs=2, evaluations=0, augment=None, **PLAIN_STEPS)
         rows = np.unique(np.linspace(0, len(learner.examples) - 1, TRIED).astype(np.int64))
         with torch.random.fork_rng(devices=cuda_devices(learner.device)):
-            begun = torch.stack([TorchFitted(learner.module(seed).eval(), learner).logits(rows) for seed in SEEDS])
             module = learner.module(SEEDS[0])
             draws = _draws(module.train(), learner.inputs(rows))
         _check_embeddings(module, self._model)
         for precision in dict.fromkeys((learner.precision, "float32")):
             learner.precision = precision
             started, together = self._tried(learner, rows)
+        with torch.random.fork_rng(devices=cuda_devices(learner.device)):
+            begun = torch.stack([TorchFitted(learner.module(seed).eval(), learner).logits(rows) for seed in SEEDS])
         trained = torch.stack([learner.fit(rows, seed, None, False).logits(rows) for seed in SEEDS])
         near = max(ROUNDING, *(4 * torch.finfo(p.dtype).eps for p in module.parameters() if p.is_floating_point()))
         # Steps in half precision differ by more than rounding of their start.

@@ -1,4 +1,4 @@
-"""Devices and precisions for training."""
+"""Devices for training."""
 
 from __future__ import annotations
 
@@ -29,31 +29,6 @@ def resolve_device(device: str | torch.device) -> torch.device:
             "pass device='auto'",
         )
     return resolved
-
-
-def native_bfloat16(device: torch.device) -> bool:
-    """Tell whether the hardware multiplies bfloat16 natively; emulated, it is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return False
-
-
-def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:
-    """Precision to train in, and a sentence on why.
-
-    "auto" looks at the hardware and never at a clock, so that a seed means the same run every time.
-    """
-    if precision == "auto":
-        if native_bfloat16(device):
-            return "bfloat16", f"precision auto: bfloat16, which this {device.type} multiplies natively"
-        return "float32", f"precision auto: float32, for this {device.type} has no native bfloat16"
-    if precision == "bfloat16" and device.type == "mps":
-        raise SettingError(
-            "precision='bfloat16' on an mps device", "cpu or cuda for bfloat16", "pass precision='float32'"
-        )
-    return precision, f"precision {precision}: as asked"
 
 
 def cuda_devices(device: torch.device) -> list[torch.device]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Self
@@ -25,17 +25,20 @@ from dataaudit.errors import ModelError
 from dataaudit.learners.automatic import Choice, convolutions
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import BatchBuilder, Fitted, Learner, Recording, Watch
-from dataaudit.learners.devices import cuda_devices, resolve_precision
+from dataaudit.learners.devices import cuda_devices
 from dataaudit.learners.features import numbers
 from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.outputs import AsLogits, check_outputs, watched
+from dataaudit.learners.precisions import for_network, resolve_precision
 from dataaudit.learners.pretrained import moved, shows_training
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
 from dataaudit.learners.steps import optimizer_of, shuffled_batches, with_dense_gradients
 from dataaudit.learners.weights import copied, reset
+
+OF_ANOTHER_LOOP = "float32", "precision float32: the model was trained elsewhere, and runs in its own"
 
 
 def module_of(model: nn.Module | Callable[[], Any]) -> Any:
@@ -63,6 +66,15 @@ class TorchFitted(Fitted):
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
         return self._learner.inputs(indices)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the model runs in another precision than its own."""
+        return self._learner.rounds
+
+    def running(self) -> AbstractContextManager[object]:
+        """Precision in which the model runs."""
+        return self._learner.running()
 
     def on(self, examples: Examples) -> TorchFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
@@ -106,7 +118,9 @@ class TorchLearner(Learner):
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
         self._outputs = AsLogits(self._classes)
+        # What the network's size says is seen in `check`.
         self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
+        self._trained_elsewhere = False
         self._name = type(model).__name__ if self._module is not None else ""
         self._default_dtype = guest.callers_dtype()
         self._takes_tokens = False
@@ -235,6 +249,11 @@ class TorchLearner(Learner):
         module.register_forward_hook(self._outputs)
         self.reads_tokens = self.builder is None and inputs.dtype == torch.int64
         self.format = choose_format(module, inputs, self.recipe.memory_format)
+        self.precision, self._precision_reason = OF_ANOTHER_LOOP
+        if not self._trained_elsewhere:
+            self.precision, self._precision_reason = for_network(
+                self.recipe.precision, self.device, module, inputs, self._outputs.probabilities
+            )
         shape = tuple(inputs.shape[1:])
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
         self._has_sides = sided and convolutions(module) > 0
@@ -286,6 +305,13 @@ class TorchLearner(Learner):
         other.builder = None if self.builder is None else self.builder.on(examples)
         return other
 
+    def of_another_loop(self) -> Self:
+        """The same learner, whose model runs in its own precision."""
+        other = copy.copy(self)
+        other._trained_elsewhere = True
+        other.precision, other._precision_reason = OF_ANOTHER_LOOP
+        return other
+
     def from_scratch(self) -> TorchLearner:
         """Learner whose every fit starts afresh: with a factory's module, or with a reset one unless init="keep"."""
         if self.fresh or self.recipe.init != "auto":
@@ -326,15 +352,22 @@ class TorchLearner(Learner):
             return tensor.to(self._dtype)
         return tensor.to(torch.int64)
 
+    @property
+    def rounds(self) -> bool:
+        """Whether networks run in another precision than their own."""
+        return self.precision == "bfloat16"
+
+    def running(self) -> AbstractContextManager[object]:
+        """Precision in which networks run, in training and evaluation."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.rounds else nullcontext()
+
     def forward(self, module: nn.Module, indices: IntArray, view: View | None = None) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`, computed in the model's own precision: only training rounds."""
+        """Logits float32 [b, C] of the rows `indices`."""
         inputs = self.inputs(indices)
-        outputs: Tensor = module(self.format.lay(inputs if view is None else view(inputs)))
-        return outputs.float()
+        return self._run(module, inputs if view is None else view(inputs))
 
     def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
-        rounded = self.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16) if rounded else nullcontext():
+        with self.running():
             outputs: Tensor = module(self.format.lay(inputs))
         return outputs.float()
 

@@ -233,6 +233,8 @@ def _checked(request: Request, examples: Examples, model: Any) -> Learner | None
         # The processor, and the device of what trains on none, are those of the model that makes vectors.
         device, processor = (device if trains_on_device(model) else "auto"), None
     learner = as_learner(model, examples, request.way, device, processor)
+    if learner is not None and request.recorder is not None:
+        learner = learner.of_another_loop()
     # Rows that are dropped are not known yet.
     if learner is not None and not request.drops:
         learner.check(request.seed)

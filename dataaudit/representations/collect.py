@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +35,13 @@ class TorchModel(Protocol):
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the model's device."""
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the model runs in another precision than its own."""
+
+    def running(self) -> AbstractContextManager[object]:
+        """Precision in which the model runs."""
 
 
 def _reader(space: Space, module: nn.Module, inputs: Tensor, keep: Keep, seed: int) -> Reader:
@@ -84,8 +92,10 @@ def represent(
     shows: Sequence[Callable[[IntArray, Tensor, IntArray], None]] = (),
     batch_size: int = ROWS,
 ) -> dict[Space, tuple[Features, dict[str, Any]]]:
-    """Representations with what to record of each, in float32 and evaluation mode.
+    """Representations float32 with what to record of each, in evaluation mode.
 
+    The model runs in the precision that it was trained in; for gradients in its own, in a pass of theirs where the two
+    differ, so that what is read and shown does not depend on what else is asked.
     Memory: what a batch of `batch_size` examples takes, and the representations, unless `keeps` puts them elsewhere.
     Batches whose rows are all kept already are not run again, unless `shows` want their logits: each is called with
     rows [b], logits [b, C] and labels [b] of every batch. Raises `ModelError` if the model has no such representation,
@@ -93,13 +103,33 @@ def represent(
     """
     n = len(labels)
     all_readers = readers(fitted, spaces, n, seed, keeps)
-    done = min(reader.done for reader in all_readers)
-    names = list(dict.fromkeys(name for reader in all_readers for name in reader.watched))
-    differentiate = any(reader.differentiates for reader in all_readers)
-    module = _plain(fitted.module)
     # Batches of nearly one size: models that squeeze do not like one of a single row.
     count = max(1, -(-n // min(batch_size, fitted.rows)))
     edges = n * np.arange(count + 1) // count
+    exact = [reader for reader in all_readers if reader.exact and fitted.rounds]
+    others = [reader for reader in all_readers if not (reader.exact and fitted.rounds)]
+    if others or shows:
+        _read(fitted, others, labels, edges, progress, shows)
+    if exact:
+        _read(fitted, exact, labels, edges, progress, exact=True)
+    return {space: (one.features(), one.described) for space, one in zip(spaces, all_readers, strict=True)}
+
+
+def _read(
+    fitted: TorchModel,
+    all_readers: Sequence[Reader],
+    labels: IntArray,
+    edges: IntArray,
+    progress: bool,
+    shows: Sequence[Callable[[IntArray, Tensor, IntArray], None]] = (),
+    exact: bool = False,
+) -> None:
+    """One pass over the data in batches with these `edges`."""
+    n = len(labels)
+    done = min((reader.done for reader in all_readers), default=n)
+    names = list(dict.fromkeys(name for reader in all_readers for name in reader.watched))
+    differentiate = any(reader.differentiates for reader in all_readers)
+    module = _plain(fitted.module)
     with (
         watching(module, names, differentiate) as captured,
         progress_bar("representing", n, progress) as advance,
@@ -112,7 +142,8 @@ def represent(
             indices = np.arange(start, end, dtype=np.int64)
             inputs = fitted.inputs(indices)
             captured.clear()
-            logits = module(inputs).float()
+            with nullcontext() if exact else fitted.running():
+                logits = module(inputs).float()
             if not torch.isfinite(logits).all():
                 bad = (~torch.isfinite(logits).all(1)).nonzero()[:, 0].cpu().numpy() + start
                 raise ModelError(
@@ -127,4 +158,3 @@ def represent(
             batch = Batch(slice(start, end), inputs, given, logits, softmax_delta(logits, given), captured)
             for reader in all_readers:
                 reader.read(batch)
-    return {space: (one.features(), one.described) for space, one in zip(spaces, all_readers, strict=True)}

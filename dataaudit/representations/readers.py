@@ -54,6 +54,8 @@ class Reader(ABC):
     """Layers whose inputs and outputs it reads."""
     differentiates = False
     """True if it differentiates by the outputs of watched layers."""
+    exact = True
+    """True if the model runs in its own precision for it: probabilities near 1 leave gradients few digits."""
     described: dict[str, Any]
     """Record of the representation, for an audit's settings."""
 
@@ -79,6 +81,8 @@ class Reader(ABC):
 
 class HiddenReader(Reader):
     """Input of a layer, flattened."""
+
+    exact = False
 
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         if space.layer is not None:

@@ -15,7 +15,7 @@ from dataaudit import Recipe, networks
 from dataaudit.data import as_examples
 from dataaudit.learners.adapt import as_learner, resolve_recipe
 from dataaudit.learners.batched import fit_predict_of
-from dataaudit.learners.devices import resolve_precision
+from dataaudit.learners.precisions import resolve_precision
 from dataaudit.learners.recipes import CropFlip
 from tests.learners.tiny_models import WORDS, bert, bert_config, image_processor, images, tokenizer, vit
 

@@ -12,7 +12,8 @@ from torch import nn
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError, SettingError
-from dataaudit.learners.devices import resolve_device, resolve_precision
+from dataaudit.learners.devices import resolve_device
+from dataaudit.learners.precisions import resolve_precision
 from dataaudit.learners.recipes import Recipe
 from dataaudit.learners.torch import TorchLearner
 from dataaudit.learners.weights import reset, shuffle_weights
