@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import rankdata
 
 import dataaudit
@@ -175,14 +176,23 @@ def holdout_seconds(setting: Setting, data: Data) -> float:
 def training_seconds(
     setting: Setting, data: Data, learner: tuple[Callable[[], Any], dataaudit.Recipe], examples: int
 ) -> float:
-    """Processor seconds of a training run on so many examples, from a few steps on this machine."""
+    """Processor seconds of a training run on so many examples, from a few steps of one thread on this machine.
+
+    Several threads wait for one another by turning, which costs processor time that tells nothing.
+    """
     network, recipe = learner
     few = data.first(max(recipe.batch_size * STEPS, len(data.classes)))
     short = replace(recipe, epochs=1)
     fit = TorchLearner(network, as_examples((few.inputs, few.labels)), short, resolve_device(setting.device))
     fit.check(setting.seed)
     rows = np.arange(len(few))
-    fit.fit(rows, setting.seed, None, False)  # Memory is claimed, and is not timed.
-    before = time.process_time()
-    fit.fit(rows, setting.seed, None, False)
-    return (time.process_time() - before) / len(few) * examples * recipe.epochs
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        fit.fit(rows, setting.seed, None, False)  # Memory is claimed, and is not timed.
+        before = time.process_time()
+        fit.fit(rows, setting.seed, None, False)
+        taken = time.process_time() - before
+    finally:
+        torch.set_num_threads(threads)
+    return taken / len(few) * examples * recipe.epochs
