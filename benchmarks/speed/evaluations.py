@@ -4,7 +4,7 @@
 
 Training is the same to the bit; what differs is the evaluation after some epochs, the pass for predictions and hidden
 layers, and what follows from them. Cases of `CHOICE` decide; those of `REPORT` are what is reported. For each seed: the
-average precision with which label quality finds the wrong labels both ways, Spearman's correlation of one with the
+average precision with which the consensus finds the wrong labels both ways, Spearman's correlation of one with the
 other, the share of the ten nearest hidden neighbours that both have, and the seconds of evaluations and of the pass.
 Needs a processor that multiplies bfloat16 natively.
 """
@@ -128,7 +128,7 @@ def main() -> None:
             same: float | str = ""
             if rows is not None and exact_rows is not None:
                 same = float((nearest(rows)[:, :, None] == nearest(exact_rows)[:, None]).any(2).mean())
-            quality = [audit.columns["label_quality"] for audit in (exact, rounded)]
+            quality = [audit.columns["consensus"] for audit in (exact, rounded)]
             row: dict[str, Any] = {
                 "part": "choice" if name in CHOICE else "report",
                 "case": name,
