@@ -11,6 +11,7 @@ from typing import Any
 
 from dataaudit.audit import storage
 from dataaudit.audit.findings import Findings
+from dataaudit.audit.label_errors import FITS
 from dataaudit.audit.labelling import Labelling
 from dataaudit.audit.plots import Plots
 from dataaudit.audit.report import page_of
@@ -20,6 +21,9 @@ from dataaudit.common.guest import visiting
 from dataaudit.common.shown import visible
 from dataaudit.findings.gather import as_kept
 from dataaudit.report.html import write_report
+
+BEFORE = "not told: the model was trained on these labels; pass it as it was before that"
+"""Of label errors, by a model that has seen the labels."""
 
 
 def _later(name: str) -> bool:
@@ -223,6 +227,7 @@ class Audit(Findings, Labelling, TrainingWeights):
             ("default score", f"{self.default} (higher = more regular)"),
             ("other scores", ", ".join(shown) or "none"),
             *([("label errors", str(self.noise_rate()).splitlines()[0])] if self.label_errors is not None else []),
+            *([("label errors", BEFORE)] if self.label_errors is None and FITS in settings else []),
             *([("labels it agrees with", str(self.agreement))] if str(self.agreement) else []),
             ("time", f"{self.timings.get('total', 0.0):.1f} s"),
             *(("note", note) for note in settings.get("notes", [])),

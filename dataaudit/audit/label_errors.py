@@ -21,6 +21,8 @@ from dataaudit.labels.reasons import reasons, short_reasons
 
 REVIEW = "review"
 """Entry of an audit's settings with the record of its review."""
+FITS = "already_fits"
+"""Entry with the share of the labels that the model gave as it was passed, where that shows training on them."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,15 @@ class LabelDecisions(Scored):
 
     def _known_errors(self, otherwise: Sequence[str] = ()) -> LabelErrors:
         """What is known of label errors; a `ModelError`, with further advice `otherwise`, where that is nothing."""
+        if self.label_errors is None and FITS in self.settings:
+            from dataaudit.learners.weights import RESET
+
+            raise ModelError(
+                f"an audit by a model that was trained on these labels before, of which it repeats "
+                f"{self.settings[FITS]:.1%}",
+                "a model that has not been trained on them, whose training tells label errors",
+                [*RESET, *otherwise],
+            )
         if self.label_errors is None:
             raise ModelError(
                 f"an audit of {', '.join(self.columns)}, which says nothing about other classes",

@@ -11,6 +11,13 @@ from torch import Tensor, nn
 from dataaudit.data.kinds import is_a
 from dataaudit.errors import ModelError
 
+RESET = (
+    "pass it as it was before that training",
+    "pass a factory such as lambda: MyModel()",
+    "pass recipe=Recipe(init='reset')",
+)
+"""Advice where a model was trained on the labels before."""
+
 
 def copied(module: nn.Module) -> nn.Module:
     """Deep copy of a module; `ModelError` if it holds results of a computation, or has parameters without values."""

@@ -10,10 +10,10 @@ import numpy as np
 from dataaudit import scores
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.evidence.base import SPACE_NEEDS, Need
+from dataaudit.learners.weights import RESET
 from dataaudit.neighbours.labels import NeighbourLabelsNeed
 from dataaudit.pipeline.evidence_sources.call import no_model
 from dataaudit.pipeline.evidence_sources.ridge_loo import narrow, no_vectors
-from dataaudit.pipeline.looks import RESET
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.subject import Subject, nothing_recorded
 from dataaudit.representations.spaces import Space
@@ -130,8 +130,8 @@ def notes_of_trained(subject: Subject, chosen: Sequence[Scorer] | None) -> list[
         )
     if chosen is None or Need.PREDICTIONS in needs_of(chosen):
         return [
-            f"the model as passed {already}, so learning-speed scores would mean nothing: it was not trained, its own "
-            "predictions are scored"
+            f"the model as passed {already}: it was not trained, so no learning speed is told, and its own predictions "
+            "are scored, which repeat what it learned; for label errors pass it as it was before that training"
         ]
     if any(isinstance(need, SPACE_NEEDS) and need.space.of_model for need in needs_of(chosen)):
         return [f"the model as passed {already}: it was not trained"]

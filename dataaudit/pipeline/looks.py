@@ -9,12 +9,10 @@ from typing import cast
 
 from dataaudit.errors import ModelError
 from dataaudit.learners.base import Learner
+from dataaudit.learners.weights import RESET
 from dataaudit.pipeline.evidence_sources.evaluations import own_generator
 from dataaudit.representations.collect import TorchModel, readers
 from dataaudit.representations.spaces import Space
-
-RESET = ("pass a factory such as lambda: MyModel()", "pass recipe=Recipe(init='reset')")
-"""Advice where a model was trained on the labels before."""
 
 
 class Layers:

@@ -37,6 +37,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
     if subject.trained_before:
         # The recipe of a model that was trained before is not known here.
         described["recipe"] = None
+    if subject.known_share is not None:
+        described["already_fits"] = round(subject.known_share, 4)
     dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped
     own = () if subject.examples is None else subject.examples.notes
     reading = () if subject.examples is None else subject.examples.reading_notes

@@ -28,6 +28,7 @@ TABLE = pd.DataFrame(ROWS, columns=list("abc")).assign(label=LABELS)
 NAMED = TABLE.set_axis([f"r{row}" for row in range(N)])
 RENAMED = TABLE.set_axis([f"s{row}" for row in range(N)])
 IMAGES = ROWS.reshape(N, 1, 1, 3), LABELS
+ONE = dataaudit.Recipe(epochs=1)
 ENCODER = nn.Sequential(nn.Flatten(), nn.Linear(3, 4))
 
 
@@ -64,6 +65,21 @@ def recorded():
         recorder.update(np.arange(N), torch.eye(2)[LABELS], torch.from_numpy(LABELS))
         recorder.end_epoch()
     return score(recorder)
+
+
+class Knowing(nn.Linear):
+    """Knows every label from rows that are no other than the labels, until it is reset."""
+
+    def __init__(self):
+        super().__init__(2, 2)
+        with torch.no_grad():
+            self.weight.copy_(9 * torch.eye(2))
+            self.bias.copy_(torch.tensor([1.0, -1.0]))
+
+
+def told(model, recipe=ONE):
+    labels = np.arange(40) % 2
+    return score(model, (np.eye(2, dtype=np.float32)[labels], labels), recipe=recipe).error_probability()
 
 
 @cache
@@ -208,6 +224,11 @@ CASES = {
             "review()": "what people decide is applied by tests/audit/test_review.py",
             "better model": {"audit": audited},
         },
+    ),
+    "errors by a model that knows the labels": (
+        told,
+        {"model": Knowing()},
+        {"before": {"model": nn.Linear(2, 2)}, "factory": {"model": lambda: nn.Linear(2, 2)}},
     ),
     "no estimate": (ask("uncertainty"), {"audit": both, "by": "density/input"}),
     "no estimates": (ask("uncertainty"), {"audit": density}, {"scorers='c_score'": {"audit": estimated}}),

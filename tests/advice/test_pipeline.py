@@ -126,7 +126,7 @@ def interrupted(after, training=False, scorers="auto"):
 
 INPUTS, LAYER = NeighbourLabelsNeed(Space("input")), NeighbourLabelsNeed(Space("hidden"))
 HOLDOUT = {"model": MODEL, "scorers": ["c_score"], "holdout": TWICE}
-FRESH = {"factory": {"model": lambda: nn.Linear(2, 2)}}
+FRESH = {"before": {"model": nn.Linear(2, 2)}, "factory": {"model": lambda: nn.Linear(2, 2)}}
 CASES = {
     "a scorer of another shape": (score, {"scorers": Scorer(n=3)}, {"ScorerContract": {"scorers": Scorer()}}),
     "nothing that was requested was complete": (

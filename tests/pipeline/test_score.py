@@ -185,7 +185,9 @@ def test_a_model_that_already_fits_is_not_trained(noisy, trained, quick):
     assert list(audit.scores) == ["confidence", "max_confidence"]
     assert audit.dynamics is None
     assert any("already classifies" in note for note in audit.settings["notes"])
-    assert "already classifies" in repr(audit)
+    assert "label errors: not told: the model was trained on these labels; pass it as it was before" in repr(audit)
+    with pytest.raises(ModelError, match=r"was trained on these labels before.*before that training.*init='reset'"):
+        audit.mislabeled()
     with torch.inference_mode():
         own = trained(torch.tensor(inputs)).softmax(1)[np.arange(300), labels]
     np.testing.assert_allclose(audit.scores["confidence"], own, rtol=1e-5)
