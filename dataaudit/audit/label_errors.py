@@ -253,10 +253,10 @@ class LabelDecisions(Scored):
         Returns
         -------
         DataFrame
-            row (of the data set) and its own name for it, given and suggested label, every score, explanation (in
-            words), probability (of being wrong) and reason: the explanation in few characters, such as "97%
-            differ" (neighbours with another label), "learned 0/12" (epochs) and "held 0.02" (probability of the given
-            label to models that had not seen it). First and last stands what a narrow screen still shows.
+            row (of the data set) and its own name for it, given label, every score, explanation (in words), reason,
+            suggested label and probability (of being wrong). The reason is the explanation in few characters, such as
+            "97% differ" (neighbours with another label), "learned 0/12" (epochs) and "2% likely" (the given label, to
+            models that had not seen the example). First and last stands what a narrow screen still shows.
             Its ``attrs`` hold the expected precision and recall: a recall far below 1 says that more
             labels are expected to be wrong than any can be named by default.
 
@@ -291,11 +291,11 @@ class LabelDecisions(Scored):
             {
                 **self._row_columns(chosen),
                 "given": names[self.labels[chosen]],
-                "suggested": names[errors.rival[chosen]],
                 **{name: values[chosen] for name, values in self.columns.items()},
                 "explanation": reasons(chosen, self.labels, self.class_names, errors, self.dynamics, self.columns),
-                "probability": errors.probability[chosen],
                 "reason": short_reasons(chosen, errors, self.dynamics, self.columns),
+                "suggested": names[errors.rival[chosen]],
+                "probability": errors.probability[chosen],
             }
         )
         # Probabilities that only rank expect nothing.

@@ -31,7 +31,8 @@ def reasons(
         if dynamics is not None:
             parts.append(_of_training(row, dynamics))
         if heldout is not None and np.isfinite(heldout[row]):
-            parts.append(f"held-out models give {given!r} a probability of {heldout[row]:.2f}")
+            chance = f"of {heldout[row]:.2f}" if heldout[row] >= 0.005 else "below 0.01"
+            parts.append(f"models trained without it give {given!r} a probability {chance}")
         sentences.append("; ".join(parts) or "by the scores alone")
     return sentences
 
@@ -41,7 +42,7 @@ def short_reasons(
 ) -> list[str]:
     """What `reasons` says in few characters, for a column of a table that fits a terminal.
 
-    "97% differ, learned 0/12, held 0.02": the share of the neighbours that carry another label than the given
+    "97% differ, learned 0/12, 2% likely": the share of the neighbours that carry another label than the given
     one, in how many epochs this was learned, and its probability to models that were not trained on the example.
     """
     heldout = columns.get("heldout_confidence")
@@ -53,7 +54,7 @@ def short_reasons(
         if dynamics is not None:
             parts.append(f"learned {int(dynamics.correct[row])}/{int(dynamics.seen[row])}")
         if heldout is not None and np.isfinite(heldout[row]):
-            parts.append(f"held {heldout[row]:.2f}")
+            parts.append(f"{heldout[row]:.0%} likely")
         short.append(", ".join(parts) or "scores alone")
     return short
 
@@ -62,8 +63,11 @@ def _of_neighbours(row: int, given: str, rival: str, errors: LabelErrors) -> str
     vote = errors.vote
     assert vote is not None
     if vote.leading[row] == errors.rival[row]:
-        return f"{vote.votes[row]} of {vote.depth} {vote.space} neighbours are {rival!r}"
-    return f"{vote.same[row]} of {vote.depth} {vote.space} neighbours are {given!r}"
+        count, label = vote.votes[row], rival
+    else:
+        count, label = vote.same[row], given
+    alike = "most similar examples" if vote.space == "input" else "examples that the model finds most similar"
+    return f"{count} of the {vote.depth} {alike} are labelled {label!r}"
 
 
 def _of_training(row: int, dynamics: Dynamics) -> str:

@@ -156,7 +156,7 @@ def test_as_many_are_flagged_as_are_estimated_to_be_wrong(digits, audit):
     likelier = np.sort(audit.error_probability())[::-1]
     assert len(flagged) == min(round(audit.noise_rate().rate * len(audit)), (likelier >= FLOOR).sum())
     assert list(flagged) == [
-        "row", "given", "suggested", "consensus", "heldout_confidence", "explanation", "probability", "reason",
+        "row", "given", "consensus", "heldout_confidence", "explanation", "reason", "suggested", "probability",
     ]  # fmt: skip
     assert flagged["probability"].is_monotonic_decreasing
     rows = flagged["row"].to_numpy()
@@ -312,23 +312,25 @@ def test_reasons_are_told_in_words(noisy, trained):
         # By the distances themselves, between columns at comparable scales.
         near = np.argsort(((rows - rows[row]) ** 2).sum(1))[1:101]
         votes = int((labels[near] == rival).sum())
-        assert neighbours == f"{votes} of 100 input neighbours are {suggested!r}"
+        assert neighbours == f"{votes} of the 100 most similar examples are labelled {suggested!r}"
         epochs = int(trained.dynamics.correct[row])
         assert learned == (f"learned in {epochs} of 4 epochs" if epochs else "never learned in 4 epochs")
         probability = trained.columns["heldout_confidence"][row]
-        assert heldout == f"held-out models give {given!r} a probability of {probability:.2f}"
+        said = f"of {probability:.2f}" if probability >= 0.005 else "below 0.01"
+        assert heldout == f"models trained without it give {given!r} a probability {said}"
         own = int((labels[near] == labels[row]).sum())
-        assert flagged["reason"][row] == f"{100 - own}% differ, learned {epochs}/4, held {probability:.2f}"
+        assert flagged["reason"][row] == f"{100 - own}% differ, learned {epochs}/4, {probability:.0%} likely"
 
 
 @pytest.mark.parametrize("length", [3, 16])
-def test_a_narrow_terminal_shows_probability_and_reason(trained, length):
+def test_a_narrow_terminal_shows_suggestion_and_probability(trained, length):
     named = replace(trained, class_names=tuple(name.ljust(length, "_") for name in trained.class_names))
     with pd.option_context("display.width", 80, "display.max_columns", 0):
         lines = str(named.mislabeled(count=5)).splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["row", "given", "...", "probability", "reason"]
-    assert all(re.search(r" [01]\.\d+ +\d+% differ, learned \d/4, held \d\.\d\d$", line) for line in lines[1:6])
+    head = lines[0].split()
+    assert (head[:2], head[-2:]) == (["row", "given"], ["suggested", "probability"])
+    assert all(re.search(r" (ant|bee|cat)_* +[01]\.\d+$", line) for line in lines[1:6])
 
 
 def test_reasons_follow_what_there_is(trained):
@@ -337,14 +339,17 @@ def test_reasons_follow_what_there_is(trained):
     vote = Vote(np.array([3, 6]), np.array([1, 0]), np.array([7, 6]), 10, "hidden")
     near = replace(made, label_errors=replace(made.label_errors, vote=vote))
     assert near.mislabeled(rate=1)["explanation"].tolist() == [
-        "7 of 10 hidden neighbours are 'b'", "6 of 10 hidden neighbours are 'a'",
+        "7 of the 10 examples that the model finds most similar are labelled 'b'",
+        "6 of the 10 examples that the model finds most similar are labelled 'a'",
     ]  # fmt: skip
     columns = {"consensus": np.zeros(2), "heldout_confidence": np.array([0.125, np.nan])}
     assert replace(made, columns=columns).mislabeled(rate=1)["explanation"].tolist() == [
-        "held-out models give 'a' a probability of 0.12", "by the scores alone",
+        "models trained without it give 'a' a probability of 0.12", "by the scores alone",
     ]  # fmt: skip
     everything = trained.mislabeled(rate=1)["explanation"]
-    assert everything.str.contains(r"; learned from the first epoch, with mean probability \d\.\d\d; held-out").any()
+    assert everything.str.contains(
+        r"; learned from the first epoch, with mean probability \d\.\d\d; models trained"
+    ).any()
 
 
 def test_dropped_rows_keep_the_users_count(noisy):
