@@ -21,7 +21,7 @@ from dataaudit.review.decisions import Decisions
 from dataaudit.review.design import PURPOSES, Design, filled
 from dataaudit.review.left import Remaining, remaining
 from dataaudit.review.outcome import corrected_errors, looks_of, outcome_of
-from dataaudit.review.rows import WRONG
+from dataaudit.review.rows import WRONG, is_blank
 
 
 class Applied(NamedTuple):
@@ -221,8 +221,8 @@ class Reviews(Exports):
         Parameters
         ----------
         decisions
-            As in `reviewed`. "relabel" gives the ``label``, or where that is blank the one ``suggested``; "remove"
-            leaves the row out.
+            As in `reviewed`. "relabel" gives the ``label``, or where that is blank the one ``suggested`` there, or
+            else by this audit; "remove" leaves the row out.
         dataset, split, label, inputs, transform
             The audited data set, as in `clean`.
 
@@ -291,7 +291,27 @@ class Reviews(Exports):
         )
 
     def _of_this(self, table: pd.DataFrame, source: str = "decisions") -> Decisions:
-        return Decisions.of(table, self.settings.get("fingerprint"), self.class_names, source)
+        known = (self.settings.get("fingerprint"), self.class_names)
+        return Decisions.of(self._suggesting(table), *known, source)
+
+    def _suggesting(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table with this audit's suggestions where it says to relabel, and neither a label nor a suggestion."""
+        if not {"row", "decision"} <= {*table.columns} or not table.columns.is_unique:
+            return table
+        # What is no number of a row is refused later.
+        numbers = [value if isinstance(value, (int, float, np.number)) else -1 for value in table["row"].tolist()]
+        positions = pd.Index(self.rows).get_indexer(pd.Index(numbers, dtype=np.float64))
+        words = table["decision"].astype(object).tolist()
+        asked = (positions >= 0) & np.array([isinstance(word, str) and word == "relabel" for word in words], bool)
+        for name in {"unit", "suggested", "label"} & {*table.columns}:
+            asked &= np.array([is_blank(value) for value in table[name].astype(object).tolist()], bool)
+        if not asked.any():
+            return table
+        suggested = np.full(len(table), "", object)
+        suggested[asked] = self._undecided(positions[asked])["suggested"]
+        if "suggested" in table.columns:
+            suggested = np.where(asked, suggested, table["suggested"].astype(object))
+        return table.assign(suggested=suggested)
 
     def _decisions(self, decisions: Any) -> Decisions:
         """Decisions that are about this audit's rows, or a `DataError`."""

@@ -105,6 +105,22 @@ def test_decisions_in_a_csv_file_are_those_of_the_queue(audit, table, tmp_path):
         audit.apply(tmp_path / "other.csv")
 
 
+def test_a_row_to_be_relabelled_without_a_label_gets_the_one_that_the_audit_suggests(audit, tmp_path):
+    flagged = audit.mislabeled(count=3)
+    bare = flagged[["row"]].assign(decision="relabel")
+    bare.to_csv(tmp_path / "d.csv", index=False)
+    for way in (bare, tmp_path / "d.csv", bare.assign(label=[None, "", pd.NA], suggested="")):
+        log = audit.apply(way).log.set_index("row")
+        assert log.loc[flagged["row"], "label"].tolist() == flagged["suggested"].tolist()
+    own = next(name for name in audit.class_names if name not in flagged.loc[0, ["given", "suggested"]].tolist())
+    said = audit.apply(bare.assign(suggested=[own, "", ""])).log.set_index("row").loc[flagged["row"], "label"]
+    assert said.tolist() == [own, *flagged["suggested"][1:]]
+    none = int(audit.ranking()[-1])
+    assert audit._suggested()[none] == audit.labels[none]
+    with pytest.raises(DataError, match="to be labelled anew, without a label"):
+        audit.apply(pd.DataFrame({"row": [none], "decision": ["relabel"]}))
+
+
 def test_a_bound_says_that_it_is_no_count_and_what_narrows_it(audit, table):
     bound = "upper bound and no count: {} looks cannot rule out so many"
     few = audit.reviewed(decided(audit.review(10), table)).remaining()
