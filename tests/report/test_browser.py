@@ -1,6 +1,9 @@
 """The page in a browser: what a person sees, presses and takes home."""
 
+from contextlib import contextmanager
+
 import numpy as np
+import pytest
 
 from dataaudit.report.page import Table
 from dataaudit.report.review import Card
@@ -207,14 +210,48 @@ def test_of_many_examples_a_few_dozen_are_elements(page):
     assert browsed.text(".option[aria-selected=true] .soft:last-child").startswith("#500")
 
 
+@contextmanager
+def window(browsed, width, height):
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browsed.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield
+    browsed.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+@pytest.mark.parametrize("classes", [3, 77])
+def test_what_decides_is_in_sight_in_low_windows(page, size, classes):
+    cards = [Card(row=at, given=0, suggested=1, score=0.5, shown="long words " * 400) for at in range(9)]
+    browsed = page(cards, [f"class {at}" for at in range(classes)])
+    with window(browsed, *size):
+        for scroll in ("scrollTo(0, 0)", "document.querySelector('.example').scrollIntoView({behavior: 'instant'})"):
+            browsed.driver.execute_script(scroll)
+            outside, taken = browsed.driver.execute_script(
+                """const box = (one) => one.getBoundingClientRect(), bar = document.querySelector('.deciding');
+                const all = [...document.querySelectorAll('.verdict'), document.querySelector('.class')];
+                const hidden = all.filter((one) => box(one).top < 0 || box(one).bottom > innerHeight);
+                return [hidden.map((one) => one.textContent), box(bar).height / innerHeight]"""
+            )
+            assert (outside, taken < 0.4) == ([], True)
+
+
+def test_a_decision_takes_no_room_from_the_text_in_the_list(page):
+    browsed = page([Card(row=0, given=0, suggested=1, score=0.5, shown="long words " * 40)], ["ant", "bee"])
+    width = "return document.querySelector('.option .line.soft').clientWidth"
+    before = browsed.driver.execute_script(width)
+    browsed.press(ENTER)
+    assert browsed.text(".option .said") == "→ bee"
+    assert browsed.driver.execute_script(width) == before
+
+
 def test_long_names_of_labels_fit_a_telephone(page):
     browsed = page(cards_of(5, 3), [f"a_label_{at}_with_a_name_that_is_long" for at in range(30)])
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    browsed.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    wide, list_at = browsed.driver.execute_script(
-        "return [document.documentElement.scrollWidth, document.querySelector('.queue').getBoundingClientRect().top]"
-    )
-    browsed.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    size = {"width": 390, "height": 844}
+    with window(browsed, **size):
+        wide, list_at = browsed.driver.execute_script(
+            """const list = document.querySelector('.queue');
+            return [document.documentElement.scrollWidth, list.getBoundingClientRect().top]"""
+        )
     assert wide == 390
     # The list of examples is below the labels, and not several screens below.
     assert list_at < 3 * size["height"]

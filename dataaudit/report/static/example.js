@@ -4,6 +4,8 @@ const FEW = 10, MANY = 100, MATCHES = 12;
 
 function makeExample(names, rankedBy, decide, steps) {
   const box = element('div', { class: 'example', role: 'group', 'aria-label': 'Example to decide about' });
+  // Beside it, so that it is in sight however long the example is.
+  const bar = element('div', { class: 'deciding', role: 'group', 'aria-label': 'What can be decided' });
   const zoomed = makeDialog('Closer');
   const keyed = names.length <= MANY;
   const digits = names.length <= FEW ? 1 : 2;
@@ -12,6 +14,7 @@ function makeExample(names, rankedBy, decide, steps) {
 
   function show(card, decision, place, count) {
     search = null;
+    bar.hidden = !card;
     if (!card) {
       box.replaceChildren(element('p', { class: 'soft' }, 'No example is left by these filters.'));
       return;
@@ -25,9 +28,8 @@ function makeExample(names, rankedBy, decide, steps) {
         element('h3', {}, `#${card.row}`, name ? ' · ' : null, name)),
       content(card),
       element('div', { class: 'facts' }, labels(card), chances(card), why(card), line(card)),
-      verdict(card, decision),
-      alike(card),
-      classes(card, decision));
+      alike(card));
+    bar.replaceChildren(verdict(card, decision), classes(card, decision));
     if (card !== last && last !== null) fromTheTop();
     last = card;
   }
@@ -101,6 +103,9 @@ function makeExample(names, rankedBy, decide, steps) {
     }, text, element('kbd', { 'aria-hidden': 'true' }, key));
     const is = (word) => decision && decision.word === word;
     return element('div', { class: 'verdicts', role: 'group', 'aria-label': 'Decision' },
+      element('span', { class: 'about' }, `#${card.row} `, own(nameOf(card.given), 'given'),
+        card.suggested < 0 ? null : element('span', { 'aria-label': 'suggested' }, ' → '),
+        card.suggested < 0 ? null : own(nameOf(card.suggested), 'suggested')),
       card.suggested < 0 ? null
         : choice('accept', 'Accept suggestion', 'Enter', is('relabel') && decision.label === card.suggested),
       choice('keep', 'Keep the label', 'k', is('keep')), choice('remove', 'Remove the row', 'r', is('remove')),
@@ -163,7 +168,7 @@ function makeExample(names, rankedBy, decide, steps) {
   }
 
   function mark(start) {
-    for (const key of box.querySelectorAll('.class kbd')) {
+    for (const key of bar.querySelectorAll('.class kbd')) {
       key.classList.toggle('begun', start !== '' && key.textContent.startsWith(start));
     }
   }
@@ -175,7 +180,7 @@ function makeExample(names, rankedBy, decide, steps) {
     search.dispatchEvent(new Event('input'));
   }
 
-  return { box, show, digit, find, zoom: () => { const b = box.querySelector('.picture'); if (b) b.click(); } };
+  return { box, bar, show, digit, find, zoom: () => { const b = box.querySelector('.picture'); if (b) b.click(); } };
 }
 
 function button(text, label, pressed, disabled = false) {

@@ -76,13 +76,14 @@ function describe(card) {
   return [
     shown.image ? element('img', { src: shown.image, alt: '', decoding: 'async' }) : null,
     element('div', { class: 'lines' },
-      element('div', { class: 'line' }, own(card.given < 0 ? 'not known' : names[card.given], 'given'), arrow,
-        card.suggested < 0 ? null : own(names[card.suggested], 'suggested')),
+      element('div', { class: 'heading' },
+        element('span', { class: 'line' }, own(card.given < 0 ? 'not known' : names[card.given], 'given'), arrow,
+          card.suggested < 0 ? null : own(names[card.suggested], 'suggested')),
+        said ? element('span', { class: `said ${one.word}` }, own(said)) : null),
       text ? element('div', { class: 'line soft', dir: 'auto' }, visible(shortened(text, 160))) : null,
       element('div', { class: 'line soft' }, `#${card.row}`,
         card.key === null ? '' : ' · ', card.key === null ? null : own(called(card)),
         card.probability === null ? '' : ` · wrong: ${percent(card.probability)}`)),
-    said ? element('span', { class: `said ${one.word}` }, own(said)) : null,
   ];
 }
 
@@ -123,11 +124,12 @@ const reviewer = element('input', {
 const app = document.getElementById('app');
 app.append(
   element('p', { class: 'soft' }, `Decide by buttons or keys${decisions.kept() ? '; this browser keeps it' : ''}. When you stop, `
-    + 'download the decisions and send the file back: ', element('code', {}, 'dataaudit apply'), ' corrects the data by it.'),
+    + 'download the decisions: ', element('code', {}, 'dataaudit apply'), ' or, in Python, ',
+  element('code', {}, 'audit.apply("decisions.jsonl")'), ' corrects the data by them.'),
   filters.box,
   element('div', { class: 'bar' }, progress.box, undo, redo, many, reviewer,
     element('button', { type: 'button', class: 'main', onclick: download }, 'Download decisions')),
-  element('div', { class: 'panes' }, queue.box, example.box), keysHelp());
+  element('div', { class: 'panes' }, queue.box, example.box), example.bar, keysHelp());
 app.hidden = false;
 document.documentElement.classList.add('scripted');
 
