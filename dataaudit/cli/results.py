@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dataaudit.common import checks
 from dataaudit.common.shown import inert
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 UNLABELLED = "unlabelled.csv"
 """File of the labels that are suggested for rows without one."""
+TEXT = "text"
+"""Column of texts in lists of rows."""
+LONGEST = 200
+"""Characters of a text in such a list."""
 OURS = {"audit", "report.html", "suspects.csv", "mislabeled.csv", UNLABELLED}
 
 
@@ -68,10 +73,10 @@ def write(audit: Audit, out: Path, top: int, safe: bool, complete: bool = True) 
 
     audit.save(out / "audit")
     audit.report(out / "report.html")
-    folders.put(out / "suspects.csv", as_csv(audit.suspects(top), safe))
+    folders.put(out / "suspects.csv", as_csv(_to_read(audit, audit.suspects(top)), safe))
     known = audit.label_errors is not None and audit.label_errors.known
     for name, table in {
-        "mislabeled.csv": audit.mislabeled() if known else None,
+        "mislabeled.csv": _to_read(audit, audit.mislabeled()) if known else None,
         UNLABELLED: audit.unlabelled(progress=False) if complete and has_unlabelled(audit) else None,
     }.items():
         if table is not None:
@@ -80,6 +85,34 @@ def write(audit: Audit, out: Path, top: int, safe: bool, complete: bool = True) 
         # An earlier audit's would be taken for this one's.
         with folders.explained(out):
             (out / name).unlink(missing_ok=True)
+
+
+def _to_read(audit: Audit, table: pd.DataFrame) -> pd.DataFrame:
+    """A list of rows as people read it: both labels side by side, and beside them the text where the data are texts."""
+    names = [name for name in table.columns if name != "suggested"]
+    names.insert(names.index("given") + 1, "suggested")
+    table = table[names]
+    texts = _texts(audit, table["row"].to_numpy())
+    # Rows may be named by their texts.
+    if texts is not None and TEXT not in names:
+        table.insert(names.index("suggested") + 1, TEXT, texts)
+    return table
+
+
+def _texts(audit: Audit, rows: Any) -> list[str] | None:
+    """Texts of rows of the data set, a line each and none too long; None of data that are not at hand, or no texts."""
+    examples, texts = audit._examples, []
+    if examples is None:
+        return None
+    for position in audit.rows.searchsorted(rows).tolist():
+        shown = examples.show(position)
+        if isinstance(shown, Mapping) and len(shown) == 1:
+            shown = next(iter(shown.values()))
+        if not isinstance(shown, str):
+            return None
+        line = " ".join(shown[: 10 * LONGEST].split())
+        texts.append(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
+    return texts
 
 
 def has_unlabelled(audit: Audit) -> bool:

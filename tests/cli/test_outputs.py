@@ -66,6 +66,25 @@ def test_no_cell_of_a_file_is_a_formula_unless_that_is_asked_for(arguments, resu
     assert {"=1+1", "@0"} <= set(pd.read_csv(tmp_path / "r/suspects.csv", dtype=str).to_numpy().ravel())
 
 
+def test_lists_of_texts_have_the_text_beside_the_labels(tmp_path):
+    rng, kind = np.random.default_rng(0), np.arange(60) % 2
+    words = [["match", "goal", "team", "coach"], ["rain", "wind", "cloud", "storm"]]
+    texts = ["\n ".join([*rng.permutation(words[one]), f"@{row}"]) for row, one in enumerate(kind)]
+    texts[0], texts[1] = "=" + texts[0], texts[1] + " x" * 500
+    labels = np.where(np.arange(60) < 2, 1 - kind, kind).astype(str)
+    pd.DataFrame({"text": texts, "label": labels}).to_csv(tmp_path / "t.csv", index=False)
+    done = call("score", tmp_path / "t.csv", "--label", "label", "--out", tmp_path / "r", "--no-progress", "--top", 60)
+    assert done.exit_code == 0, done.output
+    lists = {name: pd.read_csv(tmp_path / "r" / f"{name}.csv", dtype=str) for name in ("suspects", "mislabeled")}
+    assert list(lists["suspects"]) == ["row", "line", "given", "suggested", "text", "score", "margin"]
+    assert list(lists["mislabeled"])[:5] == ["row", "line", "given", "suggested", "text"]
+    shown = lists["suspects"].set_index("row")["text"]
+    lines = [" ".join(text.split()) for text in texts]
+    assert shown["0"] == f"'{lines[0]}"
+    assert shown["1"] == f"{lines[1][:199]}…"
+    assert shown[[str(row) for row in range(2, 60)]].tolist() == lines[2:]
+
+
 def test_one_object_tells_what_was_found(arguments, tmp_path):
     done = call(*arguments, "--out", tmp_path / "r", "--json", "--top", 7)
     found = json.loads(done.output)
