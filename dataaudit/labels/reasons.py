@@ -54,7 +54,7 @@ def short_reasons(
         if dynamics is not None:
             parts.append(f"learned {int(dynamics.correct[row])}/{int(dynamics.seen[row])}")
         if heldout is not None and np.isfinite(heldout[row]):
-            parts.append(f"{heldout[row]:.0%} likely")
+            parts.append(f"{heldout[row]:.0%} likely" if heldout[row] >= 0.005 else "<1% likely")
         short.append(", ".join(parts) or "scores alone")
     return short
 

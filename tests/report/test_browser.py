@@ -235,6 +235,17 @@ def test_what_decides_is_in_sight_in_low_windows(page, size, classes):
             assert (outside, taken < 0.4) == ([], True)
 
 
+def test_the_row_that_is_decided_about_is_not_behind_the_bar(page):
+    browsed = page(cards_of(40, 3), ["ant", "bee", "cow"])
+    with window(browsed, 1280, 720):
+        browsed.press(*[DOWN] * 12)
+        row, bar = browsed.driver.execute_script(
+            """const box = (one) => document.querySelector(one).getBoundingClientRect();
+            return [box('.option[aria-selected=true]').bottom, box('.deciding').top]"""
+        )
+    assert row <= bar
+
+
 def test_a_decision_takes_no_room_from_the_text_in_the_list(page):
     browsed = page([Card(row=0, given=0, suggested=1, score=0.5, shown="long words " * 40)], ["ant", "bee"])
     width = "return document.querySelector('.option .line.soft').clientWidth"

@@ -2,7 +2,7 @@
 
 const BEYOND = 4;
 
-function makeQueue(height, describe, choose) {
+function makeQueue(height, describe, choose, over) {
   const spacer = element('div', { class: 'spacer', role: 'presentation' });
   const box = element('div', {
     class: 'queue', id: 'queue', role: 'listbox', tabindex: '0', 'aria-label': 'Examples',
@@ -48,11 +48,18 @@ function makeQueue(height, describe, choose) {
     draw();
   }
 
+  /** Pixels of the list that the bar of decisions lies over; a row is left at least. */
+  function covered() {
+    const mine = box.getBoundingClientRect(), bar = over().getBoundingClientRect();
+    const hidden = bar.bottom > mine.top ? mine.bottom - Math.max(bar.top, mine.top) : 0;
+    return Math.min(Math.max(hidden, 0), Math.max(box.clientHeight - height, 0));
+  }
+
   function show(at) {
     current = at;
     if (at >= 0) {
       if (at * height < box.scrollTop) box.scrollTop = at * height;
-      const below = (at + 1) * height - box.clientHeight;
+      const below = (at + 1) * height - box.clientHeight + covered();
       if (below > box.scrollTop) box.scrollTop = below;
     }
     redraw();

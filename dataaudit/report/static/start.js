@@ -14,7 +14,7 @@ const cards = records.map((record, at) => {
 
 const decisions = makeDecisions(about.memory, cards, names, () => refresh());
 const filters = makeFilters(cards, names, [about.ranked_by, ...about.scores], decisions.of, () => { list(); go(0); queue.atTop(); });
-const queue = makeQueue(HEIGHT, describe, (at) => go(at));
+const queue = makeQueue(HEIGHT, describe, (at) => go(at), () => example.bar);
 const example = makeExample(names, about.ranked_by, verdict, { back: () => go(now - 1), on: () => go(now + 1) });
 const asked = makeDialog('Decide about many');
 const progress = makeProgress(cards, decisions, about.bound);
