@@ -123,9 +123,9 @@ const reviewer = element('input', {
 
 const app = document.getElementById('app');
 app.append(
-  element('p', { class: 'soft' }, `Decide by buttons or keys${decisions.kept() ? '; this browser keeps it' : ''}. When you stop, `
-    + 'download the decisions: ', element('code', {}, 'dataaudit apply'), ' or, in Python, ',
-  element('code', {}, 'audit.apply("decisions.jsonl")'), ' corrects the data by them.'),
+  element('p', { class: 'soft' }, `Decide by buttons or keys${decisions.kept() ? '; this browser keeps it' : ''}. Then download `
+    + 'the decisions: ', element('code', {}, 'dataaudit apply'), ' or ',
+  element('code', {}, 'audit.apply("decisions.jsonl")'), ' corrects the data.'),
   filters.box,
   element('div', { class: 'bar' }, progress.box, undo, redo, many, reviewer,
     element('button', { type: 'button', class: 'main', onclick: download }, 'Download decisions')),
