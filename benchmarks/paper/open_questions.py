@@ -21,8 +21,9 @@ from benchmarks.paper.result import NotMade, Result
 from benchmarks.paper.setting import Data, Setting
 from dataaudit.data import as_examples
 from dataaudit.learners.devices import resolve_device
+from dataaudit.learners.fitted import TorchFitted
 from dataaudit.learners.steps import optimizer_of
-from dataaudit.learners.torch import TorchFitted, TorchLearner
+from dataaudit.learners.torch import TorchLearner
 
 SEEDS = 3
 """Trainings of each curriculum, paired by their seeds."""

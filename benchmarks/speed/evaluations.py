@@ -26,9 +26,10 @@ from scipy.stats import spearmanr
 import dataaudit
 from benchmarks.common import Array, append, machine, merit
 from benchmarks.peers.cases import small_transformer, texts
+from dataaudit.learners.fitted import TorchFitted
 from dataaudit.learners.networks import BlockCNN
 from dataaudit.learners.precisions import native_bfloat16
-from dataaudit.learners.torch import TorchFitted, TorchLearner
+from dataaudit.learners.torch import TorchLearner
 
 NEIGHBOURS = 10
 ROWS = 5000

@@ -22,8 +22,9 @@ from dataaudit.errors import ModelError
 from dataaudit.holdout.base import FitPredict, Outcome
 from dataaudit.learners.base import Learner, LearnerFitPredict, outcome_of
 from dataaudit.learners.devices import cuda_devices
+from dataaudit.learners.fitted import TorchFitted
 from dataaudit.learners.steps import optimizer_of, shuffled_batches
-from dataaudit.learners.torch import TorchFitted, TorchLearner
+from dataaudit.learners.torch import TorchLearner
 
 SMALL = 2**21
 """Most parameters of a network that "auto" trains beside others: larger ones keep a card busy alone."""

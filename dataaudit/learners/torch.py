@@ -24,9 +24,10 @@ from dataaudit.data.examples import Examples
 from dataaudit.errors import ModelError
 from dataaudit.learners.automatic import Choice, convolutions
 from dataaudit.learners.automatic import choose as choose_recipe
-from dataaudit.learners.base import BatchBuilder, Fitted, Learner, Recording, Watch
+from dataaudit.learners.base import BatchBuilder, Learner, Recording, Watch
 from dataaudit.learners.devices import cuda_devices
 from dataaudit.learners.features import numbers
+from dataaudit.learners.fitted import TorchFitted
 from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
@@ -48,43 +49,6 @@ def module_of(model: nn.Module | Callable[[], Any]) -> Any:
     with torch.random.fork_rng(devices=[]), guest.default_dtype(guest.callers_dtype()):
         torch.manual_seed(0)
         return model()
-
-
-class TorchFitted(Fitted):
-    """A trained torch module in evaluation mode."""
-
-    def __init__(self, module: nn.Module, learner: TorchLearner) -> None:
-        self.module = module
-        self._learner = learner
-
-    @property
-    def rows(self) -> int:
-        """Examples that run through the model at a time."""
-        rows, builder = self._learner.format.rows, self._learner.builder
-        return rows if builder is None else min(rows, builder.rows)
-
-    def inputs(self, indices: IntArray) -> Tensor:
-        """Inputs of the rows `indices` on the model's device."""
-        return self._learner.inputs(indices)
-
-    @property
-    def rounds(self) -> bool:
-        """Whether the model runs in another precision than its own."""
-        return self._learner.rounds
-
-    def running(self) -> AbstractContextManager[object]:
-        """Precision in which the model runs."""
-        return self._learner.running()
-
-    def on(self, examples: Examples) -> TorchFitted:
-        """The same model, for the rows of another data set with inputs of the same shape."""
-        return TorchFitted(self.module, self._learner.on(examples))
-
-    @torch.inference_mode()
-    def logits(self, indices: IntArray, view: View | None = None) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`, seen as they are or as `view` shows them; on its device."""
-        batches = np.array_split(indices, -(-len(indices) // self.rows))
-        return torch.cat([self._learner.forward(self.module, batch, view) for batch in batches])
 
 
 class TorchLearner(Learner):
@@ -351,6 +315,11 @@ class TorchLearner(Learner):
         if tensor.is_floating_point() or not self._takes_tokens:
             return tensor.to(self._dtype)
         return tensor.to(torch.int64)
+
+    @property
+    def rows(self) -> int:
+        """Examples that run through a network at a time."""
+        return self.format.rows if self.builder is None else min(self.format.rows, self.builder.rows)
 
     @property
     def rounds(self) -> bool:

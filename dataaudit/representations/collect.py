@@ -25,7 +25,7 @@ ROWS = 1024
 
 
 class TorchModel(Protocol):
-    """Fitted torch model, as `dataaudit.learners.torch.TorchFitted`."""
+    """Fitted torch model, as `dataaudit.learners.fitted.TorchFitted`."""
 
     module: nn.Module
 
