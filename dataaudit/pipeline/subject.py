@@ -174,6 +174,8 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
             learner = learner.on(examples)
             learner.check(request.seed)
         known = None if learner is None or recorder is not None else learner.already_fits(request.seed)
+        if learner is not None and known is not None:
+            learner = learner.of_another_loop()
     # Refused, if need be, before anything else.
     steps = preparation_of(examples) if learner is None and recorder is None else None
     return Subject(

@@ -138,6 +138,11 @@ def test_the_model_of_another_loop_runs_in_its_own_precision(native, monkeypatch
     np.testing.assert_allclose(audit.scores["confidence"], expected, rtol=1e-6)
     assert audit.settings["precision"] == "float32"
     assert any("trained elsewhere" in note for note in audit.settings["notes"])
+    # So does one that is passed as the model, and repeats the labels already.
+    fitted = learner(Recipe(epochs=300, batch_size=8, learning_rate=0.2)).fit(np.arange(24), 0, None, False).module
+    passed = dataaudit.score(fitted, (inputs, labels), "confidence", progress=False)
+    assert passed.settings["already_fits"] > 0.9
+    assert passed.settings["precision"] == "float32"
     # One that it trains itself is rounded.
     own = dataaudit.score(Wide(), (inputs, labels), "confidence", recipe=Recipe(epochs=1), progress=False)
     assert own.settings["precision"] == "bfloat16"
