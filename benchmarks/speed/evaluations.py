@@ -61,7 +61,6 @@ CHOICE: dict[str, Callable[[Path], Case]] = {
     "hausa_news": lambda folder: news(folder, "hausa_news.csv"),
 }
 REPORT: dict[str, Callable[[Path], Case]] = {
-    "images, second half, one_annotator": lambda folder: images(folder, "one_annotator", ROWS),
     "images, second half, very_careless": lambda folder: images(folder, "very_careless", ROWS),
     "yoruba_news": lambda folder: news(folder, "yoruba_news.csv"),
 }
