@@ -170,10 +170,6 @@ class Learner(ABC):
         """Look of rows that keep their labels and were not trained on: tells memorising; None where no view does."""
         return None
 
-    def of_another_loop(self) -> Self:
-        """The same learner, for a model that was trained elsewhere and is evaluated as it is."""
-        return self
-
     @property
     def allows_missing(self) -> bool:
         """True if the model takes NaN as a missing value."""

@@ -23,6 +23,7 @@ from dataaudit.holdout.base import FitPredict, Outcome
 from dataaudit.learners.base import Learner, LearnerFitPredict, outcome_of
 from dataaudit.learners.devices import cuda_devices
 from dataaudit.learners.fitted import TorchFitted
+from dataaudit.learners.precisions import Precision
 from dataaudit.learners.steps import optimizer_of, shuffled_batches
 from dataaudit.learners.torch import TorchLearner
 
@@ -120,7 +121,8 @@ class VmapFitPredict(LearnerFitPredict):
             module = learner.module(SEEDS[0])
             draws = _draws(module.train(), learner.inputs(rows))
         _check_embeddings(module, self._model)
-        for precision in dict.fromkeys((learner.precision, "float32")):
+        exact = Precision("float32", "to compare")
+        for precision in (learner.precision, exact) if learner.rounds else (exact,):
             learner.precision = precision
             started, together = self._tried(learner, rows)
         with torch.random.fork_rng(devices=cuda_devices(learner.device)):

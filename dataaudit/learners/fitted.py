@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, Self
 
 import numpy as np
@@ -32,19 +32,22 @@ class Runs(Protocol):
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the device."""
 
-    def forward(self, module: nn.Module, indices: IntArray, view: View | None = None) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`."""
+    def run(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """Logits float32 [b, C] of inputs."""
 
     def on(self, examples: Examples) -> Self:
         """The same, for the rows of another data set."""
 
 
 class TorchFitted(Fitted):
-    """A trained torch module in evaluation mode."""
+    """A trained torch module in evaluation mode.
 
-    def __init__(self, module: nn.Module, learner: Runs) -> None:
+    It runs in the precision that the learner trained it in; one that is `as_passed`, in its own.
+    """
+
+    def __init__(self, module: nn.Module, learner: Runs, as_passed: bool = False) -> None:
         self.module = module
-        self._learner = learner
+        self._learner, self._as_passed = learner, as_passed
 
     @property
     def rows(self) -> int:
@@ -58,18 +61,22 @@ class TorchFitted(Fitted):
     @property
     def rounds(self) -> bool:
         """Whether the model runs in another precision than its own."""
-        return self._learner.rounds
+        return self._learner.rounds and not self._as_passed
 
     def running(self) -> AbstractContextManager[object]:
         """Precision in which the model runs."""
-        return self._learner.running()
+        return self._learner.running() if self.rounds else nullcontext()
 
     def on(self, examples: Examples) -> TorchFitted:
         """The same model, for the rows of another data set with inputs of the same shape."""
-        return TorchFitted(self.module, self._learner.on(examples))
+        return TorchFitted(self.module, self._learner.on(examples), self._as_passed)
 
     @torch.inference_mode()
     def logits(self, indices: IntArray, view: View | None = None) -> Tensor:
         """Logits float32 [b, C] of the rows `indices`, seen as they are or as `view` shows them; on its device."""
         batches = np.array_split(indices, -(-len(indices) // self.rows))
-        return torch.cat([self._learner.forward(self.module, batch, view) for batch in batches])
+        with self.running():
+            return torch.cat([self._logits(self.inputs(batch), view) for batch in batches])
+
+    def _logits(self, inputs: Tensor, view: View | None) -> Tensor:
+        return self._learner.run(self.module, inputs if view is None else view(inputs))

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+from torch.nn.utils.rnn import PackedSequence
 
-from dataaudit.errors import SettingError
-
-Choice = tuple[str, str]
-"""Precision, and a sentence on why."""
+from dataaudit.errors import ModelError, SettingError
+from dataaudit.learners.weights import copied
 
 WORTHWHILE = 10**6
-"""Multiply-adds an example from which a CPU trains faster in bfloat16: by benchmarks/speed/precisions.py."""
+"""Multiply-adds an example below which a CPU trains no faster in bfloat16: by benchmarks/speed/precisions.py."""
 
-COUNTED = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
+NARROWEST = 32
+"""Numbers a row of the last hidden layer, below which rounding makes too many rows alike."""
+
+NO_PRODUCTS = (nn.Embedding, nn.EmbeddingBag, ParametrizationList)
+CONVOLUTIONS = nn.modules.conv._ConvNd
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Precision of training and evaluation."""
+
+    name: str
+    """float32 or bfloat16."""
+    reason: str
+    """A sentence for the audit's notes."""
+    last: str | None = None
+    """Linear layer that runs last, whose outputs are not rounded in evaluation."""
+
+    @property
+    def rounds(self) -> bool:
+        """Whether a network runs in bfloat16."""
+        return self.name == "bfloat16"
 
 
 def native_bfloat16(device: torch.device) -> bool:
@@ -27,58 +49,150 @@ def native_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def resolve_precision(precision: str, device: torch.device) -> Choice:
-    """Precision by the hardware, for a network of unknown size; see `for_network`.
+def resolve_precision(precision: str, device: torch.device) -> Precision:
+    """Precision by the hardware, for a network that is not known yet; see `for_network`.
 
     "auto" looks at the hardware and never at a clock, so that a seed means the same run every time.
     """
     if precision == "auto":
         if native_bfloat16(device):
-            return "bfloat16", f"precision auto: bfloat16, which this {device.type} multiplies natively"
-        return "float32", f"precision auto: float32, for this {device.type} has no native bfloat16"
+            return Precision("bfloat16", f"precision auto: bfloat16, which this {device.type} multiplies natively")
+        return Precision("float32", f"precision auto: float32, for this {device.type} has no native bfloat16")
     if precision == "bfloat16" and device.type == "mps":
         raise SettingError(
             "precision='bfloat16' on an mps device", "cpu or cuda for bfloat16", "pass precision='float32'"
         )
-    return precision, f"precision {precision}: as asked"
+    return Precision(precision, f"precision {precision}: as asked")
 
 
-def for_network(precision: str, device: torch.device, module: nn.Module, inputs: Tensor, probabilities: bool) -> Choice:
-    """Precision by hardware, size and outputs of a network that takes `inputs` [b, ...].
+def for_network(
+    precision: str, device: torch.device, module: nn.Module, inputs: Tensor, probabilities: bool, sized: bool = True
+) -> Precision:
+    """Precision by hardware, size and outputs of a network in evaluation mode that takes `inputs` [b, ...].
 
-    "auto" leaves networks in float32 that are too small to gain on a CPU, and those that give `probabilities`, of which
-    those near 1 would be rounded to it.
+    "auto" leaves in float32: networks that are too small to gain on a CPU, unless they are not `sized` by these inputs;
+    those whose last linear layer takes few numbers, and those that have none, whose outputs would be rounded; those
+    that give `probabilities`, of which the ones near 1 would be rounded to it; and those that fail in bfloat16.
+
+    Raises
+    ------
+    ModelError
+        If bfloat16 is asked for, and the network fails in it.
     """
     chosen = resolve_precision(precision, device)
-    if precision != "auto" or chosen[0] != "bfloat16":
+    if not chosen.rounds:
         return chosen
-    if probabilities:
-        return "float32", "precision auto: float32, for the model's outputs are probabilities"
-    if device.type == "cpu" and multiply_adds(module, inputs) < WORTHWHILE:
-        return "float32", "precision auto: float32, for the network is too small to gain by bfloat16"
-    return chosen
+    last = last_linear(module, inputs)
+    failure = _failure(module, inputs, device)
+    if precision != "auto":
+        if failure is not None:
+            raise ModelError(
+                f"a {type(module).__name__} that fails in bfloat16: {failure}",
+                "one that runs under torch.autocast, in training and evaluation",
+                "pass a recipe with precision='auto' or 'float32'",
+            )
+        return replace(chosen, last=last)
+    if device.type == "cpu" and sized and multiply_adds(module, inputs) < WORTHWHILE:
+        why = "the network is too small to gain by bfloat16"
+    elif probabilities:
+        why = "the model's outputs are probabilities"
+    elif last is None or _width(module, last) < NARROWEST:
+        why = f"no linear layer of {NARROWEST} inputs or more gives the logits"
+    elif failure is not None:
+        why = "the model fails in bfloat16"
+    else:
+        return replace(chosen, last=last)
+    return Precision("float32", f"precision auto: float32, for {why}")
+
+
+def keep_last(module: nn.Module, precision: Precision) -> nn.Module:
+    """The module, whose last linear layer gives its own precision in evaluation."""
+    if precision.rounds and precision.last is not None:
+        _plain(module).get_submodule(precision.last).register_forward_hook(_in_own_precision)
+    return module
 
 
 def multiply_adds(module: nn.Module, inputs: Tensor) -> int:
-    """Multiply-adds an example of linear, convolution and recurrent layers, in a pass over `inputs` [b, ...].
+    """Multiply-adds an example by weights, in a pass over `inputs` [b, ...]; nearly, of unusual layers.
 
-    The module is left as it is, its mode included; products of activations with one another are not counted.
+    Products of activations with one another are not counted. The module is left as it is, its mode included.
     """
     total = 0
 
     def look(part: nn.Module, arguments: Any, output: Any) -> None:
         nonlocal total
-        output = output[0] if isinstance(output, tuple) and output else output
-        if isinstance(output, Tensor):
-            weights = [own for own in part.parameters(recurse=False) if own.ndim >= 2]
-            features = output.shape[-1] if isinstance(part, (nn.RNNBase, nn.Linear)) else output.shape[1]
-            total += sum(own.numel() for own in weights) * output.numel() // max(1, features * len(inputs))
+        output = output[0] if isinstance(output, tuple) and not isinstance(output, PackedSequence) else output
+        output = output.data if isinstance(output, PackedSequence) else output
+        if isinstance(output, Tensor) and output.ndim > 1:
+            features = output.shape[1 if isinstance(part, CONVOLUTIONS) else -1]
+            total += sum(weight.numel() for weight in _weights(part)) * output.numel() // max(1, features)
 
-    hooks = [part.register_forward_hook(look) for part in module.modules() if isinstance(part, COUNTED)]
+    _watched(module, inputs, look)
+    return total // max(1, len(inputs))
+
+
+def last_linear(module: nn.Module, inputs: Tensor) -> str | None:
+    """Name of the linear layer that runs last, in a pass over `inputs`."""
+    order: list[nn.Module] = []
+    _watched(module, inputs, lambda part, arguments, output: order.append(part))
+    names = {part: name for name, part in _plain(module).named_modules() if isinstance(part, nn.Linear)}
+    return next((names[part] for part in reversed(order) if part in names), None)
+
+
+def _width(module: nn.Module, last: str) -> int:
+    """Numbers that a linear layer takes."""
+    part = _plain(module).get_submodule(last)
+    assert isinstance(part, nn.Linear)
+    return part.in_features
+
+
+def _weights(part: nn.Module) -> list[Tensor]:
+    if isinstance(part, nn.MultiheadAttention):
+        # Its last projection is not called as a module.
+        return [weight for weight in part.parameters() if weight.ndim > 1]
+    if is_parametrized(part):
+        return [getattr(part, name) for name in cast("nn.ModuleDict", part.parametrizations)]
+    return [weight for weight in part.parameters(recurse=False) if weight.ndim > 1]
+
+
+def _watched(module: nn.Module, inputs: Tensor, look: Any) -> None:
+    """Run a module with a hook at all its parts that multiply."""
+    plain = _plain(module)
+    hooks = [part.register_forward_hook(look) for part in plain.modules() if not isinstance(part, NO_PRODUCTS)]
     try:
-        with torch.random.fork_rng(devices=[]), torch.inference_mode():
-            module(inputs)
+        # Without gradients some layers take another path, past their own parts.
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            plain(inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    return total
+
+
+def _failure(module: nn.Module, inputs: Tensor, device: torch.device) -> str | None:
+    """What a copy of the module raises in bfloat16, evaluated or trained."""
+    tried = copied(_plain(module))
+    try:
+        with torch.random.fork_rng(devices=[]), torch.autocast(device.type, torch.bfloat16):
+            with torch.inference_mode():
+                tried(inputs)
+            if len(inputs) > 1:
+                with torch.enable_grad():
+                    tried.train()(inputs).float().sum().backward()
+    except Exception as error:  # A caller's model raises whatever it likes.
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _in_own_precision(part: nn.Module, arguments: tuple[Any, ...], output: Any) -> Any:
+    """Outputs of a linear layer, computed anew without rounding where they were rounded in evaluation."""
+    if part.training or not arguments or output.dtype != torch.bfloat16:
+        return output
+    with torch.autocast(output.device.type, enabled=False):
+        return part.forward(arguments[0].to(next(part.parameters()).dtype))
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` wrapped, whose parts can be watched."""
+    plain = getattr(module, "_orig_mod", module)
+    assert isinstance(plain, nn.Module)
+    return plain

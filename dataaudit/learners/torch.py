@@ -33,13 +33,11 @@ from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.mirrors import mirror_test
 from dataaudit.learners.outputs import AsLogits, check_outputs, watched
-from dataaudit.learners.precisions import for_network, resolve_precision
+from dataaudit.learners.precisions import for_network, keep_last, resolve_precision
 from dataaudit.learners.pretrained import moved, shows_training
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
 from dataaudit.learners.steps import optimizer_of, shuffled_batches, with_dense_gradients
 from dataaudit.learners.weights import copied, reset
-
-OF_ANOTHER_LOOP = "float32", "precision float32: the model was trained elsewhere, and runs in its own"
 
 
 def module_of(model: nn.Module | Callable[[], Any]) -> Any:
@@ -82,9 +80,8 @@ class TorchLearner(Learner):
         self._labels = torch.tensor(examples.labels)
         self._classes = len(examples.class_names)
         self._outputs = AsLogits(self._classes)
-        # What the network's size says is seen in `check`.
-        self.precision, self._precision_reason = resolve_precision(self.recipe.precision, device)
-        self._trained_elsewhere = False
+        # What the network itself says is seen in `check`.
+        self.precision = resolve_precision(self.recipe.precision, device)
         self._name = type(model).__name__ if self._module is not None else ""
         self._default_dtype = guest.callers_dtype()
         self._takes_tokens = False
@@ -117,7 +114,6 @@ class TorchLearner(Learner):
         """Model, recipe, device and precision as JSON values."""
         precision, reason = self._computed_in()
         notes = [
-            reason,
             *self.format.notes,
             *self._outputs.notes,
             *(self.builder.notes if self.builder is not None else ()),
@@ -131,6 +127,7 @@ class TorchLearner(Learner):
             **chosen,
             "device": str(self.device),
             "precision": precision,
+            "precision_reason": reason,
             "engine": "torch",
             **self.layout.settings,
             **self.format.settings,
@@ -139,8 +136,8 @@ class TorchLearner(Learner):
 
     def _computed_in(self) -> tuple[str, str]:
         """Precision in which it trains, and why: weights of another type than float32 may leave no choice."""
-        if self._dtype == torch.float32 or (self._dtype != torch.float64 and self.precision == "bfloat16"):
-            return self.precision, self._precision_reason
+        if self._dtype == torch.float32 or self.rounds:
+            return self.precision.name, self.precision.reason
         own = str(self._dtype).removeprefix("torch.")
         return own, f"precision {own}: that of the model's weights"
 
@@ -174,7 +171,7 @@ class TorchLearner(Learner):
             self.builder.attach(module)
         for parameter in module.parameters():
             parameter.grad = None
-        return self.format.prepare(with_dense_gradients(module).to(self.device))
+        return keep_last(self.format.prepare(with_dense_gradients(module).to(self.device)), self.precision)
 
     def check(self, seed: int) -> None:
         """Check outputs of a few rows; choose the layout of images and, unless one was given, the recipe."""
@@ -213,11 +210,10 @@ class TorchLearner(Learner):
         module.register_forward_hook(self._outputs)
         self.reads_tokens = self.builder is None and inputs.dtype == torch.int64
         self.format = choose_format(module, inputs, self.recipe.memory_format)
-        self.precision, self._precision_reason = OF_ANOTHER_LOOP
-        if not self._trained_elsewhere:
-            self.precision, self._precision_reason = for_network(
-                self.recipe.precision, self.device, module, inputs, self._outputs.probabilities
-            )
+        # Texts are of any length: the first two say little.
+        sized = self.builder is None
+        asked = self.recipe.precision if self._dtype != torch.float64 else "float32"
+        self.precision = for_network(asked, self.device, module, inputs, self._outputs.probabilities, sized)
         shape = tuple(inputs.shape[1:])
         sided = inputs.ndim == 4 and inputs.shape[3] > 1 and not looks_last(inputs.shape)
         self._has_sides = sided and convolutions(module) > 0
@@ -255,7 +251,7 @@ class TorchLearner(Learner):
             module = self.module(seed).eval()
             return shows_training(
                 module,
-                lambda module, rows: TorchFitted(module, self).logits(rows).softmax(1).cpu(),
+                lambda module, rows: TorchFitted(module, self, as_passed=True).logits(rows).softmax(1).cpu(),
                 self.examples.labels,
                 self._classes,
                 seed,
@@ -267,13 +263,6 @@ class TorchLearner(Learner):
         other = super().on(examples)
         other._labels = torch.tensor(examples.labels)
         other.builder = None if self.builder is None else self.builder.on(examples)
-        return other
-
-    def of_another_loop(self) -> Self:
-        """The same learner, whose model runs in its own precision."""
-        other = copy.copy(self)
-        other._trained_elsewhere = True
-        other.precision, other._precision_reason = OF_ANOTHER_LOOP
         return other
 
     def from_scratch(self) -> TorchLearner:
@@ -290,7 +279,7 @@ class TorchLearner(Learner):
         with torch.random.fork_rng(devices=[]):
             module = self.module(0)
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(f"{module}{fingerprint_of(self.recipe)}{self.precision}".encode())
+        digest.update(f"{module}{fingerprint_of(self.recipe)}{self.precision.name}".encode())
         digest.update((self.builder.identity if self.builder is not None else "").encode())
         for name, value in module.state_dict().items():
             digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
@@ -300,7 +289,7 @@ class TorchLearner(Learner):
     def untrained(self) -> TorchFitted:
         """The model as it was passed, in evaluation mode."""
         with torch.random.fork_rng(devices=[]):
-            return TorchFitted(self.module(0).eval(), self)
+            return TorchFitted(self.module(0).eval(), self, as_passed=True)
 
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers in the model's own precision."""
@@ -324,20 +313,15 @@ class TorchLearner(Learner):
     @property
     def rounds(self) -> bool:
         """Whether networks run in another precision than their own."""
-        return self.precision == "bfloat16"
+        return self.precision.rounds
 
     def running(self) -> AbstractContextManager[object]:
         """Precision in which networks run, in training and evaluation."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.rounds else nullcontext()
 
-    def forward(self, module: nn.Module, indices: IntArray, view: View | None = None) -> Tensor:
-        """Logits float32 [b, C] of the rows `indices`."""
-        inputs = self.inputs(indices)
-        return self._run(module, inputs if view is None else view(inputs))
-
-    def _run(self, module: nn.Module, inputs: Tensor) -> Tensor:
-        with self.running():
-            outputs: Tensor = module(self.format.lay(inputs))
+    def run(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """Logits float32 [b, C] of inputs."""
+        outputs: Tensor = module(self.format.lay(inputs))
         return outputs.float()
 
     def fit(
@@ -390,7 +374,8 @@ class TorchLearner(Learner):
         if self.recipe.augment is not None:
             inputs = self.recipe.augment(inputs, generator)
         labels = self._labels[batch]
-        logits = self._run(module, inputs)
+        with self.running():
+            logits = self.run(module, inputs)
         loss = self.examples.task.loss(logits, labels.to(self.device), self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -174,8 +174,6 @@ def adapt(request: Request, keeps_inputs: bool) -> Subject:
             learner = learner.on(examples)
             learner.check(request.seed)
         known = None if learner is None or recorder is not None else learner.already_fits(request.seed)
-        if learner is not None and known is not None:
-            learner = learner.of_another_loop()
     # Refused, if need be, before anything else.
     steps = preparation_of(examples) if learner is None and recorder is None else None
     return Subject(
@@ -235,8 +233,6 @@ def _checked(request: Request, examples: Examples, model: Any) -> Learner | None
         # The processor, and the device of what trains on none, are those of the model that makes vectors.
         device, processor = (device if trains_on_device(model) else "auto"), None
     learner = as_learner(model, examples, request.way, device, processor)
-    if learner is not None and request.recorder is not None:
-        learner = learner.of_another_loop()
     # Rows that are dropped are not known yet.
     if learner is not None and not request.drops:
         learner.check(request.seed)

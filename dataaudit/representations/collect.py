@@ -95,7 +95,7 @@ def represent(
     """Representations float32 with what to record of each, in evaluation mode.
 
     The model runs in the precision that it was trained in; for gradients in its own, in a pass of theirs where the two
-    differ, so that what is read and shown does not depend on what else is asked.
+    differ, so that asking for gradients changes nothing of what else is read and shown.
     Memory: what a batch of `batch_size` examples takes, and the representations, unless `keeps` puts them elsewhere.
     Batches whose rows are all kept already are not run again, unless `shows` want their logits: each is called with
     rows [b], logits [b, C] and labels [b] of every batch. Raises `ModelError` if the model has no such representation,

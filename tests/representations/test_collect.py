@@ -42,10 +42,10 @@ class Conv(nn.Module):
         return self.body(x.reshape(-1, 1, 2, 3))
 
 
-def fitted(module, seed=0, precision="float32"):
+def fitted(module, seed=0):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(N, 6)).astype(np.float32), np.arange(N) % 3
-    learner = TorchLearner(module, as_examples((x, y)), Recipe(precision=precision), torch.device("cpu"))
+    learner = TorchLearner(module, as_examples((x, y)), Recipe(), torch.device("cpu"))
     return learner.untrained(), torch.tensor(x), y
 
 

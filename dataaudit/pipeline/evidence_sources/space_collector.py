@@ -159,7 +159,7 @@ class SpaceCollector:
                 store, weights = self._tools.store, weights_of(model)
 
                 def keeps(space: Space) -> Keep:
-                    of = {"layer": space.layer, "loss": space.loss, "epoch": epoch}
+                    of = {"layer": space.layer, "loss": space.loss, "epoch": epoch, "rounded": model.rounds}
                     return store.keeper(space.name, len(self._run.labels), of, weights)
 
             collected = represent(
