@@ -231,8 +231,11 @@ CLAIMS = [
     ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
     ("takes {:.2f} times its own forward", lambda: [cell("plain-loop", "ratio", case="BlockCNN")]),
     ("takes {:.2f} of the time of float32", lambda: [rounded("BlockCNN, 32 x 32 x 3", "evaluation", 136)]),
-    ("numbers takes {:.2f} of the time", lambda: [rounded("MLP 784-512-256", "step", 128)]),
-    ("one on 384 numbers {:.2f})", lambda: [rounded("MLP 384-256", "step", 128)]),
+    (
+        "takes {:.2f} of the time, of 32 rows {:.2f})",
+        lambda: [rounded("MLP 784-512-256", "step", batch) for batch in (128, 32)],
+    ),
+    ("an evaluation would take {:.2f}.", lambda: [rounded("MLP 784-512-256", "evaluation", 1024)]),
     ("consensus is {:.5f}, {:.2f} of ten", lambda: [evaluations("spearman", "min"), evaluations("neighbours_shared")]),
     (
         "is {:.3f} in bfloat16 and {:.3f} in float32",

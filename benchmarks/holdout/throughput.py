@@ -128,7 +128,7 @@ def main() -> None:
         "ours, serial, float32": ours("serial", "float32"),
         "ours, joblib, float32": ours(Joblib(), "float32"),
     }
-    if resolve_precision("auto", torch.device("cpu"))[0] == "bfloat16":
+    if resolve_precision("auto", torch.device("cpu")).name == "bfloat16":
         ways["ours, serial, bfloat16"] = ours("serial", "bfloat16")
         ways["ours, joblib, bfloat16"] = ours(Joblib(), "bfloat16")
     if chosen.one_thread:

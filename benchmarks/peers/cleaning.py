@@ -141,8 +141,10 @@ class Weighted(TorchLearner):
         inputs = self.inputs(batch.numpy())
         if self.recipe.augment is not None:
             inputs = self.recipe.augment(inputs, generator)
+        with self.running():
+            logits = self.run(module, inputs)
         losses = functional.cross_entropy(
-            self._run(module, inputs),
+            logits,
             self._labels[batch],
             reduction="none",
             label_smoothing=self.recipe.label_smoothing,

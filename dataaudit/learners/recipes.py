@@ -60,8 +60,9 @@ class Recipe:
         Called on every training batch: (inputs, generator) -> inputs; None for no augmentation.
     precision
         Of training and evaluation: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware multiplies
-        it natively, the network is large enough to gain by it, and its outputs are logits. Gradients are always read
-        in the precision of the weights.
+        it natively and the network takes it well. On a CPU it makes a million multiply-adds an example at least, its
+        logits come from a linear layer of 32 inputs or more, and it runs so. That layer's outputs are not rounded in
+        evaluation, and gradients are read in the precision of the weights.
     memory_format
         Layout of images in memory while the network runs: "channels_last", "contiguous" (channels first), or "auto":
         channels last where there are two-dimensional convolutions that give the same outputs so. A network that does

@@ -234,8 +234,8 @@ def test_devices_and_precision():
         assert resolve_device("auto") == CPU
         with pytest.raises(SettingError, match="which this machine does not have"):
             resolve_device("cuda")
-    assert resolve_precision("float32", CPU)[0] == "float32"
-    assert resolve_precision("auto", CPU)[0] in ("float32", "bfloat16")
+    assert resolve_precision("float32", CPU).name == "float32"
+    assert resolve_precision("auto", CPU).name in ("float32", "bfloat16")
 
 
 def test_ctrl_c_ends_within_a_second_and_keeps_complete_epochs(blobs):
