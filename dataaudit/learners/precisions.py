@@ -82,27 +82,36 @@ def for_network(
     chosen = resolve_precision(precision, device)
     if not chosen.rounds:
         return chosen
-    last = last_linear(module, inputs)
-    failure = _failure(module, inputs, device)
-    if precision != "auto":
-        if failure is not None:
-            raise ModelError(
-                f"a {type(module).__name__} that fails in bfloat16: {failure}",
-                "one that runs under torch.autocast, in training and evaluation",
-                "pass a recipe with precision='auto' or 'float32'",
-            )
-        return replace(chosen, last=last)
-    if device.type == "cpu" and sized and multiply_adds(module, inputs) < WORTHWHILE:
-        why = "the network is too small to gain by bfloat16"
-    elif probabilities:
-        why = "the model's outputs are probabilities"
-    elif last is None or _width(module, last) < NARROWEST:
-        why = f"no linear layer of {NARROWEST} inputs or more gives the logits"
-    elif failure is not None:
+    last, why = last_linear(module, inputs), None
+    if precision == "auto":
+        why = _no_gain(device, module, inputs, sized) or _coarse(module, last, probabilities)
+    failure = None if why is not None else _failure(module, inputs, device)
+    if failure is not None and precision != "auto":
+        raise ModelError(
+            f"a {type(module).__name__} that fails in bfloat16: {failure}",
+            "one that runs under torch.autocast, in training and evaluation",
+            ["pass a recipe with precision='auto'", "pass a recipe with precision='float32'"],
+        )
+    if failure is not None:
         why = "the model fails in bfloat16"
-    else:
-        return replace(chosen, last=last)
-    return Precision("float32", f"precision auto: float32, for {why}")
+    if why is not None:
+        return Precision("float32", f"precision auto: float32, for {why}")
+    return replace(chosen, last=last)
+
+
+def _no_gain(device: torch.device, module: nn.Module, inputs: Tensor, sized: bool) -> str | None:
+    """Why a network would not train faster, if so."""
+    small = device.type == "cpu" and sized and multiply_adds(module, inputs) < WORTHWHILE
+    return "the network is too small to gain by bfloat16" if small else None
+
+
+def _coarse(module: nn.Module, last: str | None, probabilities: bool) -> str | None:
+    """Why rounding would make examples alike, if so."""
+    if probabilities:
+        return "the model's outputs are probabilities"
+    if last is None or _width(module, last) < NARROWEST:
+        return f"no linear layer of {NARROWEST} inputs or more gives the logits"
+    return None
 
 
 def keep_last(module: nn.Module, precision: Precision) -> nn.Module:

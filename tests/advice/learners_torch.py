@@ -150,7 +150,22 @@ def padded():
 
 IDS = Dataset.from_dict({**tokenizer()(TEXTS), "label": LABELS})
 
+
+class Unrounded(nn.Linear):
+    """Reads its numbers where NumPy has none."""
+
+    def forward(self, inputs):
+        logits = super().forward(inputs)
+        logits.detach().numpy()
+        return logits
+
+
 CASES = {
+    "a model that fails in bfloat16": (
+        checked,
+        {"model": lambda: Unrounded(3, 2), "recipe": Recipe(precision="bfloat16")},
+        {"'auto'": {"recipe": Recipe(precision="auto")}, "'float32'": {"recipe": Recipe(precision="float32")}},
+    ),
     "a device of no name": (checked, {"model": linear, "device": "cdua"}, {"choose from": {"device": "cpu"}}),
     "a device that is not there": (checked, {"model": linear, "device": "xpu"}),
     "bfloat16 where it is slow": (precision, {"precision": "bfloat16"}),
