@@ -11,6 +11,7 @@ from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 from torch.nn.utils.rnn import PackedSequence
 
 from dataaudit.errors import ModelError, SettingError
+from dataaudit.learners.devices import cuda_devices
 from dataaudit.learners.weights import copied
 
 WORTHWHILE = 10**6
@@ -170,7 +171,7 @@ def _watched(module: nn.Module, inputs: Tensor, look: Any) -> None:
     hooks = [part.register_forward_hook(look) for part in plain.modules() if not isinstance(part, NO_PRODUCTS)]
     try:
         # Without gradients some layers take another path, past their own parts.
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        with torch.random.fork_rng(devices=cuda_devices(inputs.device)), torch.enable_grad():
             plain(inputs)
     finally:
         for hook in hooks:
@@ -181,7 +182,7 @@ def _failure(module: nn.Module, inputs: Tensor, device: torch.device) -> str | N
     """What a copy of the module raises in bfloat16, evaluated or trained."""
     tried = copied(_plain(module))
     try:
-        with torch.random.fork_rng(devices=[]), torch.autocast(device.type, torch.bfloat16):
+        with torch.random.fork_rng(devices=cuda_devices(device)), torch.autocast(device.type, torch.bfloat16):
             with torch.inference_mode():
                 tried(inputs)
             if len(inputs) > 1:
