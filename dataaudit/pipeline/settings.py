@@ -36,14 +36,14 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         described |= subject.learner.description
     if subject.trained_before:
         # The recipe of a model that was trained before is not known here, and nothing is rounded.
-        described |= {"recipe": None, "precision": "the model's own", "precision_reason": None}
+        described |= {"recipe": None, "precision": "the model's own"}
+        described.pop("precision_reason", None)
     if subject.known_share is not None:
         described["already_fits"] = round(subject.known_share, 4)
     dropped = () if subject.examples is None or subject.examples.dropped is None else subject.examples.dropped
     own = () if subject.examples is None else subject.examples.notes
     reading = () if subject.examples is None else subject.examples.reading_notes
-    reason = described.pop("precision_reason", None)
-    notes = [*own, *reading, *plan.run.notes, *([reason] if reason else []), *described.pop("notes", [])]
+    notes = [*own, *reading, *plan.run.notes, *described.pop("notes", [])]
     without = () if subject.examples is None else subject.examples.unlabelled
     total = len(dropped) + len(plan.run.labels)
     if len(without):

@@ -226,7 +226,7 @@ def test_the_model_of_another_loop_runs_in_its_own_precision(native, monkeypatch
         expected = module(torch.tensor(inputs)).softmax(1)[torch.arange(24), torch.tensor(labels)]
     np.testing.assert_allclose(audit.scores["confidence"], expected, rtol=1e-6)
     assert audit.settings["precision"] == "the model's own"
-    assert not any("bfloat16" in note for note in audit.settings["notes"])
+    assert "precision_reason" not in audit.settings
     # So does one that is passed as the model, and repeats the labels already.
     fitted = learner(Recipe(epochs=300, batch_size=8, learning_rate=0.2)).fit(np.arange(24), 0, None, False).module
     passed = dataaudit.score(fitted, (inputs, labels), "confidence", progress=False)
@@ -235,6 +235,8 @@ def test_the_model_of_another_loop_runs_in_its_own_precision(native, monkeypatch
     # One that it trains itself is rounded.
     own = dataaudit.score(Wide(), (inputs, labels), "confidence", recipe=Recipe(epochs=1), progress=False)
     assert own.settings["precision"] == "bfloat16"
+    assert own.settings["precision_reason"].endswith("multiplies natively")
+    assert not any("bfloat16" in note for note in own.settings["notes"])
 
 
 def test_probabilities_are_not_rounded(native, monkeypatch):
