@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from benchmarks import summary
 from benchmarks.paper import counts, run
 from benchmarks.paper.__main__ import main, shared
+from benchmarks.paper.datasets import of_file
 from benchmarks.paper.items import ITEMS, NAMES
 from benchmarks.paper.result import Compared, Law
 from benchmarks.paper.setting import Data
@@ -179,6 +180,23 @@ def test_counts_of_a_store_add_up_in_chunks():
     assert found.integral.tolist() == [1.0, 0.5]
     assert found.doublings == [1, 2, 4, 8]
     assert [half[0].tolist() for half in found.halves(8)] == [[1.0, 1.0], [1.0, 0.0]]
+
+
+def test_committed_counts_are_those_of_their_rows(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(counts, "COMMITTED", tmp_path / "counts.npz")
+    in_file, mixed = of_file(digits, "digits"), of_file(digits, "digits").mixed()
+    assert not np.array_equal(mixed.index, in_file.index)
+    # As many as the row's place in the file says, so that any other order shows.
+    held = np.broadcast_to(mixed.index % 200 + 20, (3, 9, 300)).astype(np.uint16)
+    correct = held - (mixed.index % 7).astype(np.uint16)
+    counts.keep(counts.Counts(held, correct, 4, "made up"), mixed)
+    for data in (mixed, in_file):
+        found = counts.committed(data)
+        np.testing.assert_array_equal(found.held[0, 0], data.index % 200 + 20)
+        np.testing.assert_array_equal(found.held - found.correct, np.broadcast_to(data.index % 7, (3, 9, 300)))
+        assert (found.runs, found.source) == (4, "made up")
+    assert counts.committed(mixed.first(299)) is None
+    assert counts.committed(replace(mixed, labels=mixed.labels[::-1])) is None
 
 
 def test_the_reliability_is_that_of_all_runs():

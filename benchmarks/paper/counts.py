@@ -111,9 +111,11 @@ def read_store(folder: str | Path, n: int, source: str) -> Counts:
 @lru_cache(maxsize=8)
 def committed(data: Data) -> Counts | None:
     """The committed counts in the order of these rows, if they are of these images and labels."""
-    if len(data) != 60000 or not COMMITTED.exists():
+    if not COMMITTED.exists():
         return None
     with np.load(COMMITTED) as archive:
+        if int(archive["rows"]) != len(data):
+            return None
         if str(archive["fingerprint"]) != data.rows(np.argsort(data.index)).fingerprint:
             return None
         held, missed = (archive[name][:, :, data.index].astype(np.uint16) for name in ("held", "missed"))
@@ -157,24 +159,30 @@ def _store(setting: Setting, data: Data) -> Path:
     return setting.place(data) / "store" / "holdout"
 
 
-def main() -> None:
-    store, file = sys.argv[1:]
-    data = of_file(Path(file), "mnist")
-    counts = read_store(store, len(data), "")
-    here = machine()
-    source = f"{counts.runs} committed runs of each ratio ({here['commit']}, {here['machine']}, {here['versions']})"
-    buffer = io.BytesIO()
+def keep(found: Counts, data: Data) -> None:
+    """Write counts of the rows of `data`, which runs take in a random order, in the order of the file."""
+    order, buffer = np.argsort(data.index), io.BytesIO()
+    held, missed = (part[:, :, order].astype(np.uint8) for part in (found.held, found.held - found.correct))
     # Correct ones are nearly all: the others compress.
     np.savez_compressed(
         buffer,
-        fingerprint=np.array(data.fingerprint),
-        held=counts.held.astype(np.uint8),
-        missed=(counts.held - counts.correct).astype(np.uint8),
-        runs=np.array(counts.runs),
-        source=np.array(source),
+        fingerprint=np.array(data.rows(order).fingerprint),
+        rows=np.array(len(data)),
+        held=held,
+        missed=missed,
+        runs=np.array(found.runs),
+        source=np.array(found.source),
     )
     put(COMMITTED, buffer.getvalue())
-    print(f"{source}: {len(buffer.getvalue()) / 2**20:.2f} MiB, reliability {counts.reliability():.4f}")
+    print(f"{found.source}: {len(buffer.getvalue()) / 2**20:.2f} MiB, reliability {found.reliability():.4f}")
+
+
+def main() -> None:
+    store, file = sys.argv[1:]
+    data = of_file(Path(file), "mnist").mixed()
+    found, here = read_store(store, len(data), ""), machine()
+    source = f"{found.runs} committed runs of each ratio ({here['commit']}, {here['machine']}, {here['versions']})"
+    keep(replace(found, source=source), data)
 
 
 if __name__ == "__main__":
