@@ -136,7 +136,7 @@ def fast_truth(setting: Setting, data: Data) -> Result:
 
 
 def full_runs(setting: Setting, data: Data, truth: Array) -> list[dict[str, Any]]:
-    """Holdout runs of the network itself at all nine ratios: agreement and reliability after each doubling.
+    """Holdout runs of the network itself at all nine ratios: agreement and reliability after each doubling, and of all.
 
     Without published scores our own are these very runs. Then the agreement is the one to expect of as many other runs
     with the scores that the cheaper means are compared with: the root of both reliabilities' product.
@@ -146,11 +146,12 @@ def full_runs(setting: Setting, data: Data, truth: Array) -> list[dict[str, Any]
     network = setting.network(data)
     once = sum(GRID) * evidence.training_seconds(setting, data, network, n)
     found = []
-    for runs in counts.doublings:
-        reliable = counts.reliability(runs)
+    for runs in dict.fromkeys((*counts.doublings, counts.runs)):
+        every = runs == counts.runs
+        reliable = counts.reliability(None if every else runs)
         agreed = float(np.sqrt(max(reliable, 0.0) * max(whole or 0.0, 0.0)))
         if data.published is not None:
-            values = mean_of(counts.scores(slice(0, runs.bit_length())))[: len(truth)]
+            values = mean_of(counts.scores(slice(0, None if every else runs.bit_length())))[: len(truth)]
             agreed = spearman(values, truth[: len(values)])
         name = f"{type(network[0]()).__name__}, {runs} runs of each of nine ratios"
         found.append(_row(name, agreed, runs * once, n, reliable))
