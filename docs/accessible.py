@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 NAMES = (
-    # What can be read on the button is its name.
-    (re.compile(r'(<button type="button" class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
+    # Its name is what can be read on the button, where there is room for words.
+    (
+        re.compile(r'(<button type="button" class="btn search-button-field[^>]*?) aria-label="Search"'),
+        r'\1 aria-label="Search Ctrl+K"',
+    ),
     (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="pages below">'),
     # The words of a card's link are invisible, for the card has them as its title.
     (
