@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from dataaudit.errors import ModelError, SettingError
 from dataaudit.learners.devices import cuda_devices
-from dataaudit.learners.weights import copied
+from dataaudit.learners.weights import copied, uncompiled
 
 WORTHWHILE = 10**6
 """Multiply-adds an example below which a CPU trains no faster in bfloat16: by benchmarks/speed/precisions.py."""
@@ -31,7 +31,7 @@ class Precision:
     name: str
     """float32 or bfloat16."""
     reason: str
-    """A sentence for the audit's notes."""
+    """A sentence for the audit's settings."""
     last: str | None = None
     """Linear layer that runs last, whose outputs are not rounded in evaluation."""
 
@@ -86,7 +86,8 @@ def for_network(
     last, why = last_linear(module, inputs), None
     if precision == "auto":
         why = _no_gain(device, module, inputs, sized) or _coarse(module, last, probabilities)
-    failure = None if why is not None else _failure(module, inputs, device)
+    rounded = replace(chosen, last=last)
+    failure = None if why is not None else _failure(module, inputs, device, rounded)
     if failure is not None and precision != "auto":
         raise ModelError(
             f"a {type(module).__name__} that fails in bfloat16: {failure}",
@@ -97,7 +98,7 @@ def for_network(
         why = "the model fails in bfloat16"
     if why is not None:
         return Precision("float32", f"precision auto: float32, for {why}")
-    return replace(chosen, last=last)
+    return rounded
 
 
 def _no_gain(device: torch.device, module: nn.Module, inputs: Tensor, sized: bool) -> str | None:
@@ -118,7 +119,7 @@ def _coarse(module: nn.Module, last: str | None, probabilities: bool) -> str | N
 def keep_last(module: nn.Module, precision: Precision) -> nn.Module:
     """The module, whose last linear layer gives its own precision in evaluation."""
     if precision.rounds and precision.last is not None:
-        _plain(module).get_submodule(precision.last).register_forward_hook(_in_own_precision)
+        uncompiled(module).get_submodule(precision.last).register_forward_hook(_in_own_precision)
     return module
 
 
@@ -145,13 +146,13 @@ def last_linear(module: nn.Module, inputs: Tensor) -> str | None:
     """Name of the linear layer that runs last, in a pass over `inputs`."""
     order: list[nn.Module] = []
     _watched(module, inputs, lambda part, arguments, output: order.append(part))
-    names = {part: name for name, part in _plain(module).named_modules() if isinstance(part, nn.Linear)}
+    names = {part: name for name, part in uncompiled(module).named_modules() if isinstance(part, nn.Linear)}
     return next((names[part] for part in reversed(order) if part in names), None)
 
 
 def _width(module: nn.Module, last: str) -> int:
     """Numbers that a linear layer takes."""
-    part = _plain(module).get_submodule(last)
+    part = uncompiled(module).get_submodule(last)
     assert isinstance(part, nn.Linear)
     return part.in_features
 
@@ -167,7 +168,7 @@ def _weights(part: nn.Module) -> list[Tensor]:
 
 def _watched(module: nn.Module, inputs: Tensor, look: Any) -> None:
     """Run a module with a hook at all its parts that multiply."""
-    plain = _plain(module)
+    plain = uncompiled(module)
     hooks = [part.register_forward_hook(look) for part in plain.modules() if not isinstance(part, NO_PRODUCTS)]
     try:
         # Without gradients some layers take another path, past their own parts.
@@ -178,9 +179,9 @@ def _watched(module: nn.Module, inputs: Tensor, look: Any) -> None:
             hook.remove()
 
 
-def _failure(module: nn.Module, inputs: Tensor, device: torch.device) -> str | None:
-    """What a copy of the module raises in bfloat16, evaluated or trained."""
-    tried = copied(_plain(module))
+def _failure(module: nn.Module, inputs: Tensor, device: torch.device, rounded: Precision) -> str | None:
+    """What a copy of the module raises in this precision, evaluated or trained."""
+    tried = keep_last(copied(uncompiled(module)), rounded)
     try:
         with torch.random.fork_rng(devices=cuda_devices(device)), torch.autocast(device.type, torch.bfloat16):
             with torch.inference_mode():
@@ -199,10 +200,3 @@ def _in_own_precision(part: nn.Module, arguments: tuple[Any, ...], output: Any) 
         return output
     with torch.autocast(output.device.type, enabled=False):
         return part.forward(arguments[0].to(next(part.parameters()).dtype))
-
-
-def _plain(module: nn.Module) -> nn.Module:
-    """The module that ``torch.compile`` wrapped, whose parts can be watched."""
-    plain = getattr(module, "_orig_mod", module)
-    assert isinstance(plain, nn.Module)
-    return plain

@@ -19,6 +19,13 @@ RESET = (
 """Advice where a model was trained on the labels before."""
 
 
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` wrapped, whose parts can be watched; any other itself."""
+    plain = getattr(module, "_orig_mod", module)
+    assert isinstance(plain, nn.Module)
+    return plain
+
+
 def copied(module: nn.Module) -> nn.Module:
     """Deep copy of a module; `ModelError` if it holds results of a computation, or has parameters without values."""
     if any(parameter.is_meta for parameter in module.parameters()):

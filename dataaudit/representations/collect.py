@@ -15,6 +15,7 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import IntArray
 from dataaudit.errors import ModelError, rows
+from dataaudit.learners.weights import uncompiled
 from dataaudit.representations.base import Features
 from dataaudit.representations.keep import Keep, in_memory
 from dataaudit.representations.modules import watching
@@ -50,13 +51,6 @@ def _reader(space: Space, module: nn.Module, inputs: Tensor, keep: Keep, seed: i
     return kind(module, inputs, keep, space, seed)
 
 
-def _plain(module: nn.Module) -> nn.Module:
-    """The module that ``torch.compile`` wrapped, whose layers can be watched."""
-    plain = getattr(module, "_orig_mod", module)
-    assert isinstance(plain, nn.Module)
-    return plain
-
-
 def readers(
     fitted: TorchModel, spaces: Sequence[Space], n: int, seed: int, keeps: Callable[[Space], Keep] | None = None
 ) -> list[Reader]:
@@ -64,7 +58,7 @@ def readers(
 
     Raises `ModelError` if the model has no such representation.
     """
-    module = _plain(fitted.module).eval()
+    module = uncompiled(fitted.module).eval()
     inputs = fitted.inputs(np.arange(min(2, n), dtype=np.int64))
     keeps = keeps or (lambda space: in_memory(n))
     return [_reader(space, module, inputs, keeps(space), seed) for space in spaces]
@@ -129,7 +123,7 @@ def _read(
     done = min((reader.done for reader in all_readers), default=n)
     names = list(dict.fromkeys(name for reader in all_readers for name in reader.watched))
     differentiate = any(reader.differentiates for reader in all_readers)
-    module = _plain(fitted.module)
+    module = uncompiled(fitted.module)
     with (
         watching(module, names, differentiate) as captured,
         progress_bar("representing", n, progress) as advance,

@@ -131,13 +131,33 @@ class Fails(nn.Module):
 
     def __init__(self, in_training):
         super().__init__()
-        self.body, self.in_training = MLP(3072, 10), in_training
+        self.body, self.last, self.in_training = MLP(3072, 64), nn.Linear(64, 10), in_training
 
     def forward(self, x):
-        logits = self.body(x)
+        hidden = self.body(x)
         if self.training == self.in_training:
-            logits.detach().numpy()
+            hidden.detach().numpy()
+        return self.last(hidden)
+
+
+class Collects(nn.Module):
+    """Puts logits among numbers of the hidden layer's precision, which are not those of the last layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.last = MLP(3072, 64), nn.Linear(64, 10)
+
+    def forward(self, x):
+        hidden = self.body(x)
+        logits = hidden.new_zeros(len(x), 10)
+        logits[torch.arange(len(x))] = self.last(hidden)
         return logits
+
+
+def test_a_network_is_tried_as_it_will_run(native):
+    with torch.autocast("cpu", torch.bfloat16):
+        Collects()(LARGE)
+    assert name_of(Collects(), LARGE) == "float32"
 
 
 @pytest.mark.parametrize("in_training", [False, True])
