@@ -18,6 +18,7 @@ from dataaudit.testing import (
     ScorerContract,
     SearchContract,
     StrategyContract,
+    TaskContract,
 )
 
 PACKAGE = Path(__file__).parent / "plugin"
@@ -89,6 +90,15 @@ def test_examples_go_to_the_tool_by_its_name(tmp_path):
     assert sorted(json.loads(row.split("\t")[-1]) for row in rows) == ["the cat", "the dog"]
 
 
+def test_a_recorder_counts_by_the_task_of_that_name():
+    labels = np.array([0, 1, 0, 1])
+    recorder = dataaudit.Recorder(4, 2, task="focal")
+    recorder.update(np.arange(4), np.eye(2, dtype=np.float32)[labels], labels)
+    recorder.end_epoch()
+    assert dataaudit.score(recorder).dynamics.correct.tolist() == [1, 1, 1, 1]
+    assert recorder.state_dict()["task"] == "focal"
+
+
 class TestScorer(ScorerContract):
     def scorer(self):
         return part("LastConfidence")
@@ -128,3 +138,13 @@ class TestExport(ExportContract):
             [json.loads(cell) for cell in line.split("\t")] for line in files["rows.tsv"].decode().splitlines()
         ]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+class TestTask(TaskContract):
+    classes = 2
+
+    def task(self):
+        return part("Focal")
+
+    def labels(self):
+        return np.array([0, 1, 0, 1, 1])

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+from torch.nn import functional
 
 from dataaudit.density.base import PLAIN, Context, DensityEngine
 from dataaudit.density.sums import DensitySums
@@ -20,6 +22,8 @@ from dataaudit.exports import Export, ExportFormat
 from dataaudit.neighbours.base import FunctionIndex
 from dataaudit.representations.base import are_rows
 from dataaudit.scores.base import Scores
+from dataaudit.tasks.base import CONFIDENCE
+from dataaudit.tasks.classification import Classification
 from dataaudit_kernels.reference import written_out
 
 
@@ -109,3 +113,14 @@ class TabSeparated(ExportFormat):
         names = [*next((export.carried(row) for row in export.rows), {}), "text"]
         cells = ([*export.carried(row).values(), row.text] for row in export.rows)
         yield "rows.tsv", ("\t".join(map(json.dumps, line)) + "\n" for line in chain([names], cells))
+
+
+class Focal(Classification):
+    """A task: one class an example, trained by the focal loss, which leaves easy examples alone."""
+
+    name = "focal"
+
+    def loss(self, logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+        losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        missed: Tensor = 1 - self.measure(logits, labels)[0][:, CONFIDENCE]
+        return (missed**2 * losses).mean()
