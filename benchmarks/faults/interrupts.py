@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import torch
 
 import dataaudit
 from benchmarks.faults.base import FINE, Case, Outcome, bare, judged, renewed, there
@@ -27,9 +28,8 @@ from benchmarks.faults.material import CLASSES, MATERIALS, ROWS, Material, finge
 from dataaudit.errors import DataAuditError
 
 EPOCHS = 3
-
-
-LIBRARY = str(Path(dataaudit.__file__).parent)
+# Where a line may be interrupted: in the library, and in what writes files natively for it.
+INTERRUPTED = (str(Path(dataaudit.__file__).parent), torch.serialization.__file__)
 
 Fault = Callable[[], None]
 
@@ -56,7 +56,7 @@ def at_time(fault: Fault, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def at_line(fault: Fault, wanted: int) -> Iterator[list[tuple[str, int]]]:
-    """Let a fault happen before the line of that number that the library runs; gives the lines that it ran."""
+    """Let a fault happen before a numbered line of the library or of torch's `save`; gives the lines that ran."""
     ran: list[tuple[str, int]] = []
 
     def local(frame: FrameType, event: str, argument: Any) -> Any:
@@ -66,7 +66,7 @@ def at_line(fault: Fault, wanted: int) -> Iterator[list[tuple[str, int]]]:
                 fault()
         return local
 
-    sys.settrace(lambda frame, event, argument: local if frame.f_code.co_filename.startswith(LIBRARY) else None)
+    sys.settrace(lambda frame, event, argument: local if frame.f_code.co_filename.startswith(INTERRUPTED) else None)
     try:
         yield ran
     finally:

@@ -1,6 +1,9 @@
 """A state that was damaged or made up is refused whole, whatever of it is wrong."""
 
 import copy
+import errno
+import gc
+import io
 import os
 
 import numpy as np
@@ -236,6 +239,35 @@ def test_what_a_killed_save_leaves_is_removed_by_the_next(tmp_path):
     assert fresh.epochs == 1
     save_record(tmp_path, recorded(), True, 0, 1, None)
     assert {path.name for path in tmp_path.iterdir()} == {"dataaudit_0.pt", another.name}
+
+
+def test_an_interrupt_before_the_archive_is_open_is_an_interrupt_and_no_abort(tmp_path, monkeypatch):
+    def pressed(opened):
+        raise KeyboardInterrupt
+
+    # The native writer is made by then, and its destructor writes the end of an archive.
+    monkeypatch.setattr(torch.serialization._opener, "__enter__", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        save_record(tmp_path, recorded(), True, 0, 1, None)
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fails", range(3))
+def test_a_write_that_fails_is_refused_whole(tmp_path, monkeypatch, fails):
+    class Full(io.FileIO):
+        writes = 0
+
+        def write(self, content):
+            self.writes += 1
+            if self.writes > fails:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(content)
+
+    monkeypatch.setattr(type(tmp_path), "open", lambda path, mode: Full(path, mode.replace("b", "")))
+    with pytest.raises(StorageError, match="No space left"):
+        save_record(tmp_path, recorded(), True, 0, 1, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.binary(min_size=1, max_size=9000), st.data())
