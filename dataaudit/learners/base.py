@@ -117,6 +117,8 @@ class Learner(ABC):
     """True if its models are torch modules, whose layers can be read."""
     fresh: bool = False
     """True if a factory makes the model, which then cannot be a trained one."""
+    comes_trained: bool = False
+    """True if a training loop left the model: nothing trains it further, and it may be frozen."""
     reads_tokens: bool = False
     """True if the inputs are positions in a table of embeddings; settled by `check`."""
     staged: bool = False

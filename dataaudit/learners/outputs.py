@@ -102,6 +102,34 @@ def _from_sigmoid(values: Tensor) -> bool:
     return node is not None
 
 
+def check_kind(module: nn.Module, name: str) -> None:
+    """Raise `ModelError` for a module with parts in TorchScript, whose inputs and outputs cannot be watched."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise ModelError(
+            f"a {name} in TorchScript, whose layers cannot be watched",
+            "a torch.nn.Module in Python",
+            "pass the module as it was before torch.jit.script or torch.jit.trace",
+        )
+
+
+def check_trainable(module: nn.Module, inputs: Tensor, name: str) -> None:
+    """Raise `ModelError` if all parameters are frozen, `OutputsError` if logits of a batch cannot be differentiated."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ModelError(
+            f"a {name} without trainable parameters",
+            "a model that can be trained",
+            "unfreeze some parameters (requires_grad_(True))",
+        )
+    with torch.enable_grad():
+        logits = module(inputs)
+    if not logits.requires_grad:
+        raise OutputsError(
+            f"a {name} whose outputs, of {logits.dtype}, have no gradient",
+            "logits of a floating-point type, computed from the trainable parameters",
+            "return them without argmax, rounding, detach() or torch.no_grad() on their way",
+        )
+
+
 def check_outputs(module: nn.Module, inputs: Tensor, name: str, classes: int) -> None:
     """Raise `ModelError` if a module fails on a batch, `OutputsError` unless it gives one logit for row and class."""
     try:

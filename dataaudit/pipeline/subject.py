@@ -212,14 +212,14 @@ def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tupl
     if request.recorder is None:
         return _checked(request, examples, request.model), (), None
     if request.trained is not None or not isinstance(request.model, RecordingCallback):
-        learner = _checked(request, examples, request.trained)
+        learner = _checked(request, examples, request.trained, True)
         if learner is not None and learner.fresh:
             raise ModelError("a model factory as trained=", "the module that your loop trained", "pass trained= it")
         return learner, (), None
     if request.model.trained is None:
         return None, (BROKEN_OFF,), None
     try:
-        return _checked(request, examples, request.model.trained), (), None
+        return _checked(request, examples, request.model.trained, True), (), None
     except (DataError, ModelError, SettingError) as error:
         if request.processor is not None or str(request.device) != "auto":
             raise
@@ -227,12 +227,14 @@ def _learner(request: Request, examples: Examples) -> tuple[Learner | None, tupl
         return None, (f"the Trainer's model is not asked for predictions: {error.arrived}; {error.action}",), error
 
 
-def _checked(request: Request, examples: Examples, model: Any) -> Learner | None:
+def _checked(request: Request, examples: Examples, model: Any, trained: bool = False) -> Learner | None:
     device, processor = request.device, request.processor
     if request.embed is not None:
         # The processor, and the device of what trains on none, are those of the model that makes vectors.
         device, processor = (device if trains_on_device(model) else "auto"), None
     learner = as_learner(model, examples, request.way, device, processor)
+    if learner is not None:
+        learner.comes_trained = trained
     # Rows that are dropped are not known yet.
     if learner is not None and not request.drops:
         learner.check(request.seed)

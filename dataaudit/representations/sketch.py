@@ -25,6 +25,7 @@ class Sketch:
     Farach-Colton 2002; Kane, Nelson 2014). A model of at most `WIDTH` parameters is not sketched.
 
     The module is in evaluation mode; ``loss(logits [b, C], labels [b]) -> [b]`` is softmax cross-entropy if None.
+    Raises `ModelError` if no parameter is trainable.
     """
 
     def __init__(
@@ -35,6 +36,12 @@ class Sketch:
         self._fixed = {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
         self._fixed |= {name: b.detach() for name, b in module.named_buffers()}
         count = sum(p.numel() for p in self._parameters.values())
+        if not count:
+            raise ModelError(
+                f"a {type(module).__name__} whose parameters are all frozen",
+                "parameters to differentiate by",
+                "unfreeze those that were trained (requires_grad_(True))",
+            )
         self.width = min(WIDTH, count)
         self.described = {
             "parameters": count,

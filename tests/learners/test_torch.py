@@ -123,19 +123,40 @@ def test_pixels_are_scaled_and_tokens_stay_whole():
     learner.fit(np.arange(6), 0, None, False)
 
 
+class Then(nn.Module):
+    """A linear layer, and what is done with its outputs."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.layer, self.what = nn.Linear(6, 3), what
+
+    def forward(self, inputs):
+        return self.what(self.layer(inputs))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         (nn.Linear(6, 4), "one logit for each of the 3 classes"),
         (nn.Linear(5, 3), "fails on inputs"),
         (lambda: "no module", "from the model factory"),
-        (nn.Sequential(nn.Flatten()), "without trainable parameters"),
+        (nn.Linear(6, 3).requires_grad_(False), "without trainable parameters"),
         (nn.LSTM(6, 4), "of shape \\(2, 4\\)"),
+        (Then(lambda logits: logits.round().long()), "outputs, of torch.int64, have no gradient"),
+        (Then(torch.detach), "outputs, of torch.float32, have no gradient"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(blobs, model, message):
     with pytest.raises(ModelError, match=message):
         TorchLearner(model, blobs, Recipe(), CPU).check(0)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_model_in_torchscript_is_refused(blobs):
+    traced = torch.jit.trace(nn.Linear(6, 3), torch.zeros(2, 6))
+    for model in (traced, nn.Sequential(traced), lambda: traced):
+        with pytest.raises(ModelError, match="in TorchScript, whose layers cannot be watched"):
+            TorchLearner(model, blobs, Recipe(), CPU).check(0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

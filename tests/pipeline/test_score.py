@@ -248,6 +248,11 @@ def test_anybodys_loop_can_be_audited(noisy, network):
         score(bare, (inputs, labels), "confidence")
     own = score(bare, (inputs, labels), trained=module)
     np.testing.assert_allclose(own.scores["confidence"], audit.scores["confidence"], rtol=1e-6)
+    # A loop may freeze what it trained; nothing here trains it further.
+    frozen = copy.deepcopy(module).requires_grad_(False)
+    pd.testing.assert_frame_equal(score(bare, (inputs, labels), trained=frozen).scores, own.scores, check_exact=True)
+    with pytest.raises(ModelError, match="parameters are all frozen"):
+        score(bare, (inputs, labels), "density/gradient_sketch", trained=frozen)
     with pytest.raises(DataError, match="Recorder of 300 examples"):
         score(recorder, (inputs[:200], labels[:200]))
     with pytest.raises(DataError, match="differ from the data set"):
