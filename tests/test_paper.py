@@ -19,7 +19,7 @@ from benchmarks.paper.__main__ import main, shared
 from benchmarks.paper.datasets import of_file
 from benchmarks.paper.items import ITEMS, NAMES
 from benchmarks.paper.result import Compared, Law
-from benchmarks.paper.setting import Data
+from benchmarks.paper.setting import Data, Setting, Sizes
 
 ROOT = Path(__file__).parents[1]
 ALONE = ["--backend", "serial"]
@@ -180,6 +180,18 @@ def test_counts_of_a_store_add_up_in_chunks():
     assert found.integral.tolist() == [1.0, 0.5]
     assert found.doublings == [1, 2, 4, 8]
     assert [half[0].tolist() for half in found.halves(8)] == [[1.0, 1.0], [1.0, 0.0]]
+
+
+def test_runs_added_to_counts_are_those_that_a_store_would_hold(digits, tmp_path):
+    data = of_file(digits, "digits").mixed().first(60)
+    setting = Setting(tmp_path, (data,), Sizes(None, None, runs=3, epochs=None, seeds=1), full=True, backend="serial")
+    whole = counts.of(setting, data)
+    first = counts.Counts(whole.held[:1], whole.correct[:1], 1, "made up")
+    added = counts.extended(first, setting, data, 3, workers=1)
+    assert (added.runs, added.source) == (3, "made up")
+    np.testing.assert_array_equal(added.held, whole.held)
+    np.testing.assert_array_equal(added.correct, whole.correct)
+    assert whole.correct.any()
 
 
 def test_committed_counts_are_those_of_their_rows(digits, tmp_path, monkeypatch):

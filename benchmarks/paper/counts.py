@@ -1,6 +1,7 @@
 """C-scores of every subset ratio, from counts of holdout runs: of our own runs, or of those that are committed.
 
-    python -m benchmarks.paper.counts STORE FILE.npz      # writes results/mnist_counts.npz from a store of holdout runs
+    python -m benchmarks.paper.counts FILE.npz --store STORE  # writes results/mnist_counts.npz from a store of runs
+    python -m benchmarks.paper.counts FILE.npz --runs 64      # adds runs to it, up to so many of each ratio
 
 The committed file holds counts of MNIST, by the paper's network and recipe (table 2), so that nobody has to make the
 runs again: how often each image was held out, and was then classified correctly, for each subset ratio, in chunks of
@@ -10,22 +11,25 @@ benchmarks.paper figure-5 DIR --mnist FILE --full` makes such runs anew.
 
 from __future__ import annotations
 
+import argparse
 import io
-import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 
 import dataaudit
 from benchmarks.common import Array, machine
 from benchmarks.paper.datasets import of_file
-from benchmarks.paper.setting import Data, Setting, put
-from dataaudit.holdout.plan import Run
+from benchmarks.paper.setting import FULL, Data, Setting, put
+from dataaudit.data import as_examples
+from dataaudit.holdout.plan import Plan, Run
 from dataaudit.holdout.settings import GRID
 from dataaudit.holdout.store import Store
 from dataaudit.holdout.tally import reliability
+from dataaudit.learners.adapt import as_learner
 
 COMMITTED = Path(__file__).parent / "results" / "mnist_counts.npz"
 
@@ -159,6 +163,41 @@ def _store(setting: Setting, data: Data) -> Path:
     return setting.place(data) / "store" / "holdout"
 
 
+def extended(found: Counts, setting: Setting, data: Data, runs: int, workers: int = -1) -> Counts:
+    """Counts and those of further runs, up to `runs` of each ratio: the runs that a store would hold by those numbers.
+
+    Processes have a thread each; -1 for as many as there are processors.
+    """
+    here = [Run(ratio, number) for number in range(found.runs, runs) for ratio in GRID]
+    chunks = chunk_of(runs - 1) + 1
+    held, correct = (np.pad(part, ((0, chunks - len(part)), (0, 0), (0, 0))) for part in (found.held, found.correct))
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        made = Parallel(workers, return_as="generator")(delayed(_made)(setting, data, run) for run in here)
+        for run, (out, right) in zip(here, made, strict=True):
+            place = chunk_of(run.number), GRID.index(run.ratio)
+            held[place] += out
+            correct[place] += right
+            print(
+                f"ratio {run.ratio}, run {run.number}: {right.sum() / out.sum():.4f} of {out.sum()} right", flush=True
+            )
+    return replace(found, held=held, correct=correct, runs=runs)
+
+
+def _made(setting: Setting, data: Data, run: Run) -> tuple[Array, Array]:
+    """Which rows [n] a run holds out, and which of them it gets right, by the paper's algorithm 1."""
+    network, recipe = setting.network(data)
+    learner = as_learner(network, as_examples((data.inputs, data.labels)), recipe, "cpu")
+    assert learner is not None
+    learner.check(setting.seed)
+    plan = Plan(data.labels, setting.seed)
+    out = plan.held_out(run)
+    fitted = learner.fit(plan.train(run), plan.training_seed(run), None, progress=False)
+    right = np.zeros(len(data), bool)
+    rows = np.flatnonzero(out)
+    right[rows] = fitted.logits(rows).argmax(1).numpy() == data.labels[rows]
+    return out, right
+
+
 def keep(found: Counts, data: Data) -> None:
     """Write counts of the rows of `data`, which runs take in a random order, in the order of the file."""
     order, buffer = np.argsort(data.index), io.BytesIO()
@@ -178,11 +217,28 @@ def keep(found: Counts, data: Data) -> None:
 
 
 def main() -> None:
-    store, file = sys.argv[1:]
-    data = of_file(Path(file), "mnist").mixed()
-    found, here = read_store(store, len(data), ""), machine()
-    source = f"{found.runs} committed runs of each ratio ({here['commit']}, {here['machine']}, {here['versions']})"
-    keep(replace(found, source=source), data)
+    """Write the committed counts from a store, or add runs to them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help="MNIST, as for --mnist of benchmarks.paper")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--store", help="folder of holdout runs")
+    way.add_argument("--runs", type=int, help="runs of each ratio to be there in the end")
+    options = parser.parse_args()
+    data, here = of_file(options.file, "mnist").mixed(), machine()
+    machines = f"{here['commit']}, {here['machine']}, {here['versions']}"
+    if options.store:
+        found = read_store(options.store, len(data), "")
+        keep(replace(found, source=f"{found.runs} committed runs of each ratio ({machines})"), data)
+        return
+    before = committed(data)
+    if before is None or before.runs >= options.runs:
+        parser.error("no committed counts of this file, or as many runs already")
+    found = extended(before, Setting(Path(), (data,), FULL, full=True), data, options.runs)
+    made = before.source.partition("(")[2].rstrip(")")
+    keep(
+        replace(found, source=f"{found.runs} committed runs of each ratio ({made}; from {before.runs} on {machines})"),
+        data,
+    )
 
 
 if __name__ == "__main__":
