@@ -28,7 +28,7 @@ from benchmarks.faults.material import CLASSES, MATERIALS, ROWS, Material, finge
 from dataaudit.errors import DataAuditError
 
 EPOCHS = 3
-# Where a line may be interrupted: in the library, and in what writes files natively for it.
+# Where a line may be interrupted: in the library, and in what writes and reads tensors natively for it.
 INTERRUPTED = (str(Path(dataaudit.__file__).parent), torch.serialization.__file__)
 
 Fault = Callable[[], None]
@@ -56,7 +56,7 @@ def at_time(fault: Fault, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def at_line(fault: Fault, wanted: int) -> Iterator[list[tuple[str, int]]]:
-    """Let a fault happen before a numbered line of the library or of torch's `save`; gives the lines that ran."""
+    """Let a fault happen before a numbered line of the library or of torch's serialization; gives lines that ran."""
     ran: list[tuple[str, int]] = []
 
     def local(frame: FrameType, event: str, argument: Any) -> Any:

@@ -117,7 +117,7 @@ def figure_6(setting: Setting, data: Data) -> Result:
         else:
             ax.plot(means, deviations, "o", color="#1f77b4")
         for number in starred:
-            ax.plot(means[number], deviations[number], "*", color="#d95f02", markersize=13)
+            ax.plot(means[number], deviations[number], "*", color="#d95f02", markersize=13, clip_on=False)
             place = (means[number], deviations[number])
             ax.annotate(rows.classes[able[number]], place, (7, 4), textcoords="offset points", fontsize=9)
         ax.set(xlabel="mean C-score of the class", ylabel="standard deviation", title=rows.name)

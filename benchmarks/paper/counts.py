@@ -201,7 +201,8 @@ def _made(setting: Setting, data: Data, run: Run) -> tuple[Array, Array]:
 def keep(found: Counts, data: Data) -> None:
     """Write counts of the rows of `data`, which runs take in a random order, in the order of the file."""
     order, buffer = np.argsort(data.index), io.BytesIO()
-    held, missed = (part[:, :, order].astype(np.uint8) for part in (found.held, found.held - found.correct))
+    kind = np.min_scalar_type(int(found.held.max(initial=0)))
+    held, missed = (part[:, :, order].astype(kind) for part in (found.held, found.held - found.correct))
     # Correct ones are nearly all: the others compress.
     np.savez_compressed(
         buffer,
@@ -231,10 +232,12 @@ def main() -> None:
         keep(replace(found, source=f"{found.runs} committed runs of each ratio ({machines})"), data)
         return
     before = committed(data)
-    if before is None or before.runs >= options.runs:
-        parser.error("no committed counts of this file, or as many runs already")
+    if before is None:
+        parser.error(f"there are no committed counts of {options.file}: write them from a store (--store)")
+    if before.runs >= options.runs:
+        parser.error(f"--runs {options.runs}, where there are {before.runs} already")
     found = extended(before, Setting(Path(), (data,), FULL, full=True), data, options.runs)
-    made = before.source.partition("(")[2].rstrip(")")
+    made = before.source.partition("(")[2].removesuffix(")")
     keep(
         replace(found, source=f"{found.runs} committed runs of each ratio ({made}; from {before.runs} on {machines})"),
         data,

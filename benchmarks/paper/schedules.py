@@ -25,15 +25,15 @@ from benchmarks.paper.result import NotMade, Result
 from benchmarks.paper.setting import Data, Setting
 from dataaudit.learners.devices import resolve_device
 
-STAGEWISE, ADAM = "SGD, stage-wise", "Adam"
+STAGEWISE, ADAM = "SGD stage-wise", "Adam"
 RATES = (0.1, 0.02, 0.004, 0.0008)
 """Those of the stages, one after the other."""
 PAPER = {
     STAGEWISE: 0.9514,
-    "SGD, 0.1": 0.8484,
-    "SGD, 0.02": 0.9119,
-    "SGD, 0.004": 0.9205,
-    "SGD, 0.0008": 0.9082,
+    "SGD at 0.1": 0.8484,
+    "SGD at 0.02": 0.9119,
+    "SGD at 0.004": 0.9205,
+    "SGD at 0.0008": 0.9082,
     ADAM: 0.9297,
 }
 """Test accuracy in table 3: CIFAR-10, ResNet-18, 200 epochs."""
@@ -49,7 +49,7 @@ TESTED = 5000
 
 def constant(rate: float) -> str:
     """Name of training at a constant rate."""
-    return f"SGD, {rate:g}"
+    return f"SGD at {rate:g}"
 
 
 def recipes(setting: Setting, data: Data) -> dict[str, dataaudit.Recipe]:
@@ -77,7 +77,7 @@ def tested(setting: Setting, data: Data) -> Data:
 
 def _run(setting: Setting, data: Data, rows: Data, name: str, recipe: dataaudit.Recipe, seed: int) -> Recording:
     network = dynamics.learner(setting, data)[0]
-    kept = name.replace(", ", "-").replace(" ", "-")
+    kept = name.replace(" at ", "-").replace(" ", "-")
     return evidence.recorded(setting, tested(setting, data), f"{kept}-{seed}", rows, network, recipe, seed)
 
 
@@ -160,7 +160,7 @@ def learning(setting: Setting, data: Data) -> Result:
     sentence = (
         f"Right after {epochs} epochs of the {int(low.sum())} exceptions (C-scores up to {truth[low].max():.2f}) and "
         f"of the {int(high.sum())} regular examples (from {truth[high].min():.2f}): "
-        + ", ".join(f"{name} {one:.2f} and {other:.2f}" for name, (one, other) in last.items())
+        + "; ".join(f"{name} {one:.2f} and {other:.2f}" for name, (one, other) in last.items())
         + "."
     )
 
@@ -255,7 +255,7 @@ def table_3(setting: Setting, data: Data) -> Result:
         )
     order = sorted(found, key=lambda row: -float(row["test_accuracy"]))
     where = "its test part" if data.test is not None else "rows that nothing trained on"
-    sentence = f"Test accuracy on {len(test[1])} images, {where}: " + ", ".join(
+    sentence = f"Test accuracy on {len(test[1])} images, {where}: " + "; ".join(
         f"{row['training']} {row['test_accuracy']:.4f}" for row in order
     )
     return Result("table-3", data.name, f"{sentence}.", found)

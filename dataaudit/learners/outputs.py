@@ -68,8 +68,10 @@ def watched(module: nn.Module, batches: Iterable[Tensor], classes: int) -> AsLog
     """Look at the outputs for some batches of a module in evaluation mode whose hook is not attached yet.
 
     They are probabilities if every row of every batch lies within 0 and 1 and sums to one; single numbers if they come
-    out of a sigmoid.
+    out of a sigmoid. The module is a copy, whose parameters are unfrozen, for only what has a gradient tells a sigmoid.
     """
+    for parameter in module.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
     one, probabilities = False, True
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         for inputs in batches:
@@ -112,19 +114,11 @@ def check_kind(module: nn.Module, name: str) -> None:
         )
 
 
-def check_trainable(module: nn.Module, inputs: Tensor, name: str) -> None:
-    """Raise `ModelError` if all parameters are frozen, `OutputsError` if logits of a batch cannot be differentiated."""
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise ModelError(
-            f"a {name} without trainable parameters",
-            "a model that can be trained",
-            "unfreeze some parameters (requires_grad_(True))",
-        )
-    with torch.enable_grad():
-        logits = module(inputs)
+def check_gradient(logits: Tensor, name: str) -> None:
+    """Raise `OutputsError` unless logits of a training step have a gradient."""
     if not logits.requires_grad:
         raise OutputsError(
-            f"a {name} whose outputs, of {logits.dtype}, have no gradient",
+            f"a {name} whose outputs have no gradient in training",
             "logits of a floating-point type, computed from the trainable parameters",
             "return them without argmax, rounding, detach() or torch.no_grad() on their way",
         )

@@ -188,7 +188,10 @@ def _failure(module: nn.Module, inputs: Tensor, device: torch.device, rounded: P
                 tried(inputs)
             if len(inputs) > 1:
                 with torch.enable_grad():
-                    tried.train()(inputs).float().sum().backward()
+                    total = tried.train()(inputs).float().sum()
+                # What comes trained may be frozen.
+                if total.requires_grad:
+                    total.backward()
     except Exception as error:  # A caller's model raises whatever it likes.
         return f"{type(error).__name__}: {error}"
     return None

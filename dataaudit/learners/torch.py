@@ -32,7 +32,7 @@ from dataaudit.learners.layout import GIVEN, fitting, looks_last
 from dataaudit.learners.memory_format import MemoryFormat
 from dataaudit.learners.memory_format import choose as choose_format
 from dataaudit.learners.mirrors import mirror_test
-from dataaudit.learners.outputs import AsLogits, check_kind, check_outputs, check_trainable, watched
+from dataaudit.learners.outputs import AsLogits, check_gradient, check_kind, check_outputs, watched
 from dataaudit.learners.precisions import for_network, keep_last, resolve_precision
 from dataaudit.learners.pretrained import moved, shows_training
 from dataaudit.learners.recipes import PLAIN, Automatic, CropFlip, Recipe, View, mirror, of_length
@@ -190,6 +190,12 @@ class TorchLearner(Learner):
                 "at least two examples a batch",
                 "pass Recipe(batch_size=2) or more",
             )
+        if not self.comes_trained and not any(parameter.requires_grad for parameter in module.parameters()):
+            raise ModelError(
+                f"a {self._name} without trainable parameters",
+                "a model that can be trained",
+                "unfreeze some parameters (requires_grad_(True))",
+            )
         few = np.arange(min(2, len(self.examples)), dtype=np.int64)
 
         def try_on(tried: nn.Module, inputs: Tensor) -> None:
@@ -201,8 +207,6 @@ class TorchLearner(Learner):
         inputs = self.inputs(few)
         if self.builder is not None:
             try_on(module, inputs)
-        if not self.comes_trained:
-            check_trainable(module, inputs, self._name)
         hook.remove()
         self._outputs = watched(copied(module), map(self.inputs, self._first_rows()), self._classes)
         module.register_forward_hook(self._outputs)
@@ -374,6 +378,7 @@ class TorchLearner(Learner):
         labels = self._labels[batch]
         with self.running():
             logits = self.run(module, inputs)
+        check_gradient(logits, self._name)
         loss = self.examples.task.loss(logits, labels.to(self.device), self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -93,6 +93,19 @@ def test_logits_within_0_and_1_are_no_probabilities():
         assert not any("probabilities" in note for note in learner.description["notes"])
 
 
+def test_a_sigmoid_is_told_in_a_frozen_model_that_came_trained():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 1), nn.Sigmoid())
+    given = []
+    for frozen in (False, True):
+        learner = TorchLearner(module.requires_grad_(not frozen), as_examples((INPUTS, TRUTH % 2)), SHORT, CPU)
+        learner.comes_trained = True
+        learner.check(0)
+        given.append(learner.untrained().logits(np.arange(120)).softmax(1)[:, 1])
+    assert torch.equal(*given)
+    torch.testing.assert_close(given[0], module(torch.from_numpy(INPUTS))[:, 0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("answer", [lambda z: z[:, :1], lambda z: {"scores": z}, lambda z: None, lambda z: (None, z)])
 def test_other_outputs_are_refused(answer):
     with pytest.raises(ModelError, match="logit"):

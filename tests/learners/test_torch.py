@@ -123,6 +123,21 @@ def test_pixels_are_scaled_and_tokens_stay_whole():
     learner.fit(np.arange(6), 0, None, False)
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Linear(6, 4), "one logit for each of the 3 classes"),
+        (nn.Linear(5, 3), "fails on inputs"),
+        (lambda: "no module", "from the model factory"),
+        (nn.Linear(6, 3).requires_grad_(False), "without trainable parameters"),
+        (nn.LSTM(6, 4), "of shape \\(2, 4\\)"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(blobs, model, message):
+    with pytest.raises(ModelError, match=message):
+        TorchLearner(model, blobs, Recipe(), CPU).check(0)
+
+
 class Then(nn.Module):
     """A linear layer, and what is done with its outputs."""
 
@@ -134,21 +149,33 @@ class Then(nn.Module):
         return self.what(self.layer(inputs))
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (nn.Linear(6, 4), "one logit for each of the 3 classes"),
-        (nn.Linear(5, 3), "fails on inputs"),
-        (lambda: "no module", "from the model factory"),
-        (nn.Linear(6, 3).requires_grad_(False), "without trainable parameters"),
-        (nn.LSTM(6, 4), "of shape \\(2, 4\\)"),
-        (Then(lambda logits: logits.round().long()), "outputs, of torch.int64, have no gradient"),
-        (Then(torch.detach), "outputs, of torch.float32, have no gradient"),
-    ],
-)
-def test_a_model_that_does_not_fit_is_refused(blobs, model, message):
-    with pytest.raises(ModelError, match=message):
-        TorchLearner(model, blobs, Recipe(), CPU).check(0)
+@pytest.mark.parametrize("what", [torch.detach, lambda logits: logits.round().long()])
+def test_outputs_without_gradient_are_refused_where_they_are_trained(blobs, what):
+    learner = TorchLearner(Then(what), blobs, Recipe(epochs=1), CPU)
+    learner.check(0)
+    with pytest.raises(ModelError, match="a Then whose outputs have no gradient in training"):
+        learner.fit(np.arange(90), 0, None, False)
+
+
+class Keeps(nn.Module):
+    """Keeps what it computed, and has a gradient in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.scale, self.hidden = nn.Linear(6, 3), None, None
+
+    def forward(self, inputs):
+        if self.scale is None:
+            self.scale = torch.arange(3.0).cos()
+        with torch.set_grad_enabled(self.training):
+            self.hidden = self.layer(inputs)
+            return self.hidden * self.scale
+
+
+def test_a_model_may_keep_tensors_and_have_a_gradient_in_training_alone(blobs):
+    learner = TorchLearner(Keeps, blobs, Recipe(epochs=1), CPU)
+    learner.check(0)
+    assert learner.fit(np.arange(90), 0, None, False).logits(np.arange(4)).shape == (4, 3)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,50 +70,24 @@ def _check(content: Any, recorder: Recorder, where: str) -> None:
         raise _damaged(where)
 
 
-class _Sink:
-    """File as torch's native writer gets it: a write raises nothing, `finish` raises what the first failed one met.
-
-    The native writer's destructor writes the end of an archive that an interrupt left unfinished, when nothing may be
-    raised any more and the file may be closed: the process would abort.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._error: BaseException | None = None
-
-    def write(self, content: Any) -> int:
-        """Write, unless a write failed before; returns the number of bytes that the writer wants to hear."""
-        if self._error is None:
-            try:
-                self._file.write(content)
-            except BaseException as error:  # Raised by `finish`; an interrupt as well.
-                self._error = error
-        return len(content)
-
-    def flush(self) -> None:
-        """Leave it to `finish`."""
-
-    def finish(self) -> None:
-        """Bring to the file what was written, or raise what a write met."""
-        if self._error is not None:
-            raise self._error
-        self._file.flush()
-
-
 def save_record(
     folder: Path, recorder: Recorder, unfinished: bool, rank: int, processes: int, losses: FloatArray | None
 ) -> None:
-    """Write the record of one process into a checkpoint folder; whole or not at all, sealed."""
-    path = folder / _name(rank)
-    with folders.explained(path, (OSError, RuntimeError)):
+    """Write the record of one process into a checkpoint folder; whole or not at all, sealed.
+
+    Memory: the record's tensors, and as much again for the file's content.
+    """
+    path, buffer = folder / _name(rank), io.BytesIO()
+    # Not into the file: torch's native writer ends its archive when an interrupt drops it, where nothing may be raised
+    # any more, and a file would be closed by then.
+    torch.save(_packed(recorder, unfinished, processes, losses), buffer)
+    with folders.explained(path):
         folder.mkdir(parents=True, exist_ok=True)
         with folders.lock(path, folders.PATIENCE):
             folders.sweep(folder, 0, path.name)
-            with folders.writing(path) as file:
-                sink = _Sink(file)
-                torch.save(_packed(recorder, unfinished, processes, losses), cast("IO[bytes]", sink))
-                sink.finish()
-                file.write(KIND.foot(np.memmap(file, np.uint8, "r")))
+            with folders.writing(path) as file, buffer.getbuffer() as content:
+                file.write(content)
+                file.write(KIND.foot(np.frombuffer(content, np.uint8)))
 
 
 def load_record(
