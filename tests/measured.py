@@ -7,7 +7,7 @@ from benchmarks.review import looks
 from benchmarks.summary import tables
 
 TABLES = tables()
-ALL_RUNS = "MLP, 48 runs of each of nine ratios"
+ALL_RUNS = "MLP, 50 runs of each of nine ratios"
 NATURAL = {"data": "natural images, BlockCNN"}
 WAYS = {
     '`"estimate"`': "estimate, audit's",

@@ -128,7 +128,7 @@ CLAIMS = [
     ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
     ("takes {:.2f} times its own forward", lambda: [cell("plain-loop", "ratio", case="BlockCNN")]),
     (
-        "one training run agrees by {:.3f} (Spearman), 48 runs at each of nine ratios, whose reliability is {:.3f}, "
+        "one training run agrees by {:.3f} (Spearman), 50 runs at each of nine ratios, whose reliability is {:.3f}, "
         "by {:.3f}.",
         lambda: [
             cell("fast-truth", "Spearman", means="one training run, mean margin"),
