@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dataaudit.errors import ModelError
 
@@ -71,7 +72,8 @@ def watched(module: nn.Module, batches: Iterable[Tensor], classes: int) -> AsLog
     out of a sigmoid. The module is a copy, whose parameters are unfrozen, for only what has a gradient tells a sigmoid.
     """
     for parameter in module.parameters():
-        parameter.requires_grad_(parameter.is_floating_point())
+        if not is_lazy(parameter) and parameter.is_floating_point():
+            parameter.requires_grad_(True)
     one, probabilities = False, True
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         for inputs in batches:

@@ -1,6 +1,7 @@
 """Refusals of torch and transformers models, with what follows their advice: `CASES`, as conftest.py says."""
 
 import functools
+import warnings
 
 import numpy as np
 import torch
@@ -45,6 +46,13 @@ def convolution(channels):
 
 def frozen():
     return linear().requires_grad_(False)
+
+
+def traced():
+    with warnings.catch_warnings():
+        # Torch would have it gone, and people have it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.trace(linear(), torch.zeros(2, 3))
 
 
 class Scores(nn.Linear):
@@ -180,6 +188,7 @@ CASES = {
         {"Recipe(batch_size=2)": {"recipe": Recipe(batch_size=2)}},
     ),
     "nothing to train": (checked, {"model": frozen()}, {"unfreeze": {"model": frozen().requires_grad_(True)}}),
+    "a model in TorchScript": (checked, {"model": traced()}, {"before torch.jit": {"model": linear}}),
     "crops of rows": (
         checked,
         {"model": linear, "recipe": Recipe(augment=CropFlip(4))},

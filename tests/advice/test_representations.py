@@ -138,6 +138,11 @@ CASES = {
         of("gradient_sketch", Net(branching)),
         {"replace": {"model": Net()}},
     ),
+    "a frozen model": (
+        score,
+        {"model": RECORDER, "trained": Net().requires_grad_(False), "scorers": "density/gradient_sketch"},
+        {"unfreeze": {"trained": Net()}},
+    ),
     "a model that loses the batch": (score, of("gradient_sketch", Net(squeezing)), {"first axis": {"model": Net()}}),
     "a layer of inputs": (Density, {"representation": "input", "layer": "first"}),
     "a loss of hidden rows": (
