@@ -54,14 +54,20 @@ def label(column, **where):
     return cell("label-errors", column, **where)
 
 
+def verdicts(data):
+    """How many of the paper's claims hold on a data set, do not, and cannot be told."""
+    found = TABLES["laws"].raw().query("data == @data")["verdict"]
+    return [int((found == verdict).sum()) for verdict in ("holds", "does not hold", "cannot be told here")]
+
+
 def seconds(job, epochs):
     return cell("score-speed", "seconds", case="BlockCNN", job=job, examples=10000, epochs=epochs)
 
 
-def beside(case):
-    """Seconds of an audit beside those of the loop."""
-    audit, loop = (cell("score-speed", "seconds", case=case, job=job, epochs="chosen") for job in ("score", "plain"))
-    return audit / loop
+def beside(case, job="score"):
+    """Seconds of an audit, or of another job, beside those of the loop."""
+    taken, loop = (cell("score-speed", "seconds", case=case, job=name, epochs="chosen") for name in (job, "plain"))
+    return taken / loop
 
 
 def pairs(index, d):

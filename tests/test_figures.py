@@ -36,6 +36,7 @@ from tests.measured import (
     seconds,
     shares,
     simulated,
+    verdicts,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -113,8 +114,12 @@ CLAIMS = [
         "processor's time, it is {:.3f} times",
         lambda: [cell("throughput-one-thread", "over_plain", way="ours, serial, float32")],
     ),
-    ("takes {:.2f} times as long", lambda: [seconds("score", "3") / seconds("plain", "3")]),
-    ("images ({:.1f} s to {:.1f} s;", lambda: [seconds("score", "3"), seconds("plain", "3")]),
+    ("takes {:.2f} times as long for a small CNN", lambda: [seconds("score", "3") / seconds("plain", "3")]),
+    ("images ({:.1f} s to {:.1f} s),", lambda: [seconds("score", "3"), seconds("plain", "3")]),
+    (
+        "folds take {:.1f} times as long as the loop for the MLP, and {:.1f} times for",
+        lambda: [beside(case, "cleanlab") for case in ("MLP", "vectors + linear")],
+    ),
     (
         "An MLP on pixels takes {:.2f} times as long, a small transformer {:.2f}, boosting on a table {:.2f} and",
         lambda: list(map(beside, ("MLP", "transformer", "boosting"))),
@@ -123,7 +128,6 @@ CLAIMS = [
     ("`duplicates()` takes {:.2f} s", lambda: [cell("texts", "seconds", what="duplicates, first")]),
     ("`outliers()` {:.2f} s", lambda: [cell("texts", "seconds", what="outliers, first")]),
     ("of two {:.2f} s.", lambda: [cell("texts", "seconds", what="score_new of two, first")]),
-    ("s; {:.0f} s to {:.0f} s by", lambda: [seconds("score", "chosen"), seconds("plain", "chosen")]),
     ("costs {:.1f} % of the training", lambda: [100 * cell("recording", "value", what="share of training, mlp")]),
     ("and {:.1f} % of a CNN's", lambda: [100 * cell("recording", "value", what="share of training, small_cnn")]),
     ("takes {:.2f} times its own forward", lambda: [cell("plain-loop", "ratio", case="BlockCNN")]),
@@ -134,6 +138,12 @@ CLAIMS = [
             cell("fast-truth", "Spearman", means="one training run, mean margin"),
             *(cell("fast-truth", column, means=ALL_RUNS) for column in ("reliability", "Spearman")),
         ],
+    ),
+    ("[Of the {}", lambda: [sum(verdicts("mnist"))]),
+    ("find {} that hold on MNIST, {} that do not and {} that cannot be told;", lambda: verdicts("mnist")),
+    (
+        "by people {}, {} and {}, on Fashion-MNIST {}, {} and {}.",
+        lambda: [*verdicts("cifar10_human"), *verdicts("fashion")],
     ),
     ("takes {:.2f} of the time of float32", lambda: [rounded("BlockCNN, 32 x 32 x 3", "evaluation", 136)]),
     (
