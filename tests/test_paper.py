@@ -77,7 +77,7 @@ def test_the_page_of_stand_ins_reads_what_the_command_writes(digits, tmp_path, m
         # Networks for colour images are the ones that train for as few epochs as are asked for.
         images = archive["images"][:60, :, :, None].repeat(3, axis=3)
         np.savez(tmp_path / "bare.npz", images=images, labels=archive["labels"][:60])
-    sizes = ["--runs", "10", "--epochs", "1", *ALONE]
+    sizes = ["--runs", "4", "--epochs", "1", *ALONE]
     assert main(["proxies", str(tmp_path), "--images", str(tmp_path / "bare.npz"), *sizes]) == 0
     monkeypatch.setattr("matplotlib.pyplot.subplots", lambda **options: (None, Drawn()))
     committed = summary.tables()
@@ -89,7 +89,7 @@ def test_the_page_of_stand_ins_reads_what_the_command_writes(digits, tmp_path, m
     whole = made.raw().set_index("score")
     assert whole.loc["holdout_probability", "holdout_probability"] == 1
     assert (whole["cost"] > 0).all()
-    assert set(whole["runs"]) == {10}
+    assert set(whole["runs"]) == {4}
 
 
 class Drawn:
