@@ -112,6 +112,14 @@ def test_other_outputs_are_refused(answer):
         fitted(answer, 3, 3)
 
 
+@pytest.mark.parametrize("answer", [torch.detach, lambda z: z.round().long()])
+def test_outputs_without_gradient_are_refused_where_they_are_trained(answer):
+    learner = TorchLearner(Wrapped(answer, 3), as_examples((INPUTS, TRUTH)), SHORT, CPU)
+    learner.check(0)
+    with pytest.raises(ModelError, match="a Wrapped whose outputs have no gradient in training"):
+        learner.fit(np.arange(120), 0, None, False)
+
+
 @pytest.mark.parametrize("answer", [lambda z: {"logits": z.sigmoid()}, lambda z: z[:, 0]])
 def test_all_scores_are_had_of_one_number(answer):
     torch.manual_seed(0)

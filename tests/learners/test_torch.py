@@ -138,25 +138,6 @@ def test_a_model_that_does_not_fit_is_refused(blobs, model, message):
         TorchLearner(model, blobs, Recipe(), CPU).check(0)
 
 
-class Then(nn.Module):
-    """A linear layer, and what is done with its outputs."""
-
-    def __init__(self, what):
-        super().__init__()
-        self.layer, self.what = nn.Linear(6, 3), what
-
-    def forward(self, inputs):
-        return self.what(self.layer(inputs))
-
-
-@pytest.mark.parametrize("what", [torch.detach, lambda logits: logits.round().long()])
-def test_outputs_without_gradient_are_refused_where_they_are_trained(blobs, what):
-    learner = TorchLearner(Then(what), blobs, Recipe(epochs=1), CPU)
-    learner.check(0)
-    with pytest.raises(ModelError, match="a Then whose outputs have no gradient in training"):
-        learner.fit(np.arange(90), 0, None, False)
-
-
 class Keeps(nn.Module):
     """Keeps what it computed, and has a gradient in training alone."""
 

@@ -85,9 +85,8 @@ def save_record(
         folder.mkdir(parents=True, exist_ok=True)
         with folders.lock(path, folders.PATIENCE):
             folders.sweep(folder, 0, path.name)
-            with folders.writing(path) as file, buffer.getbuffer() as content:
-                file.write(content)
-                file.write(KIND.foot(np.frombuffer(content, np.uint8)))
+            content = np.frombuffer(buffer.getbuffer(), np.uint8)
+            folders.put(path, content, KIND.foot(content))
 
 
 def load_record(
