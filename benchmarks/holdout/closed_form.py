@@ -35,7 +35,7 @@ from dataaudit import NeighbourCScore
 from dataaudit.neighbours.closed_form import c_scores
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Faiss, Torch, resolve
+from dataaudit.neighbours.search import Faiss, PyNNDescent, Torch, resolve
 from dataaudit.representations.spaces import Space
 
 RATIOS: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -287,7 +287,7 @@ def main() -> int:
     if "agreement" in options.only:
         right &= agreement(50, 2000) if options.quick else agreement(200, 100_000)
     if "cost" in options.only:
-        searches = (Faiss(), Torch(), Faiss("hnsw"), Faiss("ivf"))
+        searches = (Faiss(), Torch(), PyNNDescent(), Faiss("ivf"))
         found = cost(600, searches[:2]) if options.quick else cost(60_000, searches)
         # So few rows say nothing about shares of time.
         right &= found or options.quick

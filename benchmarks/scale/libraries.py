@@ -1,6 +1,6 @@
-"""Neighbour graphs by pynndescent, FAISS's HNSW and this library's IVF, side by side: time, memory and recall.
+"""Neighbour graphs by IVF, pynndescent and FAISS's HNSW, side by side: time, memory and recall.
 
-    python -m benchmarks.scale.libraries FOLDER [--cases fashion clustered-100000-64] [--engines ivf pynndescent]
+    python -m benchmarks.scale.libraries FOLDER [--cases fashion far-100000-64] [--engines ivf 'package 20 0.01']
 
 Each case and engine runs in a process of its own, and a line is appended to results/libraries.csv as soon as it is
 done, under a number for all that one command measured: compare lines of one number. Every engine finds 66 candidates of
@@ -11,12 +11,15 @@ clustered     as in benchmarks.scale.neighbours
 isotropic     as there: no cell or graph can leave much out
 far           clustered, a hundredth of the rows multiplied by 30 to 1000
 
-ivf           the library's IVF, links from 200000 rows on; its time holds distances in float64 and a check of recall
-hnsw          the library's, built on one thread so that it is the same every time; time as above
-faiss hnsw    FAISS alone: built on all threads, effort raised until .96 of the neighbours of 256 rows are found
-pynndescent   `NNDescent(n_neighbors=66).neighbor_graph`
-pynndescent query   `NNDescent(n_neighbors=30)`, prepared, and 66 neighbours of each row asked of it, on all threads,
-              with epsilon raised as the effort of "faiss hnsw"
+ivf, pynndescent      the library's, IVF with links from 200000 rows on; their time holds distances in float64 and a
+                      check of recall
+hnsw                  FAISS's, built on all threads, effort raised until .96 of the neighbours of 256 rows are found
+hnsw on one thread    an index that the library had up to 31d72e9, built so that it is the same every time; time as
+                      that of "ivf"
+package C D           `NNDescent(n_neighbors=66, max_candidates=C, delta=D).neighbor_graph` of pynndescent, whose own
+                      choices are 60 and 0.001
+package, queries      `NNDescent(n_neighbors=30)`, prepared, and 66 neighbours of each row asked of it, with epsilon
+                      raised as the effort of "hnsw"; at 751b165 on one thread, with epsilon .1
 
 Recall is the share, of 1000 rows, of the 10 and of the 50 nearest others that were found, by distances in float64; MiB
 is the most anonymous memory beyond what the process had before, rows that an engine needs in memory included. Seconds
@@ -32,6 +35,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +51,8 @@ CHECKED, DEPTHS = 1000, (10, 50)
 WANTED, TRIED = 0.96, 256
 CASES = ["fashion", "clustered-100000-64", "isotropic-100000-64", "far-100000-64", "clustered-200000-384"]
 CASES += ["clustered-1000000-64"]
-ENGINES = ["ivf", "pynndescent", "pynndescent query", "hnsw", "faiss hnsw"]
+ENGINES = ["ivf", "pynndescent", "hnsw"]
+PACKAGE, QUERIES = "package ", "package, queries"
 
 
 def rows_of(folder: Path, case: str, images: str) -> Path:
@@ -69,19 +75,19 @@ def rows_of(folder: Path, case: str, images: str) -> Path:
     return path
 
 
-def ours(index: str, mapped: Any) -> tuple[Any, dict[str, Any]]:
+def ours(search: str, mapped: Any) -> tuple[Any, dict[str, Any]]:
     from dataaudit.neighbours.compute import neighbour_graph
     from dataaudit.neighbours.graph import NeighbourNeed
-    from dataaudit.neighbours.search import Faiss
+    from dataaudit.neighbours.search import resolve
     from dataaudit.representations.spaces import Space
 
-    graph = neighbour_graph(NeighbourNeed(Space("input"), depth=DEPTH), mapped, {}, Faiss(index), 0, False)
+    graph = neighbour_graph(NeighbourNeed(Space("input"), depth=DEPTH), mapped, {}, resolve(search), 0, False)
     told = graph.settings
-    known = ("cells", "probes", "links", "effort", "compared_with_all")
+    known = ("cells", "probes", "links", "n_neighbors", "max_candidates", "delta", "tried_recall", "compared_with_all")
     return graph.indices, {name: told[name] for name in known if name in told}
 
 
-def faiss_hnsw(mapped: Any) -> tuple[Any, dict[str, Any]]:
+def hnsw(mapped: Any) -> tuple[Any, dict[str, Any]]:
     import faiss
 
     rows = np.array(mapped)
@@ -104,14 +110,14 @@ def trials(rows: Any) -> tuple[Any, Any]:
     return tried, faiss.knn(tried, rows, WIDE)[0][:, -1:] * (1 + 1e-5)
 
 
-def pynndescent(mapped: Any) -> tuple[Any, dict[str, Any]]:
+def package(candidates: int, delta: float, mapped: Any) -> tuple[Any, dict[str, Any]]:
     from pynndescent import NNDescent
 
-    index = NNDescent(np.array(mapped), n_neighbors=WIDE, random_state=0)
-    return index.neighbor_graph[0], {"n_neighbors": WIDE}
+    rows, options = np.array(mapped), {"max_candidates": candidates, "delta": delta}
+    return NNDescent(rows, n_neighbors=WIDE, random_state=0, **options).neighbor_graph[0], {"n_neighbors": WIDE}
 
 
-def pynndescent_query(mapped: Any) -> tuple[Any, dict[str, Any]]:
+def queries_of_package(mapped: Any) -> tuple[Any, dict[str, Any]]:
     from pynndescent import NNDescent
 
     rows = np.array(mapped)
@@ -124,13 +130,14 @@ def pynndescent_query(mapped: Any) -> tuple[Any, dict[str, Any]]:
     return index.query(rows, k=WIDE, epsilon=epsilon)[0], {"n_neighbors": 30, "epsilon": round(epsilon, 2)}
 
 
-RUNS = {
-    "ivf": lambda rows: ours("ivf", rows),
-    "hnsw": lambda rows: ours("hnsw", rows),
-    "faiss hnsw": faiss_hnsw,
-    "pynndescent": pynndescent,
-    "pynndescent query": pynndescent_query,
-}
+def run_of(engine: str) -> Callable[[Any], tuple[Any, dict[str, Any]]]:
+    """What finds the graph of rows [n, d]: candidates [n, 66] or neighbours [n, 50], and what was chosen."""
+    if engine == QUERIES:
+        return queries_of_package
+    if engine.startswith(PACKAGE):
+        candidates, delta = engine.removeprefix(PACKAGE).split()
+        return partial(package, int(candidates), float(delta))
+    return hnsw if engine == "hnsw" else partial(ours, engine)
 
 
 def recalls(mapped: Any, found: Any) -> dict[str, float]:
@@ -161,7 +168,7 @@ def recalls(mapped: Any, found: Any) -> dict[str, float]:
 def child(path: Path, engine: str) -> None:
     """Build the graph of the file at `path`, and print what it took, as JSON."""
     rows = np.load(path, mmap_mode="r")
-    RUNS[engine](rows[:6000])
+    run_of(engine)(rows[:6000])
     first = time.process_time()
     before, peak, done = anonymous(), 0, threading.Event()
 
@@ -173,7 +180,7 @@ def child(path: Path, engine: str) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     core, clock = time.process_time(), time.perf_counter()
-    found, options = RUNS[engine](rows)
+    found, options = run_of(engine)(rows)
     core, clock = time.process_time() - core, time.perf_counter() - clock
     done.set()
     watcher.join()
@@ -186,10 +193,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cases", nargs="+", default=CASES)
-    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
+    parser.add_argument("--engines", nargs="+", default=ENGINES)
     parser.add_argument("--images", default=common.FASHION)
     parser.add_argument("--limit", type=float, default=1500.0, help="most seconds of a process")
-    parser.add_argument("--child", choices=ENGINES, help=argparse.SUPPRESS)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         child(arguments.folder, arguments.child)

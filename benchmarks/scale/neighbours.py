@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
     parser.add_argument("--features", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--data", nargs="+", default=["clustered", "isotropic"])
-    parser.add_argument("--indices", nargs="+", default=["exact", TORCH, "ivf", FAISS_IVF, "hnsw"])
+    parser.add_argument("--indices", nargs="+", default=["exact", TORCH, "ivf", FAISS_IVF])
     parser.add_argument("--limit", type=float, default=600.0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -178,7 +178,7 @@ def main() -> None:
                     if index == "ivf":
                         probes[data, n, d] = told["probes"]
                     seconds = told["clock"]
-                    known = ("cells", "trained_on", "probes", "links", "effort")
+                    known = ("cells", "trained_on", "probes", "links")
                     options = " ".join(f"{name}={told[name]}" for name in known if name in told)
                     found.append(
                         {

@@ -22,6 +22,7 @@ from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.errors import SettingError, require
 from dataaudit.neighbours import search as searches
 from dataaudit.neighbours.base import Index, NeighbourSearch
+from dataaudit.neighbours.pynndescent_search import PyNNDescent
 from dataaudit.neighbours.rows import CentredRows, Rows
 
 
@@ -72,9 +73,12 @@ class RaySearch:
 
     @property
     def _inner(self) -> NeighbourSearch:
-        if self.search == "ray" or isinstance(self.search, RaySearch):
+        # A graph answers for its own rows, not for shards of queries.
+        if self.search in ("ray", "pynndescent") or isinstance(self.search, (RaySearch, PyNNDescent)):
             raise SettingError(
-                f"search={self.search!r} for shards of RaySearch", "a search of one machine", "pass search='torch'"
+                f"search={self.search!r} for shards of RaySearch",
+                "a search of queries on one machine",
+                "pass search='torch'",
             )
         if self.num_gpus and not isinstance(self.search, str):
             return self.search

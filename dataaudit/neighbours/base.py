@@ -51,6 +51,22 @@ class FunctionIndex:
 
 
 @runtime_checkable
+class GraphIndex(Index, Protocol):
+    """An index that holds the neighbours of its own rows."""
+
+    @abstractmethod
+    def near(self, positions: IntArray, depth: int) -> IntArray:
+        """Rows nearest to the rows at `positions` int64 [b], as `Index` answers for them."""
+
+
+def near_rows(index: Index, rows: Rows, positions: IntArray, depth: int) -> IntArray:
+    """Rows nearest to those at `positions` int64 [b] of the `rows` that `index` has open, int64 [b, depth]."""
+    if isinstance(index, GraphIndex):
+        return index.near(positions, depth)
+    return index(rows[positions], depth)
+
+
+@runtime_checkable
 class NeighbourSearch(Protocol):
     """Rows near each row.
 

@@ -12,7 +12,7 @@ import numpy as np
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.errors import SettingError, rows
-from dataaudit.neighbours.base import Index, NeighbourSearch
+from dataaudit.neighbours.base import Index, NeighbourSearch, near_rows
 from dataaudit.neighbours.candidates import SLACK, Candidates
 from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
 from dataaudit.neighbours.rows import CentredRows, ConvertedRows
@@ -77,7 +77,7 @@ def neighbour_graph(
     with progress_bar(f"neighbours in {need.space.name}", n, progress) as advance:
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
-            near = index(centred[back[part]], wide) if known is None else back[known[part]]
+            near = near_rows(index, centred, back[part], wide) if known is None else back[known[part]]
             found = _measured(given, order, back, near, first, indices[part], distances[part])
             cut, short = cut + found.cut, short + found.short
             if known is not None:

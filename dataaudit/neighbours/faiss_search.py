@@ -1,11 +1,11 @@
-"""Search by FAISS: all pairs in blocks, cells of k-means, or a graph that is walked.
+"""Search by FAISS: all pairs in blocks, or cells of k-means.
 
 On the CPU the rows of cells are compared by our own kernel, `dataaudit.neighbours.cells`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -19,13 +19,13 @@ from dataaudit.neighbours.base import FunctionIndex
 from dataaudit.neighbours.cells import LINKS, PER_CELL, CellIndex
 from dataaudit.neighbours.rows import Rows
 
-INDICES = ("exact", "hnsw", "ivf")
+INDICES = ("exact", "ivf")
 
 VALUES = 2**24
 """Values of the rows that are held at a time beside an index: 64 MiB."""
 
 TRIALS = 256
-"""Rows on which the number of probes, or the effort, is tried."""
+"""Rows on which the number of probes is tried."""
 
 LINKED_ROWS = 200_000
 """Fewest rows of which "ivf" on the CPU follows links as well: below, cells alone are searched in seconds."""
@@ -42,23 +42,20 @@ class Faiss:
     """Search by FAISS: all pairs, or an index that leaves most of them out.
 
     Memory: "exact" holds two blocks of 64 MiB and the answers, however many rows there are; rows that are memory-mapped
-    stay on disk. "ivf" and "hnsw" hold a float32 copy of the rows, with 12 bytes a row or 8 a link, and are filled
-    block by block; "ivf" on a device where the search runs there. From 200000 rows on "ivf" holds links on the CPU, 200
-    bytes a row, and 200 more while it builds them.
+    stay on disk. "ivf" holds a float32 copy of the rows, with 12 bytes a row, and is filled block by block; on a device
+    where the search runs there. From 200000 rows on it holds links on the CPU, 200 bytes a row, and 200 more while it
+    builds them.
 
     Parameters
     ----------
     index
-        "exact" (all pairs), "ivf" (cells of k-means, of which the nearest few are searched), or "hnsw" (a graph that is
-        walked; built on one thread, for a graph built on several differs from run to run).
-    links, effort
-        Of "hnsw": links a row, and candidates that a walk keeps, at least the depth; as few as `recall` takes if None.
+        "exact" (all pairs), or "ivf" (cells of k-means, of which the nearest few are searched).
     cells, probes
         Of "ivf": cells (four times the square root of n if None), and how many are searched; as few as `recall` takes
         if None.
     recall
-        Share of the true neighbours that `effort` or `probes`, where they are None, must find of a seeded sample of
-        256 rows. The share of another sample is measured and recorded in any case.
+        Share of the true neighbours that `probes`, if None, must find of a seeded sample of 256 rows. The share of
+        another sample is measured and recorded in any case.
     gpu
         Whether "exact" and "ivf" run on the first CUDA device. If None, where FAISS has one, at most 2048 neighbours
         are searched and the copy of "ivf" fits in its free memory; the settings recorded name the device.
@@ -74,8 +71,6 @@ class Faiss:
     """
 
     index: str = "exact"
-    links: int = 32
-    effort: int | None = None
     cells: int | None = None
     probes: int | None = None
     recall: float = 0.96
@@ -86,17 +81,15 @@ class Faiss:
 
     def __post_init__(self) -> None:
         checks.choice(f"index {self.index!r}", self.index, INDICES, "a known one")
-        for option in ("links", "effort", "cells", "probes"):
+        for option in ("cells", "probes"):
             value = getattr(self, option)
-            if value is not None or option == "links":
+            if value is not None:
                 checks.whole(option, value, 1, f"leave out {option}=")
         checks.whole("block_values", self.block_values, 1, "leave out block_values=")
         recall = checks.number("recall", self.recall, 0, 1, "right", "a share above 0, at most 1", "pass recall=0.96")
         object.__setattr__(self, "recall", recall)
-        if self.gpu not in (None, True, False) or (self.gpu and self.index == "hnsw"):
-            raise SettingError(
-                f"gpu={self.gpu!r} for index {self.index!r}", "True or False, never True for 'hnsw'", "pass gpu=None"
-            )
+        if self.gpu not in (None, True, False):
+            raise SettingError(f"gpu={self.gpu!r}", "True, False or None", "pass gpu=None")
 
     def check(self) -> None:
         """Raise unless FAISS is installed, with a GPU if `gpu` is True."""
@@ -116,17 +109,14 @@ class Faiss:
             return FunctionIndex(
                 True, settings, lambda queries, depth: self._nearest(faiss, rows, queries, depth, resources)[1]
             )
-        if index == "ivf":
-            opened, chosen = self._cells(faiss, rows, depth, resources)
-        else:
-            opened, chosen = self._graph(faiss, rows, depth)
+        opened, chosen = self._cells(faiss, rows, depth, resources)
         settings = {"index": index, **chosen, "device": device}
         return FunctionIndex(False, settings, lambda queries, depth: cast("IntArray", opened.search(queries, depth)[1]))
 
     def _resources(self, faiss: Any, rows: Rows, depth: int) -> Any:
         """FAISS's hold on a CUDA device, or None for the CPU."""
         index = self.index
-        if index == "hnsw" or self.gpu is False or not gpus(faiss):
+        if self.gpu is False or not gpus(faiss):
             return None
         probes = self.probes or 1
         if max(depth, probes) > GPU_MOST:
@@ -154,39 +144,15 @@ class Faiss:
                 _cells_on_device(faiss, rows, cells, sample, self._blocks(rows, 1), resources),
                 min(cells, GPU_MOST),
             )
-
-        def probe(number: int) -> None:
-            index.nprobe = number
-
         settings: dict[str, Any] = {"cells": cells, "trained_on": len(sample)}
         if resources is None and linked:
             settings["links"] = LINKS
-        if self.probes is None:
-            probes, reached = self._least(faiss, index, probe, rows, depth, _steps(1, most), resources)
-            return index, {**settings, "probes": probes, **self._tried(reached, depth)}
-        probe(min(self.probes, most))
-        return index, {**settings, "probes": min(self.probes, most)}
-
-    def _graph(self, faiss: Any, rows: Rows, depth: int) -> tuple[Any, dict[str, Any]]:
-        n, d = rows.shape
-        index = faiss.IndexHNSWFlat(d, self.links)
-        threads = faiss.omp_get_max_threads()
-        try:
-            faiss.omp_set_num_threads(1)
-            for block in self._blocks(rows, 1):
-                index.add(np.ascontiguousarray(rows[block]))
-        finally:
-            faiss.omp_set_num_threads(threads)
-
-        def keep(number: int) -> None:
-            index.hnsw.efSearch = max(number, depth)
-
-        settings: dict[str, Any] = {"links": self.links}
-        if self.effort is None:
-            effort, reached = self._least(faiss, index, keep, rows, depth, _steps(depth, max(n, depth)), None)
-            return index, {**settings, "effort": effort, **self._tried(reached, depth)}
-        keep(self.effort)
-        return index, {**settings, "effort": max(self.effort, depth)}
+        if self.probes is not None:
+            index.nprobe = min(self.probes, most)
+            return index, {**settings, "probes": index.nprobe}
+        reached = self._probe(faiss, index, rows, depth, most, resources)
+        tried = {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}
+        return index, {**settings, "probes": index.nprobe, **tried}
 
     def _blocks(self, rows: Rows, least: int) -> Iterator[slice]:
         n, d = rows.shape
@@ -211,44 +177,29 @@ class Faiss:
             squares, nearest = np.take_along_axis(squares, order, 1), np.take_along_axis(nearest, order, 1)
         return squares, nearest
 
-    def _tried(self, reached: float, depth: int) -> dict[str, Any]:
-        return {"wanted_recall": self.recall, "tried_recall": reached, "tried_depth": depth}
-
-    def _least(
-        self,
-        faiss: Any,
-        index: Any,
-        put: Callable[[int], None],
-        rows: Rows,
-        depth: int,
-        steps: list[int],
-        resources: Any,
-    ) -> tuple[int, float]:
-        """First of `steps` that reaches the wanted recall on a sample, set by `put`, and the recall there."""
+    def _probe(self, faiss: Any, index: Any, rows: Rows, depth: int, most: int, resources: Any) -> float:
+        """Raise the probes of `index` until a sample has the wanted recall, at most to `most`; the recall there."""
         chosen = _sample(len(rows), min(len(rows), TRIALS), 1)
         queries = np.ascontiguousarray(rows[chosen])
         edge = self._nearest(faiss, rows, queries, depth, resources)[0][:, depth - 1]
         # Scans and matrix products round squared distances differently.
         room = 1e-5 * (edge + (queries.astype(np.float64) ** 2).sum(1))
-        number, reached = steps[-1], 0.0
-        for number in steps:
-            put(number)
+        probes = 1
+        while True:
+            index.nprobe = probes
             squares, nearest = index.search(queries, depth)
             reached = float(((squares <= (edge + room)[:, None]) & (nearest >= 0)).mean())
-            if reached >= self.recall:
-                break
-        return number, reached
+            if reached >= self.recall or probes == most:
+                return reached
+            probes = min(most, max(probes + 1, round(probes * 2**0.5)))
 
 
-def advice(settings: Mapping[str, Any], n: int) -> str:
-    """Advice for a higher recall of `n` rows than a search with those settings has."""
-    option, most = {"ivf": ("probes", settings.get("cells")), "hnsw": ("effort", n)}.get(
-        settings.get("index", ""), ("", None)
-    )
-    used = settings.get(option)
-    if used is None or most is None or used >= most:
-        return "pass search='faiss', which compares all pairs"
-    return f"pass Faiss({settings['index']!r}, {option}=...) with more than {used} of at most {most}"
+def advice(settings: Mapping[str, Any]) -> str:
+    """Advice for a higher recall than a search with those settings has."""
+    used, most = settings.get("probes"), settings.get("cells")
+    if settings.get("index") == "ivf" and used is not None and most is not None and used < most:
+        return f"pass Faiss('ivf', probes=...) with more than {used} of at most {most}"
+    return "pass search='faiss', which compares all pairs"
 
 
 def gpus(faiss: Any) -> int:
@@ -259,14 +210,6 @@ def gpus(faiss: Any) -> int:
 
 def _sample(n: int, count: int, seed: int) -> IntArray:
     return np.sort(np.random.default_rng(seed).choice(n, count, replace=False))
-
-
-def _steps(first: int, last: int) -> list[int]:
-    """Numbers from `first` to `last`, each about 1.4 times the one before."""
-    steps = [first]
-    while steps[-1] < last:
-        steps.append(min(last, max(steps[-1] + 1, round(steps[-1] * 2**0.5))))
-    return steps
 
 
 def _cells_on_device(

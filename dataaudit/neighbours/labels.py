@@ -13,7 +13,7 @@ from dataaudit.common.probabilities import DENSE_ELEMENTS, ClassProbabilities, b
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
 from dataaudit.common.units import centre_and_unit
-from dataaudit.neighbours.base import NeighbourSearch
+from dataaudit.neighbours.base import NeighbourSearch, near_rows
 from dataaudit.neighbours.candidates import SLACK, Candidates
 from dataaudit.neighbours.graph import check_searchable
 from dataaudit.representations.spaces import Space
@@ -138,7 +138,11 @@ def labels_around(
     with progress_bar(f"labels around, in {need.space.name}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            near = index(_centred(features[rows], mean, scale), depth + 1 if kept is None else kept.shape[1])
+            wide = depth + 1 if kept is None else kept.shape[1]
+            if len(sample) == n:
+                near = near_rows(index, searched, np.arange(start, rows.stop), wide)
+            else:
+                near = index(_centred(features[rows], mean, scale), wide)
             if kept is not None:
                 kept[rows] = near
             found = _others(near[:, : depth + 1], position[rows])

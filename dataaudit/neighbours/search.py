@@ -10,10 +10,11 @@ from dataaudit.common.registry import Registry
 from dataaudit.errors import MissingPackageError, SettingError, require
 from dataaudit.neighbours.base import FunctionIndex, NeighbourSearch
 from dataaudit.neighbours.faiss_search import Faiss, gpus
+from dataaudit.neighbours.pynndescent_search import PyNNDescent
 from dataaudit.neighbours.rows import Rows
 from dataaudit.neighbours.torch_search import Torch
 
-__all__ = ["Auto", "Faiss", "NeighbourSearch", "Torch", "describe", "names"]
+__all__ = ["Auto", "Faiss", "NeighbourSearch", "PyNNDescent", "Torch", "describe", "names"]
 
 ALL_PAIRS = 4e11
 """Largest n * n * d of which "auto" compares all pairs, by benchmarks/scale/neighbours.py."""
@@ -21,7 +22,7 @@ ALL_PAIRS = 4e11
 REGISTRY = Registry(
     "search",
     {
-        **{name: f"dataaudit.neighbours.search:{name}" for name in ("faiss", "hnsw", "ivf", "torch")},
+        **{name: f"dataaudit.neighbours.search:{name}" for name in ("faiss", "ivf", "pynndescent", "torch")},
         "ray": "dataaudit.cluster.search:RaySearch",
     },
     group="dataaudit.searches",
@@ -100,7 +101,7 @@ def name_of(search: str | NeighbourSearch) -> str:
     return repr(search) if search.name in {*registered, "auto"} else search.name
 
 
-faiss, ivf, hnsw, torch = Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()
+faiss, ivf, pynndescent, torch = Faiss(), Faiss("ivf"), PyNNDescent(), Torch()
 
 
 def resolve(search: str | NeighbourSearch) -> NeighbourSearch:

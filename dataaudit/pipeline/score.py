@@ -106,9 +106,9 @@ def score(
         CUDA device), "reference" (float64, slow), a `DensityEngine`, or "auto": the CPU, by all pairs up to 100000 rows
         and by a sample beyond. A named engine never gives way to another; the audit's settings say which one ran.
     search
-        What finds nearest neighbours: "faiss" and "torch" compare all pairs, "ivf" and "hnsw" leave most out and
-        measure their recall; a `NeighbourSearch`; or "auto": all pairs up to n * n * d = 4e11, by torch or, where FAISS
-        has a CUDA device, by FAISS, and "ivf" beyond where FAISS is installed. A named search never gives way to
+        What finds nearest neighbours: "faiss" and "torch" compare all pairs, "ivf" and "pynndescent" leave most out
+        and measure their recall; a `NeighbourSearch`; or "auto": all pairs up to n * n * d = 4e11, by torch or, where
+        FAISS has a CUDA device, by FAISS, and "ivf" beyond where FAISS is installed. A named search never gives way to
         another; the audit's settings say which one ran.
     seed
         Of initialisation, order and augmentation: the same seed gives the same scores, bit for bit on a CPU. Calls in

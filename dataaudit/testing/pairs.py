@@ -12,7 +12,7 @@ from dataaudit.common.types import AnyArray, IntArray
 from dataaudit.density.base import BlockEngine, Context, DensityEngine, silent
 from dataaudit.density.exact import ReferenceEngine
 from dataaudit.density.sums import KINDS, DensitySums, SumErrors
-from dataaudit.neighbours.base import NeighbourSearch
+from dataaudit.neighbours.base import GraphIndex, NeighbourSearch
 from dataaudit.representations.base import Features, GradientFactors
 from dataaudit_kernels.agreement import spearman
 
@@ -187,26 +187,32 @@ class SearchContract(ABC):
         """Distinct rows, none nearer left out, for odd sizes and every depth."""
         for n, d, depth in ((1, 1, 1), (2, 3, 2), (63, 20, 5), (63, 4, 63), (257, 33, 30)):
             rows = self._rows(n, d)
-            indices = self.search().open(rows, depth)(rows, depth)
-            assert indices.shape == (n, depth)
-            assert indices.dtype == np.int64
-            assert indices.min() >= (0 if self.recall == 1.0 else -1)
-            assert indices.max() < n
-            assert all(len(set(row[row >= 0].tolist())) == (row >= 0).sum() for row in indices)
             wide = rows.astype(np.float64)
             apart = ((wide[:, None] - wide[None]) ** 2).sum(-1)
             edge = np.sort(apart, axis=1)[:, depth - 1, None]
             room = 1e-5 * ((wide**2).sum(1)[:, None] + (wide**2).sum(1).max())
-            distances = np.take_along_axis(apart, np.maximum(indices, 0), 1)
-            assert ((indices >= 0) & (distances <= edge + room)).mean() >= self.recall
-            # Nearest first, to rounding.
-            with np.errstate(invalid="ignore"):
-                assert not (np.diff(np.where(indices >= 0, distances, np.inf), axis=1) < -room).any()
+            for indices in self._answers(rows, depth):
+                assert indices.shape == (n, depth)
+                assert indices.dtype == np.int64
+                assert indices.min() >= (0 if self.recall == 1.0 else -1)
+                assert indices.max() < n
+                assert all(len(set(row[row >= 0].tolist())) == (row >= 0).sum() for row in indices)
+                distances = np.take_along_axis(apart, np.maximum(indices, 0), 1)
+                assert ((indices >= 0) & (distances <= edge + room)).mean() >= self.recall
+                # Nearest first, to rounding.
+                with np.errstate(invalid="ignore"):
+                    assert not (np.diff(np.where(indices >= 0, distances, np.inf), axis=1) < -room).any()
+
+    def _answers(self, rows: AnyArray, depth: int) -> list[IntArray]:
+        """Rows near each, as queries and, where the index has a graph, by that."""
+        index = self.search().open(rows, depth)
+        queried = index(rows, depth)
+        return [queried, index.near(np.arange(len(rows)), depth)] if isinstance(index, GraphIndex) else [queried]
 
     def test_the_same_indices_twice(self) -> None:
         """Equal arguments give equal indices, and are not changed."""
         rows = self._rows(200, 9)
         before = rows.copy()
-        first, second = (self.search().open(rows, 12)(rows, 12) for _ in range(2))
-        np.testing.assert_array_equal(first, second)
+        for first, second in zip(self._answers(rows, 12), self._answers(rows, 12), strict=True):
+            np.testing.assert_array_equal(first, second)
         np.testing.assert_array_equal(rows, before)

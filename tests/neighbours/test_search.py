@@ -25,13 +25,6 @@ class TestTorch(SearchContract):
         return Torch(block=1000)
 
 
-class TestHnsw(SearchContract):
-    recall = 0.9
-
-    def search(self):
-        return Faiss("hnsw")
-
-
 class TestIvf(SearchContract):
     recall = 0.6
 
@@ -206,9 +199,7 @@ def test_nan_in_a_late_row_is_named():
         found(x, 5)
 
 
-@pytest.mark.parametrize(
-    "search", [Faiss(), Faiss("ivf"), Faiss("hnsw"), Torch()], ids=lambda s: getattr(s, "index", 0)
-)
+@pytest.mark.parametrize("search", [Faiss(), Faiss("ivf"), Torch()], ids=lambda s: getattr(s, "index", 0))
 def test_constant_rows_and_more_neighbours_than_rows(search):
     graph = found(np.full((40, 3), 7.0, np.float32), 100, search)
     assert graph.depth == 39
@@ -260,10 +251,9 @@ def test_cells_are_trained_and_searched_on_a_gpu_that_is_there(device):
     assert graph.settings["device"] == "cuda"
     assert device[:2] == [("index", "resources", 0), ("knn", "resources")]
     check(graph, x)
-    for left in (Faiss("hnsw"), Faiss("ivf", gpu=False)):
-        device.clear()
-        assert found(x, 5, left).settings["device"] == "cpu"
-        assert device == []
+    device.clear()
+    assert found(x, 5, Faiss("ivf", gpu=False)).settings["device"] == "cpu"
+    assert device == []
 
 
 def test_what_a_gpu_cannot_hold_or_search_is_left_to_the_cpu(device, monkeypatch):
@@ -297,11 +287,11 @@ def test_searches_by_name_and_instance():
     for wrong in (Torch(device="cuda:77"), Torch(device="abacus"), Torch(block=0)):
         with pytest.raises(SettingError):
             resolve(wrong)
-    assert [resolve(name).index for name in ("faiss", "ivf", "hnsw")] == ["exact", "ivf", "hnsw"]
-    for options in ({"recall": 0}, {"recall": 1.5}, {"recall": True}, {"probes": 0}, {"effort": 1.5}):
+    assert [resolve(name).index for name in ("faiss", "ivf")] == ["exact", "ivf"]
+    for options in ({"recall": 0}, {"recall": 1.5}, {"recall": True}, {"probes": 0}):
         with pytest.raises(SettingError):
             Faiss(**options)
-    for options in ({"index": "lsh"}, {"links": 0}, {"cells": 1.5}, {"gpu": 3}, {"index": "hnsw", "gpu": True}):
+    for options in ({"index": "lsh"}, {"cells": 1.5}, {"gpu": 3}):
         with pytest.raises(SettingError):
             Faiss(**options)
 

@@ -14,7 +14,6 @@ CALLS = {
     "knn_c_score, faiss": (None, "knn_c_score/input", {"search": "faiss"}),
     "knn_c_score, torch": (None, "knn_c_score/input", {"search": "torch"}),
     "knn_c_score, ivf": (None, "knn_c_score/input", {"search": Faiss("ivf", cells=5, probes=5)}),
-    "knn_c_score, hnsw": (None, "knn_c_score/input", {"search": Faiss("hnsw", effort=N)}),
     "nearest neighbours": (NearestNeighbours(5), "heldout_confidence", {}),
     "no model": (None, "consensus", {}),
     "density, cpu": (None, "density/input", {"engine": "cpu"}),

@@ -86,6 +86,6 @@ def neighbour_record(scorers: Sequence[Scorer], neighbours: Mapping[NeighbourNee
             wanted = f", where {settings['wanted_recall']:.1%} were wanted" if "wanted_recall" in settings else ""
             notes.append(
                 f"{scorer.name}: the search found {settings['recall']:.1%} of the nearest neighbours"
-                f"{wanted}; for more of them {advice(settings, len(worst.indices))}"
+                f"{wanted}; for more of them {advice(settings)}"
             )
     return Record({"neighbours": described} if described else {}, notes)
