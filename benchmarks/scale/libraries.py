@@ -195,13 +195,14 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=CASES)
     parser.add_argument("--engines", nargs="+", default=ENGINES)
     parser.add_argument("--images", default=common.FASHION)
+    parser.add_argument("--run", type=int, help="number to go on with, on the same machine")
     parser.add_argument("--limit", type=float, default=1500.0, help="most seconds of a process")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         child(arguments.folder, arguments.child)
         return
-    number = 1 + max((int(line["run"]) for line in common.kept(RESULTS)), default=0)
+    number = arguments.run or 1 + max((int(line["run"]) for line in common.kept(RESULTS)), default=0)
     for case in arguments.cases:
         path = rows_of(arguments.folder, case, arguments.images)
         for engine in arguments.engines:

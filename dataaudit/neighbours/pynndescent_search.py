@@ -24,7 +24,7 @@ BLOCK_VALUES = 2**24
 TRIALS = 256
 """Rows whose neighbours are compared with the true ones."""
 
-STEPS = ((20, 0.01), (60, 0.001))
+STEPS = ((30, 0.01), (60, 0.001))
 """Candidates of a row, and the share of changes at which the graph is done: the second where the first finds too few.
 
 Chosen on clustered and isotropic rows, 100000 of each (benchmarks/scale/libraries.py).
@@ -36,8 +36,9 @@ class PyNNDescent:
     """Search by the package pynndescent: nearest-neighbour descent (Dong, Moses, Li 2011) from random projection trees.
 
     Each row has its neighbours when the graph is built, which happens when the first of them are asked for. Others than
-    its rows are compared with all of them, for walking a graph compiles for a minute. Memory: a float32 copy of the
-    rows, 12 bytes a row and neighbour, and about 2 kB a row while it is built (benchmarks/scale/libraries.py).
+    its rows are compared with all of them, for walking a graph compiles for a minute. Memory: 4 bytes a row and
+    neighbour; while the graph is built, a float32 copy of the rows and about 2 kB a row
+    (benchmarks/scale/libraries.py).
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class PyNNDescent:
         Neighbours of each row in the graph, at least the depth; the depth if None.
     max_candidates, delta
         Neighbours of neighbours that a step looks at, for each row, and the share of the graph of which a step changes
-        less when it is done. Where either is None, 20 and .01, and 60 and .001 on top where 20 find too few.
+        less when it is done. Where either is None, 30 and .01, and 60 and .001 on top where 30 find too few.
     recall
         Share of the true neighbours that decides it, of a seeded sample of 256 rows. The share of another sample is
         measured and recorded in any case.

@@ -41,7 +41,7 @@ def test_its_own_rows_have_the_nearest_of_all():
     np.testing.assert_allclose(graph.distances**2, np.sort(apart, 1)[:, :20], rtol=1e-9, atol=1e-12)
     settings = graph.settings
     assert (settings["search"], settings["recall"], settings["n_neighbors"]) == ("pynndescent", 1.0, 36)
-    assert settings["max_candidates"] == 20
+    assert settings["max_candidates"] == 30
     again = found(x, 20).settings
     assert {**again, "seconds": 0} == {**settings, "seconds": 0}
 
@@ -63,7 +63,7 @@ def test_equal_rows_and_as_many_neighbours_as_there_are():
 def test_more_candidates_where_few_find_too_little():
     x = rows(3000, 24)
     easy, hard = (found(x, 20, PyNNDescent(recall=recall)).settings for recall in (0.3, 1.0))
-    assert (easy["max_candidates"], easy["delta"]) == (20, 0.01)
+    assert (easy["max_candidates"], easy["delta"]) == (30, 0.01)
     assert (hard["max_candidates"], hard["delta"]) == (60, 0.001)
     assert hard["recall"] > easy["recall"]
     assert abs(easy["recall"] - easy["tried_recall"]) < 0.05
