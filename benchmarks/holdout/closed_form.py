@@ -199,12 +199,12 @@ def cost(n: int, searches: Sequence[Any]) -> bool:
         x, labels = clusters(n, 128, classes)
         for search in searches if classes == 10 else searches[:1]:
             # Once with few rows, so that no compilation is timed.
-            neighbour_graph(NeighbourNeed(Space("input"), depth=9), x[:500], {}, searches[0], 0, False)
+            neighbour_graph(NeighbourNeed(Space("input"), depth=9), x[:500], {}, search, 0, False)
             start = time.perf_counter()
             graph = neighbour_graph(NeighbourNeed(Space("input"), depth=200), x, {}, search, 0, False)
             searched = time.perf_counter() - start
             if search is not searches[0]:
-                name = f"search {search.name} {getattr(search, 'index', 'exact')}"
+                name = f"search {search.name} {graph.settings['index']}"
                 recall = round(graph.settings.get("recall", 1.0), 4)
                 rows.append(
                     {"what": name, "classes": classes, "n": n, "depth": 200, "seconds": searched, "recall": recall}

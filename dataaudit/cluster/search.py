@@ -37,7 +37,8 @@ class RaySearch:
     Parameters
     ----------
     search
-        Search that answers a shard: a name, or a `dataaudit.neighbours.search.NeighbourSearch`.
+        Search that answers a shard: a name, or a `dataaudit.neighbours.search.NeighbourSearch`. "pynndescent", which
+        answers for its own rows, is none.
     block_queries
         Queries of a shard.
     num_cpus, num_gpus, resources

@@ -51,18 +51,18 @@ class FunctionIndex:
 
 
 @runtime_checkable
-class GraphIndex(Index, Protocol):
+class GraphIndex(Protocol):
     """An index that holds the neighbours of its own rows."""
 
     @abstractmethod
-    def near(self, positions: IntArray, depth: int) -> IntArray:
-        """Rows nearest to the rows at `positions` int64 [b], as `Index` answers for them."""
+    def neighbours(self, positions: IntArray, depth: int) -> IntArray:
+        """Rows nearest to the rows at `positions` int64 [b], as `Index` answers for these."""
 
 
 def near_rows(index: Index, rows: Rows, positions: IntArray, depth: int) -> IntArray:
     """Rows nearest to those at `positions` int64 [b] of the `rows` that `index` has open, int64 [b, depth]."""
     if isinstance(index, GraphIndex):
-        return index.near(positions, depth)
+        return index.neighbours(positions, depth)
     return index(rows[positions], depth)
 
 
@@ -74,7 +74,8 @@ class NeighbourSearch(Protocol):
     ----
     - An index gives the same answers for the same arguments on the same machine, and does not change them.
     - Where ``exact``, no row that is left out is nearer than one in the answer, to float32 rounding of squared norms.
-    - Whatever it cannot do, it refuses; it never hands over to another search.
+    - Whatever it cannot do, it refuses; it never hands over to another search, except that a `GraphIndex` may compare
+      queries that are none of its rows with all of them.
 
     Distances to the answer are computed anew in float64: rounding here can only swap a neighbour at the depth's edge.
     `dataaudit.testing.SearchContract` checks the laws. A package registers searches (instances) in the

@@ -5,7 +5,7 @@ On the CPU the rows of cells are compared by our own kernel, `dataaudit.neighbou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -192,14 +192,6 @@ class Faiss:
             if reached >= self.recall or probes == most:
                 return reached
             probes = min(most, max(probes + 1, round(probes * 2**0.5)))
-
-
-def advice(settings: Mapping[str, Any]) -> str:
-    """Advice for a higher recall than a search with those settings has."""
-    used, most = settings.get("probes"), settings.get("cells")
-    if settings.get("index") == "ivf" and used is not None and most is not None and used < most:
-        return f"pass Faiss('ivf', probes=...) with more than {used} of at most {most}"
-    return "pass search='faiss', which compares all pairs"
 
 
 def gpus(faiss: Any) -> int:

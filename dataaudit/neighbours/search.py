@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dataaudit.common import checks
 from dataaudit.common.registry import Registry
 from dataaudit.errors import MissingPackageError, SettingError, require
 from dataaudit.neighbours.base import FunctionIndex, NeighbourSearch
 from dataaudit.neighbours.faiss_search import Faiss, gpus
-from dataaudit.neighbours.pynndescent_search import PyNNDescent
+from dataaudit.neighbours.pynndescent_search import MOST_CANDIDATES, PyNNDescent
 from dataaudit.neighbours.rows import Rows
 from dataaudit.neighbours.torch_search import Torch
 
@@ -102,6 +104,17 @@ def name_of(search: str | NeighbourSearch) -> str:
 
 
 faiss, ivf, pynndescent, torch = Faiss(), Faiss("ivf"), PyNNDescent(), Torch()
+
+
+def advice(settings: Mapping[str, Any]) -> str:
+    """Advice for a higher recall than a search with those settings has."""
+    used, most, option = {
+        "ivf": (settings.get("probes"), settings.get("cells"), "Faiss('ivf', probes=...)"),
+        "graph": (settings.get("max_candidates"), MOST_CANDIDATES, "PyNNDescent(max_candidates=...)"),
+    }.get(settings.get("index", ""), (None, None, ""))
+    if used is None or most is None or used >= most:
+        return "pass search='torch', which compares all pairs"
+    return f"pass {option} with more than {used} of at most {most}"
 
 
 def resolve(search: str | NeighbourSearch) -> NeighbourSearch:

@@ -207,7 +207,13 @@ class SearchContract(ABC):
         """Rows near each, as queries and, where the index has a graph, by that."""
         index = self.search().open(rows, depth)
         queried = index(rows, depth)
-        return [queried, index.near(np.arange(len(rows)), depth)] if isinstance(index, GraphIndex) else [queried]
+        if not isinstance(index, GraphIndex):
+            return [queried]
+        every = np.arange(len(rows))
+        mixed = np.random.default_rng(0).permutation(every)
+        found = index.neighbours(every, depth)
+        np.testing.assert_array_equal(index.neighbours(mixed, max(1, depth // 2)), found[mixed, : max(1, depth // 2)])
+        return [queried, found]
 
     def test_the_same_indices_twice(self) -> None:
         """Equal arguments give equal indices, and are not changed."""

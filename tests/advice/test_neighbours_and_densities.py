@@ -5,7 +5,6 @@ import shutil
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from unittest import mock
 
 import faiss
 import numpy as np
@@ -21,7 +20,7 @@ from dataaudit.cluster.search import RaySearch
 from dataaudit.cluster.source import Source
 from dataaudit.density.engines import REGISTRY, DensityEngine
 from dataaudit.density.exact import CpuEngine, TritonEngine
-from dataaudit.neighbours import faiss_search, pynndescent_search
+from dataaudit.neighbours import faiss_search
 from dataaudit.neighbours.faiss_search import Faiss
 from dataaudit.neighbours.search import Auto, Torch
 from dataaudit.representations.base import GradientFactors
@@ -152,11 +151,6 @@ def page(path):
     audited().report(path)
 
 
-def beyond_most(search):
-    with mock.patch.object(pynndescent_search, "MOST_ROWS", 100):
-        score(dataset=MANY, scorers="knn_c_score/input", search=search)
-
-
 WIDE = np.random.default_rng(0).normal(size=(N, 10000)).astype(np.float32), LABELS
 HIDDEN = {"lower learning rate": {"logarithms": False}}
 CASES = {
@@ -165,7 +159,6 @@ CASES = {
         {"dataset": MANY, "scorers": "knn_c_score/input", "search": Faiss("ivf", cells=40, probes=1)},
     ),
     "a device that is no answer": (Faiss, {"index": "ivf", "gpu": 3}),
-    "more rows than pynndescent tells apart": (beyond_most, {"search": "pynndescent"}),
     "a size that is none": (checked, {"kind": Auto, "all_pairs": "many"}),
     "a choice of another search": (checked, {"kind": Auto, "beyond": "ivf"}),
     "no device": (search, {"gpu": True}),

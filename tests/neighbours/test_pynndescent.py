@@ -7,8 +7,7 @@ import pytest
 
 from dataaudit import NeighbourCScore, score
 from dataaudit.errors import MissingPackageError, SettingError
-from dataaudit.neighbours import pynndescent_search
-from dataaudit.neighbours.base import near_rows
+from dataaudit.neighbours.base import GraphIndex, near_rows
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
@@ -42,8 +41,9 @@ def test_its_own_rows_have_the_nearest_of_all():
     settings = graph.settings
     assert (settings["search"], settings["recall"], settings["n_neighbors"]) == ("pynndescent", 1.0, 36)
     assert settings["max_candidates"] == 30
-    again = found(x, 20).settings
-    assert {**again, "seconds": 0} == {**settings, "seconds": 0}
+    again = found(x, 20)
+    np.testing.assert_array_equal(again.indices, graph.indices)
+    assert {**again.settings, "seconds": 0} == {**settings, "seconds": 0}
 
 
 @pytest.mark.parametrize("factor", [2.0**-90, 2.0**60])
@@ -82,7 +82,7 @@ def test_a_recall_that_cannot_be_had_is_told_with_what_can_be_done():
     [note] = [note for note in audit.settings["notes"] if "the search found" in note]
     assert note == (
         f"near: the search found {how['recall']:.1%} of the nearest neighbours, where 100.0% were wanted; "
-        "for more of them pass search='faiss', which compares all pairs"
+        "for more of them pass PyNNDescent(max_candidates=...) with more than 1 of at most 100"
     )
 
 
@@ -96,7 +96,7 @@ def test_labels_around_rows_of_the_graph_and_around_others():
             for search in ("pynndescent", "torch")
         )
         assert (ours.same == exact.same).mean() > 0.97
-        assert ("max_candidates" in ours.settings) == built
+        assert ours.settings["index"] == ("graph" if built else "exact")
 
 
 def test_answers_are_a_part_of_the_graph():
@@ -104,24 +104,41 @@ def test_answers_are_a_part_of_the_graph():
     index = PyNNDescent().open(x, 12)
     positions = np.array([7, 3, 299])
     near = near_rows(index, x, positions, 5)
+    assert isinstance(index, GraphIndex)
     assert near.dtype == np.int64
     np.testing.assert_array_equal(near[:, 0], positions)
     np.testing.assert_array_equal(near, near_rows(index, x, positions, 12)[:, :5])
 
 
-def test_wrong_options_and_what_it_cannot_do_are_refused(monkeypatch):
-    for options in (
+def test_many_neighbours_of_each_are_found_and_all_others_too():
+    x = rows(700, 6)
+    for depth in (100, 699):
+        graph = found(x, depth)
+        assert graph.settings["recall"] > 0.96
+        assert np.isfinite(graph.distances).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
         {"n_neighbors": 0},
         {"max_candidates": 1.5},
+        {"max_candidates": 101},
         {"delta": 1},
         {"recall": 0},
         {"random_state": -1},
-    ):
-        with pytest.raises(SettingError, match=next(iter(options))):
-            PyNNDescent(**options)
-    monkeypatch.setattr(pynndescent_search, "MOST_ROWS", 29)
-    with pytest.raises(SettingError, match=r"30 rows.*at most 29.*search='ivf'"):
-        found(rows(30), 2)
+        {"random_state": 2**32},
+        {"random_state": None},
+    ],
+)
+def test_wrong_options_are_refused(options):
+    with pytest.raises(SettingError, match=next(iter(options))):
+        PyNNDescent(**options)
+
+
+def test_numbers_of_numpy_are_kept_as_those_of_python():
+    search = PyNNDescent(max_candidates=np.int64(5), delta=np.float32(0.5), recall=np.float64(0.5))
+    assert {type(search.max_candidates), type(search.delta), type(search.recall)} == {int, float}
 
 
 def test_it_goes_by_its_name(monkeypatch):

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from dataaudit.errors import SettingError
-from dataaudit.neighbours import faiss_search
 from dataaudit.neighbours.candidates import SLACK
 from dataaudit.neighbours.compute import neighbour_graph
 from dataaudit.neighbours.graph import NeighbourNeed
-from dataaudit.neighbours.search import Faiss
+from dataaudit.neighbours.search import Faiss, advice
 from dataaudit.representations.spaces import Space
 
 
@@ -72,10 +71,15 @@ def test_too_few_found_is_an_error():
     ("settings", "words"),
     [
         ({"index": "ivf", "cells": 40, "probes": 7}, "pass Faiss('ivf', probes=...) with more than 7 of at most 40"),
-        ({"index": "ivf", "cells": 40, "probes": 40}, "pass search='faiss', which compares all pairs"),
-        ({"index": "of another package"}, "pass search='faiss', which compares all pairs"),
-        ({}, "pass search='faiss', which compares all pairs"),
+        ({"index": "ivf", "cells": 40, "probes": 40}, "pass search='torch', which compares all pairs"),
+        (
+            {"index": "graph", "max_candidates": 60},
+            "pass PyNNDescent(max_candidates=...) with more than 60 of at most 100",
+        ),
+        ({"index": "graph", "max_candidates": 100}, "pass search='torch', which compares all pairs"),
+        ({"index": "of another package"}, "pass search='torch', which compares all pairs"),
+        ({}, "pass search='torch', which compares all pairs"),
     ],
 )
 def test_advice_is_an_option_of_that_index_that_is_not_exhausted(settings, words):
-    assert faiss_search.advice(settings) == words
+    assert advice(settings) == words

@@ -8,8 +8,8 @@ from typing import Any
 
 from dataaudit.density.engines import REGISTRY
 from dataaudit.density.sums import DensityNeed, DensitySums
-from dataaudit.neighbours.faiss_search import advice
 from dataaudit.neighbours.graph import NeighbourNeed, Neighbours
+from dataaudit.neighbours.search import advice
 from dataaudit.pipeline.evidence_sources.base import Record
 from dataaudit.scores.base import Scorer
 
