@@ -75,6 +75,13 @@ def pairs(index, d):
     return cell("all-pairs", "seconds", data="clustered", n=60000, d=d, index=index)
 
 
+def million(*engines):
+    """Seconds of the neighbours of a million rows, and their ratio before them."""
+    frame = TABLES["scale-libraries"].raw().query("data == 'clustered-1000000-64' and run == 4")
+    first, second = (frame[frame["engine"] == engine]["seconds"].iloc[-1] for engine in engines)
+    return [first / second, first, second]
+
+
 def proxy(score, column="c_score"):
     return cell("proxies", column, score=score)
 

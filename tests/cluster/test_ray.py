@@ -16,6 +16,7 @@ from dataaudit.cluster.search import RaySearch
 from dataaudit.density.base import Context
 from dataaudit.density.exact import ReferenceEngine
 from dataaudit.errors import ClusterError, DataError, SettingError, StorageError
+from dataaudit.neighbours.search import PyNNDescent
 from dataaudit.testing import EngineContract, SearchContract
 
 ray = pytest.importorskip("ray")
@@ -200,7 +201,10 @@ def test_what_is_no_setting_is_refused(options):
         RayEngine(**options).check()
 
 
-@pytest.mark.parametrize("options", [{"block_queries": 0}, {"num_gpus": "1"}, {"search": "ray"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"block_queries": 0}, {"num_gpus": "1"}, {"search": "ray"}, {"search": "pynndescent"}, {"search": PyNNDescent()}],
+)
 def test_what_is_no_setting_of_a_search_is_refused(options):
     with pytest.raises(SettingError):
         RaySearch(**options).check()
