@@ -100,6 +100,16 @@ def check_examples_do_not_meet(module: nn.Module) -> None:
             )
 
 
+def check_trains(module: nn.Module) -> None:
+    """Raise a `ModelError` if every parameter is frozen: the loss has a gradient by none."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ModelError(
+            f"a {type(module).__name__} whose parameters are all frozen",
+            "parameters to differentiate by",
+            "unfreeze those that were trained (requires_grad_(True))",
+        )
+
+
 def check_named(module: nn.Module, name: str, inputs: Tensor) -> None:
     """Raise a `ModelError` unless a module called `name` runs once with one row an example."""
     names = [known for known, _ in module.named_modules() if known]

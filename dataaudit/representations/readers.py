@@ -19,6 +19,7 @@ from dataaudit.representations.modules import (
     check_examples_do_not_meet,
     check_named,
     check_one_row_an_example,
+    check_trains,
     last_linear,
     linear_layers,
     watching,
@@ -141,6 +142,7 @@ class LinearReader(Reader):
     differentiates = True
 
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
+        check_trains(module)
         check_examples_do_not_meet(module)
         with watching(module, linear_layers(module), True) as captured, torch.enable_grad():
             logits = module(inputs)

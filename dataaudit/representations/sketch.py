@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from dataaudit.errors import ModelError
+from dataaudit.representations.modules import check_trains
 
 WIDTH = 4096
 """Values k of a sketch: squared distances come out right on average, with a relative spread of sqrt(2 / k), 2.2 %."""
@@ -31,17 +32,12 @@ class Sketch:
     def __init__(
         self, module: nn.Module, loss: Callable[..., Any] | None, seed: int, *, gradient_bytes: int = BYTES
     ) -> None:
+        check_trains(module)
         self._module, self._loss = module, loss
         self._parameters = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
         self._fixed = {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
         self._fixed |= {name: b.detach() for name, b in module.named_buffers()}
         count = sum(p.numel() for p in self._parameters.values())
-        if not count:
-            raise ModelError(
-                f"a {type(module).__name__} whose parameters are all frozen",
-                "parameters to differentiate by",
-                "unfreeze those that were trained (requires_grad_(True))",
-            )
         self.width = min(WIDTH, count)
         self.described = {
             "parameters": count,

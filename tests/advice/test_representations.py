@@ -28,7 +28,7 @@ ELSEWHERE = {
 class Net(nn.Module):
     """A network of two linear layers, with a further part, and a way from inputs to logits that may be odd."""
 
-    def __init__(self, way=None, part=None, tied=False, trains=True):
+    def __init__(self, way=None, part=None, tied=False):
         super().__init__()
         torch.manual_seed(0)
         self.first, self.last, self.part = nn.Linear(6, 6), nn.Linear(6, 2), part
@@ -86,6 +86,11 @@ def of(space, model=None, **more):
     return {"model": Net() if model is None else model, "scorers": f"density/{space}", **more}
 
 
+def frozen(space):
+    """Gradients of a network that came trained and frozen."""
+    return {"model": RECORDER, "trained": Net().requires_grad_(False), "scorers": space}
+
+
 def layered(layer, model=None):
     return {"model": Net() if model is None else model, "scorers": Density("hidden", layer=layer)}
 
@@ -138,11 +143,8 @@ CASES = {
         of("gradient_sketch", Net(branching)),
         {"replace": {"model": Net()}},
     ),
-    "a frozen model": (
-        score,
-        {"model": RECORDER, "trained": Net().requires_grad_(False), "scorers": "density/gradient_sketch"},
-        {"unfreeze": {"trained": Net()}},
-    ),
+    "a frozen model": (score, frozen("density/gradient_sketch"), {"unfreeze": {"trained": Net()}}),
+    "frozen linear layers": (score, frozen("density/gradient_linear"), {"unfreeze": {"trained": Net()}}),
     "a model that loses the batch": (score, of("gradient_sketch", Net(squeezing)), {"first axis": {"model": Net()}}),
     "a layer of inputs": (Density, {"representation": "input", "layer": "first"}),
     "a loss of hidden rows": (
