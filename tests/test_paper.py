@@ -184,11 +184,12 @@ def test_counts_of_a_store_add_up_in_chunks():
 
 def test_runs_added_to_counts_are_those_that_a_store_would_hold(digits, tmp_path):
     data = of_file(digits, "digits").mixed().first(30)
-    setting = Setting(tmp_path, (data,), Sizes(None, None, runs=2, epochs=None, seeds=1), full=True, backend="serial")
+    setting = Setting(tmp_path, (data,), Sizes(None, None, runs=3, epochs=None, seeds=1), full=True, backend="serial")
     whole = counts.of(setting, data)
     first = counts.Counts(whole.held[:1], whole.correct[:1], 1, "made up")
-    added = counts.extended(first, setting, data, 2, workers=1)
-    assert (added.runs, added.source) == (2, "made up")
+    second, added = counts.extended(first, setting, data, 3, workers=1)
+    np.testing.assert_array_equal(second.held, whole.held[:2])
+    assert (second.runs, added.runs, added.source) == (2, 3, "made up")
     np.testing.assert_array_equal(added.held, whole.held)
     np.testing.assert_array_equal(added.correct, whole.correct)
     assert whole.correct.any()

@@ -1,7 +1,7 @@
 """C-scores of every subset ratio, from counts of holdout runs: of our own runs, or of those that are committed.
 
     python -m benchmarks.paper.counts FILE.npz --store STORE  # writes results/mnist_counts.npz from a store of runs
-    python -m benchmarks.paper.counts FILE.npz --runs 64      # adds runs to it, up to so many of each ratio
+    python -m benchmarks.paper.counts FILE.npz --runs 64      # adds runs to it, up to so many of each ratio, one by one
 
 The committed file holds counts of MNIST, by the paper's network and recipe (table 2), so that nobody has to make the
 runs again: how often each image was held out, and was then classified correctly, for each subset ratio, in chunks of
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -163,24 +164,27 @@ def _store(setting: Setting, data: Data) -> Path:
     return setting.place(data) / "store" / "holdout"
 
 
-def extended(found: Counts, setting: Setting, data: Data, runs: int, workers: int = -1) -> Counts:
-    """Counts and those of further runs, up to `runs` of each ratio: the runs that a store would hold by those numbers.
+def extended(found: Counts, setting: Setting, data: Data, runs: int, workers: int = -1) -> Iterator[Counts]:
+    """Counts and those of one further run of each ratio, and so on up to `runs`: what a store holds by those numbers.
 
     Processes have a thread each; -1 for as many as there are processors.
     """
-    here = [Run(ratio, number) for number in range(found.runs, runs) for ratio in GRID]
-    chunks = chunk_of(runs - 1) + 1
-    held, correct = (np.pad(part, ((0, chunks - len(part)), (0, 0), (0, 0))) for part in (found.held, found.correct))
+    numbers = range(found.runs, runs)
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        made = Parallel(workers, return_as="generator")(delayed(_made)(setting, data, run) for run in here)
-        for run, (out, right) in zip(here, made, strict=True):
-            place = chunk_of(run.number), GRID.index(run.ratio)
-            held[place] += out
-            correct[place] += right
-            print(
-                f"ratio {run.ratio}, run {run.number}: {right.sum() / out.sum():.4f} of {out.sum()} right", flush=True
-            )
-    return replace(found, held=held, correct=correct, runs=runs)
+        made = Parallel(workers, return_as="generator")(
+            delayed(_made)(setting, data, Run(ratio, number)) for number in numbers for ratio in GRID
+        )
+        for number in numbers:
+            chunk = chunk_of(number)
+            more = ((0, chunk + 1 - len(found.held)), (0, 0), (0, 0))
+            held, correct = np.pad(found.held, more), np.pad(found.correct, more)
+            for place, ratio in enumerate(GRID):
+                out, right = next(made)
+                held[chunk, place] += out
+                correct[chunk, place] += right
+                print(f"ratio {ratio}, run {number}: {right.sum() / out.sum():.4f} of {out.sum()} right", flush=True)
+            found = replace(found, held=held, correct=correct, runs=number + 1)
+            yield found
 
 
 def _made(setting: Setting, data: Data, run: Run) -> tuple[Array, Array]:
@@ -236,12 +240,11 @@ def main() -> None:
         parser.error(f"there are no committed counts of {options.file}: write them from a store (--store)")
     if before.runs >= options.runs:
         parser.error(f"--runs {options.runs}, where there are {before.runs} already")
-    found = extended(before, Setting(Path(), (data,), FULL, full=True), data, options.runs)
     made = before.source.partition("(")[2].removesuffix(")")
-    keep(
-        replace(found, source=f"{found.runs} committed runs of each ratio ({made}; from {before.runs} on {machines})"),
-        data,
-    )
+    # Written after each number of a run: broken off, it goes on from there.
+    for found in extended(before, Setting(Path(), (data,), FULL, full=True), data, options.runs):
+        source = f"{found.runs} committed runs of each ratio ({made}; from {before.runs} on {machines})"
+        keep(replace(found, source=source), data)
 
 
 if __name__ == "__main__":
