@@ -205,10 +205,16 @@ class Decisions:
         DataFrame
             first, second (reviewers), rows (that both decided), same (share of the rows on which they decided alike),
             kappa (Cohen's: that share beyond chance; NaN where both said one thing throughout).
+
+        Raises
+        ------
+        DataError
+            If reviewers without a name differ about a row: who they are is not known.
         """
         from sklearn.metrics import cohen_kappa_score
 
         decided = self.table[self.table["decision"] != ""]
+        _refuse_twice(decided, "decisions of reviewers without a name")
         verdict = decided["decision"] + "\0" + decided["label"]
         wide = decided.assign(verdict=verdict).pivot(index=["row", "unit"], columns="reviewer", values="verdict")
         found = []

@@ -81,6 +81,10 @@ def merged(other, single=False, resolved=False):
     return both.single() if single else both
 
 
+def agreed(first, second):
+    first.merge(second).agreement()
+
+
 def table(**columns):
     Decisions.of(pd.DataFrame(columns), class_names=NAMES)
 
@@ -156,6 +160,14 @@ CASES = {
         merged,
         {"other": of("ann", decision=["remove"])},
         {"leave one": {"other": of("ann")}, "name the reviewers": {"other": of("bob", decision=["remove"])}},
+    ),
+    "reviewers without a name": (
+        agreed,
+        {"first": of(decision=["keep"]), "second": of(decision=["remove"])},
+        {
+            "leave one": {"second": of(decision=["keep"])},
+            "name the reviewers": {"second": of("bob", decision=["remove"])},
+        },
     ),
     "another queue": (
         merged,
