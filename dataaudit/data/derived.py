@@ -151,6 +151,14 @@ def labelled(examples: Examples) -> Examples:
     return examples if known.all() else SubsetExamples(examples, np.flatnonzero(known))
 
 
+def name_rows(examples: Examples, names: Any) -> None:
+    """Give rows their names in the caller's data set, those of a subset too: `names` are of the whole."""
+    if isinstance(examples, SubsetExamples):
+        examples.whole.identity, examples.identity = names, names.take(examples.rows)
+    else:
+        examples.identity = names
+
+
 class UnlabelledExamples(SelectedExamples):
     """Rows of another data set, at ascending positions `rows`, without labels: all are of its first class."""
 

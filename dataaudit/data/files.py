@@ -12,6 +12,7 @@ import pandas as pd
 from dataaudit.common import checks
 from dataaudit.common.spelling import escaped, has_surrogates
 from dataaudit.data import as_examples
+from dataaudit.data.derived import name_rows
 from dataaudit.data.examples import Examples
 from dataaudit.data.formats import TableFormat, read_table, words_for_missing
 from dataaudit.data.images import probed_rows
@@ -191,7 +192,7 @@ def _image_folder(path: Path, size: int | None, lenient: bool, raw: bool, unlabe
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
     dataset = datasets.Dataset.from_dict({"image": list(map(str, files)), "label": labels}, features=features)
     plain = as_examples(dataset, lenient=lenient, resize=size, unlabelled=unlabelled)
-    plain.identity = pd.Index([file.relative_to(path).as_posix() for file in files], name="file")
+    name_rows(plain, pd.Index([file.relative_to(path).as_posix() for file in files], name="file"))
     sizes = set() if size is not None or raw else {image.size for image in _probed(plain, lenient)}
     if len(sizes) > 1:
         raise DataError(

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import dataaudit
 from dataaudit.cli import app
 
 N, NONE = 60, [4, 31]
@@ -49,8 +50,9 @@ def test_rows_of_a_table_without_a_label_are_suggested_one(tmp_path, labels, non
 
 
 def test_a_folder_of_images_may_be_of_those_without_a_label(tmp_path):
+    # "bat" comes before "todo" in the order of files, and "wren" after it.
     for row, kind in enumerate(KINDS):
-        folder = tmp_path / "images" / ("todo" if row in NONE else "abc"[kind])
+        folder = tmp_path / "images" / ("todo" if row in NONE else ("ant", "bat", "wren")[kind])
         folder.mkdir(parents=True, exist_ok=True)
         pixels = np.full((12, 12, 3), row)
         pixels[..., kind] += 150
@@ -60,4 +62,8 @@ def test_a_folder_of_images_may_be_of_those_without_a_label(tmp_path):
     assert done.exit_code == 0, done.output
     found = pd.read_csv(tmp_path / "results/unlabelled.csv")
     assert found["file"].tolist() == [f"todo/{row:02d}.png" for row in NONE]
-    assert set(found["suggested"]) <= {"a", "b", "c"}
+    assert set(found["suggested"]) <= {"ant", "bat", "wren"}
+    suspects = pd.read_csv(tmp_path / "results/suspects.csv")
+    assert len(suspects)
+    assert [file.partition("/")[0] for file in suspects["file"]] == suspects["given"].tolist()
+    assert len(dataaudit.Audit.load(tmp_path / "results/audit").rows) == N - len(NONE)
