@@ -21,8 +21,8 @@ from dataaudit.errors import DataError, InPython
 MOST_CATEGORIES = 100
 """Columns that one column of categories becomes at most; the rarest share the last."""
 
-MISSING = "missing"
-"""Category of a value that is not there."""
+MISSING = "\0missing"
+"""Category of a value that is not there, which no text that people write is."""
 
 _LOOKED_AT = 1000
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from dataaudit.common.types import IntArray
+from dataaudit.common.types import FloatArray, IntArray
 from dataaudit.data.column_notes import notes_on_columns
 from dataaudit.data.columns import choose_columns, label_unknown, listed, named_labels
 from dataaudit.data.containers import check_spelling
@@ -83,7 +82,9 @@ class TableExamples(Examples):
         self._positions = [columns.index(column) for column in chosen]
         inputs_of = self.frame.iloc[:, self._positions]
         self._text = transform is None and len(chosen) == 1 and holds_texts(inputs_of.iloc[:, 0])
-        self._vectors = transform is None and any(holds_vectors(inputs_of.iloc[:, i]) for i in range(len(chosen)))
+        # Decided once: a block of rows may hold gaps alone.
+        held = [transform is None and holds_vectors(inputs_of.iloc[:, place]) for place in range(len(chosen))]
+        self._vectors = held if any(held) else None
         if self._vectors:
             check_vectors(inputs_of)
         elif transform is None and not self._text:
@@ -101,7 +102,7 @@ class TableExamples(Examples):
         if self._text:
             return as_texts(block.iloc[:, 0])
         if self._vectors:
-            return read_vectors(block, indices)
+            return read_vectors(block, indices, self._vectors)
         if self.transform is None:
             return block
         values = dict(zip(indices.tolist(), block.to_dict("records"), strict=True))
@@ -128,8 +129,8 @@ def with_decimals(frame: pd.DataFrame, columns: list[Any]) -> pd.DataFrame:
     return frame
 
 
-def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
-    """Columns of numbers and booleans as float32 [b, d]; missing values become NaN."""
+def as_numbers(frame: pd.DataFrame) -> FloatArray:
+    """Columns of numbers and booleans as float64 [b, d], within float32's range; missing values become NaN."""
     kinds = pd.api.types
     other = [
         column
@@ -145,9 +146,9 @@ def as_numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
                 InPython("pass a scikit-learn pipeline that starts with dataaudit.preprocessor(dataset, label)"),
             ],
         )
+    numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     with np.errstate(over="ignore"):
-        numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
-    infinite = np.flatnonzero(np.isinf(numbers).any(axis=0))
+        infinite = np.flatnonzero(np.isinf(numbers.astype(np.float32)).any(axis=0))
     if len(infinite):
         raise DataError(
             f"values beyond float32 in columns {listed(list(frame.columns[infinite]))}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,15 @@ def check_vectors(frame: pd.DataFrame) -> None:
         )
 
 
-def read_vectors(block: pd.DataFrame, indices: IntArray) -> AnyArray:
-    """Rows of columns of vectors [b, ...]; several columns, and numbers beside them, are laid side by side, [b, d]."""
+def read_vectors(block: pd.DataFrame, indices: IntArray, vectors: Sequence[bool]) -> AnyArray:
+    """Rows of columns of vectors [b, ...]; several columns, and numbers beside them, are laid side by side, [b, d].
+
+    `vectors` tells which columns hold vectors.
+    """
+    columns = [block.iloc[:, place] for place in range(block.shape[1])]
     parts = [
-        _stacked(block[name], indices)
-        if holds_vectors(block[name])
-        else block[name].to_numpy(np.float64, na_value=np.nan)[:, None]
-        for name in block.columns
+        _stacked(column, indices) if held else column.to_numpy(np.float64, na_value=np.nan)[:, None]
+        for column, held in zip(columns, vectors, strict=True)
     ]
     if len(parts) == 1:
         return parts[0]

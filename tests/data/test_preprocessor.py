@@ -176,3 +176,8 @@ def test_numbers_beside_texts_are_not_taken_unasked():
     with pytest.raises(DataError, match=r"several possible inputs \('idx', 'text'\)"):
         as_examples(dataset)
     assert as_examples(dataset, inputs="text").read(np.array([1])).tolist() == ["b"]
+
+
+def test_a_gap_is_no_word():
+    filled = as_categories(pd.DataFrame({"colour": ["missing", None, "red"]}))
+    assert len(set(filled[:, 0])) == 3

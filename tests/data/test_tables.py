@@ -3,8 +3,11 @@ import pandas as pd
 import pytest
 
 from dataaudit.data import as_examples, inspect
+from dataaudit.data.derived import inspect_usable
 from dataaudit.data.tables import as_numbers
-from dataaudit.errors import DataError, SettingError
+from dataaudit.errors import DataError, RowError, SettingError
+from dataaudit.learners.features import all_features
+from dataaudit.representations.input import input_rows, level_rows
 
 
 @pytest.mark.parametrize("name", ["label", "labels", "target", "class", "y", "Label", "TARGET"])
@@ -160,7 +163,7 @@ def test_numbers_of_every_type():
         }
     )
     numbers = as_numbers(frame)
-    assert numbers.dtype == np.float32
+    assert numbers.dtype == np.float64
     np.testing.assert_array_equal(numbers, [[1, 0.5, 1, 3, np.nan], [2, np.nan, 0, np.nan, 1]])
 
 
@@ -191,3 +194,23 @@ def test_objects_are_no_classes():
     assert as_examples(frame, inputs=["a"]).class_names == ("g", "r")
     with pytest.raises(DataError, match="labels of type list"):
         as_examples(frame, label="points", inputs=["a"])
+
+
+def test_large_numbers_of_a_table_are_told_apart():
+    """Seconds since 1970, between which float32 does not tell."""
+    seconds = 1_700_000_000 + np.arange(60)
+    table = pd.DataFrame({"at": seconds, "size": np.arange(60) % 7, "label": np.arange(60) % 2})
+    examples = as_examples(table, label="label")
+    for rows, _ in (input_rows(examples), level_rows(examples)):
+        assert len(np.unique(np.asarray(rows)[:, 0])) > 50
+    with pytest.raises(DataError, match="float32 does not tell apart"):
+        all_features(examples)
+
+
+def test_a_vector_that_is_missing_is_a_bad_row_for_any_model():
+    vectors = [None if row == 7 else np.full(4, row, np.float32) for row in range(40)]
+    examples = as_examples(pd.DataFrame({"v": vectors, "label": np.arange(40) % 2}), label="label")
+    with pytest.raises(RowError, match="no vector"):
+        examples.read(np.array([7]))
+    for allow_missing in (True, False):
+        assert len(inspect_usable(examples, allow_missing)[0]) == 39
