@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
 
 from dataaudit.common import guest
 from dataaudit.common.fingerprints import fingerprint_of
@@ -284,6 +285,10 @@ class TorchLearner(Learner):
         digest.update(f"{module}{fingerprint_of(self.recipe)}{self.precision.name}".encode())
         digest.update((self.builder.identity if self.builder is not None else "").encode())
         for name, value in module.state_dict().items():
+            if not isinstance(value, Tensor) or is_lazy(value):
+                # What a module keeps besides, and weights that are drawn when the first rows are seen.
+                digest.update(f"{name}{'lazy' if isinstance(value, Tensor) else fingerprint_of(value)}".encode())
+                continue
             digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()

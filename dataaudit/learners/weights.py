@@ -36,10 +36,10 @@ def copied(module: nn.Module) -> nn.Module:
         )
     try:
         return copy.deepcopy(module)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ModelError(
             f"a {type(module).__name__} that cannot be copied ({error})",
-            "a module whose tensors are parameters and buffers",
+            "a module whose tensors are parameters and buffers, and that holds no locks, open files or the like",
             "pass a factory, for example lambda: MyModel()",
         ) from error
 

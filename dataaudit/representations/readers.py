@@ -110,6 +110,7 @@ class LastLayerReader(Reader):
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         self._layer = last_linear(module, inputs)
         self._model = type(module).__name__
+        _check_not_tied(module, [self._layer])
         with watching(module, [self._layer]) as captured, torch.no_grad():
             self._check(captured, module(inputs))
         self._bias = _has_bias(module.get_submodule(self._layer))
@@ -154,13 +155,13 @@ class LinearReader(Reader):
         # Layers that the logits do not depend on have no gradient.
         reached = {id(output) for output, gradient in zip(outputs, gradients, strict=False) if gradient is not None}
         self.watched = [name for name in trains if any(id(output) in reached for output in captured.outputs[name])]
-        _check_not_tied({name: parts[name] for name in self.watched})
         if not self.watched:
             raise ModelError(
                 f"a {type(module).__name__} without a linear layer that trains and reaches the logits",
                 "at least one",
                 SKETCH,
             )
+        _check_not_tied(module, self.watched)
         for name in self.watched:
             check_one_row_an_example(name, captured, len(inputs))
         self._biases = [_has_bias(parts[name]) for name in self.watched]
@@ -216,18 +217,18 @@ def _has_bias(part: nn.Module) -> bool:
     return bias is not None and bias.requires_grad
 
 
-def _check_not_tied(parts: dict[str, nn.Module]) -> None:
-    """Raise a `ModelError` where two layers share a parameter: its gradient is their sum, not one factor a layer."""
+def _check_not_tied(module: nn.Module, layers: list[str]) -> None:
+    """Raise a `ModelError` where another part shares a parameter of a layer: its gradient is their sum."""
     owners: dict[int, str] = {}
-    for name, part in parts.items():
+    for name, part in module.named_modules():
         for parameter in part.parameters(recurse=False):
-            if id(parameter) in owners:
+            owner = owners.setdefault(id(parameter), name)
+            if owner != name and {owner, name} & {*layers}:
                 raise ModelError(
-                    f"linear layers {owners[id(parameter)]!r} and {name!r} that share a parameter",
+                    f"parts {owner!r} and {name!r} that share a parameter",
                     "parameters of their own, for the gradient in factors",
                     SKETCH,
                 )
-            owners[id(parameter)] = name
 
 
 def _put(kept: Kept, batch: Batch, values: Tensor) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import dataaudit
 from dataaudit.data import as_examples
 from dataaudit.dynamics.recorder import Recorder
 from dataaudit.errors import ModelError, SettingError
@@ -17,6 +18,7 @@ from dataaudit.learners.precisions import resolve_precision
 from dataaudit.learners.recipes import Recipe
 from dataaudit.learners.torch import TorchLearner
 from dataaudit.learners.weights import reset, shuffle_weights
+from dataaudit.pipeline.evidence_sources import evaluations
 from dataaudit.testing import LearnerContract
 
 CPU = torch.device("cpu")
@@ -295,3 +297,52 @@ def test_ctrl_c_ends_within_a_second_and_keeps_complete_epochs(blobs):
     assert signal.getsignal(signal.SIGINT) is before
     assert 2 <= recorder.epochs < 100_000
     assert (recorder.dynamics().seen == recorder.epochs).all()
+
+
+class Squeezing(nn.Module):
+    """Logits without the first axis where there is one row."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.last(x).squeeze()
+
+
+def test_a_last_block_of_one_row_is_one(monkeypatch):
+    monkeypatch.setattr(evaluations, "ROWS", 32)
+    rng, y = np.random.default_rng(0), np.arange(65) % 3
+    x = (rng.normal(size=(65, 6)) + 4 * np.eye(3, 6)[y]).astype(np.float32)
+    audit = dataaudit.score(Squeezing(), (x, y), recipe=Recipe(epochs=2, batch_size=16), device="cpu", progress=False)
+    assert np.isfinite(audit.scores["consensus"]).all()
+
+
+class Remembers(nn.Linear):
+    """A layer with a state besides its weights."""
+
+    def __init__(self, seen):
+        torch.manual_seed(0)
+        super().__init__(6, 3)
+        self.seen = seen
+
+    def get_extra_state(self):
+        return {"seen": self.seen}
+
+    def set_extra_state(self, state):
+        self.seen = state["seen"]
+
+
+def test_models_that_are_lazy_or_remember_have_an_identity():
+    examples = as_examples((np.zeros((4, 6), np.float32), [0, 1, 2, 0]))
+    lazy = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))
+    found = [TorchLearner(module, examples, Recipe(), CPU).identity for module in (lazy, Remembers(1), Remembers(2))]
+    assert len(set(found)) == 3
+    assert TorchLearner(Remembers(1), examples, Recipe(), CPU).identity == found[1]
+
+
+def test_a_lock_within_a_model_is_refused_with_what_to_pass():
+    model = small()
+    model.lock = threading.Lock()
+    with pytest.raises(ModelError, match=r"cannot be copied.*pass a factory"):
+        TorchLearner(model, as_examples((np.zeros((4, 6), np.float32), [0, 1, 2, 0])), Recipe(), CPU).untrained()

@@ -238,6 +238,18 @@ class Tied(nn.Module):
         return self.last(self.second(self.first(x)))
 
 
+class Embedded(nn.Module):
+    """A last layer that shares its weights with a part that is no linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.last = nn.Embedding(3, 6), nn.Linear(6, 3, bias=False)
+        self.last.weight = self.embedding.weight
+
+    def forward(self, x):
+        return self.last(x + self.embedding.weight.mean(0))
+
+
 class Aside(nn.Module):
     """A layer that runs last and gives nothing to the logits, and a body that is not trained."""
 
@@ -253,10 +265,12 @@ class Aside(nn.Module):
         return logits
 
 
-def test_a_model_that_loses_the_batch_is_refused_for_a_sketch():
-    model, _, y = fitted(Squeezing())
-    with pytest.raises(ModelError, match="squeeze"):
-        represent(model, [Space("gradient_sketch")], y, 0, False)
+def test_a_model_that_loses_the_axis_of_one_example_has_its_gradients():
+    model, x, y = fitted(Squeezing())
+    sketched, _ = represent(model, [Space("gradient_sketch")], y, 0, False)[Space("gradient_sketch")]
+    module = model.module
+    keeping = nn.Sequential(module.first, module.last)
+    np.testing.assert_allclose(sketched, autograd(keeping, x, y, list(module.parameters())), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 11, 21])
@@ -269,10 +283,21 @@ def test_no_batch_of_one_row_among_many(n):
         assert len(represent(squeezing, [Space("hidden")], y[:n], 0, False, batch_size=10)[Space("hidden")][0]) == n
 
 
-def test_tied_layers_are_refused_in_factors():
-    model, _, y = fitted(Tied())
+@pytest.mark.parametrize(
+    ("module", "space"), [(Tied, "gradient_linear"), (Embedded, "gradient_linear"), (Embedded, "gradient")]
+)
+def test_tied_layers_are_refused_in_factors(module, space):
+    model, _, y = fitted(module())
     with pytest.raises(ModelError, match="share a parameter"):
-        represent(model, [Space("gradient_linear")], y, 0, False)
+        represent(model, [Space(space)], y, 0, False)
+
+
+def test_a_layer_with_two_names_shares_nothing():
+    module = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 3))
+    module.head = nn.Identity()
+    module.head.same = module[1]
+    model, _, y = fitted(module)
+    assert represent(model, [Space("gradient")], y, 0, False)
 
 
 def test_layers_aside_are_no_part_of_the_gradient():
