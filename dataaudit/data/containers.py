@@ -228,7 +228,10 @@ def taken(values: Any, rows: IntArray) -> Any:
     if is_tensor(values):
         import torch
 
-        return values.to_dense()[torch.tensor(rows, device=values.device)] if values.is_sparse else values[rows]
+        if values.layout is torch.strided:
+            return values[rows]
+        listed = values.to_sparse_coo().index_select(0, torch.tensor(rows, device=values.device)).coalesce()
+        return listed if values.layout is torch.sparse_coo else listed.to_sparse(layout=values.layout)
     if is_a(values, "datasets", "Dataset"):
         return values.select(rows)
     if is_a(values, "datasets.arrow_dataset", "Column"):

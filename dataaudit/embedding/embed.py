@@ -135,9 +135,9 @@ def embed(
             for positions, vectors in encoder.vectors(items, rows, batch_size, normalise):
                 store.array(inputs.n, vectors.shape[1])[rows[positions]] = store.narrow(vectors)
                 advance(len(positions))
+        vectors = store.result()
     for note in encoder.notes:
         warnings.warn(note, AuditWarning, stacklevel=3)
-    vectors = store.result()
     return vectors if inputs.dataset is None or target is not None else _with_column(inputs.dataset, vectors)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,10 @@ AMONG = 20000
 """Most examples that are searched: beyond, time grows with n alone."""
 
 QUERIES = 8192
+QUERY_VALUES = 2**25
+"""Numbers of the rows that are looked at a time."""
+PART_VALUES = 2**21
+"""Numbers that are held in float64."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,8 @@ def labels_around(
     if index.exact and len(sample) == n > depth + SLACK:
         wide = depth + SLACK
         index, kept = search.open(searched, wide), np.empty((n, wide), np.int32)
-    step, part = max(1, min(queries, 2**22 // classes)), next(blocks(n, classes)).stop
+    step = max(1, min(queries, 2**22 // classes, QUERY_VALUES // max(1, features.shape[1])))
+    part = next(blocks(n, classes)).stop
     with progress_bar(f"labels around, in {need.space.name}", n, progress) as advance:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
@@ -175,19 +180,29 @@ def labels_around(
 def _middle(rows: AnyArray) -> tuple[FloatArray, float]:
     """Mean of rows and the largest distance of a value from it, or what serves better where some lie far out."""
     mean = rows.mean(0, dtype=np.float64)
-    spread = float(np.abs(rows - mean).max(initial=0.0))
+    spread = max((float(np.abs(rows[part] - mean).max(initial=0.0)) for part in _parts(rows)), default=0.0)
     centre, unit = centre_and_unit(rows, mean, spread)
     # Float32 holds no squares of very large or very small numbers: a common factor changes no neighbour.
     return (mean, spread or 1.0) if centre is mean else (centre, unit)
 
 
 def _centred(rows: AnyArray, mean: FloatArray, scale: float) -> AnyArray:
-    return np.ascontiguousarray((rows - mean) / scale, np.float32)
+    centred = np.empty(rows.shape, np.float32)
+    for part in _parts(rows):
+        centred[part] = (rows[part] - mean) / scale
+    return centred
+
+
+def _parts(rows: AnyArray) -> Iterator[slice]:
+    """Blocks of rows [n, d] of which float64 differences are held."""
+    step = max(1, PART_VALUES // max(1, rows.shape[1]))
+    return (slice(start, start + step) for start in range(0, len(rows), step))
 
 
 def _others(near: IntArray, own: IntArray) -> IntArray:
     """Nearest rows without the query itself: where it is not among them, the furthest goes."""
-    itself = near == own[:, None]
+    # Of a row outside the sample -1, which stands for a neighbour that was not found as well.
+    itself = (near == own[:, None]) & (own[:, None] >= 0)
     itself[~itself.any(1), -1] = True
     return np.asarray(near[~itself].reshape(len(near), -1))
 

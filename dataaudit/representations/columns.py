@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +49,22 @@ def share_a_scale(rows: Any) -> bool:
         return True
     if rows.dtype.kind != "f":
         return False
-    some = np.asarray(rows[_positions(len(rows), JUDGED)])
-    # Beyond, a float has no fractions to tell counts by.
-    fractions = np.abs(some) < 0.5 / np.finfo(some.dtype).eps
-    some = some.astype(np.float64)
-    if _whole(some[fractions]):
+    positions = _positions(len(rows), JUDGED)
+    largest, told, other, whole = 0.0, 0, 0, 0
+    for _, some in _by_columns(rows, positions, BLOCK):
+        sizes = np.abs(some)
+        largest = max(largest, float(sizes.max()))
+        # Beyond, a float has no fractions to tell counts by.
+        fractions = sizes < 0.5 / np.finfo(some.dtype).eps
+        there = some[fractions & (some != 0)]
+        told, other = told + int(fractions.sum()), other + len(there)
+        whole += int((there == there.round()).sum())
+    # Most values other than 0 are whole numbers; where there are none, there are zeros.
+    if told and (whole > 0.5 * other or not other):
         return False
-    deviations = (some / power_of_two(float(np.abs(some).max()))).std(0)
+    unit = power_of_two(largest)
+    parts = (some.astype(np.float64) / unit for _, some in _by_columns(rows, positions, BLOCK))
+    deviations = np.concatenate([part.std(0) for part in parts])
     deviations = deviations[deviations > 0]
     if len(deviations) == 0:
         return True
@@ -74,13 +84,9 @@ class Levels:
     @classmethod
     def of(cls, rows: Any, block: int = BLOCK) -> Levels:
         """Measure at most `MEASURED` rows of [n, d], finite, in an array or in chunks; some columns at a time."""
-        some = rows[_positions(len(rows), MEASURED)]
-        d = rows.shape[1]
-        levels = cls(*(np.empty(d) for _ in range(4)))
-        step = max(1, block // len(some))
-        for start in range(0, d, step):
-            part = slice(start, start + step)
-            measures = _measures(np.asarray(some[:, part], np.float64))
+        levels = cls(*(np.empty(rows.shape[1]) for _ in range(4)))
+        for part, some in _by_columns(rows, _positions(len(rows), MEASURED), block):
+            measures = _measures(some.astype(np.float64))
             for kept, values in zip(vars(levels).values(), measures, strict=True):
                 kept[part] = values
         return levels
@@ -158,7 +164,10 @@ def _positions(n: int, most: int) -> IntArray:
     return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
 
 
-def _whole(some: FloatArray) -> bool:
-    """True if most values other than 0 are whole numbers; where there are none, if there are zeros."""
-    other = some[some != 0]
-    return bool(len(some) > 0 and (len(other) == 0 or (other == np.round(other)).mean() > 0.5))
+def _by_columns(rows: Any, positions: IntArray, block: int) -> Iterator[tuple[slice, AnyArray]]:
+    """Some rows of [n, d], some columns at a time: of an array no others are read into memory at once."""
+    step = max(1, block // len(positions))
+    whole = None if isinstance(rows, np.ndarray) else np.asarray(rows[positions])
+    for start in range(0, rows.shape[1], step):
+        part = slice(start, start + step)
+        yield part, np.asarray(rows[:, part][positions] if whole is None else whole[:, part])

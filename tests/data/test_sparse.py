@@ -10,6 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 
 import dataaudit
 from dataaudit.data import as_examples, inspect
+from dataaudit.data.containers import taken
 from dataaudit.data.derived import SubsetExamples
 from dataaudit.errors import DataError, ModelError
 from dataaudit.testing import ExamplesContract
@@ -94,3 +95,11 @@ def test_what_would_not_fit_as_dense_rows_is_refused_with_what_to_take():
     huge = sparse.csr_matrix((np.ones(N, np.float32), (np.arange(N), LABELS)), (N, 10**7))
     with pytest.raises(DataError, match=r"GiB as dense rows.*LogisticRegression"):
         dataaudit.score(dataaudit.LinearProbe(), (huge, LABELS), progress=False)
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
+def test_rows_of_sparse_tensors_are_taken_as_they_are(layout):
+    given = torch.tensor(sparse.csr_matrix(COUNTS).toarray()).to_sparse(layout=layout)
+    some = taken(given, np.array([0, 2, 5]))
+    assert some.layout is layout
+    assert torch.equal(some.to_dense(), given.to_dense()[[0, 2, 5]])

@@ -143,3 +143,13 @@ def test_what_was_changed_is_told():
         embed([colour], network())
     with pytest.raises(DataError, match=r"an image of 3 channels in row 1 for a model of 1"):
         embed([grey, colour], network(channels=1))
+
+
+def test_a_note_that_is_raised_leaves_the_whole_file(tmp_path):
+    grey = Image.fromarray(alike(1)[0][..., 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AuditWarning)
+        with pytest.raises(AuditWarning):
+            embed([grey, grey], network(), out=tmp_path / "v.npy")
+    assert [path.name for path in tmp_path.iterdir()] == ["v.npy"]
+    assert len(np.load(tmp_path / "v.npy")) == 2

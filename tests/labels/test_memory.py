@@ -34,6 +34,11 @@ def test_a_mapped_table_is_read_block_by_block(tmp_path):
     mapped, names, known = np.load(tmp_path / "p.npy", mmap_mode="r"), tuple(map(str, range(classes))), np.ones(n, bool)
     brought = predictions_of(mapped, labels, names)
     assert peak(lambda: predictions_of(mapped, labels, names)) < table.nbytes
+    # Where a row has no label, too.
+    without, left_out = np.delete(labels, 7), np.array([7])
+    assert peak(lambda: predictions_of(mapped, without, names, left_out)) < table.nbytes
+    some = predictions_of(mapped, without, names, left_out).probabilities
+    np.testing.assert_array_equal(some.dense(slice(5, 9)), brought.probabilities.dense(slice(5, 10))[[0, 1, 3, 4]])
     product = combined({"heldout": brought.probabilities}, labels, classes)
     assert peak(lambda: combined({"heldout": brought.probabilities}, labels, classes)) < 2 * table.nbytes
     together = CombinedProbabilities(product, product, known, ~known)

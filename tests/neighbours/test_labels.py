@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dataaudit.neighbours import labels as neighbour_labels
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Faiss, Torch
 from dataaudit.representations.spaces import Space
@@ -67,3 +68,23 @@ def test_duplicates_and_few_examples():
     found = labels_around(NEED, np.zeros((5, 2)), {}, np.array([0, 0, 1, 1, 1]), 2, Faiss(), 0, False)
     assert found.depth == 4
     np.testing.assert_array_equal(found.same, [1, 1, 2, 2, 2])
+
+
+def test_rows_outside_the_sample_may_have_too_few_neighbours():
+    """A search of one cell finds fewer than are asked for, and says -1."""
+    inputs, labels = cloud(600)
+    search = Faiss("ivf", cells=30, probes=1, gpu=False)
+    found = labels_around(NEED, inputs.astype(np.float32), {}, labels, 4, search, 0, False, among=300)
+    dense = found.probabilities.dense(slice(0, 600))
+    np.testing.assert_allclose(dense.sum(1), 1, atol=1e-6)
+    assert (found.votes <= found.depth).all()
+
+
+def test_the_sample_is_centred_block_by_block(monkeypatch):
+    inputs, labels = cloud(300)
+    whole = labels_around(NEED, inputs, {}, labels, 4, Torch(), 0, False, among=100)
+    for name in ("PART_VALUES", "QUERY_VALUES"):
+        monkeypatch.setattr(neighbour_labels, name, 30)
+    blocks = labels_around(NEED, inputs, {}, labels, 4, Torch(), 0, False, among=100)
+    np.testing.assert_array_equal(blocks.same, whole.same)
+    np.testing.assert_array_equal(blocks.votes, whole.votes)

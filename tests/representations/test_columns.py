@@ -12,7 +12,8 @@ from dataaudit.data.chunks import ChunkedRows
 from dataaudit.neighbours.labels import NeighbourLabelsNeed, labels_around
 from dataaudit.neighbours.search import Torch
 from dataaudit.pipeline.evidence_sources.ridge_loo import left_out_predictions
-from dataaudit.representations.columns import levelled, share_a_scale
+from dataaudit.representations import columns
+from dataaudit.representations.columns import Levels, levelled, share_a_scale
 from dataaudit.representations.input import InputRows, level_rows, place_rows, place_rows_beside
 from dataaudit.representations.spaces import Space
 
@@ -176,3 +177,17 @@ def test_rows_are_read_like_those_of_an_array_and_stay_finite():
         values = np.asarray(levelled(rows, cut=False))
         assert np.isfinite((values.astype(np.float32) ** 2).sum(1)).all()
         assert np.abs(values).max(1).argmax() == 7
+
+
+def test_a_mapped_table_is_measured_some_columns_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "BLOCK", 2**17)
+    rows = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.float32, (3000, 1000))
+    rows[:] = np.random.default_rng(0).normal(size=rows.shape) * np.geomspace(1, 1e4, 1000)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    tracemalloc.start()
+    try:
+        assert not share_a_scale(mapped)
+        assert Levels.of(mapped, 2**17).scale.max() > 1e3
+        assert tracemalloc.get_traced_memory()[1] < mapped.nbytes
+    finally:
+        tracemalloc.stop()

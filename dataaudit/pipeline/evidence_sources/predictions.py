@@ -21,14 +21,21 @@ ROUNDED = 1e-5
 
 
 class TableProbabilities:
-    """Probabilities [n, C] as they were brought, an array in memory or mapped, read block by block and not copied."""
+    """Probabilities [n, C] as they were brought, an array in memory or mapped, read block by block and not copied.
 
-    def __init__(self, given: Any) -> None:
-        self._given = given
+    Where some of its rows count, `rows` has their positions.
+    """
+
+    def __init__(self, given: Any, rows: IntArray | None = None) -> None:
+        self._given, self._rows = given, rows
+
+    def given(self, rows: slice) -> AnyArray:
+        """Probabilities [b, C] of a block of rows, as they were brought."""
+        return np.asarray(self._given[rows if self._rows is None else self._rows[rows]])
 
     def logits(self, rows: slice) -> FloatArray:
         """Logarithms float64 [b, C] of a block of rows."""
-        return np.asarray(np.log(np.maximum(self._given[rows].astype(np.float64), np.finfo(np.float64).tiny)))
+        return np.asarray(np.log(np.maximum(self.given(rows).astype(np.float64), np.finfo(np.float64).tiny)))
 
     def dense(self, rows: slice) -> FloatArray:
         """Probabilities float64 [b, C] of a block of rows; rows add up to 1."""
@@ -72,23 +79,27 @@ def predictions_of(
             "pass predictions= an array of numbers, a row an example",
         ) from error
     shape = (len(labels), len(class_names))
-    if left_out is not None and len(left_out) and given.shape == (len(labels) + len(left_out), len(class_names)):
-        given = np.delete(given, left_out, axis=0)
-    if given.shape != shape:
+    whole = len(labels) + (0 if left_out is None else len(left_out))
+    kept = None
+    if left_out is not None and len(labels) < whole and given.shape == (whole, len(class_names)):
+        kept = np.setdiff1d(np.arange(whole), left_out, assume_unique=True)
+    if kept is None and given.shape != shape:
         raise DataError(
             f"predictions= of shape {given.shape}",
             f"{shape}: a row an example, a column for each of {', '.join(class_names[:8])}",
             "pass predictions= of predict_proba, by models that did not train on the example, columns in the order of "
             "the class names",
         )
-    bad = [np.flatnonzero(~_distributions(given[part])) + part.start for part in blocks(*shape)]
+    brought = TableProbabilities(given, kept)
+    bad = [np.flatnonzero(~_distributions(brought.given(part))) + part.start for part in blocks(*shape)]
     if any(map(len, bad)):
+        wrong = np.concatenate(bad)
+        wrong = wrong if kept is None else kept[wrong]
         raise DataError(
-            f"predictions= that are negative, not finite or do not add up to 1 in {rows(np.concatenate(bad))}",
+            f"predictions= that are negative, not finite or do not add up to 1 in {rows(wrong)}",
             "a distribution over the classes in every row",
             "pass predictions= after a softmax, if they are logits",
         )
-    brought = TableProbabilities(given)
     table = PredictionTable(labels, len(class_names), brought)
     for part in blocks(*shape):
         table.add(np.arange(part.start, part.stop), brought.logits(part))
