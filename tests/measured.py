@@ -64,9 +64,9 @@ def seconds(job, epochs):
     return cell("score-speed", "seconds", case="BlockCNN", job=job, examples=10000, epochs=epochs)
 
 
-def beside(case, job="score"):
+def beside(case, job="score", epochs="chosen"):
     """Seconds of an audit, or of another job, beside those of the loop."""
-    taken, loop = (cell("score-speed", "seconds", case=case, job=name, epochs="chosen") for name in (job, "plain"))
+    taken, loop = (cell("score-speed", "seconds", case=case, job=name, epochs=epochs) for name in (job, "plain"))
     return taken / loop
 
 
