@@ -117,8 +117,8 @@ CLAIMS = [
     ),
     ("takes {:.2f} times as long for a small CNN", lambda: [beside("BlockCNN", epochs="3")]),
     ("images ({:.1f} s to {:.1f} s),", lambda: [seconds("score", "3"), seconds("plain", "3")]),
-    ("{:.2f} times on 20000,", lambda: [beside("BlockCNN, twice the rows", epochs="3")]),
-    ("{:.2f} times for a ResNet of width 16", lambda: [beside("ResNet18(16)", epochs="3")]),
+    ("{:.2f} times on 20000.", lambda: [beside("BlockCNN, twice the rows", epochs="3")]),
+    ("a ResNet of width 16 it is {:.2f} times", lambda: [beside("ResNet18(16)", epochs="3")]),
     (
         "folds take {:.1f} times as long as the loop for the MLP, and {:.1f} times for",
         lambda: [beside(case, "cleanlab") for case in ("MLP", "vectors + linear")],

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dataaudit.common.types import FloatArray
+from dataaudit.common.types import BoolArray, FloatArray
 from dataaudit.errors import DataError
 
 SAMPLE = 512
@@ -20,6 +20,16 @@ WIDEST = 2.0**60
 
 LEAST, MOST = 1e-150, 1e150
 """Distances of which float64 holds the square."""
+
+
+NOISE = 16 * float(np.finfo(np.float64).eps)
+"""Differences of at most this share of a column's values are what rounding left of equal ones."""
+
+
+def varies(low: FloatArray, high: FloatArray) -> BoolArray:
+    """Whether columns with these least and largest values, float64 [d], hold more than rounding of one value."""
+    with np.errstate(over="ignore"):
+        return np.asarray(high - low > NOISE * np.maximum(np.abs(low), np.abs(high)))
 
 
 def power_of_two(largest: float) -> float:

@@ -231,7 +231,10 @@ def taken(values: Any, rows: IntArray) -> Any:
         if values.layout is torch.strided:
             return values[rows]
         listed = values.to_sparse_coo().index_select(0, torch.tensor(rows, device=values.device)).coalesce()
-        return listed if values.layout is torch.sparse_coo else listed.to_sparse(layout=values.layout)
+        if values.layout is torch.sparse_coo:
+            return listed
+        # Rows that are left need not fill blocks.
+        return listed.to_sparse_csc() if values.layout is torch.sparse_csc else listed.to_sparse_csr()
     if is_a(values, "datasets", "Dataset"):
         return values.select(rows)
     if is_a(values, "datasets.arrow_dataset", "Column"):

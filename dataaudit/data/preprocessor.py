@@ -22,7 +22,7 @@ MOST_CATEGORIES = 100
 """Columns that one column of categories becomes at most; the rarest share the last."""
 
 MISSING = "\0missing"
-"""Category of a value that is not there, which no text that people write is."""
+"""Category of a missing value; no text that people write equals it."""
 
 _LOOKED_AT = 1000
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dataaudit.common.types import AnyArray, IntArray
+from dataaudit.common.units import varies
 from dataaudit.data.examples import Examples
 from dataaudit.data.inspection import rows_per_block
 from dataaudit.data.kinds import is_table
@@ -38,13 +40,15 @@ class Rounding:
         self._lost = np.maximum(self._lost, np.abs(given - rounded).max(0))
         self._low, self._high = np.minimum(self._low, given.min(0)), np.maximum(self._high, given.max(0))
 
-    def check(self) -> None:
-        """Raise a `DataError` where a thousandth of a column's range is lost."""
+    def check(self, names: Sequence[Any] = ()) -> None:
+        """Raise a `DataError` where a thousandth of a column's range is lost; `names` are those of columns."""
         with np.errstate(over="ignore", invalid="ignore"):
-            blurred = np.flatnonzero((self._lost > 1e-3 * (self._high - self._low)) & (self._high > self._low))
+            lost = self._lost > 1e-3 * (self._high - self._low)
+            blurred = np.flatnonzero(lost & varies(np.asarray(self._low), np.asarray(self._high)))
         if len(blurred):
+            column = names[blurred[0]] if len(names) == np.size(lost) else blurred[0]
             raise DataError(
-                f"values in column {blurred[0]} that float32 does not tell apart",
+                f"values in column {column!r} that float32 does not tell apart",
                 "features whose differences float32 holds",
                 "subtract an offset from such columns, and divide them by a constant, or standardise them",
             )
@@ -119,5 +123,5 @@ def all_features(*data_sets: Examples) -> AnyArray:
             matrix[filled : filled + len(part)] = part
             filled += len(part)
     assert matrix is not None
-    rounding.check()
+    rounding.check(data_sets[0].columns)
     return matrix

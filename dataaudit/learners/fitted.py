@@ -76,7 +76,10 @@ class TorchFitted(Fitted):
         """Logits float32 [b, C] of the rows `indices`, seen as they are or as `view` shows them; on its device."""
         batches = np.array_split(indices, -(-len(indices) // self.rows))
         with self.running():
-            return torch.cat([self._logits(self.inputs(batch), view) for batch in batches])
+            return torch.cat([self._logits(batch, view) for batch in batches])
 
-    def _logits(self, inputs: Tensor, view: View | None) -> Tensor:
-        return self._learner.run(self.module, inputs if view is None else view(inputs))
+    def _logits(self, batch: IntArray, view: View | None) -> Tensor:
+        # A module that squeezes would lose the axis of a single row, which goes twice where there is room.
+        twice = len(batch) == 1 < self.rows
+        inputs = self.inputs(np.repeat(batch, 2) if twice else batch)
+        return self._learner.run(self.module, inputs if view is None else view(inputs))[: len(batch)]

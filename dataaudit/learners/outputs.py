@@ -39,8 +39,6 @@ class AsLogits:
         values = named_logits(output)
         if not isinstance(values, Tensor):
             return output
-        if _lost_its_row(values, arguments, self.classes):
-            values = values[None]
         if self.probabilities:
             values = values if values.dtype == torch.float64 else values.float()
         if self.classes == 2 and _is_one(values):
@@ -85,12 +83,6 @@ def watched(module: nn.Module, batches: Iterable[Tensor], classes: int) -> AsLog
             if not probabilities:
                 break
     return AsLogits(classes, one, probabilities)
-
-
-def _lost_its_row(values: Tensor, arguments: Any, classes: int) -> bool:
-    """Tell whether the logits of a single row come without their first axis, as ``squeeze()`` leaves them."""
-    rows = len(arguments[0]) if arguments and isinstance(arguments[0], Tensor) and arguments[0].ndim else None
-    return rows == 1 and values.ndim == 1 and len(values) == classes
 
 
 def _is_one(values: Tensor) -> bool:

@@ -226,11 +226,11 @@ class TorchLearner(Learner):
         self._check_augmentation(shape)
 
     def _first_rows(self) -> Iterator[IntArray]:
-        """Rows of a few small batches, the first of them of two."""
+        """Rows of a few small batches, the first of them of two, none of one."""
         edges = [0, *(min(edge, len(self.examples)) for edge in (2, 34, 66, 98))]
         for start, end in pairwise(edges):
             if end > start:
-                yield np.arange(start, end, dtype=np.int64)
+                yield np.arange(min(start, end - 2), end, dtype=np.int64)
 
     def _check_augmentation(self, shape: tuple[int, ...]) -> None:
         augment = self.recipe.augment
@@ -305,7 +305,9 @@ class TorchLearner(Learner):
             return built.to(self._dtype) if built.is_floating_point() else built
         array = np.ascontiguousarray(self.layout.turn(numbers(self.examples, indices, "a torch module")))
         # Torch cannot mark its memory read-only, and warns of arrays that are.
-        tensor = torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+        tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+        # Columns of a table are float64, which not every device has.
+        tensor = tensor.to(self._dtype if tensor.dtype == torch.float64 else tensor.dtype).to(self.device)
         if tensor.dtype == torch.uint8:
             return tensor.to(self._dtype) / 255.0
         if tensor.is_floating_point() or not self._takes_tokens:

@@ -36,11 +36,17 @@ def copied(module: nn.Module) -> nn.Module:
         )
     try:
         return copy.deepcopy(module)
-    except (RuntimeError, TypeError) as error:
+    except RuntimeError as error:
         raise ModelError(
             f"a {type(module).__name__} that cannot be copied ({error})",
-            "a module whose tensors are parameters and buffers, and that holds no locks, open files or the like",
+            "a module whose tensors are parameters and buffers",
             "pass a factory, for example lambda: MyModel()",
+        ) from error
+    except TypeError as error:
+        raise ModelError(
+            f"a {type(module).__name__} that cannot be copied ({error})",
+            "a module without locks, open files and the like",
+            "leave those out of the module",
         ) from error
 
 

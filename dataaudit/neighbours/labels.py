@@ -26,9 +26,9 @@ AMONG = 20000
 
 QUERIES = 8192
 QUERY_VALUES = 2**25
-"""Numbers of the rows that are looked at a time."""
+"""Most numbers of a block of rows."""
 PART_VALUES = 2**21
-"""Numbers that are held in float64."""
+"""Most numbers that are held in float64 at a time."""
 
 
 @dataclass(frozen=True)

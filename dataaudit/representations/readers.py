@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import torch
@@ -110,9 +113,9 @@ class LastLayerReader(Reader):
     def __init__(self, module: nn.Module, inputs: Tensor, keep: Keep, space: Space, seed: int) -> None:
         self._layer = last_linear(module, inputs)
         self._model = type(module).__name__
-        _check_not_tied(module, [self._layer])
         with watching(module, [self._layer]) as captured, torch.no_grad():
             self._check(captured, module(inputs))
+        _check_used_once(module, [self._layer], inputs)
         self._bias = _has_bias(module.get_submodule(self._layer))
         self.watched = [self._layer]
         self.described = {"layers": [self._layer]}
@@ -161,9 +164,9 @@ class LinearReader(Reader):
                 "at least one",
                 SKETCH,
             )
-        _check_not_tied(module, self.watched)
         for name in self.watched:
             check_one_row_an_example(name, captured, len(inputs))
+        _check_used_once(module, self.watched, inputs)
         self._biases = [_has_bias(parts[name]) for name in self.watched]
         rest = sum(p.numel() for p in module.parameters() if p.requires_grad)
         covered = sum(p.numel() for name in self.watched for p in parts[name].parameters() if p.requires_grad)
@@ -217,18 +220,41 @@ def _has_bias(part: nn.Module) -> bool:
     return bias is not None and bias.requires_grad
 
 
-def _check_not_tied(module: nn.Module, layers: list[str]) -> None:
-    """Raise a `ModelError` where another part shares a parameter of a layer: its gradient is their sum."""
-    owners: dict[int, str] = {}
-    for name, part in module.named_modules():
-        for parameter in part.parameters(recurse=False):
-            owner = owners.setdefault(id(parameter), name)
-            if owner != name and {owner, name} & {*layers}:
-                raise ModelError(
-                    f"parts {owner!r} and {name!r} that share a parameter",
-                    "parameters of their own, for the gradient in factors",
-                    SKETCH,
-                )
+def _check_used_once(module: nn.Module, layers: list[str], inputs: Tensor) -> None:
+    """Raise a `ModelError` where a layer's weights count elsewhere too: its factors are then part of their gradient."""
+    weights: list[Any] = [module.get_submodule(name).weight for name in layers]
+    # What a parametrization computes anew is no one's but the layer's.
+    plain = [isinstance(weight, nn.Parameter) for weight in weights]
+    layers, weights = list(compress(layers, plain)), list(compress(weights, plain))
+    with _unfrozen(weights), watching(module, layers, True) as captured, torch.enable_grad():
+        logits = module(inputs)
+        mixed = (logits * torch.linspace(1, 2, logits.numel()).reshape(logits.shape).to(logits)).sum()
+        outputs = [captured.outputs[name][0] for name in layers]
+        found = torch.autograd.grad(mixed, [*outputs, *weights], allow_unused=True)
+    for name, delta, whole in zip(layers, found, found[len(layers) :], strict=False):
+        if delta is None or whole is None:
+            continue
+        own = delta.double().T @ captured.inputs[name][0].detach().double()
+        room = 1e-3 if torch.finfo(whole.dtype).eps < 1e-5 else 0.05
+        if (whole.double() - own).norm() > room * whole.double().norm():
+            raise ModelError(
+                f"a layer {name!r} whose weights are used elsewhere in the {type(module).__name__} too",
+                "weights of its own, for the gradient in factors",
+                SKETCH,
+            )
+
+
+@contextmanager
+def _unfrozen(weights: list[Any]) -> Iterator[None]:
+    """Weights that can be differentiated by, for a while."""
+    frozen = [weight for weight in weights if not weight.requires_grad]
+    try:
+        for weight in frozen:
+            weight.requires_grad_(True)
+        yield
+    finally:
+        for weight in frozen:
+            weight.requires_grad_(False)
 
 
 def _put(kept: Kept, batch: Batch, values: Tensor) -> None:

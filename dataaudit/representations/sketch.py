@@ -61,6 +61,8 @@ class Sketch:
         parts = zip(inputs.split(self.batch), labels.split(self.batch), delta.split(self.batch), strict=True)
         try:
             return torch.cat([self._rows(*part) for part in parts])
+        except ModelError:
+            raise
         except (RuntimeError, ValueError, TypeError) as error:
             raise ModelError(
                 f"a {type(self._module).__name__} that cannot be differentiated example by example: {error}",
@@ -71,6 +73,12 @@ class Sketch:
     def _rows(self, inputs: Tensor, labels: Tensor, delta: Tensor) -> Tensor:
         def of_one(parameters: dict[str, Tensor], x: Tensor, y: Tensor, by_logits: Tensor) -> Tensor:
             logits = functional_call(self._module, {**parameters, **self._fixed}, (x[None],))
+            if logits.shape != (1, len(by_logits)):
+                raise ModelError(
+                    f"a {type(self._module).__name__} that gives {tuple(logits.shape)} for one example",
+                    f"logits of shape {(1, len(by_logits))}",
+                    "keep the first axis: write flatten(1) where it says squeeze()",
+                )
             if self._loss is not None:
                 loss: Tensor = torch.sum(self._loss(logits, y[None]))
                 return loss

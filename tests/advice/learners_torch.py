@@ -1,6 +1,7 @@
 """Refusals of torch and transformers models, with what follows their advice: `CASES`, as conftest.py says."""
 
 import functools
+import threading
 import warnings
 
 import numpy as np
@@ -76,6 +77,12 @@ class Bare(nn.Module):
 
     def forward(self, inputs):
         return inputs @ self.weight
+
+
+def locked():
+    module = linear()
+    module.lock = threading.Lock()
+    return module
 
 
 def computed():
@@ -211,6 +218,7 @@ CASES = {
         {"model": nn.Linear(3, 2, device="meta")},
         {"on the CPU": {"model": linear()}, "a factory": {"model": linear}},
     ),
+    "a module with a lock": (checked, {"model": locked()}, {"leave those out": {"model": linear()}}),
     "a module that cannot be copied": (checked, {"model": computed()}, {"a factory": {"model": linear}}),
     "a module that cannot be made anew": (
         checked,

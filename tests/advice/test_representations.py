@@ -59,6 +59,10 @@ def branching(net, x):
     return net.last(x if x.sum() > 0 else -x)
 
 
+def squeezing(net, x):
+    return net.last(x).squeeze()
+
+
 def broken():
     net = Net()
     with torch.no_grad():
@@ -141,6 +145,7 @@ CASES = {
     ),
     "a frozen model": (score, frozen("density/gradient_sketch"), {"unfreeze": {"trained": Net()}}),
     "frozen linear layers": (score, frozen("density/gradient_linear"), {"unfreeze": {"trained": Net()}}),
+    "a model that loses the batch": (score, of("gradient_sketch", Net(squeezing)), {"first axis": {"model": Net()}}),
     "a layer of inputs": (Density, {"representation": "input", "layer": "first"}),
     "a loss of hidden rows": (
         Density,

@@ -103,3 +103,10 @@ def test_rows_of_sparse_tensors_are_taken_as_they_are(layout):
     some = taken(given, np.array([0, 2, 5]))
     assert some.layout is layout
     assert torch.equal(some.to_dense(), given.to_dense()[[0, 2, 5]])
+
+
+def test_rows_of_a_sparse_tensor_in_blocks_come_without():
+    given = torch.tensor(sparse.csr_matrix(COUNTS).toarray())[:6, :8].to_sparse_bsr((2, 2))
+    some = taken(given, np.array([0, 2, 5]))
+    assert some.layout is torch.sparse_csr
+    assert torch.equal(some.to_dense(), given.to_dense()[[0, 2, 5]])

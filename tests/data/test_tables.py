@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import dataaudit
 from dataaudit.data import as_examples, inspect
 from dataaudit.data.derived import inspect_usable
 from dataaudit.data.tables import as_numbers
@@ -203,8 +204,21 @@ def test_large_numbers_of_a_table_are_told_apart():
     examples = as_examples(table, label="label")
     for rows, _ in (input_rows(examples), level_rows(examples)):
         assert len(np.unique(np.asarray(rows)[:, 0])) > 50
-    with pytest.raises(DataError, match="float32 does not tell apart"):
+    with pytest.raises(DataError, match="column 'at' that float32 does not tell apart"):
         all_features(examples)
+
+
+@pytest.mark.parametrize("column", [np.full(60, 0.1), np.linspace(1, 9, 60) * 3.3 / np.linspace(1, 9, 60)])
+def test_what_rounding_leaves_of_one_value_is_no_column(column):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"same": column, "size": rng.normal(size=60), "label": np.arange(60) % 2})
+    examples = as_examples(table, label="label")
+    for rows, _ in (input_rows(examples), level_rows(examples)):
+        assert np.abs(np.asarray(rows)[:, 0]).max() < 1e-9
+    assert all_features(examples).shape == (60, 2)
+    new = table.drop(columns="label").iloc[:2].assign(same=column[0] + 0.1)
+    found = dataaudit.score(None, table, label="label", progress=False).score_new(new, progress=False)
+    assert found["nearest_distance"].max() < 1
 
 
 def test_a_vector_that_is_missing_is_a_bad_row_for_any_model():

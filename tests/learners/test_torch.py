@@ -300,22 +300,33 @@ def test_ctrl_c_ends_within_a_second_and_keeps_complete_epochs(blobs):
 
 
 class Squeezing(nn.Module):
-    """Logits without the first axis where there is one row."""
+    """Outputs that lose the first axis where there is one row."""
 
-    def __init__(self):
+    def __init__(self, classes, last):
         super().__init__()
-        self.last = nn.Linear(6, 3)
+        self.linear, self.last = nn.Linear(6, classes), last
 
     def forward(self, x):
-        return self.last(x).squeeze()
+        return self.last(self.linear(x)).squeeze()
 
 
-def test_a_last_block_of_one_row_is_one(monkeypatch):
+@pytest.mark.parametrize(("classes", "outputs"), [(3, 3), (2, 2), (2, 1)])
+@pytest.mark.parametrize("last", [nn.Identity(), nn.Softmax(1)])
+@pytest.mark.parametrize("n", [35, 65])
+def test_a_single_row_at_the_end_is_one_as_well(monkeypatch, classes, outputs, last, n):
+    """Of those that are looked at before training, and of those that are evaluated."""
     monkeypatch.setattr(evaluations, "ROWS", 32)
-    rng, y = np.random.default_rng(0), np.arange(65) % 3
-    x = (rng.normal(size=(65, 6)) + 4 * np.eye(3, 6)[y]).astype(np.float32)
-    audit = dataaudit.score(Squeezing(), (x, y), recipe=Recipe(epochs=2, batch_size=16), device="cpu", progress=False)
-    assert np.isfinite(audit.scores["consensus"]).all()
+    if outputs == 1 and isinstance(last, nn.Softmax):
+        last = nn.Sigmoid()
+    rng, y = np.random.default_rng(0), np.arange(n) % classes
+    x = (rng.normal(size=(n, 6)) + 4 * np.eye(classes, 6)[y]).astype(np.float32)
+    recipe = Recipe(epochs=3, batch_size=16)
+    squeezed, kept = (
+        dataaudit.score(model, (x, y), recipe=recipe, device="cpu", progress=False)
+        for model in (Squeezing(outputs, last), nn.Sequential(nn.Linear(6, outputs), last))
+    )
+    assert np.isfinite(squeezed.scores["consensus"]).all()
+    assert squeezed.settings["notes"] == kept.settings["notes"]
 
 
 class Remembers(nn.Linear):
@@ -333,16 +344,22 @@ class Remembers(nn.Linear):
         self.seen = state["seen"]
 
 
-def test_models_that_are_lazy_or_remember_have_an_identity():
+def test_models_that_are_lazy_or_remember_have_an_identity(tmp_path):
     examples = as_examples((np.zeros((4, 6), np.float32), [0, 1, 2, 0]))
     lazy = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))
     found = [TorchLearner(module, examples, Recipe(), CPU).identity for module in (lazy, Remembers(1), Remembers(2))]
     assert len(set(found)) == 3
     assert TorchLearner(Remembers(1), examples, Recipe(), CPU).identity == found[1]
+    x, y = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32), np.arange(40) % 3
+    scores = [
+        dataaudit.score(lazy, (x, y), recipe=Recipe(epochs=1), cache=tmp_path, device="cpu", progress=False).scores
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_a_lock_within_a_model_is_refused_with_what_to_pass():
     model = small()
     model.lock = threading.Lock()
-    with pytest.raises(ModelError, match=r"cannot be copied.*pass a factory"):
+    with pytest.raises(ModelError, match=r"cannot be copied.*without locks"):
         TorchLearner(model, as_examples((np.zeros((4, 6), np.float32), [0, 1, 2, 0])), Recipe(), CPU).untrained()

@@ -1,5 +1,7 @@
 """Labels around each example against a plain loop."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,10 @@ def test_the_sample_is_centred_block_by_block(monkeypatch):
     blocks = labels_around(NEED, inputs, {}, labels, 4, Torch(), 0, False, among=100)
     np.testing.assert_array_equal(blocks.same, whole.same)
     np.testing.assert_array_equal(blocks.votes, whole.votes)
+    rows = np.ones((1000, 1000), np.float32)
+    tracemalloc.start()
+    try:
+        neighbour_labels._centred(rows, np.zeros(1000), 1.0)
+        assert tracemalloc.get_traced_memory()[1] < 1.1 * rows.nbytes
+    finally:
+        tracemalloc.stop()

@@ -250,6 +250,17 @@ class Embedded(nn.Module):
         return self.last(x + self.embedding.weight.mean(0))
 
 
+class Regular(nn.Module):
+    """A layer whose weights are used without it as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.last(self.first(x) + nn.functional.linear(x, self.first.weight))
+
+
 class Aside(nn.Module):
     """A layer that runs last and gives nothing to the logits, and a body that is not trained."""
 
@@ -265,12 +276,10 @@ class Aside(nn.Module):
         return logits
 
 
-def test_a_model_that_loses_the_axis_of_one_example_has_its_gradients():
-    model, x, y = fitted(Squeezing())
-    sketched, _ = represent(model, [Space("gradient_sketch")], y, 0, False)[Space("gradient_sketch")]
-    module = model.module
-    keeping = nn.Sequential(module.first, module.last)
-    np.testing.assert_allclose(sketched, autograd(keeping, x, y, list(module.parameters())), rtol=1e-4, atol=1e-6)
+def test_a_model_that_loses_the_batch_is_refused_for_a_sketch():
+    model, _, y = fitted(Squeezing())
+    with pytest.raises(ModelError, match="squeeze"):
+        represent(model, [Space("gradient_sketch")], y, 0, False)
 
 
 @pytest.mark.parametrize("n", [1, 11, 21])
@@ -284,20 +293,30 @@ def test_no_batch_of_one_row_among_many(n):
 
 
 @pytest.mark.parametrize(
-    ("module", "space"), [(Tied, "gradient_linear"), (Embedded, "gradient_linear"), (Embedded, "gradient")]
+    ("module", "space"),
+    [
+        (Tied, "gradient_linear"),
+        (Embedded, "gradient_linear"),
+        (Embedded, "gradient"),
+        (Regular, "gradient_linear"),
+    ],
 )
 def test_tied_layers_are_refused_in_factors(module, space):
     model, _, y = fitted(module())
-    with pytest.raises(ModelError, match="share a parameter"):
+    with pytest.raises(ModelError, match="used elsewhere"):
         represent(model, [Space(space)], y, 0, False)
 
 
 def test_a_layer_with_two_names_shares_nothing():
+    """Nor does one whose weights are kept in a list, for a penalty, or in a part that does not run."""
     module = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 3))
     module.head = nn.Identity()
-    module.head.same = module[1]
+    module.head.same, module.head.kept = module[1], nn.ParameterList([module[1].weight])
+    module.head.unused = nn.Linear(4, 3)
+    module.head.unused.weight = module[1].weight
     model, _, y = fitted(module)
-    assert represent(model, [Space("gradient")], y, 0, False)
+    for space in ("gradient", "gradient_linear"):
+        assert represent(model, [Space(space)], y, 0, False)
 
 
 def test_layers_aside_are_no_part_of_the_gradient():
