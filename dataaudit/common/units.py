@@ -32,6 +32,11 @@ def varies(low: FloatArray, high: FloatArray) -> BoolArray:
         return np.asarray(high - low > NOISE * np.maximum(np.abs(low), np.abs(high)))
 
 
+def unit_of_one_value(low: FloatArray, high: FloatArray) -> FloatArray:
+    """Units of columns that do not vary, in which rounding is next to nothing: at least 1."""
+    return np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
+
+
 def power_of_two(largest: float) -> float:
     """Divisor that brings `largest` near 1 and changes no digit."""
     return float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1))

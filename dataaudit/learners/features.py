@@ -46,7 +46,7 @@ class Rounding:
             lost = self._lost > 1e-3 * (self._high - self._low)
             blurred = np.flatnonzero(lost & varies(np.asarray(self._low), np.asarray(self._high)))
         if len(blurred):
-            column = names[blurred[0]] if len(names) == np.size(lost) else blurred[0]
+            column = names[blurred[0]] if len(names) == np.size(lost) else int(blurred[0])
             raise DataError(
                 f"values in column {column!r} that float32 does not tell apart",
                 "features whose differences float32 holds",

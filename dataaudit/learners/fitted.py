@@ -79,7 +79,13 @@ class TorchFitted(Fitted):
             return torch.cat([self._logits(batch, view) for batch in batches])
 
     def _logits(self, batch: IntArray, view: View | None) -> Tensor:
-        # A module that squeezes would lose the axis of a single row, which goes twice where there is room.
-        twice = len(batch) == 1 < self.rows
-        inputs = self.inputs(np.repeat(batch, 2) if twice else batch)
-        return self._learner.run(self.module, inputs if view is None else view(inputs))[: len(batch)]
+        logits = self._seen(batch, view)
+        if len(batch) == 1 and (logits.ndim != 2 or len(logits) != 1):
+            # A module that squeezes loses the axis of a single row, and not that of two.
+            twice = self._seen(np.repeat(batch, 2), view)
+            return twice[:1] if len(twice) == 2 else logits
+        return logits
+
+    def _seen(self, batch: IntArray, view: View | None) -> Tensor:
+        inputs = self.inputs(batch)
+        return self._learner.run(self.module, inputs if view is None else view(inputs))

@@ -226,19 +226,25 @@ def _check_used_once(module: nn.Module, layers: list[str], inputs: Tensor) -> No
     # What a parametrization computes anew is no one's but the layer's.
     plain = [isinstance(weight, nn.Parameter) for weight in weights]
     layers, weights = list(compress(layers, plain)), list(compress(weights, plain))
+    if not layers:
+        return
     with _unfrozen(weights), watching(module, layers, True) as captured, torch.enable_grad():
         logits = module(inputs)
+        if not logits.requires_grad:
+            return
         mixed = (logits * torch.linspace(1, 2, logits.numel()).reshape(logits.shape).to(logits)).sum()
         outputs = [captured.outputs[name][0] for name in layers]
         found = torch.autograd.grad(mixed, [*outputs, *weights], allow_unused=True)
     for name, delta, whole in zip(layers, found, found[len(layers) :], strict=False):
         if delta is None or whole is None:
             continue
-        own = delta.double().T @ captured.inputs[name][0].detach().double()
-        room = 1e-3 if torch.finfo(whole.dtype).eps < 1e-5 else 0.05
-        if (whole.double() - own).norm() > room * whole.double().norm():
+        rounding = max(torch.finfo(part.dtype).eps for part in (delta, whole))
+        # Not every device has float64.
+        delta, whole, given = (part.detach().cpu().double() for part in (delta, whole, captured.inputs[name][0]))
+        own = delta.T @ given
+        if own.shape == whole.shape and (whole - own).norm() > (1e-3 if rounding < 1e-5 else 0.05) * whole.norm():
             raise ModelError(
-                f"a layer {name!r} whose weights are used elsewhere in the {type(module).__name__} too",
+                f"a layer {name!r} of a {type(module).__name__} whose weights are used otherwise than by it alone",
                 "weights of its own, for the gradient in factors",
                 SKETCH,
             )

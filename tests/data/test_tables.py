@@ -208,7 +208,15 @@ def test_large_numbers_of_a_table_are_told_apart():
         all_features(examples)
 
 
-@pytest.mark.parametrize("column", [np.full(60, 0.1), np.linspace(1, 9, 60) * 3.3 / np.linspace(1, 9, 60)])
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.full(60, 0.1),
+        np.linspace(1, 9, 60) * 3.3 / np.linspace(1, 9, 60),
+        np.linspace(1, 9, 60) * 3.3e17 / np.linspace(1, 9, 60),
+        1_700_000_000_000_000_000 + np.arange(60) * 50,
+    ],
+)
 def test_what_rounding_leaves_of_one_value_is_no_column(column):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"same": column, "size": rng.normal(size=60), "label": np.arange(60) % 2})
@@ -216,7 +224,7 @@ def test_what_rounding_leaves_of_one_value_is_no_column(column):
     for rows, _ in (input_rows(examples), level_rows(examples)):
         assert np.abs(np.asarray(rows)[:, 0]).max() < 1e-9
     assert all_features(examples).shape == (60, 2)
-    new = table.drop(columns="label").iloc[:2].assign(same=column[0] + 0.1)
+    new = table.drop(columns="label").iloc[:2].assign(same=column[:2] + 0.1)
     found = dataaudit.score(None, table, label="label", progress=False).score_new(new, progress=False)
     assert found["nearest_distance"].max() < 1
 

@@ -303,8 +303,46 @@ def test_no_batch_of_one_row_among_many(n):
 )
 def test_tied_layers_are_refused_in_factors(module, space):
     model, _, y = fitted(module())
-    with pytest.raises(ModelError, match="used elsewhere"):
+    with pytest.raises(ModelError, match="used otherwise"):
         represent(model, [Space(space)], y, 0, False)
+
+
+class Lowered(nn.Module):
+    """Products in bfloat16 of weights in float32."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 64), nn.Linear(64, 3)
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.last(self.first(x).relu()).float()
+
+
+class Deployed(nn.Module):
+    """No gradient, whoever asks."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(6, 3)
+
+    @torch.no_grad()
+    def forward(self, x):
+        return self.last(x)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        lambda: nn.Sequential(nn.Linear(6, 4), nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3))),
+        lambda: nn.Linear(6, 3),
+        Lowered,
+        Deployed,
+    ],
+)
+def test_layers_of_other_kinds_are_none_that_share(module):
+    model, _, y = fitted(module())
+    assert represent(model, [Space("gradient")], y, 0, False)
 
 
 def test_a_layer_with_two_names_shares_nothing():
