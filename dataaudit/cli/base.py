@@ -15,8 +15,8 @@ from dataaudit.errors import DataAuditError
 WRONG_INPUT, ABOVE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 130
 CODES = """
 Exit codes: 0 done; 1 a fault of the program; 2 wrong input, explained in three lines; 3 more labels are wrong than
---fail-above allows; 4 that is not known; 130 interrupted by Ctrl-C, complete epochs and
-holdout runs are kept.
+--fail-above allows; 4 that is not known; 130 interrupted by Ctrl-C, complete epochs and holdout
+runs are kept.
 """
 
 app = typer.Typer(

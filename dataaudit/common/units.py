@@ -21,7 +21,6 @@ WIDEST = 2.0**60
 LEAST, MOST = 1e-150, 1e150
 """Distances of which float64 holds the square."""
 
-
 NOISE = 16 * float(np.finfo(np.float64).eps)
 """Differences of at most this share of a column's values are what rounding left of equal ones."""
 
@@ -32,9 +31,12 @@ def varies(low: FloatArray, high: FloatArray) -> BoolArray:
         return np.asarray(high - low > NOISE * np.maximum(np.abs(low), np.abs(high)))
 
 
-def unit_of_one_value(low: FloatArray, high: FloatArray) -> FloatArray:
-    """Units of columns that do not vary, in which rounding is next to nothing: at least 1."""
-    return np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
+def column_units(spread: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Units of columns: their spread, and the size of their values, at least 1, where they do not vary.
+
+    What rounding left of equal values is next to nothing in the latter.
+    """
+    return np.where((spread > 0) & varies(low, high), spread, np.maximum(1.0, np.maximum(np.abs(low), np.abs(high))))
 
 
 def power_of_two(largest: float) -> float:

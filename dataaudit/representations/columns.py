@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataaudit.common.types import AnyArray, FloatArray, IntArray
-from dataaudit.common.units import power_of_two, unit_of_one_value, varies
+from dataaudit.common.units import column_units, power_of_two
 
 FEWEST = 32
 """Columns from which on rows may be an embedding."""
@@ -156,7 +156,7 @@ def _measures(some: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Flo
     # Rows that were not measured may lie beyond: a column of rare values has no tails to cut off.
     low, high = np.where(rare, -np.inf, low), np.where(rare, np.inf, high)
     scale = np.where(rare, most - least, high - low)
-    return low, high, middle, np.where((scale > 0) & varies(least, most), scale, unit_of_one_value(least, most))
+    return low, high, middle, column_units(scale, least, most)
 
 
 def _positions(n: int, most: int) -> IntArray:

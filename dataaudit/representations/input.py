@@ -9,7 +9,7 @@ import numpy as np
 
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
-from dataaudit.common.units import unit_of_one_value, varies
+from dataaudit.common.units import column_units
 from dataaudit.data.chunks import ChunkedRows
 from dataaudit.data.derived import StoredExamples
 from dataaudit.data.examples import Examples
@@ -192,8 +192,7 @@ def _table(examples: Examples) -> Any:
 def _scale(flat: AnyArray) -> tuple[AnyArray, AnyArray]:
     """Mean and standard deviation of each column; where that is 0, or what rounding leaves, a size of its values."""
     spread, low, high = flat.std(0, dtype=np.float64), flat.min(0).astype(np.float64), flat.max(0).astype(np.float64)
-    there = (spread > 0) & varies(low, high)
-    return flat.mean(0, dtype=np.float64), np.where(there, spread, unit_of_one_value(low, high))
+    return flat.mean(0, dtype=np.float64), column_units(spread, low, high)
 
 
 def _standardised(flat: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray:
