@@ -18,7 +18,11 @@ from dataaudit_kernels.compiled import compiled
 ROWS = 96
 """Rows over which the sums of a column stay in float32."""
 
-_ZERO, _HALF, _ONE, _FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(126)
+FAR = np.float32(127)
+"""Exponent from which kernel values are 0: float32 ends at 2^-126."""
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_MAGIC = 1.5 * 2.0**23 + 127
 _I32 = ir.IntType(32)
 
 # Coefficients of (2^r - 1) / r on [-1/2, 1/2], a Chebyshev fit: relative error of 2^r below 1e-8 before rounding.
@@ -32,15 +36,19 @@ FAST = {"contract", "reassoc", "nsz", "arcp", "nnan", "ninf"}
 
 
 @intrinsic
-def _power_of_two(context, exponent):
-    """2^exponent as float32, for a float32 whole number in -126..127, put together from its bits."""
+def _nearest_power(context, t):
+    """Whole number nearest to t and 2 to the power of minus it, for t in 0..127, as float32; 2^-127 is given as 0."""
 
     def generate(context, builder, signature, arguments):
-        whole = builder.fptosi(arguments[0], _I32)
-        bits = builder.shl(builder.add(whole, ir.Constant(_I32, 127)), ir.Constant(_I32, 23))
-        return builder.bitcast(bits, ir.FloatType())
+        # Float32 has no digits after the point there, and the low bits of the sum are the exponent of the power. That
+        # holds only where terms are not reordered: an instruction with a flag of its own is given no others.
+        magic = ir.Constant(ir.FloatType(), _MAGIC)
+        moved = builder.fsub(magic, arguments[0], flags=("nnan",))
+        whole = builder.fsub(magic, moved, flags=("nnan",))
+        bits = builder.shl(builder.bitcast(moved, _I32), ir.Constant(_I32, 23))
+        return context.make_tuple(builder, signature.return_type, (whole, builder.bitcast(bits, ir.FloatType())))
 
-    return types.float32(types.float32), generate
+    return types.UniTuple(types.float32, 2)(types.float32), generate
 
 
 @intrinsic
@@ -54,18 +62,17 @@ def _squared_distance(context, row, column, product):
         if whole:
             twice = builder.shl(product, ir.Constant(_I32, 1))
             return builder.sitofp(builder.sub(builder.add(row, column), twice), ir.FloatType())
-        return builder.fsub(builder.fadd(row, column), builder.fadd(product, product))
+        return builder.fadd(row, builder.fadd(column, builder.fmul(product, ir.Constant(ir.FloatType(), -2.0))))
 
     return types.float32(product, product, product), generate
 
 
 @compiled(fastmath=FAST, inline="always")
 def kernel_value(t):
-    """2^-t, for t in 0..126, as the sum of a float32 and of the 1 that it is compared with where t <= 1/2, else 0."""
-    whole = np.floor(_HALF - t)
-    r = -t - whole
+    """2^-t, for t in 0..127, as the sum of a float32 and of the 1 that it is compared with where t <= 1/2, else 0."""
+    whole, power = _nearest_power(t)
+    r = whole - t
     p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-    power = _ZERO if t >= _FAR else _power_of_two(whole)
     is_near = whole == _ZERO
     return (_ZERO if is_near else power) + power * p, _ONE if is_near else _ZERO
 
@@ -77,7 +84,7 @@ def _segment(products, first, end, row_norm, norms, scale, values, near):
     count = _ZERO
     # Unsigned: a signed index might be negative, and the loop would not be vectorised.
     for c in range(np.uintp(first), np.uintp(end)):
-        t = min(max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO), _FAR)
+        t = min(max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO), FAR)
         value, one = kernel_value(t)
         total += value
         count += one
@@ -125,11 +132,9 @@ def _shifted(products, first, end, row_norm, norms, scale, shift):
     total = _ZERO
     for c in range(np.uintp(first), np.uintp(end)):
         t = max(scale * _squared_distance(row_norm, norms[c], products[c]), _ZERO) + shift
-        t = min(max(t, _ZERO), _FAR)
-        whole = np.floor(_HALF - t)
-        r = -t - whole
-        p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-        total += _ZERO if t >= _FAR else _power_of_two(whole) * (_ONE + p)
+        t = min(max(t, _ZERO), FAR)
+        value, one = kernel_value(t)
+        total += value + one
     return total
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataaudit_kernels.compiled import compiled
-from dataaudit_kernels.epilogue import FAST, kernel_value
+from dataaudit_kernels.epilogue import FAR, FAST, kernel_value
 from dataaudit_kernels.products import PANEL, block_products
 
 SUMS = 15
@@ -28,7 +28,7 @@ ROWS = 2 * PANEL
 CHUNK = 8 * PANEL
 """Most members of a chunk."""
 
-_ZERO, _FAR = np.float32(0), np.float32(126)
+_ZERO = np.float32(0)
 
 
 @compiled(fastmath=FAST)
@@ -38,7 +38,7 @@ def _add(products, low, columns, row_norm, norms, weights, keep, scale, by, low_
     # Unsigned: a signed index might be negative, and the loop would not be vectorised.
     for j in range(np.uintp(columns)):
         product = products[j]
-        t = min(max(scale * (row_norm + norms[j] - product - product), _ZERO), _FAR)
+        t = min(max(scale * (row_norm + norms[j] - product - product), _ZERO), FAR)
         value, one = kernel_value(t)
         kept = keep[j]
         weight = weights[j] * kept
