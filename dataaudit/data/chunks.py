@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ from dataaudit.common.types import AnyArray, IntArray
 
 
 class ChunkedRows:
-    """Arrays [b, d] of one type and width below each other, never joined except by ``numpy.asarray``.
+    """Arrays [b, ...] of one type and shape of rows below each other, never joined except by ``numpy.asarray``.
+
+    Rows are flat, whatever the arrays' axes and their order in memory.
 
     Slices and arrays of positions give new arrays of these rows; nothing else is copied.
     """
@@ -21,7 +24,7 @@ class ChunkedRows:
     def __init__(self, chunks: Sequence[AnyArray]) -> None:
         self._chunks = list(chunks)
         self._ends = np.cumsum([len(chunk) for chunk in self._chunks])
-        self.shape = (int(self._ends[-1]), self._chunks[0].shape[1])
+        self.shape = (int(self._ends[-1]), math.prod(self._chunks[0].shape[1:]))
         self.dtype = self._chunks[0].dtype
 
     def __len__(self) -> int:
@@ -39,12 +42,13 @@ class ChunkedRows:
         for number, start, stop in zip(present.tolist(), starts, stops if len(order) else [], strict=True):
             part = order[start:stop]
             chunk = self._chunks[number]
-            taken[part] = chunk[positions[part] - (self._ends[number] - len(chunk))]
+            found = chunk[positions[part] - (self._ends[number] - len(chunk))]
+            taken[part] = found.reshape(len(part), self.shape[1])
         return taken
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         """All rows in one new array."""
         if copy is False:
             raise ValueError("rows in several pieces cannot be one array without a copy")
-        joined = np.concatenate(self._chunks)
+        joined = np.concatenate([chunk.reshape(len(chunk), self.shape[1]) for chunk in self._chunks])
         return joined if dtype is None else joined.astype(dtype, copy=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dataaudit.common.mapped import MappedFile
 from dataaudit.common.progress import progress_bar
 from dataaudit.common.types import AnyArray
 from dataaudit.common.units import column_units
@@ -166,7 +167,7 @@ def stored_inputs(examples: Examples, keep: Keep, whole: bool, progress: bool) -
     Tables are in memory, and stay there; so do the vectors of texts. Rows in several pieces are put together only if
     `whole`; otherwise they are read as they lie. Raises `StorageError` if rows cannot be written.
     """
-    there = examples.array
+    there = _in_place(examples)
     if sparse.is_wide(examples):
         return examples
     if there is not None and not (whole and isinstance(there, ChunkedRows)):
@@ -201,7 +202,7 @@ def _standardised(flat: AnyArray, mean: AnyArray, spread: AnyArray) -> AnyArray:
 
 def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     """Inputs as they are, [n, d], checked, and whether they are columns of a table."""
-    whole = examples.array
+    whole = _in_place(examples)
     if isinstance(whole, ChunkedRows):
         _check_finite(whole, examples)
         return whole, False
@@ -226,6 +227,14 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     assert read is not None
     _check_finite(read, examples)
     return read, table
+
+
+def _in_place(examples: Examples) -> AnyArray | ChunkedRows | None:
+    """Inputs where they lie: `Examples.array`, but for a mapped one whose rows cannot be flattened without a copy."""
+    whole: AnyArray | ChunkedRows | None = examples.array
+    if isinstance(whole, ChunkedRows) or whole is None or whole.ndim == 2 or whole.flags.c_contiguous:
+        return whole
+    return whole if MappedFile.of(whole) is None else ChunkedRows([whole])
 
 
 def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:

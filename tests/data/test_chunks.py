@@ -98,6 +98,30 @@ def test_neighbours_are_found_without_joining_the_pieces(tmp_path, monkeypatch, 
     np.testing.assert_array_equal(audit.columns["knn_c_score/input"], expected.columns["knn_c_score/input"])
 
 
+def test_mapped_images_with_their_axes_exchanged_are_not_copied(tmp_path, monkeypatch):
+    """Channels last on disk, first in the model: no row can be flattened where it lies, nor need it be."""
+    images = np.random.default_rng(3).normal(size=(300, 6, 5, 3)).astype(np.float32)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r").transpose(0, 3, 1, 2)
+    labels, scorer = np.arange(300) % 3, "knn_c_score/input"
+    expected = dataaudit.score(None, (images.transpose(0, 3, 1, 2).copy(), labels), scorer, progress=False)
+
+    def joined(*_, **__):
+        raise AssertionError("the rows were put into one array")
+
+    monkeypatch.setattr(ChunkedRows, "__array__", joined)
+    audit = dataaudit.score(None, (mapped, labels), scorer, progress=False)
+    np.testing.assert_array_equal(audit.columns[scorer], expected.columns[scorer])
+
+
+def test_rows_in_pieces_may_have_axes_in_any_order():
+    whole = np.arange(120).reshape(4, 5, 3, 2).transpose(0, 3, 1, 2)
+    rows = ChunkedRows([whole[:1], whole[1:]])
+    assert rows.shape == (4, 30)
+    np.testing.assert_array_equal(rows[np.array([3, 0])], whole[[3, 0]].reshape(2, 30))
+    np.testing.assert_array_equal(np.asarray(rows), whole.reshape(4, 30))
+
+
 def test_densities_are_those_of_one_array(tmp_path):
     dataset, made = on_disk(tmp_path, rows=1200)
     audit = dataaudit.score(None, dataset, "parzen/input", inputs="embedding", progress=False)
