@@ -91,7 +91,8 @@ def against_product(n: int, repeats: int, widths: Sequence[int], kinds: Sequence
         base = []
         for work in ways.values():
             work()
-        for _ in range(repeats):
+        # Narrow rows take a fraction of a second, and more rounds: whatever else runs weighs more there.
+        for _ in range(repeats * max(1, 256 // d)):
             for name, work in ways.items():
                 base.append(seconds(plain))
                 ratios[name].append(seconds(work) / base[-1])
