@@ -1,6 +1,6 @@
 """From a block of inner products to sums of kernel values, in one pass over the block.
 
-A pair's exponent is t = -(|x|^2 + |y|^2 - 2 x.y) log2(e) / h^2, clamped at 0. Where t < -1/2 its value 2^t is
+A pair's exponent is t = -(|x|^2 + |y|^2 - 2 x.y) log2(e) / h^2, clamped at 0. Where t <= -1/2 its value 2^t is
 summed; nearer pairs are counted, and 2^t - 1 is summed, so that a sum of kernel values that are nearly all 1
 keeps the difference. Columns are sorted by label: those of a row's own label are one range, and no label is
 looked at inside the loops. Sums are float32 within `ROWS` rows and float64 beyond.
@@ -19,11 +19,11 @@ ROWS = 96
 """Rows over which the sums of a column stay in float32."""
 
 FAR = np.float32(127)
-"""Exponent from which kernel values are 0: float32 ends at 2^-126."""
+"""Largest exponent that counts: from 126.5 on kernel values are 0, for normal numbers of float32 end at 2^-126."""
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_MAGIC = 1.5 * 2.0**23 + 127
 _I32 = ir.IntType(32)
+_WHOLE = ir.Constant(ir.FloatType(), 1.5 * 2.0**23 + 127)  # From 2^23 to 2^24, float32 holds whole numbers alone.
 
 # Coefficients of (2^r - 1) / r on [-1/2, 1/2], a Chebyshev fit: relative error of 2^r below 1e-8 before rounding.
 _NODES = 0.5 * np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)
@@ -40,11 +40,10 @@ def _nearest_power(context, t):
     """Whole number nearest to t and 2 to the power of minus it, for t in 0..127, as float32; 2^-127 is given as 0."""
 
     def generate(context, builder, signature, arguments):
-        # Float32 has no digits after the point there, and the low bits of the sum are the exponent of the power. That
-        # holds only where terms are not reordered: an instruction with a flag of its own is given no others.
-        magic = ir.Constant(ir.FloatType(), _MAGIC)
-        moved = builder.fsub(magic, arguments[0], flags=("nnan",))
-        whole = builder.fsub(magic, moved, flags=("nnan",))
+        # Rounded by the sum, whose low bits are then the exponent of the power. That holds only where terms are not
+        # reordered: an instruction with a flag of its own is given no others.
+        moved = builder.fsub(_WHOLE, arguments[0], flags=("nnan",))
+        whole = builder.fsub(_WHOLE, moved, flags=("nnan",))
         bits = builder.shl(builder.bitcast(moved, _I32), ir.Constant(_I32, 23))
         return context.make_tuple(builder, signature.return_type, (whole, builder.bitcast(bits, ir.FloatType())))
 
@@ -62,14 +61,14 @@ def _squared_distance(context, row, column, product):
         if whole:
             twice = builder.shl(product, ir.Constant(_I32, 1))
             return builder.sitofp(builder.sub(builder.add(row, column), twice), ir.FloatType())
-        return builder.fadd(row, builder.fadd(column, builder.fmul(product, ir.Constant(ir.FloatType(), -2.0))))
+        return builder.fsub(builder.fadd(row, column), builder.fadd(product, product))
 
     return types.float32(product, product, product), generate
 
 
 @compiled(fastmath=FAST, inline="always")
 def kernel_value(t):
-    """2^-t, for t in 0..127, as the sum of a float32 and of the 1 that it is compared with where t <= 1/2, else 0."""
+    """2^-t, for t in 0..127, as the sum of a float32 and of the 1 that it is compared with where t < 1/2, else 0."""
     whole, power = _nearest_power(t)
     r = whole - t
     p = r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
