@@ -4,7 +4,9 @@ import gc
 import hashlib
 import os
 import re
+import resource
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +124,21 @@ def run_page(first_audit, tmp_path, monkeypatch):
         return names
 
     return run
+
+
+@pytest.fixture
+def full():
+    """Context manager in which the operating system refuses to make files larger than so many bytes."""
+
+    @contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return limited

@@ -70,6 +70,59 @@ def beside(case, job="score", epochs="chosen"):
     return taken / loop
 
 
+def peak(case, epochs="chosen"):
+    """Peak memory of an audit beside that of the loop."""
+    ours, loop = (cell("score-speed", "peak MiB", case=case, job=job, epochs=epochs) for job in ("score", "plain"))
+    return ours / loop
+
+
+def peers_of_the_cnn(*jobs):
+    """Seconds of peers beside those of the loop in the one run that has them all."""
+    frame = TABLES["score-speed"].raw().query("case == 'BlockCNN'")
+    run = frame[frame["commit"] == frame[frame["job"] == "cleanlab"]["commit"].item()].set_index("job")["seconds"]
+    return [run[job] / run["plain"] for job in jobs]
+
+
+def over_loop(job):
+    """Seconds of a job beside those of the training loop alone, for a linear layer."""
+    taken, loop = (cell("score-speed", "seconds", case="vectors + linear", job=name) for name in (job, "loop"))
+    return taken / loop
+
+
+def calls(column, rows=10**6):
+    """Figures of what an audit of so many rows is asked, by call."""
+    frame = TABLES["calls"].raw().query("rows == @rows and call != 'score'")
+    return dict(zip(frame["call"], frame[column], strict=True))
+
+
+def arrays(rows=10**6):
+    """MiB of the arrays of an audit."""
+    return TABLES["calls"].raw().query("rows == @rows")["held_mib"].iloc[0]
+
+
+def stage(case, part):
+    """Exponent of a part of an audit, and its seconds at ten million examples."""
+    frame = (
+        TABLES["scale-stages"].raw().query("run == 3 and case == @case and part == @part").dropna(subset=["exponent"])
+    )
+    return [frame["exponent"].item(), frame["seconds_at_1e7"].item()]
+
+
+def searches(*cases):
+    """Exponents of the search for neighbours, and their minutes at ten million examples."""
+    found = [stage(case, "InputSpaces: neighbours") for case in cases]
+    return [*(exponent for exponent, _ in found), *(seconds / 60 for _, seconds in found)]
+
+
+def first_line():
+    return TABLES["start"].raw().query("what == 'first line'")["seconds"].item()
+
+
+def kernel(what, d, name="kernels"):
+    """Time of sums beside a plain product."""
+    return TABLES[name].raw().query("what == @what and d == @d")["median"].item()
+
+
 def pairs(index, d):
     """Seconds of the neighbours of 60000 rows."""
     return cell("all-pairs", "seconds", data="clustered", n=60000, d=d, index=index)

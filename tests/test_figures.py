@@ -13,37 +13,49 @@ from tests.measured import (
     TABLES,
     TREC,
     WAYS,
+    arrays,
     beside,
     beside_wilson,
     best_rate,
     by_wilson,
+    calls,
     cell,
     cleaned,
     evaluations,
     factor,
+    first_line,
     frames,
     gains,
     helped,
+    kernel,
     label,
     longer,
     million,
     outcomes,
+    over_loop,
     paged,
     pairs,
+    peak,
+    peers_of_the_cnn,
     proxy,
     recording,
     ridge,
     rounded,
+    searches,
     seconds,
     shares,
     simulated,
+    stage,
     verdicts,
 )
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "docs/benchmarks.md"
-NOT_MEASURED = r"cleanlab 2\.9\.0|skrub 0\.11|\(13\.2 % wrong\)|\(4\.7 %\)|has 20\.1 % wrong"
-"""Versions, and shares of wrong labels that a data set was made with."""
+NOT_MEASURED = (
+    r"cleanlab 2\.9\.0|skrub 0\.11|\(13\.2 % wrong\)|\(4\.7 %\)|has 20\.1 % wrong"
+    r"|short of the \.42, \.53 and \.53|, not \.30|, not \.33|; 1\.15 was aimed at"
+)
+"""Versions, shares of wrong labels that a data set was made with, and aims."""
 
 
 def words(path):
@@ -80,7 +92,7 @@ CLAIMS = [
     ("[Of {} cases with a count]", lambda: [len(gains("probabilities"))]),
     ("is {:.3f} in the median. What is flagged", lambda: [gains("probabilities")["calibration error"].median()]),
     ("Weighting gains {:.4f} on", lambda: [cleaned("weighted")]),
-    ("relabelling {:.4f}, dropping", lambda: [cleaned("relabelled")]),
+    ("relabelling {:.4f},", lambda: [cleaned("relabelled")]),
     ("dropping {:.4f}, where", lambda: [cleaned("dropped")]),
     ("would gain {:.4f};", lambda: [cleaned("true")]),
     ("more than {:.4f} below doing nothing", lambda: [-gains("cleaning")["gain"].min()]),
@@ -99,6 +111,22 @@ CLAIMS = [
     ),
     ("at 60000 rows ({:.1f} s beside {:.1f} of", lambda: [pairs(index, 64) for index in ("torch", "ivf")]),
     ("numbers, {:.1f} beside {:.1f} of 384)", lambda: [pairs(index, 384) for index in ("torch", "ivf")]),
+    (
+        "sums take {:.2f}, {:.2f} and {:.2f} of a product",
+        lambda: [kernel("sums, float32", d) for d in (64, 512, 2048)],
+    ),
+    (
+        "state of them took {:.2f}, {:.2f} and {:.2f}.",
+        lambda: [kernel("sums, float32", d, "kernels-avx512") for d in (64, 512, 2048)],
+    ),
+    (
+        "whole numbers take {:.2f} at 784 and {:.2f} at 3072",
+        lambda: [kernel("sums, uint8", d) for d in (784, 3072)],
+    ),
+    (
+        "bfloat16 takes {:.2f} at 512 and {:.2f} at 2048",
+        lambda: [kernel("sums, bfloat16", d, "kernels-avx512") for d in (512, 2048)],
+    ),
     ("folds reach {:.3f} (Spearman)", lambda: [proxy("heldout_confidence")]),
     ("dynamics {:.3f}, the", lambda: [proxy("label_quality")]),
     ("consensus {:.3f}, hidden", lambda: [proxy("consensus")]),
@@ -128,6 +156,19 @@ CLAIMS = [
         lambda: list(map(beside, ("MLP", "transformer", "boosting"))),
     ),
     ("on 384 numbers {:.1f} times", lambda: [beside("vectors + linear")]),
+    (
+        "for the CNN, in one run, {:.1f} times, and the `aum` package {:.2f}.",
+        lambda: peers_of_the_cnn("cleanlab", "aum"),
+    ),
+    (
+        "{:.2f} times the loop's for the CNN and {:.2f} on 20000 images,",
+        lambda: [peak(case, "3") for case in ("BlockCNN", "BlockCNN, twice the rows")],
+    ),
+    (
+        "but {:.2f} for the MLP, {:.2f} for boosting, {:.2f} for the linear layer and {:.2f} for the transformer",
+        lambda: list(map(peak, ("MLP", "boosting", "vectors + linear", "transformer"))),
+    ),
+    ("second, it costs {:.0f} %.", lambda: [100 * (over_loop("recorder") - 1)]),
     ("`duplicates()` takes {:.2f} s", lambda: [cell("texts", "seconds", what="duplicates, first")]),
     ("`outliers()` {:.2f} s", lambda: [cell("texts", "seconds", what="outliers, first")]),
     ("of two {:.2f} s.", lambda: [cell("texts", "seconds", what="score_new of two, first")]),
@@ -159,7 +200,20 @@ CLAIMS = [
         "is {:.3f} in bfloat16 and {:.3f} in float32",
         lambda: [evaluations(f"precision_{name}") for name in ("bfloat16", "float32")],
     ),
-    ("at most {:.1f} s each", lambda: [gains("calls").query("call != 'score'")["seconds"].max()]),
+    ("take at most {:.1f} s each, and", lambda: [max(calls("seconds").values())]),
+    (
+        "at most {:.1f} times the memory of the audit's own arrays",
+        lambda: [max(size for call, size in calls("peak_mib").items() if call != "to_frame") / arrays()],
+    ),
+    ("(`to_frame` {:.1f} times)", lambda: [calls("peak_mib")["to_frame"] / arrays()]),
+    ("`clean` takes {:.0f} s, the longest", lambda: [max(calls("seconds", 10**7).values())]),
+    ("is there after {:.2f} s.", lambda: [first_line()]),
+    ("(exponent {:.2f}, {:.0f} s at ten million)", lambda: stage("model", "evidence")),
+    ("evaluations hardly ({:.2f}).", lambda: [stage("model", "Training: evaluate")[0]]),
+    (
+        "exponents of {:.2f} and {:.2f} make {:.0f} and {:.0f} minutes",
+        lambda: searches("vectors", "texts"),
+    ),
     ("[{} trials]", lambda: outcomes("faults", "trials")),
     (
         "{} lost something, {} gave another result without a word, and {}",
@@ -241,6 +295,7 @@ ELSEWHERE = {
 """The same of other pages of docs/."""
 BOUNDS = {
     "is at most .0006.": lambda: TABLES["accuracy"].compared().query("way == 'control variates' and cost == 0.095"),
+    "within .10, in about half of the cases": lambda: TABLES["probabilities"].raw(),
     "correlate by .94 and more": lambda: TABLES["proxies"].compared(),
 }
 
@@ -265,6 +320,8 @@ def test_figures_of_other_pages(page):
 def test_bounds_hold():
     ranked = ["density", "class density", "relative density", "Parzen"]
     assert BOUNDS["is at most .0006."]()[ranked].max().max() <= 0.00065
+    flagged = BOUNDS["within .10, in about half of the cases"]().dropna(subset=["precision", "expected"])
+    assert 0.4 < ((flagged["precision"] - flagged["expected"]).abs() <= 0.1).mean() < 0.6
     correlated = BOUNDS["correlate by .94 and more"]().set_index("score")["holdout_probability"]
     assert correlated[["heldout_confidence", "consensus"]].min() > 0.935
 
@@ -286,7 +343,8 @@ def test_bounds_of_the_page_hold():
 def test_no_figure_is_without_a_source(page, claims):
     text = re.sub(NOT_MEASURED, "", words(ROOT / f"docs/{page}.md"))
     for claim in [told(*claim) for claim in claims] + list(BOUNDS):
-        text = text.replace(claim, "")
+        # What is code stays apart from what is not.
+        text = text.replace(claim, "`" * claim.count("`"))
     text = re.sub(r"`[^`]*`|\]\([^)]*\)", "", text)
     assert re.findall(r".{30}(?<!\w)\.\d+|.{30}\d+\.\d+ [%s]", text) == []
 

@@ -50,5 +50,7 @@ class ChunkedRows:
         """All rows in one new array."""
         if copy is False:
             raise ValueError("rows in several pieces cannot be one array without a copy")
-        joined = np.concatenate([chunk.reshape(len(chunk), self.shape[1]) for chunk in self._chunks])
+        joined = np.empty(self.shape, self.dtype)
+        for chunk, end in zip(self._chunks, self._ends, strict=True):
+            joined[end - len(chunk) : end].reshape(chunk.shape)[:] = chunk
         return joined if dtype is None else joined.astype(dtype, copy=False)

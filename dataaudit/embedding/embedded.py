@@ -20,7 +20,7 @@ from dataaudit.embedding.inputs import TEXTS, examples_reader, usable
 from dataaudit.embedding.pictures import digest
 from dataaudit.errors import DataError, RowError, StorageError, rows
 from dataaudit.representations.keep import InMemory, Kept
-from dataaudit.representations.store import OnDisk
+from dataaudit.representations.store import OnDisk, held_in_memory, made_anew
 
 if TYPE_CHECKING:
     from dataaudit.embedding.base import Encoder
@@ -126,7 +126,8 @@ class EmbeddedExamples(DerivedExamples):
         """
         bad: list[int] = []
         n, block = len(self), TEXTS if self.encoder.takes == "texts" else BATCH
-        with _places(self.encoder, self.width, n, folder) as (digests, vectors):
+        notes: list[str] = []
+        with _places(self.encoder, self.width, n, folder, notes) as (digests, vectors):
             done = min(digests.done, vectors.done)
             with progress_bar("embedding", n, progress) as advance:
                 for start in range(0, n, block):
@@ -143,9 +144,13 @@ class EmbeddedExamples(DerivedExamples):
                         vectors.put(start, made)
                     advance(len(indices))
             self._vectors = vectors.whole()
-            return self._completed(np.asarray(digests.whole()), np.asarray(bad, np.int64))
+            known = np.asarray(digests.whole())
+            kept = [one for one in (digests, vectors) if isinstance(one, OnDisk)]
+            notes += [held_in_memory(one.full) for one in kept if one.full]
+            notes += made_anew([name for one in kept for name in one.damaged])
+            return self._completed(known, np.asarray(bad, np.int64), notes)
 
-    def _completed(self, digests: AnyArray, bad: IntArray) -> EmbeddedExamples:
+    def _completed(self, digests: AnyArray, bad: IntArray, notes: Sequence[str]) -> EmbeddedExamples:
         found = self
         if len(bad):
             kept = np.setdiff1d(np.arange(len(self)), bad, assume_unique=True)
@@ -153,7 +158,7 @@ class EmbeddedExamples(DerivedExamples):
             assert self._vectors is not None
             found._vectors, digests = self._vectors[kept], digests[kept]
         found.fingerprint = _fingerprint(digests, found)
-        found.notes = (*found.whole.notes, *self.encoder.notes)
+        found.notes = (*found.whole.notes, *self.encoder.notes, *notes)
         found.embedding = {
             "of": self.encoder.takes,
             "dimensions": self.width,
@@ -164,11 +169,25 @@ class EmbeddedExamples(DerivedExamples):
 
 
 @contextmanager
-def _places(encoder: Encoder, width: int, n: int, folder: str | Path | None) -> Iterator[tuple[Kept, Kept]]:
-    """Where digests of the inputs and vectors go."""
-    if folder is None:
-        yield InMemory(n), InMemory(n)
-        return
+def _places(
+    encoder: Encoder, width: int, n: int, folder: str | Path | None, notes: list[str]
+) -> Iterator[tuple[Kept, Kept]]:
+    """Where digests of inputs and vectors go: in memory without a folder, or where it has no room; `notes` say so."""
+    with ExitStack() as stack:
+        places: tuple[Kept, Kept] = (InMemory(n), InMemory(n))
+        if folder is not None:
+            try:
+                places = stack.enter_context(_in_folder(encoder, width, n, folder))
+            except StorageError as error:
+                if not folders.has_no_room(error):
+                    raise
+                notes.append(held_in_memory(error.arrived))
+        yield places
+
+
+@contextmanager
+def _in_folder(encoder: Encoder, width: int, n: int, folder: str | Path) -> Iterator[tuple[Kept, Kept]]:
+    """Files of digests and of vectors, of this call alone."""
     outer, of = Path(folder), {"model": encoder.identity}
     with folders.explained(outer):
         outer.mkdir(parents=True, exist_ok=True)
@@ -188,7 +207,7 @@ def _places(encoder: Encoder, width: int, n: int, folder: str | Path | None) -> 
                     ["pass cache='another folder'", "pass the model that it was begun with"],
                 )
             # Blocks of both end at the same rows.
-            places.append(OnDisk(inner / name, n, of, KEPT_BYTES * row // (4 * width)))
+            places.append(OnDisk(inner / name, n, of, KEPT_BYTES * row // (4 * width), spills=True))
             stack.callback(places[-1].close)
         yield places[0], places[1]
 

@@ -26,20 +26,23 @@ class MemoryFormat:
     """True if the channels of a pixel lie together, which convolutions on a CPU want."""
     rows: int = LARGEST_BATCH
     """Examples in an evaluation batch."""
-    refused: bool = False
-    """True if the caller asked for channels last, and the module does not take them."""
+    refused: str = ""
+    """The request, where channels last were asked for by name or by rule, and the module does not take them."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """Record for the audit."""
         name = "channels_last" if self.channels_last else "contiguous"
-        return {"memory_format": name, "evaluation_batch": self.rows}
+        return {"memory_format": name}
 
     @property
     def notes(self) -> list[str]:
         """Notes for a reader of the audit."""
-        note = "memory_format='channels_last' does not fit this model, or its inputs: it runs contiguous"
-        return [note] * self.refused
+        if not self.refused:
+            return []
+        asked = {"auto": "channels last in memory, the rule for images and convolutions,"}
+        what = asked.get(self.refused, f"memory_format={self.refused!r}")
+        return [f"{what} does not fit this model, or its inputs: it runs contiguous"]
 
     def lay(self, inputs: Tensor) -> Tensor:
         """The same batch in this layout."""
@@ -64,14 +67,16 @@ def choose(module: nn.Module, inputs: Tensor, requested: str = "auto") -> Memory
     as they are.
     """
     if any(is_lazy(part) for part in chain(module.parameters(), module.buffers())):
-        return MemoryFormat(refused=requested == "channels_last")
+        return MemoryFormat(refused=requested if requested == "channels_last" else "")
     with torch.random.fork_rng(devices=[]):
         expected, widest = _run(module, inputs)
         images = inputs.ndim == 4 and any(isinstance(part, nn.Conv2d) for part in module.modules())
         wanted = images and requested != "contiguous"
-        takes = wanted and inputs.device.type in ("cpu", "cuda") and _takes_channels_last(module, inputs, expected)
+        tried = wanted and inputs.device.type in ("cpu", "cuda")
+        takes = tried and _takes_channels_last(module, inputs, expected)
     rows = max(SMALLEST_BATCH, min(LARGEST_BATCH, WORKING_SET // max(1, widest)))
-    return MemoryFormat(takes, rows, requested == "channels_last" and not takes)
+    refused = not takes and (tried or requested == "channels_last")
+    return MemoryFormat(takes, rows, requested if refused else "")
 
 
 def _takes_channels_last(module: nn.Module, inputs: Tensor, expected: Tensor) -> bool:

@@ -132,6 +132,7 @@ class TorchLearner(Learner):
             "engine": "torch",
             **self.layout.settings,
             **self.format.settings,
+            "evaluation_batch": self.rows,
             "notes": notes,
         }
 

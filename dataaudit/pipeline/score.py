@@ -130,8 +130,9 @@ def score(
     cache
         Folder for rows that need not fit in memory: representations of the model, and inputs that lie in no array, are
         written there once, block by block, and read memory-mapped; a Hugging Face ``IterableDataset``, which needs it,
-        is written there in one pass. After a crash, or a full disk, the same call goes on from what is complete. A
-        folder of another data set, model, recipe or seed is refused, and so are files that something else changed.
+        is written there in one pass. After a crash the same call goes on from what is complete. What a full disk does
+        not take is held in memory, and a note says so, but a stream ends there. A folder of another data set, model,
+        recipe or seed is refused, and so are files that something else changed.
         What is kept depends on the folder alone: remove it when it is not needed any more.
     repeats
         Training runs, each with a seed of its own, whose dynamics are taken together: errors are ranked better, for as

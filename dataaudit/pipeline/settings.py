@@ -83,8 +83,10 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         notes += record.notes
     if plan.store is not None:
         settings["cache"] = plan.store.describe()
+        notes += plan.store.notes
         folder = plan.store.folder
-        if not settings["cache"]["files"] and not any((folder / name).exists() for name in (STREAM, EMBEDDING)):
+        files = settings["cache"]["files"] or plan.store.notes
+        if not files and not any((folder / name).exists() for name in (STREAM, EMBEDDING)):
             notes.append(f"nothing had to be kept in {folder}: no score asked for rows that lie in no array")
     settings |= _of_evidence(evidence)
     if not any(source.trains for source in plan.sources):

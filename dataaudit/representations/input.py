@@ -206,7 +206,7 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
     if isinstance(whole, ChunkedRows):
         _check_finite(whole, examples)
         return whole, False
-    if whole is not None and (whole.ndim == 2 or whole.flags.c_contiguous):
+    if whole is not None and _flattens(whole):
         flat = whole.reshape(len(whole), -1)
         _check_finite(flat, examples)
         return flat, False
@@ -232,9 +232,14 @@ def _plain_rows(examples: Examples) -> tuple[Any, bool]:
 def _in_place(examples: Examples) -> AnyArray | ChunkedRows | None:
     """Inputs where they lie: `Examples.array`, but for a mapped one whose rows cannot be flattened without a copy."""
     whole: AnyArray | ChunkedRows | None = examples.array
-    if isinstance(whole, ChunkedRows) or whole is None or whole.ndim == 2 or whole.flags.c_contiguous:
-        return whole
-    return whole if MappedFile.of(whole) is None else ChunkedRows([whole])
+    if isinstance(whole, np.ndarray) and not _flattens(whole) and MappedFile.of(whole) is not None:
+        return ChunkedRows([whole])
+    return whole
+
+
+def _flattens(array: AnyArray) -> bool:
+    """True if rows can be flattened without a copy."""
+    return array.ndim == 2 or array[:1].flags.c_contiguous
 
 
 def _check_finite(flat: AnyArray | ChunkedRows, examples: Examples) -> None:

@@ -4,8 +4,9 @@
     NAME.npy, NAME.json            rows, and how far they are complete, with a digest of every block
 
 Rows are appended by plain writes, so that a full disk is an error and no crash; a block counts when it is on the disk
-and its digest in the description beside it, which is replaced whole. One process at a time writes a file. Rows that are
-made anew get another file under the name, so that who reads the earlier one reads on; damaged files are put aside.
+and its digest in the description beside it, which is replaced whole. Rows that a full disk does not take are held in
+memory by the call that made them. One process at a time writes a file. Rows that are made anew get another file under
+the name, so that who reads the earlier one reads on; damaged files are put aside.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataaudit.common.fingerprints import fingerprint_of
 from dataaudit.common.types import AnyArray
 from dataaudit.data.derived import EMBEDDING, STREAM
 from dataaudit.errors import StorageError
-from dataaudit.representations.keep import Keep
+from dataaudit.representations.keep import InMemory, Keep, Kept
 from dataaudit.representations.spaces import SPACES
 
 KIND = folders.FolderKind(
@@ -37,6 +38,17 @@ BLOCK = 32 * 2**20
 """Bytes that are written at a time, and can be lost by a crash."""
 
 
+def held_in_memory(why: str) -> str:
+    """Note on rows that a folder had no room for."""
+    return f"rows were held in memory, for the folder of cache= could not take them: {why}"
+
+
+def made_anew(damaged: Sequence[str]) -> list[str]:
+    """Note on files that held something else than was written; none without any."""
+    note = f"damaged files in the folder of cache= were put aside, and their rows made anew: {', '.join(damaged)}"
+    return [note] if damaged else []
+
+
 class RowStore:
     """A folder of representations of one data set and one model; created if it does not exist.
 
@@ -48,6 +60,7 @@ class RowStore:
     def __init__(self, folder: str | Path, data: str, model: str | None, patience: float = folders.PATIENCE) -> None:
         self.folder, self._data, self._model, self._patience = Path(folder), data, model, patience
         self._used: list[OnDisk] = []
+        self._without: list[str] = []
         manifest, self._aside = KIND.renew(self.folder, {"data": data}, (STREAM, EMBEDDING))
         if manifest.get("data") != data:
             raise StorageError(
@@ -81,9 +94,16 @@ class RowStore:
         model = self._model if weights is not None else None
         digest = fingerprint_of(dict(of))[:12]
 
-        def keep(part: str) -> OnDisk:
+        def keep(part: str) -> Kept:
             name = space if part == "rows" and not of else f"{space}-{part}-{digest}"
-            rows = OnDisk(self.folder / name, n, {"model": model, "weights": weights}, patience=self._patience)
+            of_model = {"model": model, "weights": weights}
+            try:
+                rows = OnDisk(self.folder / name, n, of_model, patience=self._patience, spills=True)
+            except StorageError as error:
+                if not folders.has_no_room(error):
+                    raise
+                self._without.append(error.arrived)
+                return InMemory(n)
             self._used.append(rows)
             return rows
 
@@ -99,20 +119,31 @@ class RowStore:
         for rows in self._used:
             rows.close()
 
+    @property
+    def notes(self) -> list[str]:
+        """Notes for a reader of an audit: what could not be kept, and what had to be made anew."""
+        full = [*self._without, *(rows.full for rows in self._used if rows.full)]
+        return [*map(held_in_memory, full), *made_anew(self._damaged)]
+
+    @property
+    def _damaged(self) -> list[str]:
+        return [*self._aside, *(name for rows in self._used for name in rows.damaged)]
+
     def describe(self) -> dict[str, Any]:
         """Record for an audit: every file, its bytes, and the row from which this call wrote it; those put aside."""
         used = {
             rows.path.name: {"bytes": rows.path.stat().st_size if rows.done else 0, "made_from_row": rows.begun}
             for rows in self._used
         }
-        damaged = [*self._aside, *(name for rows in self._used for name in rows.damaged)]
+        damaged = self._damaged
         return {"folder": str(self.folder), "files": used, **({"damaged": damaged} if damaged else {})}
 
 
 class OnDisk:
     """Rows [n, d] in the file `stem`.npy, `block` bytes at a time; those of anything but `belongs` are made anew.
 
-    `damaged` files, which do not hold what was written, are put aside under those names. Raises `StorageError` if
+    `damaged` files, which do not hold what was written, are put aside under those names. What cannot be written is an
+    error, unless it `spills`: then all rows are in memory from there on, and `full` says why. Raises `StorageError` if
     another process or thread is writing the file.
     """
 
@@ -123,7 +154,10 @@ class OnDisk:
         belongs: Mapping[str, Any],
         block: int | None = None,
         patience: float = folders.PATIENCE,
+        spills: bool = False,
     ) -> None:
+        self._spills, self._memory = spills, InMemory(n)
+        self.full = ""
         self._block = BLOCK if block is None else block
         self.path, self._about = stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".json")
         self._n, self._belongs = n, dict(belongs)
@@ -214,7 +248,13 @@ class OnDisk:
             raise folders.damaged(self.path)
 
     def put(self, first: int, values: AnyArray) -> None:
-        """As `Kept.put`; raises `StorageError` if rows cannot be written, and complete blocks are kept."""
+        """As `Kept.put`; complete blocks are kept if rows cannot be written.
+
+        Raises `StorageError` then, unless rows spill into memory.
+        """
+        if self.full:
+            self._memory.put(first, values)
+            return
         there = self.done + sum(map(len, self._waiting))
         values = np.ascontiguousarray(values[max(0, there - first) :])
         if not len(values):
@@ -225,7 +265,22 @@ class OnDisk:
         self._shape = shape
         self._waiting.append(values)
         if sum(part.nbytes for part in self._waiting) >= self._block:
+            self._write_or_spill()
+
+    def _write_or_spill(self) -> None:
+        try:
             self._write()
+        except StorageError as error:
+            if not self._spills:
+                raise
+            self.full = error.arrived
+            done = self.done
+            if done:
+                self._memory.put(0, self.there())
+            for part in self._waiting:
+                self._memory.put(done, part)
+                done += len(part)
+            self._waiting = []
 
     def _write(self) -> None:
         content = np.concatenate(self._waiting)
@@ -260,9 +315,12 @@ class OnDisk:
         return rows
 
     def whole(self) -> AnyArray:
-        """All rows [n, d], memory-mapped, read-only."""
+        """All rows [n, d], memory-mapped, read-only; in memory where they spilled."""
         if self._waiting:
-            self._write()
+            self._write_or_spill()
+        if self.full:
+            self.close()
+            return self._memory.whole()
         assert self.done == self._n
         self.close()
         self._seen = self._state()

@@ -194,6 +194,7 @@ def test_what_gives_other_outputs_or_fails_with_channels_last_keeps_torchs_layou
     for model in (Strided(3, 4), Asserting(3, 4), OnlyInTraining()):
         found = learner(model, natural(40))
         assert not found.format.channels_last
+        assert any(note.startswith("channels last in memory") for note in found.description["notes"])
         found.fit(np.arange(40), 0, None, False)
 
 

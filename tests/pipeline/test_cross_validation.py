@@ -60,6 +60,7 @@ def test_settings_say_how_sources_came_about_and_what_each_counts():
     audit = dataaudit.score(LogisticRegression(max_iter=500), (INPUTS, LABELS), progress=False)
     consensus = audit.settings["consensus"]
     assert consensus["heldout"]["method"] == "3 folds, drawn 10 times"
+    assert audit.settings["fits"]["folds"] == 30
     assert set(consensus) == {"heldout", "neighbours", "ridge"}
     np.testing.assert_allclose(sum(one["weight"] for one in consensus.values()), 0.8, atol=1e-3)
     boosted = dataaudit.score(HistGradientBoostingClassifier(max_iter=3), (INPUTS, LABELS), progress=False)

@@ -229,6 +229,22 @@ def test_a_folder_keeps_vectors_and_goes_on_after_an_interruption(tmp_path):
         score((images, labels), embed=other, cache=tmp_path)
 
 
+@pytest.mark.parametrize("size", [100, 5 * 2**20])
+def test_vectors_that_a_full_disk_does_not_take_are_held_in_memory(tmp_path, full, size):
+    """Nothing fits at first, then one block of two does, and the next call goes on from it."""
+    images, labels = pictures(np.arange(500) % 3), np.arange(500) % 3
+    whole = score((images, labels), embed=Wide())
+    with full(size):
+        audit = score((images, labels), embed=Wide(), cache=tmp_path)
+    np.testing.assert_array_equal(audit.vectors, whole.vectors)
+    assert any("held in memory" in note for note in audit.settings["notes"])
+    model = Wide()
+    resumed = score((images, labels), embed=model, cache=tmp_path)
+    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+    assert (model.seen < 500) == (size > 100)
+    assert not any("held in memory" in note for note in resumed.settings["notes"])
+
+
 WORDS = ["[PAD]", "[UNK]", "red", "green", "blue", "cat", "dog", "runs", "sits", "sea"]
 
 

@@ -124,6 +124,7 @@ def test_evaluation_passes_that_were_complete_count(evaluations, epochs):
     assert stopped.epochs == epochs
     audit = stopped.audit()
     assert audit.settings["passes"] == round(epochs + evaluations / 3, 2)
+    assert audit.settings["evaluation_passes"] == evaluations
     found = audit.evidence.evaluations
     assert (0 if found is None else found.epochs) == evaluations
     assert ("augmented_el2n" in audit.columns) == (evaluations > 0)

@@ -41,6 +41,8 @@ def test_each_run_is_the_one_of_its_seed():
     np.testing.assert_allclose(audit.evidence.neighbour_labels.probabilities.dense(slice(0, 90)), near, atol=1e-6)
     assert audit.settings["repeats"] == 3
     assert audit.settings["passes"] == pytest.approx(3 * (4 + 2 / 3), abs=0.01)
+    assert audit.settings["fits"]["training"] == 3
+    assert audit.settings["evaluation_passes"] == 6
     # What is read from the trained model is the first one's.
     np.testing.assert_array_equal(audit.columns["confidence"], alone[0].columns["confidence"])
     assert np.isfinite(audit.columns["consensus"]).all()

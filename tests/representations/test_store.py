@@ -1,7 +1,6 @@
 """Representations on disk: the same scores as in memory, gone on with after a crash, never mixed up."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -161,31 +160,48 @@ def test_killed_for_real_and_run_again(tmp_path):
     assert done.stdout.split() == ["300", "True"]
 
 
-def test_a_full_disk_is_told_and_the_next_run_goes_on(data, tmp_path, small_blocks):
-    """The operating system refuses to make files larger: an error in three parts, and complete blocks stay."""
+def test_rows_that_a_full_disk_does_not_take_stay_in_memory_and_the_next_run_goes_on(
+    data, tmp_path, small_blocks, full
+):
     examples = as_examples(numbers(data))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     rows_store = RowStore(tmp_path, "data", None)
     part = np.asarray(examples.read(np.arange(400)))
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4500, before[1]))
+    with full(4500):
         kept = rows_store.keeper("input", 400, {}, None)("rows")
-        for first in (0, 50, 100):
+        for first in range(0, 400, 50):
             kept.put(first, part[first : first + 50])
-        with pytest.raises(StorageError, match="with room") as caught:
-            kept.put(150, part[150:200])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert caught.value.arrived.startswith(str(tmp_path / "input.npy"))
+        np.testing.assert_array_equal(kept.whole(), part)
+    (note,) = rows_store.notes
+    assert "held in memory" in note
+    assert str(tmp_path / "input.npy") in note
+    rows_store.check_unchanged()
     rows_store.close()
-    keep = rows_store.keeper("input", 400, {}, None)
+    keep = RowStore(tmp_path, "data", None).keeper("input", 400, {}, None)
     left = keep("rows")
     assert left.done == 150
     left.close()
     found = stored_inputs(examples, keep, False, False)
     np.testing.assert_array_equal(found.array, part)
+
+
+def test_rows_that_nobody_may_hold_in_memory_end_at_a_full_disk(tmp_path, small_blocks, full):
+    part = np.ones((400, 6), np.float32)
+    kept = store.OnDisk(tmp_path / "input", 400, {})
+    with full(4500), pytest.raises(StorageError, match="with room") as caught:
+        kept.put(0, part)
+    assert caught.value.arrived.startswith(str(tmp_path / "input.npy"))
+    kept.close()
+
+
+@pytest.mark.parametrize("size", [100, 1000])
+def test_an_audit_goes_on_without_a_cache_that_has_no_room(data, tmp_path, small_blocks, full, size):
+    """Its manifest does not fit at first, then it does, and the rows do not."""
+    expected = scored(data, tmp_path / "room", ["knn_c_score/hidden"])
+    with full(size):
+        audit = scored(data, tmp_path / "none", ["knn_c_score/hidden"])
+    np.testing.assert_array_equal(audit.columns["knn_c_score/hidden"], expected.columns["knn_c_score/hidden"])
+    assert any("held in memory" in note for note in audit.settings["notes"])
+    assert not any("held in memory" in note for note in expected.settings["notes"])
 
 
 def test_another_data_set_model_or_seed_is_refused(data, tmp_path):
@@ -219,6 +235,7 @@ def test_a_damaged_file_is_named_put_aside_and_made_again(data, tmp_path, small_
         audit = scored(data, tmp_path, ["density/hidden"])
         assert set(rows_made(audit).values()) == {0}
         assert len(audit.settings["cache"]["damaged"]) == 2
+        assert any("were put aside, and their rows made anew" in note for note in audit.settings["notes"])
         asides = [tmp_path / name for name in audit.settings["cache"]["damaged"]]
         assert bytes(damaged) in [aside.read_bytes() for aside in asides]
         assert path.read_bytes() == before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,11 @@ from dataaudit.errors import ModelError
 from dataaudit.evidence.base import Need
 from dataaudit.holdout.plan import stratified_folds
 from dataaudit.learners.base import Learner
-from dataaudit.pipeline.evidence_sources.base import Run, Source
+from dataaudit.pipeline.evidence_sources.base import Record, Run, Source
 from dataaudit.pipeline.evidence_sources.call import WITH_DATA, Call, no_model
 from dataaudit.pipeline.evidence_sources.ridge_loo import in_place_of_folds
 from dataaudit.pipeline.looks import FreshStart
+from dataaudit.scores.base import Scorer
 
 FOLDS = 3
 """Few, for a model that sees fewer labels remembers fewer errors: averaged over draws of folds, three found more errors
@@ -108,6 +109,7 @@ class CrossValidation(Source):
     def __init__(self, run: Run, fresh: FreshStart, folds: int | None) -> None:
         self._run, self._fresh, self._folds = run, fresh, folds
         self._parts: dict[str, Any] = {}
+        self._fits = 0
 
     def check(self) -> None:
         """Raise `ModelError` if training cannot start afresh, or would from weights that have seen these labels."""
@@ -120,12 +122,17 @@ class CrossValidation(Source):
         with run.timer.stage("holdout"):
             draws = draws_of(learner, len(run.labels)) if self._folds is None else 1
             predictions = heldout_predictions(learner, run.labels, run.classes, run.seed, run.progress, folds, draws)
+        self._fits = folds * draws
         how = f"{folds} folds, drawn {draws} time{'s' if draws > 1 else ''}"
         self._parts = {"heldout": predictions, "methods": {"heldout": how}}
 
     def parts(self) -> dict[str, Any]:
         """The predictions."""
         return self._parts
+
+    def record(self, scorers: Sequence[Scorer]) -> Record:
+        """How many models were trained."""
+        return Record({"fits": {"folds": self._fits}}, [])
 
 
 def make(call: Call) -> Iterator[Source]:

@@ -28,12 +28,15 @@ class Shown:
         Labels of the nearest neighbours in a hidden layer.
     passes
         What they cost: 1 a training pass over the examples, a third an evaluation.
+    looks
+        Number of evaluations.
     """
 
     dynamics: Dynamics | None
     evaluations: Dynamics | None
     neighbour_labels: NeighbourLabels | None
     passes: float = 0.0
+    looks: int = 0
 
     def same_as(self, other_run: Shown) -> bool:
         """True if training showed what another run's showed, to the bit."""
@@ -55,6 +58,7 @@ class Shown:
             joined(evaluations, labels) if evaluations else None,
             near,
             sum(run.passes for run in runs),
+            sum(run.looks for run in runs),
         )
 
 

@@ -135,7 +135,7 @@ class SubsetRuns(Source):
             settings["init"] = recipe["init"]
         notes = [*self._execution.notes(), *([self._note] if self._note else [])]
         notes += [f"{count} examples were never held out and have no score (NaN)" for count in never.values() if count]
-        return Record({"holdout": settings}, list(dict.fromkeys(notes)))
+        return Record({"holdout": settings, "fits": {"holdout": self.runs}}, list(dict.fromkeys(notes)))
 
 
 def check_holdout(holdout: Holdout | None, scorers: Sequence[Scorer], brought: bool) -> None:

@@ -78,13 +78,17 @@ class TrainingRun:
                 with run.timer.stage("evaluate"):
                     evaluating.finish(self.fitted)
 
+    @property
+    def looks(self) -> int:
+        """Complete evaluations of all examples."""
+        return self._looks if self._evaluating is None else self._evaluating.passes
+
     def shown(self) -> Shown:
         """Evidence that is complete."""
         dynamics = self.recorder.dynamics() if self._dynamics else None
-        if self._evaluating is None:
-            return Shown(dynamics, None, self.spaces.neighbour_labels, spent(self.epochs, self._looks))
-        evaluations = self._evaluating.complete()
-        return Shown(dynamics, evaluations, self.spaces.neighbour_labels, spent(self.epochs, self._evaluating.passes))
+        evaluations = None if self._evaluating is None else self._evaluating.complete()
+        looks = self.looks
+        return Shown(dynamics, evaluations, self.spaces.neighbour_labels, spent(self.epochs, looks), looks)
 
     def predictions(self) -> dict[str, Any]:
         """Predictions of the trained model, unless the pass was interrupted."""
@@ -188,9 +192,13 @@ class Training(Source):
         return TrainedModel(self._learner, self._run.seed, fitted, False, self._spaces.hidden)
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
-        """Record of densities and neighbours, and of runs beyond the first."""
-        record = self._spaces.record(scorers)
-        return Record({"repeats": 1 + len(self._further)}, []).with_(record) if self._further else record
+        """Record of densities and neighbours, of how many models were trained, and how often all were evaluated."""
+        runs = int(self._first.fitted is not None) + len(self._further)
+        looks = self._first.looks + sum(one.looks for one in self._further)
+        settings: dict[str, Any] = {"fits": {"training": runs}, "evaluation_passes": looks}
+        if self._further:
+            settings["repeats"] = runs
+        return Record(settings, []).with_(self._spaces.record(scorers))
 
 
 def no_evaluations(trained_so: str) -> ModelError:
