@@ -32,8 +32,6 @@ LARGEST = 2**28
 """Bytes of the largest description that is read."""
 PATIENCE = 10.0
 """Seconds to wait for another writer who needs a moment only."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk without room, an exhausted quota, and a limit on the size of files."""
 SEAL = "blake2b"
 """Entry of a description with the checksum of all others."""
 PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
@@ -191,11 +189,6 @@ def unwritable(
 ) -> StorageError:
     """Error of a file system in three parts."""
     return StorageError(f"{what} ({type(error).__name__}: {error})", expected, action)
-
-
-def has_no_room(error: StorageError) -> bool:
-    """True if a folder could not be written because the disk, a quota or a limit on files is exhausted."""
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
 
 
 @contextmanager

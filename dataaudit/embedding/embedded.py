@@ -20,7 +20,7 @@ from dataaudit.embedding.inputs import TEXTS, examples_reader, usable
 from dataaudit.embedding.pictures import digest
 from dataaudit.errors import DataError, RowError, StorageError, rows
 from dataaudit.representations.keep import InMemory, Kept
-from dataaudit.representations.store import OnDisk, held_in_memory, made_anew
+from dataaudit.representations.store import OnDisk, has_no_room, held_in_memory, made_anew
 
 if TYPE_CHECKING:
     from dataaudit.embedding.base import Encoder
@@ -179,7 +179,7 @@ def _places(
             try:
                 places = stack.enter_context(_in_folder(encoder, width, n, folder))
             except StorageError as error:
-                if not folders.has_no_room(error):
+                if not has_no_room(error):
                     raise
                 notes.append(held_in_memory(error.arrived))
         yield places

@@ -21,7 +21,7 @@ from dataaudit.common.types import IntArray
 from dataaudit.errors import ModelError
 from dataaudit.holdout.base import FitPredict, Outcome
 from dataaudit.learners.base import Learner, LearnerFitPredict, outcome_of
-from dataaudit.learners.devices import cuda_devices
+from dataaudit.learners.devices import cuda_devices, to_device
 from dataaudit.learners.fitted import TorchFitted
 from dataaudit.learners.precisions import Precision
 from dataaudit.learners.steps import optimizer_of, shuffled_batches
@@ -207,7 +207,7 @@ class VmapFitPredict(LearnerFitPredict):
         inputs = self._inputs(batch.numpy())
         if recipe.augment is not None:
             inputs = torch.stack([recipe.augment(*pair) for pair in zip(inputs, orders, strict=True)])
-        labels = torch.from_numpy(learner.examples.labels[batch.numpy()]).to(learner.device)
+        labels = to_device(torch.from_numpy(learner.examples.labels[batch.numpy()]), learner.device)
         logits = runs.logits(inputs, training=True)
         # The gradient of a sum, of which each run's weights touch one term, is each run's own.
         losses: Tensor = vmap(learner.examples.task.loss, in_dims=(0, 0, None))(logits, labels, recipe.label_smoothing)

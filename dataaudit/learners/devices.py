@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from dataaudit.errors import SettingError, did_you_mean
 
@@ -34,3 +35,14 @@ def resolve_device(device: str | torch.device) -> torch.device:
 def cuda_devices(device: torch.device) -> list[torch.device]:
     """Devices besides the CPU whose generators `torch.random.fork_rng` keeps."""
     return [device] if device.type == "cuda" else []
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device; a graphics card is sent it from pinned memory, while it goes on computing."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def notes_on_cards(device: torch.device) -> list[str]:
+    """Note on graphics cards that are not used."""
+    cards = torch.cuda.device_count() if device.type == "cuda" else 0
+    return [f"one of {cards} graphics cards is used: {device}"] if cards > 1 else []

@@ -26,7 +26,7 @@ from dataaudit.errors import ModelError
 from dataaudit.learners.automatic import Choice, convolutions
 from dataaudit.learners.automatic import choose as choose_recipe
 from dataaudit.learners.base import BatchBuilder, Learner, Recording, Watch
-from dataaudit.learners.devices import cuda_devices
+from dataaudit.learners.devices import cuda_devices, notes_on_cards, to_device
 from dataaudit.learners.features import numbers
 from dataaudit.learners.fitted import TorchFitted
 from dataaudit.learners.layout import GIVEN, fitting, looks_last
@@ -115,6 +115,7 @@ class TorchLearner(Learner):
         """Model, recipe, device and precision as JSON values."""
         precision, reason = self._computed_in()
         notes = [
+            *notes_on_cards(self.device),
             *self.format.notes,
             *self._outputs.notes,
             *(self.builder.notes if self.builder is not None else ()),
@@ -302,13 +303,13 @@ class TorchLearner(Learner):
     def inputs(self, indices: IntArray) -> Tensor:
         """Inputs of the rows `indices` on the device: pixels in [0, 1], numbers in the model's own precision."""
         if self.builder is not None:
-            built: Tensor = self.builder.batch(indices).to(self.device)
+            built = to_device(self.builder.batch(indices), self.device)
             return built.to(self._dtype) if built.is_floating_point() else built
         array = np.ascontiguousarray(self.layout.turn(numbers(self.examples, indices, "a torch module")))
         # Torch cannot mark its memory read-only, and warns of arrays that are.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
         # Columns of a table are float64, which not every device has.
-        tensor = tensor.to(self._dtype if tensor.dtype == torch.float64 else tensor.dtype).to(self.device)
+        tensor = to_device(tensor.to(self._dtype if tensor.dtype == torch.float64 else tensor.dtype), self.device)
         if tensor.dtype == torch.uint8:
             return tensor.to(self._dtype) / 255.0
         if tensor.is_floating_point() or not self._takes_tokens:
@@ -387,7 +388,7 @@ class TorchLearner(Learner):
         with self.running():
             logits = self.run(module, inputs)
         check_gradient(logits, self._name)
-        loss = self.examples.task.loss(logits, labels.to(self.device), self.recipe.label_smoothing)
+        loss = self.examples.task.loss(logits, to_device(labels, self.device), self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from dataaudit import scores
 from dataaudit.audit.fields import COLUMNS
 from dataaudit.common.fingerprints import fingerprint_of
-from dataaudit.common.folders import has_no_room
 from dataaudit.data.identity import check_free
 from dataaudit.density.base import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
@@ -28,7 +27,7 @@ from dataaudit.pipeline.evidence_sources.table import SOURCES
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.subject import Subject, adapt
 from dataaudit.representations.spaces import Space
-from dataaudit.representations.store import RowStore, held_in_memory
+from dataaudit.representations.store import RowStore, has_no_room, held_in_memory
 from dataaudit.scores import Scorer
 from dataaudit.scores.base import needs_of
 from dataaudit.scores.holdout import c_score, holdout_probability

@@ -11,6 +11,7 @@ the name, so that who reads the earlier one reads on; damaged files are put asid
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,14 @@ KIND = folders.FolderKind(
 )
 BLOCK = 32 * 2**20
 """Bytes that are written at a time, and can be lost by a crash."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk without room, an exhausted quota, and a limit on the size of files."""
+
+
+def has_no_room(error: StorageError) -> bool:
+    """True if a folder could not be written because the disk, a quota or a limit on files is exhausted."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
 
 
 def held_in_memory(why: str) -> str:
@@ -100,7 +109,7 @@ class RowStore:
             try:
                 rows = OnDisk(self.folder / name, n, of_model, patience=self._patience, spills=True)
             except StorageError as error:
-                if not folders.has_no_room(error):
+                if not has_no_room(error):
                     raise
                 self._without.append(error.arrived)
                 return InMemory(n)
