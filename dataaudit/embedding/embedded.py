@@ -140,13 +140,12 @@ class EmbeddedExamples(DerivedExamples):
                     if start + len(indices) > done:
                         made = np.zeros((len(indices), self.width), np.float32)
                         made[numbers - start] = self._encoded(numbers, items)
-                        digests.put(start, part)
-                        vectors.put(start, made)
+                        _put_both((digests, part), (vectors, made), start)
                     advance(len(indices))
             self._vectors = vectors.whole()
             known = np.asarray(digests.whole())
             kept = [one for one in (digests, vectors) if isinstance(one, OnDisk)]
-            notes += [held_in_memory(one.full) for one in kept if one.full]
+            notes += held_in_memory([one.full for one in kept if one.full])
             notes += made_anew([name for one in kept for name in one.damaged])
             return self._completed(known, np.asarray(bad, np.int64), notes)
 
@@ -168,6 +167,16 @@ class EmbeddedExamples(DerivedExamples):
         return found
 
 
+def _put_both(one: tuple[Kept, AnyArray], other: tuple[Kept, AnyArray], start: int) -> None:
+    """Keep rows in two places: where one has no more room, nothing more is written to the other either."""
+    for place, part in (one, other):
+        place.put(start, part)
+    on_disk = [place for place, _ in (one, other) if isinstance(place, OnDisk)]
+    full = [place.full for place in on_disk if place.full]
+    for place in on_disk if full else ():
+        place.spill(full[0])
+
+
 @contextmanager
 def _places(
     encoder: Encoder, width: int, n: int, folder: str | Path | None, notes: list[str]
@@ -181,7 +190,7 @@ def _places(
             except StorageError as error:
                 if not has_no_room(error):
                     raise
-                notes.append(held_in_memory(error.arrived))
+                notes += held_in_memory([error.arrived])
         yield places
 
 
@@ -209,6 +218,10 @@ def _in_folder(encoder: Encoder, width: int, n: int, folder: str | Path) -> Iter
             # Blocks of both end at the same rows.
             places.append(OnDisk(inner / name, n, of, KEPT_BYTES * row // (4 * width), spills=True))
             stack.callback(places[-1].close)
+        # A crash between the two may have left one behind: what is not known to be of these inputs is none of them.
+        done = min(place.done for place in places)
+        for place in places:
+            place.cut(done)
         yield places[0], places[1]
 
 

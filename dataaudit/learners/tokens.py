@@ -22,7 +22,7 @@ from dataaudit.errors import rows as named
 from dataaudit.learners.hooks import give_logits, take_packed
 from dataaudit.learners.layout import GIVEN, Layout
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 2**30
 """Token ids that are kept in memory; texts with more of them are tokenised again for every batch."""
 
 BLOCK = 1024
@@ -201,7 +201,8 @@ class TokenBatches:
             )
         if self._longest is not None and self.kept is None:
             notes.append(
-                f"texts are tokenised batch by batch: their tokens take more than {self._cache_bytes // 2**20} MiB"
+                f"texts are tokenised batch by batch: their tokens take more than {self._cache_bytes // 2**20} MiB; "
+                "a data set that holds its tokens, in columns input_ids and attention_mask, is read as it lies"
             )
         return notes
 

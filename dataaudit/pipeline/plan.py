@@ -112,7 +112,7 @@ def make_plan(request: Request) -> Plan:
     except StorageError as error:
         if not has_no_room(error):
             raise
-        run = replace(run, notes=(*run.notes, held_in_memory(error.arrived)))
+        run = replace(run, notes=(*run.notes, *held_in_memory([error.arrived])))
     return Plan(scorers, sources, run, subject, tools.store, request.search)
 
 

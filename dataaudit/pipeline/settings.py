@@ -85,8 +85,8 @@ def settings_of(plan: Plan, evidence: Evidence, label_errors: LabelErrors | None
         settings["cache"] = plan.store.describe()
         notes += plan.store.notes
         folder = plan.store.folder
-        files = settings["cache"]["files"] or plan.store.notes
-        if not files and not any((folder / name).exists() for name in (STREAM, EMBEDDING)):
+        told = settings["cache"]["files"] or plan.store.notes
+        if not told and not any((folder / name).exists() for name in (STREAM, EMBEDDING)):
             notes.append(f"nothing had to be kept in {folder}: no score asked for rows that lie in no array")
     settings |= _of_evidence(evidence)
     if not any(source.trains for source in plan.sources):

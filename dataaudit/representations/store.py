@@ -15,6 +15,7 @@ import errno
 import mmap
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ def has_no_room(error: StorageError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
 
 
-def held_in_memory(why: str) -> str:
-    """Note on rows that a folder had no room for."""
-    return f"rows were held in memory, for the folder of cache= could not take them: {why}"
+def held_in_memory(full: Sequence[str]) -> list[str]:
+    """Note on rows that a folder had no room for, by what it said; none without any."""
+    note = f"rows were held in memory, for the folder of cache= could not take them: {'; '.join(dict.fromkeys(full))}"
+    return [note] if full else []
 
 
 def made_anew(damaged: Sequence[str]) -> list[str]:
@@ -132,7 +134,7 @@ class RowStore:
     def notes(self) -> list[str]:
         """Notes for a reader of an audit: what could not be kept, and what had to be made anew."""
         full = [*self._without, *(rows.full for rows in self._used if rows.full)]
-        return [*map(held_in_memory, full), *made_anew(self._damaged)]
+        return [*held_in_memory(full), *made_anew(self._damaged)]
 
     @property
     def _damaged(self) -> list[str]:
@@ -151,9 +153,9 @@ class RowStore:
 class OnDisk:
     """Rows [n, d] in the file `stem`.npy, `block` bytes at a time; those of anything but `belongs` are made anew.
 
-    `damaged` files, which do not hold what was written, are put aside under those names. What cannot be written is an
-    error, unless it `spills`: then all rows are in memory from there on, and `full` says why. Raises `StorageError` if
-    another process or thread is writing the file.
+    `damaged` files, which do not hold what was written, are put aside under those names. A full disk is an error,
+    unless rows may `spill`: then all are in memory from there on, and `full` says why. Raises `StorageError` if another
+    process or thread is writing the file.
     """
 
     def __init__(
@@ -257,10 +259,7 @@ class OnDisk:
             raise folders.damaged(self.path)
 
     def put(self, first: int, values: AnyArray) -> None:
-        """As `Kept.put`; complete blocks are kept if rows cannot be written.
-
-        Raises `StorageError` then, unless rows spill into memory.
-        """
+        """As `Kept.put`; complete blocks stay if rows cannot be written, a `StorageError` unless they may spill."""
         if self.full:
             self._memory.put(first, values)
             return
@@ -276,20 +275,44 @@ class OnDisk:
         if sum(part.nbytes for part in self._waiting) >= self._block:
             self._write_or_spill()
 
+    def cut(self, rows: int) -> None:
+        """Forget what lies beyond a number of rows, the end of a block."""
+        self._blocks = [block for block in self._blocks if block[0] <= rows]
+        self.begun = self.done
+
     def _write_or_spill(self) -> None:
         try:
             self._write()
         except StorageError as error:
-            if not self._spills:
+            if not (self._spills and has_no_room(error)):
                 raise
-            self.full = error.arrived
-            done = self.done
-            if done:
+            self._make_room()
+            try:
+                self.spill(error.arrived)
+            except MemoryError:
+                raise error from None
+
+    def _make_room(self) -> None:
+        """Remove what was written of a block that is not complete."""
+        with suppress(OSError):
+            if self._blocks:
+                header, size = self._layout()
+                os.truncate(self.path, len(header) + self.done * size)
+            else:
+                self.path.unlink(missing_ok=True)
+
+    def spill(self, why: str) -> None:
+        """Hold all rows in memory from now on; complete blocks stay where they are, for another call."""
+        if self.full:
+            return
+        done = self.done
+        if done:
+            with folders.explained(self.path):
                 self._memory.put(0, self.there())
-            for part in self._waiting:
-                self._memory.put(done, part)
-                done += len(part)
-            self._waiting = []
+        for part in self._waiting:
+            self._memory.put(done, part)
+            done += len(part)
+        self._waiting, self.full = [], why
 
     def _write(self) -> None:
         content = np.concatenate(self._waiting)

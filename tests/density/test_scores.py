@@ -137,6 +137,9 @@ def test_epochs_are_watched_without_changing_the_training(digits):
     mean = (audit.columns["parzen/hidden@1"] + audit.columns["parzen/hidden@3"]) / 2
     np.testing.assert_allclose(audit.columns["parzen/hidden@1,3"], mean, rtol=1e-12)
     assert (audit.columns["parzen/hidden@1"] != audit.columns["parzen/hidden@3"]).any()
+    alone = score(model, digits, Density("hidden", "parzen", epochs=[1, 3]), recipe=recipe, progress=False)
+    assert [one.settings["evaluation_passes"] for one in (plain, audit, alone)] == [1, 3, 2]
+    assert [one.settings["fits"] for one in (plain, audit, alone)] == [{"training": 1}] * 3
 
 
 def test_bandwidths_by_number_and_by_multiple(digits):

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 
 import dataaudit
+from dataaudit.common import folders
 from dataaudit.data.examples import Examples
 from dataaudit.errors import DataError, ModelError, SettingError, StorageError
 
@@ -243,6 +244,38 @@ def test_vectors_that_a_full_disk_does_not_take_are_held_in_memory(tmp_path, ful
     np.testing.assert_array_equal(resumed.vectors, whole.vectors)
     assert (model.seen < 500) == (size > 100)
     assert not any("held in memory" in note for note in resumed.settings["notes"])
+
+
+def test_vectors_of_other_inputs_are_never_taken_for_known_ones(tmp_path, full):
+    """Two data sets that begin alike: of the first, the folder has no room for the end."""
+    labels = np.arange(500) % 3
+    first = pictures(labels)
+    second = [*first[:300], *pictures(labels, seed=1)[300:]]
+    expected = score((second, labels), embed=Wide()).vectors
+    with full(5 * 2**20):
+        score((first, labels), embed=Wide(), cache=tmp_path)
+    for _ in range(2):
+        # A disk that is full has no room for it either.
+        (tmp_path / "representations.json").unlink()
+        np.testing.assert_array_equal(score((second, labels), embed=Wide(), cache=tmp_path).vectors, expected)
+    (tmp_path / "representations.json").unlink()
+    with pytest.raises(StorageError, match="in rows 300"):
+        score((first, labels), embed=Wide(), cache=tmp_path)
+
+
+@pytest.mark.parametrize("behind", ["inputs", "vectors"])
+def test_a_crash_between_digests_and_vectors_leaves_none_of_them(tmp_path, behind):
+    labels = np.arange(500) % 3
+    first = pictures(labels)
+    second = [*first[:300], *pictures(labels, seed=1)[300:]]
+    score((first, labels), embed=Wide(), cache=tmp_path)
+    about = tmp_path / f"embedding/{behind}.json"
+    described = folders.read(about)
+    folders.replace(about, {**described, "blocks": described["blocks"][:1]})
+    (tmp_path / "representations.json").unlink()
+    expected = score((second, labels), embed=Wide()).vectors
+    for _ in range(2):
+        np.testing.assert_array_equal(score((second, labels), embed=Wide(), cache=tmp_path).vectors, expected)
 
 
 WORDS = ["[PAD]", "[UNK]", "red", "green", "blue", "cat", "dog", "runs", "sits", "sea"]

@@ -247,6 +247,8 @@ def test_anybodys_loop_can_be_audited(noisy, network):
     with pytest.raises(ModelError, match="no model"):
         score(bare, (inputs, labels), "confidence")
     own = score(bare, (inputs, labels), trained=module)
+    assert own.settings["evaluation_passes"] == 1
+    assert "fits" not in own.settings
     np.testing.assert_allclose(own.scores["confidence"], audit.scores["confidence"], rtol=1e-6)
     # A loop may freeze what it trained; nothing here trains it further.
     frozen = copy.deepcopy(module).requires_grad_(False)

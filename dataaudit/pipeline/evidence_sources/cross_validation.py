@@ -132,7 +132,7 @@ class CrossValidation(Source):
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
         """How many models were trained."""
-        return Record({"fits": {"folds": self._fits}}, [])
+        return Record({"fits": {"folds": self._fits}}, []) if self._fits else Record()
 
 
 def make(call: Call) -> Iterator[Source]:

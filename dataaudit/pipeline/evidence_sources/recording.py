@@ -41,6 +41,7 @@ class Recording(Source):
         part = known is None or (self._learner is not None and bool((known.predicted < 0).any()))
         self._evaluates, self._known = predictions and part, known
         self._evaluated: Recorder | None = None
+        self._looks = 0
 
     def check(self) -> None:
         """Raise unless the record has epochs, and the model the layers, that are requested."""
@@ -76,6 +77,7 @@ class Recording(Source):
             if not self._spaces.take(fitted, None, shows):
                 with run.timer.stage("evaluate"):
                     show_all(fitted, run.labels, shows, run.progress)
+        self._looks = 1
 
     def parts(self) -> dict[str, Any]:
         """Evidence that is complete."""
@@ -94,8 +96,8 @@ class Recording(Source):
         return None if predictions is None or (predictions.predicted < 0).any() else predictions
 
     def record(self, scorers: Sequence[Scorer]) -> Record:
-        """Record of densities and neighbours."""
-        return self._spaces.record(scorers)
+        """Record of densities and neighbours, and of how often all examples were evaluated."""
+        return Record({"evaluation_passes": self._looks + self._spaces.further}, []).with_(self._spaces.record(scorers))
 
 
 def make(call: Call) -> Iterator[Source]:

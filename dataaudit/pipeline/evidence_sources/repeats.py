@@ -58,7 +58,6 @@ class Shown:
             joined(evaluations, labels) if evaluations else None,
             near,
             sum(run.passes for run in runs),
-            sum(run.looks for run in runs),
         )
 
 

@@ -71,6 +71,8 @@ class SpaceCollector:
         self.densities: dict[DensityNeed, DensitySums] = {}
         self.neighbours: dict[NeighbourNeed, Neighbours] = {}
         self.neighbour_labels: NeighbourLabels | None = None
+        self.further = 0
+        """Passes over all examples besides the last one, which others see too."""
         self.hidden: AnyArray | None = None
         self._depths = self._deepest()
         self._graphs: dict[Space, Neighbours] = {}
@@ -165,6 +167,10 @@ class SpaceCollector:
             collected = represent(
                 model, _spaces(now), self._run.labels, self._run.seed, self._run.progress, keeps, shows
             )
+        # Gradients of a network that is rounded have a pass of their own.
+        plain = bool(shows) or any(need.space.name == "hidden" for need in now)
+        own = model.rounds and any(need.space.name != "hidden" for need in now)
+        self.further += (epoch is not None) + (plain and own)
         last = Space("hidden")
         if last in collected and stays(rows := cast("AnyArray", collected[last][0])):
             self.hidden = rows

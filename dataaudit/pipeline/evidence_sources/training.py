@@ -70,10 +70,11 @@ class TrainingRun:
         shows: list[Show] = [self.recorder.evaluate] if self._predictions else []
         shows += [evaluating.show] if evaluating is not None else []
         with own_generator(run.seed):
-            if not self.spaces.take(self.fitted, None, shows) and shows:
+            seen = self.spaces.take(self.fitted, None, shows)
+            if not seen and shows:
                 with run.timer.stage("evaluate"):
                     show_all(self.fitted, run.labels, shows, run.progress)
-            self._looks = int(bool(shows or self.spaces.needs))
+            self._looks = int(seen or bool(shows))
             if evaluating is not None:
                 with run.timer.stage("evaluate"):
                     evaluating.finish(self.fitted)
@@ -81,7 +82,8 @@ class TrainingRun:
     @property
     def looks(self) -> int:
         """Complete evaluations of all examples."""
-        return self._looks if self._evaluating is None else self._evaluating.passes
+        last = self._looks if self._evaluating is None else self._evaluating.passes
+        return last + self.spaces.further
 
     def shown(self) -> Shown:
         """Evidence that is complete."""
