@@ -207,10 +207,6 @@ CLAIMS = [
     ),
     ("(`to_frame` {:.2f} times)", lambda: [calls("peak_mib")["to_frame"] / arrays()]),
     ("`clean` takes the longest, {:.1f} s", lambda: [max(calls("seconds", 10**7).values())]),
-    (
-        "the most memory, {:.2f} times that of the arrays",
-        lambda: [max(calls("peak_mib", 10**7).values()) / arrays(10**7)],
-    ),
     ("is there after {:.2f} s.", lambda: [first_line()]),
     ("(exponent {:.2f}, {:.0f} s at ten million)", lambda: stage("model", "evidence")),
     ("evaluations hardly ({:.2f}).", lambda: [stage("model", "Training: evaluate")[0]]),
