@@ -1,6 +1,7 @@
 """Figures of committed results files, by what they measure."""
 
 import functools
+import re
 
 from benchmarks.report import page as page_speed
 from benchmarks.review import looks
@@ -17,6 +18,12 @@ WAYS = {
 }
 """Ways to look, as docs/review.md and the results call them."""
 TREC = {"data": "trec", "labels": "symmetric 5%", "model": "embeddings"}
+
+
+def told(text, figures):
+    """Figures in the words; those below 1 without their zero."""
+    filled = re.sub(r"(?<![\d.])(-?)0\.(\d+)(?! %)", r"\1.\2", text.format(*figures()))
+    return re.sub(r"(?<![\d.])0\.(\d+ %)", r".\1", filled)
 
 
 def cell(name, column, **where):

@@ -20,7 +20,7 @@ from dataaudit.embedding.inputs import TEXTS, examples_reader, usable
 from dataaudit.embedding.pictures import digest
 from dataaudit.errors import DataError, RowError, StorageError, rows
 from dataaudit.representations.keep import InMemory, Kept
-from dataaudit.representations.store import OnDisk, has_no_room, held_in_memory, made_anew
+from dataaudit.representations.store import OnDisk, held_in_memory, made_anew, without_room
 
 if TYPE_CHECKING:
     from dataaudit.embedding.base import Encoder
@@ -185,12 +185,8 @@ def _places(
     with ExitStack() as stack:
         places: tuple[Kept, Kept] = (InMemory(n), InMemory(n))
         if folder is not None:
-            try:
+            with without_room(notes):
                 places = stack.enter_context(_in_folder(encoder, width, n, folder))
-            except StorageError as error:
-                if not has_no_room(error):
-                    raise
-                notes += held_in_memory([error.arrived])
         yield places
 
 

@@ -12,7 +12,7 @@ from dataaudit.data.identity import check_free
 from dataaudit.density.base import DensityEngine
 from dataaudit.density.engines import resolve as resolve_engine
 from dataaudit.density.sums import DensityNeed
-from dataaudit.errors import SettingError, StorageError
+from dataaudit.errors import SettingError
 from dataaudit.evidence.base import SPACE_NEEDS, Need
 from dataaudit.neighbours.base import NeighbourSearch
 from dataaudit.neighbours.graph import NeighbourNeed
@@ -27,7 +27,7 @@ from dataaudit.pipeline.evidence_sources.table import SOURCES
 from dataaudit.pipeline.request import Request
 from dataaudit.pipeline.subject import Subject, adapt
 from dataaudit.representations.spaces import Space
-from dataaudit.representations.store import RowStore, has_no_room, held_in_memory
+from dataaudit.representations.store import RowStore, without_room
 from dataaudit.scores import Scorer
 from dataaudit.scores.base import needs_of
 from dataaudit.scores.holdout import c_score, holdout_probability
@@ -107,12 +107,10 @@ def make_plan(request: Request) -> Plan:
     for source in sources:
         source.check()
     # A folder is begun when nothing else can be refused.
-    try:
+    full: list[str] = []
+    with without_room(full):
         tools.store = _store(request, subject)
-    except StorageError as error:
-        if not has_no_room(error):
-            raise
-        run = replace(run, notes=(*run.notes, *held_in_memory([error.arrived])))
+    run = replace(run, notes=(*run.notes, *full))
     return Plan(scorers, sources, run, subject, tools.store, request.search)
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,19 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk without room, an exhausted quota, and a limit on the size of files."""
 
 
-def has_no_room(error: StorageError) -> bool:
-    """True if a folder could not be written because the disk, a quota or a limit on files is exhausted."""
+def _has_no_room(error: StorageError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
+
+
+@contextmanager
+def without_room(notes: list[str]) -> Iterator[None]:
+    """Go on where a folder has no room for what is done here, with one more of the `notes`."""
+    try:
+        yield
+    except StorageError as error:
+        if not _has_no_room(error):
+            raise
+        notes += held_in_memory([error.arrived])
 
 
 def held_in_memory(full: Sequence[str]) -> list[str]:
@@ -108,15 +118,10 @@ class RowStore:
         def keep(part: str) -> Kept:
             name = space if part == "rows" and not of else f"{space}-{part}-{digest}"
             of_model = {"model": model, "weights": weights}
-            try:
-                rows = OnDisk(self.folder / name, n, of_model, patience=self._patience, spills=True)
-            except StorageError as error:
-                if not has_no_room(error):
-                    raise
-                self._without.append(error.arrived)
-                return InMemory(n)
-            self._used.append(rows)
-            return rows
+            with without_room(self._without):
+                self._used.append(OnDisk(self.folder / name, n, of_model, patience=self._patience, spills=True))
+                return self._used[-1]
+            return InMemory(n)
 
         return keep
 
@@ -133,8 +138,8 @@ class RowStore:
     @property
     def notes(self) -> list[str]:
         """Notes for a reader of an audit: what could not be kept, and what had to be made anew."""
-        full = [*self._without, *(rows.full for rows in self._used if rows.full)]
-        return [*held_in_memory(full), *made_anew(self._damaged)]
+        full = [rows.full for rows in self._used if rows.full]
+        return [*dict.fromkeys(self._without), *held_in_memory(full), *made_anew(self._damaged)]
 
     @property
     def _damaged(self) -> list[str]:
@@ -284,7 +289,7 @@ class OnDisk:
         try:
             self._write()
         except StorageError as error:
-            if not (self._spills and has_no_room(error)):
+            if not (self._spills and _has_no_room(error)):
                 raise
             self._make_room()
             try:

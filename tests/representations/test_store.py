@@ -4,57 +4,21 @@ import json
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import dataaudit
-from dataaudit import Recipe, networks, score
+from dataaudit import Recipe, score
 from dataaudit.common import folders
-from dataaudit.data import as_examples
 from dataaudit.errors import DataError, SettingError, StorageError
 from dataaudit.pipeline.evidence_sources import space_collector
 from dataaudit.representations import collect, store
-from dataaudit.representations.collect import represent
-from dataaudit.representations.input import stored_inputs
 from dataaudit.representations.store import RowStore
-
-SCORERS = ["density/hidden", "knn_c_score/hidden", "density/gradient", "relative_density/gradient_linear"]
-
-
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(0)
-    y = rng.integers(3, size=400)
-    return (rng.normal(size=(400, 6)) + y[:, None]).astype(np.float32), y
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of a few rows, as of any cache: calls have no option for them, and a file of many blocks takes 100 MB."""
-    monkeypatch.setattr(store, "BLOCK", 1000)
-    monkeypatch.setattr(space_collector, "represent", partial(represent, batch_size=50))
-
-
-def model():
-    torch.manual_seed(0)
-    return networks.MLP(6, 3, (16,))
-
-
-def scored(data, folder, scorers=SCORERS, **options):
-    options = {"recipe": Recipe(epochs=1), "engine": "reference", "progress": False, **options}
-    return score(model(), data, scorers, cache=folder, **options)
-
-
-def numbers(data):
-    """A data set whose inputs lie in no array: columns of numbers."""
-    columns = {f"x{place}": data[0][:, place] for place in range(data[0].shape[1])}
-    return datasets.Dataset.from_dict({**columns, "label": data[1]})
+from tests.representations.stored import SCORERS, numbers, scored
 
 
 def rows_made(audit):
@@ -158,84 +122,6 @@ def test_killed_for_real_and_run_again(tmp_path):
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["300", "True"]
-
-
-def test_rows_that_a_full_disk_does_not_take_stay_in_memory_and_the_next_run_goes_on(
-    data, tmp_path, small_blocks, full
-):
-    examples = as_examples(numbers(data))
-    rows_store = RowStore(tmp_path, "data", None)
-    part = np.asarray(examples.read(np.arange(400)))
-    with full(4500):
-        kept = rows_store.keeper("input", 400, {}, None)("rows")
-        for first in range(0, 400, 50):
-            kept.put(first, part[first : first + 50])
-        np.testing.assert_array_equal(kept.whole(), part)
-    (note,) = rows_store.notes
-    assert "held in memory" in note
-    assert str(tmp_path / "input.npy") in note
-    rows_store.check_unchanged()
-    rows_store.close()
-    keep = RowStore(tmp_path, "data", None).keeper("input", 400, {}, None)
-    left = keep("rows")
-    assert left.done == 150
-    left.close()
-    found = stored_inputs(examples, keep, False, False)
-    np.testing.assert_array_equal(found.array, part)
-
-
-def test_only_a_disk_without_room_is_gone_on_without(tmp_path, small_blocks, full, monkeypatch):
-    """Not a link at the file's place, nor a file that is gone, nor where memory is short as well."""
-    part = np.ones((400, 6), np.float32)
-
-    def begun(name):
-        kept = store.OnDisk(tmp_path / name, 400, {}, spills=True)
-        for first in range(0, 100, 50):
-            kept.put(first, part[first : first + 50])
-        return kept
-
-    linked = begun("linked")
-    linked.path.rename(tmp_path / "elsewhere")
-    linked.path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StorageError, match="link"):
-        linked.put(100, part[100:150])
-    gone = begun("gone")
-    gone.path.unlink()
-    with pytest.raises(StorageError, match=r"gone\.npy"):
-        gone.put(100, part[100:150])
-    short = begun("short")
-    there = short.path.stat().st_size
-
-    def none(*_):
-        raise MemoryError
-
-    monkeypatch.setattr(np, "empty", none)
-    with full(3000), pytest.raises(StorageError, match="with room"):
-        short.put(100, part[100:200])
-    assert short.path.stat().st_size == there
-    for kept in (linked, gone, short):
-        kept.close()
-
-
-def test_rows_that_nobody_may_hold_in_memory_end_at_a_full_disk(tmp_path, small_blocks, full):
-    part = np.ones((400, 6), np.float32)
-    kept = store.OnDisk(tmp_path / "input", 400, {})
-    with full(4500), pytest.raises(StorageError, match="with room") as caught:
-        kept.put(0, part)
-    assert caught.value.arrived.startswith(str(tmp_path / "input.npy"))
-    kept.close()
-
-
-@pytest.mark.parametrize("size", [100, 5000])
-def test_an_audit_goes_on_without_a_cache_that_has_no_room(data, tmp_path, small_blocks, full, size):
-    """Its manifest does not fit at first, then it does, and the rows do not."""
-    expected = scored(data, tmp_path / "room", ["knn_c_score/hidden"])
-    with full(size):
-        audit = scored(data, tmp_path / "none", ["knn_c_score/hidden"])
-    np.testing.assert_array_equal(audit.columns["knn_c_score/hidden"], expected.columns["knn_c_score/hidden"])
-    assert any("held in memory" in note for note in audit.settings["notes"])
-    assert ("cache" in audit.settings) == (size == 5000)
-    assert not any("held in memory" in note for note in expected.settings["notes"])
 
 
 def test_another_data_set_model_or_seed_is_refused(data, tmp_path):
